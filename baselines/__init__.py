@@ -1,0 +1,1 @@
+"""The models that LMC-Memory is compared with, one file per paper. Plain PyTorch."""

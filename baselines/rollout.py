@@ -1,0 +1,47 @@
+"""Predicting a horizon one frame at a time; shared by all recurrent baselines and all learners."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+State = Any
+Step = Callable[[Tensor, State | None], tuple[Tensor, State]]
+
+
+def rollout(step: Step, known: Tensor, length: int, keep: Tensor | None = None) -> tuple[Tensor, State]:
+    """Run `step` over a clip of `length` frames; the outputs [B, length-1, C, H, W] and the last state.
+
+    known: [B, K, C, H, W], the frames that may be fed. Output t estimates frame t+1.
+    keep: [B, length-1] of booleans, True where the true frame is fed and False where the model's own last output is. Frame 0 is
+    always fed. One mask covers inference (the default: all K known frames, then its own outputs), teacher forcing (all True),
+    scheduled and reverse scheduled sampling. Gradients flow through fed-back outputs.
+    """
+    if keep is None:
+        keep = (torch.arange(length - 1, device=known.device) < known.shape[1]).expand(known.shape[0], -1)
+    if bool(keep[:, known.shape[1] :].any()):
+        raise ValueError(f"keep asks for true frames beyond the {known.shape[1]} that are known")
+    uniform = [row if len(row := set(column)) == 1 else None for column in keep.T.tolist()]
+    frame, state, outputs = known[:, 0], None, []
+    for t in range(length - 1):
+        if t > 0 and uniform[t] == {True}:
+            frame = known[:, t]
+        elif t > 0 and uniform[t] is None:
+            frame = torch.where(keep[:, t, None, None, None], known[:, t], frame)
+        frame, state = step(frame, state)
+        outputs.append(frame)
+    return torch.stack(outputs, 1), state
+
+
+class Recurrent(nn.Module):
+    """A model that is one `step`, shared by prediction and training."""
+
+    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """One frame further: [B, C, H, W] and the state (None at the start) -> the next frame, and the state that goes with it."""
+        raise NotImplementedError
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        """[B, T, C, H, W] in [0, 1] -> the next `horizon` frames, not clamped."""
+        frames, _ = rollout(self.step, context, context.shape[1] + horizon)
+        return frames[:, -horizon:]

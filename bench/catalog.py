@@ -1,0 +1,227 @@
+"""Every name that a spec may use, and how to build what it names.
+
+The constructor's signature is the schema of a Part's options. It is read from the source file, without importing it, so
+that planning thousands of runs or refusing a misspelt option never waits for torch. Adding a model, learner, data set,
+metric or executor is one file and one line here; a package of one's own adds models through the entry point group
+`lmc_bench.models`, and any class can be named in full as `package.module:Class`.
+"""
+
+import ast
+import importlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, did_you_mean, listed
+from bench.types import accepts, adapt
+
+CATALOG: dict[str, dict[str, str]] = {
+    "models": {
+        "lmc": "lmc.model:LMC",
+        "convlstm": "baselines.convlstm:ConvLSTM",
+        "convlstm_peephole": "baselines.convlstm:PeepholeConvLSTM",
+        "trajgru": "baselines.trajgru:TrajGRU",
+        "predrnn": "baselines.predrnn:PredRNN",
+        "predrnn_pp": "baselines.predrnn_pp:PredRNNpp",
+        "predrnn_v2": "baselines.predrnn_v2:PredRNNv2",
+        "e3d_lstm": "baselines.e3d_lstm:E3DLSTM",
+        "mim": "baselines.mim:MIM",
+        "mau": "baselines.mau:MAU",
+        "phydnet": "baselines.phydnet:PhyDNet",
+        "conv_tt_lstm": "baselines.conv_tt_lstm:ConvTTLSTM",
+        "swinlstm": "baselines.swinlstm:SwinLSTM",
+        "simvp": "baselines.simvp:SimVP",
+        "tau": "baselines.tau:TAU",
+        "copy_last": "baselines.floors:CopyLast",
+        "mean_context": "baselines.floors:MeanContext",
+        "black": "baselines.floors:Black",
+    },
+    "learners": {
+        "memory_alignment": "lmc.learner:MemoryAlignment",
+        "matching_only": "lmc.learner:MatchingOnly",
+        "direct": "baselines.learners:Direct",
+        "scheduled_sampling": "baselines.learners:ScheduledSampling",
+        "reverse_scheduled_sampling": "baselines.learners:ReverseScheduledSampling",
+        "teacher_forcing": "baselines.learners:TeacherForcing",
+        "nothing": "baselines.learners:Nothing",
+    },
+    "datasets": {
+        "digits": "bench.data.digits:Digits",
+        "moving_mnist": "bench.data.moving_mnist:MovingMNIST",
+        "moving_mnist_fixed": "bench.data.moving_mnist:MovingMNISTFixed",
+        "kth": "bench.data.kth:KTH",
+        "frames": "bench.data.frames:Frames",
+        "videos": "bench.data.videos:Videos",
+    },
+    "optimizers": {
+        "adam": "bench.optim:Adam",
+    },
+    "schedules": {
+        "constant": "bench.optim:Constant",
+        "cosine": "bench.optim:Cosine",
+        "onecycle": "bench.optim:OneCycle",
+    },
+    "executors": {
+        "inline": "bench.executors.inline:Inline",
+        "local": "bench.executors.local:Local",
+    },
+}
+ENTRY_POINTS = {"models": "lmc_bench.models"}
+SINGULAR = {
+    "models": "model", "learners": "learner", "datasets": "data set", "optimizers": "optimizer",
+    "schedules": "schedule", "executors": "executor",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument of a constructor: its annotation as written, and its default unless it is required."""
+
+    name: str
+    annotation: str
+    required: bool
+    default: Any = None
+
+
+def names(kind: str) -> list[str]:
+    """All names of a kind, in declared order, those of installed packages last."""
+    return [*CATALOG[kind], *(name for name in _installed(kind) if name not in CATALOG[kind])]
+
+
+def canonical(kind: str, name: str) -> str:
+    """The catalogue's spelling of `name` (hyphens and capitals are forgiven). An unknown name is a BenchError."""
+    if ":" in name:
+        return name
+    plain = name.lower().replace("-", "_")
+    if plain in CATALOG[kind] or plain in _installed(kind):
+        return plain
+    known = names(kind)
+    hint = did_you_mean(plain, known)
+    raise BenchError(f"there is no {SINGULAR[kind]} '{name}'{hint or '; known: ' + listed(known)}")
+
+
+def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The canonical name and the options, each of the type its constructor declares; BenchError in words otherwise."""
+    name = canonical(kind, name)
+    schema = {option.name: option for option in signature(kind, name) if option.name not in SUPPLIED}
+    what = f"{SINGULAR[kind]} '{name}'"
+    for key in options:
+        if key not in schema:
+            takes = f"takes {listed(schema)}" if schema else "takes no options"
+            raise BenchError(f"{what} {takes}; got '{key}'{did_you_mean(key, schema)}")
+    checked = {}
+    for option in schema.values():
+        if option.name in options:
+            value = adapt(options[option.name], option.annotation)
+            if not accepts(value, option.annotation):
+                raise BenchError(f"{what}: {option.name} must be {option.annotation}, got {value!r}")
+            checked[option.name] = value
+        elif option.required:
+            raise BenchError(f"{what} needs the option '{option.name}' ({option.annotation})")
+    return name, checked
+
+
+def differences(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are not at their default: what the identity of a Part consists of."""
+    defaults = {option.name: option.default for option in signature(kind, name) if not option.required}
+    return {k: v for k, v in options.items() if k not in defaults or defaults[k] != v}
+
+
+def build(kind: str, name: str, options: Mapping[str, Any], **supplied: Any) -> Any:
+    """Build what a Part names. Of `supplied` (shape, context, ...) the constructor gets what it declares.
+
+    Constructors say ValueError in words for sizes that cannot work (models know nothing of bench); the user sees a BenchError.
+    """
+    name, options = check(kind, name, options)
+    declared = {option.name for option in signature(kind, name)}
+    given = {key: value for key, value in supplied.items() if key in declared}
+    try:
+        return load(kind, name)(**given, **options)
+    except ValueError as error:
+        raise BenchError(f"{SINGULAR[kind]} '{name}': {error}") from error
+
+
+def load(kind: str, name: str) -> Any:
+    """The class behind a name, imported."""
+    module, _, attribute = _target(kind, name).partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+# What the suite itself passes to constructors that ask for it; never an option of a Part.
+SUPPLIED = frozenset({"self", "shape", "context", "horizon", "steps", "model", "parameters"})
+
+
+@cache
+def signature(kind: str, name: str) -> tuple[Option, ...]:
+    """The constructor's arguments, read from the source without importing it."""
+    module, _, attribute = _target(kind, name).partition(":")
+    return tuple(_arguments(module, attribute, f"{SINGULAR[kind]} '{name}'"))
+
+
+def _arguments(module: str, class_name: str, what: str) -> list[Option]:
+    tree = _parsed(module, what)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == class_name:
+            init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+            if init is not None:
+                return _options(init)
+            for base in node.bases:  # an inherited constructor, of this file or imported into it
+                if isinstance(base, ast.Name):
+                    return _arguments(*_where(tree, module, base.id), what)
+            return []
+    return []
+
+
+def _where(tree: ast.Module, module: str, name: str) -> tuple[str, str]:
+    """(module, name) that `name` stands for in a file: imported from elsewhere, or defined there."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return node.module, alias.name
+    return module, name
+
+
+def _options(init: ast.FunctionDef) -> list[Option]:
+    positional = [*init.args.posonlyargs, *init.args.args]
+    first = len(positional) - len(init.args.defaults)
+    defaults = {arg.arg: default for arg, default in zip(positional[first:], init.args.defaults, strict=True)}
+    defaults |= {a.arg: d for a, d in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True) if d is not None}
+    return [
+        Option(
+            name=arg.arg,
+            annotation=ast.unparse(arg.annotation) if arg.annotation else "Any",
+            required=arg.arg not in defaults,
+            default=ast.literal_eval(defaults[arg.arg]) if arg.arg in defaults else None,
+        )
+        for arg in [*positional, *init.args.kwonlyargs]
+        if arg.arg != "self"
+    ]
+
+
+@cache
+def _parsed(module: str, what: str) -> ast.Module:
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError) as error:
+        raise BenchError(f"{what}: cannot find the module '{module}' ({error})") from error
+    if found is None or not found.origin or not found.origin.endswith(".py"):
+        raise BenchError(f"{what}: there is no Python file for the module '{module}'")
+    return ast.parse(Path(found.origin).read_text())
+
+
+def _target(kind: str, name: str) -> str:
+    if ":" in name:
+        return name
+    return CATALOG[kind].get(name) or _installed(kind)[name]
+
+
+@cache
+def _installed(kind: str) -> dict[str, str]:
+    """Names that installed packages add through an entry point."""
+    group = ENTRY_POINTS.get(kind)
+    return {point.name: point.value for point in entry_points(group=group)} if group else {}

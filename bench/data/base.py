@@ -1,0 +1,40 @@
+"""What a data set offers to training and evaluation."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from torch import Tensor
+
+Split = Literal["train", "val", "test"]
+
+
+class Dataset(ABC):
+    """Clips of video, [B, T, C, H, W] float32 in [0, 1].
+
+    Constructing one is cheap: nothing is read before it is asked for. Data that are not on this machine are `Blocked`, with the
+    command that puts them there. Planning constructs data sets and reads their fingerprints without importing torch, so
+    modules of data sets import it inside functions.
+    """
+
+    shape: tuple[int, int, int]
+    """(C, H, W) of a frame."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Short text that changes whenever any clip would: generator version and digits' hash, or the manifest's checksum."""
+
+    @abstractmethod
+    def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
+        """Training clips [size, frames, C, H, W]: a pure function of its arguments, so that a resumed run sees the same batches."""
+
+    @abstractmethod
+    def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
+        """Clips number first ... last-1 of a split's fixed clips [last-first, frames, C, H, W], each a function of its number."""
+
+    def count(self, split: Split, frames: int) -> int | None:
+        """How many fixed clips of `frames` frames a split has; None where they are generated, as many as are asked for."""
+        return None
+
+    def labels(self, split: Split, frames: int) -> list[str] | None:
+        """What each fixed clip shows (KTH: the action), in the order of their numbers; None where clips have no labels."""
+        return None

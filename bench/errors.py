@@ -1,0 +1,23 @@
+"""Errors that a user can mend, said in one message: what was asked, what was found, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """A mistake or a state of the machine that the user can mend. Shown as its message alone; anything else is a bug."""
+
+
+class Blocked(BenchError):
+    """Something that a run needs is not there yet (data, weights). The message ends with the command that puts it there."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`: did you mean 'hidden'?` where a known word is close to `word`, else an empty string."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f": did you mean '{close[0]}'?" if close else ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """The words, comma separated, for the end of a message."""
+    return ", ".join(words) or "none"

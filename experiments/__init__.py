@@ -1,0 +1,1 @@
+"""What to run: questions, their variants and the published settings. A file here is found by its name."""

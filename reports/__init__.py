@@ -1,0 +1,1 @@
+"""Scores -> tables, statistics, curves and pages. Sees one pandas table of per-frame scores and nothing else."""
