@@ -1,9 +1,12 @@
 """What a data set offers to training and evaluation."""
 
-from abc import ABC, abstractmethod
-from typing import Literal
+from __future__ import annotations
 
-from torch import Tensor
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Split = Literal["train", "val", "test"]
 

@@ -1,0 +1,68 @@
+"""The embedded data set: scikit-learn's handwritten digits bouncing on a small canvas. Needs no download."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bench.data.base import Dataset, Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+# 1,797 digits in the order of their writers, so that splits by position keep most writers apart.
+SPLITS = {"train": (0, 1257), "val": (1257, 1437), "test": (1437, 1797)}
+STREAMS = {"train": 0, "val": 1, "test": 2}
+FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
+SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"  # of the 1,797 x 8 x 8 bytes
+
+
+class Digits(Dataset):
+    """Handwritten digits of scikit-learn, resized and bouncing; generated on the fly, splits with disjoint digits.
+
+    size: side of the square canvas in pixels. digit: side of a digit. digits: how many bounce in each clip.
+    """
+
+    def __init__(self, size: int = 32, digit: int = 20, digits: int = 1):
+        if digit > size:
+            raise ValueError(f"a digit of {digit} pixels does not fit on a canvas of {size}")
+        if digit < 1 or digits < 1:
+            raise ValueError(f"digit and digits must be at least 1, got {digit} and {digits}")
+        self.shape = (1, size, size)
+        self.digit, self.digits = digit, digits
+
+    def fingerprint(self) -> str:
+        return f"digits-1-{SHA256[:12]}"
+
+    def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
+        return self._clips("train", seed, step * size, (step + 1) * size, frames)
+
+    def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
+        return self._clips(split, FIXED_SEED, first, last, frames)
+
+    def _clips(self, split: Split, seed: int, first: int, last: int, frames: int) -> Tensor:
+        import torch
+
+        from bench.data.bouncing import bounce
+
+        begin, end = SPLITS[split]
+        pool = resized(self.digit)[begin:end]
+        clips = bounce(pool, seed, STREAMS[split], first, last, frames, self.digits, self.shape[1])
+        return torch.from_numpy(clips).unsqueeze(2).float().div_(255)
+
+
+@cache
+def resized(side: int) -> NDArray[np.uint8]:
+    """All digits [1797, side, side], 0 to 255, resized bicubically."""
+    import numpy as np
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    grey = load_digits().images.astype(np.uint8)  # 8 x 8, 0 to 16
+    found = hashlib.sha256(grey.tobytes()).hexdigest()
+    assert found == SHA256, f"scikit-learn's digits have changed: their SHA-256 is {found}"
+    bright = np.minimum(grey.astype(np.int64) * 16, 255).astype(np.uint8)
+    return np.stack([np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)) for image in bright])
