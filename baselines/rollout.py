@@ -14,21 +14,22 @@ def rollout(step: Step, known: Tensor, length: int, keep: Tensor | None = None) 
     """Run `step` over a clip of `length` frames; the outputs [B, length-1, C, H, W] and the last state.
 
     known: [B, K, C, H, W], the frames that may be fed. Output t estimates frame t+1.
-    keep: [B, length-1] of booleans, True where the true frame is fed and False where the model's own last output is. Frame 0 is
-    always fed. One mask covers inference (the default: all K known frames, then its own outputs), teacher forcing (all True),
-    scheduled and reverse scheduled sampling. Gradients flow through fed-back outputs.
+    keep: booleans [B, length-1], best on the CPU, True where the true frame is fed and False where the model's own last output
+    is; frame 0 is always fed. One mask covers inference (the default: all K known frames, then its own outputs), teacher
+    forcing (all True), scheduled and reverse scheduled sampling. Gradients flow through fed-back outputs.
     """
     if keep is None:
-        keep = (torch.arange(length - 1, device=known.device) < known.shape[1]).expand(known.shape[0], -1)
+        keep = (torch.arange(length - 1) < known.shape[1]).expand(known.shape[0], -1)
     if bool(keep[:, known.shape[1] :].any()):
         raise ValueError(f"keep asks for true frames beyond the {known.shape[1]} that are known")
-    uniform = [row if len(row := set(column)) == 1 else None for column in keep.T.tolist()]
+    by_all, by_any = keep.all(0).tolist(), keep.any(0).tolist()  # read once: each read would wait for the device
+    fed = keep.to(known.device)[:, :, None, None, None]
     frame, state, outputs = known[:, 0], None, []
     for t in range(length - 1):
-        if t > 0 and uniform[t] == {True}:
+        if by_all[t] and t > 0:
             frame = known[:, t]
-        elif t > 0 and uniform[t] is None:
-            frame = torch.where(keep[:, t, None, None, None], known[:, t], frame)
+        elif by_any[t] and t > 0:
+            frame = torch.where(fed[:, t], known[:, t], frame)
         frame, state = step(frame, state)
         outputs.append(frame)
     return torch.stack(outputs, 1), state
@@ -38,7 +39,7 @@ class Recurrent(nn.Module):
     """A model that is one `step`, shared by prediction and training."""
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """One frame further: [B, C, H, W] and the state (None at the start) -> the next frame, and the state that goes with it."""
+        """One frame further: [B, C, H, W] and the state (None at the start) -> the next frame, and the state then."""
         raise NotImplementedError
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:

@@ -1,0 +1,175 @@
+"""How a baseline learns from a clip: which frames it is fed, and which of its outputs count.
+
+A learner names its phases, each `phase(clip, step) -> loss`, each followed by one optimizer step. The clip
+[B, frames, C, H, W] and the number of the step are all it needs; masks are drawn from torch's global CPU generator.
+
+The loss is the mean squared error, unless the model defines its own as a method
+`loss(outputs, target, state) -> scalar`: outputs and target are [B, N, C, H, W]; state is the last state of the rollout, None
+for a model without a step. A term that gathers over the steps of a rollout is gathered in that state.
+
+Schedules are in fractions of the run, so that a short run too spends its end on its own predictions. The defaults are the
+published numbers of iterations over the 125,000 of OpenSTL's Moving-MNIST runs (200 epochs of 625).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines.rollout import Recurrent, State, rollout
+
+Phase = Callable[[Tensor, int], Tensor]
+
+
+def loss(model: nn.Module, outputs: Tensor, target: Tensor, state: State | None) -> Tensor:
+    """The model's own loss where it defines one, else the mean squared error."""
+    own: Callable[[Tensor, Tensor, State | None], Tensor] | None = getattr(model, "loss", None)
+    return own(outputs, target, state) if own else functional.mse_loss(outputs, target)
+
+
+class Nothing:
+    """For models without parameters: no phases."""
+
+    def __init__(self, model: nn.Module, context: int, horizon: int, steps: int):
+        self.frames = context + horizon
+        self.phases: dict[str, Phase] = {}
+
+
+class Direct:
+    """The model runs as it will at test time: after the context it sees only its own outputs. For any model.
+
+    outputs: whether the loss is over the predicted horizon or over all outputs; the latter include those made during the
+    context, which only a model with a step has.
+    """
+
+    def __init__(
+        self, model: nn.Module, context: int, horizon: int, steps: int, outputs: Literal["horizon", "all"] = "horizon"
+    ):
+        if outputs == "all":
+            _require_step(model, "outputs='all'")
+        self.model, self.context, self.horizon = model, context, horizon
+        self.scored = horizon if outputs == "horizon" else context + horizon - 1
+        self.frames = context + horizon
+        self.phases: dict[str, Phase] = {"prediction": self.prediction}
+
+    def prediction(self, clip: Tensor, step: int) -> Tensor:
+        """The loss of running freely after the context."""
+        context = clip[:, : self.context]
+        if isinstance(self.model, Recurrent):
+            outputs, state = rollout(self.model.step, context, self.frames)
+        else:
+            outputs, state = self.model(context, self.horizon), None
+        return loss(self.model, outputs[:, -self.scored :], clip[:, -self.scored :], state)
+
+
+class Fed:
+    """Base of the learners that feed a recurrent model true frames by a mask; the loss is over all outputs."""
+
+    def __init__(self, model: nn.Module, context: int, horizon: int, steps: int):
+        _require_step(model, type(self).__name__)
+        self.model, self.context, self.horizon, self.steps = model, context, horizon, steps
+        self.frames = context + horizon
+        self.phases: dict[str, Phase] = {"prediction": self.prediction}
+
+    def prediction(self, clip: Tensor, step: int) -> Tensor:
+        """The loss of one rollout under this step's mask."""
+        assert isinstance(self.model, Recurrent)
+        outputs, state = rollout(self.model.step, clip, self.frames, self.keep(clip.shape[0], step))
+        return loss(self.model, outputs, clip[:, 1:], state)
+
+    def keep(self, clips: int, step: int) -> Tensor:
+        """Where the true frame is fed: booleans [clips, frames-1]."""
+        raise NotImplementedError
+
+    def _all_kept(self, clips: int) -> Tensor:
+        return torch.ones(clips, self.frames - 1, dtype=torch.bool)
+
+
+class ScheduledSampling(Fed):
+    """After the context a true frame is fed with a probability that falls linearly to 0 (Bengio et al., NeurIPS 2015).
+
+    end: fraction of the run at which the probability is 0: 50,000 iterations.
+    """
+
+    def __init__(self, model: nn.Module, context: int, horizon: int, steps: int, end: float = 0.4):
+        super().__init__(model, context, horizon, steps)
+        self.end = end
+
+    def keep(self, clips: int, step: int) -> Tensor:
+        """One draw for every clip and frame after the context."""
+        keep = self._all_kept(clips)
+        keep[:, self.context :] = torch.rand(clips, self.horizon - 1) < self.probability(step)
+        return keep
+
+    def probability(self, step: int) -> float:
+        """That a true frame is fed."""
+        return max(0.0, 1 - (step + 1) / (self.end * self.steps))
+
+
+class ReverseScheduledSampling(Fed):
+    """Own outputs are fed during the context too, ever fewer of them, and ever more after it (PredRNN-V2, TPAMI 2022).
+
+    start, end: fractions of the run between which the probabilities move from a half: 25,000 and 50,000 iterations.
+    decay: time constant of the approach to 1 during the context, as a fraction of the run: 5,000 iterations in OpenSTL.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        context: int,
+        horizon: int,
+        steps: int,
+        start: float = 0.2,
+        end: float = 0.4,
+        decay: float = 0.04,
+    ):
+        super().__init__(model, context, horizon, steps)
+        self.start, self.end, self.decay = start, end, decay
+
+    def keep(self, clips: int, step: int) -> Tensor:
+        """One draw for every clip and frame but the first."""
+        in_context, after = self.probabilities(step)
+        keep = self._all_kept(clips)
+        keep[:, 1 : self.context] = torch.rand(clips, self.context - 1) < in_context
+        keep[:, self.context :] = torch.rand(clips, self.horizon - 1) < after
+        return keep
+
+    def probabilities(self, step: int) -> tuple[float, float]:
+        """That a true frame is fed during the context, and after it."""
+        start, end, decay = (fraction * self.steps for fraction in (self.start, self.end, self.decay))
+        if step < start:
+            return 0.5, 0.5
+        if step < end:
+            return 1 - 0.5 * math.exp((start - step) / decay), 0.5 * (end - step) / (end - start)
+        return 1.0, 0.0
+
+
+class TeacherForcing(Fed):
+    """Every batch is fed true frames throughout, or after the context its own outputs (PhyDNet, CVPR 2020).
+
+    end: fraction of the run at which the probability of true frames is 0: 333 of 2,000 epochs, 0.003 less each.
+    """
+
+    def __init__(self, model: nn.Module, context: int, horizon: int, steps: int, end: float = 0.1667):
+        super().__init__(model, context, horizon, steps)
+        self.end = end
+
+    def keep(self, clips: int, step: int) -> Tensor:
+        """One draw for the whole batch."""
+        keep = self._all_kept(clips)
+        keep[:, self.context :] = torch.rand(()) < self.probability(step)
+        return keep
+
+    def probability(self, step: int) -> float:
+        """That the batch is fed true frames throughout."""
+        return max(0.0, 1 - step / (self.end * self.steps))
+
+
+def _require_step(model: nn.Module, what: str) -> None:
+    if not isinstance(model, Recurrent):
+        raise ValueError(
+            f"{what} feeds a model frame by frame, and {type(model).__name__} takes its context at once: use 'direct'"
+        )
