@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bench import catalog
-from bench.errors import BenchError, did_you_mean, listed
+from bench.errors import BenchError, Blocked, did_you_mean, listed
 from bench.types import accepts, adapt
 
 
@@ -110,9 +110,18 @@ class RunSpec:
 
     @cached_property
     def key(self) -> str:
-        """Twelve hex digits that name this run: a hash of what differs from the defaults."""
-        text = json.dumps(self.differences(), sort_keys=True, separators=(",", ":"))
+        """Twelve hex digits that name this run: a hash of what differs from the defaults, and of the data's fingerprint."""
+        identity = {**self.differences(), "fingerprint": self.fingerprint}
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def fingerprint(self) -> str | None:
+        """The data's fingerprint; None where they are not on this machine."""
+        try:
+            return catalog.build("datasets", self.data.name, self.data.options).fingerprint()
+        except Blocked:
+            return None
 
     def differences(self) -> dict[str, Any]:
         """What is not at its default, as plain values: the run's identity."""

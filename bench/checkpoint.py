@@ -1,0 +1,102 @@
+"""Saving everything that the next step depends on, so that a killed run goes on as if nothing had happened.
+
+A file's name carries the hash of its content (`step-00000400-1f3a9c2b77de.pt`), so a damaged one is told apart from a good one, and the
+newest good one is what a run resumes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.errors import BenchError
+from bench.files import write_bytes
+
+KEEP = 2  # newest checkpoints: one to resume from, one in case that is damaged
+NAME = re.compile(r"step-(\d+)-([0-9a-f]{12})\.pt")
+log = logging.getLogger(__name__)
+
+
+def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write a checkpoint, the whole of it or nothing, then remove all but the newest."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
+    path = folder / f"step-{step:08d}-{hashlib.sha256(content).hexdigest()[:12]}.pt"
+    write_bytes(path, content)
+    for old in _newest_first(folder)[KEEP:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def newest(folder: Path) -> dict[str, Any] | None:
+    """The newest checkpoint that is whole, None where there is none. A damaged one is reported and passed over."""
+    for path in _newest_first(folder):
+        try:
+            return read(path)
+        except BenchError as error:
+            log.warning("%s; falling back to the checkpoint before it", error)
+    return None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of one of our checkpoint files, checked against the hash in its name. Nothing in it is executed."""
+    match = NAME.fullmatch(path.name)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
+    if match and hashlib.sha256(content).hexdigest()[:12] != match[2]:
+        raise BenchError(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        raise BenchError(f"{path} cannot be read as a checkpoint of weights alone: {reason}") from error
+    return state
+
+
+def random_state() -> dict[str, Any]:
+    """The state of every random number generator, in types that can be read back without executing anything."""
+    version, numbers, gauss = random.getstate()
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    return {
+        "python": (version, list(numbers), gauss),
+        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random(state: dict[str, Any]) -> None:
+    """Put every generator back to where `random_state` found it."""
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    name, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def load_weights(model: nn.Module, weights: dict[str, Any], source: str) -> None:
+    """Put weights into a model that they fit, or say what does not fit."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise BenchError(f"{source} does not fit the model: {first}") from error
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    found = [(int(match[1]), path.stat().st_mtime, path) for path in folder.glob("step-*.pt") if (match := NAME.fullmatch(path.name))]
+    return [path for _, _, path in sorted(found, reverse=True)]

@@ -1,0 +1,138 @@
+"""A question about video prediction, and the named runs whose comparison answers it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, get_args
+
+import experiments
+from bench.errors import BenchError, did_you_mean, listed
+from bench.spec import RunSpec
+
+Scale = Literal["small", "paper"]
+SCALES: tuple[str, ...] = get_args(Scale)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a trained model is scored; its identity is separate from training, so that a new score never retrains.
+
+    clips: how many clips of the split, None for all. horizon: frames predicted, None for as many as in training.
+    keep_predictions: store every predicted frame (float16), so that new scores need no model.
+    """
+
+    clips: int | None = None
+    horizon: int | None = None
+    split: Literal["val", "test"] = "test"
+    keep_predictions: bool = False
+
+    def at(self, spec: RunSpec) -> Evaluation:
+        """The evaluation of one run, its horizon filled in."""
+        return replace(self, horizon=self.horizon or spec.horizon)
+
+    @cached_property
+    def key(self) -> str:
+        """A name for the files of this evaluation; whether predictions are kept does not change what is measured."""
+        identity = {k: v for k, v in asdict(self).items() if k != "keep_predictions"}
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+        return f"{self.split}-{self.horizon}-{digest}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Named variants (label -> RunSpec) and the seeds each is trained with, in the order of the table they become."""
+
+    question: str
+    variants: Mapping[str, RunSpec]
+    seeds: tuple[int, ...] = (0,)
+    evaluation: Evaluation = Evaluation()
+    name: str = ""
+    scale: str = "small"
+
+    def runs(self) -> list[tuple[str, RunSpec]]:
+        """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next."""
+        return [(label, spec.but(seed=seed)) for seed in self.seeds for label, spec in self.variants.items()]
+
+    def only(self, labels: Sequence[str]) -> Experiment:
+        """The experiment reduced to some variants, in declared order."""
+        for label in labels:
+            if label not in self.variants:
+                hint = did_you_mean(label, self.variants)
+                raise BenchError(f"{self.name} has no variant '{label}'{hint or '; it has ' + listed(self.variants)}")
+        return replace(self, variants={label: self.variants[label] for label in self.variants if label in labels})
+
+    def edited(self, settings: Sequence[str]) -> Experiment:
+        """Every `--set` applied to every variant that it fits; one that fits no variant is refused."""
+        edited = dict(self.variants)
+        for setting in settings:
+            refusals: list[BenchError] = []
+            for label, spec in edited.items():
+                try:
+                    edited[label] = spec.edited(setting)
+                except BenchError as error:
+                    refusals.append(error)
+            if len(refusals) == len(edited):
+                raise refusals[0]
+        return replace(self, variants=edited)
+
+
+def load(name: str, scale: str = "small") -> Experiment:
+    """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
+    if scale not in SCALES:
+        raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
+    module = _from_path(Path(name)) if name.endswith(".py") else _from_name(name)
+    make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
+    if make is None:
+        raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
+    made = make(scale)
+    if not isinstance(made, Experiment):
+        raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(made).__name__}")
+    return replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+
+
+def names() -> list[str]:
+    """The experiments that come with the suite: files of experiments/ that define `experiment`."""
+    folder = Path(str(experiments.__file__)).parent
+    return sorted(path.stem for path in folder.glob("*.py") if "\ndef experiment(" in path.read_text())
+
+
+def canonical(name: str) -> str:
+    """A name as its file spells it."""
+    return name.lower().replace("-", "_")
+
+
+def _from_name(name: str) -> ModuleType:
+    if canonical(name) not in names():
+        hint = did_you_mean(canonical(name), names()) or "; there are " + listed(names())
+        raise BenchError(f"there is no experiment '{name}'{hint} (a file of your own is named with its .py)")
+    return importlib.import_module(f"experiments.{canonical(name)}")
+
+
+def _from_path(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise BenchError(f"there is no experiment file {path}")
+    source = importlib.util.spec_from_file_location(path.stem, path)
+    assert source is not None and source.loader is not None
+    module = importlib.util.module_from_spec(source)
+    sys.path.insert(0, str(path.parent.resolve()))  # so that the file may import its neighbours, as a script could
+    try:
+        source.loader.exec_module(module)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(f"{path} does not load: {type(error).__name__}: {error}") from error
+    return module
+
+
+def evaluation_from_json(values: Mapping[str, Any]) -> Evaluation:
+    """The Evaluation whose `asdict` was written."""
+    return Evaluation(**{f.name: values[f.name] for f in fields(Evaluation) if f.name in values})

@@ -1,0 +1,80 @@
+"""The optimizer and the learning-rate schedules a spec may name."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Adam(torch.optim.Adam):
+    """Adam (Kingma and Ba, ICLR 2015), one for all phases of a learner.
+
+    idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where today they
+    are dropped, so parameters idle in a phase go on moving by momentum.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 2e-4,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        idle_momentum: bool = False,
+    ):
+        if lr <= 0:
+            raise ValueError(f"lr must be above 0, got {lr}")
+        super().__init__(parameters, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)
+        self.idle_momentum = idle_momentum
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        super().zero_grad(set_to_none=set_to_none and not self.idle_momentum)
+
+
+class Constant:
+    """The optimizer's own rate throughout."""
+
+    def __call__(self, step: int, lr: float) -> dict[str, Any]:
+        """What the optimizer's settings are at a step (from 0), given its base rate."""
+        return {"lr": lr}
+
+
+class Cosine:
+    """Linear warm-up, then half a cosine down to `floor` times the rate (Loshchilov and Hutter, ICLR 2017, without restarts).
+
+    warmup: steps until the full rate.
+    """
+
+    def __init__(self, steps: int, warmup: int = 0, floor: float = 0.0):
+        self.steps, self.warmup, self.floor = steps, warmup, floor
+
+    def __call__(self, step: int, lr: float) -> dict[str, Any]:
+        if step < self.warmup:
+            return {"lr": lr * (step + 1) / self.warmup}
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return {"lr": lr * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * done)) / 2)}
+
+
+class OneCycle:
+    """The one-cycle schedule (Smith and Topin, 2019) as the OpenSTL recipes use it: the optimizer's rate is the peak.
+
+    It rises by half a cosine over the first 30% of the steps from peak / 25, then falls to peak / 250,000; Adam's first beta goes from
+    0.95 down to 0.85 and back.
+    """
+
+    RISING, START, END, BETA = 0.3, 25.0, 1e4, (0.95, 0.85)  # PyTorch's defaults, which OpenSTL keeps
+
+    def __init__(self, steps: int):
+        self.steps = steps
+
+    def __call__(self, step: int, lr: float) -> dict[str, Any]:
+        summit = self.RISING * self.steps - 1
+        if step <= summit:
+            done, low, beta = step / max(summit, 1), lr / self.START, self.BETA
+        else:
+            done, low, beta = 1 - (step - summit) / max(1, self.steps - 1 - summit), lr / self.START / self.END, self.BETA
+        height = (1 - math.cos(math.pi * done)) / 2  # 0 at the foot, 1 at the summit
+        return {"lr": low + (lr - low) * height, "betas": (beta[0] + (beta[1] - beta[0]) * height, 0.999)}

@@ -1,0 +1,171 @@
+"""The run directories: the truth about every run.
+
+    runs/lmc-3fa9c1d2e4b7/
+        spec.json         what was asked                 status.json      how far it is, and how it ended
+        metrics.jsonl     one line a logged step         checkpoints/     the newest two, and the best
+        scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
+        provenance.json   code, machine, data, cost      log.txt          what the worker printed
+        lease-N           who owns the directory
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import lease
+from bench.errors import BenchError, did_you_mean
+from bench.files import read_json, write_bytes, write_json
+from bench.spec import RunSpec
+
+FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = "finished", "running", "interrupted", "failed", "diverged", "blocked"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a run is. `reason` says in words why it ended otherwise than well; `kind` sorts the reasons."""
+
+    state: str = "new"
+    step: int = 0
+    reason: str = ""
+    kind: str = ""
+    trained: bool = False
+    updated: float = 0.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def spec(self) -> RunSpec:
+        """What was asked; BenchError where the directory holds no readable spec."""
+        values = read_json(self.path / "spec.json")
+        if values is None:
+            raise BenchError(f"{self.path} is no run directory: it has no readable spec.json")
+        return RunSpec.from_json(values)
+
+    def status(self) -> Status:
+        """The state now. A run whose owner died is `interrupted`, whatever its file still says."""
+        values = read_json(self.path / "status.json") or {}
+        status = Status(**{f.name: values[f.name] for f in fields(Status) if f.name in values})
+        if lease.holder(self.path):
+            return Status(**{**asdict(status), "state": RUNNING, "reason": ""})
+        if status.state == RUNNING or (status.state == "new" and self.path.is_dir()):
+            return Status(**{**asdict(status), "state": INTERRUPTED, "reason": "its process died"})
+        return status
+
+    def set_status(self, state: str, **changes: Any) -> None:
+        """Write the state, keeping what is not mentioned."""
+        values = read_json(self.path / "status.json") or {}
+        known = {f.name: values[f.name] for f in fields(Status) if f.name in values}
+        fresh = {"reason": "", "kind": ""}
+        write_json(self.path / "status.json", asdict(Status(**{**known, **fresh, **changes, "state": state, "updated": time.time()})))
+
+    def create(self, spec: RunSpec) -> None:
+        """Make the directory and write what was asked, once."""
+        if not (self.path / "spec.json").exists():
+            write_json(self.path / "spec.json", spec.to_json())
+
+    def append(self, step: int, values: dict[str, float]) -> None:
+        """Append one line of metrics."""
+        line = json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n"
+        with open(self.path / "metrics.jsonl", "ab") as file:
+            file.write(line.encode())
+
+    def metrics(self) -> Iterator[dict[str, float]]:
+        """The lines of metrics.jsonl; a line that a crash cut in half is passed over."""
+        try:
+            text = (self.path / "metrics.jsonl").read_text(errors="replace")
+        except OSError:
+            return
+        for line in text.splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+    def cut_metrics(self, step: int) -> None:
+        """Forget what was logged after `step`: a resumed run logs it again."""
+        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+        write_bytes(self.path / "metrics.jsonl", "".join(kept).encode())
+
+    def latest(self) -> dict[str, float]:
+        """The newest value of each metric, from the end of the file alone."""
+        try:
+            with open(self.path / "metrics.jsonl", "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+                lines = file.read().splitlines()
+        except OSError:
+            return {}
+        values: dict[str, float] = {}
+        for line in lines:
+            try:
+                values |= json.loads(line)
+            except ValueError:
+                continue
+        return values
+
+    def scores_file(self, key: str) -> Path:
+        """Where the scores of the evaluation with that key are."""
+        return self.path / "scores" / f"{key}.npz"
+
+    def provenance(self) -> dict[str, Any]:
+        """Code, machine, data and cost, as far as recorded."""
+        return read_json(self.path / "provenance.json") or {}
+
+
+class Store:
+    """A folder of run directories."""
+
+    def __init__(self, root: Path | str | None = None):
+        self.root = Path(root or os.environ.get("BENCH_STORE", "runs")).absolute()
+
+    def run(self, spec: RunSpec) -> Run:
+        """The directory of a spec, which need not exist yet.
+
+        Where the data are absent (reports on another machine), their fingerprint is unknown and the run is found by its spec.
+        """
+        run = Run(self.root / f"{spec.model.name.rpartition(':')[2]}-{spec.key}")
+        if spec.fingerprint is None and not run.path.exists():
+            return next((other for other in self.runs() if other.spec == spec), run)
+        return run
+
+    def runs(self) -> list[Run]:
+        """Every run directory there is, by name."""
+        try:
+            return sorted((Run(path.parent) for path in self.root.glob("*/spec.json")), key=lambda run: run.name)
+        except OSError:
+            return []
+
+    def find(self, name: str) -> Run:
+        """The run called `name`, or the only one whose name contains it."""
+        runs = self.runs()
+        matches = [run for run in runs if run.name == name] or [run for run in runs if name in run.name]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise BenchError(f"'{name}' fits {len(matches)} runs: {', '.join(run.name for run in matches[:5])}; say more of its name")
+        hint = did_you_mean(name, [run.name for run in runs])
+        raise BenchError(f"there is no run '{name}' in {self.root}{hint or '; `bench status` lists them'}")
+
+    def set_aside(self, run: Run) -> Path:
+        """Move a run out of the way, for `--fresh`; nothing is deleted."""
+        if owner := lease.holder(run.path):
+            raise BenchError(f"{run.name} is being trained by {owner}; stop that before starting afresh")
+        aside = self.root / "set-aside" / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        aside.parent.mkdir(exist_ok=True)
+        os.rename(run.path, aside)
+        return aside

@@ -1,0 +1,182 @@
+"""The step loop: from a spec to trained weights, resumable at every step.
+
+What it relies on: batches are a pure function of (seed, step), learners hold no state, and a checkpoint holds the weights, the
+optimizer and every random number generator. So a run that was killed and resumed is bit for bit the run that never was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench import catalog, checkpoint
+from bench.data.base import Dataset
+from bench.evaluate import validate
+from bench.spec import RunSpec
+from bench.store import Run
+
+CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
+
+
+class Interrupted(Exception):
+    """Asked to stop; everything needed to go on is saved."""
+
+
+class Diverged(Exception):
+    """The loss is not finite any more. A result, not a crash."""
+
+
+@dataclass
+class Progress:
+    """What a checkpoint keeps besides weights, optimizer and generators."""
+
+    step: int = 0
+    seconds: float = 0.0  # spent in the step loop so far, over all interruptions
+    best: float = -math.inf  # validation PSNR in dB
+    sums: dict[str, float] = field(default_factory=dict)  # losses since the last line of metrics
+    summed: int = 0
+
+
+def train(
+    spec: RunSpec, data: Dataset, run: Run, device: torch.device, stopping: Callable[[], bool] = lambda: False
+) -> tuple[nn.Module, Progress]:
+    """Train from the newest checkpoint, or from the start, to the last step; the model that the spec selects, and what it took.
+
+    Raises Interrupted once a checkpoint is written after `stopping()`, Diverged at the first loss that is not finite.
+    """
+    _seed(spec.seed)
+    model = build_model(spec, data).to(device)
+    learner = catalog.build(
+        "learners", spec.learner.name, spec.learner.options,
+        model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps,
+    )  # fmt: skip
+    progress = Progress()
+    if learner.phases:
+        optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
+        _resume(model, optimizer, progress, run)
+        _loop(spec, data, run, device, stopping, model, learner, optimizer, progress)
+        if spec.select == "best":
+            checkpoint.load_weights(model, checkpoint.read(run.path / "checkpoints" / "best.pt")["model"], "best.pt")
+    return model.eval(), progress
+
+
+def build_model(spec: RunSpec, data: Dataset) -> nn.Module:
+    """The model of a spec for the frames of its data, with the context checked against what the model needs."""
+    model: nn.Module = catalog.build(
+        "models", spec.model.name, spec.model.options, shape=data.shape, context=spec.context, horizon=spec.horizon
+    )
+    least = int(getattr(model, "min_context", 1))
+    if spec.context < least:
+        raise catalog.BenchError(f"model '{spec.model.name}' needs at least {least} context frames, got {spec.context}")
+    return model
+
+
+def _loop(
+    spec: RunSpec,
+    data: Dataset,
+    run: Run,
+    device: torch.device,
+    stopping: Callable[[], bool],
+    model: nn.Module,
+    learner: Any,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+) -> None:
+    schedule = catalog.build("schedules", spec.schedule.name, spec.schedule.options, steps=spec.steps)
+    base_rate = optimizer.defaults["lr"]
+    log_every = max(1, min(100, spec.steps // 100))
+    began, saved = time.monotonic() - progress.seconds, time.monotonic()
+    while progress.step < spec.steps:
+        for group in optimizer.param_groups:
+            group.update(schedule(progress.step, base_rate))
+        clip = data.batch(spec.seed, progress.step, spec.batch, learner.frames).to(device)
+        losses = _step(spec, model, learner, optimizer, clip, progress.step)
+        progress.step += 1
+        progress.summed += 1
+        for name, loss in losses.items():
+            progress.sums[name] = progress.sums.get(name, 0.0) + loss
+        if progress.step % log_every == 0 or progress.step == spec.steps:
+            means = {f"loss/{name}": total / progress.summed for name, total in progress.sums.items()}
+            run.append(progress.step, {**means, "rate": optimizer.param_groups[0]["lr"]})
+            progress.sums, progress.summed = {}, 0
+        validated = progress.step % spec.validate_every == 0 or progress.step == spec.steps
+        if validated:
+            _validate(spec, data, run, device, model, progress)
+        stop = progress.step < spec.steps and stopping()
+        if validated or stop or time.monotonic() - saved > CHECKPOINT_SECONDS:
+            progress.seconds, saved = time.monotonic() - began, time.monotonic()
+            _save(model, optimizer, progress, run)
+        if stop:
+            raise Interrupted
+
+
+def _step(
+    spec: RunSpec, model: nn.Module, learner: Any, optimizer: torch.optim.Optimizer, clip: Tensor, step: int
+) -> dict[str, float]:
+    """One optimizer step per phase; the loss of each."""
+    model.train()
+    losses = {}
+    for phase, loss_of in learner.phases.items():
+        optimizer.zero_grad()
+        with autocast(spec, clip.device):
+            loss = loss_of(clip, step)
+        losses[phase] = float(loss)
+        if not math.isfinite(losses[phase]):
+            raise Diverged(f"the loss of phase '{phase}' is {losses[phase]} at step {step + 1}")
+        loss.backward()
+        if spec.clip_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
+        optimizer.step()
+    return losses
+
+
+def autocast(spec: RunSpec, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """The precision a spec asks for."""
+    return torch.autocast(device.type, torch.bfloat16) if spec.precision == "bf16" else contextlib.nullcontext()
+
+
+def _validate(spec: RunSpec, data: Dataset, run: Run, device: torch.device, model: nn.Module, progress: Progress) -> None:
+    with torch.random.fork_rng(), autocast(spec, device):
+        scores = validate(model, data, spec, device)
+    run.append(progress.step, {f"validation/{name}": value for name, value in scores.items()})
+    if spec.select == "best" and scores["psnr"] > progress.best:
+        progress.best = scores["psnr"]
+        checkpoint.save_best(run.path / "checkpoints", progress.step, model.state_dict())
+
+
+def _save(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run) -> None:
+    state = {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "random": checkpoint.random_state(),
+        "progress": vars(progress),
+    }
+    checkpoint.save(run.path / "checkpoints", progress.step, state)
+    run.set_status("running", step=progress.step)
+
+
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run) -> None:
+    state = checkpoint.newest(run.path / "checkpoints")
+    if state is not None:
+        checkpoint.load_weights(model, state["model"], "the checkpoint")
+        optimizer.load_state_dict(state["optimizer"])
+        checkpoint.restore_random(state["random"])
+        vars(progress).update(state["progress"])
+    run.cut_metrics(progress.step)
+
+
+def _seed(seed: int) -> None:
+    import random
+
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
