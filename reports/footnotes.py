@@ -1,0 +1,84 @@
+"""What has to be said under a table: where the numbers come from, and every run that is not as planned."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports.results import Results
+
+SMALL_SCALE = "Small scale: it shows that the machinery works; its order of variants is no evidence."
+
+
+@dataclass(frozen=True)
+class Footnote:
+    """A sentence or two. mark: the sign in the table that it explains, empty for what holds for all of it."""
+
+    text: str
+    mark: str = ""
+
+
+def footnotes(
+    results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str]
+) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
+    """The footnotes of a table that shows `scores`, and the marks that each variant bears for those that concern it alone."""
+    concerns = {variant: _deviations(results, variant) for variant in results.variants}
+    said = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
+    numbered = {text: str(number) for number, text in enumerate(said, start=1)}
+    marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}
+    facts = results.facts
+    general = [
+        SMALL_SCALE if results.scale == "small" else "",
+        f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}); "
+        f"{facts.context} context frames, then {facts.horizon} predicted.",
+        f"Evaluated checkpoint: {facts.selection}.",
+        f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
+        *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark),
+        *_empty(results, scores),
+        *facts.notes,
+    ]
+    return [
+        *(Footnote(f"Protocol {_protocol(results, name)}.", mark) for name, mark in protocol_marks.items() if mark),
+        *(Footnote(text, mark) for text, mark in numbered.items()),
+        *(Footnote(text) for text in general if text),
+    ], marks
+
+
+def _protocol(results: Results, name: str) -> str:
+    return f"{name}, version {results.protocols[name]}" if name in results.protocols else name
+
+
+def _deviations(results: Results, variant: str) -> list[str]:
+    """What is not as planned with a variant's runs: "seeds 1, 2 failed: out of memory." """
+    runs = results.runs[results.runs["variant"] == variant]
+    if not len(runs):
+        return ["No run is planned."]
+    said: dict[str, list[int]] = {}
+    for run in runs.to_dict("records"):
+        if run["state"] != "finished":
+            reason = run["reason"]
+            said.setdefault(f"{run['state']}{f': {reason}' if _is_text(reason) else ''}", []).append(int(run["seed"]))
+        if _is_text(run["deviations"]):
+            said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
+    return [f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in said.items()]
+
+
+def _empty(results: Results, scores: Iterable[str]) -> list[str]:
+    """Why columns are empty altogether."""
+    names = {score.partition("/")[2] for score in scores if results.scores[score].isna().all() and len(results.scores)}
+    return [
+        f"{name.upper()} is empty: {results.facts.lpips or 'it was not computed'}.".replace("..", ".") for name in sorted(names)
+    ]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Numbers in few words: "0-4, 7"."""
+    runs = np.array(sorted(numbers), dtype=int)
+    groups = np.split(runs, np.flatnonzero(np.diff(runs) != 1) + 1)
+    spans = [f"{group[0]}-{group[-1]}" if len(group) > 2 else ", ".join(map(str, group)) for group in groups if len(group)]
+    return ", ".join(spans) or "none"
+
+
+def _is_text(value: object) -> bool:
+    """Tables of runs say "nothing" as an empty string or as NaN."""
+    return isinstance(value, str) and bool(value.strip())

@@ -1,0 +1,89 @@
+"""A table as text. Every format is made from the same cells."""
+
+import csv
+import io
+from collections.abc import Callable
+
+from rich.console import Console, Group
+from rich.table import Table as Grid
+from rich.text import Text
+
+from reports.table import Cell, Table
+
+
+def render(table: Table, format: str = "terminal") -> str:
+    """The table as "terminal", "markdown" or "csv"."""
+    if format not in FORMATS:
+        raise ValueError(f"there is no format '{format}'; there are {', '.join(FORMATS)}")
+    return FORMATS[format](table)
+
+
+def grid(table: Table) -> Group:
+    """For a rich console: the grid and its footnotes. Best bold, close to it underlined."""
+    grid = Grid(title=table.title, title_style="bold", title_justify="left", header_style="")
+    grid.add_column("variant", no_wrap=True)
+    for column in table.columns:
+        grid.add_column(column.title, justify="right")
+    grid.add_column("seeds", justify="right")
+    for row in table.rows:
+        label = Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim")
+        grid.add_row(label, *(_styled(cell) for cell in row.cells), row.seeds)
+    notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
+    return Group(grid, *notes)
+
+
+def _styled(cell: Cell) -> Text:
+    style = "bold" if cell.best else "underline" if cell.close else ""
+    return Text(cell.text, style).append(f" [{cell.mark}]" if cell.mark else "", "dim")
+
+
+def terminal(table: Table) -> str:
+    """As a terminal shows it, with the codes for bold and underlined; as wide as it needs to be."""
+    page = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=_width(table))
+    page.print(grid(table))
+    assert isinstance(page.file, io.StringIO)
+    return page.file.getvalue()
+
+
+def _width(table: Table) -> int:
+    """Room for every cell on one line, and at least 100 for the footnotes."""
+    return max(100, Console(width=10_000).measure(grid(Table(table.title, table.columns, table.rows, ()))).maximum)
+
+
+def markdown(table: Table) -> str:
+    """A GitHub table: best **bold**, close to it <u>underlined</u>, marks as superscripts."""
+    header = ["variant", *(column.title for column in table.columns), "seeds"]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    for row in table.rows:
+        label = _plain(row.label) + "".join(f"<sup>{mark}</sup>" for mark in row.marks)
+        lines.append([label, *(_marked_down(cell) for cell in row.cells), row.seeds])
+    notes = [f"<sup>{note.mark}</sup> {_plain(note.text)}" if note.mark else _plain(note.text) for note in table.footnotes]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"**{_plain(table.title)}**\n\n{body}\n\n" + "  \n".join(notes) + "\n"
+
+
+def _marked_down(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.best else f"<u>{cell.text}</u>" if cell.close else cell.text
+    return text + (f"<sup>{cell.mark}</sup>" if cell.mark else "")
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    for sign in "\\|*_<`":
+        text = text.replace(sign, "\\" + sign)
+    return text
+
+
+def comma_separated(table: Table) -> str:
+    """One line a variant, numbers to six digits, missing ones empty; the last column holds the footnotes that concern it."""
+    notes = {note.mark: note.text for note in table.footnotes if note.mark}
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(["variant", *(column.key for column in table.columns), "seeds", "notes"])
+    for row in table.rows:
+        values = ["" if cell.value is None else f"{cell.value:.6g}" for cell in row.cells]
+        writer.writerow([row.label, *values, row.seeds, " ".join(notes[mark] for mark in row.marks)])
+    return page.getvalue()
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {"terminal": terminal, "markdown": markdown, "csv": comma_separated}

@@ -1,0 +1,151 @@
+"""What a report is made from: one table of per-frame scores, and the facts that go with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How the scores of a metric are written.
+
+    direction: "up" where more is better. unit: shown behind the name, such as dB.
+    digits: decimals shown. scale: a power of ten; what is shown is the score times this, and the header says so.
+    """
+
+    direction: Literal["up", "down"]
+    unit: str = ""
+    digits: int = 3
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the footnotes of every table state.
+
+    selection: how the evaluated checkpoint was chosen, in words. lpips: why the LPIPS columns are empty, if they are.
+    notes: further footnotes, as sentences.
+    """
+
+    dataset: str
+    split: str
+    fingerprint: str
+    context: int
+    horizon: int
+    clips: int
+    selection: str
+    lpips: str = ""
+    notes: Sequence[str] = ()
+
+
+SCORES = ("variant", "seed", "clip", "frame")
+RUNS = ("variant", "seed", "key", "state", "reason", "deviations")
+
+
+@dataclass(frozen=True)
+class Results:
+    """An experiment's scores, runs and training curves.
+
+    variants: the labels in declared order, those without scores too.
+    scores: one row per variant, seed, clip and frame (1 is the first predicted), with a float32 column "protocol/metric" for
+      each score; a score that could not be computed is NaN. Narrow types (categories, int16) keep 20 million rows small.
+      An optional category `label` says what a clip shows.
+    runs: one row per planned run: RUNS, and as far as known the costs (see `ledger`), commit and command.
+      Its `state` is "finished" or says why there are no scores; a run of a variant with 0 parameters stands for every seed.
+    metrics: by name, without the protocol. protocols: name -> version.
+    training: variant, seed, step, name, value of losses and validation scores.
+    """
+
+    name: str
+    question: str
+    scale: Literal["small", "paper"]
+    variants: Sequence[str]
+    scores: pd.DataFrame
+    runs: pd.DataFrame
+    metrics: Mapping[str, Metric]
+    protocols: Mapping[str, str | int]
+    facts: Facts
+    training: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        for name, frame, needed in (("scores", self.scores, SCORES), ("runs", self.runs, RUNS)):
+            missing = [column for column in needed if column not in frame.columns]
+            if missing:
+                raise ValueError(f"the {name} of '{self.name}' lack the column {', '.join(missing)}")
+        nameless = [column for column in self.columns if column.partition("/")[2] not in self.metrics]
+        if nameless:
+            raise ValueError(f"'{self.name}' does not say how to write {', '.join(nameless)}; known: {', '.join(self.metrics)}")
+        strangers = set(self.runs["variant"]) | set(self.scores["variant"].unique())
+        if strangers - set(self.variants):
+            raise ValueError(f"'{self.name}' has no variant {', '.join(sorted(strangers - set(self.variants)))}")
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The scores there are: "standard/psnr", ..."""
+        return [str(column) for column in self.scores.columns if "/" in str(column)]
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """All planned seeds, sorted."""
+        return sorted({int(seed) for seed in self.runs["seed"]} | {int(seed) for seed in self.scores["seed"].unique()})
+
+    @cached_property
+    def clips(self) -> np.ndarray:
+        """The numbers of the test clips, sorted: [clips]."""
+        return np.sort(self.scores["clip"].unique())
+
+    def metric(self, column: str) -> Metric:
+        """How the scores of "protocol/metric" are written."""
+        return self.metrics[column.partition("/")[2]]
+
+    def cube(self, column: str) -> np.ndarray:
+        """The scores of "protocol/metric" as float32 [variants, seeds, clips, horizon], NaN where there is none."""
+        shape = (len(self.variants), len(self.seeds), len(self.clips), self.facts.horizon)
+        cube = np.full(shape, np.nan, np.float32)
+        cube.reshape(-1)[self._places] = self.scores[column].to_numpy()
+        return cube
+
+    def clip_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
+        """Means over the frames first ... last (both included; the whole horizon if not given): [variants, seeds, clips]."""
+        span = (column, first, last or self.facts.horizon)
+        if span not in self._means:
+            self._means[span] = self.cube(column)[..., first - 1 : span[2]].mean(-1, dtype=np.float64)
+        return self._means[span]
+
+    def seed_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
+        """Means over the clips that a run has scores of, and the frames first ... last: [variants, seeds]."""
+        return mean_of_known(self.clip_means(column, first, last), axis=-1)
+
+    def frame_means(self, column: str) -> np.ndarray:
+        """Means over the clips: [variants, seeds, horizon]."""
+        return mean_of_known(self.cube(column), axis=2)
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, int, int], np.ndarray]:
+        return {}
+
+    @cached_property
+    def _places(self) -> np.ndarray:
+        """Where each row of scores belongs in a cube laid out flat."""
+        variants = self.scores["variant"]
+        if not isinstance(variants.dtype, pd.CategoricalDtype) or list(variants.cat.categories) != list(self.variants):
+            variants = variants.astype(pd.CategoricalDtype(list(self.variants)))
+        place = variants.cat.codes.to_numpy().astype(np.int64)
+        for name, known in (("seed", np.array(self.seeds)), ("clip", self.clips)):
+            place *= len(known)
+            place += np.searchsorted(known, self.scores[name].to_numpy())
+        place *= self.facts.horizon
+        place += self.scores["frame"].to_numpy() - 1
+        return place
+
+
+def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
+    """The mean along an axis of what is not NaN, in float64; NaN where nothing is known."""
+    known = ~np.isnan(values)
+    count = known.sum(axis)
+    total = np.sum(values, axis=axis, where=known, dtype=np.float64)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

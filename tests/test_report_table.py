@@ -1,0 +1,139 @@
+"""Tables say each number once, in declared order, and hide nothing."""
+
+import csv
+import io
+
+import pytest
+from report_samples import results, runs, scores
+
+from reports.render import render
+from reports.table import every, slices, table
+
+TWO = {("plain", 0): [[20, 10], [22, 12]], ("full", 0): [[30, 20], [32, 22]]}  # means 16 and 26
+
+
+def texts(made):
+    return {row.label: [cell.text for cell in row.cells] for row in made.rows}
+
+
+def test_a_cell_is_the_mean_over_frames_clips_and_seeds():
+    made = table(results({("a", 0): [[1, 2], [3, 6]], ("a", 1): [[5, 5], [5, 5]]}))
+    assert texts(made) == {"a": ["4.00"]}  # seeds 3 and 5
+
+
+def test_a_seed_weighs_the_same_however_many_of_its_clips_were_scored():
+    made = table(results({("a", 0): [[1, 1], [1, 1]], ("a", 1): [[4, 4]]}))
+    assert texts(made) == {"a": ["2.50"]}
+
+
+def test_rows_keep_the_declared_order_and_not_that_of_the_scores():
+    made = table(
+        results(TWO, runs({"variant": "full", "seed": 0}, {"variant": "plain", "seed": 0}), variants=["full", "plain"])
+    )
+    assert list(texts(made)) == ["full", "plain"]
+
+
+def test_columns_of_frames_and_slices_follow_the_mean_of_their_metric():
+    made = table(results(TWO), frames=[1, (1, 2)])
+    assert [column.key for column in made.columns] == ["standard/psnr", "standard/psnr@1", "standard/psnr@1-2"]
+    assert texts(made) == {"plain": ["16.00", "21.00", "16.00"], "full": ["26.00", "31.00", "26.00"]}
+
+
+def test_a_frame_beyond_the_horizon_is_refused_in_words():
+    with pytest.raises(ValueError, match="frames 3 to 3 are not within the horizon, 1 to 2"):
+        table(results(TWO), frames=[3])
+
+
+def test_every_kth_frame_and_slices_cover_the_horizon():
+    assert every(4, 10) == [4, 8]
+    assert slices(4, 10) == [(1, 4), (5, 8), (9, 10)]
+
+
+def test_for_a_metric_where_less_is_better_the_least_is_best():
+    made = table(results(TWO, column="standard/mse"))
+    assert [row.cells[0].best for row in made.rows] == [True, False]
+    assert made.columns[0].title == "MSE ↓"
+
+
+def test_a_scaled_metric_shows_its_scale_in_the_header_and_files_keep_the_score():
+    made = table(results({("a", 0): [[0.125, 0.125]]}, column="standard/lpips"))
+    assert made.columns[0].title == "LPIPS (×10^-3) ↓"
+    assert texts(made) == {"a": ["125.0"]}
+    assert next(csv.DictReader(io.StringIO(render(made, "csv"))))["standard/lpips"] == "0.125"
+
+
+def test_a_variant_whose_runs_all_failed_stays_in_the_table_with_the_reason():
+    planned = runs(
+        {"variant": "plain", "seed": 0}, {"variant": "full", "seed": 0},
+        *({"variant": "no memory", "seed": seed, "state": "failed", "reason": "out of memory"} for seed in (0, 1)),
+    )  # fmt: skip
+    made = table(results(TWO, planned))
+    assert texts(made)["no memory"] == ["–"]
+    row = made.rows[2]
+    assert row.seeds == "0 of 2"
+    assert {note.mark: note.text for note in made.footnotes}[row.marks[0]] == "Seeds 0, 1 failed: out of memory."
+    assert "out of memory" in render(made, "csv")
+
+
+def test_a_run_that_deviates_is_counted_and_named():
+    planned = runs({"variant": "plain", "seed": 0, "deviations": "micro-batches halved"}, {"variant": "full", "seed": 0})
+    made = table(results(TWO, planned))
+    assert made.rows[0].seeds == "1"
+    assert any("deviates: micro-batches halved" in note.text for note in made.footnotes)
+
+
+def test_small_scale_says_that_it_is_no_evidence():
+    said = "its order of variants is no evidence"
+    assert said in render(table(results(TWO, scale="small")), "markdown")
+    assert said not in render(table(results(TWO)), "markdown")
+
+
+def test_an_empty_metric_keeps_its_column_and_says_why():
+    made = results(TWO)
+    made = results(TWO, scores=made.scores.assign(**{"standard/lpips": float("nan")}))
+    shown = table(made)
+    assert texts(shown)["full"] == ["26.00", "–"]
+    assert any(note.text.startswith("LPIPS is empty") for note in shown.footnotes)
+
+
+def test_protocols_meet_only_on_request_and_then_every_cell_is_marked():
+    both = results(TWO).scores.assign(**{"lmc2021/psnr": 1.0})
+    made = results(TWO, scores=both, protocols={"standard": 1, "lmc2021": 2})
+    assert [column.protocol for column in table(made).columns] == ["standard"]
+    mixed = table(made, protocols=("standard", "lmc2021"))
+    assert [[cell.mark for cell in row.cells] for row in mixed.rows] == [["a", "b"]] * 2
+    assert {note.mark: note.text for note in mixed.footnotes if note.mark}["b"] == "Protocol lmc2021, version 2."
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="there is no sharpness under standard; there are standard/psnr"):
+        table(results(TWO), metrics=["sharpness"])
+
+
+def test_scores_of_an_undeclared_variant_are_refused():
+    with pytest.raises(ValueError, match="has no variant stranger"):
+        results(TWO, scores=scores({("stranger", 0): [[1, 2]]}))
+
+
+def test_markdown_is_a_table_with_best_in_bold_and_signs_escaped():
+    text = render(table(results({("a|b", 0): [[1, 1]], ("c", 0): [[2, 2]]})), "markdown")
+    assert "| variant | PSNR (dB) ↑ | seeds |" in text
+    assert "| a\\|b | <u>1.00</u> | 1 |" in text
+    assert "| c | **2.00** | 1 |" in text
+
+
+def test_a_terminal_shows_every_cell_whole_however_many_columns_there_are():
+    text = render(table(results(TWO), frames=[1, 2, (1, 2)] * 8), "terminal")
+    assert text.count("26.00") == 9
+    assert "…" not in text
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="there is no format 'pdf'; there are terminal, markdown, csv"):
+        render(table(results(TWO)), "pdf")
+
+
+def test_an_experiment_without_any_scores_still_shows_what_was_planned():
+    made = results(TWO, runs(*({"variant": v, "seed": 0, "state": "missing"} for v in ("plain", "full"))))
+    made = table(results(TWO, made.runs, scores=made.scores.iloc[:0]))
+    assert [(row.seeds, row.cells[0].text) for row in made.rows] == [("0 of 1", "–")] * 2
