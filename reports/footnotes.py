@@ -19,7 +19,7 @@ class Footnote:
 
 
 def footnotes(
-    results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str]
+    results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str], how_to_read: Iterable[str] = ()
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
     """The footnotes of a table that shows `scores`, and the marks that each variant bears for those that concern it alone."""
     concerns = {variant: _deviations(results, variant) for variant in results.variants}
@@ -33,6 +33,7 @@ def footnotes(
         f"{facts.context} context frames, then {facts.horizon} predicted.",
         f"Evaluated checkpoint: {facts.selection}.",
         f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
+        *how_to_read,
         *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark),
         *_empty(results, scores),
         *facts.notes,
@@ -53,11 +54,14 @@ def _deviations(results: Results, variant: str) -> list[str]:
     runs = results.runs[results.runs["variant"] == variant]
     if not len(runs):
         return ["No run is planned."]
+    scored = results.clips_scored[list(results.variants).index(variant)]
     said: dict[str, list[int]] = {}
     for run in runs.to_dict("records"):
         if run["state"] != "finished":
             reason = run["reason"]
             said.setdefault(f"{run['state']}{f': {reason}' if _is_text(reason) else ''}", []).append(int(run["seed"]))
+        elif (clips := scored[results.seeds.index(run["seed"])]) < len(results.clips):
+            said.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
     return [f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in said.items()]

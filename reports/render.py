@@ -34,7 +34,7 @@ def grid(table: Table) -> Group:
 
 def _styled(cell: Cell) -> Text:
     style = "bold" if cell.best else "underline" if cell.close else ""
-    return Text(cell.text, style).append(f" [{cell.mark}]" if cell.mark else "", "dim")
+    return Text.assemble((cell.text, style), (f" [{cell.mark}]" if cell.mark else "", "dim"))  # the padding stays plain
 
 
 def terminal(table: Table) -> str:

@@ -120,9 +120,33 @@ class Results:
         """Means over the clips that a run has scores of, and the frames first ... last: [variants, seeds]."""
         return mean_of_known(self.clip_means(column, first, last), axis=-1)
 
+    def paired_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
+        """`clip_means` for comparing variants seed by seed: what has nothing to train counts for every seed."""
+        means = self.clip_means(column, first, last).copy()
+        for number in self._untrained:
+            scored = np.flatnonzero(~np.isnan(means[number]).all(1))
+            if len(scored):
+                means[number] = means[number, scored[0]]
+        return means
+
     def frame_means(self, column: str) -> np.ndarray:
         """Means over the clips: [variants, seeds, horizon]."""
         return mean_of_known(self.cube(column), axis=2)
+
+    @cached_property
+    def clips_scored(self) -> np.ndarray:
+        """How many clips each run has all frames of: [variants, seeds]."""
+        runs = len(self.variants), len(self.seeds)
+        frames = np.bincount(self._places // self.facts.horizon, minlength=runs[0] * runs[1] * len(self.clips))
+        return (frames.reshape(*runs, -1) == self.facts.horizon).sum(-1)
+
+    @cached_property
+    def _untrained(self) -> list[int]:
+        """The places of variants whose runs have no parameters, such as copying the last frame."""
+        if "parameters" not in self.runs:
+            return []
+        most = self.runs.groupby("variant", observed=True)["parameters"].max()
+        return [number for number, variant in enumerate(self.variants) if most.get(variant) == 0]
 
     @cached_property
     def _means(self) -> dict[tuple[str, int, int], np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from reports.footnotes import Footnote, footnotes
 from reports.results import Metric, Results
+from reports.statistics import LEVEL, half_interval, holm, paired, permutation
 
 Frames = Sequence[int | tuple[int, int]]
 
@@ -15,7 +16,7 @@ Frames = Sequence[int | tuple[int, int]]
 class Column:
     """A score over some frames: the whole horizon, one frame, or a slice of it.
 
-    score: "protocol/metric". first, last: frames, both included. mark: of the footnote that names the protocol, if several meet.
+    score: "protocol/metric". first, last: frames, both included. mark: of the footnote on its protocol, where several meet.
     """
 
     score: str
@@ -40,26 +41,29 @@ class Column:
 
     @property
     def title(self) -> str:
-        """The header's words: "PSNR (dB) ↑", "LPIPS (×10^-3) ↓ 11-20"."""
-        metric = self.metric
-        power = round(np.log10(metric.scale))
-        unit = " ".join(filter(None, [f"×10^{-power}" if power else "", metric.unit]))
+        """The header's words: "PSNR (dB) ↑", "LPIPS (×10^-3) ↓ t=11-20"."""
+        power = round(np.log10(self.metric.scale))
+        unit = " ".join(filter(None, [f"×10^{-power}" if power else "", self.metric.unit]))
         name = self.score.partition("/")[2].replace("_", " ").upper()
-        arrow = "↑" if metric.direction == "up" else "↓"
-        where = "" if self.whole else f"t={self.first}" if self.first == self.last else f"t={self.span}"
-        return " ".join(filter(None, [name, f"({unit})" if unit else "", arrow, where]))
+        arrow = "↑" if self.metric.direction == "up" else "↓"
+        return " ".join(filter(None, [name, f"({unit})" if unit else "", arrow, "" if self.whole else f"t={self.span}"]))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number: the score itself, and as it is printed (scaled, rounded, without emphasis).
+    """One number: the score or the difference itself, and as it is printed (scaled, rounded, without emphasis).
 
-    value is None where there is none. seeds: runs behind it. mark: the footnote that names its protocol.
+    value is None where there is none. low, high: its 95% interval. seeds: runs behind it.
+    p: of no difference to the best (or, in an ablation, to the first), corrected. best, close: bold, underlined.
+    mark: of the footnote that names its protocol.
     """
 
     value: float | None = None
     text: str = "–"
+    low: float | None = None
+    high: float | None = None
     seeds: int = 0
+    p: float | None = None
     best: bool = False
     close: bool = False
     mark: str = ""
@@ -93,11 +97,16 @@ def table(
     metrics: which (all if not given). protocols: more than one only on request; each cell is then marked with its own.
     frames: further columns for each metric beside its mean over the horizon: frames (5) or slices of it ((11, 20)).
     """
-    columns = _columns(results, metrics, protocols, frames)
-    notes, marks = footnotes(results, {column.protocol: column.mark for column in columns}, [c.score for c in columns])
-    cells = np.array([_cells(results, column) for column in columns], dtype=object)  # [columns, variants]
+    columns = choose_columns(results, metrics, protocols, frames)
+    cells = [_against_best(results, column, [mean_cell(runs, column) for runs in _runs(results, column)]) for column in columns]
+    return assemble(results, columns, cells, _how_to_read(cells))
+
+
+def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], how_to_read: list[str]) -> Table:
+    """A table from the cells of each column, one a variant, with the footnotes that it needs."""
+    notes, marks = footnotes(results, {c.protocol: c.mark for c in columns}, [c.score for c in columns], how_to_read)
     rows = [
-        Row(variant, _seeds(results, variant), tuple(cells[:, number]), marks.get(variant, ()))
+        Row(variant, _seeds(results, variant), tuple(column[number] for column in cells), marks.get(variant, ()))
         for number, variant in enumerate(results.variants)
     ]
     return Table(results.question, tuple(columns), tuple(rows), tuple(notes))
@@ -113,7 +122,8 @@ def slices(length: int, horizon: int) -> list[tuple[int, int]]:
     return [(first, min(first + length - 1, horizon)) for first in range(1, horizon + 1, length)]
 
 
-def _columns(results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: Frames) -> list[Column]:
+def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: Frames) -> list[Column]:
+    """Per metric and protocol the whole horizon, then the frames. What is not there is refused in words."""
     horizon = results.facts.horizon
     spans = [(1, horizon), *((frame, frame) if isinstance(frame, int) else frame for frame in frames)]
     wrong = [span for span in spans if not 1 <= span[0] <= span[1] <= horizon]
@@ -134,29 +144,53 @@ def _columns(results: Results, metrics: Sequence[str] | None, protocols: Sequenc
     ]
 
 
-def _cells(results: Results, column: Column) -> list[Cell]:
-    """The cells of one column, one a variant: the mean over seeds of the runs' means."""
-    metric = column.metric
-    cells = []
-    for values in results.seed_means(column.score, column.first, column.last):
-        known = values[~np.isnan(values)]
-        if len(known):
-            mean = float(known.mean())
-            cells.append(Cell(mean, f"{mean * metric.scale:.{metric.digits}f}", len(known), mark=column.mark))
-        else:
-            cells.append(Cell())
-    return _emphasised(cells, metric)
+def mean_cell(runs: np.ndarray, column: Column) -> Cell:
+    """The mean of the runs' scores, one per seed, and its interval: "28.61 ± 0.12"."""
+    if not len(runs):
+        return Cell()
+    mean, half, metric = float(runs.mean()), half_interval(runs), column.metric
+    text = f"{mean * metric.scale:.{metric.digits}f}"
+    if half is None:
+        return Cell(mean, text, seeds=len(runs), mark=column.mark)
+    text += f" ± {half * metric.scale:.{metric.digits}f}"
+    return Cell(mean, text, mean - half, mean + half, len(runs), mark=column.mark)
 
 
-def _emphasised(cells: list[Cell], metric: Metric) -> list[Cell]:
-    """The best as best and the second best as close; equal values share the emphasis."""
-    sign = -1 if metric.direction == "up" else 1
-    order = sorted({sign * cell.value for cell in cells if cell.value is not None})
-    places = {sign * value: place for place, value in enumerate(order)}
+def _runs(results: Results, column: Column) -> list[np.ndarray]:
+    """Each variant's scores, one per seed that has any."""
+    return [runs[~np.isnan(runs)] for runs in results.seed_means(column.score, column.first, column.last)]
+
+
+def _against_best(results: Results, column: Column, cells: list[Cell]) -> list[Cell]:
+    """The best cell is best, and every one that cannot be told from it is close: paired, corrected for the column's number."""
+    values = {number: cell.value for number, cell in enumerate(cells) if cell.value is not None}
+    if len(values) < 2:
+        return cells
+    extreme = max if column.metric.direction == "up" else min
+    best = extreme(values, key=values.__getitem__)
+    means = results.paired_means(column.score, column.first, column.last)
+    pairs = {number: paired(means[number], means[best]) for number in values if number != best}
+    tested = [number for number, pair in pairs.items() if pair.size]
+    p = dict(zip(tested, holm(permutation([pairs[number] for number in tested])), strict=True))
     return [
-        cell if cell.value is None else replace(cell, best=places[cell.value] == 0, close=places[cell.value] == 1)
-        for cell in cells
+        replace(cell, p=p.get(number), best=number == best, close=number in pairs and p.get(number, 1.0) > 1 - LEVEL)
+        for number, cell in enumerate(cells)
     ]
+
+
+def _how_to_read(cells: list[list[Cell]]) -> list[str]:
+    known = [cell for column in cells for cell in column if cell.value is not None]
+    single = [cell for cell in known if cell.low is None]
+    said = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(known) else []
+    if single:
+        n = "n = 1" if len(single) == len(known) else "Where n = 1"
+        said.append(f"{n} seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
+    if any(cell.best for cell in known):
+        said.append(
+            "Bold: best. Underlined: not distinguishable from the best "
+            "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."
+        )
+    return said
 
 
 def _seeds(results: Results, variant: str) -> str:

@@ -18,12 +18,13 @@ def texts(made):
 
 def test_a_cell_is_the_mean_over_frames_clips_and_seeds():
     made = table(results({("a", 0): [[1, 2], [3, 6]], ("a", 1): [[5, 5], [5, 5]]}))
-    assert texts(made) == {"a": ["4.00"]}  # seeds 3 and 5
+    assert texts(made) == {"a": ["4.00 ± 12.71"]}  # seeds 3 and 5: 12.706 standard errors of 1
 
 
-def test_a_seed_weighs_the_same_however_many_of_its_clips_were_scored():
+def test_a_seed_weighs_the_same_however_many_of_its_clips_were_scored_and_that_is_said():
     made = table(results({("a", 0): [[1, 1], [1, 1]], ("a", 1): [[4, 4]]}))
-    assert texts(made) == {"a": ["2.50"]}
+    assert made.rows[0].cells[0].value == 2.5
+    assert "Seed 1 scored on 1 of 2 clips." in [note.text for note in made.footnotes]
 
 
 def test_rows_keep_the_declared_order_and_not_that_of_the_scores():

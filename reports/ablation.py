@@ -1,0 +1,51 @@
+"""What each change to the first variant costs: paired differences, on the same seeds and clips."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from reports.results import Results
+from reports.statistics import LEVEL, Difference, compare, holm, paired
+from reports.table import Cell, Column, Frames, Table, assemble, choose_columns, mean_cell
+
+
+def ablation(
+    results: Results, metrics: Sequence[str] | None = None, protocols: Sequence[str] = ("standard",), frames: Frames = ()
+) -> Table:
+    """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
+    columns = choose_columns(results, metrics, protocols, frames)
+    notes = [
+        f"Below the first row: paired differences to '{results.variants[0]}' with their 95% intervals "
+        "(bootstrap over seeds and clips together).",
+        "Underlined: not distinguishable from no difference (permutation test at 5%, Holm's correction over the column).",
+    ]
+    if max((len(_first_runs(results, column)) for column in columns), default=0) < 2:
+        notes.append("n = 1 seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
+    return assemble(results, columns, [_cells(results, column) for column in columns], notes)
+
+
+def _first_runs(results: Results, column: Column) -> np.ndarray:
+    """The first variant's scores, one per seed that has any."""
+    runs = results.seed_means(column.score, column.first, column.last)[0]
+    return runs[~np.isnan(runs)]
+
+
+def _cells(results: Results, column: Column) -> list[Cell]:
+    means = results.paired_means(column.score, column.first, column.last)
+    found = compare([paired(means[number], means[0]) for number in range(1, len(means))])
+    corrected = iter(holm([difference.p for difference in found if difference]))
+    rest = [_difference(difference, next(corrected), column) if difference else Cell() for difference in found]
+    return [mean_cell(_first_runs(results, column), column), *rest]
+
+
+def _difference(difference: Difference, p: float, column: Column) -> Cell:
+    """ "-0.21 [-0.35, -0.07]", underlined where it may as well be nothing."""
+    metric = column.metric
+    signed = f"{{:+.{metric.digits}f}}"
+    text = signed.format(difference.mean * metric.scale)
+    cell = Cell(difference.mean, text, seeds=difference.seeds, p=p, close=p > 1 - LEVEL, mark=column.mark)
+    if difference.low is None or difference.high is None:
+        return cell
+    span = f"[{signed}, {signed}]".format(difference.low * metric.scale, difference.high * metric.scale)
+    return replace(cell, text=f"{text} {span}", low=difference.low, high=difference.high)

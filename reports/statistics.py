@@ -1,0 +1,164 @@
+"""How sure a difference is. Everything is paired: variants are compared on the same seeds and the same test clips.
+
+Seeds are few and clips are many, and a difference has to hold for both. Clips are resampled or flipped, which assumes nothing
+of their distribution. Three seeds cannot carry that (the smallest p-value of 3 flips is 0.25, and a bootstrap of 3 values is
+too narrow by more than half), so their part is widened as Student's t widens it. Everything is seeded: same scores, same text.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from statistics import NormalDist
+
+import numpy as np
+
+LEVEL = 0.95
+RESAMPLES = 9_999
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of paired differences, in the metric's unit.
+
+    low, high: 95% interval; None with fewer than two seeds or clips. p: of no difference, two-sided.
+    effect: Cohen's d over clips (mean by standard deviation of the clips' differences); 0.2 is small, 0.8 large.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    p: float
+    effect: float
+    seeds: int
+    clips: int
+
+
+def paired(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Differences of two [seeds, clips] arrays, for the seeds that both have and the clips that all of these seeds have."""
+    difference = ours - theirs
+    known = np.isfinite(difference)
+    seeds = known.any(1)
+    clips = known[seeds].all(0) if seeds.any() else np.zeros(difference.shape[1], bool)
+    return difference[np.ix_(seeds, clips)]
+
+
+def compare(pairs: Sequence[np.ndarray], seed: int = 0) -> list[Difference | None]:
+    """What each [seeds, clips] array of paired differences says; None for an empty one. p-values are not corrected."""
+    full = [pair for pair in pairs if pair.size]
+    found = zip(full, permutation(full, seed), strict=True)
+    known = iter([_difference(pair, p, seed) for pair, p in found])
+    return [next(known) if pair.size else None for pair in pairs]
+
+
+def _difference(pair: np.ndarray, p: float, seed: int) -> Difference:
+    seeds, clips = pair.shape
+    low, high = bootstrap(pair, seed)
+    return Difference(float(pair.mean()), low, high, p, effect(pair), seeds, clips)
+
+
+def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
+    """Two-sided p-values of a mean difference of 0, for [seeds, clips] arrays of paired differences.
+
+    Each clip's mean over seeds gets a random sign. With two seeds or more, every resample also adds the uncertainty of the
+    mean over seeds (Student's t with seeds - 1 degrees of freedom, times its standard error). With one seed the p-value is
+    about these trained models on other clips, and says nothing of other seeds.
+    """
+    counts = np.zeros(len(pairs))
+    resamples = dict.fromkeys((pair.shape[1] for pair in pairs), 0)
+    for clips in resamples:
+        chosen = [number for number, pair in enumerate(pairs) if pair.shape[1] == clips]
+        profiles = np.stack([pairs[number].mean(0) for number in chosen], axis=1)  # [clips, chosen]
+        size = np.abs(profiles.mean(0)) * (1 - 1e-9)  # a resample that equals it but for rounding counts as equal
+        random = np.random.default_rng(seed)
+        for signs in _signs(clips, random):
+            means = signs @ profiles / clips  # [resamples, chosen]
+            for place, number in enumerate(chosen):
+                means[:, place] += _seed_noise(pairs[number], len(signs), random)
+            counts[chosen] += (np.abs(means) >= size).sum(0)
+            resamples[clips] += len(signs)
+    return [(count + 1) / (resamples[pair.shape[1]] + 1) for count, pair in zip(counts, pairs, strict=True)]
+
+
+def _signs(clips: int, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """RESAMPLES rows of random signs [rows, clips], a few megabytes at a time."""
+    rows = max(1, 4_000_000 // clips)
+    for start in range(0, RESAMPLES, rows):
+        shape = (min(rows, RESAMPLES - start), clips)
+        yield random.integers(0, 2, shape, dtype=np.int8).astype(np.float64) * 2 - 1
+
+
+def _seed_noise(pair: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray | float:
+    seeds = len(pair)
+    if seeds < 2:
+        return 0.0
+    return random.standard_t(seeds - 1, size) * pair.mean(1).std(ddof=1) / math.sqrt(seeds)
+
+
+def bootstrap(pair: np.ndarray, seed: int = 0) -> tuple[float, float] | tuple[None, None]:
+    """95% percentile interval of the mean of [seeds, clips] paired differences, seeds and clips resampled together.
+
+    The seeds' part of each deviation is stretched to what Student's t asks for. Fewer than two seeds or clips: no interval.
+    """
+    seeds, clips = pair.shape
+    if seeds < 2 or clips < 2:
+        return None, None
+    by_seed, by_clip = _weights(seeds, seed), _weights(clips, seed + 1)
+    means = np.einsum("rc,rc->r", by_seed @ pair, by_clip)
+    stretch = math.sqrt(seeds / (seeds - 1)) * student(seeds - 1) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+    means += (stretch - 1) * (by_seed @ pair.mean(1) - pair.mean())
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+@lru_cache(maxsize=8)
+def _weights(count: int, seed: int) -> np.ndarray:
+    """How much each of `count` things weighs in 2,000 resamples with replacement: [2000, count], rows sum to 1."""
+    draws = np.random.default_rng(seed).integers(0, count, (2000, count))
+    draws += np.arange(2000)[:, None] * count
+    return np.bincount(draws.ravel(), minlength=2000 * count).reshape(2000, count) / count
+
+
+def effect(pair: np.ndarray) -> float:
+    """Cohen's d of paired differences [seeds, clips] over clips. 0 where nothing differs, infinite where all differ alike."""
+    profile = pair.mean(0)
+    mean, spread = float(profile.mean()), float(profile.std(ddof=1)) if len(profile) > 1 else 0.0
+    return mean / spread if spread else math.copysign(math.inf, mean) if mean else 0.0
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values corrected for their number (Holm 1979): the chance of any false finding among them stays below the level."""
+    adjusted, largest = [1.0] * len(p), 0.0
+    for rank, number in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        largest = max(largest, min(1.0, p[number] * (len(p) - rank)))
+        adjusted[number] = largest
+    return adjusted
+
+
+def half_interval(values: np.ndarray) -> float | None:
+    """Half the 95% interval of the mean of independent values (one per seed), by Student's t. One value: None."""
+    if len(values) < 2:
+        return None
+    return student(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+
+
+@cache
+def student(dof: int) -> float:
+    """The two-sided 95% point of Student's t: 12.706 for 1 degree of freedom, 1.960 for many."""
+    low, high = 0.0, 100.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, dof) < LEVEL else (low, middle)
+    return low
+
+
+def _within(t: float, dof: int) -> float:
+    """P(|T| < t) for integer degrees of freedom (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+    angle = math.atan(t / math.sqrt(dof))
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = dof % 2
+    term, total = (cosine, 0.0) if odd else (1.0, 0.0)
+    for k in range(1, dof // 2 + 1):
+        total += term
+        term *= cosine * cosine * (2 * k if odd else 2 * k - 1) / (2 * k + 1 if odd else 2 * k)
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total

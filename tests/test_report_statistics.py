@@ -1,0 +1,158 @@
+"""Differences are paired over seeds and clips, found where they are, and seldom where they are not."""
+
+import math
+import time
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from report_samples import METRICS, results, runs
+
+from reports.ablation import ablation
+from reports.results import Facts, Results
+from reports.statistics import bootstrap, compare, effect, half_interval, holm, paired, permutation, student
+from reports.table import slices, table
+
+
+def test_student_is_that_of_scipy():
+    for dof in (1, 2, 3, 4, 9, 30, 101):
+        assert student(dof) == pytest.approx(scipy.stats.t.ppf(0.975, dof), abs=1e-6)
+
+
+def test_the_interval_of_a_mean_over_seeds_is_that_of_scipy():
+    seeds = np.array([28.1, 28.4, 28.9])
+    low, high = scipy.stats.t.interval(0.95, 2, seeds.mean(), scipy.stats.sem(seeds))
+    assert half_interval(seeds) == pytest.approx((high - low) / 2)
+
+
+def test_the_permutation_test_of_one_seed_is_that_of_scipy():
+    differences = np.random.default_rng(3).normal(0.3, 1, 40)
+    peer = scipy.stats.permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=20_000, rng=0)
+    assert permutation([differences[None]])[0] == pytest.approx(peer.pvalue, abs=0.015)
+
+
+def test_the_permutation_test_of_seeds_that_alone_differ_is_a_t_test_over_seeds():
+    seeds = np.array([0.1, 0.5, 0.3, 0.6])
+    pair = np.repeat(seeds[:, None], 2000, axis=1) + np.random.default_rng(0).normal(0, 1e-3, (4, 2000))
+    assert permutation([pair])[0] == pytest.approx(scipy.stats.ttest_1samp(seeds, 0).pvalue, abs=0.01)
+
+
+def test_the_bootstrap_over_clips_is_that_of_scipy():
+    clips = np.random.default_rng(5).exponential(1, 60)
+    peer = scipy.stats.bootstrap((clips,), np.mean, method="percentile", rng=0).confidence_interval
+    assert bootstrap(np.stack([clips, clips])) == pytest.approx((peer.low, peer.high), abs=0.03)  # equal seeds add nothing
+
+
+def test_one_seed_has_no_interval():
+    assert bootstrap(np.ones((1, 50))) == (None, None)
+    assert half_interval(np.array([3.0])) is None
+
+
+def test_holm_by_hand():
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([]) == []
+
+
+def test_the_effect_is_the_mean_by_the_deviation_over_clips():
+    assert effect(np.array([[1.0, 3.0], [3.0, 5.0]])) == pytest.approx(3 / math.sqrt(2))
+    assert effect(np.zeros((2, 5))) == 0
+
+
+def test_pairs_are_the_seeds_and_clips_that_both_have():
+    ours = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, np.nan], [np.nan] * 3])
+    assert paired(ours, np.zeros((3, 3))).tolist() == [[1, 2], [4, 5]]
+    assert paired(ours, np.full((3, 3), np.nan)).size == 0
+    assert compare([np.empty((0, 0))]) == [None]
+
+
+def noisy(random, shift, seeds=3, clips=100):
+    """Scores of two variants: clips are of different difficulty, seeds of different luck, and b is `shift` dB above a."""
+    difficulty = random.normal(25, 3, (1, clips))
+    scores = [difficulty + random.normal(0, 0.03, (seeds, 1)) + random.normal(0, 0.2, (seeds, clips)) for _ in "ab"]
+    return {
+        (label, seed): (scores[place][seed] + shift * place)[:, None]
+        for place, label in enumerate("ab")
+        for seed in range(seeds)
+    }
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 5])
+def test_a_planted_difference_of_a_fifth_db_is_found(seeds):
+    row = table(results(noisy(np.random.default_rng(seeds), 0.2, seeds))).rows[0]
+    assert not row.cells[0].close
+    assert row.cells[0].p < 0.05
+
+
+def test_no_difference_is_found_in_95_of_100_planted_nulls():
+    random = np.random.default_rng(0)
+    nulls = [noisy(random, 0) for _ in range(100)]
+    pairs = [np.stack([null["b", seed] - null["a", seed] for seed in range(3)])[..., 0] for null in nulls]
+    assert sum(p < 0.05 for p in permutation(pairs)) <= 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed_noise, clip_noise", [(1, 0), (0, 1), (1, 1)])
+def test_intervals_hold_the_truth_and_nulls_pass_whichever_noise_rules(seed_noise, clip_noise):
+    random = np.random.default_rng(1)
+    for seeds in (2, 3, 5):
+        pairs = [
+            random.normal(0, 0.1 * seed_noise, (seeds, 1))
+            + random.normal(0, clip_noise, (1, 100))
+            + random.normal(0, 0.2, (seeds, 100))
+            for _ in range(300)
+        ]
+        found = compare(pairs)
+        assert np.mean([d.low <= 0 <= d.high for d in found]) > 0.92
+        assert np.mean([d.p < 0.05 for d in found]) < 0.08
+
+
+def test_an_ablation_shows_differences_to_the_first_variant_on_the_same_seeds():
+    base = {("full", seed): [[20 + seed, 20]] * 4 for seed in (0, 1, 2)}
+    less = {("no memory", seed): [[18 + seed, 18]] * 4 for seed in (1, 2)}  # 2 below on every seed it has
+    made = ablation(results({**base, **less}))
+    assert made.rows[0].cells[0].text.startswith("20.50 ± ")
+    assert made.rows[1].cells[0].text == "-2.00 [-2.00, -2.00]"
+    assert made.rows[1].cells[0].seeds == 2
+
+
+def test_what_has_nothing_to_train_is_compared_on_every_seed():
+    scores = {("full", 0): [[20, 20]], ("full", 1): [[22, 22]], ("copy", 0): [[10, 10]]}
+    planned = runs(*({"variant": v, "seed": s, "parameters": 0 if v == "copy" else 9} for v, s in scores))
+    cell = ablation(results(scores, planned)).rows[1].cells[0]
+    assert (cell.value, cell.seeds) == (-11, 2)
+
+
+def test_one_seed_says_n_is_1():
+    one = results({("a", 0): [[1, 2]] * 9, ("b", 0): [[2, 3]] * 9})
+    for made in (table(one), ablation(one)):
+        assert any(note.text.startswith("n = 1 seed") for note in made.footnotes)
+        assert "±" not in "".join(cell.text for row in made.rows for cell in row.cells)
+
+
+@pytest.mark.slow
+def test_a_table_of_500_runs_by_1000_clips_by_40_frames_takes_20_seconds_and_2_gib():
+    variants, seeds, clips, frames = [f"v{number:02}" for number in range(100)], 5, 1000, 40
+    size = len(variants) * seeds * clips * frames
+    tracemalloc.start()
+    codes = np.repeat(np.arange(100, dtype=np.int8), size // 100)
+    scores = pd.DataFrame({
+        "variant": pd.Categorical.from_codes(codes, variants, ordered=True),
+        "seed": np.tile(np.repeat(np.arange(seeds, dtype=np.int8), clips * frames), len(variants)),
+        "clip": np.tile(np.repeat(np.arange(clips, dtype=np.int16), frames), len(variants) * seeds),
+        "frame": np.tile(np.arange(1, frames + 1, dtype=np.int8), size // frames),
+    })  # fmt: skip
+    for metric in ("psnr", "ssim", "lpips"):
+        scores[f"standard/{metric}"] = np.random.default_rng(0).random(size, np.float32)
+    planned = runs(*({"variant": variant, "seed": seed} for variant in variants for seed in range(seeds)))
+    facts = Facts("noise", "test", "0", 10, frames, clips, "the last")
+    large = Results("large", "", "paper", variants, scores, planned, METRICS, {"standard": 1}, facts)
+    start = time.perf_counter()
+    made = table(large, frames=slices(10, frames))
+    taken, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    print(f"{taken:.1f} s, {peak / 2**30:.2f} GiB")
+    assert len(made.rows[0].cells) == 15
+    assert taken < 20
+    assert peak < 2 * 2**30
