@@ -3,7 +3,7 @@
 Layers and widths are those of the authors' Moving-MNIST script. So is the loss: the errors of the steps are summed, and the
 physical filters are drawn towards the partial derivatives that they stand for.
 Departs from it: neither branch is also decoded alone, since no loss looks at the result; transposed convolutions of stride 1
-are plain ones, which is the same thing. OpenSTL's loss (the squared difference between this loss and the frames) is not followed.
+are plain ones, which is the same thing. OpenSTL's loss (the squared distance of this loss to the frames) is not followed.
 """
 
 from math import factorial

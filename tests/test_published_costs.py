@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from baselines.conv_tt_lstm import ConvTTLSTM
 from baselines.mau import MAU
 from baselines.phydnet import PhyDNet
 from baselines.rollout import Recurrent
@@ -16,6 +17,7 @@ from baselines.rollout import Recurrent
 PUBLISHED = {
     "mau": (MAU, {}, 4_483_588 - 8_259, 17_741_381_632),
     "phydnet": (PhyDNet, {}, 3_091_732, 15_848_985_472 - 38 * 14_450_688),  # 38 decodings of one branch alone
+    "conv_tt_lstm": (ConvTTLSTM, {}, 2_687_281, 208_948_101_120),  # NVlabs' build, counted; the paper says 2.69 million
 }
 
 
