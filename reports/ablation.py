@@ -16,8 +16,8 @@ def ablation(
     """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
     columns = choose_columns(results, metrics, protocols, frames)
     notes = [
-        f"Below the first row: paired differences to '{results.variants[0]}' with their 95% intervals "
-        "(bootstrap over seeds and clips together).",
+        f"Below the first row: paired differences to '{results.variants[0]}' with 95% intervals "
+        "(bootstrap over seeds and clips together, each for itself).",
         "Underlined: not distinguishable from no difference (permutation test at 5%, Holm's correction over the column).",
     ]
     if max((len(_first_runs(results, column)) for column in columns), default=0) < 2:

@@ -2,17 +2,20 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable
 
+from jinja2 import Environment, PackageLoader
 from rich.console import Console, Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from reports.latex import latex
 from reports.table import Cell, Table
 
 
 def render(table: Table, format: str = "terminal") -> str:
-    """The table as "terminal", "markdown" or "csv"."""
+    """The table as "terminal", "markdown", "latex", "html", "csv" or "json"."""
     if format not in FORMATS:
         raise ValueError(f"there is no format '{format}'; there are {', '.join(FORMATS)}")
     return FORMATS[format](table)
@@ -86,4 +89,23 @@ def comma_separated(table: Table) -> str:
     return page.getvalue()
 
 
-FORMATS: dict[str, Callable[[Table], str]] = {"terminal": terminal, "markdown": markdown, "csv": comma_separated}
+def html(table: Table) -> str:
+    """A <table> with its footnotes as a list, to be put into a page."""
+    environment = Environment(loader=PackageLoader("reports"), autoescape=True)
+    return environment.from_string('{% from "table.html" import grid %}{{ grid(table) }}\n').render(table=table)
+
+
+def as_json(table: Table) -> str:
+    """Everything that the table knows: columns, rows of cells with value, interval, p and emphasis, footnotes."""
+    columns = [
+        {"key": c.key, "title": c.title, "protocol": c.protocol, "first": c.first, "last": c.last, **vars(c.metric)}
+        for c in table.columns
+    ]
+    rows = [{**vars(row), "cells": [vars(cell) for cell in row.cells]} for row in table.rows]
+    notes = [vars(note) for note in table.footnotes]
+    return json.dumps({"title": table.title, "columns": columns, "rows": rows, "footnotes": notes}, indent=1, allow_nan=False)
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "terminal": terminal, "markdown": markdown, "latex": latex, "html": html, "csv": comma_separated, "json": as_json,
+}  # fmt: skip

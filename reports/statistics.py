@@ -77,7 +77,7 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
                 means[:, place] += _seed_noise(pairs[number], len(signs), random)
             counts[chosen] += (np.abs(means) >= size).sum(0)
             resamples[clips] += len(signs)
-    return [(count + 1) / (resamples[pair.shape[1]] + 1) for count, pair in zip(counts, pairs, strict=True)]
+    return [(float(count) + 1) / (resamples[pair.shape[1]] + 1) for count, pair in zip(counts, pairs, strict=True)]
 
 
 def _signs(clips: int, random: np.random.Generator) -> Iterator[np.ndarray]:

@@ -41,12 +41,14 @@ class Column:
 
     @property
     def title(self) -> str:
-        """The header's words: "PSNR (dB) ↑", "LPIPS (×10^-3) ↓ t=11-20"."""
+        """The header's words: "PSNR (dB) ↑", "LPIPS (×10^-3) ↓", then "PSNR t=5", "PSNR t=11-20"."""
+        name = self.score.partition("/")[2].replace("_", " ").upper()
+        if not self.whole:
+            return f"{name} t={self.span}"
         power = round(np.log10(self.metric.scale))
         unit = " ".join(filter(None, [f"×10^{-power}" if power else "", self.metric.unit]))
-        name = self.score.partition("/")[2].replace("_", " ").upper()
         arrow = "↑" if self.metric.direction == "up" else "↓"
-        return " ".join(filter(None, [name, f"({unit})" if unit else "", arrow, "" if self.whole else f"t={self.span}"]))
+        return " ".join(filter(None, [name, f"({unit})" if unit else "", arrow]))
 
 
 @dataclass(frozen=True)
