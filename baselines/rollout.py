@@ -19,7 +19,7 @@ def rollout(step: Step, known: Tensor, length: int, keep: Tensor | None = None) 
     forcing (all True), scheduled and reverse scheduled sampling. Gradients flow through fed-back outputs.
     """
     if keep is None:
-        keep = (torch.arange(length - 1) < known.shape[1]).expand(known.shape[0], -1)
+        keep = (torch.arange(length - 1, device="cpu") < known.shape[1]).expand(known.shape[0], -1)
     if bool(keep[:, known.shape[1] :].any()):
         raise ValueError(f"keep asks for true frames beyond the {known.shape[1]} that are known")
     by_all, by_any = keep.all(0).tolist(), keep.any(0).tolist()  # read once: each read would wait for the device

@@ -1,0 +1,124 @@
+"""E3D-LSTM: 3D convolutions over a window of frames, and attention over the past (Wang et al., ICLR 2019).
+
+Cell and norms as the authors' code (google/e3d_lstm) computes them, widths (4 layers of 128 on 4x4 patches) and loss as OpenSTL
+has them. Departs from the authors' code, which returns the old memory m and so never uses it: here the new m flows on, as the
+paper writes it. OpenSTL's version is not followed: it computes one frame of the two and doubles it, and its attention mixes
+channels with pixels.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines.patches import patched, patchify, unpatchify
+from baselines.rollout import Recurrent
+
+State = tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor, Tensor]
+"""For every layer h, c and the history of c [B, 2HW(t+1), hidden]; the memory m that all share; the last patches.
+h, c and m are [B, 2, hidden, H, W], H and W in patches."""
+
+FORGET_BIAS = 1.0
+
+
+class WindowConv(nn.Conv2d):
+    """A 3D convolution of depth 2 over windows of two frames, with zeros after the second.
+
+    It is two 2D convolutions: the first output frame sees both frames, the second only the second, since the zeros after it are
+    not worth multiplying. [B, 2, inputs, H, W] -> [B, 2, outputs, H, W]; the weight's input channels are those of the first
+    frame, then those of the second.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int):
+        super().__init__(2 * inputs, outputs, kernel, padding=kernel // 2)
+
+    def forward(self, window: Tensor) -> Tensor:
+        """[B, 2, inputs, H, W] -> [B, 2, outputs, H, W]."""
+        first = self._conv_forward(window.flatten(1, 2), self.weight, self.bias)
+        second = self._conv_forward(window[:, 1], self.weight[:, : window.shape[2]], self.bias)
+        return torch.stack([first, second], 1)
+
+
+class WindowNorm(nn.Module):
+    """Normalises a window [B, 2, channels, H, W] as a whole; gain and shift per channel."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(channels, 1, 1))
+        self.shift = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, window: Tensor) -> Tensor:
+        """The same shape."""
+        return functional.layer_norm(window, window.shape[1:], eps=1e-12) * self.gain + self.shift
+
+
+class Cell(nn.Module):
+    """The E3D-LSTM cell: c remembers by attending over its own past, m is the memory of PredRNN's zigzag."""
+
+    def __init__(self, inputs: int, hidden: int, kernel: int):
+        super().__init__()
+        self.from_input = nn.Sequential(WindowConv(inputs, 7 * hidden, kernel), WindowNorm(7 * hidden))
+        self.from_hidden = nn.Sequential(WindowConv(hidden, 4 * hidden, kernel), WindowNorm(4 * hidden))
+        self.from_memory = nn.Sequential(WindowConv(hidden, 4 * hidden, kernel), WindowNorm(4 * hidden))
+        self.cell_norm = WindowNorm(hidden)
+        self.from_new_cell = WindowConv(hidden, hidden, kernel)
+        self.from_new_memory = WindowConv(hidden, hidden, kernel)
+        self.merge = nn.Conv2d(2 * hidden, hidden, 1)
+
+    def forward(self, x: Tensor, h: Tensor, c: Tensor, m: Tensor, history: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """x, h, c, m and the tokens of every c so far, the present one last -> the new h, c, m and history."""
+        xi, xg, xr, xo, xi_m, xg_m, xf_m = self.from_input(x).chunk(7, 2)
+        hi, hg, hr, ho = self.from_hidden(h).chunk(4, 2)
+        mi, mf, mg, kept = self.from_memory(m).chunk(4, 2)
+        recalled = untokened(recall(tokens((xr + hr).sigmoid()), history), c)
+        c = self.cell_norm(c + recalled) + (xi + hi).sigmoid() * (xg + hg).tanh()
+        m = (xf_m + mf + FORGET_BIAS).sigmoid() * kept.tanh() + (xi_m + mi).sigmoid() * (xg_m + mg).tanh()
+        o = (xo + ho + self.from_new_cell(c) + self.from_new_memory(m)).tanh()
+        merged = self.merge(torch.cat([c, m], 2).flatten(0, 1)).unflatten(0, c.shape[:2])
+        return o.sigmoid() * merged.tanh(), c, m, torch.cat([history, tokens(c)], 1)
+
+
+class E3DLSTM(Recurrent):
+    """A stack of E3D-LSTMs that see a window of two frames, the last one before the present one.
+
+    shape: (C, H, W) of a frame; H and W divisible by `patch`.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], hidden: int = 128, layers: int = 4, kernel: int = 5, patch: int = 4):
+        super().__init__()
+        channels, _, _ = patched(shape, patch)
+        self.hidden, self.patch = hidden, patch
+        self.cells = nn.ModuleList(Cell(channels if layer == 0 else hidden, hidden, kernel) for layer in range(layers))
+        self.output = nn.Conv2d(2 * hidden, channels, 1)
+
+    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
+        patches = patchify(frame, self.patch)
+        if state is None:
+            zero = patches.new_zeros(patches.shape[0], 2, self.hidden, *patches.shape[2:])
+            state = [(zero, zero, tokens(zero))] * len(self.cells), zero, torch.zeros_like(patches)
+        layers, m, before = state
+        x, after = torch.stack([before, patches], 1), []
+        for cell, (h, c, history) in zip(self.cells, layers, strict=True):
+            x, c, m, history = cell(x, h, c, m, history)
+            after.append((x, c, history))
+        return unpatchify(self.output(x.flatten(1, 2)), self.patch), (after, m, patches)
+
+    def loss(self, outputs: Tensor, target: Tensor, state: State) -> Tensor:
+        """Mean squared plus mean absolute error."""
+        return functional.mse_loss(outputs, target) + functional.l1_loss(outputs, target)
+
+
+def recall(query: Tensor, history: Tensor) -> Tensor:
+    """What a query [B, N, D] finds in a history [B, M, D]: a mean of it weighted by the softmax of the unscaled products."""
+    return functional.scaled_dot_product_attention(query, history, history, scale=1.0)
+
+
+def tokens(window: Tensor) -> Tensor:
+    """[B, 2, D, H, W] -> [B, 2*H*W, D]: one token for every position in time and space."""
+    return window.movedim(2, 4).flatten(1, 3)
+
+
+def untokened(found: Tensor, like: Tensor) -> Tensor:
+    """The inverse of `tokens`, to the shape of the window `like`."""
+    batch, time, depth, height, width = like.shape
+    return found.reshape(batch, time, height, width, depth).movedim(4, 2)

@@ -1,0 +1,51 @@
+"""PredRNN-V2: PredRNN whose two memories are trained to differ (Wang et al., TPAMI 2022, arXiv 2103.09504).
+
+Decoupling loss, its weight and the sizes from the authors' code (thuml/predrnn-pytorch), to which OpenSTL's is equal. Its other
+half, reverse scheduled sampling, is a learner. The decoupling is computed in training only, where it is needed.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from baselines.predrnn import PredRNN
+from baselines.rollout import State
+
+
+class PredRNNv2(PredRNN):
+    """PredRNN with a loss that pushes what is written to c and to m apart.
+
+    beta: weight of that loss; 0.1 for Moving-MNIST, 0.01 for KTH.
+    The other options are PredRNN's.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        hidden: int = 128,
+        layers: int = 4,
+        kernel: int = 5,
+        patch: int = 4,
+        layer_norm: bool = False,
+        beta: float = 0.1,
+    ):
+        super().__init__(shape, hidden, layers, kernel, patch, layer_norm)
+        self.beta = beta
+        self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False)
+
+    def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """As PredRNN's. The state is PredRNN's, and the mean likeness of what the layers wrote at every step so far."""
+        inner, likeness = state or (None, [])
+        frame, inner, written = self.advance(frame, inner)
+        if self.training:
+            likeness = [*likeness, torch.stack([self.likeness(*writes) for writes in written]).mean()]
+        return frame, (inner, likeness)
+
+    def likeness(self, to_c: Tensor, to_m: Tensor) -> Tensor:
+        """How alike two writes [B, hidden, H, W] are: 0 if orthogonal in every channel, 1 if parallel."""
+        u, v = self.adapter(to_c).flatten(2), self.adapter(to_m).flatten(2)
+        return functional.cosine_similarity(u, v, dim=2).abs().mean()
+
+    def loss(self, outputs: Tensor, target: Tensor, state: State) -> Tensor:
+        """Mean squared error, and beta times the mean likeness over layers and steps."""
+        return functional.mse_loss(outputs, target) + self.beta * torch.stack(state[1]).mean()
