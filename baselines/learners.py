@@ -25,8 +25,9 @@ Phase = Callable[[Tensor, int], Tensor]
 
 
 def loss(model: nn.Module, outputs: Tensor, target: Tensor, state: State | None) -> Tensor:
-    """The model's own loss where it defines one, else the mean squared error."""
+    """The model's own loss where it defines one, else the mean squared error; in the precision of the target."""
     own: Callable[[Tensor, Tensor, State | None], Tensor] | None = getattr(model, "loss", None)
+    outputs = outputs.to(target.dtype)
     return own(outputs, target, state) if own else functional.mse_loss(outputs, target)
 
 

@@ -5,7 +5,7 @@ from parity import part
 from torch.nn.functional import conv3d, pad
 from torch.testing import assert_close
 
-from baselines.e3d_lstm import Cell, E3DLSTM, WindowConv, recall, tokens
+from baselines.e3d_lstm import E3DLSTM, Cell, WindowConv, recall, tokens
 
 
 def test_the_cell_is_the_authors_with_the_memory_flowing():
