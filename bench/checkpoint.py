@@ -22,29 +22,56 @@ from bench.errors import BenchError
 from bench.files import write_bytes
 
 KEEP = 2  # newest checkpoints: one to resume from, one in case that is damaged
-NAME = re.compile(r"step-(\d+)-([0-9a-f]{12})\.pt")
+NAME = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
 log = logging.getLogger(__name__)
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write a checkpoint, the whole of it or nothing, then remove all but the newest."""
+    """Write the state of a run at a step, then remove all but the newest two."""
+    path = _write(folder, "step", step, state)
+    for old in _newest_first(folder, "step")[KEEP:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def save_best(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write the state with the best validation score so far, then remove the one before it."""
+    path = _write(folder, "best", step, state)
+    for old in _newest_first(folder, "best"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    return path
+
+
+def _write(folder: Path, word: str, step: int, state: dict[str, Any]) -> Path:
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    content = buffer.getbuffer()
-    path = folder / f"step-{step:08d}-{hashlib.sha256(content).hexdigest()[:12]}.pt"
+    content = buffer.getvalue()
+    path = folder / f"{word}-{step:08d}-{hashlib.sha256(content).hexdigest()[:12]}.pt"
     write_bytes(path, content)
-    for old in _newest_first(folder)[KEEP:]:
-        old.unlink(missing_ok=True)
     return path
 
 
 def newest(folder: Path) -> dict[str, Any] | None:
     """The newest checkpoint that is whole, None where there is none. A damaged one is reported and passed over."""
-    for path in _newest_first(folder):
+    return _first_whole(_newest_first(folder, "step"))
+
+
+def selected(folder: Path, select: str) -> dict[str, Any]:
+    """The checkpoint that a finished run is evaluated with: the last, or the one with the best validation score."""
+    state = _first_whole(_newest_first(folder, "best" if select == "best" else "step"))
+    if state is None:
+        raise BenchError(f"there is no readable checkpoint in {folder}; `bench run --fresh` trains the run again")
+    return state
+
+
+def _first_whole(paths: list[Path]) -> dict[str, Any] | None:
+    for path in paths:
         try:
             return read(path)
         except BenchError as error:
             log.warning("%s; falling back to the checkpoint before it", error)
+            path.rename(path.with_suffix(".damaged"))
     return None
 
 
@@ -55,7 +82,7 @@ def read(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    if match and hashlib.sha256(content).hexdigest()[:12] != match[2]:
+    if match and hashlib.sha256(content).hexdigest()[:12] != match[3]:
         raise BenchError(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -97,6 +124,6 @@ def load_weights(model: nn.Module, weights: dict[str, Any], source: str) -> None
         raise BenchError(f"{source} does not fit the model: {first}") from error
 
 
-def _newest_first(folder: Path) -> list[Path]:
-    found = [(int(match[1]), path.stat().st_mtime, path) for path in folder.glob("step-*.pt") if (match := NAME.fullmatch(path.name))]
+def _newest_first(folder: Path, word: str) -> list[Path]:
+    found = [(int(match[2]), path.stat().st_mtime, path) for path in folder.glob(f"{word}-*.pt") if (match := NAME.fullmatch(path.name))]
     return [path for _, _, path in sorted(found, reverse=True)]

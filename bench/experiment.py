@@ -59,8 +59,12 @@ class Experiment:
     scale: str = "small"
 
     def runs(self) -> list[tuple[str, RunSpec]]:
-        """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next."""
-        return [(label, spec.but(seed=seed)) for seed in self.seeds for label, spec in self.variants.items()]
+        """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next.
+
+        What is not trained (0 steps) is the same for every seed and runs once.
+        """
+        pairs = ((seed, label, spec) for seed in self.seeds for label, spec in self.variants.items())
+        return [(label, spec.but(seed=seed)) for seed, label, spec in pairs if spec.steps > 0 or seed == self.seeds[0]]
 
     def only(self, labels: Sequence[str]) -> Experiment:
         """The experiment reduced to some variants, in declared order."""

@@ -122,6 +122,10 @@ class Run:
         """Where the scores of the evaluation with that key are."""
         return self.path / "scores" / f"{key}.npz"
 
+    def predictions_file(self, key: str) -> Path:
+        """Where the predictions of the evaluation with that key are, if they are kept: float16 [clip, frame, C, H, W]."""
+        return self.path / "predictions" / f"{key}.npy"
+
     def provenance(self) -> dict[str, Any]:
         """Code, machine, data and cost, as far as recorded."""
         return read_json(self.path / "provenance.json") or {}

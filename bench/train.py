@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import math
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bench import catalog, checkpoint
 from bench.data.base import Dataset
+from bench.errors import BenchError
 from bench.evaluate import validate
 from bench.spec import RunSpec
 from bench.store import Run
@@ -63,7 +66,7 @@ def train(
         _resume(model, optimizer, progress, run)
         _loop(spec, data, run, device, stopping, model, learner, optimizer, progress)
         if spec.select == "best":
-            checkpoint.load_weights(model, checkpoint.read(run.path / "checkpoints" / "best.pt")["model"], "best.pt")
+            checkpoint.load_weights(model, checkpoint.selected(run.path / "checkpoints", "best")["model"], "the best checkpoint")
     return model.eval(), progress
 
 
@@ -74,8 +77,13 @@ def build_model(spec: RunSpec, data: Dataset) -> nn.Module:
     )
     least = int(getattr(model, "min_context", 1))
     if spec.context < least:
-        raise catalog.BenchError(f"model '{spec.model.name}' needs at least {least} context frames, got {spec.context}")
+        raise BenchError(f"model '{spec.model.name}' needs at least {least} context frames, got {spec.context}")
     return model
+
+
+def default_device() -> torch.device:
+    """The first GPU, or the processor where there is none."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _loop(
@@ -148,7 +156,7 @@ def _validate(spec: RunSpec, data: Dataset, run: Run, device: torch.device, mode
     run.append(progress.step, {f"validation/{name}": value for name, value in scores.items()})
     if spec.select == "best" and scores["psnr"] > progress.best:
         progress.best = scores["psnr"]
-        checkpoint.save_best(run.path / "checkpoints", progress.step, model.state_dict())
+        checkpoint.save_best(run.path / "checkpoints", progress.step, {"model": model.state_dict()})
 
 
 def _save(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run) -> None:
@@ -173,10 +181,6 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progre
 
 
 def _seed(seed: int) -> None:
-    import random
-
-    import numpy as np
-
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -1,0 +1,89 @@
+"""Videos as folders of pictures, the layout of the LMC-Memory authors: `train/video_00000/frame_00000.jpg`.
+
+Any size, grey or colour, PNG or JPEG. Training takes every window of a video, the fixed clips do not overlap, as the authors
+cut them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data.folders import NamedDataset, prepare_folders
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.data.sources import Progress
+
+SUFFIXES = {".png", ".jpg", ".jpeg"}
+DEEP = ("I", "F")  # Pillow's modes of more than 8 bits begin with these
+
+
+class Frames(NamedDataset):
+    """Frame folders prepared under a name. flip, reverse: augmentation of training clips."""
+
+    def __init__(self, name: str = "default", flip: bool = False, reverse: bool = False):
+        super().__init__("frames", name, flip, reverse)
+
+
+def prepare_frames(
+    *,
+    source: str | None = None,
+    name: str = "default",
+    size: int | None = None,
+    grey: bool = False,
+    skip_damaged: bool = False,
+    progress: Progress,
+) -> list[str]:
+    """Pack the folders of pictures in `source`/train, val and test. Without val every tenth training video is held out.
+
+    size: side of square frames to resize to; as they are if None. grey: make colour pictures grey.
+    """
+    return prepare_folders("frames", source, name, size, grey, skip_damaged, progress, _videos, _pictures)
+
+
+def _videos(split: Path) -> list[Path]:
+    """The folders of a split in natural order, each a video."""
+    from bench.data.sources import natural
+
+    folders = sorted((path for path in split.iterdir() if path.is_dir()), key=natural)
+    if not folders:
+        loose = "; its pictures must be in one folder per video, such as video_00000" if _files(split) else ""
+        raise BenchError(f"{split} has no video folders in it{loose}")
+    return folders
+
+
+def _files(video: Path) -> list[Path]:
+    from bench.data.sources import natural
+
+    return sorted((path for path in video.iterdir() if path.suffix.lower() in SUFFIXES), key=natural)
+
+
+def _pictures(video: Path, grey: bool) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of a folder in natural order, [H, W] or [H, W, 3]."""
+    from bench.data.sources import Damaged
+
+    files = _files(video)
+    if not files:
+        raise Damaged(f"{video} has no PNG or JPEG pictures in it")
+    for path in files:
+        yield _picture(path, grey)
+
+
+def _picture(path: Path, grey: bool) -> NDArray[np.uint8]:
+    import numpy as np
+    from PIL import Image
+
+    from bench.data.sources import Damaged
+
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith(DEEP):
+                raise BenchError(f"{path} has more than 8 bits per pixel; convert the pictures to 8 bits")
+            return np.asarray(image.convert("L" if grey or image.mode in ("1", "L", "LA") else "RGB"))
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
+        raise Damaged(f"{path} cannot be read ({error}); replace it") from error

@@ -1,0 +1,127 @@
+"""Preparing Moving-MNIST: its digits, the published test set, and frozen sets of one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.data import manifest
+from bench.data.mnist import prepare_mnist
+from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
+from bench.errors import BenchError, Blocked
+from bench.files import replacing, write_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bench.data.sources import Progress
+
+URL = "http://www.cs.toronto.edu/~nitish/unsupervised_video/mnist_test_seq.npy"  # the authors of the set
+MD5 = "be083ec986bfe91a449d63653c411eb2"  # as torchvision has it
+AT_ONCE = 100  # clips
+
+
+def prepare_moving_mnist(
+    *, source: str | None = None, clips: int | None = None, frames: int = 40, only_t10k: bool = False, progress: Progress
+) -> list[str]:
+    """Make sure that the digits are there; with `clips`, also freeze that many test clips of `frames` frames into a fixed set.
+
+    Returns lines that say what is there now.
+    """
+    dataset = MovingMNIST(only_t10k=only_t10k)
+    try:
+        lines = [f"the digits are ready: {dataset.fingerprint()}"]
+    except Blocked:
+        lines = prepare_mnist(source=source, progress=progress)
+    if clips is None:
+        return lines
+    if clips < 1 or frames < 1:
+        raise BenchError(f"--clips and --frames must be at least 1, got {clips} and {frames}")
+    name = frozen_name(clips, frames, only_t10k)
+    settings = {"dataset": "moving_mnist", "generator": dataset.fingerprint(), "seed": FIXED_SEED, "only_t10k": only_t10k}
+    bounds = ((first, min(first + AT_ONCE, clips)) for first in range(0, clips, AT_ONCE))
+    pieces = (dataset.painted("test", FIXED_SEED, first, last, frames) for first, last in bounds)
+    _freeze(fixed_folder(name), pieces, clips, frames, settings, progress)
+    use = f"`--set data=moving_mnist_fixed --set data.name={name}` uses them"
+    return [*lines, f"{fixed_folder(name)}: {clips} test clips of {frames} frames; {use}"]
+
+
+def prepare_moving_mnist_fixed(*, source: str | None = None, progress: Progress) -> list[str]:
+    """Pack `mnist_test_seq.npy`, given as a file or the folder that it is in, else fetched.
+
+    Returns lines that say what is there now.
+    """
+    target = fixed_folder(PUBLISHED)
+    path = Path(source) if source else target.parent / f"{PUBLISHED}.npy"
+    path = path / f"{PUBLISHED}.npy" if path.is_dir() else path
+    if not path.is_file():
+        if source:
+            raise BenchError(f"{path} does not exist; --source takes {PUBLISHED}.npy or the folder that it is in")
+        progress(0, 1, f"downloading {path.name}")
+        _download(path)
+    array = _published(path)
+    frames, clips = array.shape[:2]
+    with path.open("rb") as file:
+        published = hashlib.file_digest(file, "md5").hexdigest() == MD5
+    notes = [] if published else [f"{path} is not the published {PUBLISHED}.npy (other MD5 sum)"]
+    pieces = (array[:, first : first + AT_ONCE].swapaxes(0, 1) for first in range(0, clips, AT_ONCE))
+    settings = {"dataset": "moving_mnist_fixed", "only_t10k": False}
+    _freeze(target, pieces, clips, frames, settings, progress, notes)
+    return [f"{target}: {clips} test clips of {frames} frames", *notes]
+
+
+def _published(path: Path) -> NDArray[np.uint8]:
+    """The array of the fixed test set, [20, 10000, 64, 64], memory-mapped."""
+    import numpy as np
+
+    try:
+        array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise BenchError(f"{path} cannot be read ({error}); fetch it again from {URL}") from error
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[2:] != (SIZE, SIZE):
+        raise BenchError(
+            f"{path} holds {array.dtype} {array.shape}, expected uint8 (20, 10000, {SIZE}, {SIZE}); fetch it from {URL}"
+        )
+    return array
+
+
+def _freeze(
+    folder: Path, pieces: Iterable[NDArray[np.uint8]], clips: int, frames: int, settings: dict[str, Any], progress: Progress,
+    notes: Iterable[str] = (),
+) -> None:  # fmt: skip
+    """Write clips [N, T, 64, 64] as the test split of a prepared folder, which gets its name once it is whole."""
+    from bench.data.packed import INDEX
+
+    partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    partial.mkdir(parents=True)
+    try:
+        with replacing(partial / "test.u8") as temporary, temporary.open("wb") as file:
+            for done, piece in enumerate(pieces):
+                file.write(piece.tobytes())
+                progress(min((done + 1) * AT_ONCE, clips), clips, folder.name)
+        sequences = [(str(number), frames) for number in range(clips)]
+        write_json(partial / INDEX, {"shape": [1, SIZE, SIZE], "splits": {"test": sequences}})
+        manifest.seal(partial, [INDEX, "test.u8"], settings, notes)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _download(path: Path) -> None:
+    """Fetch the published set. Without a network: one message that says which file to put where."""
+    try:
+        with urllib.request.urlopen(URL, timeout=30) as answer, replacing(path) as temporary, temporary.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+    except OSError as error:
+        command = fixed_command(PUBLISHED)
+        raise BenchError(
+            f"{PUBLISHED}.npy cannot be downloaded ({getattr(error, 'reason', error)}); fetch {URL} by hand, put it into "
+            f"{path.parent} and run `{command}` again, or say where it is: `{command} --source FILE`"
+        ) from error

@@ -1,0 +1,195 @@
+"""Prepared videos: one memory-mapped array of bytes per split, and the data set that reads clips from them.
+
+A folder holds `train.u8`, `val.u8`, `test.u8` (frames one after another, each [C, H, W]), `index.json` (the shape, and which
+sequences the frames belong to) and the manifest. `packing.py` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data import manifest
+from bench.data.base import Dataset, Split
+from bench.data.manifest import Manifest
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+INDEX = "index.json"
+TRAIN_STREAM = 0
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Consecutive frames of one video. label: what it shows (KTH: the action). group: who it shows (KTH: the person)."""
+
+    name: str
+    frames: int
+    label: str | None = None
+    group: str | None = None
+
+
+class Packed:
+    """A prepared folder, checked against its manifest when it is opened.
+
+    what: the data set, for messages. command: makes the folder.
+    """
+
+    def __init__(self, folder: Path, what: str, command: str):
+        self.folder, self.what, self.command = folder, what, command
+        self.manifest = self.checked()
+        index = json.loads((folder / INDEX).read_text())
+        self.shape: tuple[int, int, int] = tuple(index["shape"])
+        self.sequences = {split: [Sequence(*entry) for entry in entries] for split, entries in index["splits"].items()}
+
+    def checked(self, full: bool = False) -> Manifest:
+        """The manifest, after making sure that the files are still those it describes (`full`: every byte)."""
+        return manifest.opened(self.folder, self.what, self.command, full)
+
+    def frames(self, split: Split) -> NDArray[np.uint8]:
+        """All frames of a split, [N, C, H, W], memory-mapped."""
+        import numpy as np
+
+        count = sum(sequence.frames for sequence in self.sequences[split])
+        return np.memmap(self.folder / f"{split}.u8", np.uint8, mode="r", shape=(count, *self.shape))
+
+
+class PackedDataset(Dataset):
+    """Clips cut from prepared videos: training takes any window of a sequence, the fixed clips do not overlap.
+
+    flip: mirror each training clip left to right with probability 1/2. reverse: play it backwards with probability 1/2.
+    Windows, mirroring and direction are functions of (seed, step) alone; switching one on leaves the others as they are.
+    beginnings: a sequence gives a single fixed clip, its beginning, instead of as many as fit one after another.
+    """
+
+    def __init__(
+        self, folder: Path, what: str, command: str, flip: bool = False, reverse: bool = False, beginnings: bool = False
+    ):
+        self.folder, self.what, self.command = folder, what, command
+        self.flip, self.reverse, self.beginnings = flip, reverse, beginnings
+        self._arrays: dict[Split, NDArray[np.uint8]] = {}
+        self._starts: dict[int, NDArray[np.int64]] = {}
+        self._resident: Tensor | None = None
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The prepared folder; Blocked where there is none."""
+        return Packed(self.folder, self.what, self.command)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
+        return self.packed.shape
+
+    def fingerprint(self) -> str:
+        return self.packed.checked().checksum
+
+    def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
+        from bench.data.bouncing import draws
+
+        starts = self._window_starts(frames)
+        numbers = draws(seed, TRAIN_STREAM, step * size, (step + 1) * size, images=1)[:, 0]  # [size, 4]
+        chosen = starts[(numbers[:, 0] * len(starts)).astype("int64")]
+        clips = self._cut("train", chosen, frames) if self._resident is None else _cut_there(self._resident, chosen, frames)
+        if self.flip:
+            clips = _where(numbers[:, 1] < 0.5, clips.flip(-1), clips)
+        if self.reverse:
+            clips = _where(numbers[:, 2] < 0.5, clips.flip(1), clips)
+        return scaled(clips)
+
+    def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
+        import numpy as np
+
+        starts = np.array([start for start, _ in self._fixed(split, frames)[first:last]], np.int64)
+        return scaled(self._cut(split, starts, frames))
+
+    def count(self, split: Split, frames: int) -> int:
+        return len(self._fixed(split, frames))
+
+    def labels(self, split: Split, frames: int) -> list[str] | None:
+        labels = [sequence.label for _, sequence in self._fixed(split, frames)]
+        return None if None in labels else [label for label in labels if label is not None]
+
+    def train_bytes(self) -> int:
+        """The size of the training split, which decides whether it fits on a GPU."""
+        return int(self._array("train").nbytes)
+
+    def move_train_to(self, device: torch.device) -> None:
+        """Keep the training split on a device: batches are cut there from now on, and are the same."""
+        import torch
+
+        self._resident = torch.from_numpy(self._array("train").copy()).to(device)
+
+    def _array(self, split: Split) -> NDArray[np.uint8]:
+        if split not in self._arrays:
+            self._arrays[split] = self.packed.frames(split)
+        return self._arrays[split]
+
+    def _cut(self, split: Split, starts: NDArray[np.int64], frames: int) -> Tensor:
+        """The bytes of the windows that begin at `starts`, [N, frames, C, H, W]."""
+        import numpy as np
+        import torch
+
+        clips = np.empty((len(starts), frames, *self.shape), np.uint8)
+        array = self._array(split)
+        for clip, start in zip(clips, starts, strict=True):
+            clip[:] = array[start : start + frames]
+        return torch.from_numpy(clips)
+
+    def _window_starts(self, frames: int) -> NDArray[np.int64]:
+        """Where a training clip may begin, in frames of the split."""
+        import numpy as np
+
+        if frames not in self._starts:
+            windows = [np.arange(start, start + s.frames - frames + 1) for start, s in self._long_enough("train", frames)]
+            self._starts[frames] = np.concatenate(windows)
+        return self._starts[frames]
+
+    def _fixed(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
+        """Where each fixed clip begins, and the sequence that it is from."""
+        return [
+            (start + offset, sequence)
+            for start, sequence in self._long_enough(split, frames)
+            for offset in range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
+        ]
+
+    def _long_enough(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
+        """The sequences of at least `frames` frames, each with the place of its first frame in the split."""
+        start, found = 0, []
+        for sequence in self.packed.sequences[split]:
+            if sequence.frames >= frames:
+                found.append((start, sequence))
+            start += sequence.frames
+        if not found:
+            longest = max((sequence.frames for sequence in self.packed.sequences[split]), default=0)
+            raise BenchError(
+                f"{self.what}: a clip needs {frames} frames (context + horizon), but the longest sequence of the {split} split "
+                f"has {longest}; use a shorter context or horizon"
+            )
+        return found
+
+
+def scaled(clips: Tensor) -> Tensor:
+    """Bytes as float32 in [0, 1], rounded alike on every device (CUDA would multiply by 1/255 if it saw the number itself)."""
+    return clips.float().div_(clips.new_full((), 255).float())
+
+
+def _cut_there(array: Tensor, starts: NDArray[np.int64], frames: int) -> Tensor:
+    """`_cut` on the device that holds the split."""
+    import torch
+
+    first = torch.from_numpy(starts).to(array.device)
+    return array[first[:, None] + torch.arange(frames, device=array.device)]
+
+
+def _where(chosen: NDArray[np.bool_], yes: Tensor, no: Tensor) -> Tensor:
+    import torch
+
+    return torch.where(torch.from_numpy(chosen).to(no.device)[:, None, None, None, None], yes, no)

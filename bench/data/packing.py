@@ -1,0 +1,193 @@
+"""Writing prepared folders: videos are read in parallel into parts, the parts joined into one array per split.
+
+Every step can be interrupted: a part counts once it is whole, a rerun goes on with those that are missing, and the folder gets
+its name only when its manifest is in it. What an interruption leaves lies in a hidden folder beside it.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import astuple, dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data import manifest, packed
+from bench.data.manifest import Manifest
+from bench.data.sources import SPLITS, Damaged, Progress, stamp
+from bench.errors import BenchError
+from bench.files import read_json, replacing, write_json
+
+COPY = 16 * 2**20  # bytes at a time
+CURE = "pass --size to bring all frames to one size"
+
+
+@dataclass(frozen=True)
+class Video:
+    """One source: a file, or a folder of frames. label and group: as in `packed.Sequence`."""
+
+    split: str
+    name: str
+    path: Path
+    label: str | None = None
+    group: str | None = None
+
+
+Reader = Callable[[Video], Iterator[tuple[str, NDArray[np.uint8]]]]
+"""Yields the frames of a video, [C, H, W], each with the name of the sequence that it belongs to."""
+
+
+def pack(
+    folder: Path,
+    videos: Sequence[Video],
+    read: Reader,
+    settings: Mapping[str, Any],
+    *,
+    progress: Progress,
+    skip_damaged: bool = False,
+    remark: Callable[[list[packed.Sequence]], list[str]] = lambda sequences: [],
+) -> Manifest:
+    """Prepare `folder` from videos, or find it prepared from the same videos with the same settings.
+
+    settings: everything but the videos that decides the content. remark: lines for the manifest about what was found.
+    skip_damaged: leave out videos that cannot be read, and note it. As many videos are read at once as there are cores.
+    """
+    sources = _digest([(v.split, v.name, [s[:2] for s in stamp(v.path)]) for v in videos])
+    settings = json.loads(json.dumps({**settings, "sources": sources}))  # tuples become lists, as in the manifest
+    ready = manifest.find(folder)
+    if ready is not None and ready.settings != settings:
+        raise BenchError(
+            f"{folder} was prepared from other videos or with other settings ({_other(ready, settings)}); remove it first"
+        )
+    if ready is not None:
+        return ready
+    if folder.exists():
+        raise BenchError(f"{folder} is there but not a prepared data set; remove it or move it away")
+    partial = folder.with_name(f".{folder.name}.partial-{_digest(settings)}")
+    with _alone(partial):
+        parts, skipped = _read_all(partial, videos, read, progress, skip_damaged)
+        made = _join(partial / "joined", parts, settings, skipped, remark)
+        os.rename(partial / "joined", folder)
+        shutil.rmtree(partial)
+    return made
+
+
+def _read_all(
+    partial: Path, videos: Sequence[Video], read: Reader, progress: Progress, skip_damaged: bool
+) -> tuple[list[tuple[Video, Path]], list[str]]:
+    """The parts of all videos, in the videos' order, and a note for each video that was left out."""
+    parts = {video: partial / f"{video.split}-{video.name}-{_digest(stamp(video.path))}" for video in videos}
+    skipped: dict[Video, str] = {}
+    pool = ThreadPoolExecutor(os.cpu_count())  # decoding and resizing release the GIL
+    try:
+        waiting = {pool.submit(_write_part, part, video, read): video for video, part in parts.items()}
+        for done, future in enumerate(as_completed(waiting), 1):
+            video = waiting[future]
+            try:
+                future.result()
+            except Damaged as error:
+                if not skip_damaged:
+                    raise Damaged(f"{error}, or leave such videos out with --skip-damaged") from error
+                skipped[video] = f"left out: {error}"
+            progress(done, len(videos), video.name)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    kept = [(video, parts[video]) for video in videos if video not in skipped]
+    return kept, [skipped[video] for video in videos if video in skipped]
+
+
+def _write_part(part: Path, video: Video, read: Reader) -> None:
+    """Write a video's frames, then the record that makes them count."""
+    if _record(part).exists():
+        return
+    names: list[str] = []
+    shape: tuple[int, ...] | None = None
+    with replacing(_bytes(part)) as temporary, temporary.open("wb") as file:
+        for name, frame in read(video):
+            shape = shape or frame.shape
+            if frame.shape != shape:
+                raise BenchError(
+                    f"{video.path} changes size: {_size(shape)}, then {_size(frame.shape)} at frame {len(names) + 1}; {CURE}"
+                )
+            file.write(np.ascontiguousarray(frame).data)
+            names.append(name)
+    sequences = [(name, len(list(frames))) for name, frames in groupby(names)]
+    write_json(_record(part), {"shape": shape, "sequences": sequences})
+
+
+def _bytes(part: Path) -> Path:
+    return part.with_name(f"{part.name}.u8")
+
+
+def _record(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
+
+
+def _join(
+    folder: Path,
+    parts: list[tuple[Video, Path]],
+    settings: Mapping[str, Any],
+    notes: list[str],
+    remark: Callable[[list[packed.Sequence]], list[str]],
+) -> Manifest:
+    """Join the parts into one file per split, with the index and, last of all, the manifest."""
+    records = [(video, part, record) for video, part in parts if (record := read_json(_record(part)))["sequences"]]
+    shapes = {tuple(record["shape"]): video.path for video, _, record in records}
+    if len(shapes) > 1:
+        found = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
+        raise BenchError(f"the videos differ in size: {found}; {CURE}")
+    index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
+    for video, _, record in records:
+        index[video.split] += [packed.Sequence(*counted, video.label, video.group) for counted in record["sequences"]]
+    for split in SPLITS:
+        if not index[split]:
+            reason = "; ".join(notes) or "no video of the source belongs to it"
+            raise BenchError(f"the {split} split would have no frames: {reason}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for split in SPLITS:
+        with (folder / f"{split}.u8").open("wb") as joined:
+            for video, part, _ in records:
+                if video.split == split:
+                    with _bytes(part).open("rb") as source:
+                        shutil.copyfileobj(source, joined, COPY)
+            joined.flush()
+            os.fsync(joined.fileno())
+    splits = {split: [astuple(sequence) for sequence in sequences] for split, sequences in index.items()}
+    write_json(folder / packed.INDEX, {"shape": next(iter(shapes)), "splits": splits})
+    notes = [*notes, *remark([sequence for split in SPLITS for sequence in index[split]])]
+    return manifest.seal(folder, [packed.INDEX, *(f"{split}.u8" for split in SPLITS)], settings, notes)
+
+
+@contextlib.contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """Make the folder, and hold it against a second process that prepares the same."""
+    partial.mkdir(parents=True, exist_ok=True)
+    with (partial / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchError(f"another process is preparing this data set in {partial}; wait for it") from None
+        yield
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    channels, height, width = shape
+    return f"{height}x{width} pixels with {channels} channel{'s' * (channels > 1)}"
+
+
+def _other(ready: Manifest, settings: Mapping[str, Any]) -> str:
+    changed = [key for key in {**ready.settings, **settings} if ready.settings.get(key) != settings.get(key)]
+    return ", ".join(f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed)

@@ -1,0 +1,46 @@
+"""`bench prepare NAME`: putting data where runs find them."""
+
+import errno
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from bench.data.sources import Progress
+from bench.errors import BenchError, did_you_mean, listed
+
+PREPARERS = {
+    "mnist": "bench.data.mnist:prepare_mnist",
+    "moving_mnist": "bench.data.freezing:prepare_moving_mnist",
+    "moving_mnist_fixed": "bench.data.freezing:prepare_moving_mnist_fixed",
+    "kth": "bench.data.kth:prepare_kth",
+    "frames": "bench.data.frames:prepare_frames",
+    "videos": "bench.data.videos:prepare_videos",
+}
+"""Name -> a function that takes its options by keyword, and `progress`, and returns lines that say what is there now."""
+
+
+def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda done, total, what: None) -> list[str]:
+    """Prepare a data set. options: those given on the command line, by the names of the preparer's arguments.
+
+    Returns lines that say what is there now. What cannot be done is a BenchError, and leaves nothing that counts as ready.
+    """
+    plain = name.lower().replace("-", "_")
+    if plain not in PREPARERS:
+        hint = did_you_mean(plain, PREPARERS) or f"; known: {listed(PREPARERS)}"
+        raise BenchError(f"there is nothing to prepare for '{name}'{hint}")
+    module, _, function = PREPARERS[plain].partition(":")
+    preparer = getattr(import_module(module), function)
+    takes = [option for option in inspect.signature(preparer).parameters if option != "progress"]
+    for option in options:
+        if option not in takes:
+            known = listed(f"--{each.replace('_', '-')}" for each in takes)
+            raise BenchError(f"`bench prepare {plain}` takes {known}; got --{option.replace('_', '-')}")
+    try:
+        lines: list[str] = preparer(**options, progress=progress)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        message = f"the disk is full, so {plain} is not ready; free some space and repeat the command: what is done is kept"
+        raise BenchError(message) from error
+    return lines

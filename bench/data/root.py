@@ -1,0 +1,9 @@
+"""Where prepared data sets live. A path is never part of a run's identity, so it is no option of a data set."""
+
+import os
+from pathlib import Path
+
+
+def data_root() -> Path:
+    """$BENCH_DATA, or `data` in the current folder; one folder per data set in it."""
+    return Path(os.environ.get("BENCH_DATA") or "data")

@@ -1,0 +1,50 @@
+"""Any folder of video files, sorted into subfolders train, val and test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data.folders import NamedDataset, prepare_folders
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.data.sources import Progress
+
+SUFFIXES = {".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm"}
+
+
+class Videos(NamedDataset):
+    """Video files prepared under a name. flip, reverse: augmentation of training clips."""
+
+    def __init__(self, name: str = "default", flip: bool = False, reverse: bool = False):
+        super().__init__("videos", name, flip, reverse)
+
+
+def prepare_videos(
+    *,
+    source: str | None = None,
+    name: str = "default",
+    size: int | None = None,
+    grey: bool = False,
+    skip_damaged: bool = False,
+    progress: Progress,
+) -> list[str]:
+    """Pack the video files in `source`/train, val and test. Without val every tenth training video is held out.
+
+    size: side of square frames to resize to; as they are if None. grey: make colour videos grey.
+    """
+    from bench.data.video import frames
+
+    return prepare_folders("videos", source, name, size, grey, skip_damaged, progress, _files, frames)
+
+
+def _files(split: Path) -> list[Path]:
+    """The video files of a split in natural order."""
+    from bench.data.sources import natural
+
+    files = sorted((path for path in split.iterdir() if path.suffix.lower() in SUFFIXES), key=natural)
+    if not files:
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise BenchError(f"{split} has no video files in it ({kinds})")
+    return files

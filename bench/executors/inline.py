@@ -1,0 +1,32 @@
+"""One run after another in this very process: for a debugger, and for tests."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from bench.experiment import Evaluation
+from bench.store import Run
+
+
+class Inline:
+    """Runs in the calling process; nothing else happens meanwhile."""
+
+    slots = 1
+
+    def __init__(self) -> None:
+        self.stopping = False
+
+    def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
+        """Train and score now; the future is done when this returns."""
+        from bench.run import execute
+        from bench.train import default_device
+
+        future: Future[str] = Future()
+        execute(run, list(evaluations), str(default_device()), lambda: self.stopping)
+        future.set_result("")
+        return future
+
+    def stop(self) -> None:
+        self.stopping = True
+
+    def kill(self) -> None:
+        self.stopping = True

@@ -1,0 +1,96 @@
+"""What would run and why, before anything does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench import catalog
+from bench.errors import BenchError, Blocked
+from bench.experiment import Evaluation, Experiment
+from bench.spec import RunSpec
+from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Status, Store
+
+NEW, RESUMABLE, TO_SCORE = "new", "resumable", "to score"
+TO_DO = (NEW, RESUMABLE, TO_SCORE, FAILED)
+"""States that `bench run` acts on; a diverged run is a result and stays, `--fresh` trains it again."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One planned run: a variant with a seed, and what there is left to do for it."""
+
+    label: str
+    spec: RunSpec
+    run: Run
+    state: str
+    why: str
+    evaluations: tuple[Evaluation, ...]
+
+    @property
+    def seed(self) -> int:
+        return self.spec.seed
+
+
+def plan(experiment: Experiment, store: Store) -> list[Item]:
+    """Every run of the experiment in declared order, with its state. Reads the store alone; nothing is written."""
+    return [look(label, spec, store, (experiment.evaluation.at(spec),)) for label, spec in experiment.runs()]
+
+
+def look(label: str, spec: RunSpec, store: Store, evaluations: tuple[Evaluation, ...]) -> Item:
+    """The state of one planned run now."""
+    run = store.run(spec)
+    missing = tuple(evaluation for evaluation in evaluations if not run.scores_file(evaluation.key).exists())
+    state, why = _state(run, spec, missing) if run.path.exists() else _absent(spec)
+    return Item(label, spec, run, state, why, evaluations)
+
+
+def unique(items: Sequence[Item]) -> list[Item]:
+    """Each run once, though several variants may share it."""
+    return list({item.run.name: item for item in reversed(items)}.values())[::-1]
+
+
+def preflight(items: Sequence[Item]) -> None:
+    """Build every model that is about to be trained, without memory for its weights, so that an impossible size is refused now."""
+    import torch
+
+    from bench.train import build_model
+
+    tried = set()
+    for item in items:
+        spec = item.spec
+        identity = (repr(spec.model), repr(spec.data), repr(spec.learner), spec.context, spec.horizon)
+        if identity in tried:
+            continue
+        tried.add(identity)
+        data = catalog.build("datasets", spec.data.name, spec.data.options)
+        try:
+            with torch.device("meta"):
+                model = build_model(spec, data)
+                supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
+                catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+        except BenchError as error:
+            raise BenchError(f"variant '{item.label}': {error}") from error
+
+
+def _absent(spec: RunSpec) -> tuple[str, str]:
+    if spec.fingerprint is not None:
+        return NEW, "never started"
+    try:
+        catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
+    except Blocked as error:
+        return BLOCKED, str(error)
+    return NEW, "never started"
+
+
+def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[str, str]:
+    status: Status = run.status()
+    if status.state == RUNNING:
+        return RUNNING, f"at step {status.step} of {spec.steps}"
+    if status.trained and not missing:
+        return FINISHED, "trained and scored"
+    if status.state in (FAILED, DIVERGED, BLOCKED):
+        return status.state, status.reason
+    if status.trained:
+        return TO_SCORE, "trained; scores are missing"
+    return RESUMABLE, f"{status.reason or 'stopped'} at step {status.step} of {spec.steps}"

@@ -1,0 +1,86 @@
+"""Where a number comes from: code, packages, machine, data and cost of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
+
+
+def snapshot() -> dict[str, Any]:
+    """What produced the numbers, as far as this process can know."""
+    return {
+        "command": " ".join(sys.argv),
+        "code": code(),
+        "packages": packages(),
+        "machine": machine(),
+        "written": time.time(),
+    }
+
+
+@cache
+def code() -> dict[str, str]:
+    """The commit of this project, and its uncommitted changes in full where there are some."""
+    folder = Path(__file__).parent.parent
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return {"commit": "not a git checkout", "version": _version("lmc-bench")}
+    return {"commit": commit, "diff": _git(folder, "diff", "HEAD", "--", "bench", "lmc", "baselines", "experiments")}
+
+
+def packages() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def machine() -> dict[str, Any]:
+    """Host, processor, cores, memory and accelerators."""
+    import torch
+
+    return {
+        "host": platform.node(),
+        "system": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+    }
+
+
+def processor() -> str:
+    """The processor's name as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def peak_memory() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,99 @@
+"""From the store to what reports are made of: one table of per-frame scores, the runs, and the facts that go with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.experiment import Experiment
+from bench.metrics import METRICS
+from bench.plan import Item
+from bench.scores import Scores, load
+from bench.store import FINISHED
+from reports.results import Facts, Metric, Results
+
+SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
+
+
+def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[str]) -> Results:
+    """Everything that the store knows about an experiment's runs, with the scores of some protocols."""
+    scored = [(item, load(item.run.scores_file(item.evaluations[0].key))) for item in items if item.state == FINISHED]
+    labels = list(experiment.variants)
+    facts = scored[0][1].facts if scored else {}
+    return Results(
+        name=experiment.name,
+        question=experiment.question,
+        scale="paper" if experiment.scale == "paper" else "small",
+        variants=labels,
+        scores=_scores(scored, labels, protocols),
+        runs=pd.DataFrame([_run(item) for item in items]),
+        metrics={name: Metric("up" if m.better == "higher" else "down", m.unit, m.digits, m.scale) for name, m in METRICS.items()},
+        protocols=facts.get("protocols", {}),
+        facts=_facts(items, scored),
+        training=_training(items),
+    )
+
+
+def _scores(scored: list[tuple[Item, Scores]], labels: list[str], protocols: Sequence[str]) -> pd.DataFrame:
+    tables = []
+    for item, scores in scored:
+        clips, frames, _ = scores.values.shape
+        columns: dict[str, Any] = {
+            "variant": pd.Categorical.from_codes(np.full(clips * frames, labels.index(item.label), np.int16), labels, ordered=True),
+            "seed": np.full(clips * frames, item.seed, np.int32),
+            "clip": np.repeat(np.arange(clips, dtype=np.int32), frames),
+            "frame": np.tile(np.arange(1, frames + 1, dtype=np.int16), clips),
+        }
+        if scores.facts.get("labels"):
+            columns["label"] = pd.Categorical(np.repeat(scores.facts["labels"], frames))
+        for name in scores.names:
+            if name.partition("/")[0] in protocols:
+                columns[name] = scores[name].reshape(-1)
+        tables.append(pd.DataFrame(columns))
+    if tables:
+        return pd.concat(tables, ignore_index=True)
+    return pd.DataFrame({"variant": pd.Categorical([], labels, ordered=True), "seed": [], "clip": [], "frame": []})
+
+
+def _run(item: Item) -> dict[str, Any]:
+    known = item.run.provenance()
+    return {
+        "variant": item.label,
+        "seed": item.seed,
+        "key": item.run.name,
+        "state": item.state,
+        "reason": "" if item.state == FINISHED else item.why,
+        "deviations": "; ".join(known.get("deviations", [])),
+        **{name: known.get(name) for name in ("parameters", "train_seconds", "samples", "peak_memory_bytes", "command")},
+        "commit": known.get("code", {}).get("commit"),
+    }
+
+
+def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
+    spec, evaluation = items[0].spec, items[0].evaluations[0]
+    facts = scored[0][1].facts if scored else {}
+    options = ", ".join(f"{key} {value}" for key, value in spec.data.options.items())
+    return Facts(
+        dataset=spec.data.name + (f" ({options})" if options else ""),
+        split=evaluation.split,
+        fingerprint=facts.get("fingerprint", spec.fingerprint or "unknown"),
+        context=spec.context,
+        horizon=evaluation.horizon or spec.horizon,
+        clips=len(scored[0][1].values) if scored else 0,
+        selection=SELECTION[spec.select],
+        lpips=facts.get("lpips", ""),
+    )
+
+
+def _training(items: Sequence[Item]) -> pd.DataFrame:
+    rows = [
+        (item.label, item.seed, int(line["step"]), name, value)
+        for item in items
+        for line in item.run.metrics()
+        for name, value in line.items()
+        if name not in ("step", "time")
+    ]
+    return pd.DataFrame(rows, columns=["variant", "seed", "step", "name", "value"])

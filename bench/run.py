@@ -1,0 +1,186 @@
+"""One run from start to finish: what every executor calls, as `python -m bench.run RUN_DIRECTORY`.
+
+Trains from where the directory stands, scores what is not scored yet, and leaves its end in status.json: that file, and not the exit
+code, is what others go by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import lease
+from bench.errors import BenchError, Blocked
+from bench.experiment import Evaluation, evaluation_from_json
+from bench.files import write_json
+from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from bench.data.base import Dataset
+
+PICTURES = 4  # clips of the test split that are kept as pictures
+log = logging.getLogger(__name__)
+
+
+def execute(run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool]) -> str:
+    """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises."""
+    owned = lease.take(run.path)
+    if owned is None:
+        return RUNNING  # somebody else is at it
+    try:
+        return _end(run, *_outcome(run, evaluations, device, lambda: stopping() or owned.lost))
+    finally:
+        owned.release()
+
+
+def _outcome(run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool]) -> tuple[str, str, str]:
+    """(state, kind, reason) after trying."""
+    from bench.train import Diverged, Interrupted
+
+    try:
+        _train_and_score(run, evaluations, device, stopping)
+    except Interrupted:
+        return INTERRUPTED, "stopped", "asked to stop; it goes on from its checkpoint"
+    except Diverged as error:
+        return DIVERGED, "diverged", str(error)
+    except Blocked as error:
+        return BLOCKED, "blocked", str(error)
+    except BenchError as error:
+        return FAILED, "configuration", str(error)
+    except MemoryError:
+        return FAILED, "memory", "out of memory"
+    except OSError as error:
+        log.error("%s", traceback.format_exc())
+        return FAILED, "disk" if error.errno in (28, 30, 122) else "system", f"{error.strerror or error}: {error.filename or run.path}"
+    except Exception as error:
+        log.error("%s", traceback.format_exc())
+        kind = "memory" if type(error).__name__ == "OutOfMemoryError" else "code"
+        return FAILED, kind, f"{type(error).__name__}: {error}".splitlines()[0]
+    return FINISHED, "", ""
+
+
+def _end(run: Run, state: str, kind: str, reason: str) -> str:
+    if reason:
+        log.info("%s: %s", state, reason)
+    with contextlib.suppress(OSError):  # on a full disk the lease alone tells that it ended: the run is then interrupted
+        run.set_status(state, kind=kind, reason=reason)
+    return state
+
+
+def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, stopping: Callable[[], bool]) -> None:
+    import torch
+
+    from bench import catalog
+    from bench.train import train
+
+    spec = run.spec
+    run.set_status(RUNNING)
+    device = torch.device(device_name)
+    data = catalog.build("datasets", spec.data.name, spec.data.options)
+    log.info("%s on %s, %d threads, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
+    known = run.provenance()
+    if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
+        raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
+    _record(run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": spec.steps * spec.batch})
+    model, progress = train(spec, data, run, device, stopping)
+    cost = {"train_seconds": progress.seconds, "parameters": sum(p.numel() for p in model.parameters())}
+    _record(run, {**cost, "peak_memory_bytes": _peak_memory(device, run)})
+    run.set_status(RUNNING, step=spec.steps, trained=True)
+    for evaluation in evaluations:
+        if not run.scores_file(evaluation.at(spec).key).exists():
+            _score(run, model, data, evaluation.at(spec), device, stopping)
+
+
+def _score(
+    run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, stopping: Callable[[], bool]
+) -> None:
+    from bench.evaluate import evaluate
+    from bench.train import Interrupted, autocast
+
+    def stop_between_chunks(done: int, total: int) -> None:
+        if stopping() and done < total:
+            raise Interrupted
+
+    keep = run.predictions_file(evaluation.key) if evaluation.keep_predictions else None
+    with autocast(run.spec, device):
+        scores = evaluate(model, data, run.spec.context, evaluation, device, keep, stop_between_chunks)
+        _keep_pictures(run, model, data, evaluation, device)
+    scores.save(run.scores_file(evaluation.key))  # last: once it exists, the evaluation is complete
+    log.info("scored %d clips: %s", len(scores.values), {k: round(v, 4) for k, v in scores.means().items()})
+
+
+def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device) -> None:
+    from bench.evaluate import clips_to_score, predicted
+    from bench.pictures import save_png, strip
+
+    context, horizon = run.spec.context, evaluation.at(run.spec).horizon or 0
+    count = min(PICTURES, clips_to_score(data, evaluation, context))
+    clips, predictions = predicted(model, data, evaluation.split, 0, count, context, horizon, device)
+    for number, (clip, prediction) in enumerate(zip(clips.cpu().numpy(), predictions.cpu().numpy(), strict=True)):
+        rows = {"context and truth": clip, "prediction": prediction}
+        save_png(strip(rows, first={"prediction": context}), run.path / "predictions" / f"{evaluation.key}-clip-{number}.png")
+
+
+def _record(run: Run, facts: dict[str, Any]) -> None:
+    from bench import provenance
+
+    write_json(run.path / "provenance.json", {**run.provenance(), **provenance.snapshot(), **facts})
+
+
+def _peak_memory(device: torch.device, run: Run) -> int:
+    """Bytes: of the accelerator where there is one, else of this process; the largest over all interruptions."""
+    import torch
+
+    from bench import provenance
+
+    now = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else provenance.peak_memory()
+    return max(now, int(run.provenance().get("peak_memory_bytes", 0)))
+
+
+class Stopping:
+    """Set by a signal to stop, or by the death of the parent: an orphan saves its work and ends, for its parent's successor."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.parent = os.getppid()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+            signal.signal(number, self._ask)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+    def __call__(self) -> bool:
+        return self.asked or os.getppid() != self.parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of a worker process; exit code 0 if the run is finished."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description="Train and score one run directory.")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--evaluations", type=json.loads, default=[], help="JSON list of evaluations")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    stopping = Stopping()
+    import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
+
+    torch.set_num_threads(options.threads)
+    evaluations = [evaluation_from_json(values) for values in options.evaluations]
+    return 0 if execute(Run(options.directory), evaluations, options.device, stopping) == FINISHED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
