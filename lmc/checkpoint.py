@@ -1,0 +1,62 @@
+"""Weights that the authors of LMC-Memory published: a pickled state dict, each name behind `module.` (DataParallel) or not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lmc.model import LMC
+
+PREFIX = "module."
+
+
+def load(model: LMC, path: Path) -> None:
+    """Put the weights of a file into a model of the same sizes; ValueError says in words what does not fit."""
+    state = read(path)
+    found, wanted = sizes(state, path), sizes(model.state_dict(), path)
+    differing = [name for name in wanted if name in found and found[name] != wanted[name]]
+    if differing:
+        theirs, ours = (", ".join(f"{name}={values[name]}" for name in differing) for values in (found, wanted))
+        raise ValueError(f"{path} is an LMC with {theirs}; this model has {ours}")
+    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in sorted(expected.keys() | state.keys()):
+        shape = tuple(state[name].shape) if name in state else None
+        if shape != expected.get(name):
+            raise ValueError(f"{path} is no LMC-Memory: '{name}' is {shape or 'missing'}, not {expected.get(name, 'expected')}")
+    model.load_state_dict(state)
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file, names without prefix. Only tensors are unpickled: nothing in the file is ever executed."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # zip, pickle and tensor errors of all sorts, as the bytes will have it
+        raise ValueError(f"{path} is no checkpoint: cut off or damaged, or with more in it than tensors") from error
+    if not isinstance(content, Mapping) or not content:
+        raise ValueError(f"{path} is no state dict but {type(content).__name__}")
+    strange = [name for name, value in content.items() if not isinstance(name, str) or not isinstance(value, Tensor)]
+    if strange:
+        raise ValueError(f"{path} is no state dict: '{strange[0]}' is {type(content[strange[0]]).__name__}, not a tensor")
+    return {name.removeprefix(PREFIX): tensor for name, tensor in content.items()}
+
+
+def sizes(state: Mapping[str, Tensor], path: Path) -> dict[str, int | bool]:
+    """The options of the LMC that a state dict belongs to, as far as it shows them."""
+    first = state.get("encoder.0.weight")
+    if first is None or first.dim() != 4:
+        raise ValueError(
+            f"{path} is no LMC-Memory: it has no convolution 'encoder.0.weight' but {', '.join(list(state)[:3])}, ..."
+        )
+    seen: dict[str, int | bool] = {
+        "channels": first.shape[1],
+        "width": first.shape[0],
+        "layers": len({name.split(".")[1] for name in state if name.startswith("convlstm_list.")}),
+        "memory": "memory.memory_w" in state,
+    }
+    if seen["memory"]:
+        seen["slots"] = len(state["memory.memory_w"])
+        seen["storing"] = "memory.motion_context_encoder.0.weight" in state
+    return seen

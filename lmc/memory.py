@@ -1,0 +1,97 @@
+"""The long-term motion context memory of LMC-Memory (Lee et al., CVPR 2021): encode motion, address slots, recall.
+
+Departs from the paper in one thing that changes no number: max pooling comes before ReLU. The two commute, and ReLU then has
+4 to 8 times fewer elements to visit.
+"""
+
+import copy
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Phase = Literal["storing", "matching"]
+
+# Three poolings halve the frame differences in time; 8 differences are the fewest that leave one.
+FEWEST_FRAMES = 9
+
+
+class Memory(nn.Module):
+    """Recalls, for frames that show little of a motion, what long sequences of such motion looked like.
+
+    Frames are a *query* at each of H/16 x W/16 positions; a query is answered by a mixture of *slots*, and the answers are
+    embedded into the *motion context* [B, 2 * width, H/4, W/4]. Two encoders of one architecture ask: on the storing path the
+    motion-context encoder, which sees long sequences, on the matching path the motion-matching encoder, which sees the context.
+    Attribute names are those of the published checkpoints.
+
+    channels: C of a frame. width: channels of the first convolution; a query has 8 times as many.
+    decompose: a query for each position; otherwise one for the clip, the mean over positions, and its answer stands everywhere.
+    temperature: of the softmax over cosine similarities. At 1 (the paper) addressing stays soft: similarities lie in [-1, 1].
+    storing: whether there is a motion-context encoder.
+    """
+
+    def __init__(self, channels: int, width: int, slots: int, decompose: bool, temperature: float, storing: bool):
+        super().__init__()
+        self.decompose = decompose
+        self.temperature = temperature
+        self.memory_w = nn.Parameter(torch.randn(slots, 8 * width))
+        self.motion_matching_encoder = motion_encoder(channels, width)
+        self.motion_context_encoder = copy.deepcopy(self.motion_matching_encoder) if storing else None
+        self.embedder = nn.Sequential(
+            nn.ConvTranspose2d(8 * width, 4 * width, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(4 * width, 2 * width, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(),
+        )
+
+    def query(self, frames: Tensor, phase: Phase) -> Tensor:
+        """What the encoder of a phase asks after seeing frames: [B, T, C, H, W], T >= 9 -> [B, 8 * width, H/16, W/16]."""
+        if frames.shape[1] < FEWEST_FRAMES:
+            raise ValueError(
+                f"LMC needs at least {FEWEST_FRAMES} frames to query its memory with (three poolings halve the "
+                f"{FEWEST_FRAMES - 1} differences between them down to 1), got {frames.shape[1]}"
+            )
+        encoder = self.motion_context_encoder if phase == "storing" else self.motion_matching_encoder
+        if encoder is None:
+            raise ValueError("LMC was built with storing=False: it has no motion-context encoder to ask")
+        motion = frames.diff(dim=1).transpose(1, 2)  # [B, C, T-1, H, W]
+        query = encoder(motion).mean(2)
+        return query if self.decompose else query.mean((2, 3), keepdim=True).expand_as(query)
+
+    def address(self, query: Tensor) -> Tensor:
+        """How much of each slot answers each position: query [B, D, h, w] -> float32 [B, slots, h, w]; slots sum to 1.
+
+        Either phase's query will do: `address(query(clip, "storing"))` beside `address(query(context, "matching"))` shows how
+        well the two are aligned.
+        """
+        return self._address(query, self.memory_w)
+
+    def recall(self, query: Tensor, frozen: bool = False) -> Tensor:
+        """The motion context [B, 2 * width, 4h, 4w] that answers a query [B, D, h, w]. frozen: the slots get no gradient."""
+        slots = self.memory_w.detach() if frozen else self.memory_w
+        weights = self._address(query, slots)
+        with torch.autocast(query.device.type, enabled=False):
+            recalled = slots.T @ weights.flatten(2)  # [B, D, h*w]
+        return self.embedder(recalled.unflatten(2, weights.shape[2:]))
+
+    def _address(self, query: Tensor, slots: Tensor) -> Tensor:
+        with torch.autocast(query.device.type, enabled=False):  # a softmax this soft loses its differences in bfloat16
+            similarity = F.normalize(slots, dim=1) @ F.normalize(query.float(), dim=1).flatten(2)  # [B, slots, h*w]
+            return torch.softmax(similarity / self.temperature, 1).unflatten(2, query.shape[2:])
+
+
+def motion_encoder(channels: int, width: int) -> nn.Sequential:
+    """Frame differences [B, C, T, H, W] -> [B, 8 * width, T/8, H/16, W/16]."""
+
+    def convolution(inputs: int, outputs: int) -> nn.Conv3d:
+        return nn.Conv3d(inputs, outputs, 3, padding=1)
+
+    return nn.Sequential(
+        *(convolution(channels, width), nn.MaxPool3d((1, 2, 2)), nn.ReLU()),
+        *(convolution(width, 2 * width), nn.MaxPool3d(2), nn.ReLU()),
+        *(convolution(2 * width, 4 * width), nn.ReLU()),
+        *(convolution(4 * width, 4 * width), nn.MaxPool3d(2), nn.ReLU()),
+        *(convolution(4 * width, 8 * width), nn.ReLU()),
+        *(convolution(8 * width, 8 * width), nn.MaxPool3d(2), nn.ReLU()),
+    ).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # pools several times faster on a CPU

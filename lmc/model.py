@@ -1,0 +1,132 @@
+"""LMC-Memory: video prediction that recalls long-term motion context (Lee et al., CVPR 2021).
+
+Sizes from the paper; names of parameters from the authors' published checkpoints, so that those load as they are.
+Departs from a frame-by-frame reading in the order of work alone, not in its result: context frames are encoded in one batch
+and read layer by layer, each layer's input convolution over all of them at once.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from lmc.memory import FEWEST_FRAMES, Memory
+
+State = tuple[Tensor, Tensor]
+"""Hidden and cell state of a layer, each [B, 2 * width, H/4, W/4]."""
+
+
+class Cell(nn.Module):
+    """A convolutional LSTM cell; gates in the order input, candidate, forget, output."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv2d_x = nn.Conv2d(width, 4 * width, 3, padding=1)
+        self.conv2d_h = nn.Conv2d(width, 4 * width, 3, padding=1)
+
+    def forward(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """A sequence [B, T, D, h, w] from a state on (None: zero) -> all hidden states [B, T, D, h, w], and the last state."""
+        states: list[State] = []
+        for gates in self.conv2d_x(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).unbind(1):
+            if state is None:  # the convolution of zeros is its bias, and the forget gate has nothing to keep
+                state = update(gates + self.conv2d_h.get_parameter("bias")[:, None, None], gates.new_zeros(()))
+            else:
+                state = update(gates + self.conv2d_h(state[0]), state[1])
+            states.append(state)
+        return torch.stack([hidden for hidden, _ in states], 1), states[-1]
+
+
+def update(gates: Tensor, cell: Tensor) -> State:
+    """The next hidden and cell state, from the summed convolutions [B, 4 * D, h, w] and the cell state [B, D, h, w]."""
+    i, g, f, o = gates.chunk(4, 1)
+    cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(cell), cell
+
+
+class LMC(nn.Module):
+    """Predicts with convolutional LSTMs whose every decoded frame also sees a motion context recalled from memory.
+
+    shape: (C, H, W) of a frame; H and W divisible by 16 (4 without memory).
+    width: channels of the first convolution; all others scale with it (the paper's is 64). A multiple of 4.
+    layers: recurrent layers.
+    slots: of the memory.
+    decompose: each position queries the memory on its own; otherwise one query per clip.
+    temperature: of addressing; smaller is sharper (the paper's is 1).
+    output: "linear" (the paper on Moving-MNIST), "sigmoid" (on KTH).
+    storing: has a motion-context encoder, which only the storing phase of training uses. False for the ablation without
+        alignment, where it would be dead weight.
+    memory: False is the ablation without memory. The top layer's own cell state then takes the motion context's place, in the
+        attention and in the decoder, so that the predictor keeps its size.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        width: int = 64,
+        layers: int = 4,
+        slots: int = 100,
+        decompose: bool = True,
+        temperature: float = 1.0,
+        output: Literal["linear", "sigmoid"] = "linear",
+        storing: bool = True,
+        memory: bool = True,
+    ):
+        super().__init__()
+        channels, height, breadth = shape
+        factor = 16 if memory else 4
+        if height % factor or breadth % factor:
+            raise ValueError(f"LMC needs frames with sides divisible by {factor}, got {height}x{breadth}")
+        if width < 4 or width % 4:
+            raise ValueError(f"LMC needs a width that is a multiple of 4, got {width}")
+        if min(layers, slots) < 1 or temperature <= 0:
+            raise ValueError(f"LMC needs layers, slots and temperature above 0, got {layers}, {slots} and {temperature}")
+        self.shape = tuple(shape)
+        self.min_context = FEWEST_FRAMES if memory else 1
+        self.encoder = nn.Sequential(
+            *(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ELU()),
+            *(nn.Conv2d(width, width, 3, padding=1), nn.ELU()),
+            *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ELU()),
+            *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.ELU()),
+        )
+        self.convlstm_list = nn.ModuleList(Cell(2 * width) for _ in range(layers))
+        self.memory = Memory(channels, width, slots, decompose, temperature, storing) if memory else None
+        self.attention_func = nn.Sequential(
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            *(nn.Linear(4 * width, width // 4), nn.ReLU()),
+            *(nn.Linear(width // 4, 2 * width), nn.Sigmoid()),
+        )
+        self.decoder = nn.Sequential(
+            *(nn.ConvTranspose2d(4 * width, 2 * width, 3, padding=1), nn.ELU()),
+            *(nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1), nn.ELU()),
+            *(nn.ConvTranspose2d(width, width, 3, padding=1), nn.ELU()),
+            nn.ConvTranspose2d(width, channels, 3, stride=2, padding=1, output_padding=1),
+            *([nn.Sigmoid()] if output == "sigmoid" else []),
+        )
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        """[B, T, C, H, W] in [0, 1] -> the next `horizon` frames, not clamped. The matching path: the context recalls."""
+        if context.shape[2:] != self.shape:
+            raise ValueError(f"this LMC was built for frames of shape {self.shape}, got {tuple(context.shape[2:])}")
+        motion = None if self.memory is None else self.memory.recall(self.memory.query(context, "matching"))
+        return self.predict(context, horizon, motion)
+
+    def predict(self, context: Tensor, horizon: int, motion: Tensor | None) -> Tensor:
+        """The `horizon` frames after context [B, T, C, H, W], given a motion context [B, 2 * width, H/4, W/4]."""
+        frames: list[Tensor] = []
+        states: list[State | None] = [None] * len(self.convlstm_list)
+        inputs = context  # all that is known at once, then each prediction
+        while len(frames) < horizon:
+            hidden = self.encoder(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+            for layer, cell in enumerate(self.convlstm_list):
+                hidden, top = cell(hidden, states[layer])
+                states[layer] = top
+            frames.append(self.decode(top, motion))
+            inputs = frames[-1].unsqueeze(1)
+        return torch.stack(frames, 1)
+
+    def decode(self, state: State, motion: Tensor | None) -> Tensor:
+        """The frame [B, C, H, W] that the top layer's state and the motion context, weighted by channel, stand for."""
+        hidden, cell = state
+        motion = cell if motion is None else motion
+        attention = self.attention_func(torch.cat([cell, motion], 1))
+        return self.decoder(torch.cat([hidden, motion * attention[:, :, None, None]], 1))
