@@ -19,7 +19,10 @@ NAME = "manifest.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """settings: all that decided the content. files: name -> bytes, mtime_ns, sha256. notes: what readers of scores should know."""
+    """A prepared folder, described.
+
+    settings: all that decided the content. files: name -> bytes, mtime_ns, sha256. notes: what readers of scores should know.
+    """
 
     settings: dict[str, Any]
     files: dict[str, dict[str, Any]]

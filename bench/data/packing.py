@@ -146,7 +146,9 @@ def _join(
         raise BenchError(f"the videos differ in size: {found}; {CURE}")
     index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
-        index[video.split] += [packed.Sequence(*counted, video.label, video.group) for counted in record["sequences"]]
+        index[video.split] += [
+            packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]
+        ]
     for split in SPLITS:
         if not index[split]:
             reason = "; ".join(notes) or "no video of the source belongs to it"

@@ -33,7 +33,7 @@ def natural(path: Path) -> list[int | str]:
 
 
 def split_folders(source: Path) -> dict[str, Path]:
-    """The folders train, val and test of a source; val may be missing. At a wrong folder level the BenchError names the right one."""
+    """The folders train, val and test of a source; val may be missing. A wrong folder level is a BenchError."""
     found = {split: source / split for split in SPLITS if (source / split).is_dir()}
     if {"train", "test"} <= found.keys():
         return found
