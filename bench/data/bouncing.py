@@ -1,8 +1,9 @@
 """Images that bounce on a canvas by the published Moving-MNIST dynamics.
 
-The dynamics are those of the generator that the LMC-Memory authors link to (DDPAE, Hsieh et al., NeurIPS 2018): positions live
-in the unit square, scaled to the canvas minus the image and truncated to whole pixels; start and direction are uniform; every
-frame is one step further; at a border the coordinate is clamped and its velocity negated; overlapping images combine by maximum.
+The dynamics are those of the generator that the LMC-Memory authors link to (DDPAE, Hsieh et al., NeurIPS 2018): positions
+live in the unit square, scaled to the canvas minus the image and truncated to whole pixels; start and direction are uniform;
+every frame is one step further; at a border the coordinate is clamped and its velocity negated; overlapping images combine by
+maximum.
 """
 
 import numpy as np
@@ -22,7 +23,8 @@ def draws(seed: int, stream: int, first: int, last: int, images: int) -> NDArray
     generator = np.random.Philox(key=np.array([seed, stream], dtype=np.uint64))
     generator.advance(first * images)
     raw = generator.random_raw((last - first) * images * WORDS)
-    return ((raw >> np.uint64(11)) * 2.0**-53).reshape(last - first, images, WORDS)
+    uniform: NDArray[np.float64] = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return uniform.reshape(last - first, images, WORDS)
 
 
 def trajectories(start: NDArray[np.float64], angle: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
@@ -40,22 +42,40 @@ def trajectories(start: NDArray[np.float64], angle: NDArray[np.float64], frames:
     return path
 
 
+def scenes(
+    pool: int, side: int, seed: int, stream: int, first: int, last: int, frames: int, images: int, size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What clips first ... last-1 of a stream show: which of `pool` images of `side` pixels [N, D], and their top left corners
+    (y, x) on a canvas of `size` pixels [N, D, T, 2]."""
+    numbers = draws(seed, stream, first, last, images)
+    path = trajectories(numbers[..., 1:3], numbers[..., 3] * 2 * np.pi, frames)
+    return (numbers[..., 0] * pool).astype(np.int64), (path * (size - side)).astype(np.int64)
+
+
 def paint(images: NDArray[np.uint8], corners: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-    """Images [N, D, h, w] at their top left corners [N, D, T, 2] on black canvases: [N, T, size, size], overlap by maximum."""
-    clips, count, frames = corners.shape[:3]
-    canvas = np.zeros((clips, frames, size, size), np.uint8)
-    windows = np.lib.stride_tricks.sliding_window_view(canvas, images.shape[2:], axis=(2, 3), writeable=True)
+    """Images [N, D, h, w] at their top left corners [N, D, T, 2] on black canvases: [N, T, size, size], overlap by maximum.
+
+    An image with its rows padded to the canvas's width is one run of bytes wherever it lies, since what it wraps around the
+    border is black: copying runs is several times faster than copying rectangles.
+    """
+    (clips, count, frames), (height, width) = corners.shape[:3], images.shape[2:]
+    padded = np.zeros((clips, count, height, size), np.uint8)
+    padded[..., :width] = images
+    length = (height - 1) * size + width
+    runs = padded.reshape(clips, count, height * size)[..., :length]
+    starts = corners[..., 0] * size + corners[..., 1]
+    canvas = np.zeros((clips, frames, size * size), np.uint8)
+    windows = np.lib.stride_tricks.sliding_window_view(canvas, length, axis=2, writeable=True)
     n, t = np.ogrid[:clips, :frames]
     for d in range(count):
-        place = (n, t, corners[:, d, :, 0], corners[:, d, :, 1])
-        windows[place] = np.maximum(windows[place], images[:, d, None])
-    return canvas
+        place = (n, t, starts[:, d])
+        windows[place] = np.maximum(windows[place], runs[:, d, None]) if d else runs[:, d, None]
+    return canvas.reshape(clips, frames, size, size)
 
 
-def bounce(pool: NDArray[np.uint8], seed: int, stream: int, first: int, last: int, frames: int, images: int, size: int) -> NDArray[np.uint8]:
-    """Clips first ... last-1 of a stream: `images` images drawn from `pool` [K, h, w] bounce on [size, size]: [N, T, size, size]."""
-    numbers = draws(seed, stream, first, last, images)
-    chosen = pool[(numbers[..., 0] * len(pool)).astype(np.int64)]
-    path = trajectories(numbers[..., 1:3], numbers[..., 3] * 2 * np.pi, frames)
-    room = np.array([size - pool.shape[1], size - pool.shape[2]])
-    return paint(chosen, (path * room).astype(np.int64), size)
+def bounce(
+    pool: NDArray[np.uint8], seed: int, stream: int, first: int, last: int, frames: int, images: int, size: int
+) -> NDArray[np.uint8]:
+    """Clips first ... last-1 of a stream: `images` images drawn from `pool` [K, side, side] bounce: [N, T, size, size]."""
+    chosen, corners = scenes(len(pool), pool.shape[1], seed, stream, first, last, frames, images, size)
+    return paint(pool[chosen], corners, size)
