@@ -9,6 +9,7 @@ SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": r"\textbar{}",
     "±": r"$\pm$", "−": "$-$", "–": "--", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "×": r"$\times$", "→": r"$\to$",
+    "⁻": "$^{-}$", **{sign: f"$^{number}$" for number, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }  # fmt: skip
 
 DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it needs the packages booktabs and graphicx.
@@ -45,13 +46,8 @@ def latex(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it reads: "10^-3" becomes a power, a minus before a number a minus."""
-    text = re.sub(r"(?<![\w.^-])-(?=\d)", "−", text)
-    parts = re.split(r"×10\^(-?\d+)", text)  # every second one is a power
-    return "".join(
-        rf"$\times10^{{{part}}}$" if number % 2 else "".join(SIGNS.get(sign, sign) for sign in part)
-        for number, part in enumerate(parts)
-    )
+    """Text that LaTeX prints as it reads; a hyphen before a number becomes a minus."""
+    return "".join(SIGNS.get(sign, sign) for sign in re.sub(r"(?<![\w.-])-(?=\d)", "−", text))
 
 
 def _row(row: Row) -> str:

@@ -123,7 +123,7 @@ class Results:
     def paired_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
         """`clip_means` for comparing variants seed by seed: what has nothing to train counts for every seed."""
         means = self.clip_means(column, first, last).copy()
-        for number in self._untrained:
+        for number in (place for place, variant in enumerate(self.variants) if variant in self.untrained):
             scored = np.flatnonzero(~np.isnan(means[number]).all(1))
             if len(scored):
                 means[number] = means[number, scored[0]]
@@ -141,12 +141,12 @@ class Results:
         return (frames.reshape(*runs, -1) == self.facts.horizon).sum(-1)
 
     @cached_property
-    def _untrained(self) -> list[int]:
-        """The places of variants whose runs have no parameters, such as copying the last frame."""
+    def untrained(self) -> set[str]:
+        """The variants whose runs have no parameters, such as copying the last frame."""
         if "parameters" not in self.runs:
-            return []
+            return set()
         most = self.runs.groupby("variant", observed=True)["parameters"].max()
-        return [number for number, variant in enumerate(self.variants) if most.get(variant) == 0]
+        return {str(variant) for variant, parameters in most.items() if parameters == 0}
 
     @cached_property
     def _means(self) -> dict[tuple[str, int, int], np.ndarray]:

@@ -9,6 +9,7 @@ from reports.footnotes import Footnote, footnotes
 from reports.results import Metric, Results
 from reports.statistics import LEVEL, half_interval, holm, paired, permutation
 
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 Frames = Sequence[int | tuple[int, int]]
 
 
@@ -41,14 +42,8 @@ class Column:
 
     @property
     def title(self) -> str:
-        """The header's words: "PSNR (dB) ↑", "LPIPS (×10^-3) ↓", then "PSNR t=5", "PSNR t=11-20"."""
-        name = self.score.partition("/")[2].replace("_", " ").upper()
-        if not self.whole:
-            return f"{name} t={self.span}"
-        power = round(np.log10(self.metric.scale))
-        unit = " ".join(filter(None, [f"×10^{-power}" if power else "", self.metric.unit]))
-        arrow = "↑" if self.metric.direction == "up" else "↓"
-        return " ".join(filter(None, [name, f"({unit})" if unit else "", arrow]))
+        """The header's words: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓", then "PSNR t=5", "PSNR t=11-20"."""
+        return header(self.score, self.metric) if self.whole else f"{_shown(self.score)} t={self.span}"
 
 
 @dataclass(frozen=True)
@@ -112,6 +107,17 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
         for number, variant in enumerate(results.variants)
     ]
     return Table(results.question, tuple(columns), tuple(rows), tuple(notes))
+
+
+def header(score: str, metric: Metric) -> str:
+    """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
+    power = round(np.log10(metric.scale))
+    unit = " ".join(filter(None, [f"×10{str(-power).translate(RAISED)}" if power else "", metric.unit]))
+    return " ".join(filter(None, [_shown(score), f"({unit})" if unit else "", "↑" if metric.direction == "up" else "↓"]))
+
+
+def _shown(score: str) -> str:
+    return score.partition("/")[2].replace("_", " ").upper()
 
 
 def every(step: int, horizon: int) -> list[int]:

@@ -63,7 +63,7 @@ def test_html_is_well_formed_and_escaped(made):
 
 
 def test_latex_says_signs_as_they_read():
-    assert escaped("LPIPS (×10^-3) ↓") == r"LPIPS ($\times10^{-3}$) $\downarrow$"
+    assert escaped("LPIPS (×10⁻³) ↓") == r"LPIPS ($\times$10$^{-}$$^3$) $\downarrow$"
     assert escaped("-0.21 [-0.35, +0.07]") == "$-$0.21 [$-$0.35, +0.07]"
     assert escaped("t=11-20") == "t=11-20"
 

@@ -58,7 +58,7 @@ def test_for_a_metric_where_less_is_better_the_least_is_best():
 
 def test_a_scaled_metric_shows_its_scale_in_the_header_and_files_keep_the_score():
     made = table(results({("a", 0): [[0.125, 0.125]]}, column="standard/lpips"))
-    assert made.columns[0].title == "LPIPS (×10^-3) ↓"
+    assert made.columns[0].title == "LPIPS (×10⁻³) ↓"
     assert texts(made) == {"a": ["125.0"]}
     assert next(csv.DictReader(io.StringIO(render(made, "csv"))))["standard/lpips"] == "0.125"
 

@@ -1,0 +1,203 @@
+"""Curves for print: quality per frame, while training, against cost and against a size. `style.save` writes them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+
+from reports.results import Results
+from reports.statistics import half_interval, student
+from reports.style import COLUMN, PAGE, Look, looks, paper
+from reports.table import header
+
+COSTS = {
+    "parameters": "parameters", "flops": "FLOPs per rollout", "train_seconds": "training time (s)", "samples": "training clips",
+    "peak_memory_bytes": "peak memory (bytes)", "rollout_seconds_per_clip": "rollout time per clip (s)",
+}  # fmt: skip
+OVER_SEEDS = "95% interval over seeds"
+
+
+def per_frame(results: Results, scores: Sequence[str] | None = None, trained: int | None = None) -> Figure:
+    """A panel per score ("standard/psnr"; all that are not empty if not given) over the predicted frames, with 95% bands.
+
+    trained: the horizon that the models trained for; frames beyond it are shaded (long-horizon curves).
+    The axis fits the trained variants; a floor far from them is named as off the axis.
+    """
+    scores = scores or [score for score in results.columns if not results.scores[score].isna().all()]
+    frames = np.arange(1, results.facts.horizon + 1)
+    with paper():
+        figure, panels = _panels(len(scores))
+        unseen: dict[str, str] = {}
+        for panel, score in zip(panels, scores, strict=True):
+            means = results.frame_means(score) * results.metric(score).scale  # [variants, seeds, frames]
+            for number, (variant, look) in enumerate(looks(results.variants).items()):
+                runs = means[number][~np.isnan(means[number]).all(1)]
+                if not len(runs):
+                    unseen[variant] = "no scores"
+                    continue
+                middle = runs.mean(0)
+                _curve(panel, frames, middle, look, number)
+                if len(runs) > 1:
+                    half = student(len(runs) - 1) * runs.std(0, ddof=1) / np.sqrt(len(runs))
+                    _band(panel, frames, middle - half, middle + half, look)
+            unseen |= _focus(panel, results, means)
+            if trained and trained < len(frames):
+                panel.axvspan(trained + 0.5, len(frames) + 0.5, color="#eeeeee", zorder=0, linewidth=0)
+            panel.set(xlabel="predicted frame", ylabel=header(score, results.metric(score)), xlim=(0.5, len(frames) + 0.5))
+            panel.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        shaded = f"; shaded: beyond the {trained} frames trained for" if trained and trained < len(frames) else ""
+        _legend(figure, results, _spread(results, "bands") + shaded, unseen)
+    return figure
+
+
+def training(results: Results, names: Sequence[str] | None = None) -> Figure:
+    """A panel per logged name (a loss, a validation score; all if not given) over the steps: mean and range over seeds."""
+    if results.training is None or results.training.empty:
+        raise ValueError(f"'{results.name}' has no training curves")
+    log = results.training
+    names = names or list(dict.fromkeys(log["name"]))
+    trained = set(log["variant"])
+    with paper():
+        figure, panels = _panels(len(names))
+        for panel, name in zip(panels, names, strict=True):
+            logged = log[log["name"] == name].groupby(["variant", "step"], observed=True)["value"].agg(["mean", "min", "max"])
+            for number, (variant, look) in enumerate(looks(results.variants).items()):
+                if variant in logged.index.get_level_values(0):
+                    curve = logged.loc[variant]
+                    _curve(panel, curve.index.to_numpy(), curve["mean"].to_numpy(), look, number)
+                    _band(panel, curve.index.to_numpy(), curve["min"].to_numpy(), curve["max"].to_numpy(), look)
+            if "loss" in name and (log["value"][log["name"] == name] > 0).all():
+                panel.set_yscale("log")
+                _plain_logarithmic(panel.yaxis)
+            panel.set(xlabel="training step", ylabel=name)
+        unseen = {variant: "not trained" for variant in results.variants if variant not in trained}
+        _legend(figure, results, "bands: range over seeds" if len(results.seeds) > 1 else "one seed", unseen)
+    return figure
+
+
+def against_cost(results: Results, score: str, cost: str = "train_seconds") -> Figure:
+    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see COSTS)."""
+    if cost not in results.runs:
+        raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(COSTS)}")
+    metric = results.metric(score)
+    spent = results.runs.groupby("variant", observed=True)[cost].mean()
+    with paper():
+        figure, (panel,) = _panels(1)
+        unseen = {}
+        for runs, (variant, look) in zip(results.seed_means(score), looks(results.variants).items(), strict=True):
+            known, x = runs[~np.isnan(runs)] * metric.scale, spent.get(variant, np.nan)
+            if not len(known):
+                unseen[variant] = "no scores"
+            elif not x > 0:  # it has no place on a logarithmic axis
+                unseen[variant] = "costs nothing" if x == 0 else "cost unknown"
+            else:
+                half = half_interval(known)
+                panel.errorbar(
+                    x, known.mean(), half, color=look.colour, marker=look.marker, markersize=5, capsize=2, linestyle=""
+                )
+        panel.set_xscale("log")
+        panel.margins(x=0.15)
+        _plain_logarithmic(panel.xaxis)
+        panel.set(xlabel=COSTS.get(cost, cost), ylabel=header(score, metric))
+        _legend(figure, results, _spread(results, "bars"), unseen, lines=False)
+    return figure
+
+
+def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = "memory slots") -> Figure:
+    """The mean score over a size. sizes: variant -> its size; the other variants are drawn as levels to compare with."""
+    metric = results.metric(score)
+    means = dict(zip(results.variants, results.seed_means(score) * metric.scale, strict=True))
+    known = {variant: runs[~np.isnan(runs)] for variant, runs in means.items()}
+    with paper():
+        figure, (panel,) = _panels(1)
+        unseen = {variant: "no scores" for variant in results.variants if not len(known[variant])}
+        swept = sorted((variant for variant in sizes if len(known[variant])), key=sizes.__getitem__)
+        x = [sizes[variant] for variant in swept]
+        half = [half_interval(known[variant]) or 0.0 for variant in swept]
+        panel.errorbar(x, [known[variant].mean() for variant in swept], half, color="#444444", capsize=2)
+        for variant, look in looks(results.variants).items():
+            if variant in swept:
+                panel.plot(sizes[variant], known[variant].mean(), look.marker, color=look.colour, markersize=5)
+            elif len(known[variant]):
+                panel.axhline(known[variant].mean(), color=look.colour, linestyle=look.dash)
+        unseen |= _focus(panel, results, np.array(list(means.values()))[..., None])
+        panel.set_xscale("log", base=2)
+        panel.set_xticks(x, [f"{value:g}" for value in x])
+        panel.xaxis.set_minor_locator(NullLocator())
+        panel.set(xlabel=size, ylabel=header(score, metric))
+        _legend(figure, results, _spread(results, "bars"), unseen)
+    return figure
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """Panels side by side, up to three in a row."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(COLUMN if count == 1 else PAGE, 0.3 + 2.1 * rows))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for empty in axes[count:]:
+        empty.remove()
+    return figure, list(axes[:count])
+
+
+def _curve(panel: Axes, x: np.ndarray, y: np.ndarray, look: Look, number: int) -> None:
+    """A line with about six markers, a little apart from those of the other variants."""
+    step = max(1, len(x) // 6)
+    panel.plot(x, y, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=(number % step, step))
+
+
+def _band(panel: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, look: Look) -> None:
+    panel.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+
+
+def _focus(panel: Axes, results: Results, values: np.ndarray) -> dict[str, str]:
+    """Fit the axis to the trained variants' values [variants, seeds, x]; say which floors are then off it."""
+    floors = [number for number, variant in enumerate(results.variants) if variant in results.untrained]
+    trained = np.delete(values, floors, axis=0)
+    if not floors or np.isnan(trained).all():
+        return {}
+    low, high = np.nanmin(trained), np.nanmax(trained)
+    margin = 0.15 * (high - low) or 1.0
+    panel.set_ylim(low - margin, high + margin)
+    means = {results.variants[number]: values[number] for number in floors if not np.isnan(values[number]).all()}
+    inside = {v: (low - margin <= m[~np.isnan(m)]) & (m[~np.isnan(m)] <= high + margin) for v, m in means.items()}
+    return {v: "partly off the axis" if within.any() else "off the axis" for v, within in inside.items() if not within.all()}
+
+
+def _plain_logarithmic(axis: Axis) -> None:
+    """Ticks at plain numbers, the closer the fewer decades there are."""
+    low, high = axis.get_view_interval()
+    decades = np.log10(high / low)
+    axis.set_major_locator(LogLocator(subs=(1,) if decades > 3 else (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+
+
+def _spread(results: Results, what: str) -> str:
+    return f"{what}: {OVER_SEEDS}" if len(results.seeds) > 1 else "one seed: no interval"
+
+
+def _legend(figure: Figure, results: Results, title: str, unseen: Mapping[str, str], lines: bool = True) -> None:
+    """All variants under the figure in declared order, and why some cannot be seen."""
+    labels = [f"{variant} ({unseen[variant]})" if variant in unseen else variant for variant in results.variants]
+    handles = [
+        Line2D([], [], color=look.colour, linestyle=look.dash if lines else "", marker=look.marker)
+        for look in looks(results.variants).values()
+    ]
+    width = 0.55 + 0.055 * max(map(len, labels))  # inches
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
+    figure.set_figheight(figure.get_figheight() + 0.16 * -(-len(labels) // columns))
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        title=title,
+        title_fontsize=6.5,
+        handlelength=3,
+        columnspacing=1,
+    )

@@ -1,0 +1,115 @@
+"""Figures draw the numbers of the tables, hide nothing and come out byte for byte the same."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from report_samples import results, runs
+
+from reports.figures import against_cost, per_frame, sweep, training
+from reports.style import looks, save
+
+SCORES = {
+    ("full", 0): [[30, 20], [32, 22]],
+    ("full", 1): [[33, 23]] * 2,
+    ("plain", 0): [[20, 10]] * 2,
+    ("plain", 1): [[20, 12]] * 2,
+}
+COSTS = [{"variant": v, "seed": s, "parameters": 9, "train_seconds": 10 * (s + 1)} for v, s in SCORES]
+LOST = {"variant": "lost", "seed": 0, "state": "failed", "reason": "out of memory", "parameters": 9, "train_seconds": None}
+
+
+@pytest.fixture
+def made():
+    steps = [
+        {"variant": v, "seed": s, "step": t, "name": "matching/loss", "value": 1.0 / (1 + t) + s}
+        for v, s in SCORES
+        for t in (0, 10)
+    ]
+    return results(SCORES, runs(*COSTS, LOST), training=pd.DataFrame(steps))
+
+
+def drawn(figure):
+    return {to_hex(line.get_color(), keep_alpha=False): list(line.get_ydata()) for line in figure.axes[0].get_lines()}
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_the_curve_per_frame_is_the_mean_over_clips_and_seeds(made):
+    colours = {variant: look.colour.lower() for variant, look in looks(made.variants).items()}
+    curves = drawn(per_frame(made))
+    assert curves[colours["full"]] == [32, 22]  # seeds 31, 21 and 33, 23
+    assert curves[colours["plain"]] == [20, 11]
+
+
+def test_training_curves_are_means_over_seeds(made):
+    curves = drawn(training(made))
+    assert curves[looks(made.variants)["full"].colour.lower()] == pytest.approx([1.5, 0.5 + 1 / 11])
+
+
+def test_a_variant_keeps_its_colour_in_every_figure(made):
+    colour = looks(made.variants)["plain"].colour.lower()
+    figures = [
+        per_frame(made),
+        training(made),
+        against_cost(made, "standard/psnr"),
+        sweep(made, "standard/psnr", {"full": 100}),
+    ]
+    assert all(colour in drawn(figure) for figure in figures)
+
+
+def test_twenty_eight_variants_differ_in_colour_or_dash():
+    assert len({(look.colour, str(look.dash)) for look in looks([str(n) for n in range(28)]).values()}) == 28
+
+
+def test_what_cannot_be_drawn_is_named_in_the_legend_with_the_reason(made):
+    assert legend(per_frame(made)) == ["full", "plain", "lost (no scores)"]
+    assert legend(training(made))[2] == "lost (not trained)"
+    assert legend(against_cost(made, "standard/psnr"))[2] == "lost (no scores)"
+
+
+def test_a_floor_far_below_does_not_flatten_the_curves_and_is_named():
+    scores = {**SCORES, ("black", 0): [[1, 1]] * 2}
+    figure = per_frame(results(scores, runs(*COSTS, {"variant": "black", "seed": 0, "parameters": 0})))
+    assert "black (off the axis)" in legend(figure)
+    assert figure.axes[0].get_ylim()[0] > 5
+
+
+def test_frames_beyond_training_are_shaded_and_said(made):
+    assert "beyond the 1 frames" in per_frame(made, trained=1).legends[0].get_title().get_text()
+    assert "beyond" not in per_frame(made, trained=2).legends[0].get_title().get_text()
+
+
+def test_one_seed_draws_no_band_and_says_so():
+    figure = per_frame(results({("full", 0): [[30, 20]]}))
+    assert not figure.axes[0].collections
+    assert figure.legends[0].get_title().get_text() == "one seed: no interval"
+
+
+def test_a_sweep_stands_at_its_sizes_in_order(made):
+    figure = sweep(made, "standard/psnr", {"plain": 200, "full": 50})
+    assert figure.axes[0].get_xticks().tolist() == [50, 200]
+    assert np.asarray(figure.axes[0].get_lines()[0].get_ydata()).tolist() == [27, 15.5]
+
+
+def test_files_are_the_same_bytes_whenever_and_with_whatever_settings_they_are_made(made, tmp_path):
+    first = save(per_frame(made), tmp_path / "a", "frames")
+    with matplotlib.rc_context({"font.size": 20, "axes.grid": False, "lines.linewidth": 5}):
+        second = save(per_frame(made), tmp_path / "b", "frames")
+    assert [path.suffix for path in first] == [".pdf", ".svg", ".png"]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["frames.pdf", "frames.png", "frames.svg"]
+
+
+def test_a_cost_that_no_run_knows_is_refused_with_the_known_ones(made):
+    with pytest.raises(ValueError, match="do not say 'flops'; known costs: parameters, "):
+        against_cost(made, "standard/psnr", "flops")
+
+
+def test_training_curves_that_nobody_logged_are_refused():
+    with pytest.raises(ValueError, match="has no training curves"):
+        training(results(SCORES))
