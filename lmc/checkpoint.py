@@ -19,11 +19,14 @@ def load(model: LMC, path: Path) -> None:
     if differing:
         theirs, ours = (", ".join(f"{name}={values[name]}" for name in differing) for values in (found, wanted))
         raise ValueError(f"{path} is an LMC with {theirs}; this model has {ours}")
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name in sorted(expected.keys() | state.keys()):
-        shape = tuple(state[name].shape) if name in state else None
-        if shape != expected.get(name):
-            raise ValueError(f"{path} is no LMC-Memory: '{name}' is {shape or 'missing'}, not {expected.get(name, 'expected')}")
+    for name, tensor in model.state_dict().items():
+        if name not in state:
+            raise ValueError(f"{path} is no LMC-Memory: '{name}' is missing")
+        if state[name].shape != tensor.shape:
+            shapes = f"{tuple(state[name].shape)}, not {tuple(tensor.shape)}"
+            raise ValueError(f"{path} is no LMC-Memory: '{name}' is {shapes}")
+    if extra := state.keys() - model.state_dict().keys():
+        raise ValueError(f"{path} is no LMC-Memory: '{min(extra)}' is not expected")
     model.load_state_dict(state)
 
 
@@ -35,11 +38,11 @@ def read(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # zip, pickle and tensor errors of all sorts, as the bytes will have it
         raise ValueError(f"{path} is no checkpoint: cut off or damaged, or with more in it than tensors") from error
-    if not isinstance(content, Mapping) or not content:
+    if not isinstance(content, Mapping):
         raise ValueError(f"{path} is no state dict but {type(content).__name__}")
-    strange = [name for name, value in content.items() if not isinstance(name, str) or not isinstance(value, Tensor)]
-    if strange:
-        raise ValueError(f"{path} is no state dict: '{strange[0]}' is {type(content[strange[0]]).__name__}, not a tensor")
+    for name, value in content.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            raise ValueError(f"{path} is no state dict: it holds {type(value).__name__} by the name of {name!r}")
     return {name.removeprefix(PREFIX): tensor for name, tensor in content.items()}
 
 
@@ -47,9 +50,7 @@ def sizes(state: Mapping[str, Tensor], path: Path) -> dict[str, int | bool]:
     """The options of the LMC that a state dict belongs to, as far as it shows them."""
     first = state.get("encoder.0.weight")
     if first is None or first.dim() != 4:
-        raise ValueError(
-            f"{path} is no LMC-Memory: it has no convolution 'encoder.0.weight' but {', '.join(list(state)[:3])}, ..."
-        )
+        raise ValueError(f"{path} is no LMC-Memory: 'encoder.0.weight' is missing or no convolution")
     seen: dict[str, int | bool] = {
         "channels": first.shape[1],
         "width": first.shape[0],
@@ -57,6 +58,6 @@ def sizes(state: Mapping[str, Tensor], path: Path) -> dict[str, int | bool]:
         "memory": "memory.memory_w" in state,
     }
     if seen["memory"]:
-        seen["slots"] = len(state["memory.memory_w"])
+        seen["slots"] = state["memory.memory_w"].shape[:1].numel()
         seen["storing"] = "memory.motion_context_encoder.0.weight" in state
     return seen

@@ -16,7 +16,7 @@ REFERENCE = json.loads((FOLDER / "lmc_reference.json").read_text())
 
 
 def forward_numbers() -> dict[str, Tensor]:
-    """phase1, phase2 [1, 10, 1, 64, 64]: predictions; recall1, recall2 [1, 16, 16, 16]: every 8th channel of the motion context."""
+    """Predictions phase1, phase2 [1, 10, 1, 64, 64]; every 8th channel of motion contexts recall1, recall2 [1, 16, 16, 16]."""
     with np.load(FOLDER / "lmc_forward.npz") as arrays:
         return {name: torch.from_numpy(arrays[name]) for name in arrays}
 

@@ -1,0 +1,156 @@
+"""What LMC-Memory promises at any size: equal to the plain reading, and every option doing what it says."""
+
+import pytest
+import torch
+from lmc_plain import plain_motion, plain_predict
+from torch.testing import assert_close
+
+from lmc.model import LMC
+
+OPTIONS = [
+    {},
+    {"layers": 2},
+    {"decompose": False},
+    {"temperature": 0.1},
+    {"output": "sigmoid"},
+    {"slots": 1},
+    {"storing": False},
+    {"memory": False},
+]
+
+
+def small(shape=(1, 32, 32), seed=0, **options) -> LMC:
+    torch.manual_seed(seed)
+    return LMC(shape, **{"width": 8, "layers": 1, "slots": 5, **options})
+
+
+def clip(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_reordered_work_equals_the_plain_frame_by_frame_reading(options):
+    model, context = small(**options), clip(2, 10, 1, 32, 32)
+    motion = None if model.memory is None else plain_motion(model, context, "matching")
+    assert_close(model(context, 4), plain_predict(model, context, 4, motion), rtol=0, atol=1e-5)
+
+
+def test_gradients_equal_those_of_the_plain_reading_in_both_phases():
+    model, context = small(layers=2), clip(2, 10, 1, 32, 32)
+    for phase in ("storing", "matching"):
+        motion = model.memory.recall(model.memory.query(context, phase))
+        model.predict(context, 3, motion).square().mean().backward()
+        gradients = {name: p.grad for name, p in model.named_parameters()}
+        model.zero_grad()
+        plain_predict(model, context, 3, plain_motion(model, context, phase)).square().mean().backward()
+        assert_close(gradients, {name: p.grad for name, p in model.named_parameters()}, rtol=1e-3, atol=1e-6)
+        model.zero_grad()
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 32, 16), (2, 48, 32)])
+def test_any_channels_and_any_sides_divisible_by_16_work(shape):
+    frames = small(shape)(clip(2, 9, *shape), 3)
+    assert frames.shape == (2, 3, *shape)
+    assert frames.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "words"),
+    [
+        ((1, 40, 32), {}, "sides divisible by 16, got 40x32"),
+        ((1, 30, 32), {"memory": False}, "sides divisible by 4, got 30x32"),
+        ((1, 32, 32), {"width": 6}, "a width that is a multiple of 4, got 6"),
+        ((1, 32, 32), {"slots": 0}, "layers, slots and temperature above 0, got 1, 0 and 1.0"),
+        ((1, 32, 32), {"temperature": 0.0}, "layers, slots and temperature above 0"),
+    ],
+)
+def test_sizes_that_cannot_work_are_refused_in_words(shape, options, words):
+    with pytest.raises(ValueError, match=words):
+        small(shape, **options)
+
+
+def test_fewer_than_9_context_frames_are_refused_in_words_and_announced():
+    assert small().min_context == 9
+    with pytest.raises(ValueError, match=r"at least 9 frames .* got 8"):
+        small()(clip(1, 8, 1, 32, 32), 1)
+    assert small()(clip(1, 9, 1, 32, 32), 1).shape == (1, 1, 1, 32, 32)
+
+
+def test_without_memory_a_single_context_frame_is_enough():
+    model = small((1, 20, 20), memory=False)
+    assert model.min_context == 1
+    assert model(clip(1, 1, 1, 20, 20), 2).shape == (1, 2, 1, 20, 20)
+
+
+def test_frames_of_another_shape_than_the_model_s_are_refused_in_words():
+    with pytest.raises(ValueError, match=r"frames of shape \(1, 32, 32\), got \(1, 64, 64\)"):
+        small()(clip(1, 9, 1, 64, 64), 1)
+
+
+def test_a_clip_s_prediction_does_not_depend_on_its_neighbours_in_the_batch():
+    model, context = small(), clip(3, 9, 1, 32, 32)
+    assert_close(model(context, 3)[1:2], model(context[1:2], 3), rtol=0, atol=1e-5)
+
+
+def test_a_longer_horizon_begins_with_the_shorter_one():
+    model, context = small(layers=2), clip(1, 9, 1, 32, 32)
+    assert_close(model(context, 7)[:, :2], model(context, 2))
+
+
+def test_two_calls_give_the_same_frames_for_no_state_survives():
+    model, context = small(layers=2), clip(1, 9, 1, 32, 32)
+    first = model(context, 3)
+    model(1 - context, 3)
+    assert_close(model(context, 3), first, rtol=0, atol=0)
+
+
+def test_a_sigmoid_keeps_frames_within_0_and_1():
+    frames = small(output="sigmoid")(100 * clip(1, 9, 1, 32, 32), 3)
+    assert frames.min() >= 0 and frames.max() <= 1
+
+
+def test_addressing_weights_are_the_softmax_of_cosine_similarities_over_the_temperature():
+    memory = small((1, 16, 16), slots=2, temperature=0.5).memory
+    with torch.no_grad():
+        memory.memory_w.zero_()
+        memory.memory_w[0, 0], memory.memory_w[1, 1] = 2.0, 5.0
+    query = torch.zeros(1, 64, 1, 1)
+    query[0, 0] = 3.0  # similarity 1 with slot 0, 0 with slot 1
+    e2 = torch.e**2
+    assert_close(memory.address(query).flatten(), torch.tensor([e2 / (e2 + 1), 1 / (e2 + 1)]))
+
+
+def test_decomposed_positions_are_answered_on_their_own_and_otherwise_all_alike():
+    frames = clip(1, 10, 1, 32, 32)
+    each, mean = (model.memory.query(frames, "matching") for model in (small(), small(decompose=False)))
+    assert each.shape == mean.shape == (1, 64, 2, 2)
+    assert not torch.equal(each[..., 0, 0], each[..., 1, 1])
+    assert_close(mean, each.mean((2, 3), keepdim=True).expand_as(each))
+
+
+def test_addressing_is_the_same_under_bfloat16_for_it_stays_in_float32():
+    memory, query = small(slots=100).memory, clip(1, 64, 2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        weights = memory.address(query)
+        assert memory.recall(query.bfloat16()).dtype == torch.bfloat16
+    assert torch.equal(weights, memory.address(query))
+
+
+def test_both_motion_encoders_start_alike_and_share_nothing():
+    memory = small().memory
+    pairs = zip(memory.motion_matching_encoder.parameters(), memory.motion_context_encoder.parameters(), strict=True)
+    assert all(torch.equal(a, b) and a is not b for a, b in pairs)
+
+
+def test_without_storing_the_motion_context_encoder_is_gone_and_asking_it_is_refused():
+    memory = small(storing=False).memory
+    assert not any("motion_context_encoder" in name for name in memory.state_dict())
+    with pytest.raises(ValueError, match="storing=False"):
+        memory.query(clip(1, 9, 1, 32, 32), "storing")
+
+
+def test_without_memory_the_predictor_keeps_its_size():
+    def predictor(model: LMC) -> dict:
+        return {name: p.shape for name, p in model.named_parameters() if not name.startswith("memory.")}
+
+    assert predictor(small(memory=False)) == predictor(small())
