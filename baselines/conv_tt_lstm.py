@@ -6,6 +6,7 @@ Departs from it in the order of computing: a hidden state is projected once, whe
 that it will take as it ages.
 """
 
+from collections.abc import Sequence
 from itertools import islice, pairwise
 from math import sqrt
 
@@ -102,7 +103,8 @@ class ConvTTLSTM(Recurrent):
 
     def step(self, frame: Tensor, state: list[LayerState] | None) -> tuple[Tensor, list[LayerState]]:
         """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
-        cells = zip(self.cells, state or [None] * len(self.cells), strict=True)
+        states: Sequence[LayerState | None] = state or [None] * len(self.cells)
+        cells = zip(self.cells, states, strict=True)
         after, outputs = [], [frame]
         for number, depth in enumerate(self.layers):
             seen = torch.cat([outputs[source] for source in sources(number)], 1)

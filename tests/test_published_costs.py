@@ -17,6 +17,7 @@ from baselines.predrnn import PredRNN
 from baselines.predrnn_pp import PredRNNpp
 from baselines.predrnn_v2 import PredRNNv2
 from baselines.rollout import Recurrent
+from baselines.swinlstm import SwinLSTM
 from baselines.trajgru import TrajGRU
 
 # Parameters and multiply-adds (10 -> 10 frames) of the OpenSTL builds at 64x64x1, counted on their code; what is subtracted was
@@ -31,6 +32,8 @@ PUBLISHED = {
     "mau": (MAU, {}, 4_483_588 - 8_259, 17_741_381_632),
     "phydnet": (PhyDNet, {}, 3_091_732, 15_848_985_472 - 38 * 14_450_688),  # 38 decodings of one branch alone
     "conv_tt_lstm": (ConvTTLSTM, {}, 2_687_281, 208_948_101_120),  # NVlabs' build, counted; the paper says 2.69 million
+    "swinlstm_d": (SwinLSTM, {}, 20_191_969 - 1_346_560, 69_563_449_344),
+    "swinlstm_b": (SwinLSTM, {"depths": (12,), "heads": (4,)}, 2_778_417 - 197_376, 50_716_344_320),
 }
 
 

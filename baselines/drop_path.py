@@ -1,0 +1,18 @@
+"""Stochastic depth (Huang et al., ECCV 2016), shared by the models whose blocks are residual."""
+
+from torch import Tensor, nn
+
+
+class DropPath(nn.Module):
+    """In training, leaves a sample's residual branch out with probability `rate`, and makes up for it in the other samples."""
+
+    def __init__(self, rate: float):
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """[B, ...] -> [B, ...]."""
+        if not self.training or self.rate == 0:
+            return branch
+        stays = branch.new_empty(branch.shape[0], *[1] * (branch.dim() - 1)).bernoulli_(1 - self.rate)
+        return branch * stays / (1 - self.rate)
