@@ -14,9 +14,9 @@ from reports.statistics import half_interval, student
 from reports.style import COLUMN, PAGE, Look, looks, paper
 from reports.table import header
 
-COSTS = {
-    "parameters": "parameters", "flops": "FLOPs per rollout", "train_seconds": "training time (s)", "samples": "training clips",
-    "peak_memory_bytes": "peak memory (bytes)", "rollout_seconds_per_clip": "rollout time per clip (s)",
+AXES = {
+    "parameters": "parameters", "flops": "FLOPs per clip", "train_seconds": "training time (s)", "samples": "training clips",
+    "peak_memory_bytes": "peak memory (bytes)", "rollout_seconds_per_clip": "rollout per clip (s)", "trials": "tuning trials",
 }  # fmt: skip
 OVER_SEEDS = "95% interval over seeds"
 
@@ -80,9 +80,9 @@ def training(results: Results, names: Sequence[str] | None = None) -> Figure:
 
 
 def against_cost(results: Results, score: str, cost: str = "train_seconds") -> Figure:
-    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see COSTS)."""
+    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see AXES)."""
     if cost not in results.runs:
-        raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(COSTS)}")
+        raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(AXES)}")
     metric = results.metric(score)
     spent = results.runs.groupby("variant", observed=True)[cost].mean()
     with paper():
@@ -102,7 +102,7 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
         panel.set_xscale("log")
         panel.margins(x=0.15)
         _plain_logarithmic(panel.xaxis)
-        panel.set(xlabel=COSTS.get(cost, cost), ylabel=header(score, metric))
+        panel.set(xlabel=AXES.get(cost, cost), ylabel=header(score, metric))
         _legend(figure, results, _spread(results, "bars"), unseen, lines=False)
     return figure
 

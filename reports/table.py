@@ -15,35 +15,24 @@ Frames = Sequence[int | tuple[int, int]]
 
 @dataclass(frozen=True)
 class Column:
-    """A score over some frames: the whole horizon, one frame, or a slice of it.
+    """What is shown, over which frames.
 
-    score: "protocol/metric". first, last: frames, both included. mark: of the footnote on its protocol, where several meet.
+    key: what names it in files: "standard/psnr", "standard/psnr@5", "standard/psnr@11-20", or a cost.
+    title: what names it for people: "PSNR (dB) ↑", "PSNR t=5". score: "protocol/metric". first, last: frames, both included.
+    mark: of the footnote on its protocol, where several meet.
     """
 
-    score: str
+    key: str
+    title: str
     metric: Metric
-    first: int
-    last: int
-    whole: bool
+    score: str = ""
+    first: int = 1
+    last: int = 1
     mark: str = ""
 
     @property
     def protocol(self) -> str:
         return self.score.partition("/")[0]
-
-    @property
-    def key(self) -> str:
-        """What names the column in files: "standard/psnr", "standard/psnr@5", "standard/psnr@11-20"."""
-        return self.score if self.whole else f"{self.score}@{self.span}"
-
-    @property
-    def span(self) -> str:
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-
-    @property
-    def title(self) -> str:
-        """The header's words: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓", then "PSNR t=5", "PSNR t=11-20"."""
-        return header(self.score, self.metric) if self.whole else f"{_shown(self.score)} t={self.span}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +92,7 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
     """A table from the cells of each column, one a variant, with the footnotes that it needs."""
     notes, marks = footnotes(results, {c.protocol: c.mark for c in columns}, [c.score for c in columns], how_to_read)
     rows = [
-        Row(variant, _seeds(results, variant), tuple(column[number] for column in cells), marks.get(variant, ()))
+        Row(variant, seeds_scored(results, variant), tuple(column[number] for column in cells), marks.get(variant, ()))
         for number, variant in enumerate(results.variants)
     ]
     return Table(results.question, tuple(columns), tuple(rows), tuple(notes))
@@ -146,10 +135,17 @@ def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: S
         raise ValueError(f"there is no {asked}; there are {', '.join(results.columns) or 'no scores'}")
     marks = dict(zip(protocols, "abcdefgh", strict=False)) if len(protocols) > 1 else {}
     return [
-        Column(score, results.metric(score), first, last, number == 0, marks.get(score.partition("/")[0], ""))
+        _column(results, score, span, number == 0, marks.get(score.partition("/")[0], ""))
         for score in found
-        for number, (first, last) in enumerate(spans)
+        for number, span in enumerate(spans)
     ]
+
+
+def _column(results: Results, score: str, span: tuple[int, int], whole: bool, mark: str) -> Column:
+    metric, frames = results.metric(score), "-".join(map(str, sorted(set(span))))
+    if whole:
+        return Column(score, header(score, metric), metric, score, *span, mark)
+    return Column(f"{score}@{frames}", f"{_shown(score)} t={frames}", metric, score, *span, mark)
 
 
 def mean_cell(runs: np.ndarray, column: Column) -> Cell:
@@ -201,7 +197,8 @@ def _how_to_read(cells: list[list[Cell]]) -> list[str]:
     return said
 
 
-def _seeds(results: Results, variant: str) -> str:
+def seeds_scored(results: Results, variant: str) -> str:
+    """How many runs of a variant are finished: "3", "2 of 3"."""
     runs = results.runs[results.runs["variant"] == variant]
     finished = int((runs["state"] == "finished").sum())
     return str(finished) if finished == len(runs) else f"{finished} of {len(runs)}"

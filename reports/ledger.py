@@ -1,0 +1,75 @@
+"""What each variant was given and what it costs: a comparison is fair where the budgets are alike, and says so where not."""
+
+import math
+from collections.abc import Callable
+
+import pandas as pd
+
+from reports.footnotes import Footnote
+from reports.results import Metric, Results
+from reports.table import Cell, Column, Row, Table, seeds_scored
+
+
+def counted(value: float) -> str:
+    """A count in three digits: 950, 1.52 M, 56.8 G."""
+    power = 0 if value < 1000 else min(4, int(math.log10(value) // 3))
+    return f"{_short(value / 1000**power)} {('', 'k', 'M', 'G', 'T')[power]}".rstrip()
+
+
+def lasting(seconds: float) -> str:
+    """A duration in the unit that suits it: 3.1 ms, 42 s, 5.2 min, 3.4 h, 2.1 d."""
+    for unit, length, enough in (("d", 86400, 48 * 3600), ("h", 3600, 3600), ("min", 60, 120), ("s", 1, 1)):
+        if seconds >= enough:
+            return f"{_short(seconds / length)} {unit}"
+    return f"{_short(seconds * 1000)} ms" if seconds else "0 s"
+
+
+def sized(count: float) -> str:
+    """Bytes in binary units: 512 MiB, 3.2 GiB."""
+    power = 0 if count < 1024 else min(4, int(math.log(count, 1024)))
+    return f"{_short(count / 1024**power)} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
+# Columns of `runs`: title, how a value is written, and whether it is a budget that a fair comparison holds alike.
+COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
+    "parameters": ("parameters", counted, True),
+    "flops": ("FLOPs per clip", counted, False),
+    "train_seconds": ("training time", lasting, True),
+    "samples": ("training clips", counted, True),
+    "peak_memory_bytes": ("peak memory", sized, False),
+    "rollout_seconds_per_clip": ("rollout per clip", lasting, False),
+    "trials": ("tuning trials", counted, True),
+}
+
+
+def ledger(results: Results) -> Table:
+    """Costs per variant, means over its runs, with a warning for each budget that differs by more than twice."""
+    columns = [Column(cost, COSTS[cost][0], Metric("down")) for cost in COSTS if cost in results.runs]
+    costs = results.runs.groupby("variant", observed=True)[[column.key for column in columns]].mean()
+    costs = costs.reindex(list(results.variants))
+    rows = [
+        Row(str(variant), seeds_scored(results, str(variant)), tuple(_cell(c.key, values[c.key]) for c in columns))
+        for variant, values in costs.iterrows()
+    ]
+    trained = costs[~costs.index.isin(results.untrained)]
+    warnings = [_warning(trained[column.key].dropna(), column.key) for column in columns if COSTS[column.key][2]]
+    notes = [Footnote("Means over the runs of a variant."), *(Footnote(text) for text in warnings if text)]
+    return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
+
+
+def _cell(cost: str, value: float) -> Cell:
+    return Cell() if pd.isna(value) else Cell(float(value), COSTS[cost][1](float(value)))
+
+
+def _warning(spent: "pd.Series[float]", cost: str) -> str:
+    """A sentence where the most is more than twice the least."""
+    if len(spent) < 2 or spent.max() <= 2 * spent.min():
+        return ""
+    title, written, _ = COSTS[cost]
+    least, most = (f"{written(spent[variant])} for '{variant}'" for variant in (spent.idxmin(), spent.idxmax()))
+    times = f" by {_short(spent.max() / spent.min())} times" if spent.min() else ""
+    return f"Warning: budgets differ in {title}{times} ({least}, {most}); the comparison is not even-handed."

@@ -1,0 +1,52 @@
+"""The ledger says what every variant was given, and warns where that was not even-handed."""
+
+from report_samples import results, runs
+
+from reports.ledger import counted, lasting, ledger, sized
+from reports.render import FORMATS, render
+
+SCORES = {("full", 0): [[2, 2]], ("full", 1): [[2, 2]], ("plain", 0): [[1, 1]], ("copy", 0): [[0, 0]]}
+
+
+def costs(**plain):
+    given = {"parameters": 1e6, "train_seconds": 100, "samples": 8000, "trials": 4}
+    return runs(
+        {"variant": "full", "seed": 0, **given}, {"variant": "full", "seed": 1, **given, "train_seconds": 140},
+        {"variant": "plain", "seed": 0, **given, **plain}, {"variant": "copy", "seed": 0, "parameters": 0, "train_seconds": 0},
+    )  # fmt: skip
+
+
+def warnings(made):
+    return [note.text for note in made.footnotes if note.text.startswith("Warning")]
+
+
+def test_costs_are_means_over_a_variants_runs_in_units_that_suit():
+    made = ledger(results(SCORES, costs()))
+    assert [column.title for column in made.columns] == ["parameters", "training time", "training clips", "tuning trials"]
+    assert [cell.text for cell in made.rows[0].cells] == ["1 M", "2 min", "8 k", "4"]
+    assert [cell.text for cell in made.rows[2].cells] == ["0", "0 s", "–", "–"]
+
+
+def test_alike_budgets_and_floors_that_train_nothing_give_no_warning():
+    assert warnings(ledger(results(SCORES, costs(train_seconds=240)))) == []  # twice is not more than twice
+
+
+def test_a_budget_of_more_than_twice_is_warned_of_with_both_ends():
+    (said,) = warnings(ledger(results(SCORES, costs(train_seconds=36_000))))
+    assert "training time by 300 times (2 min for 'full', 10 h for 'plain')" in said
+
+
+def test_tuning_one_side_alone_is_warned_of():
+    (said,) = warnings(ledger(results(SCORES, costs(trials=0))))
+    assert "tuning trials (0 for 'plain', 4 for 'full')" in said
+
+
+def test_the_ledger_renders_in_every_format():
+    made = ledger(results(SCORES, costs()))
+    assert all("plain" in render(made, format) for format in FORMATS)
+
+
+def test_units_by_hand():
+    assert [counted(x) for x in (0, 950, 999.9, 1_520_000, 5.68e10)] == ["0", "950", "1000", "1.52 M", "56.8 G"]
+    assert [lasting(x) for x in (0.0031, 42, 312, 12_240, 180_000)] == ["3.1 ms", "42 s", "5.2 min", "3.4 h", "2.08 d"]
+    assert [sized(x) for x in (10, 2**29, 3.2 * 2**30)] == ["10 B", "512 MiB", "3.2 GiB"]
