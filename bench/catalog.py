@@ -151,6 +151,20 @@ def load(kind: str, name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+def defaults(kind: str, name: str) -> dict[str, Any]:
+    """The options a name takes, with their defaults; a required one shows its type."""
+    own = (option for option in signature(kind, name) if option.name not in SUPPLIED)
+    return {option.name: f"<{option.annotation}>" if option.required else option.default for option in own}
+
+
+def purpose(kind: str, name: str) -> str:
+    """What a name stands for: the first line of its docstring."""
+    module, _, attribute = _target(kind, name).partition(":")
+    tree = _parsed(module, name)
+    found = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == attribute), None)
+    return ((found and ast.get_docstring(found)) or "").partition("\n")[0]
+
+
 # What the suite itself passes to constructors that ask for it; never an option of a Part.
 SUPPLIED = frozenset({"self", "shape", "context", "horizon", "steps", "model", "parameters"})
 
@@ -168,7 +182,7 @@ def _arguments(module: str, class_name: str, what: str) -> list[Option]:
         if isinstance(node, ast.ClassDef) and node.name == class_name:
             init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
             if init is not None:
-                return _options(init)
+                return _options(init, tree)
             for base in node.bases:  # an inherited constructor, of this file or imported into it
                 if isinstance(base, ast.Name):
                     return _arguments(*_where(tree, module, base.id), what)
@@ -186,7 +200,7 @@ def _where(tree: ast.Module, module: str, name: str) -> tuple[str, str]:
     return module, name
 
 
-def _options(init: ast.FunctionDef) -> list[Option]:
+def _options(init: ast.FunctionDef, tree: ast.Module) -> list[Option]:
     positional = [*init.args.posonlyargs, *init.args.args]
     first = len(positional) - len(init.args.defaults)
     defaults = {arg.arg: default for arg, default in zip(positional[first:], init.args.defaults, strict=True)}
@@ -196,11 +210,20 @@ def _options(init: ast.FunctionDef) -> list[Option]:
             name=arg.arg,
             annotation=ast.unparse(arg.annotation) if arg.annotation else "Any",
             required=arg.arg not in defaults,
-            default=ast.literal_eval(defaults[arg.arg]) if arg.arg in defaults else None,
+            default=_literal(defaults[arg.arg], tree) if arg.arg in defaults else None,
         )
         for arg in [*positional, *init.args.kwonlyargs]
         if arg.arg != "self"
     ]
+
+
+def _literal(default: ast.expr, tree: ast.Module) -> Any:
+    """The value of a default: a literal, or the name of a constant of the same file."""
+    if isinstance(default, ast.Name):
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == default.id for t in node.targets):
+                return ast.literal_eval(node.value)
+    return ast.literal_eval(default)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Saving everything that the next step depends on, so that a killed run goes on as if nothing had happened.
 
-A file's name carries the hash of its content (`step-00000400-1f3a9c2b77de.pt`), so a damaged one is told apart from a good one, and the
-newest good one is what a run resumes from.
+A file's name carries the hash of its content (`step-00000400-1f3a9c2b77de.pt`), so a damaged one is told apart from a good
+one, and the newest good one is what a run resumes from.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ def read(path: Path) -> dict[str, Any]:
 def random_state() -> dict[str, Any]:
     """The state of every random number generator, in types that can be read back without executing anything."""
     version, numbers, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    twister: dict[str, Any] = np.random.get_state(legacy=False)  # type: ignore[assignment]
     return {
         "python": (version, list(numbers), gauss),
-        "numpy": (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached),
+        "numpy": {**twister, "state": {**twister["state"], "key": twister["state"]["key"].tolist()}},
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -108,8 +108,8 @@ def restore_random(state: dict[str, Any]) -> None:
     """Put every generator back to where `random_state` found it."""
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
-    name, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    twister = state["numpy"]
+    np.random.set_state({**twister, "state": {**twister["state"], "key": np.array(twister["state"]["key"], np.uint32)}})
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -125,5 +125,9 @@ def load_weights(model: nn.Module, weights: dict[str, Any], source: str) -> None
 
 
 def _newest_first(folder: Path, word: str) -> list[Path]:
-    found = [(int(match[2]), path.stat().st_mtime, path) for path in folder.glob(f"{word}-*.pt") if (match := NAME.fullmatch(path.name))]
+    found = [
+        (int(match[2]), path.stat().st_mtime, path)
+        for path in folder.glob(f"{word}-*.pt")
+        if (match := NAME.fullmatch(path.name))
+    ]
     return [path for _, _, path in sorted(found, reverse=True)]

@@ -89,7 +89,9 @@ def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:
     assert evaluation.horizon is not None
     found = data.count(evaluation.split, context + evaluation.horizon)
     if found == 0:
-        raise BenchError(f"no clip of the {evaluation.split} split has {context} + {evaluation.horizon} frames; shorten the horizon")
+        raise BenchError(
+            f"no clip of the {evaluation.split} split has {context} + {evaluation.horizon} frames; shorten the horizon"
+        )
     if found is None and evaluation.clips is None:
         raise BenchError("this data set is generated without end: say how many clips to score (clips=...)")
     return min(n for n in (found, evaluation.clips) if n is not None)

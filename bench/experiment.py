@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.util
@@ -107,6 +108,12 @@ def names() -> list[str]:
     """The experiments that come with the suite: files of experiments/ that define `experiment`."""
     folder = Path(str(experiments.__file__)).parent
     return sorted(path.stem for path in folder.glob("*.py") if "\ndef experiment(" in path.read_text())
+
+
+def describe(name: str) -> str:
+    """The question an experiment of the suite answers: the first line of its file, read without importing it."""
+    source = (Path(str(experiments.__file__)).parent / f"{name}.py").read_text()
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
 
 
 def canonical(name: str) -> str:

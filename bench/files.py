@@ -15,7 +15,9 @@ from bench.errors import BenchError
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; moved over `path` once the block ends well, removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{path.suffix}")  # the suffix, since np.savez and PIL look at it
+    temporary = path.with_name(
+        f".{path.name}.{uuid.uuid4().hex[:8]}{path.suffix}"
+    )  # the suffix, since np.savez and PIL look at it
     try:
         yield temporary
         with open(temporary, "rb+") as written:
@@ -52,4 +54,6 @@ def writable(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise BenchError(f"cannot write to {folder}: {error.strerror}; choose another folder with --store or BENCH_STORE") from error
+        raise BenchError(
+            f"cannot write to {folder}: {error.strerror}; choose another folder with --store or BENCH_STORE"
+        ) from error

@@ -79,10 +79,7 @@ def holder(folder: Path) -> str | None:
         return "another process" if silent < SILENCE else None
     if owner.get("released"):
         return None
-    if owner["host"] == socket.gethostname():
-        alive = _start_of(owner["process"]) == owner["started"]
-    else:
-        alive = silent < SILENCE
+    alive = _start_of(owner["process"]) == owner["started"] if owner["host"] == socket.gethostname() else silent < SILENCE
     return f"{owner['host']}, process {owner['process']}" if alive else None
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 class Adam(torch.optim.Adam):
     """Adam (Kingma and Ba, ICLR 2015), one for all phases of a learner.
 
-    idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where today they
-    are dropped, so parameters idle in a phase go on moving by momentum.
+    idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where
+    today they are dropped, so parameters idle in a phase go on moving by momentum.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class Cosine:
 class OneCycle:
     """The one-cycle schedule (Smith and Topin, 2019) as the OpenSTL recipes use it: the optimizer's rate is the peak.
 
-    It rises by half a cosine over the first 30% of the steps from peak / 25, then falls to peak / 250,000; Adam's first beta goes from
-    0.95 down to 0.85 and back.
+    It rises by half a cosine over the first 30% of the steps from peak / 25, then falls to peak / 250,000; Adam's first
+    beta goes from 0.95 down to 0.85 and back.
     """
 
     RISING, START, END, BETA = 0.3, 25.0, 1e4, (0.95, 0.85)  # PyTorch's defaults, which OpenSTL keeps

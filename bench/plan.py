@@ -51,7 +51,7 @@ def unique(items: Sequence[Item]) -> list[Item]:
 
 
 def preflight(items: Sequence[Item]) -> None:
-    """Build every model that is about to be trained, without memory for its weights, so that an impossible size is refused now."""
+    """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
     import torch
 
     from bench.train import build_model

@@ -30,7 +30,9 @@ def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[s
         variants=labels,
         scores=_scores(scored, labels, protocols),
         runs=pd.DataFrame([_run(item) for item in items]),
-        metrics={name: Metric("up" if m.better == "higher" else "down", m.unit, m.digits, m.scale) for name, m in METRICS.items()},
+        metrics={
+            name: Metric("up" if m.better == "higher" else "down", m.unit, m.digits, m.scale) for name, m in METRICS.items()
+        },
         protocols=facts.get("protocols", {}),
         facts=_facts(items, scored),
         training=_training(items),
@@ -39,10 +41,11 @@ def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[s
 
 def _scores(scored: list[tuple[Item, Scores]], labels: list[str], protocols: Sequence[str]) -> pd.DataFrame:
     tables = []
+    variants = pd.CategoricalDtype(labels, ordered=True)
     for item, scores in scored:
         clips, frames, _ = scores.values.shape
         columns: dict[str, Any] = {
-            "variant": pd.Categorical.from_codes(np.full(clips * frames, labels.index(item.label), np.int16), labels, ordered=True),
+            "variant": pd.Categorical.from_codes(np.full(clips * frames, labels.index(item.label), np.int16), dtype=variants),
             "seed": np.full(clips * frames, item.seed, np.int32),
             "clip": np.repeat(np.arange(clips, dtype=np.int32), frames),
             "frame": np.tile(np.arange(1, frames + 1, dtype=np.int16), clips),
@@ -55,7 +58,7 @@ def _scores(scored: list[tuple[Item, Scores]], labels: list[str], protocols: Seq
         tables.append(pd.DataFrame(columns))
     if tables:
         return pd.concat(tables, ignore_index=True)
-    return pd.DataFrame({"variant": pd.Categorical([], labels, ordered=True), "seed": [], "clip": [], "frame": []})
+    return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
 
 
 def _run(item: Item) -> dict[str, Any]:

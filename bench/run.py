@@ -1,7 +1,7 @@
 """One run from start to finish: what every executor calls, as `python -m bench.run RUN_DIRECTORY`.
 
-Trains from where the directory stands, scores what is not scored yet, and leaves its end in status.json: that file, and not the exit
-code, is what others go by.
+Trains from where the directory stands, scores what is not scored yet, and leaves its end in status.json: that file, and not
+the exit code, is what others go by.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ def _outcome(run: Run, evaluations: list[Evaluation], device: str, stopping: Cal
         return FAILED, "memory", "out of memory"
     except OSError as error:
         log.error("%s", traceback.format_exc())
-        return FAILED, "disk" if error.errno in (28, 30, 122) else "system", f"{error.strerror or error}: {error.filename or run.path}"
+        return (
+            FAILED,
+            "disk" if error.errno in (28, 30, 122) else "system",
+            f"{error.strerror or error}: {error.filename or run.path}",
+        )
     except Exception as error:
         log.error("%s", traceback.format_exc())
         kind = "memory" if type(error).__name__ == "OutOfMemoryError" else "code"
@@ -93,7 +97,9 @@ def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, 
     known = run.provenance()
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
         raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
-    _record(run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": spec.steps * spec.batch})
+    _record(
+        run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": spec.steps * spec.batch, "shape": data.shape}
+    )
     model, progress = train(spec, data, run, device, stopping)
     cost = {"train_seconds": progress.seconds, "parameters": sum(p.numel() for p in model.parameters())}
     _record(run, {**cost, "peak_memory_bytes": _peak_memory(device, run)})

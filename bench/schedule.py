@@ -1,7 +1,7 @@
 """From a plan to finished runs: keeps an executor's slots full, whatever happens to single runs.
 
-Nothing is decided from memory: every state is read from the store, so a scheduler can be killed and started again at any moment,
-and two of them on one store share the work between them.
+Nothing is decided from memory: every state is read from the store, so a scheduler can be killed and started again at any
+moment, and two of them on one store share the work between them.
 """
 
 from __future__ import annotations

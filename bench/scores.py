@@ -37,7 +37,9 @@ class Scores:
     def save(self, path: Path) -> None:
         """Write everything to one .npz file, the whole of it or nothing."""
         with replacing(path) as temporary:
-            np.savez_compressed(temporary, values=self.values, names=np.array(self.names), facts=np.array(json.dumps(self.facts)))
+            np.savez_compressed(
+                temporary, values=self.values, names=np.array(self.names), facts=np.array(json.dumps(self.facts))
+            )
 
 
 def load(path: Path) -> Scores:

@@ -148,7 +148,8 @@ class RunSpec:
         unknown = [name for name in values if name not in ANNOTATIONS]
         if unknown:
             raise BenchError(f"a run has no '{unknown[0]}'{_known()}")
-        return cls(**{k: Part(v["name"], **v["options"]) if k in KINDS else v for k, v in values.items()})
+        fields_: dict[str, Any] = {k: Part(v["name"], **v["options"]) if k in KINDS else v for k, v in values.items()}
+        return cls(**fields_)
 
 
 ANNOTATIONS = {spec_field.name: str(spec_field.type) for spec_field in fields(RunSpec)}

@@ -1,11 +1,11 @@
 """The run directories: the truth about every run.
 
-    runs/lmc-3fa9c1d2e4b7/
-        spec.json         what was asked                 status.json      how far it is, and how it ended
-        metrics.jsonl     one line a logged step         checkpoints/     the newest two, and the best
-        scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
-        provenance.json   code, machine, data, cost      log.txt          what the worker printed
-        lease-N           who owns the directory
+runs/lmc-3fa9c1d2e4b7/
+    spec.json         what was asked                 status.json      how far it is, and how it ended
+    metrics.jsonl     one line a logged step         checkpoints/     the newest two, and the best
+    scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
+    provenance.json   code, machine, data, cost      log.txt          what the worker printed
+    lease-N           who owns the directory
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from bench.errors import BenchError, did_you_mean
 from bench.files import read_json, write_bytes, write_json
 from bench.spec import RunSpec
 
-FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = "finished", "running", "interrupted", "failed", "diverged", "blocked"
+FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = (
+    "finished",
+    "running",
+    "interrupted",
+    "failed",
+    "diverged",
+    "blocked",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,9 @@ class Run:
         values = read_json(self.path / "status.json") or {}
         known = {f.name: values[f.name] for f in fields(Status) if f.name in values}
         fresh = {"reason": "", "kind": ""}
-        write_json(self.path / "status.json", asdict(Status(**{**known, **fresh, **changes, "state": state, "updated": time.time()})))
+        write_json(
+            self.path / "status.json", asdict(Status(**{**known, **fresh, **changes, "state": state, "updated": time.time()}))
+        )
 
     def create(self, spec: RunSpec) -> None:
         """Make the directory and write what was asked, once."""
@@ -161,7 +170,9 @@ class Store:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise BenchError(f"'{name}' fits {len(matches)} runs: {', '.join(run.name for run in matches[:5])}; say more of its name")
+            raise BenchError(
+                f"'{name}' fits {len(matches)} runs: {', '.join(run.name for run in matches[:5])}; say more of its name"
+            )
         hint = did_you_mean(name, [run.name for run in runs])
         raise BenchError(f"there is no run '{name}' in {self.root}{hint or '; `bench status` lists them'}")
 

@@ -1,8 +1,8 @@
 """A faithful copy of the store in MLflow: any time, any number of times, with the same result.
 
-One process writes at a time, in batches, with the time stamps of the store, so that sending something twice changes nothing. Each run
-directory notes what has been sent (`mlflow.json`); only steps that a checkpoint covers are sent, since later ones may be cut back.
-Training never waits for MLflow: a server that is down costs nothing but a later `bench sync`.
+One process writes at a time, in batches, with the time stamps of the store, so that sending something twice changes
+nothing. Each run directory notes what has been sent (`mlflow.json`); only steps that a checkpoint covers are sent, since
+later ones may be cut back. Training never waits for MLflow: a server that is down costs nothing but a later `bench sync`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.experiment import Experiment
 from bench.files import read_json, write_json
 from bench.plan import Item
 from bench.scores import Scores, load
@@ -48,13 +49,18 @@ def artifact_root(store: Store) -> Path:
     return store.root / "mlflow-artifacts"
 
 
+def experiment_name(experiment: Experiment) -> str:
+    """What an experiment is called in MLflow."""
+    return f"{experiment.name}-{experiment.scale}"
+
+
 def sync(store: Store, experiment: str, items: list[Item]) -> int:
     """Copy what is new of these runs into the MLflow experiment of that name; how many runs had anything new."""
     fresh = [item for item in items if item.run.path.exists() and _news(item, experiment, store)]
     if not fresh:
         return 0
     with _alone(store):
-        client, experiment_id = _client(store), ""
+        client = _client(store)
         experiment_id = _experiment(client, experiment, store)
         for item in fresh:
             _copy(client, experiment_id, experiment, item, store)
@@ -123,7 +129,9 @@ def _run_id(client: MlflowClient, experiment_id: str, item: Item) -> str:
     """The MLflow run of a planned run: found by its tag, or made with its parameters."""
     from mlflow.entities import Param, RunTag
 
-    found = client.search_runs([experiment_id], f"tags.`bench.run` = '{item.run.name}' and tags.`bench.variant` = '{_quoted(item.label)}'")
+    found = client.search_runs(
+        [experiment_id], f"tags.`bench.run` = '{item.run.name}' and tags.`bench.variant` = '{_quoted(item.label)}'"
+    )
     if found:
         return str(found[0].info.run_id)
     began = next(iter(item.run.metrics()), {}).get("time", item.run.status().updated)

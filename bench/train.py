@@ -66,7 +66,9 @@ def train(
         _resume(model, optimizer, progress, run)
         _loop(spec, data, run, device, stopping, model, learner, optimizer, progress)
         if spec.select == "best":
-            checkpoint.load_weights(model, checkpoint.selected(run.path / "checkpoints", "best")["model"], "the best checkpoint")
+            checkpoint.load_weights(
+                model, checkpoint.selected(run.path / "checkpoints", "best")["model"], "the best checkpoint"
+            )
     return model.eval(), progress
 
 

@@ -11,7 +11,7 @@ VOCABULARY = {
 
 
 def accepts(value: Any, annotation: str) -> bool:
-    """True if `value` may stand where `annotation` ('int', 'tuple[int, ...]', 'Literal["a", "b"]', 'int | None') is declared."""
+    """True if `value` may stand where `annotation` ('int', 'tuple[int, ...]', 'Literal["a"]', 'int | None') is declared."""
     return _fits(value, _evaluated(annotation))
 
 
@@ -51,7 +51,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin in (tuple, list):
         if not isinstance(value, tuple):
             return False
-        if len(arguments) == 2 and arguments[1] is Ellipsis or origin is list:
+        if (len(arguments) == 2 and arguments[1] is Ellipsis) or origin is list:
             return all(_fits(item, arguments[0]) for item in value)
         return len(value) == len(arguments) and all(map(_fits, value, arguments))
     if kind is bool or isinstance(value, bool):

@@ -1,7 +1,8 @@
 """Which part of LMC-Memory earns its keep?
 
-Removes one part at a time, as the paper's ablation does, beside a ConvLSTM and two predictions that learn nothing. Small scale: under 10
-minutes on two cores; every learned variant lands 1 to 2 dB above copying the last frame. Paper scale: about 107 TFLOP an iteration.
+Removes one part at a time, as the paper's ablation does, beside a ConvLSTM and two predictions that learn nothing. Small
+scale: under 10 minutes on two cores; every learned variant lands 1 to 2 dB above copying the last frame. Paper scale: about
+107 TFLOP an iteration.
 """
 
 from bench.experiment import Experiment

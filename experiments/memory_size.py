@@ -1,7 +1,7 @@
 """How many memory slots does LMC-Memory need?
 
-The paper's sweep of the memory size. Small scale: under 10 minutes on two cores; expect no difference beyond noise there, since ten digits in eight-pixel steps
-ask little of a memory.
+The paper's sweep of the memory size. Small scale: under 10 minutes on two cores; expect no difference beyond noise there,
+since ten digits in eight-pixel steps ask little of a memory.
 """
 
 from bench.experiment import Experiment

@@ -1,7 +1,8 @@
 """Settings that variants start from: the published ones, each number with its source, and small ones for two processor cores.
 
-SMALL and PAPER hold the base of LMC-Memory at each scale. The small one was chosen by trial on the embedded digits so that a run takes about two
-minutes on one core and still beats both floors; it proves that the machinery works, and nothing about the paper.
+SMALL and PAPER hold the base of LMC-Memory at each scale. The small one was chosen by trial on the embedded digits so that
+a run takes about two minutes on one core and still beats both floors; it proves that the machinery works, and nothing about
+the paper.
 """
 
 from bench.experiment import Evaluation

@@ -28,11 +28,11 @@ class Dataset(ABC):
 
     @abstractmethod
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
-        """Training clips [size, frames, C, H, W]: a pure function of its arguments, so that a resumed run sees the same batches."""
+        """Training clips [size, frames, C, H, W]: a pure function of its arguments, so that a resumed run sees the same."""
 
     @abstractmethod
     def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
-        """Clips number first ... last-1 of a split's fixed clips [last-first, frames, C, H, W], each a function of its number."""
+        """Fixed clips first ... last-1 of a split [last-first, frames, C, H, W], each a function of its number alone."""
 
     def count(self, split: Split, frames: int) -> int | None:
         """How many fixed clips of `frames` frames a split has; None where they are generated, as many as are asked for."""

@@ -69,7 +69,11 @@ class Local:
 
     def _environment(self, slot: int) -> dict[str, str]:
         """The child's settings: its share of the processor, its GPU, and the folders that this process imports from."""
-        environment = {**os.environ, "OMP_NUM_THREADS": str(self.threads), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(self.threads),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads do not burn a core that another run could use
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]

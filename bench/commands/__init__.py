@@ -1,0 +1,1 @@
+"""The commands of `bench`, by what one wants to do. Each module registers its own."""

@@ -1,0 +1,84 @@
+"""Arguments and options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.experiment import Experiment
+    from bench.store import Store
+
+Name = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="An experiment by name (`bench list experiments`) or a Python file.")
+]
+Scale = Annotated[str, typer.Option(help="small: minutes on two cores. paper: the published recipe.")]
+Seeds = Annotated[
+    str | None,
+    typer.Option(metavar="N|LIST", help="How many seeds (3 means 0, 1, 2), or which (0,7,9). Default: the experiment's."),
+]
+Only = Annotated[str | None, typer.Option(metavar="LABELS", help="Only these variants, comma separated.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Change a setting of every variant that has it: model.slots=50, steps=100. Repeatable.",
+    ),
+]
+StorePath = Annotated[
+    Path | None, typer.Option("--store", metavar="DIR", help="Where runs are kept. Default: $BENCH_STORE, or ./runs.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def experiment(name: str, scale: str, seeds: str | None, only: str | None, settings: list[str] | None) -> Experiment:
+    """The experiment that these options describe."""
+    from dataclasses import replace
+
+    from bench.experiment import load
+
+    chosen = load(name, scale)
+    if only:
+        chosen = chosen.only([label.strip() for label in only.split(",")])
+    if seeds:
+        chosen = replace(chosen, seeds=numbers(seeds))
+    return chosen.edited(settings) if settings else chosen
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The seeds that `3` or `0,7,9` stands for."""
+    try:
+        listed = tuple(int(word) for word in text.split(",") if word.strip())
+    except ValueError:
+        raise BenchError(f"--seeds takes a count (3) or a list (0,7,9), got '{text}'") from None
+    if not listed or min(listed) < 0 or (len(listed) == 1 and "," not in text and listed[0] < 1):
+        raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'")
+    return listed if "," in text else tuple(range(listed[0]))
+
+
+def store(path: Path | None) -> Store:
+    """The store at `path`, or the default one."""
+    from bench.store import Store
+
+    return Store(path)
+
+
+def console() -> Console:
+    """Where commands print; wide when the output is no terminal, so that lines stay whole."""
+    from rich.console import Console
+
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200)
+
+
+def print_json(value: Any) -> None:
+    """A value for a script."""
+    print(json.dumps(value, indent=1, default=str))

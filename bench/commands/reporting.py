@@ -1,0 +1,169 @@
+"""report, ui, sync: tables from the store, and its copy in MLflow."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands import options
+from bench.errors import BenchError, did_you_mean, listed
+
+SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.command()(report)
+    app.command()(ui)
+    app.command()(sync)
+
+
+def report(
+    name: options.Name,
+    metrics: Annotated[
+        str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae (`bench list metrics`).")
+    ] = "psnr,ssim,lpips",
+    protocol: Annotated[
+        str, typer.Option(help="By which conventions; several only with a comma, and then every cell is marked.")
+    ] = "standard",
+    frames: Annotated[
+        str | None, typer.Option(help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="terminal, markdown, csv, latex, html or json. Default: by --out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+    differences: Annotated[
+        bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")
+    ] = False,
+    scale: options.Scale = "small",
+    seeds: options.Seeds = None,
+    only: options.Only = None,
+    settings: options.Set = None,
+    store_path: options.StorePath = None,
+) -> None:
+    """The table of an experiment.
+
+    Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
+    """
+    from bench.files import write_bytes
+    from bench.metrics import METRICS
+    from bench.metrics.protocols import checked
+    from bench.plan import plan
+    from bench.results import results
+    from bench.store import FINISHED
+    from reports.ablation import ablation
+    from reports.render import render
+    from reports.table import table
+
+    names = [word.strip() for word in metrics.split(",")]
+    for word in names:
+        if word not in METRICS:
+            raise BenchError(f"there is no metric '{word}'{did_you_mean(word, METRICS) or '; there are ' + listed(METRICS)}")
+    protocols = checked(word.strip() for word in protocol.split(","))
+    experiment = options.experiment(name, scale, seeds, only, settings)
+    items = plan(experiment, options.store(store_path))
+    if not any(item.state == FINISHED for item in items):
+        raise BenchError(f"no run of {experiment.name} (scale {scale}) is finished yet; `bench run {name}` trains them")
+    found = results(experiment, items, protocols)
+    try:
+        shown = (ablation if differences else table)(found, names, protocols, _frames(frames, found.facts.horizon))
+        text = render(shown, form or (SUFFIXES.get(out.suffix, "") if out else "terminal"))
+    except ValueError as error:
+        raise BenchError(str(error)) from error
+    if out:
+        write_bytes(out, text.encode())
+        print(f"wrote {out}")
+    else:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+def ui(
+    port: Annotated[int, typer.Option(help="Where to listen; the next free one if it is taken.")] = 5000,
+    store_path: options.StorePath = None,
+) -> None:
+    """Browse the runs in the MLflow UI.
+
+    Serves this store at a loopback address, and says which. Ctrl-C ends it.
+    """
+    from bench import tracker
+
+    store = options.store(store_path)
+    remote = tracker.tracking_uri(store)
+    if not remote.startswith("sqlite:"):
+        print(f"runs are copied to {remote}; open it in a browser")
+        return
+    if not (store.root / "mlflow.db").exists():
+        raise BenchError(
+            f"MLflow knows of no runs in {store.root} yet; `bench run ablation` makes some, `bench sync` copies old ones"
+        )
+    port = _free(port)
+    print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    environment = {**os.environ, **tracker.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
+        "--default-artifact-root", str(tracker.artifact_root(store)),
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+    os.execve(sys.executable, command, environment)
+
+
+def sync(
+    name: options.Name,
+    scale: options.Scale = "small",
+    seeds: options.Seeds = None,
+    only: options.Only = None,
+    settings: options.Set = None,
+    store_path: options.StorePath = None,
+) -> None:
+    """Copy runs into MLflow.
+
+    Sends what is new, once, however often it is called. `bench run` does it by itself while MLflow can be reached.
+    """
+    from bench import tracker
+    from bench.plan import plan
+
+    store = options.store(store_path)
+    experiment = options.experiment(name, scale, seeds, only, settings)
+    items = plan(experiment, store)
+    try:
+        count = tracker.sync(store, tracker.experiment_name(experiment), items)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(
+            f"MLflow at {tracker.tracking_uri(store)} did not take the runs: {str(error).splitlines()[0]}"
+        ) from error
+    print(f"{count} of {len(items)} runs had something new for {tracker.tracking_uri(store)}")
+
+
+def _frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
+    from reports.table import every
+
+    if not text:
+        return []
+    if text == "all":
+        return list(every(1, horizon))
+    try:
+        if text.startswith("every:"):
+            return list(every(int(text.removeprefix("every:")), horizon))
+        chosen: list[int | tuple[int, int]] = []
+        for word in text.split(","):
+            first, dash, last = word.partition("-")
+            chosen.append((int(first), int(last)) if dash else int(first))
+        return chosen
+    except ValueError:
+        raise BenchError(f"--frames takes 1,5,10 or 1-5,6-10 or every:5 or all, got '{text}'") from None
+
+
+def _free(port: int) -> int:
+    for candidate in range(port, port + 50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
+                return candidate
+    raise BenchError(f"no free port from {port} to {port + 49}; name another with --port")

@@ -1,0 +1,207 @@
+"""plan, run, status: what would happen, making it happen, and how far it is."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.commands import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.experiment import Experiment
+    from bench.plan import Item
+    from bench.store import Store
+
+STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.command()(plan)
+    app.command()(run)
+    app.command()(status)
+
+
+def plan(
+    name: options.Name,
+    scale: options.Scale = "small",
+    seeds: options.Seeds = None,
+    only: options.Only = None,
+    settings: options.Set = None,
+    store_path: options.StorePath = None,
+    as_json: options.Json = False,
+) -> None:
+    """What would run, and why.
+
+    Prints every run of an experiment with its state, and what `bench run` would do. Changes nothing.
+    """
+    from bench.plan import TO_DO, unique
+    from bench.plan import plan as planned
+
+    store = options.store(store_path)
+    items = planned(options.experiment(name, scale, seeds, only, settings), store)
+    if as_json:
+        options.print_json([_as_dict(item) for item in items])
+        return
+    _print_runs(items)
+    to_do = [item for item in unique(items) if item.state in TO_DO]
+    steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do)
+    print(f"\n{len(to_do)} of {len(unique(items))} runs to do, {steps:,} training steps, in {store.root}")
+
+
+def run(
+    name: options.Name,
+    scale: options.Scale = "small",
+    seeds: options.Seeds = None,
+    only: options.Only = None,
+    settings: options.Set = None,
+    executor: Annotated[str, typer.Option(help="Where runs run: local (child processes) or inline (this process).")] = "local",
+    workers: Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Set finished and failed runs aside and train them again.")] = False,
+    store_path: options.StorePath = None,
+) -> None:
+    """Train and score what is still lacking.
+
+    Skips what is finished, resumes what was interrupted, keeps going past a run that fails. Ctrl-C stops cleanly, and the same
+    command goes on. Exit codes: 0 all done, 1 some failed, 2 usage or configuration, 130 interrupted but resumable.
+    """
+    from bench.files import writable
+    from bench.plan import TO_DO, preflight, unique
+    from bench.plan import plan as planned
+    from bench.store import FINISHED, RUNNING
+
+    store = options.store(store_path)
+    experiment = options.experiment(name, scale, seeds, only, settings)
+    items = planned(experiment, store)
+    if fresh:
+        for item in unique(items):
+            if item.run.path.exists():
+                print(f"{item.label}, seed {item.seed}: set aside as {store.set_aside(item.run)}")
+        items = planned(experiment, store)
+    if all(item.state == FINISHED for item in items):
+        print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
+        print(f"`{_command('report', experiment, name)}` shows the table, `bench ui` the curves")
+        return
+    if any(item.state in (*TO_DO, RUNNING) for item in items):
+        writable(store.root)
+        preflight([item for item in items if item.state in TO_DO])
+        interrupted, trouble = _schedule(experiment, store, items, executor, workers)
+        items = planned(experiment, store)
+    else:
+        interrupted, trouble = False, ""
+    sys.exit(_summary(experiment, name, items, interrupted, trouble))
+
+
+def status(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[EXPERIMENT]", help="Only this experiment's runs. Default: all in the store.")
+    ] = None,
+    scale: options.Scale = "small",
+    seeds: options.Seeds = None,
+    only: options.Only = None,
+    settings: options.Set = None,
+    store_path: options.StorePath = None,
+    as_json: options.Json = False,
+) -> None:
+    """How far runs are.
+
+    Reads the store alone, so it works from any terminal, whoever started the runs.
+    """
+    from bench.plan import look
+    from bench.plan import plan as planned
+
+    store = options.store(store_path)
+    if name:
+        items = planned(options.experiment(name, scale, seeds, only, settings), store)
+    else:
+        items = [look(run.name, run.spec, store, ()) for run in store.runs()]
+    if as_json:
+        options.print_json([_as_dict(item) for item in items])
+    elif items:
+        _print_runs(items)
+    else:
+        print(f"no runs in {store.root} yet; `bench run ablation` starts some")
+
+
+def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: str, workers: int) -> tuple[bool, str]:
+    """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words."""
+    from bench import catalog
+    from bench.plan import unique
+    from bench.progress import Display
+    from bench.schedule import Scheduler, finished
+    from bench.tracker import Tracker, experiment_name
+
+    where = catalog.build("executors", executor, {"workers": workers} if workers else {})
+    tracker = Tracker(store, experiment_name(experiment), list(items))
+    console = options.console()
+    print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
+    with Display(console, unique(items), sum(finished([item]) for item in unique(items))) as display:
+        scheduler = Scheduler(items, store, where, [display, tracker])
+        before = {
+            number: signal.signal(number, lambda *_: _stop(scheduler, console)) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            scheduler.run()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+    return scheduler.stopped_at is not None, tracker.close()
+
+
+def _stop(scheduler: Any, console: Any) -> None:
+    again = scheduler.stopped_at is not None
+    console.print("stopping at once" if again else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
+    scheduler.stop()
+
+
+def _summary(experiment: Experiment, name: str, items: Sequence[Item], interrupted: bool, trouble: str) -> int:
+    """Say how it went and what to do next; the exit code."""
+    from bench.plan import unique
+    from bench.store import FINISHED
+
+    runs = unique(items)
+    good = [item for item in runs if item.state == FINISHED]
+    bad = [item for item in runs if item.state in ("failed", "diverged", "blocked")]
+    print(f"\n{len(good)} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
+    for item in bad:
+        log = item.run.path / "log.txt"
+        print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
+    if trouble:
+        print(f"MLflow could not be reached ({trouble}); `bench sync {name}` copies everything later")
+    if interrupted:
+        print(f"interrupted; `{_command('run', experiment, name)}` goes on from here")
+        return 130
+    if good:
+        print(f"`{_command('report', experiment, name)}` shows the table, `bench ui` the curves")
+    return 1 if bad or len(good) < len(runs) else 0
+
+
+def _command(verb: str, experiment: Experiment, name: str) -> str:
+    return f"bench {verb} {name}" + ("" if experiment.scale == "small" else f" --scale {experiment.scale}")
+
+
+def _print_runs(items: Sequence[Item]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("variant", "seed", "run", "state", "why"):
+        table.add_column(column, no_wrap=column != "why")
+    for item in items:
+        style = STYLES.get(item.state, "")
+        table.add_row(item.label, str(item.seed), item.run.name, f"[{style}]{item.state}[/]" if style else item.state, item.why)
+    options.console().print(table)
+
+
+def _as_dict(item: Item) -> dict[str, Any]:
+    latest = item.run.latest()
+    return {
+        "variant": item.label, "seed": item.seed, "run": item.run.name, "path": str(item.run.path),
+        "state": item.state, "why": item.why,
+        "step": int(latest.get("step", 0)), "steps": item.spec.steps,
+    }  # fmt: skip

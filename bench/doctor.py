@@ -1,0 +1,85 @@
+"""What this machine has of what the suite needs, and what to do about the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from bench.errors import BenchError, Blocked
+from bench.store import Store
+
+LITTLE_SPACE = 2 * 2**30  # bytes; a small-scale store with its MLflow copy takes less
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. A `note` stops only part of the suite, `bad` stops it."""
+
+    what: str
+    found: str
+    verdict: Literal["good", "note", "bad"] = "good"
+    cure: str = ""
+
+
+def examine(store: Store) -> list[Finding]:
+    """Look at everything."""
+    return [*_machine(), *_packages(), *_store(store), *_weights(), *_data()]
+
+
+def _machine() -> Iterator[Finding]:
+    from bench.provenance import processor
+
+    yield Finding("python", platform.python_version())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    yield Finding("processor", f"{processor()}, {cores} cores, {memory:.0f} GiB of memory")
+    import torch
+
+    devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    if devices:
+        yield Finding("gpu", ", ".join(devices))
+    else:
+        yield Finding("gpu", "none", "note", "small scale runs on the processor; paper scale wants a GPU")
+
+
+def _packages() -> Iterator[Finding]:
+    for package in ("torch", "torchvision", "lpips", "mlflow", "optuna"):
+        try:
+            yield Finding(package, version(package))
+        except PackageNotFoundError:
+            yield Finding(package, "absent", "bad", f"pip install -c constraints.txt {package}")
+
+
+def _store(store: Store) -> Iterator[Finding]:
+    from bench.files import writable
+
+    try:
+        writable(store.root)
+    except BenchError as error:
+        yield Finding("store", str(error), "bad")
+        return
+    free = shutil.disk_usage(store.root).free
+    found = f"{store.root}, {len(store.runs())} runs, {free / 2**30:.0f} GiB free"
+    little = free < LITTLE_SPACE
+    yield Finding("store", found, "note" if little else "good", "a full disk stops runs (they resume)" if little else "")
+
+
+def _weights() -> Iterator[Finding]:
+    yield Finding("lpips backbone", "absent", "note", "`bench weights fetch`")
+
+
+def _data() -> Iterator[Finding]:
+    from bench import catalog
+
+    for name in catalog.names("datasets"):
+        try:
+            yield Finding(f"data {name}", f"ready ({catalog.build('datasets', name, {}).fingerprint()})")
+        except Blocked as error:
+            yield Finding(f"data {name}", "absent", "note", str(error))
+        except BenchError as error:
+            yield Finding(f"data {name}", "damaged", "note", str(error))
