@@ -46,9 +46,9 @@ def images_file(part: Part) -> str:
     return f"{part}-images-idx3-ubyte"
 
 
-def opened() -> Manifest:
-    """What there is of MNIST on this machine, unchanged since it was prepared; Blocked if nothing is."""
-    return manifest.opened(folder(), "mnist", COMMAND)
+def opened(full: bool = False) -> Manifest:
+    """What there is of MNIST on this machine, unchanged (`full`: in every byte) since it was prepared; Blocked if nothing is."""
+    return manifest.opened(folder(), "mnist", COMMAND, full)
 
 
 def digits(part: Part) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from bench.errors import Blocked
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -50,6 +51,7 @@ class MovingMNIST(Dataset):
         self.digits, self.only_t10k = digits, only_t10k
         self._splits = ONLY_T10K if only_t10k else ALL_OF_MNIST
         self._pools: dict[Split, NDArray[np.uint8]] = {}
+        self._resident: Tensor | None = None
 
     def fingerprint(self) -> str:
         from bench.data.bouncing import VERSION
@@ -58,17 +60,16 @@ class MovingMNIST(Dataset):
         needed = sorted({mnist.images_file(part) for part, _ in self._splits.values()})
         for name in needed:
             if name not in files:
-                without = (
-                    "; with the t10k files alone, the option only_t10k=true splits their digits" if "train" in name else ""
-                )
-                raise Blocked(
-                    f"{mnist.folder() / name} is missing; `{mnist.COMMAND}` fetches it, with --source DIR copies it{without}"
-                )
+                alone = "; with the t10k files alone, data.only_t10k=true splits their digits" if "train" in name else ""
+                command = f"`{mnist.COMMAND}` fetches it, `{mnist.COMMAND} --source DIR` copies it"
+                raise Blocked(f"{mnist.folder() / name} is missing{alone}; {command}")
         digest = hashlib.sha256("".join(files[name]["sha256"] for name in needed).encode()).hexdigest()[:12]
         return f"moving_mnist-{VERSION}-{digest}"
 
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
-        return self._clips("train", seed, step * size, (step + 1) * size, frames)
+        if self._resident is None:
+            return self._clips("train", seed, step * size, (step + 1) * size, frames)
+        return self._clips_there(self._resident, seed, step * size, (step + 1) * size, frames)
 
     def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
         return self._clips(split, FIXED_SEED, first, last, frames)
@@ -80,6 +81,20 @@ class MovingMNIST(Dataset):
             f"Moving-MNIST test clips generated ({self.fingerprint()}, seed {FIXED_SEED}) with {self.digits} of {source} each"
         )
 
+    def train_bytes(self) -> int:
+        """The size of the training digits, which decides whether clips are painted on a GPU."""
+        return int(self._pool("train").nbytes)
+
+    def move_train_to(self, device: torch.device) -> None:
+        """Keep the training digits on a device: clips are painted there from now on, and are the same."""
+        import torch
+
+        self._resident = torch.from_numpy(self._pool("train")).to(device)
+
+    def verify(self) -> None:
+        """Read every byte; a file that is not as it was prepared is a BenchError."""
+        mnist.opened(full=True)
+
     def painted(self, split: Split, seed: int, first: int, last: int, frames: int) -> NDArray[np.uint8]:
         """Clips first ... last-1 of a split as bytes, [N, T, 64, 64]."""
         from bench.data.bouncing import bounce
@@ -90,6 +105,17 @@ class MovingMNIST(Dataset):
         import torch
 
         return scaled(torch.from_numpy(self.painted(split, seed, first, last, frames)).unsqueeze(2))
+
+    def _clips_there(self, pool: Tensor, seed: int, first: int, last: int, frames: int) -> Tensor:
+        """Training clips painted on the device that holds the digits."""
+        import torch
+
+        from bench.data.bouncing import scenes
+        from bench.data.painting import paint_there
+
+        chosen, corners = scenes(len(pool), pool.shape[1], seed, STREAMS["train"], first, last, frames, self.digits, SIZE)
+        images = pool[torch.from_numpy(chosen).to(pool.device)]
+        return scaled(paint_there(images, torch.from_numpy(corners).to(pool.device), SIZE).unsqueeze(2))
 
     def _pool(self, split: Split) -> NDArray[np.uint8]:
         """The digits that a split draws from, [N, 28, 28]."""
@@ -130,6 +156,19 @@ class MovingMNISTFixed(Dataset):
     def conventions(self) -> str:
         """How the test set was made, for a table's footnote."""
         return f"Moving-MNIST test clips: the first frames of the fixed set {self.name} (checksum {self._test.fingerprint()})"
+
+    def train_bytes(self) -> int:
+        """As of the generator."""
+        return self._others().train_bytes()
+
+    def move_train_to(self, device: torch.device) -> None:
+        """As of the generator."""
+        self._others().move_train_to(device)
+
+    def verify(self) -> None:
+        """Read every byte; a file that is not as it was prepared is a BenchError."""
+        self._others().verify()
+        self._test.verify()
 
     def _others(self) -> MovingMNIST:
         """The generator of training and validation clips, from digits that the test set does not use."""

@@ -117,6 +117,14 @@ class PackedDataset(Dataset):
         labels = [sequence.label for _, sequence in self._fixed(split, frames)]
         return None if None in labels else [label for label in labels if label is not None]
 
+    def verify(self) -> None:
+        """Read every byte; a file that is not as it was prepared is a BenchError."""
+        self.packed.checked(full=True)
+
+    def conventions(self) -> str:
+        """How the test set was made, for a table's footnote."""
+        return f"{self.what} ({self.fingerprint()}): test clips do not overlap and begin at the first frame of a video"
+
     def train_bytes(self) -> int:
         """The size of the training split, which decides whether it fits on a GPU."""
         return int(self._array("train").nbytes)

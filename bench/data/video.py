@@ -20,7 +20,7 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise Damaged(f"{path} has no video in it")
+                raise Damaged(f"{path} is damaged: there is no video in it; fetch the file again")
             stream = container.streams.video[0]
             for frame in container.decode(stream):
                 if frame.is_corrupt:

@@ -1,0 +1,64 @@
+"""Training batches, on the device where they are needed when they are needed.
+
+On a processor they are made in line: a thread would take from training the cores that it needs. For a GPU, what batches are
+made of moves there if it fits; otherwise a thread makes batches ahead, in pinned memory, from where they are copied while the
+GPU computes. Every way gives the same clips, since a batch is a function of (seed, step).
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from bench.data.base import Dataset
+
+AHEAD = 3  # batches
+SHARE = 0.25  # of the GPU's free memory that data may take
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A data set whose training clips can be made on a device."""
+
+    def train_bytes(self) -> int:
+        """The memory that this takes there."""
+
+    def move_train_to(self, device: torch.device) -> None:
+        """Make training clips there from now on."""
+
+
+def batches(data: Dataset, seed: int, first: int, last: int, size: int, frames: int, device: torch.device) -> Iterator[Tensor]:
+    """The batches of steps first ... last-1, each [size, frames, C, H, W], on the device."""
+    if device.type != "cuda" or moved(data, device):
+        for step in range(first, last):
+            yield data.batch(seed, step, size, frames).to(device)
+    else:
+        yield from _ahead(data, seed, first, last, size, frames, device)
+
+
+def moved(data: Dataset, device: torch.device) -> bool:
+    """Move what training batches are made of to a GPU, if the data set can and there is room."""
+    if not isinstance(data, Movable) or data.train_bytes() > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return False
+    data.move_train_to(device)
+    return True
+
+
+def _ahead(data: Dataset, seed: int, first: int, last: int, size: int, frames: int, device: torch.device) -> Iterator[Tensor]:
+    def made(step: int) -> Tensor:
+        clips = data.batch(seed, step, size, frames)
+        return clips.pin_memory() if device.type == "cuda" else clips
+
+    thread = ThreadPoolExecutor(1)
+    try:
+        waiting = deque(thread.submit(made, step) for step in range(first, min(first + AHEAD, last)))
+        for step in range(first, last):
+            clips = waiting.popleft().result()
+            if step + AHEAD < last:
+                waiting.append(thread.submit(made, step + AHEAD))
+            yield clips.to(device, non_blocking=True)
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)

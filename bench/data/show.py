@@ -1,0 +1,65 @@
+"""`bench data show NAME`: clips of each split as pictures, and how many there are of what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import catalog
+from bench.data.base import Dataset, Split
+from bench.data.packed import PackedDataset, Sequence
+from bench.errors import BenchError
+from bench.pictures import Frames, save_gif, save_png, side_by_side, strip
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+RATE = 12.5  # frames per second of the animations, half of KTH's
+
+
+def show(name: str, options: Mapping[str, Any], out: Path, clips: int = 4, frames: int = 20) -> list[str]:
+    """Write `SPLIT.png` (a contact sheet) and `SPLIT.gif` of a data set's clips into the folder `out`.
+
+    clips: how many of each split, spread evenly over it. frames: their length. Returns lines: the counts, then the files.
+    """
+    if clips < 1 or frames < 1:
+        raise BenchError(f"--clips and --frames must be at least 1, got {clips} and {frames}")
+    data: Dataset = catalog.build("datasets", name, options)
+    lines = counts(data, frames)
+    for split in SPLITS:
+        rows = _rows(data, split, clips, frames)
+        save_png(strip(rows), out / f"{split}.png")
+        save_gif(side_by_side(rows), out / f"{split}.gif", RATE)
+        lines += [str(out / f"{split}.png"), str(out / f"{split}.gif")]
+    return lines
+
+
+def counts(data: Dataset, frames: int) -> list[str]:
+    """How many clips of a length each split has, and the sequences, actions and persons that they are cut from."""
+    lines = []
+    for split in SPLITS:
+        number = data.count(split, frames)
+        what = "clips generated, as many as are asked for" if number is None else f"{number} clips of {frames} frames"
+        lines.append(f"{split}: {what}")
+        if isinstance(data, PackedDataset):
+            lines += _sequences(data.packed.sequences[split])
+    return lines
+
+
+def _sequences(sequences: list[Sequence]) -> list[str]:
+    lines = [f"  {len(sequences)} sequences, {sum(sequence.frames for sequence in sequences)} frames"]
+    for heading, values in (("action", [s.label for s in sequences]), ("person", [s.group for s in sequences])):
+        tally = Counter(value for value in values if value is not None)
+        if tally:
+            lines.append(f"  sequences per {heading}: " + ", ".join(f"{value} {tally[value]}" for value in sorted(tally)))
+    return lines
+
+
+def _rows(data: Dataset, split: Split, clips: int, frames: int) -> dict[str, Frames]:
+    """Clips spread evenly over a split, [T, C, H, W] each, under their numbers and labels."""
+    number, labels = data.count(split, frames), data.labels(split, frames)
+    chosen = range(clips) if number is None else np.unique(np.linspace(0, number - 1, clips).astype(int)).tolist()
+    titles = {n: f"{split} {n}{f': {labels[n]}' if labels else ''}" for n in chosen}
+    return {titles[n]: data.clips(split, n, n + 1, frames)[0].numpy() for n in chosen}

@@ -1,0 +1,186 @@
+"""Frame folders and video folders: read in natural order, any size, grey or colour, with every mistake explained."""
+
+import numpy as np
+import pytest
+import torch
+from data_samples import walker, write_frames, write_video
+from PIL import Image
+
+from bench import catalog
+from bench.data.prepare import prepare
+from bench.errors import BenchError, Blocked
+
+SPLITS = {"train": (12, 3), "val": (4,), "test": (9, 4)}
+
+
+@pytest.fixture(autouse=True)
+def data_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def data(kind="frames", **options):
+    return catalog.build("datasets", kind, options)
+
+
+def frames(source, **options):
+    prepare("frames", {"source": str(source), **options})
+    return data(name=options.get("name", "default"))
+
+
+def test_frames_are_read_in_natural_order(tmp_path):
+    clip = frames(write_frames(tmp_path / "source", SPLITS)).clips("train", 0, 1, 12)
+    assert (clip[0, :, 0, 0, 0] * 255).tolist() == list(range(12))  # frame_2 before frame_10
+
+
+def test_training_windows_slide_and_test_clips_do_not_overlap(tmp_path):
+    dataset = frames(write_frames(tmp_path / "source", SPLITS))
+    assert dataset._window_starts(3).tolist() == [*range(10), 12]
+    assert dataset.count("test", 4) == 3  # two of 9 frames, one of 4
+    assert (dataset.clips("test", 0, 3, 4)[:, 0, 0, 0, 0] * 255).round().tolist() == [200, 204, 220]
+    assert dataset.labels("test", 4) is None
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "JPEG"])
+def test_png_and_jpeg_grey_and_colour(tmp_path, suffix):
+    grey = frames(write_frames(tmp_path / "grey", SPLITS, suffix), name="grey")
+    colour = frames(write_frames(tmp_path / "colour", SPLITS, suffix, colour=True), name="colour")
+    made_grey = frames(tmp_path / "colour", name="made_grey", grey=True)
+    assert (grey.shape, colour.shape, made_grey.shape) == ((1, 8, 12), (3, 8, 12), (1, 8, 12))
+    assert torch.allclose(grey.clips("test", 0, 1, 9), colour.clips("test", 0, 1, 9)[:, :, :1], atol=2 / 255)
+
+
+def test_frames_can_be_brought_to_one_size(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save(source / "train" / "video_00000" / "frame_5.png")
+    with pytest.raises(BenchError, match=r"video_00000 changes size: 8x12 .* then 20x20 .* at frame 6; pass --size"):
+        frames(source)
+    assert frames(source, size=6).shape == (1, 6, 6)
+
+
+def test_without_val_every_tenth_training_video_is_held_out(tmp_path):
+    dataset = frames(write_frames(tmp_path / "source", {"train": (3,) * 11, "test": (3,)}))
+    assert [s.name for s in dataset.packed.sequences["val"]] == ["video_00009"]
+    assert len(dataset.packed.sequences["train"]) == 10
+
+
+def test_a_single_training_video_without_val_is_refused(tmp_path):
+    with pytest.raises(BenchError, match="has a single video, so none can be held out"):
+        frames(write_frames(tmp_path / "source", {"train": (3,), "test": (3,)}))
+
+
+def test_an_unreadable_picture_is_named_and_its_video_left_out_when_told_to(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS, "jpg")
+    picture = source / "train" / "video_00001" / "frame_1.jpg"
+    picture.write_bytes(picture.read_bytes()[:200])
+    with pytest.raises(BenchError, match=r"video_00001/frame_1.jpg cannot be read .* --skip-damaged"):
+        frames(source)
+    assert len(frames(source, skip_damaged=True).packed.sequences["train"]) == 1
+
+
+def test_a_video_folder_without_pictures_is_named(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    (source / "test" / "video_00007").mkdir()
+    with pytest.raises(BenchError, match="video_00007 has no PNG or JPEG pictures in it"):
+        frames(source)
+
+
+def test_pictures_of_16_bits_are_refused(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    Image.fromarray(np.zeros((8, 12), np.uint16)).save(source / "train" / "video_00000" / "frame_0.png")
+    with pytest.raises(BenchError, match="has more than 8 bits per pixel"):
+        frames(source)
+
+
+@pytest.mark.parametrize(
+    ("level", "says"),
+    [
+        ("nowhere", "does not exist"),
+        ("source/train", "is one split of a data set; use --source"),
+        ("", "has no folders 'train', 'val', 'test', but .*source has; use --source"),
+        ("source/train/video_00000", "has no folder 'train' and 'test'"),
+        ("loose", "has no video folders in it; its pictures must be in one folder per video"),
+    ],
+)
+def test_a_wrong_source_is_explained(tmp_path, level, says):
+    write_frames(tmp_path / "source", SPLITS)
+    for split in ("train", "test"):
+        (tmp_path / "loose" / split).mkdir(parents=True)
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "loose" / split / "frame_0.png")
+    if level == "":
+        for folder in ("train", "test"):
+            (tmp_path / "loose" / folder / "frame_0.png").unlink()
+            (tmp_path / "loose" / folder).rmdir()
+    with pytest.raises(BenchError, match=says):
+        frames(tmp_path / level)
+
+
+def test_no_source_at_all_says_what_to_give():
+    with pytest.raises(BenchError, match=r"`bench prepare frames --source DIR` needs --source DIR"):
+        prepare("frames", {})
+
+
+def test_sets_of_several_names_live_side_by_side(tmp_path):
+    robots = frames(write_frames(tmp_path / "robots", SPLITS), name="robots")
+    cars = frames(write_frames(tmp_path / "cars", {**SPLITS, "test": (5,)}), name="cars")
+    assert (robots.count("test", 3), cars.count("test", 3)) == (4, 1)
+    assert robots.fingerprint() != cars.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", "", ".."])
+def test_a_name_is_no_path(name):
+    with pytest.raises(BenchError, match="a set's name is made of letters"):
+        data(name=name)
+    with pytest.raises(BenchError, match="a set's name is made of letters"):
+        prepare("frames", {"source": ".", "name": name})
+
+
+def test_an_absent_set_is_blocked_with_the_command():
+    with pytest.raises(Blocked, match="`bench prepare frames --source DIR --name robots` puts it there"):
+        data(name="robots").batch(0, 0, 1, 2)
+
+
+def write_videos(folder, suffix="avi"):
+    for split in ("train", "val", "test"):
+        write_video(folder / split / f"a.{suffix}", walker(8, 32, 48))
+    return folder
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mp4"])
+def test_video_files_keep_their_colours_and_size(tmp_path, suffix):
+    prepare("videos", {"source": str(write_videos(tmp_path / "source", suffix))})
+    clip = data("videos").clips("test", 0, 1, 8)[0]
+    assert clip.shape == (8, 3, 32, 48)
+    assert (clip[:, 0].numpy() * 255 - walker(8, 32, 48)).__abs__().mean() < 6
+
+
+def test_videos_can_be_made_grey_and_square(tmp_path):
+    prepare("videos", {"source": str(write_videos(tmp_path / "source")), "grey": True, "size": 16})
+    assert data("videos").shape == (1, 16, 16)
+
+
+def test_a_folder_without_videos_is_named(tmp_path):
+    source = write_videos(tmp_path / "source")
+    (source / "test" / "a.avi").unlink()
+    with pytest.raises(BenchError, match=r"test has no video files in it \(.avi"):
+        prepare("videos", {"source": str(source)})
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mp4"])
+@pytest.mark.parametrize("keep", [0, 40, 0.5, 0.9])
+def test_a_truncated_video_is_named(tmp_path, suffix, keep):
+    source = write_videos(tmp_path / "source", suffix)
+    video = source / "train" / f"a.{suffix}"
+    content = video.read_bytes()
+    video.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
+    with pytest.raises(
+        BenchError, match=rf"train/a.{suffix} is (cut off|damaged).*fetch the file again, or leave such videos out"
+    ):
+        prepare("videos", {"source": str(source)})
+
+
+def test_a_file_that_is_no_video_is_named(tmp_path):
+    source = write_videos(tmp_path / "source")
+    (source / "train" / "b.mp4").write_text("hello")
+    with pytest.raises(BenchError, match=r"train/b.mp4 is damaged"):
+        prepare("videos", {"source": str(source)})

@@ -1,0 +1,227 @@
+"""Prepared folders: whole or not there, resumed where they stopped, and checked before they are used."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.data import manifest, packing
+from bench.data.packed import Packed
+from bench.data.packing import Video, pack
+from bench.errors import BenchError, Blocked
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """One video per split; each file says how many frames its video has."""
+    found = []
+    for split, frames in (("train", 5), ("val", 3), ("test", 4)):
+        path = tmp_path / f"{split}.txt"
+        path.write_text(str(frames))
+        found.append(Video(split, split, path, label="walking", group="person01"))
+    return found
+
+
+def read(video):
+    for t in range(int(video.path.read_text())):
+        yield video.name, np.full((1, 2, 3), 10 * len(video.name) + t, np.uint8)
+
+
+def packed(tmp_path, videos, reader=read, settings=None, **options):
+    seen = options.pop("seen", [])
+    return pack(
+        tmp_path / "ready", videos, reader, settings or {"size": 2}, progress=lambda *done: seen.append(done), **options
+    )
+
+
+def opened(tmp_path):
+    return Packed(tmp_path / "ready", "kth", "bench prepare kth")
+
+
+def hidden(tmp_path):
+    return sorted(tmp_path.glob(".ready.partial*"))
+
+
+def test_what_was_packed_is_read_back(tmp_path, videos):
+    packed(tmp_path, videos)
+    data = opened(tmp_path)
+    assert data.shape == (1, 2, 3)
+    assert data.frames("train")[:, 0, 0, 0].tolist() == [50, 51, 52, 53, 54]
+    (sequence,) = data.sequences["test"]
+    assert (sequence.name, sequence.frames, sequence.label, sequence.group) == ("test", 4, "walking", "person01")
+    assert not hidden(tmp_path)
+
+
+def test_progress_is_told_for_every_video(tmp_path, videos):
+    seen = []
+    packed(tmp_path, videos, seen=seen)
+    assert [done[:2] for done in seen] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_preparing_again_changes_nothing(tmp_path, videos):
+    first = packed(tmp_path, videos)
+
+    def never(video):
+        raise AssertionError("nothing needs to be read")
+        yield
+
+    assert packed(tmp_path, videos, never) == first
+
+
+def test_preparing_again_from_a_changed_source_is_refused(tmp_path, videos):
+    packed(tmp_path, videos)
+    videos[0].path.write_text("10")
+    with pytest.raises(BenchError, match=r"was prepared from other videos .*remove it first"):
+        packed(tmp_path, videos)
+
+
+def test_an_interrupted_preparation_goes_on_with_what_is_missing(tmp_path, videos, monkeypatch):
+    monkeypatch.setattr(packing.os, "cpu_count", lambda: 1)
+
+    def interrupted(video):
+        if video.split == "test":
+            raise KeyboardInterrupt
+        yield from read(video)
+
+    with pytest.raises(KeyboardInterrupt):
+        packed(tmp_path, videos, interrupted)
+    with pytest.raises(Blocked):
+        opened(tmp_path)
+    again = []
+
+    def counted(video):
+        again.append(video.name)
+        yield from read(video)
+
+    packed(tmp_path, videos, counted)
+    assert again == ["test"]
+    assert opened(tmp_path).frames("train").shape == (5, 1, 2, 3)
+
+
+def test_a_source_that_changed_since_the_interruption_is_read_again(tmp_path, videos):
+    def interrupted(video):
+        if video.split == "test":
+            raise KeyboardInterrupt
+        yield from read(video)
+
+    with pytest.raises(KeyboardInterrupt):
+        packed(tmp_path, videos, interrupted)
+    videos[0].path.write_text("11")
+    packed(tmp_path, videos)
+    assert opened(tmp_path).frames("train").shape == (11, 1, 2, 3)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("moment", ["part", "join", "index", "manifest", "rename"])
+def test_a_full_disk_never_leaves_something_that_counts_as_ready(tmp_path, videos, monkeypatch, moment):
+    from bench.data import prepare as preparing
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    where = {
+        "part": (packing.np, "ascontiguousarray"),
+        "join": (packing.shutil, "copyfileobj"),
+        "index": (packing, "write_json"),
+        "manifest": (manifest, "write_json"),
+        "rename": (packing.os, "rename"),
+    }
+    monkeypatch.setitem(preparing.PREPARERS, "kth", f"{__name__}:prepare_here")
+    monkeypatch.setattr("test_data_packing.prepare_here", lambda *, progress: [str(packed(tmp_path, videos))], raising=False)
+    with monkeypatch.context() as during:
+        during.setattr(*where[moment], full)
+        with pytest.raises(BenchError, match="the disk is full, so kth is not ready; free some space and repeat"):
+            preparing.prepare("kth", {})
+    with pytest.raises(Blocked):
+        opened(tmp_path)
+    packed(tmp_path, videos)
+    assert opened(tmp_path).frames("train")[:, 0, 0, 0].tolist() == [50, 51, 52, 53, 54]
+    assert not hidden(tmp_path)
+
+
+def test_a_second_process_on_the_same_folder_is_turned_away(tmp_path, videos):
+    def inner(video):
+        with pytest.raises(BenchError, match="another process is preparing"):
+            packed(tmp_path, videos)
+        yield from read(video)
+
+    packed(tmp_path, videos, inner)
+
+
+def test_frames_of_two_sizes_in_a_video_are_refused(tmp_path, videos):
+    def growing(video):
+        yield video.name, np.zeros((1, 2, 3), np.uint8)
+        yield video.name, np.zeros((1, 4 if video.name == "train" else 2, 3), np.uint8)
+
+    with pytest.raises(BenchError, match=r"train.txt changes size: 2x3 pixels .* 4x3 pixels .* at frame 2; pass --size"):
+        packed(tmp_path, videos, growing)
+
+
+def test_videos_of_two_sizes_are_refused_by_name(tmp_path, videos):
+    def sized(video):
+        yield video.name, np.zeros((1, 2, len(video.name)), np.uint8)
+
+    with pytest.raises(BenchError, match=r"differ in size: .*train.txt has 2x5 pixels .*val.txt has 2x3 pixels .*pass --size"):
+        packed(tmp_path, videos, sized)
+
+
+def test_a_changed_size_is_noticed_at_once(tmp_path, videos):
+    packed(tmp_path, videos)
+    with (tmp_path / "ready" / "train.u8").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(BenchError, match=r"train.u8 has changed \(31 bytes instead of 30\).*remove .* prepare it again"):
+        opened(tmp_path)
+
+
+def test_a_changed_byte_is_noticed_by_its_time_at_once(tmp_path, videos):
+    packed(tmp_path, videos)
+    flip_a_byte(tmp_path / "ready" / "train.u8")
+    with pytest.raises(BenchError, match=r"train.u8 has changed \(same size, other content\)"):
+        opened(tmp_path)
+
+
+def test_a_changed_byte_behind_an_unchanged_time_is_noticed_by_a_full_check(tmp_path, videos):
+    packed(tmp_path, videos)
+    file = tmp_path / "ready" / "train.u8"
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    flip_a_byte(file)
+    os.utime(file, ns=times)
+    data = opened(tmp_path)
+    with pytest.raises(BenchError, match="same size, other content"):
+        data.checked(full=True)
+
+
+def test_a_copied_folder_is_ready_under_the_same_fingerprint(tmp_path, videos):
+    checksum = packed(tmp_path, videos).checksum
+    for file in (tmp_path / "ready").iterdir():
+        os.utime(file, ns=(0, 0))
+    assert opened(tmp_path).manifest.checksum == checksum
+
+
+def test_a_lost_file_and_a_damaged_manifest_are_named(tmp_path, videos):
+    packed(tmp_path, videos)
+    (tmp_path / "ready" / "val.u8").unlink()
+    with pytest.raises(BenchError, match=r"val.u8 has disappeared"):
+        opened(tmp_path)
+    (tmp_path / "ready" / manifest.NAME).write_text("{")
+    with pytest.raises(BenchError, match=r"manifest.json is damaged"):
+        opened(tmp_path)
+
+
+def test_the_fingerprint_changes_with_settings_and_content(tmp_path, videos):
+    checksums = set()
+    for n, settings in enumerate(({"size": 2}, {"size": 3})):
+        (tmp_path / str(n)).mkdir()
+        checksums.add(packed(tmp_path / str(n), videos, settings=settings).checksum)
+    videos[2].path.write_text("6")
+    (tmp_path / "2").mkdir()
+    checksums.add(packed(tmp_path / "2", videos).checksum)
+    assert len(checksums) == 3
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[7] ^= 255
+    path.write_bytes(content)
