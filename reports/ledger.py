@@ -56,7 +56,8 @@ def ledger(results: Results) -> Table:
         for variant, values in costs.iterrows()
     ]
     trained = costs[~costs.index.isin(results.untrained)]
-    warnings = [_warning(trained[column.key].dropna(), column.key) for column in columns if COSTS[column.key][2]]
+    budgets = [column.key for column in columns if COSTS[column.key][2]]
+    warnings = [_warning({str(v): float(spent) for v, spent in trained[cost].dropna().items()}, cost) for cost in budgets]
     notes = [Footnote("Means over the runs of a variant."), *(Footnote(text) for text in warnings if text)]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
 
@@ -65,11 +66,12 @@ def _cell(cost: str, value: float) -> Cell:
     return Cell() if pd.isna(value) else Cell(float(value), COSTS[cost][1](float(value)))
 
 
-def _warning(spent: "pd.Series[float]", cost: str) -> str:
+def _warning(spent: dict[str, float], cost: str) -> str:
     """A sentence where the most is more than twice the least."""
-    if len(spent) < 2 or spent.max() <= 2 * spent.min():
+    if not spent or max(spent.values()) <= 2 * min(spent.values()):
         return ""
     title, written, _ = COSTS[cost]
-    least, most = (f"{written(spent[variant])} for '{variant}'" for variant in (spent.idxmin(), spent.idxmax()))
-    times = f" by {_short(spent.max() / spent.min())} times" if spent.min() else ""
-    return f"Warning: budgets differ in {title}{times} ({least}, {most}); the comparison is not even-handed."
+    least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
+    times = f" by {_short(spent[most] / spent[least])} times" if spent[least] else ""
+    ends = f"{written(spent[least])} for '{least}', {written(spent[most])} for '{most}'"
+    return f"Warning: budgets differ in {title}{times} ({ends}); the comparison is not even-handed."

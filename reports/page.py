@@ -1,0 +1,126 @@
+"""The whole report as one HTML file: opens from disk, asks the network for nothing, prints."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+
+from reports.ablation import ablation
+from reports.ledger import ledger
+from reports.results import Results
+from reports.statistics import student
+from reports.style import looks
+from reports.table import Cell, Table, slices, table
+
+SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # as style.DASHES
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image to show in the page. kind: "png", "gif" or "svg+xml"; data: the file's bytes."""
+
+    title: str
+    kind: str
+    data: bytes
+
+    @property
+    def address(self) -> str:
+        return f"data:image/{self.kind};base64,{base64.b64encode(self.data).decode()}"
+
+
+def page(
+    results: Results,
+    configurations: Mapping[str, Mapping[str, Any]] | None = None,
+    pictures: Sequence[Picture] = (),
+    more: Sequence[Table] = (),
+) -> str:
+    """The page as text.
+
+    configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
+    pictures: strips, animations and figures. more: further tables, such as one with published rows.
+    """
+    protocols = list(dict.fromkeys(column.partition("/")[0] for column in results.columns))
+    spans = slices(10, results.facts.horizon) if results.facts.horizon > 10 else []
+    tables = {protocol: table(results, protocols=(protocol,), frames=spans) for protocol in protocols}
+    first = "standard" if "standard" in tables else protocols[0]
+    environment = Environment(loader=PackageLoader("reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
+    return environment.get_template("page.html").render(
+        results=results,
+        protocol=first,
+        tables=[table(results, protocols=(first,)), ablation(results, protocols=(first,)), *more, ledger(results)],
+        data={
+            "protocols": {name: _protocol(results, made) for name, made in tables.items()},
+            "variants": list(results.variants),
+            "horizon": results.facts.horizon,
+            "spans": [f"{first}-{last}" for first, last in spans],
+            "looks": [
+                {"colour": "currentColor" if look.colour == "#000000" else look.colour, "dash": SVG_DASHES[i % len(SVG_DASHES)]}
+                for i, look in enumerate(looks(results.variants).values())
+            ],
+        },
+        settings=_differing(configurations or {}, results.variants),
+        runs=_told_runs(results.runs),
+        pictures=pictures,
+    )
+
+
+def _protocol(results: Results, made: Table) -> dict[str, Any]:
+    """What the script needs of one protocol: per metric the cells of the horizon and of its slices, and curves per frame."""
+    metrics: dict[str, Any] = {}
+    for number, column in enumerate(made.columns):
+        name, whole = column.score.partition("/")[2], column.key == column.score
+        if whole:
+            frames = _frames(results, column.score)
+            shown = {"digits": column.metric.digits, "scale": column.metric.scale, "up": column.metric.direction == "up"}
+            metrics[name] = {"title": column.title, **shown, "cells": {}, **frames}
+        span = "" if whole else f"{column.first}-{column.last}"
+        metrics[name]["cells"][span] = [_told(row.cells[number]) for row in made.rows]
+    return {
+        "metrics": metrics,
+        "labels": [{"seeds": row.seeds, "marks": list(row.marks)} for row in made.rows],
+        "notes": [[note.mark, note.text] for note in made.footnotes],
+    }
+
+
+def _told(cell: Cell) -> dict[str, Any]:
+    return {"value": cell.value, "text": cell.text, "best": cell.best, "close": cell.close}
+
+
+def _frames(results: Results, score: str) -> dict[str, list[list[float | None]]]:
+    """Per variant and frame the mean over seeds and half its 95% interval (None with one seed), to 6 digits."""
+    means = results.frame_means(score)  # [variants, seeds, frames]
+    known = ~np.isnan(means)
+    count = known.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, means, 0).sum(1) / count
+        deviation = np.sqrt(np.where(known, (means - mean[:, None]) ** 2, 0).sum(1) / (count - 1))
+        widths = np.vectorize(lambda seeds: student(int(seeds) - 1) if seeds > 1 else np.nan)(count)
+        half = widths * deviation / np.sqrt(count)
+    return {"mean": _rounded(mean), "half": _rounded(half)}
+
+
+def _rounded(values: np.ndarray) -> list[list[float | None]]:
+    return [[float(f"{value:.6g}") if np.isfinite(value) else None for value in row] for row in values]
+
+
+def _told_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs as text, what names them first; numbers in six digits, nothing where nothing is known."""
+    first = ["variant", "seed", "state", "reason", "deviations", "key"]
+    ordered = runs[[*first, *(column for column in runs.columns if column not in first)]]
+
+    def told(value: Any) -> str:
+        return "" if pd.isna(value) else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+    return ordered.map(told)
+
+
+def _differing(configurations: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Setting -> its value for each variant, for the settings in which variants differ."""
+    names = list(dict.fromkeys(name for given in configurations.values() for name in given))
+    values = {name: {variant: str(configurations.get(variant, {}).get(name, "–")) for variant in variants} for name in names}
+    return {name: given for name, given in values.items() if len({given[variant] for variant in configurations}) > 1}

@@ -1,0 +1,159 @@
+"""The page is one file that works from disk: sorted, filtered, switched and read without a network."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from report_samples import results, runs
+
+from reports.page import Picture, page
+from reports.table import Row, Table
+
+SCORES = {
+    (variant, seed): [[level + 0.1 * seed - 0.2 * frame + clip for frame in range(12)] for clip in range(6)]
+    for variant, level in (("full <b>", 28), ("no memory", 26), ("slots 50", 27.9))
+    for seed in range(3)
+}
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="module")
+def text():
+    planned = runs(
+        *({"variant": v, "seed": s, "commit": "c0ffee"} for v, s in SCORES),
+        {"variant": "lost", "seed": 0, "state": "failed", "reason": "out of memory"},
+    )
+    scores = results(SCORES, planned).scores
+    scores = scores.assign(**{"standard/mse": 100 - scores["standard/psnr"], "lmc2021/psnr": scores["standard/psnr"] + 5})
+    made = results(SCORES, planned, scores=scores, protocols={"standard": 1, "lmc2021": 2})
+    configurations = {"full <b>": {"model.slots": 100, "steps": 9}, "slots 50": {"model.slots": 50, "steps": 9}}
+    return page(made, configurations, [Picture("a strip", "gif", b"GIF89a")], [Table("More", (), (Row("x", "1", ()),), ())])
+
+
+def told(text):
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+
+
+def test_the_page_reads_without_its_script(text):
+    body = text.partition("<script")[0]
+    for word in ("29.50", "out of memory", "c0ffee", "a strip", "no memory"):
+        assert word in body
+
+
+def test_names_are_never_read_as_markup(text):
+    assert "full <b>" not in text
+    assert told(text)["variants"][0] == "full <b>"
+
+
+def test_the_page_asks_nothing_of_the_network(text):
+    assert "default-src 'none'" in text
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|url\(|@import|fetch\(|XMLHttpRequest""", text)
+
+
+def test_only_settings_that_differ_are_shown(text):
+    section = text.partition("How the variants differ")[2].partition("</section>")[0]
+    assert "model.slots" in section
+    assert "steps" not in section
+
+
+def test_the_data_hold_the_cells_of_the_tables(text):
+    psnr = told(text)["protocols"]["standard"]["metrics"]["psnr"]
+    assert psnr["cells"][""][1]["text"].startswith("27.50 ± ")  # 26 + 2.5 (clips) + 0.1 (seeds) - 1.1 (frames)
+    assert set(psnr["cells"]) == {"", "1-10", "11-12"}
+    assert psnr["mean"][1][0] == pytest.approx(28.6)
+    assert psnr["mean"][3][0] is None
+
+
+DRIVER = """
+<script>
+const told = [], say = (name, value) => told.push([name, value]);
+const rows = (selector) => [...document.querySelectorAll(selector)];
+const names = () => rows("#chosen tbody tr:not([hidden])").map((row) => row.cells[0].firstChild.textContent);
+const choose = (id, value) => { at(id).value = value; at(id).dispatchEvent(new Event(id === "filter" ? "input" : "change")); };
+const cell = (name) => rows("#chosen tbody tr").find((row) => row.cells[0].textContent === name).cells[1].textContent;
+say("declared", names());
+document.querySelectorAll("#chosen thead button")[1].click();
+say("ascending", names());
+document.querySelectorAll("#chosen thead button")[1].click();
+say("descending", names());
+choose("filter", "SLOTS");
+say("filtered", names());
+say("legend", [...at("legend").children].map((entry) => entry.textContent.trim()));
+choose("filter", "");
+say("standard", cell("no memory"));
+choose("protocol", "lmc2021");
+say("lmc2021", cell("no memory"));
+say("metrics", [...at("metric").options].map((option) => option.value));
+choose("protocol", "standard");
+choose("metric", "mse");
+say("plots", at("plots").children.length);
+choose("metric", "");
+choose("frames", "t1");
+say("frame 1", cell("no memory"));
+choose("frames", "11-12");
+say("slice", cell("no memory"));
+const svg = document.querySelector("#plots svg"), box = svg.getBoundingClientRect();
+svg.dispatchEvent(new PointerEvent("pointermove", { clientX: box.right - 12, clientY: box.top + 50 }));
+say("hover", [svg.querySelector("text").textContent, at("legend").children[1].textContent.trim()]);
+at("legend").children[0].click();
+say("curves", document.querySelectorAll("#plots svg:first-child polyline").length);
+document.querySelectorAll("#runs thead button")[1].click();
+say("seeds", rows("#runs tbody tr").map((row) => row.cells[1].textContent).join(""));
+const scheme = () => getComputedStyle(document.documentElement).colorScheme;
+const before = scheme();
+at("theme").click();
+say("themes", [before, scheme()].sort());
+say("overflow", document.documentElement.scrollWidth - innerWidth);
+say("requests", performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length);
+document.body.replaceChildren(make("pre", {}, JSON.stringify(Object.fromEntries(told))));
+</script>
+"""
+
+
+@pytest.fixture(scope="module", params=[1200, 390], ids=["wide", "phone"])
+def driven(request, text, tmp_path_factory):
+    """What a browser found after all the clicks, and what it wrote to its console."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    folder = tmp_path_factory.mktemp("page")
+    (folder / "page.html").write_text(text.replace("</body>", DRIVER + "</body>"), "utf-8")
+    options = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=5000",
+        f"--user-data-dir={folder / 'profile'}",
+    ]
+    command = [CHROMIUM, *options, f"--window-size={request.param},900", "--dump-dom", (folder / "page.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    found = re.search(r"<pre>(.*)</pre>", done.stdout, re.S)
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert found, (console, done.stderr[-2000:])
+    return json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")), console
+
+
+@pytest.mark.slow
+def test_a_browser_sorts_filters_and_switches(driven):
+    found, console = driven
+    assert console == []
+    assert found["declared"] == ["full <b>", "no memory", "slots 50", "lost"]
+    assert found["ascending"] == ["no memory", "slots 50", "full <b>", "lost"]
+    assert found["descending"] == ["full <b>", "slots 50", "no memory", "lost"]
+    assert found["filtered"] == found["legend"] == ["slots 50"]
+    assert found["standard"].startswith("27.50") and found["lmc2021"].startswith("32.50")
+    assert found["metrics"] == ["", "psnr"]
+    assert found["plots"] == 1
+    assert found["frame 1"].startswith("28.60") and found["slice"].startswith("26.50")
+    assert found["hover"][0] == "PSNR (dB) ↑, frame 12" and found["hover"][1].startswith("no memory: 26.40")
+    assert found["curves"] == 2
+    assert found["seeds"] == "0000111222"
+    assert found["themes"] == ["dark", "light"]
+
+
+@pytest.mark.slow
+def test_a_browser_requests_nothing_and_the_page_fits_its_window(driven):
+    assert driven[0]["requests"] == 0
+    assert driven[0]["overflow"] <= 0
