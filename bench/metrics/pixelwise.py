@@ -9,29 +9,20 @@ CAP_DB = 100.0
 
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean square error, [B, T, C, H, W] -> [B, T]: the mean over a frame's pixels and channels (not the sum)."""
-    return _difference(prediction, target).square().mean((-3, -2, -1)).to(answer_type(prediction))
+    return (prediction - target).square().mean((-3, -2, -1))
 
 
 def mae(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error, [B, T, C, H, W] -> [B, T]: the mean over a frame's pixels and channels (not the sum)."""
-    return _difference(prediction, target).abs().mean((-3, -2, -1)).to(answer_type(prediction))
+    return (prediction - target).abs().mean((-3, -2, -1))
 
 
 def psnr(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
     """Peak signal-to-noise ratio in dB, [B, T, C, H, W] -> [B, T]. Peak `data_range`; the mean square error is over one frame,
     colours included (as scikit-image's peak_signal_noise_ratio). At most 100 dB, which is what identical frames score."""
-    return psnr_of(mse(prediction.double(), target), data_range).to(answer_type(prediction))
+    return psnr_of(mse(prediction, target), data_range)
 
 
 def psnr_of(mean_square_error: Tensor, data_range: float = 1.0) -> Tensor:
     """The PSNR in dB that goes with a frame's mean square error, at most 100."""
     return (10 * torch.log10(data_range**2 / mean_square_error)).clamp(max=CAP_DB)
-
-
-def answer_type(frames: Tensor) -> torch.dtype:
-    """The type of a score: computed in float64, given in the frames' own precision, float32 at least."""
-    return torch.promote_types(frames.dtype, torch.float32)
-
-
-def _difference(prediction: Tensor, target: Tensor) -> Tensor:
-    return prediction.double() - target.double()

@@ -11,7 +11,7 @@ from typing import Literal
 from bench.errors import BenchError, did_you_mean, listed
 
 Pixels = Literal["clamped", "raw", "uint8"]
-"""What a metric sees of a prediction: clamped to [0, 1]; as the model gave it; clamped, then rounded to the integers 0 ... 255."""
+"""What a metric sees of a prediction: clamped to [0, 1]; raw, as the model gave it; clamped and rounded to 0 ... 255."""
 
 Window = Literal["gaussian", "uniform"]
 """SSIM's window: Gaussian 11x11, sigma 1.5, population covariance; or uniform 7x7, sample covariance."""

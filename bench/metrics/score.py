@@ -24,7 +24,7 @@ Perceptual = Callable[[Tensor, Tensor], Tensor]
 def score(
     prediction: Tensor, target: Tensor, protocols: Iterable[str] = PROTOCOLS, lpips: Perceptual | None = None
 ) -> dict[str, Tensor]:
-    """Scores per clip and frame, {"standard/psnr": [B, T] in float64, ...}, of predictions [B, T, C, H, W] as the model gave them.
+    """Scores per clip and frame, {"standard/psnr": [B, T], ...}, of predictions [B, T, C, H, W] as the model gave them.
 
     target: [B, T, C, H, W] in [0, 1]. lpips: the network (`bench.metrics.lpips.load`); without it there are no LPIPS scores.
     What two protocols share is computed once. Works in chunks on the tensors' device, so that memory stays bounded.
@@ -52,12 +52,13 @@ def _scores(prediction: Tensor, target: Tensor, names: tuple[str, ...], lpips: P
     @cache
     def view(pixels: Pixels) -> tuple[Tensor, Tensor]:
         if pixels == "raw":
-            return tuple(pixels_first(x).permute(2, 3, 4, 0, 1) for x in (prediction, target))
+            x, y = (pixels_first(clips).permute(2, 3, 4, 0, 1) for clips in (prediction, target))
+            return x, y
         if pixels == "clamped":
-            raw, truth = view("raw")
-            return raw.clamp(0, 1), truth
-        clamped, truth = view("clamped")
-        return clamped.mul(255).round_(), truth.mul(255).round_()
+            x, y = view("raw")
+            return x.clamp(0, 1), y
+        x, y = view("clamped")
+        return x.mul(255).round_(), y.mul(255).round_()
 
     @cache
     def mean_square(pixels: Pixels) -> Tensor:
@@ -80,12 +81,12 @@ def _scores(prediction: Tensor, target: Tensor, names: tuple[str, ...], lpips: P
     @cache
     def perceived(rule: Lpips) -> Tensor:
         assert lpips is not None
-        return lpips(*(frames.mul(rule.high - rule.low).add_(rule.low).float() for frames in view("clamped"))).double()
+        return lpips(*(frames.mul(rule.high - rule.low).add_(rule.low) for frames in view("clamped")))
 
     def ratio(rule: Psnr) -> Tensor:
         return psnr_of(mean_square(rule.pixels), rule.data_range)
 
-    scores = {}
+    scores: dict[str, Tensor] = {}
     for name in names:
         protocol = PROTOCOLS[name]
         found = errors(protocol.errors) | {"psnr": ratio(protocol.psnr), "ssim": similarity(protocol.ssim)}
