@@ -49,7 +49,7 @@ def on_meta(build: Callable[..., nn.Module], shape: tuple[int, int, int], **opti
 
 
 def multiply_adds(model: nn.Module) -> int:
-    """Of predicting 10 frames from 10. A model with a step takes 19; from the second on they cost the same, so two are counted."""
+    """Of predicting 10 frames from 10. A model with a step takes 19; all but the first cost the same, so two are counted."""
     frames, costs = torch.zeros(1, 10, 1, 64, 64, device="meta"), []
     if not isinstance(model, Recurrent):
         with FlopCounterMode(display=False) as counter:
