@@ -1,0 +1,143 @@
+"""What the predictions look like: the same clips for every model, chosen by rule, as strips for print and as animations."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from reports.results import Results
+from reports.style import PAGE, paper
+
+GIVEN, PREDICTED = "#009E73", "#D55E00"  # frames around context and predictions
+
+
+def choose_clips(results: Results, score: str = "standard/psnr", reference: str | None = None) -> dict[str, int]:
+    """The numbers of the "best", "median" and "worst" clip by the mean score of the reference variant (default: the first)."""
+    place = list(results.variants).index(reference) if reference else 0
+    runs = results.clip_means(score)[place]  # [seeds, clips]
+    means = runs[~np.isnan(runs).all(1)].mean(0)
+    known = np.flatnonzero(~np.isnan(means))
+    if not len(known):
+        raise ValueError(f"'{results.variants[place]}' has no {score} to choose clips by")
+    sign = -1 if results.metric(score).direction == "up" else 1
+    order = known[np.argsort(sign * means[known], kind="stable")]
+    ranks = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+    return {rule: int(results.clips[clip]) for rule, clip in ranks.items()}
+
+
+def clip_scores(results: Results, score: str, clip: int, seed: int) -> dict[str, np.ndarray]:
+    """Each variant's shown (scaled) score of one clip per frame: variant -> [horizon]. Variants without one are left out."""
+    rows = results.scores[(results.scores["clip"] == clip) & (results.scores["seed"] == seed)]
+    by_variant = {str(v): frames.sort_values("frame")[score] for v, frames in rows.groupby("variant", observed=True)}
+    scale = results.metric(score).scale
+    return {variant: by_variant[variant].to_numpy() * scale for variant in results.variants if variant in by_variant}
+
+
+def strip(
+    context: np.ndarray,
+    truth: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    scores: Mapping[str, np.ndarray] | None = None,
+    digits: int = 1,
+    errors: bool = False,
+    columns: int = 10,
+) -> Figure:
+    """Rows context, truth and a row per model; at most `columns` frames of each, evenly spread and the last one among them.
+
+    context [T, C, H, W]; truth and predictions [horizon, C, H, W]; pixels in [0, 1].
+    scores: model -> [horizon], written under its frames. errors: under each model its absolute error, black (0) to white (1).
+    """
+    past, shown = _spread(len(context), columns), _spread(len(truth), columns)
+    rows: list[tuple[str, np.ndarray, Sequence[str]]] = [
+        ("context", context[past], [f"{frame + 1 - len(context):+d}".replace("+0", "0") for frame in past]),
+        ("truth", truth[shown], [f"{frame + 1}" for frame in shown]),
+    ]
+    for model, predicted in predictions.items():
+        known = scores[model] if scores and model in scores else None
+        under = [""] * len(shown) if known is None else [f"{known[frame]:.{digits}f}" for frame in shown]
+        rows.append((model, predicted[shown], under))
+        if errors:
+            rows.append(("error", np.abs(np.clip(predicted, 0, 1) - truth)[shown], [""] * len(shown)))
+    across = max(len(past), len(shown))
+    side = (PAGE - 1) / across
+    with paper():
+        figure = Figure(figsize=(PAGE, (side * truth.shape[-2] / truth.shape[-1] + 0.13) * len(rows)))
+        panels = figure.subplots(len(rows), across, squeeze=False)
+        figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        for axes, row in zip(panels, rows, strict=True):
+            _row(axes, *row)
+    return figure
+
+
+def _spread(length: int, most: int) -> np.ndarray:
+    """At most `most` places among `length`, evenly spread, the last one included."""
+    return np.unique(np.linspace(length - 1, 0, min(length, most)).round().astype(int))
+
+
+def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[str]) -> None:
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+        axis.set_visible(False)
+    for axis, frame, text in zip(axes, frames, under, strict=False):
+        axis.set_visible(True)
+        axis.imshow(_pixels(frame), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.spines[:].set(visible=True, linewidth=0.4, color="#888888")
+        axis.set_xlabel(text, fontsize=6, labelpad=1)
+    axes[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=4)
+
+
+def _pixels(frame: np.ndarray) -> np.ndarray:
+    """[C, H, W] in [0, 1] as bytes: [H, W] for one channel, [H, W, 3] for three."""
+    levels = (np.clip(frame, 0, 1) * 255).round().astype(np.uint8)
+    if len(levels) not in (1, 3):
+        raise ValueError(f"frames have 1 or 3 channels, got {len(levels)}")
+    return levels[0] if len(levels) == 1 else levels.transpose(1, 2, 0)
+
+
+def animation(
+    context: np.ndarray, truth: np.ndarray, predictions: Mapping[str, np.ndarray], rate: float = 5, least: int = 128
+) -> bytes:
+    """A GIF of the truth and every model side by side: first the context (green frame), then what each predicts (orange).
+
+    Arrays as those of `strip`. rate: frames per second. least: pixels that a side has at least; small frames are enlarged.
+    """
+    pages = []
+    for frame in range(len(context) + len(truth)):
+        past = frame < len(context)
+        ahead = frame - len(context)
+        now = {"truth": context[frame] if past else truth[ahead]}
+        now |= {model: context[frame] if past else predicted[ahead] for model, predicted in predictions.items()}
+        says = f"context {ahead + 1}" if past else f"frame {ahead + 1}"
+        pages.append(_side_by_side(now, says, GIVEN if past else PREDICTED, least))
+    file = io.BytesIO()
+    pages[0].save(file, "GIF", save_all=True, append_images=pages[1:], duration=round(1000 / rate), loop=0, disposal=1)
+    return file.getvalue()
+
+
+def _side_by_side(frames: Mapping[str, np.ndarray], says: str, colour: str, least: int) -> Image.Image:
+    height, width = next(iter(frames.values())).shape[-2:]
+    times = max(1, -(-least // min(height, width)))
+    gap, head = 8, 18
+    size = width * times, height * times
+    page = Image.new("RGB", ((size[0] + gap) * len(frames) + gap, size[1] + 2 * head + gap), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(12)
+    for number, (label, frame) in enumerate(frames.items()):
+        left = gap + number * (size[0] + gap)
+        edge = "#888888" if label == "truth" else colour
+        draw.text((left, 1), _fitting(label, size[0], draw, font), "black", font)
+        draw.rectangle((left - 2, head - 2, left + size[0] + 1, head + size[1] + 1), outline=edge, width=2)
+        page.paste(Image.fromarray(_pixels(frame)).convert("RGB").resize(size, Image.Resampling.NEAREST), (left, head))
+    draw.text((gap, head + size[1] + 4), says, "black", font)
+    return page
+
+
+def _fitting(label: str, width: int, draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+    """The label, shortened if it is wider than its picture."""
+    if draw.textlength(label, font) <= width:
+        return label
+    while label and draw.textlength(label + "…", font) > width:
+        label = label[:-1]
+    return label + "…"

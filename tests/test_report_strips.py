@@ -1,0 +1,82 @@
+"""Strips and animations show the same clips for every model, chosen by rule and not by hand."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from report_samples import results
+
+from reports.strips import animation, choose_clips, clip_scores, strip
+
+SCORES = {("full", 0): [[1, 1], [9, 9], [5, 5], [4, 4], [7, 7]], ("plain", 0): [[9, 9], [1, 1], [5, 5], [4, 4], [6, 8]]}
+CONTEXT = np.zeros((3, 1, 8, 8))
+TRUTH = np.stack([np.full((1, 8, 8), level) for level in (0.2, 0.4)])
+
+
+def shown(figure):
+    """The mean grey level of each picture, row by row."""
+    rows = {}
+    for axis in figure.axes:
+        for image in axis.get_images():
+            rows.setdefault(axis.get_subplotspec().rowspan.start, []).append(float(np.mean(image.get_array())))
+    return list(rows.values())
+
+
+def test_clips_are_the_best_median_and_worst_of_the_reference():
+    assert choose_clips(results(SCORES)) == {"best": 1, "median": 2, "worst": 0}
+    assert choose_clips(results(SCORES), reference="plain") == {"best": 0, "median": 2, "worst": 1}
+
+
+def test_where_less_is_better_the_best_clip_has_the_least():
+    assert choose_clips(results(SCORES, column="standard/mse"), "standard/mse")["best"] == 0
+
+
+def test_the_scores_of_a_clip_are_those_of_its_frames():
+    found = clip_scores(results(SCORES), "standard/psnr", clip=4, seed=0)
+    assert {variant: frames.tolist() for variant, frames in found.items()} == {"full": [7, 7], "plain": [6, 8]}
+
+
+def test_a_strip_shows_context_truth_models_and_their_errors():
+    figure = strip(CONTEXT, TRUTH, {"full": TRUTH, "plain": TRUTH + 0.2}, errors=True)
+    assert shown(figure) == [[0, 0, 0], [51, 102], [51, 102], [0, 0], [102, 153], [51, 51]]
+    labels = [axis.get_ylabel() for axis in figure.axes if axis.get_ylabel()]
+    assert labels == ["context", "truth", "full", "error", "plain", "error"]
+
+
+def test_the_score_stands_under_its_frame():
+    figure = strip(CONTEXT, TRUTH, {"full": TRUTH}, {"full": np.array([31.26, 29.0])})
+    under = [axis.get_xlabel() for axis in figure.axes]
+    assert under == ["-2", "-1", "0", "1", "2", "", "31.3", "29.0", ""]
+
+
+def test_a_long_horizon_is_thinned_evenly_and_ends_with_the_last_frame():
+    truth = np.linspace(0, 1, 41).reshape(41, 1, 1, 1) * np.ones((1, 1, 8, 8))
+    levels = shown(strip(CONTEXT, truth, {}, columns=5))[1]
+    assert levels == pytest.approx([0, 64, 128, 191, 255])
+
+
+def test_values_beyond_black_and_white_are_clipped_and_colour_stays():
+    red = np.zeros((1, 3, 8, 8))
+    red[:, 0] = 1.7
+    (image,) = strip(red, red, {}).axes[0].get_images()
+    assert image.get_array()[0, 0].tolist() == [255, 0, 0]
+
+
+def test_frames_of_two_channels_are_refused_in_words():
+    with pytest.raises(ValueError, match="frames have 1 or 3 channels, got 2"):
+        strip(np.zeros((1, 2, 8, 8)), np.zeros((1, 2, 8, 8)), {})
+
+
+def test_an_animation_plays_the_context_then_the_predictions_at_its_rate():
+    data = animation(CONTEXT, TRUTH, {"full": TRUTH + 0.4}, rate=4)
+    assert data == animation(CONTEXT, TRUTH, {"full": TRUTH + 0.4}, rate=4)
+    film = Image.open(io.BytesIO(data))
+    assert film.n_frames == 5
+    grey = []
+    for frame in range(5):
+        film.seek(frame)
+        assert film.info["duration"] == 250
+        picture = film.convert("L")
+        grey.append((picture.getpixel((70, 80)), picture.getpixel((70 + 136, 80))))  # truth, then 128 + 8 pixels on the model
+    assert np.allclose(grey, [(0, 0)] * 3 + [(51, 153), (102, 204)], atol=2)
