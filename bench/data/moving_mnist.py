@@ -68,11 +68,11 @@ class MovingMNIST(Dataset):
 
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
         if self._resident is None:
-            return self._clips("train", seed, step * size, (step + 1) * size, frames)
+            return _tensor(self.painted("train", seed, step * size, (step + 1) * size, frames))
         return self._clips_there(self._resident, seed, step * size, (step + 1) * size, frames)
 
     def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
-        return self._clips(split, FIXED_SEED, first, last, frames)
+        return _tensor(self.painted(split, FIXED_SEED, first, last, frames))
 
     def conventions(self) -> str:
         """How the test set was made, for a table's footnote."""
@@ -101,11 +101,6 @@ class MovingMNIST(Dataset):
 
         return bounce(self._pool(split), seed, STREAMS[split], first, last, frames, self.digits, SIZE)
 
-    def _clips(self, split: Split, seed: int, first: int, last: int, frames: int) -> Tensor:
-        import torch
-
-        return scaled(torch.from_numpy(self.painted(split, seed, first, last, frames)).unsqueeze(2))
-
     def _clips_there(self, pool: Tensor, seed: int, first: int, last: int, frames: int) -> Tensor:
         """Training clips painted on the device that holds the digits."""
         import torch
@@ -127,6 +122,13 @@ class MovingMNIST(Dataset):
             digits = mnist.digits(part)
             self._pools[split] = digits[np.isin(np.arange(len(digits)) % 10, decimals)]
         return self._pools[split]
+
+
+def _tensor(painted: NDArray[np.uint8]) -> Tensor:
+    """[N, T, H, W] bytes -> clips [N, T, 1, H, W]."""
+    import torch
+
+    return scaled(torch.from_numpy(painted).unsqueeze(2))
 
 
 class MovingMNISTFixed(Dataset):

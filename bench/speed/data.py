@@ -1,0 +1,159 @@
+"""`bench speed data`: loading against decoding the same clips from JPEG folders with OpenCV, in one process on one core.
+
+Both sides end with the same float tensor. Contents are made up (the embedded digits; a figure on grainy ground for KTH), so
+that nothing needs to be prepared.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.data.base import Split
+from bench.data.digits import resized
+from bench.data.moving_mnist import MovingMNIST
+from bench.data.packed import PackedDataset
+from bench.data.packing import Video, pack
+from bench.data.sources import SPLITS
+from bench.errors import BenchError
+
+CLIPS, FRAMES = 16, 20  # of a batch
+STORED = 200  # frames of the made-up KTH video
+ROUNDS = 15
+
+
+class Row(NamedTuple):
+    """name: what was measured. seconds: of one batch. peer: what it is compared with. ratio: how many times faster it is."""
+
+    name: str
+    seconds: float
+    peer: str
+    ratio: float
+
+
+class EmbeddedMovingMNIST(MovingMNIST):
+    """Moving-MNIST with the embedded digits in place of MNIST's."""
+
+    def _pool(self, split: Split) -> NDArray[np.uint8]:
+        return resized(28)
+
+
+def measure() -> list[Row]:
+    """The generator, the packed loader and, where there is a GPU, generation on it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = [_generator(Path(folder) / "digits"), _packed(Path(folder) / "kth")]
+        return rows + ([_gpu()] if torch.cuda.is_available() else [])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _generator(folder: Path) -> Row:
+    data = EmbeddedMovingMNIST()
+    _write_jpegs(folder, data.painted("train", 0, 0, CLIPS, FRAMES))
+    own, peer = _fastest(
+        lambda: data.batch(0, 0, CLIPS, FRAMES), lambda: _from_jpegs([folder / f"{n}" for n in range(CLIPS)], range(FRAMES))
+    )
+    return Row(
+        f"moving_mnist, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own
+    )
+
+
+def _packed(folder: Path) -> Row:
+    frames = _textured(STORED)
+    data = _made_kth(folder / "packed", frames)
+    _write_jpegs(folder / "jpeg", frames[None])
+    starts = range(0, STORED - FRAMES, (STORED - FRAMES) // CLIPS)[:CLIPS]
+
+    def decoded() -> Tensor:
+        return torch.cat([_from_jpegs([folder / "jpeg" / "0"], range(start, start + FRAMES)) for start in starts])
+
+    own, peer = _fastest(lambda: data.batch(0, 0, CLIPS, FRAMES), decoded)
+    return Row(
+        f"kth, {CLIPS} clips of {FRAMES} frames of 128x128, packed", own, "decoded from JPEG folders with OpenCV", peer / own
+    )
+
+
+def _gpu() -> Row:
+    core, there = EmbeddedMovingMNIST(), EmbeddedMovingMNIST()
+    there.move_train_to(torch.device("cuda"))
+
+    def on_gpu() -> None:
+        there.batch(0, 0, CLIPS, FRAMES)
+        torch.cuda.synchronize()
+
+    own, peer = _fastest(on_gpu, lambda: core.batch(0, 0, CLIPS, FRAMES))
+    return Row(f"moving_mnist, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
+
+
+def _fastest(own: Callable[[], object], peer: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that each takes when nothing else is in its way: the best of `ROUNDS`, measured in turn."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for work, taken in zip((own, peer), seconds, strict=True):
+            began = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - began)
+    return min(seconds[0]), min(seconds[1])
+
+
+def _made_kth(folder: Path, frames: NDArray[np.uint8]) -> PackedDataset:
+    """Frames [T, H, W] as a prepared data set."""
+
+    def read(video: Video) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        yield from ((video.name, frame[None]) for frame in frames)
+
+    source = folder.parent / "made-up"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.touch()
+    videos = [Video(split, split, source) for split in SPLITS]
+    pack(folder, videos, read, {"dataset": "made-up"}, progress=lambda done, total, what: None)
+    return PackedDataset(folder, "made-up KTH", "bench speed data")
+
+
+def _textured(count: int) -> NDArray[np.uint8]:
+    """A dark figure walking over grain like that of KTH's recordings, [T, 128, 128]."""
+    grain = np.random.default_rng(0).normal(150, 6, (count, 128, 128))
+    for t in range(count):
+        left = t % 100
+        grain[t, 40:110, left : left + 20] -= 90
+    return np.clip(grain, 0, 255).astype(np.uint8)
+
+
+def _write_jpegs(folder: Path, clips: NDArray[np.uint8]) -> None:
+    """Clips [N, T, H, W] in the authors' layout, at OpenCV's default quality."""
+    cv2 = _opencv()
+    for n, clip in enumerate(clips):
+        (folder / str(n)).mkdir(parents=True)
+        for t, frame in enumerate(clip):
+            cv2.imwrite(str(folder / str(n) / f"frame_{t:05d}.jpg"), frame)
+
+
+def _from_jpegs(folders: list[Path], numbers: range) -> Tensor:
+    """Those frames of every folder, [N, T, 1, H, W] in [0, 1]."""
+    cv2 = _opencv()
+    paths = [[str(folder / f"frame_{t:05d}.jpg") for t in numbers] for folder in folders]
+    clips = np.stack([np.stack([cv2.imread(path, cv2.IMREAD_GRAYSCALE) for path in clip]) for clip in paths])
+    return torch.from_numpy(clips).unsqueeze(2).float().div_(255)
+
+
+def _opencv() -> ModuleType:
+    try:
+        import cv2
+    except ImportError as error:
+        raise BenchError(
+            "`bench speed data` compares with OpenCV, which is not installed; `pip install opencv-python-headless`"
+        ) from error
+    cv2.setNumThreads(1)
+    return cv2

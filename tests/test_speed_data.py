@@ -1,0 +1,39 @@
+"""What loading costs, beside decoding the same clips from JPEG folders."""
+
+import pytest
+import torch
+
+from bench.speed import data as speed
+
+
+@pytest.fixture(scope="module")
+def rows():
+    pytest.importorskip("cv2")
+    return {row.name.split(",")[0]: row for row in speed.measure()}
+
+
+@pytest.mark.slow
+def test_generating_is_ten_times_faster_than_decoding_jpegs(rows):
+    assert rows["moving_mnist"].ratio >= 10
+
+
+@pytest.mark.slow
+def test_the_packed_loader_is_twenty_times_faster_than_decoding_jpegs(rows):
+    assert rows["kth"].ratio >= 20
+
+
+@pytest.mark.slow
+def test_measuring_leaves_the_number_of_threads_as_it_was():
+    pytest.importorskip("cv2")
+    before = torch.get_num_threads()
+    speed.measure()
+    assert torch.get_num_threads() == before
+
+
+def test_both_sides_end_with_the_same_clips(tmp_path):
+    pytest.importorskip("cv2")
+    data = speed.EmbeddedMovingMNIST()
+    speed._write_jpegs(tmp_path, data.painted("train", 0, 0, 2, 4))
+    decoded = speed._from_jpegs([tmp_path / "0", tmp_path / "1"], range(4))
+    own = data.batch(0, 0, 2, 4)
+    assert decoded.shape == own.shape and (decoded - own).abs().mean() < 0.02  # what JPEG loses
