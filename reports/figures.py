@@ -84,12 +84,12 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
     if cost not in results.runs:
         raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(AXES)}")
     metric = results.metric(score)
-    spent = results.runs.groupby("variant", observed=True)[cost].mean()
+    spent = results.cost(cost)
     with paper():
         figure, (panel,) = _panels(1)
         unseen = {}
         for runs, (variant, look) in zip(results.seed_means(score), looks(results.variants).items(), strict=True):
-            known, x = runs[~np.isnan(runs)] * metric.scale, spent.get(variant, np.nan)
+            known, x = runs[~np.isnan(runs)] * metric.scale, spent[variant]
             if not len(known):
                 unseen[variant] = "no scores"
             elif not x > 0:  # it has no place on a logarithmic axis

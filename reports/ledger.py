@@ -49,15 +49,12 @@ COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
 def ledger(results: Results) -> Table:
     """Costs per variant, means over its runs, with a warning for each budget that differs by more than twice."""
     columns = [Column(cost, COSTS[cost][0], Metric("down")) for cost in COSTS if cost in results.runs]
-    costs = results.runs.groupby("variant", observed=True)[[column.key for column in columns]].mean()
-    costs = costs.reindex(list(results.variants))
+    costs = {column.key: results.cost(column.key) for column in columns}
     rows = [
-        Row(str(variant), seeds_scored(results, str(variant)), tuple(_cell(c.key, values[c.key]) for c in columns))
-        for variant, values in costs.iterrows()
+        Row(variant, seeds_scored(results, variant), tuple(_cell(cost, spent[variant]) for cost, spent in costs.items()))
+        for variant in results.variants
     ]
-    trained = costs[~costs.index.isin(results.untrained)]
-    budgets = [column.key for column in columns if COSTS[column.key][2]]
-    warnings = [_warning({str(v): float(spent) for v, spent in trained[cost].dropna().items()}, cost) for cost in budgets]
+    warnings = [_warning(spent.drop(list(results.untrained)).dropna(), cost) for cost, spent in costs.items() if COSTS[cost][2]]
     notes = [Footnote("Means over the runs of a variant."), *(Footnote(text) for text in warnings if text)]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
 
@@ -66,8 +63,9 @@ def _cell(cost: str, value: float) -> Cell:
     return Cell() if pd.isna(value) else Cell(float(value), COSTS[cost][1](float(value)))
 
 
-def _warning(spent: dict[str, float], cost: str) -> str:
+def _warning(known: "pd.Series[float]", cost: str) -> str:
     """A sentence where the most is more than twice the least."""
+    spent = {str(variant): float(value) for variant, value in known.items()}
     if not spent or max(spent.values()) <= 2 * min(spent.values()):
         return ""
     title, written, _ = COSTS[cost]

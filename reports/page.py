@@ -43,7 +43,7 @@ def page(
     configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
     pictures: strips, animations and figures. more: further tables, such as one with published rows.
     """
-    protocols = list(dict.fromkeys(column.partition("/")[0] for column in results.columns))
+    protocols = list(dict.fromkeys(column.partition("/")[0] for column in results.columns)) or ["standard"]
     spans = slices(10, results.facts.horizon) if results.facts.horizon > 10 else []
     tables = {protocol: table(results, protocols=(protocol,), frames=spans) for protocol in protocols}
     first = "standard" if "standard" in tables else protocols[0]

@@ -103,10 +103,11 @@ class Results:
         return self.metrics[column.partition("/")[2]]
 
     def cube(self, column: str) -> np.ndarray:
-        """The scores of "protocol/metric" as float32 [variants, seeds, clips, horizon], NaN where there is none."""
+        """The scores of "protocol/metric" as float32 [variants, seeds, clips, horizon], NaN where there is none (yet)."""
         shape = (len(self.variants), len(self.seeds), len(self.clips), self.facts.horizon)
         cube = np.full(shape, np.nan, np.float32)
-        cube.reshape(-1)[self._places] = self.scores[column].to_numpy()
+        if column in self.scores:
+            cube.reshape(-1)[self._places] = self.scores[column].to_numpy()
         return cube
 
     def clip_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
@@ -133,6 +134,11 @@ class Results:
         """Means over the clips: [variants, seeds, horizon]."""
         return mean_of_known(self.cube(column), axis=2)
 
+    def cost(self, name: str) -> "pd.Series[float]":
+        """A column of `runs` as the mean over each variant's runs, in declared order; NaN where it is not known."""
+        known = pd.to_numeric(self.runs[name]) if name in self.runs else pd.Series(np.nan, self.runs.index)
+        return known.groupby(self.runs["variant"].astype(str)).mean().reindex(list(self.variants))
+
     @cached_property
     def clips_scored(self) -> np.ndarray:
         """How many clips each run has all frames of: [variants, seeds]."""
@@ -143,10 +149,7 @@ class Results:
     @cached_property
     def untrained(self) -> set[str]:
         """The variants whose runs have no parameters, such as copying the last frame."""
-        if "parameters" not in self.runs:
-            return set()
-        most = self.runs.groupby("variant", observed=True)["parameters"].max()
-        return {str(variant) for variant, parameters in most.items() if parameters == 0}
+        return {str(variant) for variant, parameters in self.cost("parameters").items() if parameters == 0}
 
     @cached_property
     def _means(self) -> dict[tuple[str, int, int], np.ndarray]:

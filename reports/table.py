@@ -126,13 +126,16 @@ def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: S
     wrong = [span for span in spans if not 1 <= span[0] <= span[1] <= horizon]
     if wrong:
         raise ValueError(f"frames {wrong[0][0]} to {wrong[0][1]} are not within the horizon, 1 to {horizon}")
-    names = metrics or list(dict.fromkeys(score.partition("/")[2] for score in results.columns))
+    known = results.columns or [
+        f"{protocol}/{name}" for protocol in protocols for name in results.metrics
+    ]  # nothing scored yet
+    names = metrics or list(dict.fromkeys(score.partition("/")[2] for score in known))
     scores = [f"{protocol}/{name}" for name in names for protocol in protocols]
-    found = [score for score in scores if score in results.columns]
+    found = [score for score in scores if score in known]
     absent = [name for name in names if not any(f"{protocol}/{name}" in found for protocol in protocols)]
     if (absent and metrics) or not found:
         asked = f"{absent[0] if absent else 'scores'} under {' or '.join(protocols)}"
-        raise ValueError(f"there is no {asked}; there are {', '.join(results.columns) or 'no scores'}")
+        raise ValueError(f"there is no {asked}; there are {', '.join(known)}")
     marks = dict(zip(protocols, "abcdefgh", strict=False)) if len(protocols) > 1 else {}
     return [
         _column(results, score, span, number == 0, marks.get(score.partition("/")[0], ""))

@@ -157,3 +157,9 @@ def test_a_browser_sorts_filters_and_switches(driven):
 def test_a_browser_requests_nothing_and_the_page_fits_its_window(driven):
     assert driven[0]["requests"] == 0
     assert driven[0]["overflow"] <= 0
+
+
+def test_a_page_of_an_experiment_without_scores_names_what_is_missing():
+    planned = runs({"variant": "full", "seed": 0, "state": "missing", "parameters": None})
+    nothing = results({("full", 0): [[1, 2]]}).scores.iloc[:0].drop(columns="standard/psnr")
+    assert "0 of 1" in page(results({("full", 0): [[1, 2]]}, planned, scores=nothing))

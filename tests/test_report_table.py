@@ -135,6 +135,8 @@ def test_an_unknown_format_is_refused_with_the_known_ones():
 
 
 def test_an_experiment_without_any_scores_still_shows_what_was_planned():
-    made = results(TWO, runs(*({"variant": v, "seed": 0, "state": "missing"} for v in ("plain", "full"))))
-    made = table(results(TWO, made.runs, scores=made.scores.iloc[:0]))
-    assert [(row.seeds, row.cells[0].text) for row in made.rows] == [("0 of 1", "–")] * 2
+    planned = runs(*({"variant": v, "seed": 0, "state": "missing", "parameters": None} for v in ("plain", "full")))
+    empty = results(TWO).scores.iloc[:0]
+    for nothing in (empty, empty.drop(columns="standard/psnr")):
+        made = table(results(TWO, planned, scores=nothing), metrics=["psnr"])
+        assert [(row.seeds, row.cells[0].text) for row in made.rows] == [("0 of 1", "–")] * 2
