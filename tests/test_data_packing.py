@@ -132,7 +132,7 @@ def test_a_full_disk_never_leaves_something_that_counts_as_ready(tmp_path, video
     monkeypatch.setattr("test_data_packing.prepare_here", lambda *, progress: [str(packed(tmp_path, videos))], raising=False)
     with monkeypatch.context() as during:
         during.setattr(*where[moment], full)
-        with pytest.raises(BenchError, match="the disk is full, so kth is not ready; free some space and repeat"):
+        with pytest.raises(BenchError, match="the disk is full, so kth is not ready; mend that and repeat"):
             preparing.prepare("kth", {})
     with pytest.raises(Blocked):
         opened(tmp_path)

@@ -87,3 +87,14 @@ def test_an_option_that_a_preparer_does_not_take_is_refused():
 def test_hyphens_and_capitals_in_names_are_forgiven(tmp_path):
     lines = prepare("Moving-MNIST", {"source": str(write_mnist(tmp_path / "mnist"))})
     assert "train-images-idx3-ubyte" in lines[0]
+
+
+def test_a_source_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    source = write_mnist(tmp_path / "mnist", gzipped=False)
+
+    def forbidden(*args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(source / "train-images-idx3-ubyte"))
+
+    monkeypatch.setattr("bench.data.mnist.write_bytes", forbidden)
+    with pytest.raises(BenchError, match=r"train-images-idx3-ubyte: Permission denied, so mnist is not ready"):
+        prepare("mnist", {"source": str(source)})

@@ -146,9 +146,7 @@ def _join(
         raise BenchError(f"the videos differ in size: {found}; {CURE}")
     index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
-        index[video.split] += [
-            packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]
-        ]
+        index[video.split] += [packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]]
     for split in SPLITS:
         if not index[split]:
             reason = "; ".join(notes) or "no video of the source belongs to it"
@@ -192,4 +190,5 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _other(ready: Manifest, settings: Mapping[str, Any]) -> str:
     changed = [key for key in {**ready.settings, **settings} if ready.settings.get(key) != settings.get(key)]
-    return ", ".join(f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed)
+    told = [f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed if key != "sources"]
+    return ", ".join(told or ["the source files differ"])

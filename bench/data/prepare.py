@@ -39,8 +39,13 @@ def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda d
     try:
         lines: list[str] = preparer(**options, progress=progress)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = "the disk is full"
+        elif error.filename and error.strerror:
+            reason = f"{error.filename}: {error.strerror}"
+        else:
             raise
-        message = f"the disk is full, so {plain} is not ready; free some space and repeat the command: what is done is kept"
-        raise BenchError(message) from error
+        raise BenchError(
+            f"{reason}, so {plain} is not ready; mend that and repeat the command: what is done is kept"
+        ) from error
     return lines
