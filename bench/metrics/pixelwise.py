@@ -9,18 +9,23 @@ CAP_DB = 100.0
 
 def mse(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean square error, [B, T, C, H, W] -> [B, T]: the mean over a frame's pixels and channels (not the sum)."""
-    return (prediction - target).square().mean((-3, -2, -1))
+    return frame_mean((prediction - target).square()).float()
 
 
 def mae(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error, [B, T, C, H, W] -> [B, T]: the mean over a frame's pixels and channels (not the sum)."""
-    return (prediction - target).abs().mean((-3, -2, -1))
+    return frame_mean((prediction - target).abs()).float()
 
 
 def psnr(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
     """Peak signal-to-noise ratio in dB, [B, T, C, H, W] -> [B, T]. Peak `data_range`; the mean square error is over one frame,
     colours included (as scikit-image's peak_signal_noise_ratio). At most 100 dB, which is what identical frames score."""
-    return psnr_of(mse(prediction, target), data_range)
+    return psnr_of(frame_mean((prediction - target).square()), data_range).float()
+
+
+def frame_mean(values: Tensor) -> Tensor:
+    """The mean over each frame's pixels and channels, [B, T, C, H, W] -> [B, T], added up in float64."""
+    return values.mean((-3, -2, -1), dtype=torch.float64)
 
 
 def psnr_of(mean_square_error: Tensor, data_range: float = 1.0) -> Tensor:

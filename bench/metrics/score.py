@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.metrics.pixelwise import mae, mse, psnr_of
+from bench.metrics.pixelwise import frame_mean, psnr_of
 from bench.metrics.protocols import PROTOCOLS, Errors, Lpips, Pixels, Psnr, Ssim, checked
 from bench.metrics.ssim import pixels_first, ssim
 
@@ -24,10 +24,11 @@ Perceptual = Callable[[Tensor, Tensor], Tensor]
 def score(
     prediction: Tensor, target: Tensor, protocols: Iterable[str] = PROTOCOLS, lpips: Perceptual | None = None
 ) -> dict[str, Tensor]:
-    """Scores per clip and frame, {"standard/psnr": [B, T], ...}, of predictions [B, T, C, H, W] as the model gave them.
+    """Scores per clip and frame, {"standard/psnr": [B, T] in float64, ...}.
 
-    target: [B, T, C, H, W] in [0, 1]. lpips: the network (`bench.metrics.lpips.load`); without it there are no LPIPS scores.
-    What two protocols share is computed once. Works in chunks on the tensors' device, so that memory stays bounded.
+    prediction: [B, T, C, H, W] as the model gave it, not clamped. target: the same shape, in [0, 1]. lpips: the network
+    (`bench.metrics.lpips.load`); without it there are no LPIPS scores. What two protocols share is computed once. Works in
+    chunks on the tensors' device, so that memory stays bounded.
     """
     if prediction.shape != target.shape or prediction.ndim != 5:
         found = f"{list(prediction.shape)} and {list(target.shape)}"
@@ -61,27 +62,28 @@ def _scores(prediction: Tensor, target: Tensor, names: tuple[str, ...], lpips: P
         return x.mul(255).round_(), y.mul(255).round_()
 
     @cache
-    def mean_square(pixels: Pixels) -> Tensor:
-        return mse(*view(pixels))
+    def difference(pixels: Pixels) -> Tensor:
+        x, y = view(pixels)
+        return x - y
 
     @cache
-    def mean_absolute(pixels: Pixels) -> Tensor:
-        return mae(*view(pixels))
+    def mean_square(pixels: Pixels) -> Tensor:
+        return frame_mean(difference(pixels).square())
 
     @cache
     def errors(rule: Errors) -> dict[str, Tensor]:
-        means = {"mse": mean_square(rule.pixels), "mae": mean_absolute(rule.pixels)}
+        means = {"mse": mean_square(rule.pixels), "mae": frame_mean(difference(rule.pixels).abs())}
         sums = {f"{name}_sum": mean * prediction.shape[2:].numel() for name, mean in means.items()}
         return means | sums if rule.per_pixel else sums
 
     @cache
     def similarity(rule: Ssim) -> Tensor:
-        return ssim(*view(rule.pixels), rule.data_range, rule.window)
+        return ssim(*view(rule.pixels), rule.data_range, rule.window).double()
 
     @cache
     def perceived(rule: Lpips) -> Tensor:
         assert lpips is not None
-        return lpips(*(frames.mul(rule.high - rule.low).add_(rule.low) for frames in view("clamped")))
+        return lpips(*(frames.mul(rule.high - rule.low).add_(rule.low) for frames in view("clamped"))).double()
 
     def ratio(rule: Psnr) -> Tensor:
         return psnr_of(mean_square(rule.pixels), rule.data_range)

@@ -49,12 +49,12 @@ def _similarity(means: Tensor, data_range: float, sample: float) -> Tensor:
 
     Wang's formula with 4 xy = s^2 - d^2 and 2 (x^2 + y^2) = s^2 + d^2. sample: sample covariance over population covariance.
     """
-    s_mean, d_mean = means[:2].square()
+    s_square, d_square = means[:2].square()
     s_variance, d_variance = means[2:] - means[:2].square()
-    s_mean = s_mean.add_(2 * (K1 * data_range) ** 2)
+    s_square.add_(2 * (K1 * data_range) ** 2)
     s_variance.add_(2 * (K2 * data_range) ** 2 / sample)
-    numerator = (s_mean - d_mean).mul_(s_variance - d_variance)
-    return numerator.div_(s_mean.add_(d_mean).mul_(s_variance.add_(d_variance)))
+    numerator = (s_square - d_square).mul_(s_variance - d_variance)
+    return numerator.div_(s_square.add_(d_square).mul_(s_variance.add_(d_variance)))
 
 
 def _mean_along(maps: Tensor, dim: int, window: Window) -> Tensor:
