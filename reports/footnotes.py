@@ -69,7 +69,7 @@ def _deviations(results: Results, variant: str) -> list[str]:
 
 def _empty(results: Results, scores: Iterable[str]) -> list[str]:
     """Why columns are empty altogether."""
-    names = {score.partition("/")[2] for score in scores if len(results.scores) and results.scores[score].isna().all()}
+    names = {score.partition("/")[2] for score in set(scores) if len(results.scores) and results.scores[score].isna().all()}
     return [
         f"{name.upper()} is empty: {results.facts.lpips or 'it was not computed'}.".replace("..", ".") for name in sorted(names)
     ]

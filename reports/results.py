@@ -114,7 +114,10 @@ class Results:
         """Means over the frames first ... last (both included; the whole horizon if not given): [variants, seeds, clips]."""
         span = (column, first, last or self.facts.horizon)
         if span not in self._means:
-            self._means[span] = self.cube(column)[..., first - 1 : span[2]].mean(-1, dtype=np.float64)
+            if column not in self._latest:  # one column's slices are asked for in a row: keep its cube, and no other
+                self._latest.clear()
+                self._latest[column] = self.cube(column)
+            self._means[span] = self._latest[column][..., first - 1 : span[2]].mean(-1, dtype=np.float64)
         return self._means[span]
 
     def seed_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
@@ -156,6 +159,10 @@ class Results:
         return {}
 
     @cached_property
+    def _latest(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @cached_property
     def _places(self) -> np.ndarray:
         """Where each row of scores belongs in a cube laid out flat."""
         variants = self.scores["variant"]
@@ -164,7 +171,9 @@ class Results:
         place = variants.cat.codes.to_numpy().astype(np.int64)
         for name, known in (("seed", np.array(self.seeds)), ("clip", self.clips)):
             place *= len(known)
-            place += np.searchsorted(known, self.scores[name].to_numpy())
+            numbers = self.scores[name].to_numpy()
+            counted = len(known) > 0 and known[0] == 0 and known[-1] == len(known) - 1  # 0, 1, 2, ... are places already
+            place += numbers if counted else np.searchsorted(known, numbers)
         place *= self.facts.horizon
         place += self.scores["frame"].to_numpy() - 1
         return place

@@ -6,7 +6,7 @@ too narrow by more than half), so their part is widened as Student's t widens it
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from statistics import NormalDist
@@ -65,34 +65,33 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
     about these trained models on other clips, and says nothing of other seeds.
     """
     counts = np.zeros(len(pairs))
-    resamples = dict.fromkeys((pair.shape[1] for pair in pairs), 0)
-    for clips in resamples:
+    for clips in {pair.shape[1] for pair in pairs}:
         chosen = [number for number, pair in enumerate(pairs) if pair.shape[1] == clips]
-        profiles = np.stack([pairs[number].mean(0) for number in chosen], axis=1)  # [clips, chosen]
-        size = np.abs(profiles.mean(0)) * (1 - 1e-9)  # a resample that equals it but for rounding counts as equal
+        profiles = np.stack([pairs[number].mean(0) for number in chosen], axis=1) / clips  # [clips, chosen]
+        errors = np.array([_seed_error(pairs[number]) for number in chosen])
+        size = np.abs(profiles.sum(0)) * (1 - 1e-5)  # a resample that equals it but for rounding counts as equal
         random = np.random.default_rng(seed)
-        for signs in _signs(clips, random):
-            means = signs @ profiles / clips  # [resamples, chosen]
-            for place, number in enumerate(chosen):
-                means[:, place] += _seed_noise(pairs[number], len(signs), random)
+        rows = max(8, 16_000_000 // clips)
+        for start in range(0, RESAMPLES, rows):
+            plus = _coins(min(rows, RESAMPLES - start), clips, random)
+            means = 2 * (plus @ profiles.astype(np.float32)) - profiles.sum(0)  # the means with random signs: [rows, chosen]
+            for seeds in {len(pairs[number]) for number in chosen} - {1}:
+                among = [place for place, number in enumerate(chosen) if len(pairs[number]) == seeds]
+                means[:, among] += np.outer(random.standard_t(seeds - 1, len(means)), errors[among])
             counts[chosen] += (np.abs(means) >= size).sum(0)
-            resamples[clips] += len(signs)
-    return [(float(count) + 1) / (resamples[pair.shape[1]] + 1) for count, pair in zip(counts, pairs, strict=True)]
+    return [(float(count) + 1) / (RESAMPLES + 1) for count in counts]
 
 
-def _signs(clips: int, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """RESAMPLES rows of random signs [rows, clips], a few megabytes at a time."""
-    rows = max(1, 4_000_000 // clips)
-    for start in range(0, RESAMPLES, rows):
-        shape = (min(rows, RESAMPLES - start), clips)
-        yield random.integers(0, 2, shape, dtype=np.int8).astype(np.float64) * 2 - 1
+def _coins(rows: int, clips: int, random: np.random.Generator) -> np.ndarray:
+    """Random zeros and ones, float32 [rows, clips]."""
+    width = -(-clips // 8)
+    bits = np.frombuffer(random.bytes(rows * width), np.uint8).reshape(rows, width)
+    return np.unpackbits(bits, axis=1, count=clips).astype(np.float32)
 
 
-def _seed_noise(pair: np.ndarray, size: int, random: np.random.Generator) -> np.ndarray | float:
-    seeds = len(pair)
-    if seeds < 2:
-        return 0.0
-    return random.standard_t(seeds - 1, size) * pair.mean(1).std(ddof=1) / math.sqrt(seeds)
+def _seed_error(pair: np.ndarray) -> float:
+    """The standard error of the mean over seeds; one seed says nothing of it."""
+    return float(pair.mean(1).std(ddof=1)) / math.sqrt(len(pair)) if len(pair) > 1 else 0.0
 
 
 def bootstrap(pair: np.ndarray, seed: int = 0) -> tuple[float, float] | tuple[None, None]:
