@@ -95,7 +95,7 @@ def read(path: Path) -> dict[str, Any]:
 def random_state() -> dict[str, Any]:
     """The state of every random number generator, in types that can be read back without executing anything."""
     version, numbers, gauss = random.getstate()
-    twister: dict[str, Any] = np.random.get_state(legacy=False)  # type: ignore[assignment]
+    twister: dict[str, Any] = np.random.get_state(legacy=False)
     return {
         "python": (version, list(numbers), gauss),
         "numpy": {**twister, "state": {**twister["state"], "key": twister["state"]["key"].tolist()}},

@@ -48,7 +48,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for package in ("torch", "torchvision", "lpips", "mlflow", "optuna"):
+    for package in ("torch", "torchvision", "mlflow", "optuna"):
         try:
             yield Finding(package, version(package))
         except PackageNotFoundError:
@@ -70,7 +70,11 @@ def _store(store: Store) -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    yield Finding("lpips backbone", "absent", "note", "`bench weights fetch`")
+    from bench import weights
+
+    available, told = weights.lpips_state()
+    cure = "" if available else "LPIPS columns stay empty until then; `bench rescore` fills them in later"
+    yield Finding("lpips", told, "good" if available else "note", cure)
 
 
 def _data() -> Iterator[Finding]:

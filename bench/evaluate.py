@@ -14,8 +14,9 @@ from bench.data.base import Dataset, Split
 from bench.errors import BenchError
 from bench.experiment import Evaluation
 from bench.files import replacing
+from bench.metrics import lpips
 from bench.metrics.protocols import PROTOCOLS, score_names
-from bench.metrics.score import Perceptual, score
+from bench.metrics.score import score
 from bench.scores import Scores
 from bench.spec import RunSpec
 
@@ -58,30 +59,27 @@ def evaluate(
     assert evaluation.horizon is not None
     count = clips_to_score(data, evaluation, context)
     shape = (count, evaluation.horizon, *data.shape)
-    lpips, lpips_source = _lpips(device)
+    perceptual, lpips_source = lpips.load(data.shape, device)
     names = score_names()
     values = np.full((count, evaluation.horizon, len(names)), np.nan, np.float32)
     with _array(keep, shape) as kept:
         for first, last in chunks(count, context + evaluation.horizon, data.shape):
             clips, prediction = predicted(model, data, evaluation.split, first, last, context, evaluation.horizon, device)
-            for name, column in score(prediction, clips[:, context:], lpips=lpips).items():
+            for name, column in score(prediction, clips[:, context:], lpips=perceptual).items():
                 values[first:last, :, names.index(name)] = column.float().cpu().numpy()
             if kept is not None:
                 kept[first:last] = prediction.to(torch.float16).cpu().numpy()
             on_clips(last, count)
     facts = {
         "protocols": {name: protocol.version for name, protocol in PROTOCOLS.items()},
-        "lpips": lpips_source,
+        "lpips": lpips_source if perceptual else "",
+        "lpips_missing": "" if perceptual else lpips_source,
         "fingerprint": data.fingerprint(),
         "split": evaluation.split,
         "context": context,
         "labels": (data.labels(evaluation.split, context + evaluation.horizon) or [])[:count],
     }
     return Scores(values, names, facts)
-
-
-def _lpips(device: torch.device) -> tuple[Perceptual | None, str]:
-    return None, "no backbone"
 
 
 def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:

@@ -37,7 +37,7 @@ def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
         return clips
     if found == 3 and channels == 1:
         luma = np.array([0.299, 0.587, 0.114], np.float32)
-        return np.tensordot(clips, luma, axes=(2, 0))[:, :, None].astype(np.float32)
+        return np.asarray(np.tensordot(clips, luma, axes=(2, 0))[:, :, None], np.float32)
     if found == 1 and channels == 3:
         return np.repeat(clips, 3, axis=2)
     raise BenchError(f"the model wants {channels} channels and the input has {found}")

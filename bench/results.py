@@ -31,7 +31,7 @@ def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[s
         scores=_scores(scored, labels, protocols),
         runs=pd.DataFrame([_run(item) for item in items]),
         metrics={
-            name: Metric("up" if m.better == "higher" else "down", m.unit, m.digits, m.scale) for name, m in METRICS.items()
+            name: Metric("up" if m.better == "higher" else "down", m.unit.removeprefix("1e-3").strip(), m.digits, m.scale) for name, m in METRICS.items()
         },
         protocols=facts.get("protocols", {}),
         facts=_facts(items, scored),
@@ -87,7 +87,8 @@ def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
         horizon=evaluation.horizon or spec.horizon,
         clips=len(scored[0][1].values) if scored else 0,
         selection=SELECTION[spec.select],
-        lpips=facts.get("lpips", ""),
+        lpips=facts.get("lpips_missing", ""),
+        notes=[f"LPIPS by {facts['lpips']}."] if facts.get("lpips") else [],
     )
 
 

@@ -33,6 +33,7 @@ BATCH = 1000  # metrics that MLflow takes in one call
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # the migrations of a new database are nobody's news
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the default blocks minutes per call on a dead server
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
 }
@@ -225,8 +226,7 @@ def _quoted(label: str) -> str:
 def _client(store: Store) -> MlflowClient:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # its migrations of a new database are nobody's news
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient
 
     return MlflowClient(tracking_uri(store))

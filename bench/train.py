@@ -137,7 +137,7 @@ def _step(
         optimizer.zero_grad()
         with autocast(spec, clip.device):
             loss = loss_of(clip, step)
-        losses[phase] = float(loss)
+        losses[phase] = float(loss.detach())
         if not math.isfinite(losses[phase]):
             raise Diverged(f"the loss of phase '{phase}' is {losses[phase]} at step {step + 1}")
         loss.backward()

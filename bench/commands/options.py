@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +52,13 @@ def experiment(name: str, scale: str, seeds: str | None, only: str | None, setti
     if seeds:
         chosen = replace(chosen, seeds=numbers(seeds))
     return chosen.edited(settings) if settings else chosen
+
+
+def command(verb: str, name: str, scale: str, seeds: str | None, only: str | None, settings: list[str] | None) -> str:
+    """What to type to do `verb` with the same runs."""
+    words = ["bench", verb, name, *(["--scale", scale] if scale != "small" else [])]
+    words += [*(["--seeds", seeds] if seeds else []), *(["--only", only] if only else [])]
+    return shlex.join([*words, *(word for setting in settings or [] for word in ("--set", setting))])
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -58,7 +58,7 @@ def report(
     from bench.results import results
     from bench.store import FINISHED
     from reports.ablation import ablation
-    from reports.render import render
+    from reports.render import grid, render
     from reports.table import table
 
     names = [word.strip() for word in metrics.split(",")]
@@ -73,14 +73,17 @@ def report(
     found = results(experiment, items, protocols)
     try:
         shown = (ablation if differences else table)(found, names, protocols, _frames(frames, found.facts.horizon))
-        text = render(shown, form or (SUFFIXES.get(out.suffix, "") if out else "terminal"))
+        form = form or (SUFFIXES.get(out.suffix, "") if out else "terminal")
+        text = "" if form == "terminal" and not out else render(shown, form)
     except ValueError as error:
         raise BenchError(str(error)) from error
     if out:
         write_bytes(out, text.encode())
         print(f"wrote {out}")
-    else:
+    elif text:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    else:
+        options.console().print(grid(shown))
 
 
 def ui(

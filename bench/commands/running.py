@@ -78,6 +78,7 @@ def run(
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
     items = planned(experiment, store)
+    again, table = (options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report"))
     if fresh:
         for item in unique(items):
             if item.run.path.exists():
@@ -85,7 +86,7 @@ def run(
         items = planned(experiment, store)
     if all(item.state == FINISHED for item in items):
         print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
-        print(f"`{_command('report', experiment, name)}` shows the table, `bench ui` the curves")
+        print(f"`{table}` shows the table, `bench ui` the curves")
         return
     if any(item.state in (*TO_DO, RUNNING) for item in items):
         writable(store.root)
@@ -94,7 +95,9 @@ def run(
         items = planned(experiment, store)
     else:
         interrupted, trouble = False, ""
-    sys.exit(_summary(experiment, name, items, interrupted, trouble))
+    code = _summary(items, interrupted, trouble)
+    print(f"interrupted; `{again}` goes on from here" if interrupted else f"`{table}` shows the table, `bench ui` the curves")
+    sys.exit(code)
 
 
 def status(
@@ -159,30 +162,21 @@ def _stop(scheduler: Any, console: Any) -> None:
     scheduler.stop()
 
 
-def _summary(experiment: Experiment, name: str, items: Sequence[Item], interrupted: bool, trouble: str) -> int:
-    """Say how it went and what to do next; the exit code."""
+def _summary(items: Sequence[Item], interrupted: bool, trouble: str) -> int:
+    """Say how it went; the exit code."""
     from bench.plan import unique
     from bench.store import FINISHED
 
     runs = unique(items)
-    good = [item for item in runs if item.state == FINISHED]
+    good = sum(item.state == FINISHED for item in runs)
     bad = [item for item in runs if item.state in ("failed", "diverged", "blocked")]
-    print(f"\n{len(good)} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
+    print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
     for item in bad:
         log = item.run.path / "log.txt"
         print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
     if trouble:
-        print(f"MLflow could not be reached ({trouble}); `bench sync {name}` copies everything later")
-    if interrupted:
-        print(f"interrupted; `{_command('run', experiment, name)}` goes on from here")
-        return 130
-    if good:
-        print(f"`{_command('report', experiment, name)}` shows the table, `bench ui` the curves")
-    return 1 if bad or len(good) < len(runs) else 0
-
-
-def _command(verb: str, experiment: Experiment, name: str) -> str:
-    return f"bench {verb} {name}" + ("" if experiment.scale == "small" else f" --scale {experiment.scale}")
+        print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
+    return 130 if interrupted else int(good < len(runs))
 
 
 def _print_runs(items: Sequence[Item]) -> None:

@@ -1,0 +1,54 @@
+"""The catalogue: every name stands for something, and its options are those of its constructor."""
+
+import inspect
+
+import pytest
+
+from bench import catalog
+from bench.errors import BenchError
+
+EVERYTHING = [(kind, name) for kind, entries in catalog.CATALOG.items() for name in entries]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERYTHING, ids=lambda value: value)
+def test_options_read_from_the_source_are_those_of_the_constructor(kind, name):
+    loaded = catalog.load(kind, name)
+    real = inspect.signature(loaded.__init__).parameters if loaded.__init__ is not object.__init__ else {}
+    plain = [p for p in real.values() if p.name != "self" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    read = catalog.signature(kind, name)
+    assert [option.name for option in read] == [parameter.name for parameter in plain]
+    assert [option.default for option in read if not option.required] == [p.default for p in plain if p.default is not p.empty]
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERYTHING, ids=lambda value: value)
+def test_every_name_says_what_it_is_for(kind, name):
+    assert catalog.purpose(kind, name)
+
+
+def test_a_model_outside_the_suite_is_named_in_full(tmp_path, monkeypatch):
+    (tmp_path / "my_models.py").write_text("class Echo:\n    def __init__(self, shape: tuple, gain: float = 1.0):\n        self.gain = gain\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert catalog.build("models", "my_models:Echo", {"gain": 2}, shape=(1, 8, 8)).gain == 2.0
+    with pytest.raises(BenchError, match="did you mean 'gain'"):
+        catalog.check("models", "my_models:Echo", {"gian": 2})
+
+
+def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypatch):
+    (tmp_path / "throw_away.py").write_text('class Blur:\n    """Blurs."""\n\n    def __init__(self, radius: int = 3):\n        self.radius = radius\n')
+    info = tmp_path / "throw_away-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: throw-away\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lmc_bench.models]\nblur = throw_away:Blur\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    catalog._installed.cache_clear()
+    try:
+        assert "blur" in catalog.names("models")
+        assert catalog.build("models", "blur", {}).radius == 3
+    finally:
+        catalog._installed.cache_clear()
+        catalog.signature.cache_clear()
+
+
+def test_a_constructor_that_refuses_a_size_is_quoted():
+    with pytest.raises(BenchError, match="model 'lmc': .*16"):
+        catalog.build("models", "lmc", {}, shape=(1, 20, 20))

@@ -1,0 +1,45 @@
+"""Learning rates over a run, and Adam in two phases."""
+
+import pytest
+import torch
+
+from bench.optim import Adam, Constant, Cosine, OneCycle
+
+
+def test_cosine_warms_up_then_falls_to_its_floor():
+    schedule = Cosine(steps=110, warmup=10, floor=0.1)
+    assert schedule(0, 1.0)["lr"] == pytest.approx(0.1)
+    assert schedule(9, 1.0)["lr"] == pytest.approx(1.0)
+    assert schedule(60, 1.0)["lr"] == pytest.approx(0.55)
+    assert schedule(110, 1.0)["lr"] == pytest.approx(0.1)
+
+
+def test_constant_leaves_the_rate_alone():
+    assert Constant()(7, 0.3) == {"lr": 0.3}
+
+
+def test_one_cycle_equals_the_schedule_of_torch():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.Adam([weight], lr=1e-3)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-3, total_steps=50)
+    ours = OneCycle(steps=50)
+    for step in range(50):
+        group = optimizer.param_groups[0]
+        assert ours(step, 1e-3)["lr"] == pytest.approx(group["lr"])
+        assert ours(step, 1e-3)["betas"] == pytest.approx(group["betas"])
+        optimizer.step()
+        if step < 49:
+            theirs.step()
+
+
+@pytest.mark.parametrize(("idle_momentum", "moves"), [(False, False), (True, True)])
+def test_a_parameter_idle_in_a_phase_moves_only_by_the_old_momentum(idle_momentum, moves):
+    used, idle = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(1))
+    optimizer = Adam([used, idle], lr=0.1, idle_momentum=idle_momentum)
+    (used + idle).sum().backward()
+    optimizer.step()
+    before = idle.item()
+    optimizer.zero_grad()
+    used.sum().backward()
+    optimizer.step()
+    assert (idle.item() != before) is moves

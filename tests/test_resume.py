@@ -1,0 +1,153 @@
+"""A run that was killed and resumed is bit for bit the run that never was."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from bench import checkpoint, files, train
+from bench.run import execute
+from bench.scores import load
+from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from tests.conftest import EVALUATION, TINY
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the suite catches it."""
+
+
+def _outcome(run):
+    """All that a run leaves behind: its scores and its curves, but not when."""
+    scores = load(run.scores_file(EVALUATION.at(run.spec).key)).values
+    curves = [{key: value for key, value in line.items() if key != "time"} for line in run.metrics()]
+    return scores, curves
+
+
+def _trained(folder, spec, prepare=lambda run: None):
+    run = Store(folder).run(spec)
+    run.create(spec)
+    prepare(run)
+    state = execute(run, [EVALUATION], "cpu", lambda: False)
+    return run, state
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    run, state = _trained(tmp_path_factory.mktemp("undisturbed"), TINY)
+    assert state == FINISHED
+    return _outcome(run)
+
+
+def _assert_same(run, undisturbed):
+    scores, curves = _outcome(run)
+    assert np.array_equal(scores, undisturbed[0], equal_nan=True)
+    assert curves == undisturbed[1]
+
+
+@pytest.mark.parametrize("step", range(1, 7))
+def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed, step):
+    real = train._step
+
+    def dying(spec, model, learner, optimizer, clip, at):
+        if at == step - 1:
+            raise Killed
+        return real(spec, model, learner, optimizer, clip, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_step", dying)
+        with pytest.raises(Killed):
+            _trained(tmp_path, TINY)
+    run, state = _trained(tmp_path, TINY)
+    assert state == FINISHED
+    _assert_same(run, undisturbed)
+
+
+def test_killed_in_the_middle_of_writing_a_checkpoint_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed):
+    def half_written(path, content):
+        if path.suffix == ".pt" and b"" != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.with_name(f".{path.name}.half").write_bytes(content[: len(content) // 2])
+            raise Killed
+        files.write_bytes(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_bytes", half_written)
+        with pytest.raises(Killed):
+            _trained(tmp_path, TINY)
+    run, _ = _trained(tmp_path, TINY)
+    _assert_same(run, undisturbed)
+
+
+def test_a_damaged_newest_checkpoint_costs_time_alone(tmp_path, undisturbed):
+    run, _ = _trained(tmp_path, TINY)
+    newest = sorted((run.path / "checkpoints").glob("step-*"))[-1]
+    newest.write_bytes(newest.read_bytes()[:100])
+    run.scores_file(EVALUATION.at(TINY).key).unlink()
+    assert execute(run, [EVALUATION], "cpu", lambda: False) == FINISHED
+    _assert_same(run, undisturbed)
+
+
+@pytest.mark.parametrize("learner", ["memory_alignment", "scheduled_sampling"])
+def test_random_draws_of_a_learner_go_on_where_they_were(tmp_path, learner):
+    spec = TINY.edited("learner.long=9") if learner == "memory_alignment" else TINY
+    if learner == "scheduled_sampling":
+        from bench.spec import Part
+
+        spec = TINY.but(model=Part("convlstm", hidden=4, layers=1), learner=Part(learner))
+    once, _ = _trained(tmp_path / "once", spec)
+    asked = iter([False, True])
+    run = Store(tmp_path / "twice").run(spec)
+    run.create(spec)
+    assert execute(run, [EVALUATION], "cpu", lambda: next(asked)) == INTERRUPTED
+    assert run.status().step == 2
+    assert execute(run, [EVALUATION], "cpu", lambda: False) == FINISHED
+    _assert_same(run, _outcome(once))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_naming_phase_and_step(tmp_path):
+    run, state = _trained(tmp_path, TINY.edited("optimizer.lr=1e30"))
+    assert state == DIVERGED
+    assert "phase 'matching' is nan at step" in run.status().reason or "phase 'storing' is nan at step" in run.status().reason
+
+
+def test_a_run_that_cannot_write_fails_in_words_and_keeps_its_last_checkpoint(tmp_path, monkeypatch):
+    real, calls = checkpoint.write_bytes, []
+
+    def full(path, content):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device", str(path))
+        real(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "write_bytes", full)
+        run, state = _trained(tmp_path, TINY)
+    assert (state, run.status().kind) == (FAILED, "disk")
+    assert "No space left on device" in run.status().reason
+    assert execute(run, [EVALUATION], "cpu", lambda: False) == FINISHED
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("delay", [0.0, 0.3, 0.6, 1.0])
+def test_a_process_killed_at_a_random_moment_leaves_nothing_to_repair(tmp_path, delay):
+    spec = TINY.but(steps=60, validate_every=10)
+    once, _ = _trained(tmp_path / "once", spec)
+    run = Store(tmp_path / "killed").run(spec)
+    run.create(spec)
+    command = [sys.executable, "-m", "bench.run", str(run.path), "--evaluations", json.dumps([asdict(EVALUATION)])]
+    for _ in range(50):
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        while child.poll() is None and "step" not in run.latest():
+            time.sleep(0.01)
+        time.sleep(delay)
+        os.killpg(child.pid, signal.SIGKILL) if child.poll() is None else None
+        child.wait()
+        if run.status().state == FINISHED:
+            break
+    _assert_same(run, _outcome(once))
