@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from report_samples import results, runs
 
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.style import looks, save
+from tests.report_samples import results, runs
 
 SCORES = {
     ("full", 0): [[30, 20], [32, 22]],

@@ -7,12 +7,12 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
-from report_samples import results, runs
 
 from reports.ablation import ablation
 from reports.latex import escaped
 from reports.render import FORMATS, render
 from reports.table import table
+from tests.report_samples import results, runs
 
 AWKWARD = "50% & _slots_ #1 {~^\\} <|> é"
 

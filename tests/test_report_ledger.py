@@ -1,9 +1,8 @@
 """The ledger says what every variant was given, and warns where that was not even-handed."""
 
-from report_samples import results, runs
-
 from reports.ledger import counted, lasting, ledger, sized
 from reports.render import FORMATS, render
+from tests.report_samples import results, runs
 
 SCORES = {("full", 0): [[2, 2]], ("full", 1): [[2, 2]], ("plain", 0): [[1, 1]], ("copy", 0): [[0, 0]]}
 

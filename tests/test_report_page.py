@@ -6,10 +6,10 @@ import shutil
 import subprocess
 
 import pytest
-from report_samples import results, runs
 
 from reports.page import Picture, page
 from reports.table import Row, Table
+from tests.report_samples import results, runs
 
 SCORES = {
     (variant, seed): [[level + 0.1 * seed - 0.2 * frame + clip for frame in range(12)] for clip in range(6)]

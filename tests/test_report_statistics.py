@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from report_samples import METRICS, results, runs
 
 from reports.ablation import ablation
 from reports.results import Facts, Results
 from reports.statistics import bootstrap, compare, effect, half_interval, holm, paired, permutation, student
 from reports.table import slices, table
+from tests.report_samples import METRICS, results, runs
 
 
 def test_student_is_that_of_scipy():

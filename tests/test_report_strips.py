@@ -5,9 +5,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from report_samples import results
 
 from reports.strips import animation, choose_clips, clip_scores, strip
+from tests.report_samples import results
 
 SCORES = {("full", 0): [[1, 1], [9, 9], [5, 5], [4, 4], [7, 7]], ("plain", 0): [[9, 9], [1, 1], [5, 5], [4, 4], [6, 8]]}
 CONTEXT = np.zeros((3, 1, 8, 8))

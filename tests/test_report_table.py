@@ -4,10 +4,10 @@ import csv
 import io
 
 import pytest
-from report_samples import results, runs, scores
 
 from reports.render import render
 from reports.table import every, slices, table
+from tests.report_samples import results, runs, scores
 
 TWO = {("plain", 0): [[20, 10], [22, 12]], ("full", 0): [[30, 20], [32, 22]]}  # means 16 and 26
 
