@@ -28,8 +28,6 @@ TINY = {
     "swinlstm": ({"width": 16, "depths": (2, 2), "heads": (2, 2), "window": 2}, "direct"),
     "simvp": ({"spatial": 16, "temporal": 32, "temporal_layers": 2, "ratio": 2}, "direct"),
     "tau": ({"spatial": 16, "temporal": 32, "temporal_layers": 2, "ratio": 2}, "direct"),
-    "simvp": ({"spatial": 16, "temporal": 32, "temporal_layers": 3}, "direct"),
-    "tau": ({"spatial": 16, "temporal": 64, "temporal_layers": 3}, "direct"),
     "copy_last": ({}, "nothing"),
     "mean_context": ({}, "nothing"),
     "black": ({}, "nothing"),
