@@ -1,7 +1,7 @@
 """Conv-TT-LSTM: a convolutional LSTM of higher order, its long memory a convolutional tensor train (Su et al., NeurIPS 2020).
 
 Written from the paper's equations alone, since the authors' code is licensed for non-commercial use only. Widths, order, rank,
-skips and initialisation are those of the paper's Moving-MNIST model.
+skips, initialisation and loss are those of the paper's Moving-MNIST model.
 Departs from it in the order of computing: a hidden state is projected once, when it is the newest, for every place in the train
 that it will take as it ages.
 """
@@ -12,6 +12,7 @@ from math import sqrt
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import l1_loss, mse_loss
 
 from baselines.rollout import Recurrent
 
@@ -114,6 +115,10 @@ class ConvTTLSTM(Recurrent):
             outputs.append(seen)
         predicted = self.readout(torch.cat([outputs[source] for source in sources(len(self.layers))], 1))
         return (predicted.sigmoid() if self.sigmoid else predicted), after
+
+    def loss(self, outputs: Tensor, target: Tensor, state: object) -> Tensor:
+        """The mean absolute and the mean squared error, added, as the authors train it."""
+        return l1_loss(outputs, target) + mse_loss(outputs, target)
 
 
 def sources(number: int) -> list[int]:

@@ -85,6 +85,13 @@ def test_the_cell_is_the_papers_equations_taken_literally(order, history):
     np.testing.assert_allclose(hidden[0].detach().numpy(), expected_hidden, atol=1e-12)
 
 
+def test_it_learns_by_the_absolute_and_the_squared_error():
+    loss = ConvTTLSTM((1, 8, 8), hidden=(4,), layers=(1,)).loss(
+        torch.full((1, 2, 1, 8, 8), 0.5), torch.zeros(1, 2, 1, 8, 8), None
+    )
+    assert loss.item() == 0.5 + 0.25
+
+
 def test_sizes_that_cannot_work_are_refused_in_words():
     with pytest.raises(ValueError, match="same number of blocks"):
         ConvTTLSTM((1, 16, 16), hidden=(8, 8), layers=(1,))
