@@ -12,11 +12,11 @@ SIGNS = {
     "⁻": "$^{-}$", **{sign: f"$^{number}$" for number, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }  # fmt: skip
 
-DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it needs the packages booktabs and graphicx.
+DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it needs the packages booktabs, graphicx and xcolor.
 \documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
-\usepackage{booktabs,graphicx}
+\usepackage{booktabs,graphicx,xcolor}
 \begin{document}
 \begin{table}[ht]
 \centering
@@ -51,7 +51,8 @@ def escaped(text: str) -> str:
 
 
 def _row(row: Row) -> str:
-    return _line([escaped(row.label) + _mark(row.marks), *(_cell(cell) for cell in row.cells), escaped(row.seeds)])
+    cells = [escaped(row.label) + _mark(row.marks), *(_cell(cell) for cell in row.cells), escaped(row.seeds)]
+    return _line([rf"\textcolor{{gray}}{{{cell}}}" for cell in cells] if row.published else cells)
 
 
 def _cell(cell: Cell) -> str:

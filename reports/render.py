@@ -30,7 +30,7 @@ def grid(table: Table) -> Group:
     grid.add_column("seeds", justify="right")
     for row in table.rows:
         label = Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim")
-        grid.add_row(label, *(_styled(cell) for cell in row.cells), row.seeds)
+        grid.add_row(label, *(_styled(cell) for cell in row.cells), row.seeds, style="dim italic" if row.published else None)
     notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
     return Group(grid, *notes)
 
@@ -58,7 +58,9 @@ def markdown(table: Table) -> str:
     header = ["variant", *(column.title for column in table.columns), "seeds"]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     for row in table.rows:
-        label = _plain(row.label) + "".join(f"<sup>{mark}</sup>" for mark in row.marks)
+        label = (f"*{_plain(row.label)}*" if row.published else _plain(row.label)) + "".join(
+            f"<sup>{mark}</sup>" for mark in row.marks
+        )
         lines.append([label, *(_marked_down(cell) for cell in row.cells), row.seeds])
     notes = [f"<sup>{note.mark}</sup> {_plain(note.text)}" if note.mark else _plain(note.text) for note in table.footnotes]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)

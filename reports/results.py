@@ -13,14 +13,16 @@ import pandas as pd
 class Metric:
     """How the scores of a metric are written.
 
-    direction: "up" where more is better. unit: shown behind the name, such as dB.
-    digits: decimals shown. scale: a power of ten; what is shown is the score times this, and the header says so.
+    direction: "up" where more is better. unit: of what is shown, such as dB or "1e-3". digits: decimals shown.
+    scale: a power of ten; what is shown is the score times this, and the header says so if the unit does not.
+    label: its name for people; the name in capitals if not given.
     """
 
     direction: Literal["up", "down"]
     unit: str = ""
     digits: int = 3
     scale: float = 1.0
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Cells once, for every format: which variants, which scores, which frames, what stands out and what has to be said."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -57,12 +58,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A variant. seeds: "3", or "2 of 3" where runs are missing. marks: of the footnotes that concern it."""
+    """A variant, or a published method (greyed, never ranked).
+
+    seeds: "3", or "2 of 3" where runs are missing. marks: of the footnotes that concern it.
+    """
 
     label: str
     seeds: str
     cells: tuple[Cell, ...]
     marks: tuple[str, ...] = ()
+    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,12 +106,15 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
 def header(score: str, metric: Metric) -> str:
     """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
     power = round(np.log10(metric.scale))
-    unit = " ".join(filter(None, [f"×10{str(-power).translate(RAISED)}" if power else "", metric.unit]))
-    return " ".join(filter(None, [_shown(score), f"({unit})" if unit else "", "↑" if metric.direction == "up" else "↓"]))
+    unit = metric.unit or (f"1e{-power}" if power else "")
+    unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), unit)
+    return " ".join(
+        filter(None, [_shown(score, metric), f"({unit})" if unit else "", "↑" if metric.direction == "up" else "↓"])
+    )
 
 
-def _shown(score: str) -> str:
-    return score.partition("/")[2].replace("_", " ").upper()
+def _shown(score: str, metric: Metric) -> str:
+    return metric.label or score.partition("/")[2].replace("_", " ").upper()
 
 
 def every(step: int, horizon: int) -> list[int]:
@@ -148,7 +156,7 @@ def _column(results: Results, score: str, span: tuple[int, int], whole: bool, ma
     metric, frames = results.metric(score), "-".join(map(str, sorted(set(span))))
     if whole:
         return Column(score, header(score, metric), metric, score, *span, mark)
-    return Column(f"{score}@{frames}", f"{_shown(score)} t={frames}", metric, score, *span, mark)
+    return Column(f"{score}@{frames}", f"{_shown(score, metric)} t={frames}", metric, score, *span, mark)
 
 
 def mean_cell(runs: np.ndarray, column: Column) -> Cell:

@@ -1,0 +1,77 @@
+"""A published number stands beside ours only where data set, horizon and protocol agree, and is never ranked."""
+
+import pandas as pd
+import pytest
+
+from reports.beside import with_published
+from reports.render import FORMATS, render
+from reports.results import Facts, Metric
+from reports.table import table
+from tests.report_samples import METRICS, results
+
+PUBLISHED = pd.DataFrame(
+    [
+        ("kth", 10, 2, "LMC", "psnr", 28.61, "dB", "lmc2021", "the paper", "high", None),
+        ("kth", 10, 2, "LMC", "lpips", 133.3, "1e-3", "lmc2021", "the paper", "high", None),
+        ("kth", 10, 4, "Longer", "psnr", 27.50, "dB", "lmc2021", "the paper", "high", None),
+        ("kth", 10, 2, "Other", "psnr", 30.0, "dB", "openstl", "a table", "high", None),
+        ("moving-mnist", 10, 2, "Digits", "psnr", 22.0, "dB", "lmc2021", "a table", "high", None),
+        ("kth", 10, 2, "Wrapped", "psnr", 33.7, "dB", "lmc2021", "a quote", "medium", "not comparable"),
+        ("kth", 10, 2, "Wrapped", "params", 15, "M", "lmc2021", "a quote", "medium", None),
+    ],
+    columns=["dataset", "context", "horizon", "method", "metric", "value", "unit", "protocol", "source", "confidence", "note"],
+)
+
+
+@pytest.fixture
+def made():
+    scores = {("full", 0): [[28, 28]] * 3, ("plain", 0): [[27, 27]] * 3}
+    given = results(scores, column="lmc2021/psnr", protocols={"lmc2021": 1}, metrics={**METRICS, "mse_sum": Metric("down")})
+    given.scores["lmc2021/lpips"] = 0.15
+    return results(
+        scores, scores=given.scores, protocols={"lmc2021": 1}, facts=Facts("kth (size 64)", "test", "0", 10, 2, 3, "the last")
+    )
+
+
+def shown(made, **options):
+    extended = with_published(table(made, protocols=("lmc2021",), frames=[1]), made, PUBLISHED, **options)
+    return extended, {row.label: [cell.text for cell in row.cells] for row in extended.rows if row.published}
+
+
+def test_only_rows_of_the_same_data_set_horizon_and_protocol_are_shown(made):
+    assert shown(made)[1] == {"LMC": ["28.61", "–", "133.3", "–"], "Wrapped": ["33.70", "–", "–", "–"]}
+
+
+def test_published_rows_never_take_part_in_the_ranking(made):
+    extended, _ = shown(made)
+    assert extended.rows[0].cells[0].best
+    assert not any(cell.best or cell.close for row in extended.rows if row.published for cell in row.cells)
+
+
+def test_every_published_row_has_its_source_and_what_is_known_against_it(made):
+    extended, _ = shown(made)
+    notes = {note.mark: note.text for note in extended.footnotes}
+    assert [[notes[mark] for mark in row.marks] for row in extended.rows if row.published] == [
+        ["the paper."], ["a quote (quoted by a second source); not comparable."],
+    ]  # fmt: skip
+
+
+def test_the_difference_is_shown_for_the_variant_that_is_the_same_method(made):
+    assert shown(made, ours={"LMC": "full"}, methods=["lmc"])[1] == {
+        "LMC": ["28.61 (ours -0.61)", "–", "133.3 (ours +16.7)", "–"]
+    }
+
+
+def test_under_another_protocol_nothing_is_shown_and_that_is_said(made):
+    standard = results({("full", 0): [[28, 28]]}, facts=made.facts)
+    extended = with_published(table(standard), standard, PUBLISHED)
+    assert len(extended.rows) == 1
+    assert extended.footnotes[-1].text.startswith("Nothing published is known for 10 to 2 frames")
+
+
+def test_every_format_shows_published_rows_apart(made):
+    extended, _ = shown(made)
+    for format in FORMATS:
+        assert "28.61" in render(extended, format)
+    assert '<tr class="published">' in render(extended, "html")
+    assert r"\textcolor{gray}{28.61}" in render(extended, "latex")
