@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from reports.columns import Column, Frames, choose_columns
 from reports.results import Results
 from reports.statistics import LEVEL, Difference, compare, holm, paired
-from reports.table import Cell, Column, Frames, Table, assemble, choose_columns, mean_cell
+from reports.table import Cell, Table, assemble, mean_cell
 
 
 def ablation(

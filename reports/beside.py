@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from reports.columns import Column
 from reports.footnotes import Footnote
 from reports.results import Facts, Results
-from reports.table import Cell, Column, Row, Table
+from reports.table import Cell, Row, Table
 
 # (metric, unit) of a published number -> our metric, and what turns the number into our score.
 CONVERSIONS = {

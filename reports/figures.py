@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
+from reports.columns import header
 from reports.results import Results
 from reports.statistics import half_interval, student
 from reports.style import COLUMN, PAGE, Look, looks, paper
-from reports.table import header
 
 AXES = {
     "parameters": "parameters", "flops": "FLOPs per clip", "train_seconds": "training time (s)", "samples": "training clips",

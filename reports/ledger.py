@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from reports.columns import Column
 from reports.footnotes import Footnote
 from reports.results import Metric, Results
-from reports.table import Cell, Column, Row, Table, seeds_scored
+from reports.table import Cell, Row, Table, seeds_scored
 
 
 def counted(value: float) -> str:

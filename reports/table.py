@@ -1,39 +1,14 @@
 """Cells once, for every format: which variants, which scores, which frames, what stands out and what has to be said."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from reports.columns import Column, Frames, choose_columns
 from reports.footnotes import Footnote, footnotes
-from reports.results import Metric, Results
+from reports.results import Results
 from reports.statistics import LEVEL, half_interval, holm, paired, permutation
-
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-Frames = Sequence[int | tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Column:
-    """What is shown, over which frames.
-
-    key: what names it in files: "standard/psnr", "standard/psnr@5", "standard/psnr@11-20", or a cost.
-    title: what names it for people: "PSNR (dB) ↑", "PSNR t=5". score: "protocol/metric". first, last: frames, both included.
-    mark: of the footnote on its protocol, where several meet.
-    """
-
-    key: str
-    title: str
-    metric: Metric
-    score: str = ""
-    first: int = 1
-    last: int = 1
-    mark: str = ""
-
-    @property
-    def protocol(self) -> str:
-        return self.score.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -103,20 +78,6 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
     return Table(results.question, tuple(columns), tuple(rows), tuple(notes))
 
 
-def header(score: str, metric: Metric) -> str:
-    """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
-    power = round(np.log10(metric.scale))
-    unit = metric.unit or (f"1e{-power}" if power else "")
-    unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), unit)
-    return " ".join(
-        filter(None, [_shown(score, metric), f"({unit})" if unit else "", "↑" if metric.direction == "up" else "↓"])
-    )
-
-
-def _shown(score: str, metric: Metric) -> str:
-    return metric.label or score.partition("/")[2].replace("_", " ").upper()
-
-
 def every(step: int, horizon: int) -> list[int]:
     """Every `step`-th frame of the horizon: 5, 10, 15, 20."""
     return list(range(step, horizon + 1, step))
@@ -125,38 +86,6 @@ def every(step: int, horizon: int) -> list[int]:
 def slices(length: int, horizon: int) -> list[tuple[int, int]]:
     """The horizon cut into slices: (1, 10), (11, 20), (21, 30). The last may be shorter."""
     return [(first, min(first + length - 1, horizon)) for first in range(1, horizon + 1, length)]
-
-
-def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: Frames) -> list[Column]:
-    """Per metric and protocol the whole horizon, then the frames. What is not there is refused in words."""
-    horizon = results.facts.horizon
-    spans = [(1, horizon), *((frame, frame) if isinstance(frame, int) else frame for frame in frames)]
-    wrong = [span for span in spans if not 1 <= span[0] <= span[1] <= horizon]
-    if wrong:
-        raise ValueError(f"frames {wrong[0][0]} to {wrong[0][1]} are not within the horizon, 1 to {horizon}")
-    known = results.columns or [
-        f"{protocol}/{name}" for protocol in protocols for name in results.metrics
-    ]  # nothing scored yet
-    names = metrics or list(dict.fromkeys(score.partition("/")[2] for score in known))
-    scores = [f"{protocol}/{name}" for name in names for protocol in protocols]
-    found = [score for score in scores if score in known]
-    absent = [name for name in names if not any(f"{protocol}/{name}" in found for protocol in protocols)]
-    if (absent and metrics) or not found:
-        asked = f"{absent[0] if absent else 'scores'} under {' or '.join(protocols)}"
-        raise ValueError(f"there is no {asked}; there are {', '.join(known)}")
-    marks = dict(zip(protocols, "abcdefgh", strict=False)) if len(protocols) > 1 else {}
-    return [
-        _column(results, score, span, number == 0, marks.get(score.partition("/")[0], ""))
-        for score in found
-        for number, span in enumerate(spans)
-    ]
-
-
-def _column(results: Results, score: str, span: tuple[int, int], whole: bool, mark: str) -> Column:
-    metric, frames = results.metric(score), "-".join(map(str, sorted(set(span))))
-    if whole:
-        return Column(score, header(score, metric), metric, score, *span, mark)
-    return Column(f"{score}@{frames}", f"{_shown(score, metric)} t={frames}", metric, score, *span, mark)
 
 
 def mean_cell(runs: np.ndarray, column: Column) -> Cell:
