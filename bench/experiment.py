@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -38,7 +38,7 @@ class Evaluation:
 
     def at(self, spec: RunSpec) -> Evaluation:
         """The evaluation of one run, its horizon filled in."""
-        return replace(self, horizon=self.horizon or spec.horizon)
+        return self if self.horizon else _with_horizon(self, spec.horizon)
 
     @cached_property
     def key(self) -> str:
@@ -46,6 +46,12 @@ class Evaluation:
         identity = {k: v for k, v in asdict(self).items() if k != "keep_predictions"}
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         return f"{self.split}-{self.horizon}-{digest}"
+
+
+@cache
+def _with_horizon(evaluation: Evaluation, horizon: int) -> Evaluation:
+    """One object for all runs that share it, so that its key is reckoned once."""
+    return replace(evaluation, horizon=horizon)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[s
         scores=_scores(scored, labels, protocols),
         runs=pd.DataFrame([_run(item) for item in items]),
         metrics={
-            name: Metric("up" if m.better == "higher" else "down", m.unit.removeprefix("1e-3").strip(), m.digits, m.scale) for name, m in METRICS.items()
+            name: Metric("up" if m.better == "higher" else "down", m.unit.removeprefix("1e-3").strip(), m.digits, m.scale)
+            for name, m in METRICS.items()
         },
         protocols=facts.get("protocols", {}),
         facts=_facts(items, scored),

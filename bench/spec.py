@@ -21,10 +21,27 @@ class Part:
 
     name: str
     options: Mapping[str, Any] = field(hash=False)
+    kind: str | None = field(default=None, compare=False)
 
     def __init__(self, name: str, /, **options: Any):
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", options)
+        object.__setattr__(self, "kind", None)
+
+    def checked(self, kind: str) -> Part:
+        """The Part in the catalogue's spelling, its options of the declared types; BenchError in words if it is none of that kind."""
+        if self.kind == kind:
+            return self
+        name, options = catalog.check(kind, self.name, self.options)
+        part = Part(name, **options)
+        object.__setattr__(part, "kind", kind)
+        return part
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What of a checked Part is not at its default."""
+        assert self.kind is not None
+        return {"name": self.name, "options": catalog.differences(self.kind, self.name, self.options)}
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
@@ -71,8 +88,7 @@ class RunSpec:
         for spec_field in fields(self):
             value = getattr(self, spec_field.name)
             if kind := KINDS.get(spec_field.name):
-                name, options = catalog.check(kind, value.name, value.options)
-                object.__setattr__(self, spec_field.name, Part(name, **options))
+                object.__setattr__(self, spec_field.name, value.checked(kind))
             else:
                 self._check_plain(spec_field.name, value)
         for name, least in LEAST.items():
@@ -128,9 +144,8 @@ class RunSpec:
         plain: dict[str, Any] = {}
         for spec_field in fields(self):
             value = getattr(self, spec_field.name)
-            if kind := KINDS.get(spec_field.name):
-                changed = catalog.differences(kind, value.name, value.options)
-                plain[spec_field.name] = {"name": value.name, "options": changed}
+            if spec_field.name in KINDS:
+                plain[spec_field.name] = value.identity
             elif value != spec_field.default:
                 plain[spec_field.name] = value
         return plain

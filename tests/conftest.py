@@ -1,12 +1,14 @@
 """What tests share: a tiny spec that trains in a second, and a store in a temporary folder."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
 
+from bench import tracker
 from bench.experiment import Evaluation, Experiment
 from bench.spec import Part, RunSpec
 from bench.store import Store
@@ -40,6 +42,14 @@ def _apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def store(tmp_path) -> Store:
     return Store(tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh MLflow database to copy: making one takes seconds."""
+    store = Store(tmp_path_factory.mktemp("mlflow"))
+    tracker._client(store).search_experiments()
+    return store.root / "mlflow.db"
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ def test_every_name_says_what_it_is_for(kind, name):
 
 
 def test_a_model_outside_the_suite_is_named_in_full(tmp_path, monkeypatch):
-    (tmp_path / "my_models.py").write_text("class Echo:\n    def __init__(self, shape: tuple, gain: float = 1.0):\n        self.gain = gain\n")
+    (tmp_path / "my_models.py").write_text(
+        "class Echo:\n    def __init__(self, shape: tuple, gain: float = 1.0):\n        self.gain = gain\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     assert catalog.build("models", "my_models:Echo", {"gain": 2}, shape=(1, 8, 8)).gain == 2.0
     with pytest.raises(BenchError, match="did you mean 'gain'"):
@@ -34,7 +36,9 @@ def test_a_model_outside_the_suite_is_named_in_full(tmp_path, monkeypatch):
 
 
 def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypatch):
-    (tmp_path / "throw_away.py").write_text('class Blur:\n    """Blurs."""\n\n    def __init__(self, radius: int = 3):\n        self.radius = radius\n')
+    (tmp_path / "throw_away.py").write_text(
+        'class Blur:\n    """Blurs."""\n\n    def __init__(self, radius: int = 3):\n        self.radius = radius\n'
+    )
     info = tmp_path / "throw_away-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: throw-away\nVersion: 1.0\n")

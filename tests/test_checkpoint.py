@@ -18,7 +18,9 @@ def test_only_the_newest_two_are_kept(tmp_path):
     assert checkpoint.newest(tmp_path) == {"step": 3}
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-20], lambda content: content[:50] + b"x" + content[51:], lambda content: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-20], lambda content: content[:50] + b"x" + content[51:], lambda content: b""]
+)
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before_and_says_so(tmp_path, caplog, damage):
     checkpoint.save(tmp_path, 1, {"step": 1})
     newest = checkpoint.save(tmp_path, 2, {"step": 2})

@@ -1,0 +1,205 @@
+"""The command line: what it prints, how it ends, and that bad input gets one clear message."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from bench import cli
+from bench.executors.inline import Inline
+from bench.experiment import Experiment
+from bench.plan import plan
+from bench.schedule import Scheduler
+from bench.store import Store
+from tests.conftest import EVALUATION, FLOOR, TINY
+
+EXPERIMENT = """
+from bench.experiment import Experiment
+from tests.conftest import EVALUATION, FLOOR, TINY
+
+def experiment(scale):
+    return Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION)
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A store in which the experiment is finished, to copy."""
+    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
+    Scheduler(plan(pair, store), store, Inline()).run()
+    return store.root
+
+
+@pytest.fixture
+def bench(monkeypatch, capsys, tmp_path):
+    """Calls `bench` in this process: (exit code, what it printed, what it complained)."""
+    monkeypatch.setenv("BENCH_STORE", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(EXPERIMENT)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def finished(bench, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
+    return bench
+
+
+@pytest.fixture
+def mlflow_ready(empty_mlflow, tmp_path):
+    """The tests that train copy into MLflow as well."""
+    (tmp_path / "runs").mkdir(exist_ok=True)
+    shutil.copy(empty_mlflow, tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "ablatoin"], "there is no experiment 'ablatoin': did you mean 'ablation'?"),
+        (["run", "nowhere.py"], "there is no experiment file nowhere.py"),
+        (["run", "ablation", "--scale", "smal"], "there is no scale 'smal': did you mean 'small'?"),
+        (["run", "ablation", "--only", "ful"], "ablation has no variant 'ful': did you mean 'full'?"),
+        (["run", "ablation", "--seeds", "x"], "--seeds takes a count (3) or a list (0,7,9), got 'x'"),
+        (["run", "ablation", "--set", "model.slot=5"], "did you mean 'slots'?"),
+        (["run", "ablation", "--set", "batch=0"], "batch must be at least 1, got 0"),
+        (["run", "mine.py", "--executor", "locl"], "there is no executor 'locl': did you mean 'local'?"),
+        (["run", "mine.py", "--set", "context=5"], "needs at least 9 context frames, got 5"),
+        (["run", "mine.py", "--set", "data.size=24"], "model 'lmc'"),
+        (["report", "mine.py"], "no run of mine (scale small) is finished yet; `bench run mine.py` trains them"),
+        (["report", "mine.py", "--metrics", "pnsr"], "there is no metric 'pnsr': did you mean 'psnr'?"),
+        (["report", "mine.py", "--protocol", "standrad"], "there is no protocol 'standrad': did you mean 'standard'?"),
+        (["list", "model"], "there is no list of 'model': did you mean 'models'?"),
+        (["predict", "run", "missing.npy"], "there is no missing.npy"),
+        (["ui"], "MLflow knows of no runs"),
+    ],
+)
+def test_bad_input_gets_one_message_and_exit_code_2(bench, words, message):
+    code, _, err = bench(*words)
+    assert code == 2
+    assert message in err and err.startswith("error: ") and "Traceback" not in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_a_run_ends_with_a_summary_and_what_to_do_next_and_a_second_one_does_nothing(bench):
+    code, out, _ = bench("run", "mine.py", "--executor", "inline")
+    assert code == 0 and "2 of 2 runs finished" in out and "`bench report mine.py`" in out
+    code, out, _ = bench("run", "mine.py", "--executor", "inline")
+    assert code == 0 and "nothing to do: all 2 runs of mine are finished" in out
+
+
+def test_plan_and_status_know_every_run(finished):
+    rows = json.loads(finished("plan", "mine.py", "--json")[1])
+    assert [(row["variant"], row["state"], row["step"]) for row in rows] == [("tiny", "finished", 6), ("copy", "finished", 0)]
+    assert {row["state"] for row in json.loads(finished("status", "--json")[1])} == {"finished"}
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_a_failed_run_is_named_and_the_exit_code_is_1(bench, monkeypatch):
+    monkeypatch.setattr("bench.data.digits.Digits.batch", lambda *_: 1 / 0)
+    code, out, err = bench("run", "mine.py", "--executor", "inline")
+    assert code == 1 and "1 of 2 runs finished, 1 failed" in out and "ZeroDivisionError" in out and "Traceback" not in out + err
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
+    real = Inline.submit
+
+    def interrupted(self, run, evaluations):
+        self.stopping = True
+        scheduler_stop()
+        return real(self, run, evaluations)
+
+    import signal
+
+    def scheduler_stop():
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inline, "submit", interrupted)
+        code, out, _ = bench("run", "mine.py", "--executor", "inline")
+    assert code == 130 and "`bench run mine.py` goes on from here" in out
+    assert json.loads(bench("plan", "mine.py", "--json")[1])[0]["state"] == "resumable"
+    assert bench("run", "mine.py", "--executor", "inline")[0] == 0
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_fresh_sets_finished_runs_aside_and_trains_them_again(finished, tmp_path):
+    code, out, _ = finished("run", "mine.py", "--executor", "inline", "--fresh")
+    assert code == 0 and "set aside as" in out and len(list((tmp_path / "runs" / "set-aside").iterdir())) == 2
+
+
+def test_settings_reach_only_the_variants_that_have_them(bench):
+    rows = json.loads(bench("plan", "mine.py", "--json", "--set", "model.slots=7")[1])
+    plain = json.loads(bench("plan", "mine.py", "--json")[1])
+    assert rows[0]["run"] != plain[0]["run"] and rows[1]["run"] == plain[1]["run"]
+
+
+def test_a_report_has_every_variant_and_says_what_it_is_made_of(finished):
+    code, out, _ = finished("report", "mine.py", "--format", "markdown", "--frames", "1,2")
+    assert code == 0 and "| tiny |" in out and "| copy |" in out and "PSNR t=2" in out
+    assert "order of variants is no evidence" in out and "Protocol standard, version 1" in out and "LPIPS is empty" in out
+
+
+def test_a_report_is_written_in_the_format_of_its_file(finished, tmp_path):
+    assert "wrote" in finished("report", "mine.py", "--out", tmp_path / "table.csv")[1]
+    assert (tmp_path / "table.csv").read_text().startswith("variant")
+
+
+def test_an_unwritable_store_is_named(bench, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = bench("run", "mine.py", "--store", tmp_path / "file" / "runs")
+    assert code == 2 and "cannot write to" in err and "--store" in err
+
+
+@pytest.mark.parametrize("kind", ["experiments", "models", "data", "metrics", "executors", "protocols", "learners"])
+def test_every_list_prints_for_people_and_for_scripts(bench, kind):
+    assert bench("list", kind)[0] == 0
+    assert len(json.loads(bench("list", kind, "--json")[1])) >= 2
+
+
+def test_doctor_looks_at_everything(bench):
+    code, out, _ = bench("doctor")
+    assert code == 0 and "torch" in out and "lpips" in out and "`bench prepare kth --source DIR`" in out
+
+
+def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
+    clip = np.random.default_rng(0).random((12, 1, 16, 16), np.float32)
+    np.save(tmp_path / "clip.npy", clip)
+    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
+    code, out, _ = finished("predict", run, "clip.npy", "--out", "frames", "--array", "numbers.npy")
+    assert code == 0 and "9 frames seen, 3 predicted" in out
+    assert len(list((tmp_path / "frames").glob("predicted_*.png"))) == 3
+    assert (tmp_path / "frames" / "prediction.gif").exists() and np.load(tmp_path / "numbers.npy").shape == (1, 3, 1, 16, 16)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nonsense", "clip.npy"], "there is no run 'nonsense'"),
+        (["tiny.txt", "clip.npy"], "lies in no run directory; say what model it is of"),
+        (["tiny.txt", "clip.npy", "--model", "lmc"], "is no checkpoint"),
+        (["tiny.txt", "clip.npy", "--model", "lcm"], "there is no model 'lcm': did you mean 'lmc'?"),
+        (["tiny.txt", "tiny.txt"], "is no folder of frames, no video"),
+        (["tiny.txt", "bad.npy"], "must be [T, C, H, W] or [B, T, C, H, W]"),
+    ],
+)
+def test_predicting_from_what_is_no_model_or_no_clip_is_refused_in_words(bench, tmp_path, words, message):
+    np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
+    np.save(tmp_path / "bad.npy", np.zeros((12, 7), np.float32))
+    (tmp_path / "tiny.txt").write_text("not weights")
+    code, _, err = bench("predict", *words)
+    assert code == 2 and message in err and "Traceback" not in err

@@ -1,0 +1,169 @@
+"""From a plan to finished runs, whatever happens to single ones."""
+
+from concurrent.futures import Future
+from dataclasses import replace
+
+import pytest
+
+from bench import lease
+from bench.errors import BenchError
+from bench.executors.inline import Inline
+from bench.executors.local import Local
+from bench.plan import NEW, RESUMABLE, TO_SCORE, plan, preflight
+from bench.schedule import Scheduler
+from bench.spec import Part
+from bench.store import FAILED, FINISHED, RUNNING
+
+
+class Pretend:
+    """An executor whose runs end as they are told to: a state, or None for a process that dies."""
+
+    slots = 2
+
+    def __init__(self, ends):
+        self.ends, self.started, self.most, self.stopped = ends, [], 0, False
+        self.active = []
+
+    def submit(self, run, evaluations):
+        self.started.append(run.name)
+        ends = self.ends.get(run.name, [FINISHED])
+        end = ends.pop(0) if len(ends) > 1 else ends[0]
+        if end is None:
+            run.set_status(RUNNING)
+        else:
+            run.set_status(end, trained=end == FINISHED, reason="" if end == FINISHED else "as told")
+        if end == FINISHED:
+            for evaluation in evaluations:
+                run.scores_file(evaluation.key).parent.mkdir(exist_ok=True)
+                run.scores_file(evaluation.key).write_bytes(b"")
+        future: Future[str] = Future()
+        future.set_result("" if end else "killed by SIGKILL")
+        return future
+
+    def stop(self):
+        self.stopped = True
+
+    def kill(self):
+        self.stopped = True
+
+
+@pytest.fixture
+def five(pair, tiny):
+    return replace(pair, variants={str(n): tiny.but(seed=n) for n in range(1)}, seeds=(0, 1, 2, 3, 4))
+
+
+def _states(experiment, store):
+    return [item.state for item in plan(experiment, store)]
+
+
+def test_every_run_is_trained_once_and_a_second_time_nothing_is(store, five):
+    executor = Pretend({})
+    Scheduler(plan(five, store), store, executor).run()
+    assert len(executor.started) == 5 and _states(five, store) == [FINISHED] * 5
+    again = Pretend({})
+    Scheduler(plan(five, store), store, again).run()
+    assert again.started == []
+
+
+def test_a_failed_run_does_not_stop_the_others_and_is_tried_again_next_time(store, five):
+    items = plan(five, store)
+    Scheduler(items, store, Pretend({items[1].run.name: [FAILED]})).run()
+    assert _states(five, store) == [FINISHED, FAILED, FINISHED, FINISHED, FINISHED]
+    Scheduler(plan(five, store), store, Pretend({})).run()
+    assert _states(five, store) == [FINISHED] * 5
+
+
+def test_a_run_whose_process_died_is_resumed_at_once(store, five):
+    items = plan(five, store)
+    executor = Pretend({items[0].run.name: [None, FINISHED]})
+    Scheduler(items, store, executor).run()
+    assert executor.started.count(items[0].run.name) == 2 and _states(five, store) == [FINISHED] * 5
+
+
+def test_a_run_that_dies_again_and_again_at_the_same_step_is_given_up_in_words(store, five):
+    items = plan(five, store)
+    Scheduler(items, store, Pretend({items[0].run.name: [None]})).run()
+    status = items[0].run.status()
+    assert (status.state, status.kind) == (FAILED, "died") and "killed by SIGKILL" in status.reason
+
+
+def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_twice(store, five, monkeypatch):
+    items = plan(five, store)
+    items[0].run.create(items[0].spec)
+    owned = lease.take(items[0].run.path)
+    assert owned is not None
+    planned = plan(five, store)
+    assert planned[0].state == RUNNING
+
+    class Other:
+        """Finishes the other process's run once ours are done."""
+
+        def started(self, item): ...
+        def ended(self, item):
+            if len(executor.started) == 4 and not owned._ended.is_set():
+                Pretend({}).submit(items[0].run, items[0].evaluations)
+                owned.release()
+
+        def tick(self): ...
+
+    executor = Pretend({})
+    Scheduler(planned, store, executor, [Other()]).run()
+    assert items[0].run.name not in executor.started and _states(five, store) == [FINISHED] * 5
+
+
+def test_stopping_leaves_the_rest_for_later(store, five):
+    class Stopper:
+        def started(self, item):
+            scheduler.stop()
+
+        def ended(self, item): ...
+        def tick(self): ...
+
+    executor = Pretend({})
+    scheduler = Scheduler(plan(five, store), store, executor, [Stopper()])
+    scheduler.run()
+    assert executor.stopped and _states(five, store).count(NEW) == 4
+
+
+def test_a_plan_says_what_is_new_resumable_to_score_or_finished(store, pair):
+    assert _states(pair, store) == [NEW, NEW]
+    items = plan(pair, store)
+    items[0].run.create(items[0].spec)
+    items[0].run.set_status("interrupted", reason="asked to stop", step=3)
+    items[1].run.create(items[1].spec)
+    items[1].run.set_status("finished", trained=True)
+    found = plan(pair, store)
+    assert [item.state for item in found] == [RESUMABLE, TO_SCORE]
+    assert found[0].why == "asked to stop at step 3 of 6"
+
+
+def test_an_impossible_size_is_refused_before_anything_runs(store, pair, tiny):
+    short = replace(pair, variants={"short": tiny.but(context=5)})
+    with pytest.raises(BenchError, match="variant 'short': model 'lmc' needs at least 9 context frames, got 5"):
+        preflight(plan(short, store))
+    odd = replace(pair, variants={"odd": tiny.but(data=Part("digits", size=20, digit=8))})
+    with pytest.raises(BenchError, match="variant 'odd': model 'lmc': .*16"):
+        preflight(plan(odd, store))
+
+
+def test_inline_and_in_child_processes_the_scores_are_the_same(tmp_path, pair):
+    from bench.scores import load
+    from bench.store import Store
+
+    found = []
+    for name, executor in (("inline", Inline()), ("local", Local(workers=2))):
+        store = Store(tmp_path / name)
+        Scheduler(plan(pair, store), store, executor).run()
+        items = plan(pair, store)
+        assert [item.state for item in items] == [FINISHED] * 2
+        found.append([load(item.run.scores_file(item.evaluations[0].key)).values.tobytes() for item in items])
+    assert found[0] == found[1]
+
+
+def test_ten_thousand_runs_are_planned_in_under_two_seconds(store, pair, tiny):
+    import time
+
+    many = replace(pair, variants={str(n): tiny.but(steps=n + 1) for n in range(100)}, seeds=tuple(range(100)))
+    began = time.process_time()
+    assert len(plan(many, store)) == 10_000
+    assert time.process_time() - began < 2

@@ -1,0 +1,114 @@
+"""Run directories and who owns them."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from bench import lease
+from bench.errors import BenchError
+from bench.files import replacing, write_json
+from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+
+
+@pytest.fixture
+def run(store, tiny):
+    run = store.run(tiny)
+    run.create(tiny)
+    return run
+
+
+def test_a_status_says_how_far_a_run_is_and_forgets_old_reasons(run):
+    run.set_status(FAILED, kind="disk", reason="full", step=3)
+    run.set_status(FINISHED)
+    assert (run.status().state, run.status().step, run.status().reason) == (FINISHED, 3, "")
+
+
+def test_a_status_file_cut_in_half_is_an_interrupted_run(run):
+    run.set_status(RUNNING, step=3)
+    path = run.path / "status.json"
+    path.write_bytes(path.read_bytes()[:20])
+    assert run.status().state == INTERRUPTED
+
+
+def test_a_line_of_metrics_cut_in_half_is_passed_over(run):
+    run.append(1, {"loss": 0.5})
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 2, "lo')
+    assert [line["step"] for line in run.metrics()] == [1]
+    run.cut_metrics(1)
+    run.append(2, {"loss": 0.25})
+    assert [line["loss"] for line in run.metrics()] == [0.5, 0.25]
+
+
+def test_metrics_are_cut_back_to_a_step(run):
+    for step in (1, 2, 3):
+        run.append(step, {"loss": 1 / step})
+    run.cut_metrics(2)
+    assert [line["step"] for line in run.metrics()] == [1, 2]
+    assert run.latest()["loss"] == 0.5
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path):
+    path = tmp_path / "value.json"
+    write_json(path, 1)
+    with pytest.raises(OSError, match="disk full"), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise OSError("disk full")
+    assert [p.name for p in tmp_path.iterdir()] == ["value.json"] and path.read_text() == "1\n"
+
+
+def test_a_run_is_found_by_part_of_its_name(store, run):
+    assert store.find(run.name[-5:]).path == run.path
+    with pytest.raises(BenchError, match="there is no run 'nonsense'"):
+        store.find("nonsense")
+
+
+def test_of_many_takers_exactly_one_owns_a_run(run):
+    taken = []
+    takers = [threading.Thread(target=lambda: taken.append(lease.take(run.path))) for _ in range(16)]
+    for taker in takers:
+        taker.start()
+    for taker in takers:
+        taker.join()
+    owned = [one for one in taken if one]
+    assert len(owned) == 1 and run.status().state == RUNNING
+    owned[0].release()
+    assert lease.holder(run.path) is None and lease.take(run.path) is not None
+
+
+def test_the_run_of_a_dead_process_is_free_at_once(run):
+    code = f"from bench import lease; import os, pathlib; assert lease.take(pathlib.Path({str(run.path)!r})); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert list(run.path.glob("lease-*")) and lease.holder(run.path) is None
+    assert run.status().state == INTERRUPTED
+
+
+def test_an_owner_on_another_host_counts_as_alive_until_it_has_been_silent(run):
+    path = run.path / "lease-0"
+    write_json(path, {"host": "elsewhere", "process": 1, "started": "1"})
+    assert lease.holder(run.path) == "elsewhere, process 1"
+    os.utime(path, (1, 1))
+    assert lease.holder(run.path) is None
+
+
+def test_an_owner_that_was_believed_dead_finds_that_it_has_lost_the_run(run, monkeypatch):
+    monkeypatch.setattr(lease, "HEARTBEAT", 0.01)
+    mine = lease.take(run.path)
+    assert mine is not None
+    (run.path / "lease-1").write_text("{}")
+    threading.Event().wait(0.2)
+    assert mine.lost
+    mine.release()
+
+
+def test_a_run_set_aside_is_kept_and_one_that_goes_on_is_not_touched(store, run):
+    owned = lease.take(run.path)
+    with pytest.raises(BenchError, match="is being trained by"):
+        store.set_aside(run)
+    assert owned is not None
+    owned.release()
+    aside = store.set_aside(run)
+    assert (aside / "spec.json").exists() and not run.path.exists() and store.runs() == []

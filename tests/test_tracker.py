@@ -1,0 +1,114 @@
+"""MLflow holds a faithful copy of the store: every run once, whatever happens, however often it is sent."""
+
+import json
+import shutil
+
+import pytest
+
+from bench import tracker
+from bench.executors.inline import Inline
+from bench.plan import plan
+from bench.schedule import Scheduler
+from bench.store import Store
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, empty_mlflow):
+    """A store with two finished runs and an empty MLflow database, copied for each test."""
+    from bench.experiment import Experiment
+    from tests.conftest import EVALUATION, FLOOR, TINY
+
+    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
+    store = Store(tmp_path_factory.mktemp("finished") / "runs")
+    Scheduler(plan(pair, store), store, Inline()).run()
+    shutil.copy(empty_mlflow, store.root)
+    return store
+
+
+@pytest.fixture
+def copied(finished, tmp_path, pair):
+    shutil.copytree(finished.root, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    assert tracker.sync(store, "pair-small", plan(pair, store)) == 2
+    return store
+
+
+def _client(store):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracker.tracking_uri(store))
+
+
+def _runs(store):
+    client = _client(store)
+    experiment = client.get_experiment_by_name("pair-small")
+    return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+
+
+def _histories(store):
+    client = _client(store)
+    return {
+        (name, metric): [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
+        for name, run in _runs(store).items()
+        for metric in run.data.metrics
+    }
+
+
+def test_runs_are_named_by_variant_and_seed_with_their_settings(copied):
+    runs = _runs(copied)
+    assert set(runs) == {"tiny · seed 0", "copy · seed 0"}
+    assert runs["tiny · seed 0"].data.params["model.slots"] == "5"
+    assert runs["tiny · seed 0"].info.status == "FINISHED"
+
+
+def test_curves_have_the_training_step_and_scores_the_frame(copied):
+    histories = _histories(copied)
+    assert [step for step, _ in histories["tiny · seed 0", "loss/matching"]] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in histories["tiny · seed 0", "validation/psnr"]] == [3, 6]
+    assert [step for step, _ in histories["copy · seed 0", "frame/standard/psnr"]] == [1, 2]
+    assert len(histories["copy · seed 0", "mean/standard/psnr"]) == 1
+
+
+def test_scores_pictures_and_provenance_are_artifacts(copied):
+    run = _runs(copied)["tiny · seed 0"]
+    client = _client(copied)
+    top = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"spec.json", "provenance.json", "scores", "predictions"} <= top
+    assert len(client.list_artifacts(run.info.run_id, "predictions")) == 3
+
+
+def test_sending_again_changes_nothing_even_when_nobody_remembers(copied, pair):
+    before = _histories(copied)
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 0
+    for note in copied.root.glob("*/mlflow/*.json"):
+        note.unlink()
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 2
+    assert _histories(copied) == before and len(_runs(copied)) == 2
+
+
+def test_steps_that_a_resumed_run_will_repeat_are_not_sent_before_a_checkpoint_covers_them(finished, tmp_path, pair):
+    shutil.copytree(finished.root, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    run = plan(pair, store)[0].run
+    run.set_status("interrupted", step=3, trained=False)
+    tracker.sync(store, "pair-small", plan(pair, store))
+    assert [step for step, _ in _histories(store)["tiny · seed 0", "loss/matching"]] == [1, 2, 3]
+    run.set_status("finished", step=6, trained=True)
+    tracker.sync(store, "pair-small", plan(pair, store))
+    assert [step for step, _ in _histories(store)["tiny · seed 0", "loss/matching"]] == [1, 2, 3, 4, 5, 6]
+    assert _runs(store)["tiny · seed 0"].info.status == "FINISHED"
+
+
+def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished, tmp_path, pair, monkeypatch):
+    shutil.copytree(finished.root, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        down = tracker.Tracker(store, "pair-small", plan(pair, store))
+        assert "127.0.0.1" in down.close() or "Max retries" in down.trouble
+    assert tracker.sync(store, "pair-small", plan(pair, store)) == 2
+
+
+def test_what_was_sent_is_noted_with_where(copied):
+    note = json.loads(next(copied.root.glob("lmc-*/mlflow/*.json")).read_text())
+    assert note["uri"] == tracker.tracking_uri(copied) and note["step"] == 6
