@@ -42,7 +42,7 @@ def package(backbone: Path) -> nn.Module:
 
 
 def torchvision_imports() -> bool:
-    """True once torchvision can be imported. Beside a CPU-only torch two operators must be declared, which nobody calls here."""
+    """True once torchvision can be imported. Beside a CPU-only torch, two operators that nobody calls must be declared."""
     try:
         import torchvision
     except ModuleNotFoundError:

@@ -24,8 +24,8 @@ def psnr(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
 
 
 def frame_mean(values: Tensor) -> Tensor:
-    """The mean over each frame's pixels and channels, [B, T, C, H, W] -> [B, T], added up in float64."""
-    return values.mean((-3, -2, -1), dtype=torch.float64)
+    """The mean over each frame's pixels and channels, [B, T, C, H, W] -> [B, T] in float64: rows first, then their sums."""
+    return values.sum(-1).double().sum((-2, -1)) / values.shape[-3:].numel()
 
 
 def psnr_of(mean_square_error: Tensor, data_range: float = 1.0) -> Tensor:

@@ -9,9 +9,9 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.metrics.pixelwise import frame_mean, psnr_of
 from bench.metrics.protocols import PROTOCOLS, Errors, Lpips, Pixels, Psnr, Ssim, checked
-from bench.metrics.ssim import pixels_first, ssim
+from bench.metrics.ssim import ssim_maps, ssim_of
 
-CACHED = 2**16
+CACHED = 2**17
 """Pixels scored at a time on a CPU: few enough that every step finds its input in the core's own cache."""
 BATCHED = 2**22
 """Pixels scored at a time on a GPU: enough to fill it, and a gigabyte or two of float64 beside the model."""
@@ -53,8 +53,7 @@ def _scores(prediction: Tensor, target: Tensor, names: tuple[str, ...], lpips: P
     @cache
     def view(pixels: Pixels) -> tuple[Tensor, Tensor]:
         if pixels == "raw":
-            x, y = (pixels_first(clips).permute(2, 3, 4, 0, 1) for clips in (prediction, target))
-            return x, y
+            return prediction.float(), target.float()
         if pixels == "clamped":
             x, y = view("raw")
             return x.clamp(0, 1), y
@@ -77,8 +76,12 @@ def _scores(prediction: Tensor, target: Tensor, names: tuple[str, ...], lpips: P
         return means | sums if rule.per_pixel else sums
 
     @cache
+    def maps(pixels: Pixels) -> Tensor:
+        return ssim_maps(*view(pixels))
+
+    @cache
     def similarity(rule: Ssim) -> Tensor:
-        return ssim(*view(rule.pixels), rule.data_range, rule.window).double()
+        return ssim_of(maps(rule.pixels), rule.data_range, rule.window).double()
 
     @cache
     def perceived(rule: Lpips) -> Tensor:
