@@ -1,0 +1,83 @@
+"""Published results, each with the protocol it was measured by and its source (reports/published.csv).
+
+`confidence` is "high" where the primary source was read, "medium" where a second source quotes it. A row with a `note` must
+never be ranked. What could not be found anywhere (the LMC-Memory paper's ablation table, its Moving-MNIST 10->30 and its
+Human3.6M rows) is not there.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+FILE = Path(__file__).with_suffix(".csv")
+
+# (metric, unit) as printed -> the suite's name of that metric, and the factor to its unit.
+UNITS = {
+    ("mse", "sum per frame"): ("mse_sum", 1.0),
+    ("mse", "1e-3 per pixel"): ("mse", 1e-3),
+    ("mae", "sum per frame"): ("mae_sum", 1.0),
+    ("psnr", "dB"): ("psnr", 1.0),
+    ("ssim", "1"): ("ssim", 1.0),
+    ("lpips", "1"): ("lpips", 1.0),
+    ("lpips", "1e-3"): ("lpips", 1e-3),
+    ("params", "M"): ("parameters", 1e6),
+    ("flops", "G"): ("flops", 1e9),
+    ("fps", "frames/s on V100"): ("frames per second on a V100", 1.0),
+}
+SCORES = ("mse", "mse_sum", "mae_sum", "psnr", "ssim", "lpips")
+PIXELS = {"moving_mnist": 64 * 64, "kth": 128 * 128}
+SETTING = ["dataset", "test_set", "context", "horizon", "protocol"]
+
+
+def load() -> pd.DataFrame:
+    """All published rows: SETTING, method, metric, value, rankable, source, confidence, note.
+
+    Data sets and metrics bear the suite's names and values are in its units, as stored scores are (see `bench list metrics`);
+    protocol is "unstated" where the source does not tell. rankable: whether a table may mark the value as better or worse.
+    """
+    table = pd.read_csv(FILE, dtype={"test_set": str, "unit": str}, keep_default_na=False)
+    unknown = set(zip(table["metric"], table["unit"], strict=True)) - set(UNITS)
+    if unknown:
+        raise ValueError(f"{FILE} has values in units that nobody has declared: {sorted(unknown)}")
+    named = [UNITS[pair] for pair in zip(table["metric"], table["unit"], strict=True)]
+    table["metric"] = [name for name, _ in named]
+    table["value"] = table["value"].astype(float) * [factor for _, factor in named]
+    table["dataset"] = table["dataset"].str.replace("-", "_")
+    table["rankable"] = table["note"] == ""
+    return table[[*SETTING, "method", "metric", "value", "rankable", "source", "confidence", "note"]]
+
+
+def lookup(dataset: str, context: int, horizon: int, protocol: str) -> pd.DataFrame:
+    """The published scores that may stand beside ours: of that data set, frames seen and predicted, and protocol."""
+    table = load()
+    chosen = (table["dataset"] == dataset) & (table["context"] == context) & (table["horizon"] == horizon)
+    return table[chosen & (table["protocol"] == protocol) & table["metric"].isin(SCORES)].reset_index(drop=True)
+
+
+# A mean of per-frame PSNR exceeds the PSNR of the mean MSE, the more the more uneven the frames are (Jensen's inequality; the
+# logarithm rewards easy frames). This much of an excess is taken for that.
+UNEVEN_DB = 2.5
+REASONS = {
+    "noted": "the row's own note says so",
+    "uneven": "PSNR is averaged over frames of uneven error, which lifts it above the PSNR of the mean MSE",
+}
+
+
+def contradictions(table: pd.DataFrame, tolerance_db: float = 1.0) -> pd.DataFrame:
+    """Where a method's PSNR is not what its MSE implies, by more than the tolerance.
+
+    table: as `load` gives it. Columns of the answer: SETTING, method, psnr, implied (10 log10(pixels / MSE) in dB), excess, and
+    the reason as far as it is known; an empty reason is a fault of the table.
+    """
+    scores = table[table["dataset"].isin(PIXELS) & table["metric"].isin(("psnr", "mse_sum"))].copy()
+    scores["result"] = scores["method"].str.replace(", BUGGY pre-fix PSNR", "")  # stands beside the MSE of the same training
+    errors = scores[scores["metric"] == "mse_sum"].set_index([*SETTING, "result"])["value"].rename("mse_sum")
+    pairs = scores[scores["metric"] == "psnr"].join(errors, on=[*SETTING, "result"], how="inner")
+    pairs["implied"] = 10 * np.log10(pairs["dataset"].map(PIXELS) / pairs["mse_sum"])
+    pairs["excess"] = pairs["value"] - pairs["implied"]
+    pairs = pairs[pairs["excess"].abs() > tolerance_db].rename(columns={"value": "psnr"})
+    pairs["reason"] = np.select(
+        [~pairs["rankable"], pairs["excess"].between(0, UNEVEN_DB)], [REASONS["noted"], REASONS["uneven"]], default=""
+    )
+    return pairs[[*SETTING, "method", "psnr", "implied", "excess", "reason"]].reset_index(drop=True)

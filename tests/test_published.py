@@ -1,0 +1,87 @@
+"""The published numbers: complete, in the suite's units, without contradictions, each offered only under its own protocol."""
+
+import pandas as pd
+import pytest
+
+from bench.metrics import METRICS
+from bench.metrics.protocols import PROTOCOLS
+from reports.published import SCORES, SETTING, UNEVEN_DB, contradictions, load, lookup
+
+
+def value(table: pd.DataFrame, method: str, metric: str) -> float:
+    rows = table[(table["method"] == method) & (table["metric"] == metric)]
+    assert len(rows) == 1
+    return float(rows["value"].iloc[0])
+
+
+def test_the_targets_of_a_faithful_lmc_memory_run_are_there_under_its_protocol():
+    mnist, kth, long = (lookup(*task, "lmc2021") for task in (("moving_mnist", 10, 10), ("kth", 10, 20), ("kth", 10, 40)))
+    assert value(mnist, "LMC-Memory", "mse_sum") == 41.5
+    assert value(mnist, "LMC-Memory", "ssim") == 0.924
+    assert value(mnist, "LMC-Memory", "lpips") == pytest.approx(0.0469)
+    assert [value(kth, "LMC-Memory", name) for name in ("psnr", "ssim")] == [28.61, 0.894]
+    assert [value(long, "LMC-Memory", name) for name in ("psnr", "ssim")] == [27.50, 0.879]
+
+
+def test_all_838_rows_are_kept_with_source_and_confidence():
+    table = load()
+    assert len(table) == 838
+    assert set(table["confidence"]) == {"high", "medium"}
+    assert (table["source"] != "").all() and table["value"].gt(0).all()
+    assert not table.duplicated([*SETTING, "method", "metric", "source"]).any()
+
+
+def test_every_protocol_and_metric_is_the_suites_or_unstated():
+    table = load()
+    assert set(table["protocol"]) <= {*PROTOCOLS, "unstated"}
+    assert set(table["metric"]) & set(METRICS) == set(SCORES)
+
+
+def test_values_are_in_the_units_that_scores_are_stored_in():
+    """A sum per frame is 4096 times the mean per pixel on Moving-MNIST, to the printed decimals; SSIM and LPIPS are below 1."""
+    table = load()
+    both = table[table["metric"].isin(("mse", "mse_sum")) & (table["dataset"] == "moving_mnist")]
+    ratios = both.pivot_table(index=[*SETTING, "method"], columns="metric", values="value").dropna()
+    assert len(ratios) == 8
+    assert (ratios["mse_sum"] / ratios["mse"]).to_list() == pytest.approx([4096] * 8, rel=2e-3)
+    assert table.loc[table["metric"].isin(("ssim", "lpips")), "value"].lt(1).all()
+
+
+def test_a_number_is_offered_only_for_its_own_data_frames_and_protocol():
+    rows = lookup("kth", 10, 20, "openstl")
+    assert (
+        len(rows) and set(rows["dataset"]) == {"kth"} and set(rows["horizon"]) == {20} and set(rows["protocol"]) == {"openstl"}
+    )
+    assert set(rows["metric"]) <= set(SCORES)
+    assert lookup("moving_mnist", 10, 10, "standard").empty
+
+
+def test_rows_with_a_note_are_never_ranked():
+    table = load()
+    assert (table["rankable"] == (table["note"] == "")).all()
+    noted = table[~table["rankable"]]
+    assert len(noted) == 14 and noted["note"].str.contains("wrapped uint8").all()
+
+
+def test_the_shipped_table_contradicts_itself_nowhere_without_a_reason():
+    found = contradictions(load())
+    unexplained = found[found["reason"] == ""]
+    assert unexplained.empty, unexplained.to_string()
+
+
+def test_psnr_from_wrapped_bytes_contradicts_its_mse_and_is_noted():
+    """OpenSTL's withdrawn ConvLSTM-S: 37.36 dB where an MSE of 29.80 per frame of 4096 pixels is 21.38 dB."""
+    found = contradictions(load())
+    noted = found[found["excess"] > UNEVEN_DB]
+    assert len(noted) == 10 and noted["reason"].str.contains("note").all()
+    row = noted[noted["method"].str.startswith("ConvLSTM-S")].iloc[0]
+    assert row["implied"] == pytest.approx(21.38, abs=0.01)
+
+
+@pytest.mark.parametrize(("psnr", "reason"), [(18.9, ""), (19.1, None), (20.9, None), (21.9, "uneven"), (23.0, ""), (26.0, "")])
+def test_a_psnr_that_its_mse_cannot_explain_is_found(psnr: float, reason: str | None):
+    """An MSE of 40.96 per frame of 4096 pixels is 20 dB. A mean of PSNR cannot be below that. None: no finding."""
+    row = dict.fromkeys(SETTING, "") | {"dataset": "moving_mnist", "method": "made up", "rankable": True}
+    table = pd.DataFrame([row | {"metric": "mse_sum", "value": 40.96}, row | {"metric": "psnr", "value": psnr}])
+    found = contradictions(table)["reason"].to_list()
+    assert found == [] if reason is None else len(found) == 1 and reason in found[0] and bool(found[0]) == bool(reason)
