@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from data_samples import KTH_VIDEOS, prepare_kth, walker, write_kth, write_video
 
 from bench import catalog
 from bench.data.kth import persons, splits_of_persons
 from bench.data.prepare import prepare
 from bench.errors import BenchError, Blocked
+from tests.data_samples import KTH_VIDEOS, prepare_kth, walker, write_kth, write_video
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +48,18 @@ def test_fixed_clips_do_not_overlap_and_carry_their_action(tmp_path):
     prepare_kth(tmp_path / "source")
     data = kth()
     assert data.count("test", 5) == 2 + 2 + 2
-    assert data.labels("test", 5) == ["walking"] * 4 + ["jogging"] * 2
-    assert [start for start, _ in data._fixed("test", 5)] == [0, 5, 13, 18, 24, 29]
+    starts = [start for start, _ in data._fixed("test", 5)]
+    assert sorted(starts) == [0, 5, 13, 18, 24, 29]  # sequences of 13, 11 and 11 frames
+    assert data.labels("test", 5) == ["walking" if start < 24 else "jogging" for start in starts]
+    frames = torch.from_numpy(np.array(data.packed.frames("test")))
+    expected = torch.stack([frames[start : start + 5] for start in starts]).float() / 255
+    assert torch.equal(data.clips("test", 0, 6, 5), expected)
+
+
+def test_the_first_fixed_clips_stand_for_all_actions(tmp_path):
+    prepare_kth(tmp_path / "source")
+    labels = kth().labels("test", 1)  # 24 frames of walking, then 11 of jogging
+    assert len(set(labels[:8])) == 2
 
 
 def test_training_clips_stay_within_a_sequence(tmp_path):
@@ -69,8 +79,8 @@ def test_the_central_square_is_an_option(tmp_path):
     source = write_kth(tmp_path / "source")
     prepare("kth", {"source": str(source), "size": 30})
     prepare("kth", {"source": str(source), "size": 30, "centred": True})
-    whole, centred = (kth(size=30, centred=flag).clips("train", 0, 1, 10)[0, 9, 0] for flag in (False, True))
-    figure = [(picture - 100 / 255).clamp(min=0.05).sub(0.05).sum().item() for picture in (whole, centred)]
+    whole, centred = (kth(size=30, centred=flag).packed.frames("train")[9, 0] for flag in (False, True))
+    figure = [np.maximum(picture.astype(int) - 112, 0).sum() for picture in (whole, centred)]  # above the ground's 100
     assert 1.25 < figure[1] / figure[0] < 1.42  # 160 columns squeezed into 30, or the middle 120: wider by 4 / 3
     assert kth(size=30).fingerprint() != kth(size=30, centred=True).fingerprint()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_samples import write_mnist
 
 from bench.data import mnist
 from bench.data.idx import idx_bytes, read_idx
 from bench.data.prepare import prepare
 from bench.errors import BenchError, Blocked
+from tests.data_samples import write_mnist
 
 
 @pytest.fixture(autouse=True)

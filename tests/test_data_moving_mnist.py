@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from data_samples import write_mnist
 
 from bench import catalog
 from bench.data import mnist
@@ -11,6 +10,7 @@ from bench.data.bouncing import draws, paint, scenes, trajectories
 from bench.data.painting import paint_there
 from bench.data.prepare import prepare
 from bench.errors import BenchError, Blocked
+from tests.data_samples import write_mnist
 
 
 @pytest.fixture

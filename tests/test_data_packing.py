@@ -129,7 +129,7 @@ def test_a_full_disk_never_leaves_something_that_counts_as_ready(tmp_path, video
         "rename": (packing.os, "rename"),
     }
     monkeypatch.setitem(preparing.PREPARERS, "kth", f"{__name__}:prepare_here")
-    monkeypatch.setattr("test_data_packing.prepare_here", lambda *, progress: [str(packed(tmp_path, videos))], raising=False)
+    monkeypatch.setattr(f"{__name__}.prepare_here", lambda *, progress: [str(packed(tmp_path, videos))], raising=False)
     with monkeypatch.context() as during:
         during.setattr(*where[moment], full)
         with pytest.raises(BenchError, match="the disk is full, so kth is not ready; mend that and repeat"):

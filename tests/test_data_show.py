@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from data_samples import prepare_kth, write_frames, write_mnist
 from PIL import Image
 
 from bench.data.listing import listing
 from bench.data.prepare import prepare
 from bench.data.show import show
 from bench.errors import BenchError
+from tests.data_samples import prepare_kth, write_frames, write_mnist
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ def images_file(part: Part) -> str:
 
 
 def opened(full: bool = False) -> Manifest:
-    """What there is of MNIST on this machine, unchanged (`full`: in every byte) since it was prepared; Blocked if nothing is."""
+    """What there is of MNIST on this machine, unchanged (`full`: in every byte) since it was prepared; else Blocked."""
     return manifest.opened(folder(), "mnist", COMMAND, full)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INDEX = "index.json"
 TRAIN_STREAM = 0
+ORDER_SEED = 2021  # of the order of fixed clips
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class PackedDataset(Dataset):
 
     flip: mirror each training clip left to right with probability 1/2. reverse: play it backwards with probability 1/2.
     Windows, mirroring and direction are functions of (seed, step) alone; switching one on leaves the others as they are.
-    beginnings: a sequence gives a single fixed clip, its beginning, instead of as many as fit one after another.
+    beginnings: a sequence gives a single fixed clip, its beginning, and clips keep the order of their sequences. Otherwise it
+    gives as many as fit one after another, and the clips of a split are shuffled once for all, so that the first hundred stand
+    for all persons and actions.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class PackedDataset(Dataset):
         self.flip, self.reverse, self.beginnings = flip, reverse, beginnings
         self._arrays: dict[Split, NDArray[np.uint8]] = {}
         self._starts: dict[int, NDArray[np.int64]] = {}
+        self._fixed_clips: dict[tuple[Split, int], list[tuple[int, Sequence]]] = {}
         self._resident: Tensor | None = None
 
     @cached_property
@@ -161,12 +165,18 @@ class PackedDataset(Dataset):
         return self._starts[frames]
 
     def _fixed(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
-        """Where each fixed clip begins, and the sequence that it is from."""
-        return [
-            (start + offset, sequence)
-            for start, sequence in self._long_enough(split, frames)
-            for offset in range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
-        ]
+        """Where each fixed clip begins, and the sequence that it is from, in the order of their numbers."""
+        from bench.data.bouncing import draws
+
+        if (split, frames) not in self._fixed_clips:
+            clips = [
+                (start + offset, sequence)
+                for start, sequence in self._long_enough(split, frames)
+                for offset in range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
+            ]
+            order = draws(ORDER_SEED, 0, 0, len(clips), images=1)[:, 0, 0].argsort()
+            self._fixed_clips[split, frames] = clips if self.beginnings else [clips[n] for n in order]
+        return self._fixed_clips[split, frames]
 
     def _long_enough(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
         """The sequences of at least `frames` frames, each with the place of its first frame in the split."""
