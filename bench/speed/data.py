@@ -1,4 +1,4 @@
-"""`bench speed data`: loading against decoding the same clips from JPEG folders with OpenCV, in one process on one core.
+"""`bench speed data`: loading against decoding as many clips from JPEG folders with OpenCV, in one process on one core.
 
 Both sides end with the same float tensor. Contents are made up (the embedded digits; a figure on grainy ground for KTH), so
 that nothing needs to be prepared.
@@ -7,11 +7,9 @@ that nothing needs to be prepared.
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,19 +23,11 @@ from bench.data.packed import PackedDataset
 from bench.data.packing import Video, pack
 from bench.data.sources import SPLITS
 from bench.errors import BenchError
+from bench.speed.timing import Row, fastest
 
 CLIPS, FRAMES = 16, 20  # of a batch
 STORED = 200  # frames of the made-up KTH video
 ROUNDS = 15
-
-
-class Row(NamedTuple):
-    """name: what was measured. seconds: of one batch. peer: what it is compared with. ratio: how many times faster it is."""
-
-    name: str
-    seconds: float
-    peer: str
-    ratio: float
 
 
 class EmbeddedMovingMNIST(MovingMNIST):
@@ -62,8 +52,10 @@ def measure() -> list[Row]:
 def _generator(folder: Path) -> Row:
     data = EmbeddedMovingMNIST()
     _write_jpegs(folder, data.painted("train", 0, 0, CLIPS, FRAMES))
-    own, peer = _fastest(
-        lambda: data.batch(0, 0, CLIPS, FRAMES), lambda: _from_jpegs([folder / f"{n}" for n in range(CLIPS)], range(FRAMES))
+    own, peer = fastest(
+        lambda: data.batch(0, 0, CLIPS, FRAMES),
+        lambda: _from_jpegs([folder / f"{n}" for n in range(CLIPS)], range(FRAMES)),
+        ROUNDS,
     )
     return Row(
         f"moving_mnist, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own
@@ -79,7 +71,7 @@ def _packed(folder: Path) -> Row:
     def decoded() -> Tensor:
         return torch.cat([_from_jpegs([folder / "jpeg" / "0"], range(start, start + FRAMES)) for start in starts])
 
-    own, peer = _fastest(lambda: data.batch(0, 0, CLIPS, FRAMES), decoded)
+    own, peer = fastest(lambda: data.batch(0, 0, CLIPS, FRAMES), decoded, ROUNDS)
     return Row(
         f"kth, {CLIPS} clips of {FRAMES} frames of 128x128, packed", own, "decoded from JPEG folders with OpenCV", peer / own
     )
@@ -93,19 +85,8 @@ def _gpu() -> Row:
         there.batch(0, 0, CLIPS, FRAMES)
         torch.cuda.synchronize()
 
-    own, peer = _fastest(on_gpu, lambda: core.batch(0, 0, CLIPS, FRAMES))
+    own, peer = fastest(on_gpu, lambda: core.batch(0, 0, CLIPS, FRAMES), ROUNDS)
     return Row(f"moving_mnist, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
-
-
-def _fastest(own: Callable[[], object], peer: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that each takes when nothing else is in its way: the best of `ROUNDS`, measured in turn."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
-        for work, taken in zip((own, peer), seconds, strict=True):
-            began = time.perf_counter()
-            work()
-            taken.append(time.perf_counter() - began)
-    return min(seconds[0]), min(seconds[1])
 
 
 def _made_kth(folder: Path, frames: NDArray[np.uint8]) -> PackedDataset:
