@@ -21,14 +21,15 @@ AXES = {
 OVER_SEEDS = "95% interval over seeds"
 
 
-def per_frame(results: Results, scores: Sequence[str] | None = None, trained: int | None = None) -> Figure:
+def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
     """A panel per score ("standard/psnr"; all that are not empty if not given) over the predicted frames, with 95% bands.
 
-    trained: the horizon that the models trained for; frames beyond it are shaded (long-horizon curves).
-    The axis fits the trained variants; a floor far from them is named as off the axis.
+    Frames beyond the horizon that the models were trained for are shaded. The axis fits the trained variants; a floor far
+    from them is named as off the axis.
     """
     scores = scores or [score for score in results.columns if not results.scores[score].isna().all()]
     frames = np.arange(1, results.facts.horizon + 1)
+    trained = results.facts.trained or len(frames)
     with paper():
         figure, panels = _panels(len(scores))
         unseen: dict[str, str] = {}
@@ -45,11 +46,11 @@ def per_frame(results: Results, scores: Sequence[str] | None = None, trained: in
                     half = student(len(runs) - 1) * runs.std(0, ddof=1) / np.sqrt(len(runs))
                     _band(panel, frames, middle - half, middle + half, look)
             unseen |= _focus(panel, results, means)
-            if trained and trained < len(frames):
+            if trained < len(frames):
                 panel.axvspan(trained + 0.5, len(frames) + 0.5, color="#eeeeee", zorder=0, linewidth=0)
             panel.set(xlabel="predicted frame", ylabel=header(score, results.metric(score)), xlim=(0.5, len(frames) + 0.5))
             panel.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-        shaded = f"; shaded: beyond the {trained} frames trained for" if trained and trained < len(frames) else ""
+        shaded = f"; shaded: beyond the {trained} frames trained for" if trained < len(frames) else ""
         _legend(figure, results, _spread(results, "bands") + shaded, unseen)
     return figure
 

@@ -30,7 +30,8 @@ def footnotes(
     general = [
         SMALL_SCALE if results.scale == "small" else "",
         f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}); "
-        f"{facts.context} context frames, then {facts.horizon} predicted.",
+        f"{facts.context} context frames, then {facts.horizon} predicted"
+        + (f" by models trained for {facts.trained}." if facts.trained not in (None, facts.horizon) else "."),
         f"Evaluated checkpoint: {facts.selection}.",
         f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
         *how_to_read,

@@ -36,12 +36,12 @@ def page(
     results: Results,
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     pictures: Sequence[Picture] = (),
-    more: Sequence[Table] = (),
+    more: Mapping[str, Table] | None = None,
 ) -> str:
     """The page as text.
 
     configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
-    pictures: strips, animations and figures. more: further tables, such as one with published rows.
+    pictures: strips, animations and figures. more: heading -> a further table, such as one with published rows.
     """
     protocols = list(dict.fromkeys(column.partition("/")[0] for column in results.columns)) or ["standard"]
     spans = slices(10, results.facts.horizon) if results.facts.horizon > 10 else []
@@ -51,8 +51,12 @@ def page(
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
     return environment.get_template("page.html").render(
         results=results,
-        protocol=first,
-        tables=[table(results, protocols=(first,)), ablation(results, protocols=(first,)), *more, ledger(results)],
+        scores=table(results, protocols=(first,)),
+        tables={
+            "Differences to the first": ablation(results, protocols=(first,)),
+            **(more or {}),
+            "What each variant costs": ledger(results),
+        },
         data={
             "protocols": {name: _protocol(results, made) for name, made in tables.items()},
             "variants": list(results.variants),

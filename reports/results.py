@@ -30,7 +30,7 @@ class Facts:
     """What the footnotes of every table state.
 
     selection: how the evaluated checkpoint was chosen, in words. lpips: why the LPIPS columns are empty, if they are.
-    notes: further footnotes, as sentences.
+    notes: further footnotes, as sentences. trained: the horizon that the models learned, if it is not the one scored.
     """
 
     dataset: str
@@ -42,6 +42,7 @@ class Facts:
     selection: str
     lpips: str = ""
     notes: Sequence[str] = ()
+    trained: int | None = None
 
 
 SCORES = ("variant", "seed", "clip", "frame")

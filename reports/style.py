@@ -1,6 +1,6 @@
 """How figures look: colours that the colour-blind and a black-and-white printer can tell apart, and files that never change."""
 
-import os
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+
+from reports.files import write
 
 # Okabe and Ito's colours without the yellow that paper swallows.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -52,15 +54,13 @@ def paper() -> Iterator[None]:
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("pdf", "svg", "png")) -> list[Path]:
     """Write the figure as `folder/name.pdf` and so on. The same figure gives the same bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}
     paths = []
     with paper():
+        figure.draw_without_rendering()  # lays it out, once for all formats
+        figure.set_layout_engine("none")
         for format in formats:
-            path, unfinished = folder / f"{name}.{format}", folder / f".{name}.{format}.part"
-            figure.savefig(unfinished, format=format, dpi=200, metadata=undated[format])
-            with open(unfinished, "rb") as file:
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-            paths.append(path)
+            data = io.BytesIO()
+            figure.savefig(data, format=format, dpi=200, metadata=undated[format])
+            paths.append(write(folder / f"{name}.{format}", data.getvalue()))
     return paths

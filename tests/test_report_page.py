@@ -29,7 +29,9 @@ def text():
     scores = scores.assign(**{"standard/mse": 100 - scores["standard/psnr"], "lmc2021/psnr": scores["standard/psnr"] + 5})
     made = results(SCORES, planned, scores=scores, protocols={"standard": 1, "lmc2021": 2})
     configurations = {"full <b>": {"model.slots": 100, "steps": 9}, "slots 50": {"model.slots": 50, "steps": 9}}
-    return page(made, configurations, [Picture("a strip", "gif", b"GIF89a")], [Table("More", (), (Row("x", "1", ()),), ())])
+    return page(
+        made, configurations, [Picture("a strip", "gif", b"GIF89a")], {"More": Table("More", (), (Row("x", "1", ()),), ())}
+    )
 
 
 def told(text):

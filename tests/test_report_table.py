@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -140,3 +141,9 @@ def test_an_experiment_without_any_scores_still_shows_what_was_planned():
     for nothing in (empty, empty.drop(columns="standard/psnr")):
         made = table(results(TWO, planned, scores=nothing), metrics=["psnr"])
         assert [(row.seeds, row.cells[0].text) for row in made.rows] == [("0 of 1", "–")] * 2
+
+
+def test_scores_beyond_the_horizon_that_was_trained_for_say_so():
+    made = results(TWO)
+    made = results(TWO, facts=replace(made.facts, trained=1))
+    assert any("then 2 predicted by models trained for 1." in note.text for note in table(made).footnotes)

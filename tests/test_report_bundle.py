@@ -1,0 +1,50 @@
+"""One call writes all that a paper needs, whole, and the same bytes each time."""
+
+import pandas as pd
+import pytest
+
+from reports.bundle import bundle
+from reports.files import write
+from reports.page import Picture
+from tests.report_samples import results, runs
+
+SCORES = {("full", 0): [[30, 20]] * 3, ("full", 1): [[33, 23]] * 3, ("plain", 0): [[20, 10]] * 3, ("plain", 1): [[20, 12]] * 3}
+
+
+@pytest.fixture
+def made():
+    planned = runs(*({"variant": v, "seed": s, "train_seconds": 10.0, "parameters": 5} for v, s in SCORES))
+    log = [{"variant": v, "seed": s, "step": t, "name": "loss", "value": 1.0} for v, s in SCORES for t in (0, 1)]
+    return results(SCORES, planned, training=pd.DataFrame(log))
+
+
+@pytest.mark.slow
+def test_a_bundle_holds_tables_figures_and_the_page(made, tmp_path):
+    written = bundle(made, tmp_path / "report", pictures=[Picture("a strip", "png", b"")], sizes={"full": 100, "plain": 50})
+    assert {path.stem for path in written if path.suffix == ".tex"} == {"scores", "differences", "costs"}
+    figures = {"frames", "training", "against_parameters", "against_train_seconds", "sizes"}
+    assert {path.stem for path in written if path.suffix == ".pdf"} == figures
+    assert (tmp_path / "report" / "index.html").read_text("utf-8").count("<figcaption>") == 1
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(path.name for path in written)
+
+
+def test_a_bundle_of_nothing_scored_yet_says_so_and_does_not_fail(tmp_path):
+    planned = runs({"variant": "full", "seed": 0, "state": "missing"})
+    nothing = results(SCORES).scores.iloc[:0].drop(columns="standard/psnr")
+    written = bundle(results({("full", 0): [[1, 2]]}, planned, scores=nothing), tmp_path)
+    assert "0 of 1" in (tmp_path / "scores.md").read_text("utf-8")
+    assert not [path for path in written if path.suffix == ".pdf"]
+
+
+@pytest.mark.slow
+def test_the_same_results_write_the_same_bytes(made, tmp_path):
+    for one, other in zip(bundle(made, tmp_path / "a"), bundle(made, tmp_path / "b"), strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch):
+    path = write(tmp_path / "deep" / "table.md", b"old")
+    monkeypatch.setattr("os.fsync", lambda number: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        write(path, b"new")
+    assert path.read_bytes() == b"old"
