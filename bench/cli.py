@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from bench.commands import looking, predicting, reporting, running
+from bench.commands import data, looking, predicting, reporting, running, scoring, speed
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (running, reporting, looking, predicting):
+for room in (running, reporting, scoring, predicting, data, looking, speed):
     room.register(app)
 
 

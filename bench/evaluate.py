@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,26 +23,24 @@ from bench.scores import Scores
 from bench.spec import RunSpec
 
 CHUNK_PIXELS = 4_000_000  # per chunk of clips; bounds memory whatever the number of clips
+Pair = tuple[Tensor, Tensor]
+"""Predictions, not clamped, and their targets, [B, T, C, H, W] each."""
 
 
 @torch.inference_mode()
 def validate(model: nn.Module, data: Dataset, spec: RunSpec, device: torch.device) -> dict[str, float]:
     """Mean PSNR (dB) and SSIM over the first clips of the validation split, protocol `standard`."""
     model.eval()
-    frames = spec.context + spec.horizon
-    found = data.count("val", frames)
+    found = data.count("val", spec.context + spec.horizon)
     count = spec.validation_clips if found is None else min(found, spec.validation_clips)
-    totals: dict[str, float] = {}
-    for first, last in chunks(count, frames, data.shape):
-        clips, prediction = predicted(model, data, "val", first, last, spec.context, spec.horizon, device)
-        target = clips[:, spec.context :]
+    totals = {"psnr": 0.0, "ssim": 0.0}
+    for prediction, target in predictions(model, data, "val", count, spec.context, spec.horizon, device):
         scores = score(prediction, target, ["standard"])
-        for name in ("psnr", "ssim"):
-            totals[name] = totals.get(name, 0.0) + float(scores[f"standard/{name}"].sum())
+        for name in totals:
+            totals[name] += float(scores[f"standard/{name}"].sum())
     return {name: total / (count * spec.horizon) for name, total in totals.items()}
 
 
-@torch.inference_mode()
 def evaluate(
     model: nn.Module,
     data: Dataset,
@@ -52,34 +52,55 @@ def evaluate(
 ) -> Scores:
     """Score a model on the fixed clips of a split.
 
-    keep: where to store the predictions, float16 [clip, frame, C, H, W], or None. on_clips: called with (done, total) after
-    every chunk; it may raise to stop.
+    keep: where to store the predictions, float16 [clip, frame, C, H, W], or None; it is the stored frames that are scored, so
+    that scoring them again gives the same numbers. on_clips: called with (done, total) after every chunk; it may raise to stop.
     """
     model.eval()
     assert evaluation.horizon is not None
     count = clips_to_score(data, evaluation, context)
-    shape = (count, evaluation.horizon, *data.shape)
-    perceptual, lpips_source = lpips.load(data.shape, device)
-    names = score_names()
-    values = np.full((count, evaluation.horizon, len(names)), np.nan, np.float32)
-    with _array(keep, shape) as kept:
-        for first, last in chunks(count, context + evaluation.horizon, data.shape):
-            clips, prediction = predicted(model, data, evaluation.split, first, last, context, evaluation.horizon, device)
-            for name, column in score(prediction, clips[:, context:], lpips=perceptual).items():
-                values[first:last, :, names.index(name)] = column.float().cpu().numpy()
-            if kept is not None:
-                kept[first:last] = prediction.to(torch.float16).cpu().numpy()
-            on_clips(last, count)
+    pairs = predictions(model, data, evaluation.split, count, context, evaluation.horizon, device)
+    with _stored(keep, (count, evaluation.horizon, *data.shape)) as store:
+        return scored(map(store, pairs), count, facts_of(data, evaluation, context, count), device, on_clips)
+
+
+@torch.inference_mode()
+def scored(
+    pairs: Iterable[Pair],
+    count: int,
+    facts: dict[str, Any],
+    device: torch.device,
+    on_clips: Callable[[int, int], None] = lambda done, total: None,
+) -> Scores:
+    """The scores of `count` clips that come in chunks, under all protocols, with what the facts say of where they come from."""
+    names, done = score_names(), 0
+    parts: list[np.ndarray] = []
+    perceptual, told = None, ""
+    digest = hashlib.sha256()
+    for prediction, target in pairs:
+        if not parts:
+            channels, height, width = target.shape[2:]
+            perceptual, told = lpips.load((channels, height, width), device)
+        columns = score(prediction, target, lpips=perceptual)
+        empty = np.full(target.shape[:2], np.nan, np.float32)
+        parts.append(np.stack([columns[name].float().cpu().numpy() if name in columns else empty for name in names], -1))
+        digest.update(target.mul(255).round().to(torch.uint8).cpu().numpy().tobytes())
+        done += len(target)
+        on_clips(done, count)
     facts = {
+        **facts,
         "protocols": {name: protocol.version for name, protocol in PROTOCOLS.items()},
-        "lpips": lpips_source if perceptual else "",
-        "lpips_missing": "" if perceptual else lpips_source,
-        "fingerprint": data.fingerprint(),
-        "split": evaluation.split,
-        "context": context,
-        "labels": (data.labels(evaluation.split, context + evaluation.horizon) or [])[:count],
+        "lpips": told if perceptual else "",
+        "lpips_missing": "" if perceptual else told,
+        "targets": digest.hexdigest()[:12],  # what was to be predicted: scores are comparable where this agrees
     }
-    return Scores(values, names, facts)
+    return Scores(np.concatenate(parts), names, facts)
+
+
+def facts_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:
+    """What is known of an evaluation before it begins."""
+    labels = data.labels(evaluation.split, context + (evaluation.horizon or 0)) or []
+    known = {"fingerprint": data.fingerprint(), "split": evaluation.split, "context": context}
+    return {**known, "labels": labels[:count]}
 
 
 def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:
@@ -87,37 +108,45 @@ def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:
     assert evaluation.horizon is not None
     found = data.count(evaluation.split, context + evaluation.horizon)
     if found == 0:
-        raise BenchError(
-            f"no clip of the {evaluation.split} split has {context} + {evaluation.horizon} frames; shorten the horizon"
-        )
+        wanted = f"{context} + {evaluation.horizon} frames"
+        raise BenchError(f"no clip of the {evaluation.split} split has {wanted}; shorten the horizon")
     if found is None and evaluation.clips is None:
         raise BenchError("this data set is generated without end: say how many clips to score (clips=...)")
     return min(n for n in (found, evaluation.clips) if n is not None)
 
 
-def chunks(count: int, frames: int, shape: tuple[int, int, int]) -> Iterator[tuple[int, int]]:
-    """(first, last) of runs of clips small enough for memory; scores do not depend on where they are cut."""
-    size = max(1, CHUNK_PIXELS // (frames * shape[0] * shape[1] * shape[2]))
-    for first in range(0, count, size):
-        yield first, min(first + size, count)
-
-
 @torch.inference_mode()
-def predicted(
-    model: nn.Module, data: Dataset, split: Split, first: int, last: int, context: int, horizon: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Clips first ... last-1 of a split and the model's predictions of their last `horizon` frames, not clamped."""
-    clips = data.clips(split, first, last, context + horizon).to(device)
-    return clips, model(clips[:, :context], horizon).float()
+def predictions(
+    model: nn.Module, data: Dataset, split: Split, count: int, context: int, horizon: int, device: torch.device
+) -> Iterator[Pair]:
+    """A model's predictions of a split's first `count` clips with their targets, in chunks that fit into memory."""
+    for clips in chunked(data, split, count, context + horizon, device):
+        yield model(clips[:, :context], horizon).float(), clips[:, context:]
+
+
+def chunked(data: Dataset, split: Split, count: int, frames: int, device: torch.device) -> Iterator[Tensor]:
+    """A split's first `count` clips in chunks; what is made of them does not depend on where they are cut."""
+    size = max(1, CHUNK_PIXELS // (frames * data.shape[0] * data.shape[1] * data.shape[2]))
+    for first in range(0, count, size):
+        yield data.clips(split, first, min(first + size, count), frames).to(device)
 
 
 @contextlib.contextmanager
-def _array(path: Path | None, shape: tuple[int, ...]) -> Iterator[np.ndarray | None]:
-    """A float16 array on disk to fill; it appears under its name once it is complete."""
+def _stored(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Pair], Pair]]:
+    """A function that stores each chunk of predictions and passes on what was stored; the file appears once it is complete."""
     if path is None:
-        yield None
+        yield lambda pair: pair
         return
+    done = 0
     with replacing(path) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-        yield array
+
+        def store(pair: Pair) -> Pair:
+            nonlocal done
+            half = pair[0].to(torch.float16)
+            array[done : done + len(half)] = half.cpu().numpy()
+            done += len(half)
+            return half.float(), pair[1]
+
+        yield store
         array.flush()

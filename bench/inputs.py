@@ -18,7 +18,7 @@ VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif"}
 def read(path: Path) -> NDArray[np.float32]:
     """Clips [B, T, C, H, W] in [0, 1] from a folder of pictures, a video, or a .npy array [T, C, H, W] or [B, T, C, H, W]."""
     if path.is_dir():
-        return _scaled(_pictures(path), path)[None]
+        return scaled(_pictures(path), path)[None]
     if not path.exists():
         raise BenchError(f"there is no {path}; give a folder of frames, a video, or a .npy array [T, C, H, W]")
     if path.suffix.lower() == ".npy":
@@ -26,7 +26,7 @@ def read(path: Path) -> NDArray[np.float32]:
     if path.suffix.lower() in VIDEOS:
         from bench.data.video import channels_first, frames
 
-        return _scaled(np.stack([channels_first(frame) for frame in frames(path)]), path)[None]
+        return scaled(np.stack([channels_first(frame) for frame in frames(path)]), path)[None]
     raise BenchError(f"{path} is no folder of frames, no video ({', '.join(sorted(VIDEOS))}) and no .npy array")
 
 
@@ -37,7 +37,7 @@ def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
         return clips
     if found == 3 and channels == 1:
         luma = np.array([0.299, 0.587, 0.114], np.float32)
-        return np.asarray(np.tensordot(clips, luma, axes=(2, 0))[:, :, None], np.float32)
+        return (clips * luma[:, None, None]).sum(2, keepdims=True, dtype=np.float32)
     if found == 1 and channels == 3:
         return np.repeat(clips, 3, axis=2)
     raise BenchError(f"the model wants {channels} channels and the input has {found}")
@@ -70,10 +70,11 @@ def _array(path: Path) -> NDArray[np.float32]:
         raise BenchError(f"{path} cannot be read as an array: {error}") from error
     if array.ndim not in (4, 5) or array.shape[-3] not in (1, 3):
         raise BenchError(f"{path} must be [T, C, H, W] or [B, T, C, H, W] with 1 or 3 channels, got {list(array.shape)}")
-    return _scaled(array, path)[None] if array.ndim == 4 else _scaled(array, path)
+    return scaled(array, path)[None] if array.ndim == 4 else scaled(array, path)
 
 
-def _scaled(frames: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
+def scaled(frames: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
+    """Numbers in [0, 1] from uint8, or from numbers that already are."""
     if frames.dtype == np.uint8:
         return frames.astype(np.float32) / 255
     values = frames.astype(np.float32)

@@ -128,14 +128,15 @@ def _score(
 
 
 def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device) -> None:
-    from bench.evaluate import clips_to_score, predicted
+    from bench.evaluate import clips_to_score, predictions
     from bench.pictures import save_png, strip
 
     context, horizon = run.spec.context, evaluation.at(run.spec).horizon or 0
     count = min(PICTURES, clips_to_score(data, evaluation, context))
-    clips, predictions = predicted(model, data, evaluation.split, 0, count, context, horizon, device)
-    for number, (clip, prediction) in enumerate(zip(clips.cpu().numpy(), predictions.cpu().numpy(), strict=True)):
-        rows = {"context and truth": clip, "prediction": prediction}
+    clips = data.clips(evaluation.split, 0, count, context + horizon).numpy()
+    predicted = [p for chunk, _ in predictions(model, data, evaluation.split, count, context, horizon, device) for p in chunk]
+    for number, (clip, prediction) in enumerate(zip(clips, predicted, strict=True)):
+        rows = {"context and truth": clip, "prediction": prediction.cpu().numpy()}
         save_png(strip(rows, first={"prediction": context}), run.path / "predictions" / f"{evaluation.key}-clip-{number}.png")
 
 

@@ -29,7 +29,7 @@ class Part:
         object.__setattr__(self, "kind", None)
 
     def checked(self, kind: str) -> Part:
-        """The Part in the catalogue's spelling, its options of the declared types; BenchError in words if it is none of that kind."""
+        """The Part in the catalogue's spelling, its options of the declared types; BenchError if it is none of that kind."""
         if self.kind == kind:
             return self
         name, options = catalog.check(kind, self.name, self.options)

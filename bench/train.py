@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from bench import catalog, checkpoint
 from bench.data.base import Dataset
+from bench.data.loading import batches
 from bench.errors import BenchError
 from bench.evaluate import validate
 from bench.spec import RunSpec
@@ -103,10 +104,9 @@ def _loop(
     base_rate = optimizer.defaults["lr"]
     log_every = max(1, min(100, spec.steps // 100))
     began, saved = time.monotonic() - progress.seconds, time.monotonic()
-    while progress.step < spec.steps:
+    for clip in batches(data, spec.seed, progress.step, spec.steps, spec.batch, learner.frames, device):
         for group in optimizer.param_groups:
             group.update(schedule(progress.step, base_rate))
-        clip = data.batch(spec.seed, progress.step, spec.batch, learner.frames).to(device)
         losses = _step(spec, model, learner, optimizer, clip, progress.step)
         progress.step += 1
         progress.summed += 1

@@ -20,7 +20,7 @@ from bench.store import Run, Store
 class Trained:
     """Weights and what they belong to.
 
-    context, horizon: frames the model was trained with, and channels of its frames; None where a foreign file does not say.
+    context, horizon, channels, data: what the model was trained with, None where a foreign file does not say.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Trained:
     context: int | None = None
     horizon: int | None = None
     channels: int | None = None
+    data: Part | None = None
 
     def build(self, shape: tuple[int, int, int], device: torch.device) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode."""
@@ -64,7 +65,7 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     if state is None:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
     channels = run.provenance().get("shape", [None])[0]
-    return Trained(run.name, spec.model, state["model"], spec.context, spec.horizon, channels)
+    return Trained(run.name, spec.model, state["model"], spec.context, spec.horizon, channels, spec.data)
 
 
 def _foreign(path: Path, name: str, options: dict[str, Any]) -> Trained:
