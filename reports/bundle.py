@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from reports.ablation import ablation
 from reports.beside import with_published
 from reports.figures import AXES, against_cost, per_frame, sweep, training
@@ -26,20 +24,18 @@ def bundle(
     protocol: str = "standard",
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     pictures: Sequence[Picture] = (),
-    published: pd.DataFrame | None = None,
     sizes: Mapping[str, float] | None = None,
 ) -> list[Path]:
     """Write the tables under one protocol in every format, the figures for print, and index.html. Returns what was written.
 
-    configurations, pictures: as for `page`. published: as for `with_published`. sizes: as for `sweep`.
+    configurations, pictures: as for `page`. sizes: as for `sweep`.
     """
     horizon = results.facts.horizon
     compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
     tables = {"scores": compared, "differences": ablation(results, protocols=(protocol,)), "costs": ledger(results)}
-    beside = {}
-    if published is not None:
-        tables["published"] = with_published(table(results, protocols=(protocol,)), results, published)
-        beside = {"Beside published numbers": tables["published"]}
+    beside = with_published(table(results, protocols=(protocol,)), results)
+    if any(row.published for row in beside.rows):
+        tables["published"] = beside
     written = [
         write(folder / f"{name}.{suffix}", render(made, format).encode())
         for name, made in tables.items()
@@ -55,4 +51,5 @@ def bundle(
             figures["sizes"] = sweep(results, score, sizes)
     for name, figure in figures.items():
         written += save(figure, folder, name)
-    return [*written, write(folder / "index.html", page(results, configurations, pictures, beside).encode())]
+    more = {"Beside published numbers": tables["published"]} if "published" in tables else {}
+    return [*written, write(folder / "index.html", page(results, configurations, pictures, more).encode())]

@@ -5,32 +5,31 @@ import pytest
 
 from reports.beside import with_published
 from reports.render import FORMATS, render
-from reports.results import Facts, Metric
+from reports.results import Facts
 from reports.table import table
-from tests.report_samples import METRICS, results
+from tests.report_samples import results
 
 PUBLISHED = pd.DataFrame(
     [
-        ("kth", 10, 2, "LMC", "psnr", 28.61, "dB", "lmc2021", "the paper", "high", None),
-        ("kth", 10, 2, "LMC", "lpips", 133.3, "1e-3", "lmc2021", "the paper", "high", None),
-        ("kth", 10, 4, "Longer", "psnr", 27.50, "dB", "lmc2021", "the paper", "high", None),
-        ("kth", 10, 2, "Other", "psnr", 30.0, "dB", "openstl", "a table", "high", None),
-        ("moving-mnist", 10, 2, "Digits", "psnr", 22.0, "dB", "lmc2021", "a table", "high", None),
-        ("kth", 10, 2, "Wrapped", "psnr", 33.7, "dB", "lmc2021", "a quote", "medium", "not comparable"),
-        ("kth", 10, 2, "Wrapped", "params", 15, "M", "lmc2021", "a quote", "medium", None),
+        ("kth", 10, 2, "lmc2021", "LMC", "psnr", 28.61, "the paper", "high", ""),
+        ("kth", 10, 2, "lmc2021", "LMC", "lpips", 0.1333, "the paper", "high", ""),
+        ("kth", 10, 4, "lmc2021", "Longer", "psnr", 27.50, "the paper", "high", ""),
+        ("kth", 10, 2, "openstl", "Other", "psnr", 30.0, "a table", "high", ""),
+        ("moving_mnist", 10, 2, "lmc2021", "Digits", "psnr", 22.0, "a table", "high", ""),
+        ("kth", 10, 2, "lmc2021", "Wrapped", "psnr", 33.6, "a quote", "medium", ""),
+        ("kth", 10, 2, "lmc2021", "Wrapped", "psnr", 33.7, "its table", "high", "not comparable"),
+        ("kth", 10, 2, "lmc2021", "Wrapped", "parameters", 15e6, "a quote", "medium", ""),
     ],
-    columns=["dataset", "context", "horizon", "method", "metric", "value", "unit", "protocol", "source", "confidence", "note"],
+    columns=["dataset", "context", "horizon", "protocol", "method", "metric", "value", "source", "confidence", "note"],
 )
 
 
 @pytest.fixture
 def made():
     scores = {("full", 0): [[28, 28]] * 3, ("plain", 0): [[27, 27]] * 3}
-    given = results(scores, column="lmc2021/psnr", protocols={"lmc2021": 1}, metrics={**METRICS, "mse_sum": Metric("down")})
-    given.scores["lmc2021/lpips"] = 0.15
-    return results(
-        scores, scores=given.scores, protocols={"lmc2021": 1}, facts=Facts("kth (size 64)", "test", "0", 10, 2, 3, "the last")
-    )
+    both = results(scores, column="lmc2021/psnr").scores.assign(**{"lmc2021/lpips": 0.15})
+    facts = Facts("kth (size 64)", "test", "0", 10, 2, 3, "the last")
+    return results(scores, scores=both, protocols={"lmc2021": 1}, facts=facts)
 
 
 def shown(made, **options):
@@ -52,7 +51,7 @@ def test_every_published_row_has_its_source_and_what_is_known_against_it(made):
     extended, _ = shown(made)
     notes = {note.mark: note.text for note in extended.footnotes}
     assert [[notes[mark] for mark in row.marks] for row in extended.rows if row.published] == [
-        ["the paper."], ["a quote (quoted by a second source); not comparable."],
+        ["the paper."], ["its table; not comparable."],
     ]  # fmt: skip
 
 
@@ -60,6 +59,10 @@ def test_the_difference_is_shown_for_the_variant_that_is_the_same_method(made):
     assert shown(made, ours={"LMC": "full"}, methods=["lmc"])[1] == {
         "LMC": ["28.61 (ours -0.61)", "–", "133.3 (ours +16.7)", "–"]
     }
+
+
+def test_a_number_that_must_not_be_ranked_shows_no_difference(made):
+    assert shown(made, ours={"Wrapped": "full"}, methods=["wrapped"])[1] == {"Wrapped": ["33.70", "–", "–", "–"]}
 
 
 def test_under_another_protocol_nothing_is_shown_and_that_is_said(made):
@@ -75,3 +78,10 @@ def test_every_format_shows_published_rows_apart(made):
         assert "28.61" in render(extended, format)
     assert '<tr class="published">' in render(extended, "html")
     assert r"\textcolor{gray}{28.61}" in render(extended, "latex")
+
+
+def test_the_suites_own_file_is_read_where_nothing_else_is_given():
+    scores = {("full", 0): [[28] * 20] * 2}
+    kth = results(scores, column="lmc2021/psnr", facts=Facts("kth", "test", "0", 10, 20, 2, "the last"))
+    extended = with_published(table(kth, protocols=("lmc2021",)), kth, methods=["LMC-Memory"])
+    assert [cell.text for cell in extended.rows[1].cells] == ["28.61"]
