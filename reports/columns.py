@@ -67,7 +67,7 @@ def _column(results: Results, score: str, span: tuple[int, int], whole: bool, ma
 def header(score: str, metric: Metric) -> str:
     """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
     power = round(np.log10(metric.scale))
-    unit = metric.unit or (f"1e{-power}" if power else "")
+    unit = f"1e{-power} {metric.unit}".strip() if power and "1e" not in metric.unit else metric.unit
     unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), unit)
     arrow = "↑" if metric.direction == "up" else "↓"
     return " ".join(filter(None, [_shown(score, metric), f"({unit})" if unit else "", arrow]))

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from reports.columns import header
 from reports.render import render
+from reports.results import Metric
 from reports.table import every, slices, table
 from tests.report_samples import results, runs, scores
 
@@ -62,6 +64,12 @@ def test_a_scaled_metric_shows_its_scale_in_the_header_and_files_keep_the_score(
     assert made.columns[0].title == "LPIPS (×10⁻³) ↓"
     assert texts(made) == {"a": ["125.0"]}
     assert next(csv.DictReader(io.StringIO(render(made, "csv"))))["standard/lpips"] == "0.125"
+
+
+def test_a_header_names_the_scale_once_whether_or_not_the_unit_does():
+    for unit in ("per pixel", "1e-3 per pixel"):
+        assert header("standard/mse", Metric("down", unit, 2, 1000)) == "MSE (×10⁻³ per pixel) ↓"
+    assert header("standard/mse_sum", Metric("down", "sum per frame", label="MSE")) == "MSE (sum per frame) ↓"
 
 
 def test_a_variant_whose_runs_all_failed_stays_in_the_table_with_the_reason():
