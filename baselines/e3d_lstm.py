@@ -33,8 +33,8 @@ class WindowConv(nn.Conv2d):
 
     def forward(self, window: Tensor) -> Tensor:
         """[B, 2, inputs, H, W] -> [B, 2, outputs, H, W]."""
-        first = self._conv_forward(window.flatten(1, 2), self.weight, self.bias)
-        second = self._conv_forward(window[:, 1], self.weight[:, : window.shape[2]], self.bias)
+        first = functional.conv2d(window.flatten(1, 2), self.weight, self.bias, padding=self.padding)
+        second = functional.conv2d(window[:, 1], self.weight[:, : window.shape[2]], self.bias, padding=self.padding)
         return torch.stack([first, second], 1)
 
 
