@@ -99,8 +99,13 @@ def scored(
 def facts_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:
     """What is known of an evaluation before it begins."""
     labels = data.labels(evaluation.split, context + (evaluation.horizon or 0)) or []
-    known = {"fingerprint": data.fingerprint(), "split": evaluation.split, "context": context}
-    return {**known, "labels": labels[:count]}
+    return {
+        "data": data.conventions(),
+        "fingerprint": data.fingerprint(),
+        "split": evaluation.split,
+        "context": context,
+        "labels": labels[:count],
+    }
 
 
 def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:

@@ -37,7 +37,7 @@ def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
         return clips
     if found == 3 and channels == 1:
         luma = np.array([0.299, 0.587, 0.114], np.float32)
-        return (clips * luma[:, None, None]).sum(2, keepdims=True, dtype=np.float32)
+        return np.asarray((clips * luma[:, None, None]).sum(2, keepdims=True), np.float32)
     if found == 1 and channels == 3:
         return np.repeat(clips, 3, axis=2)
     raise BenchError(f"the model wants {channels} channels and the input has {found}")
@@ -76,7 +76,7 @@ def _array(path: Path) -> NDArray[np.float32]:
 def scaled(frames: NDArray[np.generic], path: Path) -> NDArray[np.float32]:
     """Numbers in [0, 1] from uint8, or from numbers that already are."""
     if frames.dtype == np.uint8:
-        return frames.astype(np.float32) / 255
+        return np.divide(frames, 255, dtype=np.float32)
     values = frames.astype(np.float32)
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
         raise BenchError(f"{path} must hold uint8, or numbers in [0, 1]; found {values.min():g} to {values.max():g}")

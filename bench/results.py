@@ -71,7 +71,10 @@ def _run(item: Item) -> dict[str, Any]:
         "state": item.state,
         "reason": "" if item.state == FINISHED else item.why,
         "deviations": "; ".join(known.get("deviations", [])),
-        **{name: known.get(name) for name in ("parameters", "train_seconds", "samples", "peak_memory_bytes", "command")},
+        **{
+            name: known.get(name)
+            for name in ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "command")
+        },
         "commit": known.get("code", {}).get("commit"),
     }
 
@@ -79,9 +82,8 @@ def _run(item: Item) -> dict[str, Any]:
 def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
     spec, evaluation = items[0].spec, items[0].evaluations[0]
     facts = scored[0][1].facts if scored else {}
-    options = ", ".join(f"{key} {value}" for key, value in spec.data.options.items())
     return Facts(
-        dataset=spec.data.name + (f" ({options})" if options else ""),
+        dataset=facts.get("data", spec.data.name),
         split=evaluation.split,
         fingerprint=facts.get("fingerprint", spec.fingerprint or "unknown"),
         context=spec.context,

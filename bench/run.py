@@ -87,6 +87,7 @@ def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, 
     import torch
 
     from bench import catalog
+    from bench.costs import flops, parameters
     from bench.train import train
 
     spec = run.spec
@@ -101,8 +102,15 @@ def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, 
         run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": spec.steps * spec.batch, "shape": data.shape}
     )
     model, progress = train(spec, data, run, device, stopping)
-    cost = {"train_seconds": progress.seconds, "parameters": sum(p.numel() for p in model.parameters())}
-    _record(run, {**cost, "peak_memory_bytes": _peak_memory(device, run)})
+    _record(
+        run,
+        {
+            "train_seconds": progress.seconds,
+            "parameters": parameters(model),
+            "flops": flops(model, data.shape, spec.context, spec.horizon),
+            "peak_memory_bytes": _peak_memory(device, run),
+        },
+    )
     run.set_status(RUNNING, step=spec.steps, trained=True)
     for evaluation in evaluations:
         if not run.scores_file(evaluation.at(spec).key).exists():

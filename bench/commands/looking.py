@@ -31,6 +31,12 @@ def list_names(
         raise BenchError(f"there is no list of '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + listed(KINDS)}")
     rows = _rows(kind)
     if as_json:
+        if kind == "models":
+            from bench.costs import on_meta, parameters
+            from bench.spec import Part
+
+            for row in rows:  # at the Moving-MNIST configuration: default options, 10 -> 10 frames of 64x64x1
+                row["parameters"] = parameters(on_meta(Part(row["name"]), (1, 64, 64), context=10, horizon=10))
         options.print_json(rows)
         return
     from rich import box

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bench.commands import options
 from bench.errors import BenchError, did_you_mean, listed
 
-MEASURES = {"metrics": "bench.speed.metrics", "data": "bench.speed.data"}
+MEASURES = {"models": "bench.speed.models", "metrics": "bench.speed.metrics", "data": "bench.speed.data"}
 
 
 def register(app: typer.Typer) -> None:
@@ -28,14 +28,42 @@ def speed(
     """
     from bench.provenance import processor
 
-    if what != "all" and what not in MEASURES:
-        raise BenchError(
-            f"there is no measure '{what}'{did_you_mean(what, MEASURES) or '; there are ' + listed(MEASURES) + ' and all'}"
-        )
-    rows = [row for name, module in MEASURES.items() if what in ("all", name) for row in import_module(module).measure()]
+    if what not in ("all", *MEASURES):
+        hint = did_you_mean(what, MEASURES) or f"; there are {listed(MEASURES)} and all"
+        raise BenchError(f"there is no measure '{what}'{hint}")
+    found = {name: list(import_module(module).measure()) for name, module in MEASURES.items() if what in ("all", name)}
     if as_json:
-        options.print_json([row._asdict() for row in rows])
+        rows = {
+            name: [row._asdict() if hasattr(row, "_asdict") else vars(row) for row in measured]
+            for name, measured in found.items()
+        }
+        options.print_json({"processor": processor(), **rows})
         return
     print(f"on {processor()}")
+    for name, measured in found.items():
+        if name == "models":
+            _print_models(measured)
+            continue
+        for row in measured:
+            print(f"{row.name}: {row.seconds * 1000:.1f} ms, {row.ratio:.1f} times as fast as {row.peer}")
+
+
+def _print_models(rows: list[Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    heads = ("model", "parameters", "GFLOP/clip", "public code's", "CPU s/clip", "public code's", "of a matrix product's speed")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number == 0 else "right")
     for row in rows:
-        print(f"{row.name}: {row.seconds * 1000:.1f} ms, {row.ratio:.1f} times as fast as {row.peer}")
+        table.add_row(
+            row.model, f"{row.parameters:,}", f"{row.gflops:.1f}", _or_none(row.public_gflops, "{:.1f}"),
+            f"{row.seconds:.2f}", _or_none(row.public_seconds, "{:.2f}"), f"{row.share:.0%}",
+        )  # fmt: skip
+    options.console().print(table)
+    print("one clip of 10 -> 10 frames of 64x64x1, batch 1, one core; the public codes' seconds are of a 2-core AMD EPYC")
+
+
+def _or_none(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

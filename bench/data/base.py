@@ -27,6 +27,10 @@ class Dataset(ABC):
         """Short text that changes whenever any clip would: generator version and digits' hash, or the manifest's checksum."""
 
     @abstractmethod
+    def conventions(self) -> str:
+        """How the test clips were made, for a table's footnote."""
+
+    @abstractmethod
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
         """Training clips [size, frames, C, H, W]: a pure function of its arguments, so that a resumed run sees the same."""
 

@@ -37,6 +37,15 @@ class Digits(Dataset):
     def fingerprint(self) -> str:
         return f"digits-1-{SHA256[:12]}"
 
+    def conventions(self) -> str:
+        begin, end = SPLITS["test"]
+        many = f"{self.digits} bouncing {'digit' if self.digits == 1 else 'digits'}"
+        size = f"{self.digit}x{self.digit} on {self.shape[1]}x{self.shape[2]} pixels"
+        return (
+            f"embedded digits ({self.fingerprint()}): test clips generated (seed {FIXED_SEED}) with {many}, {size}, "
+            f"drawn from {end - begin} of scikit-learn's that training never sees"
+        )
+
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
         return self._clips("train", seed, step * size, (step + 1) * size, frames)
 

@@ -1,0 +1,36 @@
+"""What a model costs, counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from bench import catalog
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.spec import Part
+
+
+def on_meta(model: Part, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
+    """The model for frames of shape (C, H, W), with shapes but no weights."""
+    with torch.device("meta"):
+        built: nn.Module = catalog.build("models", model.name, model.options, shape=shape, context=context, horizon=horizon)
+    return built.eval()
+
+
+def parameters(model: nn.Module) -> int:
+    """Trained numbers in a model."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def flops(model: nn.Module, shape: tuple[int, int, int], context: int, horizon: int) -> int:
+    """Floating-point operations (a multiply-add is two) of predicting one clip; of convolutions and matrix products alone."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    known = torch.zeros(1, context, *shape, device=device)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(known, horizon)
+    return int(counter.get_total_flops())
