@@ -4,13 +4,13 @@ import json
 
 import pytest
 import torch
-from parity import FOLDER
 from torch import nn
 from torch.testing import assert_close
 
 from baselines.floors import Black
 from baselines.learners import Direct, Nothing, ReverseScheduledSampling, ScheduledSampling, TeacherForcing
 from baselines.rollout import Recurrent
+from tests.parity import FOLDER
 
 SCHEDULES = json.loads((FOLDER / "schedules.json").read_text())
 

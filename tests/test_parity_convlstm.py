@@ -1,10 +1,10 @@
 """ConvLSTM computes what OpenSTL's does, and its peephole cell what the paper's does."""
 
-from parity import alternating, part
 from torch.nn.functional import mse_loss
 
 from baselines.convlstm import Cell, ConvLSTM, PeepholeCell
 from baselines.rollout import rollout
+from tests.parity import alternating, part
 
 
 def test_the_cell_is_the_references():

@@ -1,11 +1,11 @@
 """E3D-LSTM's cell computes what the authors' does once its memory flows, and its attention is one."""
 
 import torch
-from parity import part
 from torch.nn.functional import conv3d, pad
 from torch.testing import assert_close
 
 from baselines.e3d_lstm import E3DLSTM, Cell, WindowConv, recall, tokens
+from tests.parity import part
 
 
 def test_the_cell_is_the_authors_with_the_memory_flowing():

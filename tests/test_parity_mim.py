@@ -1,11 +1,11 @@
 """MIM computes what OpenSTL's does once its inner state starts at zero in every sequence."""
 
 import torch
-from parity import alternating, part
 from torch.nn.functional import mse_loss
 
 from baselines.mim import MIM, MIMBlock, PeepholeLSTM
 from baselines.rollout import rollout
+from tests.parity import alternating, part
 
 ST_LSTM = {
     "from_input": "conv_x.0", "from_hidden": "conv_h.0", "from_memory": "conv_m.0", "output_gate": "conv_o.0",

@@ -1,13 +1,13 @@
 """PredRNN, PredRNN-V2 and PredRNN++ compute what OpenSTL's do, cell by cell and as a whole."""
 
 import pytest
-from parity import alternating, part
 
 from baselines.learners import loss
 from baselines.predrnn import STLSTM, PredRNN
 from baselines.predrnn_pp import CausalLSTM, GradientHighway, PredRNNpp
 from baselines.predrnn_v2 import PredRNNv2
 from baselines.rollout import rollout
+from tests.parity import alternating, part
 
 ST_LSTM = {
     "from_input": "conv_x", "from_hidden": "conv_h", "from_memory": "conv_m", "output_gate": "conv_o", "merge": "conv_last",

@@ -1,10 +1,10 @@
 """TrajGRU computes what the references do, and its flows move content where they say."""
 
 import torch
-from parity import part
 from torch.testing import assert_close
 
 from baselines.trajgru import GRU, TrajGRU, warp
+from tests.parity import part
 
 CELL = {"from_input": "i2h", "flow_input": "i2f", "flow_hidden": "h2f", "flows": "flow", "from_warped": "h2h"}
 CELL_IN_NET = {
