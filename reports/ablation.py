@@ -43,7 +43,7 @@ def _cells(results: Results, column: Column) -> list[Cell]:
 def _difference(difference: Difference, p: float, column: Column) -> Cell:
     """ "-0.21 [-0.35, -0.07]", underlined where it may as well be nothing."""
     metric = column.metric
-    signed = f"{{:+.{metric.digits}f}}"
+    signed = f"{{:+z.{metric.digits}f}}"
     text = signed.format(difference.mean * metric.scale)
     cell = Cell(difference.mean, text, seeds=difference.seeds, p=p, close=p > 1 - LEVEL, mark=column.mark)
     if difference.low is None or difference.high is None:

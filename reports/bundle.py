@@ -6,7 +6,7 @@ from typing import Any
 
 from reports.ablation import ablation
 from reports.beside import with_published
-from reports.figures import AXES, against_cost, per_frame, sweep, training
+from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
 from reports.ledger import ledger
 from reports.page import Picture, page
@@ -15,6 +15,7 @@ from reports.results import Results
 from reports.style import save
 from reports.table import slices, table
 
+COSTS = ("parameters", "flops", "train_seconds")  # what quality is drawn against
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 
 
@@ -46,7 +47,7 @@ def bundle(
     if results.training is not None and not results.training.empty:
         figures["training"] = training(results)
     for score in scores[:1]:  # the metric that comes first stands for quality
-        figures |= {f"against_{cost}": against_cost(results, score, cost) for cost in AXES if (results.cost(cost) > 0).any()}
+        figures |= {f"against_{cost}": against_cost(results, score, cost) for cost in COSTS if (results.cost(cost) > 0).any()}
         if sizes:
             figures["sizes"] = sweep(results, score, sizes)
     for name, figure in figures.items():

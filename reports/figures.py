@@ -156,10 +156,10 @@ def _band(panel: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, look: L
 
 
 def _focus(panel: Axes, results: Results, values: np.ndarray) -> dict[str, str]:
-    """Fit the axis to the trained variants' values [variants, seeds, x]; say which floors are then off it."""
+    """Fit the axis to the trained variants' values [variants, seeds, x], bands aside; say which floors are then off it."""
     floors = [number for number, variant in enumerate(results.variants) if variant in results.untrained]
     trained = np.delete(values, floors, axis=0)
-    if not floors or np.isnan(trained).all():
+    if np.isnan(trained).all():
         return {}
     low, high = np.nanmin(trained), np.nanmax(trained)
     margin = 0.15 * (high - low) or 1.0

@@ -79,7 +79,7 @@ class Results:
             missing = [column for column in needed if column not in frame.columns]
             if missing:
                 raise ValueError(f"the {name} of '{self.name}' lack the column {', '.join(missing)}")
-        nameless = [column for column in self.columns if column.partition("/")[2] not in self.metrics]
+        nameless = [score for score in _score_columns(self.scores) if score.partition("/")[2] not in self.metrics]
         if nameless:
             raise ValueError(f"'{self.name}' does not say how to write {', '.join(nameless)}; known: {', '.join(self.metrics)}")
         strangers = set(self.runs["variant"]) | set(self.scores["variant"].unique())
@@ -88,8 +88,8 @@ class Results:
 
     @cached_property
     def columns(self) -> list[str]:
-        """The scores there are: "standard/psnr", ..."""
-        return [str(column) for column in self.scores.columns if "/" in str(column)]
+        """The scores there are, in the order of `metrics`: "standard/psnr", ..."""
+        return sorted(_score_columns(self.scores), key=lambda score: list(self.metrics).index(score.partition("/")[2]))
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -180,6 +180,10 @@ class Results:
         place *= self.facts.horizon
         place += self.scores["frame"].to_numpy() - 1
         return place
+
+
+def _score_columns(scores: pd.DataFrame) -> list[str]:
+    return [str(column) for column in scores.columns if "/" in str(column)]
 
 
 def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:

@@ -93,7 +93,7 @@ def mean_cell(runs: np.ndarray, column: Column) -> Cell:
     if not len(runs):
         return Cell()
     mean, half, metric = float(runs.mean()), half_interval(runs), column.metric
-    text = f"{mean * metric.scale:.{metric.digits}f}"
+    text = f"{mean * metric.scale:z.{metric.digits}f}"  # z: never "-0.00"
     if half is None:
         return Cell(mean, text, seeds=len(runs), mark=column.mark)
     text += f" ± {half * metric.scale:.{metric.digits}f}"

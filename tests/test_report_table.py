@@ -155,3 +155,14 @@ def test_scores_beyond_the_horizon_that_was_trained_for_say_so():
     made = results(TWO)
     made = results(TWO, facts=replace(made.facts, trained=1))
     assert any("then 2 predicted by models trained for 1." in note.text for note in table(made).footnotes)
+
+
+def test_metrics_stand_in_their_declared_order_and_not_in_that_of_the_scores():
+    made = results(TWO)
+    made = results(TWO, scores=made.scores.assign(**{"standard/ssim": 0.5, "standard/psnr": made.scores["standard/psnr"]}))
+    swapped = results(TWO, scores=made.scores[[*made.scores.columns[:4], "standard/ssim", "standard/psnr"]])
+    assert [column.key for column in table(swapped).columns] == ["standard/psnr", "standard/ssim"]
+
+
+def test_nothing_is_ever_minus_zero():
+    assert texts(table(results({("a", 0): [[-0.001, -0.001]]})))["a"] == ["0.00"]

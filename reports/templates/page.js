@@ -131,12 +131,12 @@ function stroke(v) {
 }
 
 function plot(metric) {
-  const reach = (v) => metric.mean[v].flatMap((y, t) => (y === null ? [] : [y - metric.half[v][t], y + metric.half[v][t]]));
-  const edges = data.variants.flatMap((_, v) => (visible(v) ? reach(v) : []));
-  if (!edges.length) return null;
-  const low = Math.min(...edges), high = Math.max(...edges);
+  const known = metric.mean.flatMap((row, v) => (visible(v) ? row.filter((y) => y !== null) : []));
+  if (!known.length) return null;
+  const margin = 0.1 * (Math.max(...known) - Math.min(...known)) || 1e-3;
+  const low = Math.min(...known) - margin, high = Math.max(...known) + margin; // bands may leave the plot: few seeds make them wide
   const x = (t) => LEFT + ((WIDTH - LEFT - RIGHT) * (t + 0.5)) / data.horizon;
-  const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * (value - low)) / (high - low || 1);
+  const y = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * (Math.min(high, Math.max(low, value)) - low)) / (high - low);
   const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${metric.title} per predicted frame` });
   svg.append(make("text", { x: LEFT, y: 14 }, metric.title));
   for (const tick of ticks(low * metric.scale, high * metric.scale)) {
