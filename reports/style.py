@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from reports.files import write
 
@@ -53,14 +54,17 @@ def paper() -> Iterator[None]:
 
 
 def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("pdf", "svg", "png")) -> list[Path]:
-    """Write the figure as `folder/name.pdf` and so on. The same figure gives the same bytes."""
+    """Write the figure as `folder/name.pdf` and so on."""
+    return [write(folder / f"{name}.{format}", printed(figure, format)) for format in formats]
+
+
+def printed(figure: Figure, format: str = "png") -> bytes:
+    """The figure as a file's bytes: "png", "pdf" or "svg". The same figure gives the same bytes."""
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}
-    paths = []
+    data = io.BytesIO()
     with paper():
-        figure.draw_without_rendering()  # lays it out, once for all formats
-        figure.set_layout_engine("none")
-        for format in formats:
-            data = io.BytesIO()
-            figure.savefig(data, format=format, dpi=200, metadata=undated[format])
-            paths.append(write(folder / f"{name}.{format}", data.getvalue()))
-    return paths
+        if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+            figure.draw_without_rendering()  # lays it out, once for all formats
+            figure.set_layout_engine("none")
+        figure.savefig(data, format=format, dpi=200, metadata=undated[format])
+    return data.getvalue()
