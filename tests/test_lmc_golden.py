@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from lmc_golden import REFERENCE, blobs, forward_numbers, weights
 from torch.testing import assert_close
 
 from lmc.learner import MemoryAlignment
 from lmc.model import LMC
+from tests.lmc_golden import REFERENCE, blobs, forward_numbers, weights
 
 
 def published(side: int) -> LMC:

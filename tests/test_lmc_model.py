@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from lmc_plain import plain_motion, plain_predict
 from torch.testing import assert_close
 
 from lmc.model import LMC
+from tests.lmc_plain import plain_motion, plain_predict
 
 OPTIONS = [
     {},
@@ -134,6 +134,24 @@ def test_addressing_is_the_same_under_bfloat16_for_it_stays_in_float32():
         weights = memory.address(query)
         assert memory.recall(query.bfloat16()).dtype == torch.bfloat16
     assert torch.equal(weights, memory.address(query))
+
+
+@pytest.mark.parametrize("frames", [9, 10, 17, 20])
+def test_bfloat16_gradients_point_where_float32_ones_do(frames):
+    """oneDNN's bfloat16 weight gradient of a 3D convolution over two frames reads memory that was never written."""
+    memory = small(width=16).memory
+
+    def gradient() -> torch.Tensor:
+        memory.zero_grad()
+        query = memory.query(clip(4, frames, 1, 32, 32), "matching")
+        litter = [torch.full((2**size,), torch.nan) for size in range(4, 22) for _ in range(4)]
+        del litter  # what was never written is now NaN
+        query.float().square().sum().backward()
+        return torch.cat([p.grad.flatten() for p in memory.motion_matching_encoder.parameters()])
+
+    exact = gradient()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.cosine_similarity(gradient(), exact, 0) > 0.99
 
 
 def test_both_motion_encoders_start_alike_and_share_nothing():
