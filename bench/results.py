@@ -15,6 +15,7 @@ from bench.scores import Scores, load
 from bench.store import FINISHED
 from reports.results import Facts, Metric, Results
 
+COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "command")
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
 

@@ -55,8 +55,12 @@ def experiment_name(experiment: Experiment) -> str:
     return f"{experiment.name}-{experiment.scale}"
 
 
-def sync(store: Store, experiment: str, items: list[Item]) -> int:
-    """Copy what is new of these runs into the MLflow experiment of that name; how many runs had anything new."""
+def sync(store: Store, experiment: str, items: list[Item], among: list[Item] | None = None) -> int:
+    """Copy what is new of these runs into the MLflow experiment of that name; how many runs had anything new.
+
+    among: all planned runs, in the declared order that a tag keeps; `items` themselves if not given.
+    """
+    order = {(item.label, item.seed): number for number, item in enumerate(among or items)}
     fresh = [item for item in items if item.run.path.exists() and _news(item, experiment, store)]
     if not fresh:
         return 0
@@ -64,7 +68,7 @@ def sync(store: Store, experiment: str, items: list[Item]) -> int:
         client = _client(store)
         experiment_id = _experiment(client, experiment, store)
         for item in fresh:
-            _copy(client, experiment_id, experiment, item, store)
+            _copy(client, experiment_id, experiment, item, order[item.label, item.seed], store)
     return len(fresh)
 
 
@@ -100,16 +104,16 @@ class Tracker:
 
     def _try(self, items: list[Item]) -> None:
         try:
-            sync(self.store, self.experiment, items)
+            sync(self.store, self.experiment, items, among=self.items)
             self.trouble = ""
         except Exception as error:  # whatever MLflow raises: the store has everything, and `bench sync` sends it later
             self.trouble = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             log.debug("sync failed", exc_info=True)
 
 
-def _copy(client: MlflowClient, experiment_id: str, experiment: str, item: Item, store: Store) -> None:
+def _copy(client: MlflowClient, experiment_id: str, experiment: str, item: Item, order: int, store: Store) -> None:
     note = _note(item, experiment, store)
-    run_id = note.get("run_id") or _run_id(client, experiment_id, item)
+    run_id = note.get("run_id") or _run_id(client, experiment_id, item, order)
     metrics, step = _training(item, int(note.get("step", -1)))
     scores = _scores(item)
     status = item.run.status()
@@ -126,7 +130,7 @@ def _copy(client: MlflowClient, experiment_id: str, experiment: str, item: Item,
     write_json(_note_path(item, experiment), sent)
 
 
-def _run_id(client: MlflowClient, experiment_id: str, item: Item) -> str:
+def _run_id(client: MlflowClient, experiment_id: str, item: Item, order: int) -> str:
     """The MLflow run of a planned run: found by its tag, or made with its parameters."""
     from mlflow.entities import Param, RunTag
 
@@ -137,7 +141,7 @@ def _run_id(client: MlflowClient, experiment_id: str, item: Item) -> str:
         return str(found[0].info.run_id)
     began = next(iter(item.run.metrics()), {}).get("time", item.run.status().updated)
     made = client.create_run(experiment_id, start_time=int(began * 1000), run_name=f"{item.label} · seed {item.seed}")
-    tags = {"bench.run": item.run.name, "bench.variant": item.label, "bench.seed": str(item.seed)}
+    tags = {"bench.run": item.run.name, "bench.variant": item.label, "bench.seed": str(item.seed), "bench.order": f"{order:03}"}
     parameters = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in _flat(item).items()]
     client.log_batch(made.info.run_id, params=parameters, tags=[RunTag(key, value) for key, value in tags.items()])
     return str(made.info.run_id)
