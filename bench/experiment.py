@@ -20,6 +20,7 @@ from bench.errors import BenchError, did_you_mean, listed
 from bench.spec import RunSpec
 
 Scale = Literal["small", "paper"]
+MEANT_FOR_ALL = ("model", "data", "context", "horizon")  # the other settings are no matter of what is not trained
 SCALES: tuple[str, ...] = get_args(Scale)
 
 
@@ -86,13 +87,15 @@ class Experiment:
         edited = dict(self.variants)
         for setting in settings:
             refusals: list[BenchError] = []
-            for label, spec in edited.items():
+            for_all = setting.partition("=")[0].partition(".")[0].strip() in MEANT_FOR_ALL
+            concerned = [label for label, spec in edited.items() if for_all or spec.steps > 0]
+            for label in concerned:
                 try:
-                    edited[label] = spec.edited(setting)
+                    edited[label] = edited[label].edited(setting)
                 except BenchError as error:
                     refusals.append(error)
-            if len(refusals) == len(edited):
-                raise refusals[0]
+            if len(refusals) == len(concerned):
+                raise refusals[0] if refusals else BenchError(f"--set {setting} concerns training, and no variant is trained")
         return replace(self, variants=edited)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+import bench.metrics
 from bench.experiment import Experiment
 from bench.metrics import METRICS
 from bench.plan import Item
@@ -31,10 +32,7 @@ def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[s
         variants=labels,
         scores=_scores(scored, labels, protocols),
         runs=pd.DataFrame([_run(item) for item in items]),
-        metrics={
-            name: Metric("up" if m.better == "higher" else "down", m.unit.removeprefix("1e-3").strip(), m.digits, m.scale)
-            for name, m in METRICS.items()
-        },
+        metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
         facts=_facts(items, scored),
         training=_training(items),
@@ -72,10 +70,7 @@ def _run(item: Item) -> dict[str, Any]:
         "state": item.state,
         "reason": "" if item.state == FINISHED else item.why,
         "deviations": "; ".join(known.get("deviations", [])),
-        **{
-            name: known.get(name)
-            for name in ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "command")
-        },
+        **{name: known.get(name) for name in COSTS},
         "commit": known.get("code", {}).get("commit"),
     }
 
@@ -84,7 +79,7 @@ def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
     spec, evaluation = items[0].spec, items[0].evaluations[0]
     facts = scored[0][1].facts if scored else {}
     return Facts(
-        dataset=facts.get("data", spec.data.name),
+        dataset=spec.data.name,
         split=evaluation.split,
         fingerprint=facts.get("fingerprint", spec.fingerprint or "unknown"),
         context=spec.context,
@@ -92,8 +87,20 @@ def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
         clips=len(scored[0][1].values) if scored else 0,
         selection=SELECTION[spec.select],
         lpips=facts.get("lpips_missing", ""),
-        notes=[f"LPIPS by {facts['lpips']}."] if facts.get("lpips") else [],
+        notes=_notes(facts),
+        trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
     )
+
+
+def _metric(metric: bench.metrics.Metric) -> Metric:
+    direction: Literal["up", "down"] = "up" if metric.better == "higher" else "down"
+    return Metric(direction, metric.unit.removeprefix("1e-3").strip(), metric.digits, metric.scale, metric.label)
+
+
+def _notes(facts: dict[str, Any]) -> list[str]:
+    """How the test clips were made, and what LPIPS was computed with."""
+    lpips = [f"LPIPS by {facts['lpips']}."] if facts.get("lpips") else []
+    return [*([f"Clips: {facts['data']}."] if facts.get("data") else []), *lpips]
 
 
 def _training(items: Sequence[Item]) -> pd.DataFrame:

@@ -150,6 +150,18 @@ class RunSpec:
                 plain[spec_field.name] = value
         return plain
 
+    def flat(self) -> dict[str, Any]:
+        """All settings by the names that `--set` takes: {"model": "lmc", "model.slots": 50, "steps": 400, ...}."""
+        flat: dict[str, Any] = {}
+        for spec_field in fields(self):
+            value = getattr(self, spec_field.name)
+            if isinstance(value, Part):
+                flat[spec_field.name] = value.name
+                flat |= {f"{spec_field.name}.{option}": setting for option, setting in value.options.items()}
+            else:
+                flat[spec_field.name] = value
+        return flat
+
     def to_json(self) -> dict[str, Any]:
         """All values, as JSON can hold them; `from_json` is the inverse."""
         return {

@@ -142,20 +142,10 @@ def _run_id(client: MlflowClient, experiment_id: str, item: Item, order: int) ->
     began = next(iter(item.run.metrics()), {}).get("time", item.run.status().updated)
     made = client.create_run(experiment_id, start_time=int(began * 1000), run_name=f"{item.label} · seed {item.seed}")
     tags = {"bench.run": item.run.name, "bench.variant": item.label, "bench.seed": str(item.seed), "bench.order": f"{order:03}"}
-    parameters = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in _flat(item).items()]
+    settings = {"variant": item.label, **item.spec.flat()}
+    parameters = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()]
     client.log_batch(made.info.run_id, params=parameters, tags=[RunTag(key, value) for key, value in tags.items()])
     return str(made.info.run_id)
-
-
-def _flat(item: Item) -> dict[str, Any]:
-    flat: dict[str, Any] = {"variant": item.label}
-    for name, value in item.spec.to_json().items():
-        if isinstance(value, dict):
-            flat[name] = value["name"]
-            flat |= {f"{name}.{option}": setting for option, setting in value["options"].items()}
-        else:
-            flat[name] = value
-    return flat
 
 
 def _training(item: Item, after: int) -> tuple[list[Metric], int]:

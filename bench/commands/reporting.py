@@ -6,12 +6,16 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.commands import options
 from bench.errors import BenchError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from bench.experiment import Experiment
+    from bench.plan import Item
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
@@ -37,7 +41,14 @@ def report(
     form: Annotated[
         str | None, typer.Option("--format", help="terminal, markdown, csv, latex, html or json. Default: by --out.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of the terminal.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE|DIR", help="A file for the table; a folder for everything: tables, figures, index.html."),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Published numbers of the same task beside ours, greyed.")
+    ] = False,
+    costs: Annotated[bool, typer.Option("--costs", help="What each variant cost, instead of its scores.")] = False,
     differences: Annotated[
         bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")
     ] = False,
@@ -58,6 +69,8 @@ def report(
     from bench.results import results
     from bench.store import FINISHED
     from reports.ablation import ablation
+    from reports.beside import with_published
+    from reports.ledger import ledger
     from reports.render import grid, render
     from reports.table import table
 
@@ -71,8 +84,12 @@ def report(
     if not any(item.state == FINISHED for item in items):
         raise BenchError(f"no run of {experiment.name} (scale {scale}) is finished yet; `bench run {name}` trains them")
     found = results(experiment, items, protocols)
+    if out and not out.suffix:
+        _everything(experiment, items, out, protocols[0])
+        return
     try:
         shown = (ablation if differences else table)(found, names, protocols, _frames(frames, found.facts.horizon))
+        shown = ledger(found) if costs else with_published(shown, found) if published else shown
         form = form or (SUFFIXES.get(out.suffix, "") if out else "terminal")
         text = "" if form == "terminal" and not out else render(shown, form)
     except ValueError as error:
@@ -84,6 +101,19 @@ def report(
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
         options.console().print(grid(shown))
+
+
+def _everything(experiment: Experiment, items: list[Item], folder: Path, protocol: str) -> None:
+    """Write tables, figures and the page, with all protocols to choose from."""
+    from bench import gallery
+    from bench.metrics.protocols import PROTOCOLS
+    from bench.results import results
+    from reports.bundle import bundle
+
+    found = results(experiment, items, tuple(PROTOCOLS))
+    shots = gallery.pictures(items, found)
+    written = bundle(found, folder, protocol, gallery.configurations(experiment), shots, gallery.sizes(experiment))
+    print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
 
 
 def ui(

@@ -42,7 +42,7 @@ class Digits(Dataset):
         many = f"{self.digits} bouncing {'digit' if self.digits == 1 else 'digits'}"
         size = f"{self.digit}x{self.digit} on {self.shape[1]}x{self.shape[2]} pixels"
         return (
-            f"embedded digits ({self.fingerprint()}): test clips generated (seed {FIXED_SEED}) with {many}, {size}, "
+            f"embedded digits: test clips generated (seed {FIXED_SEED}) with {many}, {size}, "
             f"drawn from {end - begin} of scikit-learn's that training never sees"
         )
 

@@ -1,0 +1,57 @@
+"""Pictures for a report: the same test clips for every variant, from the predictions that their runs have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench import catalog
+from bench.experiment import Experiment
+from bench.plan import Item
+from bench.store import FINISHED
+from reports.page import Picture
+from reports.results import Results
+from reports.strips import animation, choose_clips, clip_scores, strip
+from reports.style import printed
+
+SCORE = "standard/psnr"
+
+
+def pictures(items: Sequence[Item], results: Results) -> list[Picture]:
+    """A strip and an animation of the best, median and worst clip of the first variant; none where predictions are not kept."""
+    first = items[0]
+    kept = {
+        item.label: item.run.predictions_file(item.evaluations[0].key)
+        for item in reversed(items)  # the first seed of a variant stands for it
+        if item.state == FINISHED and item.run.predictions_file(item.evaluations[0].key).exists()
+    }
+    if first.label not in kept or SCORE not in results.columns:
+        return []
+    data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
+    context, evaluation = first.spec.context, first.evaluations[0]
+    made = []
+    for rule, clip in choose_clips(results, SCORE).items():
+        frames = data.clips(evaluation.split, clip, clip + 1, context + (evaluation.horizon or 0))[0].numpy()
+        known, truth = frames[:context], frames[context:]
+        shown = [label for label in results.variants if label in kept]
+        predicted = {label: np.load(kept[label], mmap_mode="r")[clip].astype(np.float32) for label in shown}
+        scores = clip_scores(results, SCORE, clip, first.seed)
+        title = f"{rule} clip of {first.label} (number {clip}), PSNR in dB under each frame"
+        made.append(Picture(title, "png", printed(strip(known, truth, predicted, scores))))
+        made.append(Picture(f"{rule} clip, animated", "gif", animation(known, truth, predicted)))
+    return made
+
+
+def configurations(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    """Every variant's settings, flat: {"full": {"model.slots": 50, ...}}."""
+    return {label: spec.flat() for label, spec in experiment.variants.items()}
+
+
+def sizes(experiment: Experiment) -> dict[str, float] | None:
+    """Each variant's number of memory slots, where that is what the experiment varies."""
+    slots = {label: spec.model.options.get("slots") for label, spec in experiment.variants.items()}
+    if len(slots) > 2 and None not in slots.values() and len(set(slots.values())) == len(slots):
+        return {label: float(count) for label, count in slots.items() if count is not None}
+    return None
