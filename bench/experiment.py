@@ -41,6 +41,10 @@ class Evaluation:
         """The evaluation of one run, its horizon filled in."""
         return self if self.horizon else _with_horizon(self, spec.horizon)
 
+    def over(self, horizon: int) -> Evaluation:
+        """The same over another horizon."""
+        return replace(self, horizon=horizon)
+
     @cached_property
     def key(self) -> str:
         """A name for the files of this evaluation; whether predictions are kept does not change what is measured."""

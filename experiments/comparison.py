@@ -1,0 +1,35 @@
+"""How does LMC-Memory compare with the RNN baselines?
+
+Every model sees the same clips, as many of them, and is scored alike; learning rates and learners are each paper's own.
+SimVP and TAU stand outside the family of recurrent models, for reference. Small scale: under 25 minutes on two cores. Paper
+scale: Moving-MNIST, 10 -> 10 frames, three seeds.
+"""
+
+from bench.experiment import Experiment
+from bench.spec import Part, RunSpec
+from experiments.recipes import EVALUATION, LMC_MOVING_MNIST, LMC_SMALL, MOVING_MNIST, SMALL, SMALL_STEPS, floor
+
+SEEDS = {"small": (0,), "paper": (0, 1, 2)}
+BUDGET = {"batch": 16, "steps": 125_000, "clip_norm": None}  # OpenSTL's Moving-MNIST runs
+
+
+def experiment(scale: str) -> Experiment:
+    """LMC-Memory first, then the baselines by year, then what learns nothing."""
+    models = _small() if scale == "small" else _paper()
+    first = next(iter(models.values()))
+    floors = {"copy last frame": "copy_last", "mean of context": "mean_context", "all black": "black"}
+    return Experiment(
+        question="How does LMC-Memory compare with the RNN baselines?",
+        variants={**models, **{label: floor(first, name) for label, name in floors.items()}},
+        seeds=SEEDS[scale],
+        evaluation=EVALUATION[scale],
+    )
+
+
+def _small() -> dict[str, RunSpec]:
+    return {"LMC-Memory": LMC_SMALL.but(steps=SMALL_STEPS), **SMALL}
+
+
+def _paper() -> dict[str, RunSpec]:
+    lmc = LMC_MOVING_MNIST.but(learner=Part("memory_alignment", long=20), horizon=10, validate_every=625)
+    return {label: spec.but(**BUDGET) for label, spec in {"LMC-Memory": lmc, **MOVING_MNIST}.items()}

@@ -1,0 +1,36 @@
+"""Who still knows where things are after 40 frames?
+
+The paper's central claim: recalled long-term motion context pays off the further one predicts. Models are trained at one
+horizon and scored at 10, 20, 30 and 40 frames (`bench report long_term --frames 1-10,11-20,21-30,31-40`). Small scale:
+about 6 minutes on two cores.
+"""
+
+from bench.experiment import Experiment
+from bench.spec import Part, RunSpec
+from experiments.comparison import experiment as comparison
+from experiments.recipes import EVALUATION, floor
+
+FURTHEST = 40  # frames
+BASELINES = ("ConvLSTM", "PredRNN", "PhyDNet")
+
+
+def experiment(scale: str) -> Experiment:
+    """The models of the comparison that stand for their kind, and LMC-Memory without its memory."""
+    compared = comparison(scale)
+    lmc = compared.variants["LMC-Memory"]
+    return Experiment(
+        question=f"Who still knows where things are after {FURTHEST} frames?",
+        variants={
+            "LMC-Memory": lmc,
+            "no memory": _without_memory(lmc),
+            **{label: compared.variants[label] for label in BASELINES},
+            "copy last frame": floor(lmc, "copy_last"),
+            "all black": floor(lmc, "black"),
+        },
+        seeds=compared.seeds,
+        evaluation=EVALUATION[scale].over(FURTHEST),
+    )
+
+
+def _without_memory(lmc: RunSpec) -> RunSpec:
+    return lmc.but(model=lmc.model.but(memory=False), learner=Part("matching_only"))
