@@ -91,7 +91,7 @@ MOVING_MNIST = {
     "Conv-TT-LSTM": openstl(Part("conv_tt_lstm"), "scheduled_sampling", lr=1e-3).but(
         schedule=Part("constant"),
         clip_norm=3.0,  # NVlabs
-        steps=250_000,  # NVlabs: up to 400 epochs of 10,000; there forcing ends after a plateau, here as scheduled sampling does
+        steps=250_000,  # NVlabs: up to 400 epochs of 10,000; there forcing waits for a plateau, here it is scheduled
     ),
     "SwinLSTM": openstl(Part("swinlstm"), "direct", lr=1e-4, outputs="all"),
     "SimVP": openstl(Part("simvp"), "direct", lr=1e-3),
