@@ -50,6 +50,13 @@ def unique(items: Sequence[Item]) -> list[Item]:
     return list({item.run.name: item for item in reversed(items)}.values())[::-1]
 
 
+def prediction_bytes(item: Item) -> int:
+    """Disk that a run's kept predictions take: two bytes a pixel."""
+    channels, height, width = catalog.build("datasets", item.spec.data.name, item.spec.data.options).shape
+    frames = sum((e.clips or 0) * (e.horizon or 0) for e in item.evaluations if e.keep_predictions)
+    return 2 * frames * channels * height * width
+
+
 def preflight(items: Sequence[Item]) -> None:
     """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
     import torch

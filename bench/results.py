@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 import bench.metrics
+from bench.errors import BenchError, did_you_mean, listed
 from bench.experiment import Experiment
 from bench.metrics import METRICS
 from bench.plan import Item
@@ -20,21 +21,27 @@ COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes",
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
 
-def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[str]) -> Results:
-    """Everything that the store knows about an experiment's runs, with the scores of some protocols."""
+def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[str], label: str | None = None) -> Results:
+    """Everything that the store knows about an experiment's runs, with the scores of some protocols.
+
+    label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
+    """
     scored = [(item, load(item.run.scores_file(item.evaluations[0].key))) for item in items if item.state == FINISHED]
     labels = list(experiment.variants)
     facts = scored[0][1].facts if scored else {}
+    table = _scores(scored, labels, protocols)
+    if label is not None:
+        table = _showing(table, label)
     return Results(
         name=experiment.name,
         question=experiment.question,
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
-        scores=_scores(scored, labels, protocols),
+        scores=table,
         runs=pd.DataFrame([_run(item) for item in items]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
-        facts=_facts(items, scored),
+        facts=_facts(items, scored, table, label),
         training=_training(items),
     )
 
@@ -75,7 +82,15 @@ def _run(item: Item) -> dict[str, Any]:
     }
 
 
-def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
+def _showing(table: pd.DataFrame, label: str) -> pd.DataFrame:
+    known = [] if "label" not in table else [str(name) for name in table["label"].unique()]
+    if label not in known:
+        hint = did_you_mean(label, known) or f"; there are {listed(known)}"
+        raise BenchError(f"no test clip is labelled '{label}'{hint}")
+    return table[table["label"] == label].reset_index(drop=True)
+
+
+def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]], table: pd.DataFrame, label: str | None) -> Facts:
     spec, evaluation = items[0].spec, items[0].evaluations[0]
     facts = scored[0][1].facts if scored else {}
     return Facts(
@@ -84,10 +99,10 @@ def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]]) -> Facts:
         fingerprint=facts.get("fingerprint", spec.fingerprint or "unknown"),
         context=spec.context,
         horizon=evaluation.horizon or spec.horizon,
-        clips=len(scored[0][1].values) if scored else 0,
+        clips=int(table["clip"].nunique()),
         selection=SELECTION[spec.select],
         lpips=facts.get("lpips_missing", ""),
-        notes=_notes(facts),
+        notes=[*([f"Only clips of '{label}'."] if label else []), *_notes(facts)],
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
     )
 

@@ -1,6 +1,8 @@
 """What tests share: a tiny spec that trains in a second, and a store in a temporary folder."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -8,8 +10,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-from bench import tracker
+from bench import cli, tracker
+from bench.executors.inline import Inline
 from bench.experiment import Evaluation, Experiment
+from bench.plan import plan
+from bench.schedule import Scheduler
 from bench.spec import Part, RunSpec
 from bench.store import Store
 
@@ -61,3 +66,54 @@ def tiny() -> RunSpec:
 def pair() -> Experiment:
     """A learned variant and a floor."""
     return Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
+
+
+EXPERIMENT = """
+from bench.experiment import Experiment
+from tests.conftest import EVALUATION, FLOOR, TINY
+
+def experiment(scale):
+    return Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION)
+"""
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A store in which the experiment is finished, to copy."""
+    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
+    Scheduler(plan(pair, store), store, Inline()).run()
+    return store.root
+
+
+@pytest.fixture
+def bench(monkeypatch, capsys, tmp_path):
+    """Calls `bench` in this process: (exit code, what it printed, what it complained)."""
+    monkeypatch.setenv("BENCH_STORE", str(tmp_path / "runs"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(EXPERIMENT)
+
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def finished(bench, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
+    return bench
+
+
+@pytest.fixture
+def mlflow_ready(empty_mlflow, tmp_path):
+    """The tests that train copy into MLflow as well."""
+    (tmp_path / "runs").mkdir(exist_ok=True)
+    shutil.copy(empty_mlflow, tmp_path / "runs")

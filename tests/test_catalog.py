@@ -54,5 +54,5 @@ def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypa
 
 
 def test_a_constructor_that_refuses_a_size_is_quoted():
-    with pytest.raises(BenchError, match="model 'lmc': .*16"):
+    with pytest.raises(BenchError, match=r"model .lmc.: .*16"):
         catalog.build("models", "lmc", {}, shape=(1, 20, 20))

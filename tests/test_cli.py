@@ -1,69 +1,11 @@
 """The command line: what it prints, how it ends, and that bad input gets one clear message."""
 
 import json
-import shutil
-import sys
 
 import numpy as np
 import pytest
 
-from bench import cli
 from bench.executors.inline import Inline
-from bench.experiment import Experiment
-from bench.plan import plan
-from bench.schedule import Scheduler
-from bench.store import Store
-from tests.conftest import EVALUATION, FLOOR, TINY
-
-EXPERIMENT = """
-from bench.experiment import Experiment
-from tests.conftest import EVALUATION, FLOOR, TINY
-
-def experiment(scale):
-    return Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION)
-"""
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A store in which the experiment is finished, to copy."""
-    store = Store(tmp_path_factory.mktemp("trained") / "runs")
-    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
-    Scheduler(plan(pair, store), store, Inline()).run()
-    return store.root
-
-
-@pytest.fixture
-def bench(monkeypatch, capsys, tmp_path):
-    """Calls `bench` in this process: (exit code, what it printed, what it complained)."""
-    monkeypatch.setenv("BENCH_STORE", str(tmp_path / "runs"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(EXPERIMENT)
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-@pytest.fixture
-def finished(bench, trained, tmp_path):
-    shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
-    return bench
-
-
-@pytest.fixture
-def mlflow_ready(empty_mlflow, tmp_path):
-    """The tests that train copy into MLflow as well."""
-    (tmp_path / "runs").mkdir(exist_ok=True)
-    shutil.copy(empty_mlflow, tmp_path / "runs")
 
 
 @pytest.mark.parametrize(
@@ -203,3 +145,32 @@ def test_predicting_from_what_is_no_model_or_no_clip_is_refused_in_words(bench, 
     (tmp_path / "tiny.txt").write_text("not weights")
     code, _, err = bench("predict", *words)
     assert code == 2 and message in err and "Traceback" not in err
+
+
+def test_data_that_are_missing_are_listed_with_what_puts_them_there(bench):
+    rows = {row["name"]: row for row in json.loads(bench("data", "list", "--json")[1])}
+    assert rows["digits"]["state"] == "ready" and "`bench prepare kth --source DIR`" in rows["kth"]["detail"]
+
+
+def test_data_show_draws_every_split(bench, tmp_path):
+    code, out, _ = bench("data", "show", "digits", "--set", "size=16", "--set", "digit=8", "--clips", "2", "--frames", "3")
+    assert code == 0 and "test: clips generated" in out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"{s}.{e}" for s in ("train", "val", "test") for e in ("png", "gif")
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["prepare", "kht"], "there is nothing to prepare for 'kht': did you mean 'kth'?"),
+        (["prepare", "kth"], "needs --source DIR"),
+        (["prepare", "mnist", "--size", "3"], "`bench prepare mnist` takes --source; got --size"),
+        (["prepare", "frames", "--source", "nowhere"], "--source nowhere does not exist"),
+        (["data", "show", "dgits"], "there is no data set 'dgits': did you mean 'digits'?"),
+        (["run", "mine.py", "--set", "data=kth"], "kth"),
+    ],
+)
+def test_data_that_cannot_be_had_are_explained(bench, words, message):
+    code, out, err = bench(*words)
+    assert code in (1, 2) and message in out + err and "Traceback" not in out + err

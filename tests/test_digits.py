@@ -27,7 +27,7 @@ def test_the_digits_of_the_splits_are_disjoint():
 def test_clips_are_grey_frames_between_0_and_1():
     clips = Digits(size=24, digit=12, digits=2).clips("val", 0, 4, 7)
     assert clips.shape == (4, 7, 1, 24, 24) and clips.dtype == torch.float32
-    assert 0 <= clips.min() and 0.9 < clips.max() <= 1
+    assert clips.min() >= 0 and 0.9 < clips.max() <= 1
 
 
 def test_a_digit_moves_a_tenth_of_the_square_per_frame_and_turns_at_the_border():

@@ -70,7 +70,7 @@ def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undist
 
 def test_killed_in_the_middle_of_writing_a_checkpoint_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed):
     def half_written(path, content):
-        if path.suffix == ".pt" and b"" != content:
+        if path.suffix == ".pt" and content != b"":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_name(f".{path.name}.half").write_bytes(content[: len(content) // 2])
             raise Killed

@@ -142,7 +142,7 @@ def test_an_impossible_size_is_refused_before_anything_runs(store, pair, tiny):
     with pytest.raises(BenchError, match="variant 'short': model 'lmc' needs at least 9 context frames, got 5"):
         preflight(plan(short, store))
     odd = replace(pair, variants={"odd": tiny.but(data=Part("digits", size=20, digit=8))})
-    with pytest.raises(BenchError, match="variant 'odd': model 'lmc': .*16"):
+    with pytest.raises(BenchError, match=r"variant 'odd': model 'lmc': .*16"):
         preflight(plan(odd, store))
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench import lease
 from bench.errors import BenchError
 from bench.files import replacing, write_json
-from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING
 
 
 @pytest.fixture

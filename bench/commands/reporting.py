@@ -52,6 +52,7 @@ def report(
     differences: Annotated[
         bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")
     ] = False,
+    label: Annotated[str | None, typer.Option(help="Only clips that show this: on KTH an action, such as walking.")] = None,
     scale: options.Scale = "small",
     seeds: options.Seeds = None,
     only: options.Only = None,
@@ -83,7 +84,7 @@ def report(
     items = plan(experiment, options.store(store_path))
     if not any(item.state == FINISHED for item in items):
         raise BenchError(f"no run of {experiment.name} (scale {scale}) is finished yet; `bench run {name}` trains them")
-    found = results(experiment, items, protocols)
+    found = results(experiment, items, protocols, label)
     if out and not out.suffix:
         _everything(experiment, items, out, protocols[0])
         return

@@ -40,7 +40,7 @@ def plan(
 
     Prints every run of an experiment with its state, and what `bench run` would do. Changes nothing.
     """
-    from bench.plan import TO_DO, unique
+    from bench.plan import TO_DO, prediction_bytes, unique
     from bench.plan import plan as planned
 
     store = options.store(store_path)
@@ -52,6 +52,8 @@ def plan(
     to_do = [item for item in unique(items) if item.state in TO_DO]
     steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do)
     print(f"\n{len(to_do)} of {len(unique(items))} runs to do, {steps:,} training steps, in {store.root}")
+    if kept := sum(map(prediction_bytes, to_do)):
+        print(f"their test predictions will be kept: {kept / 2**20:.1f} MiB")
 
 
 def run(

@@ -1,0 +1,82 @@
+"""Experiments: questions with named variants, the same at both scales."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench import experiment
+from bench.errors import BenchError
+from bench.experiment import SCALES, Evaluation
+from experiments import recipes
+
+every_experiment = pytest.mark.parametrize("name", experiment.names())
+every_scale = pytest.mark.parametrize("scale", SCALES)
+
+
+def test_the_suite_brings_the_experiments_that_its_readme_names():
+    assert {"ablation", "memory_size", "comparison", "long_term"} <= set(experiment.names())
+
+
+@every_scale
+@every_experiment
+def test_an_experiment_answers_a_question_with_different_runs(name, scale):
+    loaded = experiment.load(name, scale)
+    assert loaded.question.endswith("?") and experiment.describe(name) == loaded.question
+    keys = {spec.key for spec in loaded.variants.values()}
+    assert len(keys) == len(loaded.variants) >= 3
+
+
+@every_scale
+@every_experiment
+def test_all_variants_see_the_same_clips_and_predict_as_far(name, scale):
+    specs = list(experiment.load(name, scale).variants.values())
+    assert len({(repr(spec.data), spec.context, spec.horizon) for spec in specs}) == 1
+
+
+@pytest.mark.parametrize("name", ["ablation", "comparison"])
+def test_all_learned_variants_have_the_same_budget_of_clips(name):
+    for scale in SCALES:
+        specs = [spec for spec in experiment.load(name, scale).variants.values() if spec.steps]
+        assert len({spec.steps * spec.batch for spec in specs}) == 1
+
+
+def test_at_small_scale_nothing_needs_to_be_downloaded():
+    for name in experiment.names():
+        assert all(spec.fingerprint for spec in experiment.load(name, "small").variants.values())
+
+
+def test_the_papers_numbers_are_in_the_recipes():
+    mnist, kth = recipes.LMC_MOVING_MNIST, recipes.LMC_KTH
+    assert (mnist.batch, mnist.steps, mnist.horizon, mnist.learner.options["long"]) == (128, 300_000, 30, 30)
+    assert (kth.batch, kth.steps, kth.horizon, kth.learner.options["long"]) == (32, 300_000, 40, 40)
+    assert mnist.optimizer.options["lr"] == kth.optimizer.options["lr"] == 2e-4
+    assert kth.model.options["output"] == "sigmoid"
+
+
+def test_what_is_not_trained_runs_once_whatever_the_seeds(pair):
+    runs = replace(pair, seeds=(0, 1, 2)).runs()
+    assert [label for label, _ in runs] == ["tiny", "copy", "tiny", "tiny"]
+
+
+def test_a_setting_that_fits_no_variant_is_refused_and_one_about_training_leaves_floors_alone(pair):
+    edited = pair.edited(["steps=9"])
+    assert [spec.steps for spec in edited.variants.values()] == [9, 0]
+    with pytest.raises(BenchError, match="did you mean 'slots'"):
+        pair.edited(["model.slot=3"])
+
+
+def test_keeping_predictions_does_not_change_what_is_measured():
+    assert Evaluation(clips=3, horizon=2).key == Evaluation(clips=3, horizon=2, keep_predictions=True).key
+    assert Evaluation(clips=3, horizon=2).key != Evaluation(clips=4, horizon=2).key
+
+
+def test_a_file_of_ones_own_is_an_experiment_and_its_mistakes_are_said(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from experiments.ablation import experiment\n")
+    assert experiment.load(str(path)).name == "mine"
+    path.write_text("x = 1\n")
+    with pytest.raises(BenchError, match=r"defines no function `experiment\(scale\)`"):
+        experiment.load(str(path))
+    path.write_text("import nonsense_that_is_not_there\n")
+    with pytest.raises(BenchError, match="does not load: ModuleNotFoundError"):
+        experiment.load(str(path))

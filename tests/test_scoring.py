@@ -1,0 +1,132 @@
+"""eval, rescore and weights: scores of anything, made again without training, the same as before."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from bench.experiment import Evaluation
+from bench.metrics.lpips import alexnet_features
+from bench.scores import load
+from bench.store import Store
+from tests.conftest import EVALUATION, TINY
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Store(tmp_path / "runs").run(TINY)
+
+
+def _scores(run):
+    return load(run.scores_file(EVALUATION.at(TINY).key))
+
+
+def test_rescoring_kept_predictions_gives_the_same_numbers_bit_for_bit(finished, run):
+    before = _scores(run)
+    run.scores_file(EVALUATION.at(TINY).key).unlink()
+    shutil.rmtree(run.path / "checkpoints")
+    code, out, _ = finished("rescore", "mine.py", "--only", "tiny")
+    assert code == 0 and "scored again from kept predictions" in out
+    assert np.array_equal(_scores(run).values, before.values, equal_nan=True)
+
+
+def test_without_kept_predictions_the_checkpoint_is_run_again(finished, run):
+    before = _scores(run)
+    run.predictions_file(EVALUATION.at(TINY).key).unlink()
+    code, out, _ = finished("rescore", "mine.py", "--only", "tiny")
+    assert code == 0 and "scored again from its checkpoint" in out
+    assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)
+
+
+def test_rescoring_one_protocol_leaves_the_others_alone(finished, run):
+    marked = _scores(run)
+    marked.values[:] = 7
+    marked.save(run.scores_file(EVALUATION.at(TINY).key))
+    assert finished("rescore", "mine.py", "--only", "tiny", "--protocol", "openstl")[0] == 0
+    assert (_scores(run)["standard/psnr"] == 7).all() and not (_scores(run)["openstl/psnr"] == 7).any()
+
+
+def test_lpips_is_filled_in_once_its_backbone_is_there_and_the_table_says_which(bench, tmp_path):
+    sizes = ["--set", "data.size=32", "--set", "data.digit=16"]
+    assert bench("run", "mine.py", "--executor", "inline", "--only", "copy", *sizes)[0] == 0
+    table = ("report", "mine.py", "--only", "copy", *sizes, "--format", "markdown")
+    assert "LPIPS is empty: this machine has no AlexNet backbone" in bench(*table)[1]
+    torch.manual_seed(0)
+    layers = alexnet_features().state_dict()
+    torch.save({f"features.{name}": tensor for name, tensor in layers.items()}, tmp_path / "random.pth")
+    code, _, err = bench("weights", "add", tmp_path / "random.pth")
+    assert code == 2 and "random.pth" in err
+    assert bench("weights", "add", tmp_path / "random.pth", "--unverified")[0] == 0
+    assert bench("weights", "status")[0] == 0
+    assert bench("rescore", "mine.py", "--only", "copy", *sizes)[0] == 0
+    out = bench(*table)[1]
+    assert "LPIPS is empty" not in out and "LPIPS by a backbone that is not torchvision's AlexNet (sha256" in out
+
+
+def test_any_horizon_can_be_scored(finished, run):
+    found = json.loads(finished("eval", run.name, "--horizon", "5", "--clips", "3", "--json")[1])
+    assert (found["clips"], found["horizon"]) == (3, 5)
+    assert set(found["protocols"]) == {"standard", "lmc2021", "openstl", "predrnn"}
+    psnr = found["protocols"]["standard"]["psnr"]
+    assert len(psnr["per_frame"]) == 5 and psnr["mean"] == pytest.approx(np.mean(psnr["per_frame"]))
+
+
+def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_path, run):
+    state = torch.load(next((run.path / "checkpoints").glob("step-*")), weights_only=True)["model"]
+    torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "theirs.pth")
+    data = ["--data", "digits", "--set", "data.size=16", "--set", "data.digit=8"]
+    words = [*data, "--context", "9", "--horizon", "2", "--clips", "3", "--json"]
+    theirs = json.loads(finished("eval", "--checkpoint", tmp_path / "theirs.pth", "--model", "lmc", *words)[1])
+    ours = _scores(run).means()
+    assert theirs["protocols"]["standard"]["psnr"]["mean"] == pytest.approx(ours["standard/psnr"], abs=1e-3)
+    code, _, err = finished("eval", "--checkpoint", tmp_path / "theirs.pth", "--model", "lmc", "--set", "model.slots=7", *words)
+    assert code == 2 and "is an LMC with slots=5, not 7" in err
+
+
+def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench, tmp_path):
+    from bench.pictures import image, save_png
+
+    target = np.random.default_rng(0).integers(0, 256, (2, 3, 1, 16, 16)).astype(np.uint8)
+    prediction = np.clip(target.astype(int) + 10, 0, 255).astype(np.uint8)
+    np.savez(tmp_path / "frames.npz", prediction=prediction / 255, target=target / 255)
+    for name, clips in (("prediction", prediction), ("target", target)):
+        for n, clip in enumerate(clips):
+            for t, frame in enumerate(clip):
+                save_png(image(frame / 255), tmp_path / "theirs" / name / f"clip_{n}" / f"frame_{t}.png")
+    arrays = json.loads(bench("eval", "--predictions", tmp_path / "frames.npz", "--json")[1])
+    pictures = json.loads(bench("eval", "--predictions", tmp_path / "theirs", "--json")[1])
+    psnr = 10 * np.log10(255**2 / ((prediction.astype(float) - target) ** 2).mean((2, 3, 4))).mean()
+    assert arrays["protocols"]["predrnn"]["psnr"]["mean"] == pytest.approx(psnr, abs=1e-4)
+    ssim = [found["protocols"]["standard"]["ssim"]["mean"] for found in (arrays, pictures)]
+    assert ssim[0] == pytest.approx(ssim[1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "name one thing to score"),
+        (["--predictions", "nowhere.npz"], "must be an .npz file with arrays 'prediction' and 'target'"),
+        (["--predictions", "empty"], "must hold one folder of pictures per clip"),
+        (["nonsense"], "there is no run 'nonsense'"),
+        (["nonsense", "--protocol", "openslt"], "did you mean 'openstl'?"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_in_words(bench, tmp_path, words, message):
+    (tmp_path / "empty").mkdir()
+    code, _, err = bench("eval", *words)
+    assert code == 2 and message in err and "Traceback" not in err
+
+
+def test_the_mean_over_clips_does_not_depend_on_how_they_are_batched(monkeypatch):
+    from bench import catalog, evaluate
+
+    data = catalog.build("datasets", "digits", {"size": 16, "digit": 8})
+    model = catalog.build("models", "copy_last", {})
+
+    def means(pixels):
+        monkeypatch.setattr(evaluate, "CHUNK_PIXELS", pixels)
+        return evaluate.evaluate(model, data, 9, Evaluation(clips=7, horizon=2), torch.device("cpu")).values
+
+    assert np.array_equal(means(10**9), means(3 * 11 * 256), equal_nan=True)  # all at once; three, three and one
