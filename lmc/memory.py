@@ -77,7 +77,7 @@ class Memory(nn.Module):
 
     def _address(self, query: Tensor, slots: Tensor) -> Tensor:
         with torch.autocast(query.device.type, enabled=False):  # a softmax this soft loses its differences in bfloat16
-            similarity = F.normalize(slots, dim=1) @ F.normalize(query.float(), dim=1).flatten(2)  # [B, slots, h*w]
+            similarity = F.normalize(slots, dim=1) @ F.normalize(query.to(slots.dtype), dim=1).flatten(2)  # [B, slots, h*w]
             return torch.softmax(similarity / self.temperature, 1).unflatten(2, query.shape[2:])
 
 
