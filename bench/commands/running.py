@@ -98,7 +98,10 @@ def run(
     else:
         interrupted, trouble = False, ""
     code = _summary(items, interrupted, trouble)
-    print(f"interrupted; `{again}` goes on from here" if interrupted else f"`{table}` shows the table, `bench ui` the curves")
+    if interrupted:
+        print(f"interrupted; `{again}` goes on from here")
+    elif any(item.state == FINISHED for item in items):
+        print(f"`{table}` shows the table, `bench ui` the curves")
     sys.exit(code)
 
 
