@@ -5,6 +5,9 @@ import pytest
 from bench import catalog
 from bench.data.root import data_root
 from bench.errors import BenchError
+from bench.experiment import Experiment
+from bench.plan import plan
+from bench.results import results
 from bench.run import execute
 from bench.scores import load
 from bench.spec import Part
@@ -48,3 +51,14 @@ def test_a_prepared_set_that_has_changed_is_noticed_before_training(run, tmp_pat
     assert not list(run.metrics())
     with pytest.raises(BenchError, match=r"train.u8 has changed"):  # and planning notices it as well
         Store(tmp_path / "runs").run(spec())
+
+
+def test_a_report_can_be_of_one_action_alone(run):
+    executed(run)
+    experiment = Experiment("Who walks?", {"tiny": spec()}, evaluation=EVALUATION, name="kth")
+    items = plan(experiment, Store(run.path.parent))
+    walking = results(experiment, items, ["standard"], label="walking")
+    assert (walking.facts.clips, len(walking.scores)) == (2, 4)
+    assert "Only clips of 'walking'." in walking.facts.notes
+    with pytest.raises(BenchError, match="no test clip is labelled 'waking': did you mean 'walking'"):
+        results(experiment, items, ["standard"], label="waking")
