@@ -7,6 +7,7 @@ metric or executor is one file and one line here; a package of one's own adds mo
 """
 
 import ast
+import builtins
 import importlib
 import importlib.util
 from collections.abc import Mapping
@@ -184,10 +185,13 @@ def _arguments(module: str, class_name: str, what: str) -> list[Option]:
             if init is not None:
                 return _options(init, tree)
             for base in node.bases:  # an inherited constructor, of this file or imported into it
-                if isinstance(base, ast.Name):
+                if isinstance(base, ast.Name) and base.id not in dir(builtins):
                     return _arguments(*_where(tree, module, base.id), what)
             return []
-    return []
+    elsewhere = _where(tree, module, class_name)
+    if elsewhere != (module, class_name):  # imported into this file from another, as packages do in their __init__
+        return _arguments(*elsewhere, what)
+    raise BenchError(f"{what}: there is no class '{class_name}' in the module '{module}'")
 
 
 def _where(tree: ast.Module, module: str, name: str) -> tuple[str, str]:

@@ -26,6 +26,10 @@ NAME = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
 log = logging.getLogger(__name__)
 
 
+class Damaged(BenchError):
+    """A checkpoint whose content is not what was written."""
+
+
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write the state of a run at a step, then remove all but the newest two."""
     path = _write(folder, "step", step, state)
@@ -69,9 +73,9 @@ def _first_whole(paths: list[Path]) -> dict[str, Any] | None:
     for path in paths:
         try:
             return read(path)
-        except BenchError as error:
+        except Damaged as error:
             log.warning("%s; falling back to the checkpoint before it", error)
-            path.rename(path.with_suffix(".damaged"))
+            path.replace(path.with_suffix(".damaged"))
     return None
 
 
@@ -83,11 +87,13 @@ def read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     if match and hashlib.sha256(content).hexdigest()[:12] != match[3]:
-        raise BenchError(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
+        raise Damaged(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition("\n")[0]
         raise BenchError(f"{path} cannot be read as a checkpoint of weights alone: {reason}") from error
     return state
 

@@ -20,7 +20,7 @@ from bench.metrics import lpips
 from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.metrics.score import score
 from bench.scores import Scores
-from bench.spec import RunSpec
+from bench.spec import Precision, RunSpec
 
 CHUNK_PIXELS = 4_000_000  # per chunk of clips; bounds memory whatever the number of clips
 Pair = tuple[Tensor, Tensor]
@@ -31,10 +31,9 @@ Pair = tuple[Tensor, Tensor]
 def validate(model: nn.Module, data: Dataset, spec: RunSpec, device: torch.device) -> dict[str, float]:
     """Mean PSNR (dB) and SSIM over the first clips of the validation split, protocol `standard`."""
     model.eval()
-    found = data.count("val", spec.context + spec.horizon)
-    count = spec.validation_clips if found is None else min(found, spec.validation_clips)
+    count = clips_to_score(data, Evaluation(clips=spec.validation_clips, horizon=spec.horizon, split="val"), spec.context)
     totals = {"psnr": 0.0, "ssim": 0.0}
-    for prediction, target in predictions(model, data, "val", count, spec.context, spec.horizon, device):
+    for prediction, target in predictions(model, data, "val", count, spec.context, spec.horizon, device, spec.precision):
         scores = score(prediction, target, ["standard"])
         for name in totals:
             totals[name] += float(scores[f"standard/{name}"].sum())
@@ -47,6 +46,7 @@ def evaluate(
     context: int,
     evaluation: Evaluation,
     device: torch.device,
+    precision: Precision = "float32",
     keep: Path | None = None,
     on_clips: Callable[[int, int], None] = lambda done, total: None,
 ) -> Scores:
@@ -58,7 +58,7 @@ def evaluate(
     model.eval()
     assert evaluation.horizon is not None
     count = clips_to_score(data, evaluation, context)
-    pairs = predictions(model, data, evaluation.split, count, context, evaluation.horizon, device)
+    pairs = predictions(model, data, evaluation.split, count, context, evaluation.horizon, device, precision)
     with _stored(keep, (count, evaluation.horizon, *data.shape)) as store:
         return scored(map(store, pairs), count, facts_of(data, evaluation, context, count), device, on_clips)
 
@@ -122,11 +122,25 @@ def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:
 
 @torch.inference_mode()
 def predictions(
-    model: nn.Module, data: Dataset, split: Split, count: int, context: int, horizon: int, device: torch.device
+    model: nn.Module,
+    data: Dataset,
+    split: Split,
+    count: int,
+    context: int,
+    horizon: int,
+    device: torch.device,
+    precision: Precision = "float32",
 ) -> Iterator[Pair]:
     """A model's predictions of a split's first `count` clips with their targets, in chunks that fit into memory."""
     for clips in chunked(data, split, count, context + horizon, device):
-        yield model(clips[:, :context], horizon).float(), clips[:, context:]
+        with autocast(precision, device):  # the model alone: scores are never computed in low precision
+            predicted = model(clips[:, :context], horizon)
+        yield predicted.float(), clips[:, context:]
+
+
+def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """The precision in which a model computes."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
 
 
 def chunked(data: Dataset, split: Split, count: int, frames: int, device: torch.device) -> Iterator[Tensor]:

@@ -20,7 +20,7 @@ from bench.errors import BenchError, did_you_mean, listed
 from bench.spec import RunSpec
 
 Scale = Literal["small", "paper"]
-MEANT_FOR_ALL = ("model", "data", "context", "horizon")  # the other settings are no matter of what is not trained
+MEANT_FOR_ALL = ("data", "context", "horizon")  # the other settings are no matter of what is not trained
 SCALES: tuple[str, ...] = get_args(Scale)
 
 
@@ -100,7 +100,16 @@ class Experiment:
                     refusals.append(error)
             if len(refusals) == len(concerned):
                 raise refusals[0] if refusals else BenchError(f"--set {setting} concerns training, and no variant is trained")
+        self._refuse_twins(edited)
         return replace(self, variants=edited)
+
+    def _refuse_twins(self, edited: Mapping[str, RunSpec]) -> None:
+        """Two variants that an edit has made the same would stand in the table under names that lie."""
+        first: dict[str, str] = {}
+        for label, spec in edited.items():
+            twin = first.setdefault(spec.key, label)
+            if twin != label and self.variants[twin].key != self.variants[label].key:
+                raise BenchError(f"--set makes '{label}' the same as '{twin}'; leave one of them out with --only")
 
 
 def load(name: str, scale: str = "small") -> Experiment:

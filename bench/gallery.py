@@ -30,6 +30,8 @@ def pictures(items: Sequence[Item], results: Results) -> list[Picture]:
     if first.label not in kept or SCORE not in results.columns:
         return []
     data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
+    if first.spec.fingerprint is None:
+        return []  # a report on another machine, without the data
     context, evaluation = first.spec.context, first.evaluations[0]
     made = []
     for rule, clip in choose_clips(results, SCORE).items():

@@ -66,7 +66,7 @@ def _pictures(folder: Path) -> NDArray[np.uint8]:
 def _array(path: Path) -> NDArray[np.float32]:
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read as an array: {error}") from error
     if array.ndim not in (4, 5) or array.shape[-3] not in (1, 3):
         raise BenchError(f"{path} must be [T, C, H, W] or [B, T, C, H, W] with 1 or 3 channels, got {list(array.shape)}")

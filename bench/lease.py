@@ -57,8 +57,15 @@ def take(folder: Path) -> Lease | None:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return None  # somebody was faster
-    with os.fdopen(handle, "w") as file:
-        json.dump(_owner(), file)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(_owner(), file)
+    except OSError:
+        path.unlink(missing_ok=True)  # on a full disk: an empty lease would look like an owner
+        raise
+    if _newest(folder) != newest + 1:  # so slow that others have come and gone: their number stands
+        path.unlink(missing_ok=True)
+        return None
     for number in range(max(0, newest - 1), newest + 1):
         (folder / f"lease-{number}").unlink(missing_ok=True)
     return Lease(path)
@@ -79,7 +86,8 @@ def holder(folder: Path) -> str | None:
         return "another process" if silent < SILENCE else None
     if owner.get("released"):
         return None
-    alive = _start_of(owner["process"]) == owner["started"] if owner["host"] == socket.gethostname() else silent < SILENCE
+    seen_here = owner["host"] == socket.gethostname() and owner["started"] is not None  # without /proc the heartbeat tells
+    alive = _start_of(owner["process"]) == owner["started"] if seen_here else silent < SILENCE
     return f"{owner['host']}, process {owner['process']}" if alive else None
 
 

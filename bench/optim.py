@@ -77,4 +77,4 @@ class OneCycle:
         else:
             done, low, beta = 1 - (step - summit) / max(1, self.steps - 1 - summit), lr / self.START / self.END, self.BETA
         height = (1 - math.cos(math.pi * done)) / 2  # 0 at the foot, 1 at the summit
-        return {"lr": low + (lr - low) * height, "betas": (beta[0] + (beta[1] - beta[0]) * height, 0.999)}
+        return {"lr": low + (lr - low) * height, "beta1": beta[0] + (beta[1] - beta[0]) * height}

@@ -45,6 +45,12 @@ def look(label: str, spec: RunSpec, store: Store, evaluations: tuple[Evaluation,
     return Item(label, spec, run, state, why, evaluations)
 
 
+def seen(run: Run) -> Item:
+    """A run of the store as it is, whatever experiment it belongs to."""
+    state, why = _state(run, run.spec, ())
+    return Item(run.name, run.spec, run, state, why, ())
+
+
 def unique(items: Sequence[Item]) -> list[Item]:
     """Each run once, though several variants may share it."""
     return list({item.run.name: item for item in reversed(items)}.values())[::-1]
@@ -61,12 +67,14 @@ def preflight(items: Sequence[Item]) -> None:
     """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
     import torch
 
+    from bench.evaluate import clips_to_score
     from bench.train import build_model
 
     tried = set()
     for item in items:
         spec = item.spec
-        identity = (repr(spec.model), repr(spec.data), repr(spec.learner), spec.context, spec.horizon)
+        parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
+        identity = (*parts, spec.context, spec.horizon, item.evaluations)
         if identity in tried:
             continue
         tried.add(identity)
@@ -76,6 +84,8 @@ def preflight(items: Sequence[Item]) -> None:
                 model = build_model(spec, data)
                 supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
                 catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+            for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
+                clips_to_score(data, evaluation, spec.context)
         except BenchError as error:
             raise BenchError(f"variant '{item.label}': {error}") from error
 
@@ -96,7 +106,7 @@ def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[st
         return RUNNING, f"at step {status.step} of {spec.steps}"
     if status.trained and not missing:
         return FINISHED, "trained and scored"
-    if status.state in (FAILED, DIVERGED, BLOCKED):
+    if status.state in (FAILED, DIVERGED) or (status.state == BLOCKED and spec.fingerprint is None):
         return status.state, status.reason
     if status.trained:
         return TO_SCORE, "trained; scores are missing"

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from bench.plan import TO_DO, Item
@@ -29,8 +31,9 @@ class Display:
         self.width = max((len(item.label) for item in items), default=0)
         self.lines: dict[str, _Line] = {}
         self.steps = {item.run.name: int(item.run.latest().get("step", 0)) for item in items if item.state in TO_DO}
+        cut = Column(no_wrap=True, overflow="ellipsis")  # one line a run, however narrow the terminal
         self.live = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=20), _Figures(),
+            TextColumn("{task.description}"), BarColumn(bar_width=12), _Figures(table_column=cut),
             console=console, disable=not console.is_terminal, refresh_per_second=4,
         )  # fmt: skip
         steps = sum({item.run.name: item.spec.steps for item in items if item.state in TO_DO}.values())
@@ -45,7 +48,9 @@ class Display:
 
     def started(self, item: Item) -> None:
         """A run's process was started."""
-        task = self.live.add_task(self._name(item), total=max(item.spec.steps, 1), figures="starting")
+        if line := self.lines.pop(item.run.name, None):  # resumed after its process died
+            self.live.remove_task(line.task)
+        task = self.live.add_task(escape(self._name(item)), total=max(item.spec.steps, 1), figures="starting")
         self.lines[item.run.name] = _Line(item, task, told=time.monotonic())
         if not self.console.is_terminal:
             self.console.print(f"start   {self._name(item)}  {item.run.name}", highlight=False, soft_wrap=True)
@@ -58,7 +63,8 @@ class Display:
         self.bad += item.state in (FAILED, DIVERGED)
         self.steps[item.run.name] = item.spec.steps
         what = _scores(item) if item.state == FINISHED else f"{item.state}: {item.why}"
-        self.console.print(f"{MARKS.get(item.state, '•')} {self._name(item)}  {what}", highlight=False, soft_wrap=True)
+        told = f"{MARKS.get(item.state, '•')} {escape(self._name(item))}  {escape(what)}"
+        self.console.print(told, highlight=False, soft_wrap=True)
         self.tick()
 
     def tick(self) -> None:
@@ -99,7 +105,7 @@ class _Line:
             speed = (step - self.first[1]) / (now - self.first[0])
             parts += [f"{speed:.1f}/s", f"{_clock((last - step) / speed)} left"]
         parts += [f"{name.removeprefix('loss/')} {value:.4f}" for name, value in latest.items() if name.startswith("loss/")]
-        parts += [f"validation {latest['validation/psnr']:.2f} dB"] if "validation/psnr" in latest else []
+        parts += [f"val {latest['validation/psnr']:.2f} dB"] if "validation/psnr" in latest else []
         return "  ".join(parts), step
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,21 +25,19 @@ def rescore(run: Run, evaluation: Evaluation, protocols: Sequence[str], device: 
     """Make the scores of some protocols again and keep the others; what they were made from, in words."""
     spec = run.spec
     data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
-    kept = run.predictions_file(evaluation.key)
-    if kept.exists():
-        count = clips_to_score(data, evaluation, spec.context)
-        fresh = scored(
-            _kept(kept, data, evaluation, spec.context, count, device),
-            count,
-            facts_of(data, evaluation, spec.context, count),
-            device,
-        )
+    count = clips_to_score(data, evaluation, spec.context)
+    kept = _array(run.predictions_file(evaluation.key), (count, evaluation.horizon or 0, *data.shape))
+    if kept is not None:
+        pairs = _kept(kept, data, evaluation, spec.context, device)
+        fresh = scored(pairs, count, facts_of(data, evaluation, spec.context, count), device)
     else:
         model = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
-        fresh = evaluate(model, data, spec.context, evaluation, device)
+        fresh = evaluate(model, data, spec.context, evaluation, device, spec.precision)
     path = run.scores_file(evaluation.key)
-    (_merged(load(path), fresh, protocols) if path.exists() else fresh).save(path)
-    return "kept predictions" if kept.exists() else "its checkpoint"
+    with contextlib.suppress(BenchError):  # missing or damaged: the fresh ones take their place
+        fresh = _merged(load(path), fresh, protocols)
+    fresh.save(path)
+    return "its checkpoint" if kept is None else "kept predictions"
 
 
 def foreign(path: Path, device: torch.device) -> Scores:
@@ -61,31 +61,47 @@ def foreign(path: Path, device: torch.device) -> Scores:
     return scored(pairs(), len(prediction), {"source": path.name}, device)
 
 
-def _kept(path: Path, data: Dataset, evaluation: Evaluation, context: int, count: int, device: torch.device) -> Iterator[Pair]:
-    stored: NDArray[np.float16] = np.load(path, mmap_mode="r")
+def _array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float16] | None:
+    """The kept predictions; None where there are none, or not whole."""
+    try:
+        array: NDArray[np.float16] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return array if array.shape == shape else None
+
+
+def _kept(
+    stored: NDArray[np.float16], data: Dataset, evaluation: Evaluation, context: int, device: torch.device
+) -> Iterator[Pair]:
     done = 0
-    for clips in chunked(data, evaluation.split, count, context + (evaluation.horizon or 0), device):
+    for clips in chunked(data, evaluation.split, len(stored), context + (evaluation.horizon or 0), device):
         part = np.array(stored[done : done + len(clips)], np.float32)
         done += len(clips)
         yield torch.from_numpy(part).to(device), clips[:, context:]
 
 
 def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
-    """The fresh scores of the named protocols beside the old ones of all others."""
-    if old.values.shape[:2] != fresh.values.shape[:2]:
-        return fresh
+    """The fresh scores of the named protocols beside the old ones of all others; LPIPS that cannot be made now is kept."""
+    if old.values.shape[:2] != fresh.values.shape[:2] or old.facts.get("targets") != fresh.facts["targets"]:
+        return fresh  # other clips: nothing of the old can stand beside them
     values = fresh.values.copy()
     for number, name in enumerate(fresh.names):
-        if name.partition("/")[0] not in protocols and name in old.names:
+        protocol, _, metric = name.partition("/")
+        lost = metric == "lpips" and np.isnan(fresh[name]).all()
+        if name in old.names and (protocol not in protocols or lost):
             values[..., number] = old[name]
-    return Scores(values, fresh.names, fresh.facts)
+    versions = {name: version for name, version in fresh.facts["protocols"].items() if name in protocols}
+    facts = {**fresh.facts, "protocols": {**fresh.facts["protocols"], **old.facts["protocols"], **versions}}
+    if fresh.facts["lpips_missing"] and not old.facts.get("lpips_missing"):
+        facts |= {name: old.facts[name] for name in ("lpips", "lpips_missing")}
+    return Scores(values, fresh.names, facts)
 
 
 def _arrays(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in ("prediction", "target")}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise BenchError(
             f"{path} must be an .npz file with arrays 'prediction' and 'target' [N, T, C, H, W]: {error}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[s
     label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
     """
     scored = [(item, load(item.run.scores_file(item.evaluations[0].key))) for item in items if item.state == FINISHED]
+    _comparable(scored)
     labels = list(experiment.variants)
     facts = scored[0][1].facts if scored else {}
     table = _scores(scored, labels, protocols)
@@ -80,6 +82,19 @@ def _run(item: Item) -> dict[str, Any]:
         **{name: known.get(name) for name in COSTS},
         "commit": known.get("code", {}).get("commit"),
     }
+
+
+def _comparable(scored: list[tuple[Item, Scores]]) -> None:
+    """Refuse to put numbers side by side that were not measured alike."""
+    for fact, cure in (
+        ("targets", "on other clips"),
+        ("protocols", "by another version of a protocol"),
+        ("lpips", "with other LPIPS weights"),
+    ):
+        found = {json.dumps(scores.facts.get(fact)): item.label for item, scores in scored}
+        if len(found) > 1:
+            one, other = list(found.values())[:2]
+            raise BenchError(f"'{one}' and '{other}' were scored {cure}; `bench rescore` scores all alike")
 
 
 def _showing(table: pd.DataFrame, label: str) -> pd.DataFrame:

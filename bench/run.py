@@ -40,17 +40,20 @@ def execute(run: Run, evaluations: list[Evaluation], device: str, stopping: Call
     if owned is None:
         return RUNNING  # somebody else is at it
     try:
-        return _end(run, *_outcome(run, evaluations, device, lambda: stopping() or owned.lost))
+        ended = _outcome(run, evaluations, device, stopping, lambda: owned.lost)
+        return RUNNING if owned.lost else _end(run, *ended)  # the new owner's word stands
     finally:
         owned.release()
 
 
-def _outcome(run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool]) -> tuple[str, str, str]:
+def _outcome(
+    run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool], lost: Callable[[], bool]
+) -> tuple[str, str, str]:
     """(state, kind, reason) after trying."""
     from bench.train import Diverged, Interrupted
 
     try:
-        _train_and_score(run, evaluations, device, stopping)
+        _train_and_score(run, evaluations, device, stopping, lost)
     except Interrupted:
         return INTERRUPTED, "stopped", "asked to stop; it goes on from its checkpoint"
     except Diverged as error:
@@ -83,7 +86,9 @@ def _end(run: Run, state: str, kind: str, reason: str) -> str:
     return state
 
 
-def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, stopping: Callable[[], bool]) -> None:
+def _train_and_score(
+    run: Run, evaluations: list[Evaluation], device_name: str, stopping: Callable[[], bool], lost: Callable[[], bool]
+) -> None:
     import torch
 
     from bench import catalog
@@ -91,6 +96,7 @@ def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, 
     from bench.train import train
 
     spec = run.spec
+    trained = run.status().trained
     run.set_status(RUNNING)
     device = torch.device(device_name)
     data = catalog.build("datasets", spec.data.name, spec.data.options)
@@ -98,20 +104,19 @@ def _train_and_score(run: Run, evaluations: list[Evaluation], device_name: str, 
     known = run.provenance()
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
         raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
-    _record(
-        run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": spec.steps * spec.batch, "shape": data.shape}
-    )
-    model, progress = train(spec, data, run, device, stopping)
-    _record(
-        run,
-        {
+    if not trained:  # what trained a run stays on record when it is only scored again, later and elsewhere
+        samples = spec.steps * spec.batch
+        _record(run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": samples, "shape": data.shape})
+    model, progress = train(spec, data, run, device, stopping, lost)
+    if not trained:
+        cost = {
             "train_seconds": progress.seconds,
             "parameters": parameters(model),
             "flops": flops(model, data.shape, spec.context, spec.horizon),
             "peak_memory_bytes": _peak_memory(device, run),
-        },
-    )
-    run.set_status(RUNNING, step=spec.steps, trained=True)
+        }
+        _record(run, cost)
+        run.set_status(RUNNING, step=spec.steps, trained=True)
     for evaluation in evaluations:
         if not run.scores_file(evaluation.at(spec).key).exists():
             _score(run, model, data, evaluation.at(spec), device, stopping)
@@ -121,16 +126,16 @@ def _score(
     run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, stopping: Callable[[], bool]
 ) -> None:
     from bench.evaluate import evaluate
-    from bench.train import Interrupted, autocast
+    from bench.train import Interrupted
 
     def stop_between_chunks(done: int, total: int) -> None:
         if stopping() and done < total:
             raise Interrupted
 
     keep = run.predictions_file(evaluation.key) if evaluation.keep_predictions else None
-    with autocast(run.spec, device):
-        scores = evaluate(model, data, run.spec.context, evaluation, device, keep, stop_between_chunks)
-        _keep_pictures(run, model, data, evaluation, device)
+    precision = run.spec.precision
+    scores = evaluate(model, data, run.spec.context, evaluation, device, precision, keep, stop_between_chunks)
+    _keep_pictures(run, model, data, evaluation, device)
     scores.save(run.scores_file(evaluation.key))  # last: once it exists, the evaluation is complete
     log.info("scored %d clips: %s", len(scores.values), {k: round(v, 4) for k, v in scores.means().items()})
 
@@ -142,7 +147,8 @@ def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evalua
     context, horizon = run.spec.context, evaluation.at(run.spec).horizon or 0
     count = min(PICTURES, clips_to_score(data, evaluation, context))
     clips = data.clips(evaluation.split, 0, count, context + horizon).numpy()
-    predicted = [p for chunk, _ in predictions(model, data, evaluation.split, count, context, horizon, device) for p in chunk]
+    chunks = predictions(model, data, evaluation.split, count, context, horizon, device, run.spec.precision)
+    predicted = [prediction for chunk, _ in chunks for prediction in chunk]
     for number, (clip, prediction) in enumerate(zip(clips, predicted, strict=True)):
         rows = {"context and truth": clip, "prediction": prediction.cpu().numpy()}
         save_png(strip(rows, first={"prediction": context}), run.path / "predictions" / f"{evaluation.key}-clip-{number}.png")

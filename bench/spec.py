@@ -51,6 +51,8 @@ class Part:
         return Part(self.name, **{**self.options, **changes})
 
 
+Precision = Literal["float32", "bf16"]
+
 # The fields of a RunSpec that are Parts, and the kind of each.
 KINDS = {
     "model": "models", "learner": "learners", "data": "datasets", "optimizer": "optimizers", "schedule": "schedules",
@@ -78,7 +80,7 @@ class RunSpec:
     optimizer: Part = Part("adam")
     schedule: Part = Part("constant")
     clip_norm: float | None = None
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Precision = "float32"
     validate_every: int = 1000
     validation_clips: int = 64
     select: Literal["last", "best"] = "last"
@@ -180,6 +182,7 @@ class RunSpec:
 
 
 ANNOTATIONS = {spec_field.name: str(spec_field.type) for spec_field in fields(RunSpec)}
+ANNOTATIONS["precision"] = "Literal['float32', 'bf16']"
 LEAST = {"steps": 0, "batch": 1, "context": 1, "horizon": 1, "validate_every": 1, "validation_clips": 1, "seed": 0}
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -64,6 +65,13 @@ class Run:
             raise BenchError(f"{self.path} is no run directory: it has no readable spec.json")
         return RunSpec.from_json(values)
 
+    def readable(self) -> bool:
+        """Whether its spec can be read; a run whose cannot is left alone, and stops nothing else."""
+        try:
+            return self.spec is not None
+        except BenchError:
+            return False
+
     def status(self) -> Status:
         """The state now. A run whose owner died is `interrupted`, whatever its file still says."""
         values = read_json(self.path / "status.json") or {}
@@ -86,7 +94,12 @@ class Run:
     def create(self, spec: RunSpec) -> None:
         """Make the directory and write what was asked, once."""
         if not (self.path / "spec.json").exists():
+            write_json(self.path / "identity.json", f"{self.name}-{uuid.uuid4().hex[:6]}")
             write_json(self.path / "spec.json", spec.to_json())
+
+    def identity(self) -> str:
+        """A name that no other run has, nor this one once it was set aside and trained afresh."""
+        return str(read_json(self.path / "identity.json") or self.name)
 
     def append(self, step: int, values: dict[str, float]) -> None:
         """Append one line of metrics."""
@@ -153,13 +166,14 @@ class Store:
         """
         run = Run(self.root / f"{spec.model.name.rpartition(':')[2]}-{spec.key}")
         if spec.fingerprint is None and not run.path.exists():
-            return next((other for other in self.runs() if other.spec == spec), run)
+            return next((other for other in self.runs() if other.spec.differences() == spec.differences()), run)
         return run
 
     def runs(self) -> list[Run]:
         """Every run directory there is, by name."""
         try:
-            return sorted((Run(path.parent) for path in self.root.glob("*/spec.json")), key=lambda run: run.name)
+            found = (Run(path.parent) for path in self.root.glob("*/spec.json"))
+            return sorted((run for run in found if run.readable()), key=lambda run: run.name)
         except OSError:
             return []
 
@@ -180,7 +194,7 @@ class Store:
         """Move a run out of the way, for `--fresh`; nothing is deleted."""
         if owner := lease.holder(run.path):
             raise BenchError(f"{run.name} is being trained by {owner}; stop that before starting afresh")
-        aside = self.root / "set-aside" / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+        aside = self.root / "set-aside" / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         aside.parent.mkdir(exist_ok=True)
         os.rename(run.path, aside)
         return aside

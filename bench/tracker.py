@@ -117,8 +117,9 @@ def _copy(client: MlflowClient, experiment_id: str, experiment: str, item: Item,
     metrics, step = _training(item, int(note.get("step", -1)))
     scores = _scores(item)
     status = item.run.status()
-    for metric in _score_metrics(scores, int(status.updated * 1000)) if scores and not note.get("scored") else []:
-        metrics.append(metric)
+    stamp = _scores_stamp(item)
+    if scores and stamp is not None and note.get("scored") != stamp:
+        metrics += _score_metrics(scores, stamp)
     for first in range(0, len(metrics), BATCH):
         client.log_batch(run_id, metrics=metrics[first : first + BATCH])
     _artifacts(client, run_id, item)
@@ -126,7 +127,7 @@ def _copy(client: MlflowClient, experiment_id: str, experiment: str, item: Item,
     if status.reason:
         client.set_tag(run_id, "bench.reason", status.reason)
     client.set_terminated(run_id, ENDED.get(status.state, "RUNNING"), end_time=int(status.updated * 1000))
-    sent = {"run_id": run_id, "step": step, "scored": bool(scores), "updated": status.updated, "uri": tracking_uri(store)}
+    sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "uri": tracking_uri(store)}
     write_json(_note_path(item, experiment), sent)
 
 
@@ -135,13 +136,18 @@ def _run_id(client: MlflowClient, experiment_id: str, item: Item, order: int) ->
     from mlflow.entities import Param, RunTag
 
     found = client.search_runs(
-        [experiment_id], f"tags.`bench.run` = '{item.run.name}' and tags.`bench.variant` = '{_quoted(item.label)}'"
+        [experiment_id], f"tags.`bench.run` = '{item.run.identity()}' and tags.`bench.variant` = '{_quoted(item.label)}'"
     )
     if found:
         return str(found[0].info.run_id)
     began = next(iter(item.run.metrics()), {}).get("time", item.run.status().updated)
     made = client.create_run(experiment_id, start_time=int(began * 1000), run_name=f"{item.label} · seed {item.seed}")
-    tags = {"bench.run": item.run.name, "bench.variant": item.label, "bench.seed": str(item.seed), "bench.order": f"{order:03}"}
+    tags = {
+        "bench.run": item.run.identity(),
+        "bench.variant": item.label,
+        "bench.seed": str(item.seed),
+        "bench.order": f"{order:03}",
+    }
     settings = {"variant": item.label, **item.spec.flat()}
     parameters = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()]
     client.log_batch(made.info.run_id, params=parameters, tags=[RunTag(key, value) for key, value in tags.items()])
@@ -192,11 +198,13 @@ def _scores(item: Item) -> Scores | None:
 
 def _news(item: Item, experiment: str, store: Store) -> bool:
     note, status = _note(item, experiment, store), item.run.status()
-    return note.get("updated") != status.updated or (_has_scores(item) and not note.get("scored"))
+    return note.get("updated") != status.updated or note.get("scored") != _scores_stamp(item)
 
 
-def _has_scores(item: Item) -> bool:
-    return bool(item.evaluations) and item.run.scores_file(item.evaluations[0].key).exists()
+def _scores_stamp(item: Item) -> int | None:
+    """When the scores were last made, in milliseconds; None where there are none."""
+    path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
+    return path.stat().st_mtime_ns // 1_000_000 if path and path.exists() else None
 
 
 def _note(item: Item, experiment: str, store: Store) -> dict[str, Any]:

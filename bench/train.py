@@ -6,7 +6,6 @@ optimizer and every random number generator. So a run that was killed and resume
 
 from __future__ import annotations
 
-import contextlib
 import math
 import random
 import time
@@ -22,7 +21,7 @@ from bench import catalog, checkpoint
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.errors import BenchError
-from bench.evaluate import validate
+from bench.evaluate import autocast, validate
 from bench.spec import RunSpec
 from bench.store import Run
 
@@ -49,11 +48,17 @@ class Progress:
 
 
 def train(
-    spec: RunSpec, data: Dataset, run: Run, device: torch.device, stopping: Callable[[], bool] = lambda: False
+    spec: RunSpec,
+    data: Dataset,
+    run: Run,
+    device: torch.device,
+    stopping: Callable[[], bool] = lambda: False,
+    lost: Callable[[], bool] = lambda: False,
 ) -> tuple[nn.Module, Progress]:
     """Train from the newest checkpoint, or from the start, to the last step; the model that the spec selects, and what it took.
 
-    Raises Interrupted once a checkpoint is written after `stopping()`, Diverged at the first loss that is not finite.
+    Raises Interrupted once a checkpoint is written after `stopping()`, or without writing anything once the run is `lost()` to
+    another process; Diverged at the first loss that is not finite.
     """
     _seed(spec.seed)
     model = build_model(spec, data).to(device)
@@ -65,7 +70,7 @@ def train(
     if learner.phases:
         optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
         _resume(model, optimizer, progress, run)
-        _loop(spec, data, run, device, stopping, model, learner, optimizer, progress)
+        _loop(spec, data, run, device, stopping, lost, model, learner, optimizer, progress)
         if spec.select == "best":
             checkpoint.load_weights(
                 model, checkpoint.selected(run.path / "checkpoints", "best")["model"], "the best checkpoint"
@@ -95,6 +100,7 @@ def _loop(
     run: Run,
     device: torch.device,
     stopping: Callable[[], bool],
+    lost: Callable[[], bool],
     model: nn.Module,
     learner: Any,
     optimizer: torch.optim.Optimizer,
@@ -105,8 +111,10 @@ def _loop(
     log_every = max(1, min(100, spec.steps // 100))
     began, saved = time.monotonic() - progress.seconds, time.monotonic()
     for clip in batches(data, spec.seed, progress.step, spec.steps, spec.batch, learner.frames, device):
+        settings = schedule(progress.step, base_rate)
         for group in optimizer.param_groups:
-            group.update(schedule(progress.step, base_rate))
+            group["lr"] = settings["lr"]
+            group["betas"] = (settings.get("beta1", group["betas"][0]), group["betas"][1])
         losses = _step(spec, model, learner, optimizer, clip, progress.step)
         progress.step += 1
         progress.summed += 1
@@ -120,6 +128,8 @@ def _loop(
         if validated:
             _validate(spec, data, run, device, model, progress)
         stop = progress.step < spec.steps and stopping()
+        if lost():
+            raise Interrupted  # another process owns the run now: nothing more may be written
         if validated or stop or time.monotonic() - saved > CHECKPOINT_SECONDS:
             progress.seconds, saved = time.monotonic() - began, time.monotonic()
             _save(model, optimizer, progress, run)
@@ -135,7 +145,7 @@ def _step(
     losses = {}
     for phase, loss_of in learner.phases.items():
         optimizer.zero_grad()
-        with autocast(spec, clip.device):
+        with autocast(spec.precision, clip.device):
             loss = loss_of(clip, step)
         losses[phase] = float(loss.detach())
         if not math.isfinite(losses[phase]):
@@ -147,13 +157,8 @@ def _step(
     return losses
 
 
-def autocast(spec: RunSpec, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """The precision a spec asks for."""
-    return torch.autocast(device.type, torch.bfloat16) if spec.precision == "bf16" else contextlib.nullcontext()
-
-
 def _validate(spec: RunSpec, data: Dataset, run: Run, device: torch.device, model: nn.Module, progress: Progress) -> None:
-    with torch.random.fork_rng(), autocast(spec, device):
+    with torch.random.fork_rng():
         scores = validate(model, data, spec, device)
     run.append(progress.step, {f"validation/{name}": value for name, value in scores.items()})
     if spec.select == "best" and scores["psnr"] > progress.best:
@@ -174,6 +179,8 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run) -> None:
     state = checkpoint.newest(run.path / "checkpoints")
+    if state is None and run.status().trained:
+        raise BenchError(f"the checkpoints of {run.name}, which is trained, are gone; `bench run --fresh` trains it again")
     if state is not None:
         checkpoint.load_weights(model, state["model"], "the checkpoint")
         optimizer.load_state_dict(state["optimizer"])

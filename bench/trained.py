@@ -31,9 +31,12 @@ class Trained:
     channels: int | None = None
     data: Part | None = None
 
-    def build(self, shape: tuple[int, int, int], device: torch.device) -> nn.Module:
-        """The model for frames of shape (C, H, W) with its weights, in evaluation mode."""
-        context, horizon = self.context or 10, self.horizon or 10
+    def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
+        """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
+
+        context: frames that it will see; as in training, or 10, if not given.
+        """
+        context, horizon = context or self.context or 10, self.horizon or 10
         model: nn.Module = catalog.build(
             "models", self.model.name, self.model.options, shape=shape, context=context, horizon=horizon
         )

@@ -22,6 +22,8 @@ class Learner:
     phases: dict[str, Callable[[Tensor, int], Tensor]]
 
     def __init__(self, model: LMC, context: int, horizon: int, steps: int, warmup: int | None, warmup_horizon: int):
+        if not isinstance(model, LMC):
+            raise ValueError(f"it trains LMC-Memory alone, and {type(model).__name__} is none; use 'direct'")
         self.model = model
         self.context = context
         self.frames = context + horizon

@@ -64,3 +64,12 @@ def test_every_generator_goes_on_where_it_was_saved(tmp_path):
 def test_weights_that_do_not_fit_are_named():
     with pytest.raises(BenchError, match="some file does not fit the model"):
         checkpoint.load_weights(torch.nn.Linear(2, 2), {"weight": torch.zeros(3, 2)}, "some file")
+
+
+def test_a_checkpoint_that_cannot_be_read_just_now_is_not_taken_for_damaged(tmp_path, monkeypatch):
+    path = checkpoint.save(tmp_path, 1, {"step": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", lambda *_, **__: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(MemoryError):
+            checkpoint.newest(tmp_path)
+    assert path.exists() and checkpoint.newest(tmp_path) == {"step": 1}

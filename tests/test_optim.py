@@ -26,7 +26,7 @@ def test_one_cycle_equals_the_schedule_of_torch():
     for step in range(50):
         group = optimizer.param_groups[0]
         assert ours(step, 1e-3)["lr"] == pytest.approx(group["lr"])
-        assert ours(step, 1e-3)["betas"] == pytest.approx(group["betas"])
+        assert ours(step, 1e-3)["beta1"] == pytest.approx(group["betas"][0])
         optimizer.step()
         if step < 49:
             theirs.step()

@@ -74,7 +74,7 @@ def test_any_horizon_can_be_scored(finished, run):
 
 
 def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_path, run):
-    state = torch.load(next((run.path / "checkpoints").glob("step-*")), weights_only=True)["model"]
+    state = torch.load(sorted((run.path / "checkpoints").glob("step-*"))[-1], weights_only=True)["model"]
     torch.save({f"module.{name}": tensor for name, tensor in state.items()}, tmp_path / "theirs.pth")
     data = ["--data", "digits", "--set", "data.size=16", "--set", "data.digit=8"]
     words = [*data, "--context", "9", "--horizon", "2", "--clips", "3", "--json"]
@@ -123,10 +123,29 @@ def test_the_mean_over_clips_does_not_depend_on_how_they_are_batched(monkeypatch
     from bench import catalog, evaluate
 
     data = catalog.build("datasets", "digits", {"size": 16, "digit": 8})
-    model = catalog.build("models", "copy_last", {})
+    model = catalog.build("models", "copy_last", {}, shape=data.shape)
 
     def means(pixels):
         monkeypatch.setattr(evaluate, "CHUNK_PIXELS", pixels)
         return evaluate.evaluate(model, data, 9, Evaluation(clips=7, horizon=2), torch.device("cpu")).values
 
     assert np.array_equal(means(10**9), means(3 * 11 * 256), equal_nan=True)  # all at once; three, three and one
+
+
+def test_lpips_that_was_made_elsewhere_survives_rescoring_here(finished, run):
+    made = _scores(run)
+    made.values[..., made.names.index("standard/lpips")] = 0.25
+    made.facts.update(lpips="AlexNet", lpips_missing="")
+    made.save(run.scores_file(EVALUATION.at(TINY).key))
+    assert finished("rescore", "mine.py", "--only", "tiny")[0] == 0
+    assert (_scores(run)["standard/lpips"] == 0.25).all() and _scores(run).facts["lpips"] == "AlexNet"
+
+
+def test_damaged_scores_and_predictions_are_made_again(finished, run):
+    before = _scores(run)
+    for path in (run.scores_file(EVALUATION.at(TINY).key), run.predictions_file(EVALUATION.at(TINY).key)):
+        path.write_bytes(path.read_bytes()[:100])
+    code, _, err = finished("report", "mine.py")
+    assert code == 2 and "`bench rescore` makes them again" in err
+    assert "scored again from its checkpoint" in finished("rescore", "mine.py", "--only", "tiny")[1]
+    assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)

@@ -9,6 +9,7 @@ from bench import tracker
 from bench.executors.inline import Inline
 from bench.plan import plan
 from bench.schedule import Scheduler
+from bench.scores import load
 from bench.store import Store
 
 
@@ -112,3 +113,22 @@ def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished, tmp_path,
 def test_what_was_sent_is_noted_with_where(copied):
     note = json.loads(next(copied.root.glob("lmc-*/mlflow/*.json")).read_text())
     assert note["uri"] == tracker.tracking_uri(copied) and note["step"] == 6
+
+
+def test_scores_made_again_reach_mlflow(copied, pair):
+    item = plan(pair, copied)[1]
+    path = item.run.scores_file(item.evaluations[0].key)
+    scores = load(path)
+    scores.values[..., scores.names.index("standard/lpips")] = 0.5
+    scores.save(path)
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 1
+    assert _histories(copied)["copy · seed 0", "mean/standard/lpips"][-1] == (0, 0.5)
+
+
+def test_a_run_trained_afresh_is_a_run_of_its_own(copied, pair):
+    item = plan(pair, copied)[1]
+    copied.set_aside(item.run)
+    Scheduler(plan(pair, copied), copied, Inline()).run()
+    tracker.sync(copied, "pair-small", plan(pair, copied))
+    experiment = _client(copied).get_experiment_by_name("pair-small")
+    assert len(_client(copied).search_runs([experiment.experiment_id])) == 3

@@ -69,6 +69,8 @@ def numbers(text: str) -> tuple[int, ...]:
         raise BenchError(f"--seeds takes a count (3) or a list (0,7,9), got '{text}'") from None
     if not listed or min(listed) < 0 or (len(listed) == 1 and "," not in text and listed[0] < 1):
         raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'")
+    if len(set(listed)) < len(listed):
+        raise BenchError(f"--seeds names a seed twice: '{text}'")
     return listed if "," in text else tuple(range(listed[0]))
 
 

@@ -47,8 +47,8 @@ def predict(
     device = default_device()
     found = trained.find(what, options.store(store_path), model, settings or [])
     clips = fitted(clips, found.channels or clips.shape[2])
-    network = found.build(clips.shape[2:], device)
     seen = context or found.context or 10
+    network = found.build(clips.shape[2:], device, seen)
     ahead = horizon or max(clips.shape[1] - seen, 0) or found.horizon or 10
     predictions = predicting.predict(network, clips, seen, ahead, device)
     written = predicting.write(out, clips, predictions, seen)

@@ -86,7 +86,9 @@ def report(
         raise BenchError(f"no run of {experiment.name} (scale {scale}) is finished yet; `bench run {name}` trains them")
     found = results(experiment, items, protocols, label)
     if out and not out.suffix:
-        _everything(experiment, items, out, protocols[0])
+        if differences or costs or published or frames:
+            raise BenchError("a folder gets everything: --differences, --costs, --published and --frames are for single tables")
+        _everything(experiment, items, out, protocols[0], label)
         return
     try:
         shown = (ablation if differences else table)(found, names, protocols, _frames(frames, found.facts.horizon))
@@ -104,14 +106,14 @@ def report(
         options.console().print(grid(shown))
 
 
-def _everything(experiment: Experiment, items: list[Item], folder: Path, protocol: str) -> None:
+def _everything(experiment: Experiment, items: list[Item], folder: Path, protocol: str, label: str | None) -> None:
     """Write tables, figures and the page, with all protocols to choose from."""
     from bench import gallery
     from bench.metrics.protocols import PROTOCOLS
     from bench.results import results
     from reports.bundle import bundle
 
-    found = results(experiment, items, tuple(PROTOCOLS))
+    found = results(experiment, items, tuple(PROTOCOLS), label)
     shots = gallery.pictures(items, found)
     written = bundle(found, folder, protocol, gallery.configurations(experiment), shots, gallery.sizes(experiment))
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")

@@ -64,7 +64,9 @@ def run(
     settings: options.Set = None,
     executor: Annotated[str, typer.Option(help="Where runs run: local (child processes) or inline (this process).")] = "local",
     workers: Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)] = 0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Set finished and failed runs aside and train them again.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Set this experiment's runs aside, whatever their state, and train them again.")
+    ] = False,
     store_path: options.StorePath = None,
 ) -> None:
     """Train and score what is still lacking.
@@ -94,10 +96,13 @@ def run(
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
         interrupted, trouble = _schedule(experiment, store, items, executor, workers)
+        if trouble:
+            later = options.command("sync", name, scale, seeds, only, settings)
+            print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
         items = planned(experiment, store)
     else:
-        interrupted, trouble = False, ""
-    code = _summary(items, interrupted, trouble)
+        interrupted = False
+    code = _summary(items, interrupted)
     if interrupted:
         print(f"interrupted; `{again}` goes on from here")
     elif any(item.state == FINISHED for item in items):
@@ -120,14 +125,14 @@ def status(
 
     Reads the store alone, so it works from any terminal, whoever started the runs.
     """
-    from bench.plan import look
     from bench.plan import plan as planned
+    from bench.plan import seen
 
     store = options.store(store_path)
     if name:
         items = planned(options.experiment(name, scale, seeds, only, settings), store)
     else:
-        items = [look(run.name, run.spec, store, ()) for run in store.runs()]
+        items = [seen(run) for run in store.runs()]
     if as_json:
         options.print_json([_as_dict(item) for item in items])
     elif items:
@@ -167,7 +172,7 @@ def _stop(scheduler: Any, console: Any) -> None:
     scheduler.stop()
 
 
-def _summary(items: Sequence[Item], interrupted: bool, trouble: str) -> int:
+def _summary(items: Sequence[Item], interrupted: bool) -> int:
     """Say how it went; the exit code."""
     from bench.plan import unique
     from bench.store import FINISHED
@@ -179,13 +184,12 @@ def _summary(items: Sequence[Item], interrupted: bool, trouble: str) -> int:
     for item in bad:
         log = item.run.path / "log.txt"
         print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
-    if trouble:
-        print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
     return 130 if interrupted else int(good < len(runs))
 
 
 def _print_runs(items: Sequence[Item]) -> None:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -193,7 +197,9 @@ def _print_runs(items: Sequence[Item]) -> None:
         table.add_column(column, no_wrap=column != "why")
     for item in items:
         style = STYLES.get(item.state, "")
-        table.add_row(item.label, str(item.seed), item.run.name, f"[{style}]{item.state}[/]" if style else item.state, item.why)
+        table.add_row(
+            item.label, str(item.seed), item.run.name, f"[{style}]{item.state}[/]" if style else item.state, escape(item.why)
+        )
     options.console().print(table)
 
 

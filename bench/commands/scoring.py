@@ -167,7 +167,7 @@ def _of_model(
     dataset = catalog.build("datasets", part.name, part.options)
     seen, ahead = context or found.context or 10, horizon or found.horizon or 10
     device = default_device()
-    network = found.build(dataset.shape, device)
+    network = found.build(dataset.shape, device, seen)
     if (least := int(getattr(network, "min_context", 1))) > seen:
         raise BenchError(f"the model needs at least {least} context frames, got {seen}")
     if clips is None and dataset.count(split, seen + ahead) is None:
