@@ -11,7 +11,7 @@ demo: setup  ## the LMC-Memory ablation at small scale, and its table
 	$(BENCH) report ablation
 
 test: setup  ## what must hold, in under 8 minutes on two cores
-	OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not slow and not chaos"
+	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not chaos"
 
 slow: setup  ## what takes longer
 	OMP_NUM_THREADS=1 $(PYTEST) -m slow
