@@ -50,7 +50,8 @@ def _outcome(
     run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool], lost: Callable[[], bool]
 ) -> tuple[str, str, str]:
     """(state, kind, reason) after trying."""
-    from bench.train import Diverged, Interrupted
+    from bench.step import Diverged
+    from bench.train import Interrupted
 
     try:
         _train_and_score(run, evaluations, device, stopping, lost)

@@ -15,14 +15,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench import catalog, checkpoint
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.errors import BenchError
-from bench.evaluate import autocast, validate
+from bench.evaluate import validate
 from bench.spec import RunSpec
+from bench.step import take_step
 from bench.store import Run
 
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
@@ -30,10 +31,6 @@ CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside th
 
 class Interrupted(Exception):
     """Asked to stop; everything needed to go on is saved."""
-
-
-class Diverged(Exception):
-    """The loss is not finite any more. A result, not a crash."""
 
 
 @dataclass
@@ -115,7 +112,7 @@ def _loop(
         for group in optimizer.param_groups:
             group["lr"] = settings["lr"]
             group["betas"] = (settings.get("beta1", group["betas"][0]), group["betas"][1])
-        losses = _step(spec, model, learner, optimizer, clip, progress.step)
+        losses = take_step(spec, model, learner, optimizer, clip, progress.step)
         progress.step += 1
         progress.summed += 1
         for name, loss in losses.items():
@@ -135,26 +132,6 @@ def _loop(
             _save(model, optimizer, progress, run)
         if stop:
             raise Interrupted
-
-
-def _step(
-    spec: RunSpec, model: nn.Module, learner: Any, optimizer: torch.optim.Optimizer, clip: Tensor, step: int
-) -> dict[str, float]:
-    """One optimizer step per phase; the loss of each."""
-    model.train()
-    losses = {}
-    for phase, loss_of in learner.phases.items():
-        optimizer.zero_grad()
-        with autocast(spec.precision, clip.device):
-            loss = loss_of(clip, step)
-        losses[phase] = float(loss.detach())
-        if not math.isfinite(losses[phase]):
-            raise Diverged(f"the loss of phase '{phase}' is {losses[phase]} at step {step + 1}")
-        loss.backward()
-        if spec.clip_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
-        optimizer.step()
-    return losses
 
 
 def _validate(spec: RunSpec, data: Dataset, run: Run, device: torch.device, model: nn.Module, progress: Progress) -> None:

@@ -52,7 +52,7 @@ def _assert_same(run, undisturbed):
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed, step):
-    real = train._step
+    real = train.take_step
 
     def dying(spec, model, learner, optimizer, clip, at):
         if at == step - 1:
@@ -60,7 +60,7 @@ def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undist
         return real(spec, model, learner, optimizer, clip, at)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "_step", dying)
+        patch.setattr(train, "take_step", dying)
         with pytest.raises(Killed):
             _trained(tmp_path, TINY)
     run, state = _trained(tmp_path, TINY)
