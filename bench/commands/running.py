@@ -1,4 +1,4 @@
-"""plan, run, status: what would happen, making it happen, and how far it is."""
+"""run: making it happen."""
 
 from __future__ import annotations
 
@@ -17,43 +17,10 @@ if TYPE_CHECKING:
     from bench.plan import Item
     from bench.store import Store
 
-STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan"}
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
-    app.command()(plan)
     app.command()(run)
-    app.command()(status)
-
-
-def plan(
-    name: options.Name,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
-    as_json: options.Json = False,
-) -> None:
-    """What would run, and why.
-
-    Prints every run of an experiment with its state, and what `bench run` would do. Changes nothing.
-    """
-    from bench.plan import TO_DO, prediction_bytes, unique
-    from bench.plan import plan as planned
-
-    store = options.store(store_path)
-    items = planned(options.experiment(name, scale, seeds, only, settings), store)
-    if as_json:
-        options.print_json([_as_dict(item) for item in items])
-        return
-    _print_runs(items)
-    to_do = [item for item in unique(items) if item.state in TO_DO]
-    steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do)
-    print(f"\n{len(to_do)} of {len(unique(items))} runs to do, {steps:,} training steps, in {store.root}")
-    if kept := sum(map(prediction_bytes, to_do)):
-        print(f"their test predictions will be kept: {kept / 2**20:.1f} MiB")
 
 
 def run(
@@ -110,37 +77,6 @@ def run(
     sys.exit(code)
 
 
-def status(
-    name: Annotated[
-        str | None, typer.Argument(metavar="[EXPERIMENT]", help="Only this experiment's runs. Default: all in the store.")
-    ] = None,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
-    as_json: options.Json = False,
-) -> None:
-    """How far runs are.
-
-    Reads the store alone, so it works from any terminal, whoever started the runs.
-    """
-    from bench.plan import plan as planned
-    from bench.plan import seen
-
-    store = options.store(store_path)
-    if name:
-        items = planned(options.experiment(name, scale, seeds, only, settings), store)
-    else:
-        items = [seen(run) for run in store.runs()]
-    if as_json:
-        options.print_json([_as_dict(item) for item in items])
-    elif items:
-        _print_runs(items)
-    else:
-        print(f"no runs in {store.root} yet; `bench run ablation` starts some")
-
-
 def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: str, workers: int) -> tuple[bool, str]:
     """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words."""
     from bench import catalog
@@ -185,28 +121,3 @@ def _summary(items: Sequence[Item], interrupted: bool) -> int:
         log = item.run.path / "log.txt"
         print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
     return 130 if interrupted else int(good < len(runs))
-
-
-def _print_runs(items: Sequence[Item]) -> None:
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("variant", "seed", "run", "state", "why"):
-        table.add_column(column, no_wrap=column != "why")
-    for item in items:
-        style = STYLES.get(item.state, "")
-        table.add_row(
-            item.label, str(item.seed), item.run.name, f"[{style}]{item.state}[/]" if style else item.state, escape(item.why)
-        )
-    options.console().print(table)
-
-
-def _as_dict(item: Item) -> dict[str, Any]:
-    latest = item.run.latest()
-    return {
-        "variant": item.label, "seed": item.seed, "run": item.run.name, "path": str(item.run.path),
-        "state": item.state, "why": item.why,
-        "step": int(latest.get("step", 0)), "steps": item.spec.steps,
-    }  # fmt: skip
