@@ -5,7 +5,8 @@ runs/lmc-3fa9c1d2e4b7/
     metrics.jsonl     one line a logged step         checkpoints/     the newest two, and the best
     scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
     provenance.json   code, machine, data, cost      log.txt          what the worker printed
-    lease-N           who owns the directory
+    lease-N           who owns the directory         stop.json        asks the owner to save and end
+    deviations.json   what was done otherwise than the spec says, and had to be
 """
 
 from __future__ import annotations
@@ -100,6 +101,26 @@ class Run:
     def identity(self) -> str:
         """A name that no other run has, nor this one once it was set aside and trained afresh."""
         return str(read_json(self.path / "identity.json") or self.name)
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Ask whoever trains this run, on whatever machine, to save its work and end; it can go on later."""
+        write_json(self.path / "stop.json", reason)
+
+    def asked_to_stop(self) -> str:
+        """Why this run was asked to end; empty if it was not."""
+        return str(read_json(self.path / "stop.json") or "")
+
+    def forget_stop(self) -> None:
+        """The run may go on."""
+        (self.path / "stop.json").unlink(missing_ok=True)
+
+    def micro_batches(self) -> int:
+        """Into how many parts each batch is cut, so that it fits into memory."""
+        return int((read_json(self.path / "deviations.json") or {}).get("micro_batches", 1))
+
+    def set_micro_batches(self, parts: int) -> None:
+        """Train with each batch cut into so many parts from the next start on."""
+        write_json(self.path / "deviations.json", {"micro_batches": parts})
 
     def append(self, step: int, values: dict[str, float]) -> None:
         """Append one line of metrics."""
