@@ -1,9 +1,7 @@
-"""report, ui, sync: tables from the store, and its copy in MLflow."""
+"""report: tables from the store."""
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,8 +21,6 @@ SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
     app.command()(report)
-    app.command()(ui)
-    app.command()(sync)
 
 
 def report(
@@ -119,65 +115,6 @@ def _everything(experiment: Experiment, items: list[Item], folder: Path, protoco
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
 
 
-def ui(
-    port: Annotated[int, typer.Option(help="Where to listen; the next free one if it is taken.")] = 5000,
-    store_path: options.StorePath = None,
-) -> None:
-    """Browse the runs in the MLflow UI.
-
-    Serves this store at a loopback address, and says which. Ctrl-C ends it.
-    """
-    from bench import tracker
-
-    store = options.store(store_path)
-    remote = tracker.tracking_uri(store)
-    if not remote.startswith("sqlite:"):
-        print(f"runs are copied to {remote}; open it in a browser")
-        return
-    if not (store.root / "mlflow.db").exists():
-        raise BenchError(
-            f"MLflow knows of no runs in {store.root} yet; `bench run ablation` makes some, `bench sync` copies old ones"
-        )
-    port = _free(port)
-    print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    environment = {**os.environ, **tracker.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
-        "--default-artifact-root", str(tracker.artifact_root(store)),
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-    ]  # fmt: skip
-    os.execve(sys.executable, command, environment)
-
-
-def sync(
-    name: options.Name,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
-) -> None:
-    """Copy runs into MLflow.
-
-    Sends what is new, once, however often it is called. `bench run` does it by itself while MLflow can be reached.
-    """
-    from bench import tracker
-    from bench.plan import plan
-
-    store = options.store(store_path)
-    experiment = options.experiment(name, scale, seeds, only, settings)
-    items = plan(experiment, store)
-    try:
-        count = tracker.sync(store, tracker.experiment_name(experiment), items)
-    except BenchError:
-        raise
-    except Exception as error:
-        raise BenchError(
-            f"MLflow at {tracker.tracking_uri(store)} did not take the runs: {str(error).splitlines()[0]}"
-        ) from error
-    print(f"{count} of {len(items)} runs had something new for {tracker.tracking_uri(store)}")
-
-
 def _frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
     from reports.table import every
 
@@ -195,11 +132,3 @@ def _frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
         return chosen
     except ValueError:
         raise BenchError(f"--frames takes 1,5,10 or 1-5,6-10 or every:5 or all, got '{text}'") from None
-
-
-def _free(port: int) -> int:
-    for candidate in range(port, port + 50):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
-                return candidate
-    raise BenchError(f"no free port from {port} to {port + 49}; name another with --port")

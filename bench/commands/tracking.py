@@ -1,0 +1,86 @@
+"""ui, sync: the copy of the store in MLflow."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Annotated
+
+import typer
+
+from bench.commands import options
+from bench.errors import BenchError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.command()(ui)
+    app.command()(sync)
+
+
+def ui(
+    port: Annotated[int, typer.Option(help="Where to listen; the next free one if it is taken.")] = 5000,
+    store_path: options.StorePath = None,
+) -> None:
+    """Browse the runs in the MLflow UI.
+
+    Serves this store at a loopback address, and says which. Ctrl-C ends it.
+    """
+    from bench import tracker
+
+    store = options.store(store_path)
+    remote = tracker.tracking_uri(store)
+    if not remote.startswith("sqlite:"):
+        print(f"runs are copied to {remote}; open it in a browser")
+        return
+    if not (store.root / "mlflow.db").exists():
+        raise BenchError(
+            f"MLflow knows of no runs in {store.root} yet; `bench run ablation` makes some, `bench sync` copies old ones"
+        )
+    port = _free(port)
+    print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    environment = {**os.environ, **tracker.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
+        "--default-artifact-root", str(tracker.artifact_root(store)),
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+    os.execve(sys.executable, command, environment)
+
+
+def sync(
+    name: options.Name,
+    scale: options.Scale = "small",
+    seeds: options.Seeds = None,
+    only: options.Only = None,
+    settings: options.Set = None,
+    store_path: options.StorePath = None,
+) -> None:
+    """Copy runs into MLflow.
+
+    Sends what is new, once, however often it is called. `bench run` does it by itself while MLflow can be reached.
+    """
+    from bench import tracker
+    from bench.plan import plan
+
+    store = options.store(store_path)
+    experiment = options.experiment(name, scale, seeds, only, settings)
+    items = plan(experiment, store)
+    try:
+        count = tracker.sync(store, tracker.experiment_name(experiment), items)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(
+            f"MLflow at {tracker.tracking_uri(store)} did not take the runs: {str(error).splitlines()[0]}"
+        ) from error
+    print(f"{count} of {len(items)} runs had something new for {tracker.tracking_uri(store)}")
+
+
+def _free(port: int) -> int:
+    for candidate in range(port, port + 50):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
+                return candidate
+    raise BenchError(f"no free port from {port} to {port + 49}; name another with --port")
