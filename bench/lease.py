@@ -13,12 +13,15 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bench.files import read_json, write_json
 
 HEARTBEAT = 5.0  # seconds between two signs of life
 SILENCE = 60.0  # seconds without one after which an owner on another host counts as dead
+WATCH = 2.5  # heartbeats that a taker waits for a sign of life from such an owner: clocks may have been set in the meantime
 
 
 @dataclass
@@ -27,6 +30,10 @@ class Lease:
 
     path: Path
     lost: bool = False
+
+    def is_lost(self) -> bool:
+        """Whether the directory is somebody else's now, or gone: nothing more may be written."""
+        return self.lost or not self.path.exists()
 
     def __post_init__(self) -> None:
         self._ended = threading.Event()
@@ -43,14 +50,14 @@ class Lease:
     def release(self) -> None:
         """Let the next owner in at once."""
         self._ended.set()
-        if self.path.exists() and not self.lost:
+        if not self.is_lost():
             write_json(self.path, {**_owner(), "released": True})
 
 
 def take(folder: Path) -> Lease | None:
     """Own the run directory, or None where somebody else who is alive does."""
     newest = _newest(folder)
-    if newest >= 0 and holder(folder):
+    if newest >= 0 and (holder(folder) or _breathes(folder / f"lease-{newest}")):
         return None
     path = folder / f"lease-{newest + 1}"
     try:
@@ -86,13 +93,46 @@ def holder(folder: Path) -> str | None:
         return "another process" if silent < SILENCE else None
     if owner.get("released"):
         return None
-    seen_here = owner["host"] == socket.gethostname() and owner["started"] is not None  # without /proc the heartbeat tells
-    alive = _start_of(owner["process"]) == owner["started"] if seen_here else silent < SILENCE
+    alive = _start_of(owner["process"]) == owner["started"] if _seen_from_here(owner) else abs(silent) < SILENCE
     return f"{owner['host']}, process {owner['process']}" if alive else None
 
 
+def _breathes(path: Path) -> bool:
+    """Whether an owner that is dead by the clock gives a sign of life while we watch; ours is dead if `holder` says so."""
+    owner = read_json(path)
+    if not owner or owner.get("released") or _seen_from_here(owner):
+        return False
+    before, until = _beat_of(path), time.monotonic() + WATCH * HEARTBEAT
+    while time.monotonic() < until:
+        time.sleep(HEARTBEAT / 5)
+        if _beat_of(path) != before:
+            return True
+    return False
+
+
+def _beat_of(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
 def _owner() -> dict[str, object]:
-    return {"host": socket.gethostname(), "process": os.getpid(), "started": _start_of(os.getpid())}
+    return {"host": socket.gethostname(), "space": _space(), "process": os.getpid(), "started": _start_of(os.getpid())}
+
+
+def _seen_from_here(owner: dict[str, Any]) -> bool:
+    """Whether the owner's process id means anything to this process."""
+    return owner.get("space") == _space() and owner["started"] is not None
+
+
+@cache
+def _space() -> str | None:
+    """The boot and the process namespace that process ids are of: two containers may share a host name. None without /proc."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return None
 
 
 def _start_of(process: int) -> str | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bench import catalog
 from bench.errors import BenchError, Blocked
 from bench.experiment import Evaluation, Experiment
+from bench.failures import tried_again
 from bench.spec import RunSpec
-from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Status, Store
+from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 
 NEW, RESUMABLE, TO_SCORE = "new", "resumable", "to score"
-TO_DO = (NEW, RESUMABLE, TO_SCORE, FAILED)
-"""States that `bench run` acts on; a diverged run is a result and stays, `--fresh` trains it again."""
+TO_DO = (NEW, RESUMABLE, TO_SCORE)
+"""States that `bench run` acts on. A failure that nothing has mended stays until `--retry`, a diverged run is a result."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ def prediction_bytes(item: Item) -> int:
     return 2 * frames * channels * height * width
 
 
+def retry(items: Sequence[Item], kinds: Collection[str]) -> int:
+    """Let runs that failed by these kinds go on from their last checkpoint, with whole batches; how many there are."""
+    chosen = [item for item in unique(items) if item.state in (FAILED, DIVERGED) and item.run.status().kind in kinds]
+    for item in chosen:
+        if item.run.micro_batches() > 1:
+            item.run.set_micro_batches(1)
+        item.run.set_status(INTERRUPTED, reason=f"tried again ({item.why})")
+    return len(chosen)
+
+
 def preflight(items: Sequence[Item]) -> None:
     """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
     import torch
@@ -106,8 +117,9 @@ def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[st
         return RUNNING, f"at step {status.step} of {spec.steps}"
     if status.trained and not missing:
         return FINISHED, "trained and scored"
-    if status.state in (FAILED, DIVERGED) or (status.state == BLOCKED and spec.fingerprint is None):
-        return status.state, status.reason
+    failed = status.state == DIVERGED or (status.state == FAILED and not tried_again(status.kind))
+    if failed or (status.state == BLOCKED and spec.fingerprint is None):
+        return status.state, f"{status.kind}: {status.reason}" if status.kind and status.state == FAILED else status.reason
     if status.trained:
-        return TO_SCORE, "trained; scores are missing"
+        return TO_SCORE, f"trained; scores are missing{f' ({status.reason})' if status.reason else ''}"
     return RESUMABLE, f"{status.reason or 'stopped'} at step {status.step} of {spec.steps}"

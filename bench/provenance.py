@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from bench.files import read_json
+
 PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
 
 
@@ -31,6 +33,8 @@ def snapshot() -> dict[str, Any]:
 def code() -> dict[str, str]:
     """The commit of this project, and its uncommitted changes in full where there are some."""
     folder = Path(__file__).parent.parent
+    if planned := read_json(folder / "code.json"):  # a snapshot: see bench.snapshot
+        return dict(planned)
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return {"commit": "not a git checkout", "version": _version("lmc-bench")}

@@ -13,15 +13,17 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import lease
+from bench import lease, snapshot
 from bench.errors import BenchError, Blocked
 from bench.experiment import Evaluation, evaluation_from_json
 from bench.files import write_json
+from bench.snapshot import Changed
 from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 
 if TYPE_CHECKING:
@@ -30,18 +32,23 @@ if TYPE_CHECKING:
 
     from bench.data.base import Dataset
 
+LOOK = 1.0  # seconds between two looks whether the run was asked to stop
 PICTURES = 4  # clips of the test split that are kept as pictures
 log = logging.getLogger(__name__)
 
 
 def execute(run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool]) -> str:
     """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises."""
-    owned = lease.take(run.path)
+    try:
+        owned = lease.take(run.path)
+    except OSError as error:
+        log.error("%s cannot be owned: %s", run.path, error.strerror or error)
+        return FAILED
     if owned is None:
         return RUNNING  # somebody else is at it
     try:
-        ended = _outcome(run, evaluations, device, stopping, lambda: owned.lost)
-        return RUNNING if owned.lost else _end(run, *ended)  # the new owner's word stands
+        ended = _outcome(run, evaluations, device, stopping, owned.is_lost)
+        return RUNNING if owned.is_lost() else _end(run, *ended)  # the new owner's word stands
     finally:
         owned.release()
 
@@ -56,9 +63,12 @@ def _outcome(
     try:
         _train_and_score(run, evaluations, device, stopping, lost)
     except Interrupted:
-        return INTERRUPTED, "stopped", "asked to stop; it goes on from its checkpoint"
+        asked = run.asked_to_stop()
+        return INTERRUPTED, "asked" if asked else "stopped", asked or "asked to stop; it goes on from its checkpoint"
     except Diverged as error:
         return DIVERGED, "diverged", str(error)
+    except Changed as error:
+        return FAILED, "changed", str(error)
     except Blocked as error:
         return BLOCKED, "blocked", str(error)
     except BenchError as error:
@@ -97,6 +107,7 @@ def _train_and_score(
     from bench.train import train
 
     spec = run.spec
+    snapshot.verify(run)
     trained = run.status().trained
     run.set_status(RUNNING)
     device = torch.device(device_name)
@@ -172,10 +183,10 @@ def _peak_memory(device: torch.device, run: Run) -> int:
 
 
 class Stopping:
-    """Set by a signal to stop, or by the death of the parent: an orphan saves its work and ends, for its parent's successor."""
+    """Whether to save and end: after a signal, after `bench stop`, or once the parent has died, for its parent's successor."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, run: Run) -> None:
+        self.run, self.asked, self.looked = run, False, 0.0
         self.parent = os.getppid()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             signal.signal(number, self._ask)
@@ -184,6 +195,9 @@ class Stopping:
         self.asked = True
 
     def __call__(self) -> bool:
+        if time.monotonic() - self.looked > LOOK:
+            self.looked = time.monotonic()
+            self.asked = self.asked or bool(self.run.asked_to_stop())
         return self.asked or os.getppid() != self.parent
 
 
@@ -196,7 +210,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
-    stopping = Stopping()
+    stopping = Stopping(Run(options.directory))
     import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
 
     torch.set_num_threads(options.threads)

@@ -6,18 +6,23 @@ moment, and two of them on one store share the work between them.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import replace
 from typing import Protocol
 
 from bench.experiment import Evaluation
-from bench.plan import TO_DO, Item, look, unique
-from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Store
+from bench.failures import OUT_OF_MEMORY
+from bench.plan import RESUMABLE, TO_DO, Item, look, unique
+from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 
 TICK = 0.5  # seconds between two looks
 PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
 DEATHS = 2  # times that a run's process may die without getting any further before the run counts as failed
+ALIKE = 3  # runs that fail in a row with the same error in the code before the rest of the plan is left alone
 
 
 class Executor(Protocol):
@@ -31,7 +36,7 @@ class Executor(Protocol):
 
 
 class Watcher(Protocol):
-    """Whoever is told what happens: the progress display, the tracker."""
+    """Whoever is told what happens: the progress display, the tracker, a search that adds runs."""
 
     def started(self, item: Item) -> None: ...
     def ended(self, item: Item) -> None: ...
@@ -39,32 +44,56 @@ class Watcher(Protocol):
 
 
 class Scheduler:
-    """Runs what is to be done of a plan; `stop()` from a signal handler ends it cleanly."""
+    """Runs what is to be done of a plan.
 
-    def __init__(self, items: Sequence[Item], store: Store, executor: Executor, watchers: Sequence[Watcher] = ()):
-        self.store, self.executor, self.watchers = store, executor, watchers
-        self.waiting = [item for item in unique(items) if item.state in TO_DO]
-        self.elsewhere = [item for item in unique(items) if item.state == RUNNING]
+    A watcher may `add()` runs at any time; `stop()`, from a signal handler or because `asked()` has words, ends it cleanly.
+    prepare: called with every run right before it is started.
+    halted: why nothing more is started, in words; empty as long as all is well.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        store: Store,
+        executor: Executor,
+        watchers: Sequence[Watcher] = (),
+        asked: Callable[[], str] = lambda: "",
+        prepare: Callable[[Run], None] = lambda run: None,
+    ):
+        self.store, self.executor, self.watchers, self.asked, self.prepare = store, executor, watchers, asked, prepare
+        self.waiting: deque[Item] = deque()
+        self.elsewhere: list[Item] = []
         self.active: dict[Future[str], Item] = {}
         self.stopped_at: float | None = None
+        self.halted = ""
         self._deaths: dict[str, tuple[int, int]] = {}  # run -> (step, deaths at that step)
+        self._alike: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
+        for item in unique(items):
+            self.add(item)
+
+    def add(self, item: Item) -> None:
+        """Put one more run at the end of the plan, unless there is nothing to be done for it."""
+        if item.state in TO_DO:
+            self.waiting.append(item)
+        elif item.state == RUNNING:
+            self.elsewhere.append(item)
 
     def run(self) -> None:
         """Until every run has ended, here or elsewhere, or until stopped."""
-        while self.active or (not self.stopped_at and (self.waiting or self.elsewhere)):
+        while True:
             self._look_elsewhere()
-            while self.waiting and len(self.active) < self.executor.slots and not self.stopped_at:
-                self._start(self.waiting.pop(0))
-            if self.active:
-                done, _ = wait(self.active, timeout=TICK, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._ended(self.active.pop(future), future.result())
-            elif self.elsewhere:
-                time.sleep(TICK)
+            while self.waiting and len(self.active) < self.executor.slots and not (self.stopped_at or self.halted):
+                self._start(self.waiting.popleft())
+            self._wait()
             for watcher in self.watchers:
                 watcher.tick()
+            if not self.stopped_at and self.asked():
+                self.stop()
             if self.stopped_at and time.monotonic() - self.stopped_at > PATIENCE:
                 self.executor.kill()
+            over = self.stopped_at or self.halted
+            if not self.active and (over or not (self.waiting or self.elsewhere)):
+                return
 
     def stop(self) -> None:
         """Ask every run to save its work and end; asked again, kill them."""
@@ -74,29 +103,82 @@ class Scheduler:
             self.stopped_at = time.monotonic()
             self.executor.stop()
 
+    def _wait(self) -> None:
+        if self.active:
+            done, _ = wait(self.active, timeout=TICK, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._ended(self.active.pop(future), future.result())
+        elif self.elsewhere and not self.stopped_at:
+            time.sleep(TICK)
+
     def _start(self, item: Item) -> None:
         item = self._again(item)
         if item.state not in TO_DO:
             self._file(item)
             return
-        item.run.create(item.spec)
+        try:
+            item.run.create(item.spec)
+            item.run.forget_stop()
+            self.prepare(item.run)
+            future = self.executor.submit(item.run, item.evaluations)
+        except OSError as error:
+            self._fail(item, "disk", f"{error.strerror or error}: {error.filename or item.run.path}")
+            return
         for watcher in self.watchers:
             watcher.started(item)
-        self.active[self.executor.submit(item.run, item.evaluations)] = item
+        self.active[future] = item
 
     def _ended(self, item: Item, death: str) -> None:
         status = item.run.status()
-        if status.state == INTERRUPTED and not self.stopped_at:
-            step, deaths = self._deaths.get(item.run.name, (-1, 0))
-            deaths = deaths + 1 if status.step == step else 1
-            self._deaths[item.run.name] = (status.step, deaths)
-            if deaths > DEATHS:
-                reason = f"its process died {deaths} times at step {status.step} ({death or 'without a word'}); see log.txt"
-                item.run.set_status(FAILED, kind="died", reason=reason)
-            else:
-                self.waiting.insert(0, item)
-                return
-        self._file(self._again(item))
+        if not item.run.path.exists():
+            self._file(replace(item, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh"))
+        elif status.kind == "memory" or (death == OUT_OF_MEMORY and status.state == INTERRUPTED):
+            self._in_smaller_parts(item, status, death)
+        elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
+            self._resume(item, status, death)
+        else:
+            self._note_error(status)
+            now = self._again(item)
+            self._file(replace(now, state=FAILED, why=status.reason) if status.state == FAILED else now)
+
+    def _resume(self, item: Item, status: Status, death: str) -> None:
+        """Start it again, unless it dies again and again without getting any further."""
+        step, deaths = self._deaths.get(item.run.name, (-1, 0))
+        deaths = deaths + 1 if status.step == step else 1
+        self._deaths[item.run.name] = (status.step, deaths)
+        if deaths <= DEATHS:
+            self.waiting.appendleft(item)
+        else:
+            how = death or "without a word"
+            self._fail(item, "died", f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
+
+    def _in_smaller_parts(self, item: Item, status: Status, death: str) -> None:
+        """Out of memory: train with each batch in twice as many parts, which changes rounding alone."""
+        parts = 2 * item.run.micro_batches()
+        if status.trained:
+            self._fail(item, "memory", f"out of memory while scoring ({death or status.reason})")
+        elif parts > item.spec.batch:
+            self._fail(item, "memory", f"out of memory even with one clip at a time ({death or status.reason})")
+        else:
+            item.run.set_micro_batches(parts)
+            item.run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
+            self.waiting.appendleft(item)
+
+    def _note_error(self, status: Status) -> None:
+        """The same error in the code several times in a row is not about single runs."""
+        if status.kind == "code":
+            reason, times = self._alike
+            self._alike = (status.reason, times + 1 if status.reason == reason else 1)
+            if self._alike[1] == ALIKE:
+                self.halted = f"{ALIKE} runs in a row failed with the same error: {status.reason}"
+        elif status.state == FINISHED:
+            self._alike = ("", 0)
+
+    def _fail(self, item: Item, kind: str, reason: str) -> None:
+        """Write down why it failed, if anything can still be written."""
+        with contextlib.suppress(OSError):
+            item.run.set_status(FAILED, kind=kind, reason=reason)
+        self._file(replace(item, state=FAILED, why=reason))
 
     def _file(self, item: Item) -> None:
         """Put a run where its state belongs: it may meanwhile be somebody else's."""
@@ -111,7 +193,8 @@ class Scheduler:
             now = self._again(item)
             if now.state != RUNNING:
                 self.elsewhere.remove(item)
-                if now.state in TO_DO and now.state != FAILED:
+                asked = now.state == RESUMABLE and now.run.status().kind == "asked"
+                if now.state in TO_DO and not asked:
                     self.waiting.append(now)
                 else:
                     self._file(now)

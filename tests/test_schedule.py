@@ -1,5 +1,6 @@
 """From a plan to finished runs, whatever happens to single ones."""
 
+import shutil
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -9,16 +10,17 @@ from bench import lease
 from bench.errors import BenchError
 from bench.executors.inline import Inline
 from bench.executors.local import Local
-from bench.plan import NEW, RESUMABLE, TO_SCORE, plan, preflight
+from bench.failures import OUT_OF_MEMORY
+from bench.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, preflight, retry
 from bench.schedule import Scheduler
 from bench.spec import Part
-from bench.store import FAILED, FINISHED, RUNNING
+from bench.store import FAILED, FINISHED, RUNNING, Run
 
 
 class Pretend:
-    """An executor whose runs end as they are told to: a state, or None for a process that dies."""
+    """An executor whose runs end as they are told to: a state, `failed code` for a kind, or None for a process that dies."""
 
-    slots = 2
+    slots, death = 2, "killed by SIGKILL"
 
     def __init__(self, ends):
         self.ends, self.started, self.most, self.stopped = ends, [], 0, False
@@ -31,13 +33,14 @@ class Pretend:
         if end is None:
             run.set_status(RUNNING)
         else:
-            run.set_status(end, trained=end == FINISHED, reason="" if end == FINISHED else "as told")
+            state, _, kind = end.partition(" ")
+            run.set_status(state, kind=kind, trained=end == FINISHED, reason="" if end == FINISHED else "as told")
         if end == FINISHED:
             for evaluation in evaluations:
                 run.scores_file(evaluation.key).parent.mkdir(exist_ok=True)
                 run.scores_file(evaluation.key).write_bytes(b"")
         future: Future[str] = Future()
-        future.set_result("" if end else "killed by SIGKILL")
+        future.set_result("" if end else self.death)
         return future
 
     def stop(self):
@@ -65,12 +68,116 @@ def test_every_run_is_trained_once_and_a_second_time_nothing_is(store, five):
     assert again.started == []
 
 
-def test_a_failed_run_does_not_stop_the_others_and_is_tried_again_next_time(store, five):
+def test_a_failed_run_does_not_stop_the_others_and_a_full_disk_is_tried_again_next_time(store, five):
     items = plan(five, store)
-    Scheduler(items, store, Pretend({items[1].run.name: [FAILED]})).run()
-    assert _states(five, store) == [FINISHED, FAILED, FINISHED, FINISHED, FINISHED]
+    executor = Pretend({items[1].run.name: ["failed disk"]})
+    Scheduler(items, store, executor).run()
+    assert executor.started.count(items[1].run.name) == 1
+    assert _states(five, store) == [FINISHED, RESUMABLE, FINISHED, FINISHED, FINISHED]
     Scheduler(plan(five, store), store, Pretend({})).run()
     assert _states(five, store) == [FINISHED] * 5
+
+
+def test_an_error_in_the_code_stays_until_retry_names_its_kind(store, five):
+    items = plan(five, store)
+    Scheduler(items, store, Pretend({items[1].run.name: ["failed code"]})).run()
+    assert _states(five, store) == [FINISHED, FAILED, FINISHED, FINISHED, FINISHED]
+    assert retry(plan(five, store), {"memory"}) == 0 and retry(plan(five, store), {"code"}) == 1
+    Scheduler(plan(five, store), store, Pretend({})).run()
+    assert _states(five, store) == [FINISHED] * 5
+
+
+def test_three_runs_with_the_same_error_in_a_row_end_the_sweep_in_words(store, five):
+    items = plan(five, store)
+    executor = Pretend({item.run.name: ["failed code"] for item in items})
+    executor.slots = 1
+    scheduler = Scheduler(items, store, executor)
+    scheduler.run()
+    assert len(executor.started) == 3 and scheduler.halted == "3 runs in a row failed with the same error: as told"
+    assert _states(five, store) == [FAILED] * 3 + [NEW] * 2
+
+
+def test_out_of_memory_halves_the_micro_batches_until_one_clip_is_left(store, five):
+    items = plan(five, store)  # batches of 2 clips
+    helped, hopeless = items[0].run, items[1].run
+    executor = Pretend({helped.name: ["failed memory", FINISHED], hopeless.name: ["failed memory"]})
+    Scheduler(items, store, executor).run()
+    assert helped.status().state == FINISHED and helped.micro_batches() == 2
+    assert executor.started.count(hopeless.name) == 2 and "even with one clip at a time" in hopeless.status().reason
+
+
+def test_a_process_that_the_kernel_killed_for_want_of_memory_counts_as_out_of_memory(store, five):
+    items = plan(five, store)
+    executor = Pretend({items[0].run.name: [None, FINISHED]})
+    executor.death = OUT_OF_MEMORY
+    Scheduler(items, store, executor).run()
+    assert items[0].run.status().state == FINISHED and items[0].run.micro_batches() == 2
+
+
+def test_a_run_that_was_asked_to_stop_is_left_alone_until_the_next_time(store, five):
+    items = plan(five, store)
+    executor = Pretend({items[0].run.name: ["interrupted asked", FINISHED]})
+    Scheduler(items, store, executor).run()
+    assert _states(five, store) == [RESUMABLE] + [FINISHED] * 4
+    Scheduler(plan(five, store), store, executor).run()
+    assert _states(five, store) == [FINISHED] * 5
+
+
+def test_a_run_whose_directory_was_deleted_is_told_and_not_started_again_at_once(store, five):
+    class Deleting(Pretend):
+        def submit(self, run, evaluations):
+            future = super().submit(run, evaluations)
+            if run.name == items[0].run.name:
+                shutil.rmtree(run.path)
+            return future
+
+    told = []
+    items = plan(five, store)
+    executor = Deleting({})
+    Scheduler(items, store, executor, [Told(told)]).run()
+    assert any("its directory was deleted" in item.why for item in told) and _states(five, store) == [NEW] + [FINISHED] * 4
+
+
+def test_a_watcher_may_add_runs_while_others_go_on(store, five):
+    items = plan(five, store)
+
+    class Adds(Told):
+        def ended(self, item):
+            super().ended(item)
+            if len(told) < len(items):
+                scheduler.add(items[len(told)])
+
+    told = []
+    scheduler = Scheduler(items[:1], store, Pretend({}), [Adds(told)])
+    scheduler.run()
+    assert _states(five, store) == [FINISHED] * 5
+
+
+def test_a_store_that_cannot_be_written_is_told_in_words_and_the_others_go_on(store, five, monkeypatch):
+    items = plan(five, store)
+    create = Run.create
+    monkeypatch.setattr(Run, "create", lambda run, spec: _full() if run.name == items[0].run.name else create(run, spec))
+    told = []
+    Scheduler(items, store, Pretend({}), [Told(told)]).run()
+    assert told[0].state == FAILED and "No space left" in told[0].why
+    assert _states(five, store)[1:] == [FINISHED] * 4 and _states(five, store)[0] in TO_DO
+
+
+def _full():
+    raise OSError(28, "No space left on device")
+
+
+class Told:
+    """A watcher that remembers how runs ended."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def started(self, item): ...
+    def ended(self, item):
+        self.told.append(item)
+
+    def tick(self): ...
 
 
 def test_a_run_whose_process_died_is_resumed_at_once(store, five):

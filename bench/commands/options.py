@@ -34,6 +34,9 @@ Set = Annotated[
         help="Change a setting of every variant that has it: model.slots=50, steps=100. Repeatable.",
     ),
 ]
+Executor = Annotated[str, typer.Option(help="Where runs run: local (child processes) or inline (this process).")]
+Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
+PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
 StorePath = Annotated[
     Path | None, typer.Option("--store", metavar="DIR", help="Where runs are kept. Default: $BENCH_STORE, or ./runs.")
 ]
@@ -72,6 +75,20 @@ def numbers(text: str) -> tuple[int, ...]:
     if len(set(listed)) < len(listed):
         raise BenchError(f"--seeds names a seed twice: '{text}'")
     return listed if "," in text else tuple(range(listed[0]))
+
+
+def executor(name: str, workers: int, per_gpu: int, runs: int) -> Any:
+    """The executor that these options describe, for a plan of so many runs."""
+    from bench import catalog
+
+    given: dict[str, Any] = {"workers": workers} if workers else {}
+    if catalog.canonical("executors", name) == "local":
+        from bench.executors.local import cores, gpus
+
+        given["per_gpu"] = per_gpu
+        if not workers and not gpus():
+            given["workers"] = max(1, min(cores(), runs))  # few runs share all cores; the whole plan counts, not what is left
+    return catalog.build("executors", name, given)
 
 
 def store(path: Path | None) -> Store:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,8 +28,13 @@ def run(
     seeds: options.Seeds = None,
     only: options.Only = None,
     settings: options.Set = None,
-    executor: Annotated[str, typer.Option(help="Where runs run: local (child processes) or inline (this process).")] = "local",
-    workers: Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)] = 0,
+    executor: options.Executor = "local",
+    workers: options.Workers = 0,
+    per_gpu: options.PerGPU = 1,
+    retry: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Let runs that failed go on: memory, code, configuration, diverged, or all."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Set this experiment's runs aside, whatever their state, and train them again.")
     ] = False,
@@ -38,12 +42,15 @@ def run(
 ) -> None:
     """Train and score what is still lacking.
 
-    Skips what is finished, resumes what was interrupted, keeps going past a run that fails. Ctrl-C stops cleanly, and the same
-    command goes on. Exit codes: 0 all done, 1 some failed, 2 usage or configuration, 130 interrupted but resumable.
+    Skips what is finished, resumes what was interrupted, keeps going past a run that fails. Ctrl-C and `bench stop` end it
+    cleanly, and the same command goes on. Exit codes: 0 all done, 1 some failed, 2 usage or configuration, 130 interrupted but
+    resumable.
     """
+    from bench import failures
     from bench.files import writable
     from bench.plan import TO_DO, preflight, unique
     from bench.plan import plan as planned
+    from bench.plan import retry as try_again
     from bench.store import FINISHED, RUNNING
 
     store = options.store(store_path)
@@ -55,21 +62,24 @@ def run(
             if item.run.path.exists():
                 print(f"{item.label}, seed {item.seed}: set aside as {store.set_aside(item.run)}")
         items = planned(experiment, store)
+    if kinds := failures.kinds(retry or []):
+        print(f"{try_again(items, kinds)} failed runs are tried again")
+        items = planned(experiment, store)
     if all(item.state == FINISHED for item in items):
         print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
         print(f"`{table}` shows the table, `bench ui` the curves")
         return
+    interrupted = False
     if any(item.state in (*TO_DO, RUNNING) for item in items):
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
-        interrupted, trouble = _schedule(experiment, store, items, executor, workers)
+        where = options.executor(executor, workers, per_gpu, len(unique(items)))
+        interrupted, trouble = _schedule(experiment, store, items, where, again)
         if trouble:
             later = options.command("sync", name, scale, seeds, only, settings)
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
         items = planned(experiment, store)
-    else:
-        interrupted = False
-    code = _summary(items, interrupted)
+    code = _summary(items, interrupted, again)
     if interrupted:
         print(f"interrupted; `{again}` goes on from here")
     elif any(item.state == FINISHED for item in items):
@@ -77,47 +87,43 @@ def run(
     sys.exit(code)
 
 
-def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: str, workers: int) -> tuple[bool, str]:
+def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> tuple[bool, str]:
     """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words."""
-    from bench import catalog
+    from bench import snapshot, sweeps
     from bench.plan import unique
     from bench.progress import Display
     from bench.schedule import Scheduler, finished
     from bench.tracker import Tracker, experiment_name
 
-    where = catalog.build("executors", executor, {"workers": workers} if workers else {})
-    tracker = Tracker(store, experiment_name(experiment), list(items))
+    called = experiment_name(experiment)
+    tracker = Tracker(store, called, list(items))
     console = options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
-    with Display(console, unique(items), sum(finished([item]) for item in unique(items))) as display:
-        scheduler = Scheduler(items, store, where, [display, tracker])
-        before = {
-            number: signal.signal(number, lambda *_: _stop(scheduler, console)) for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
+    done = sum(finished([item]) for item in unique(items))
+    with sweeps.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
+        code = snapshot.take(store)
+        scheduler = Scheduler(items, store, executor, [display, tracker], sweep.asked_to_stop, code.note)
+        with sweeps.interruptible(scheduler, console.print):
             scheduler.run()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    if scheduler.halted:
+        print(f"stopped scheduling: {scheduler.halted}")
     return scheduler.stopped_at is not None, tracker.close()
 
 
-def _stop(scheduler: Any, console: Any) -> None:
-    again = scheduler.stopped_at is not None
-    console.print("stopping at once" if again else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
-    scheduler.stop()
-
-
-def _summary(items: Sequence[Item], interrupted: bool) -> int:
-    """Say how it went; the exit code."""
+def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
+    """Say how it went, and what to do about what failed; the exit code."""
+    from bench.failures import KINDS
     from bench.plan import unique
-    from bench.store import FINISHED
+    from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED
 
     runs = unique(items)
     good = sum(item.state == FINISHED for item in runs)
-    bad = [item for item in runs if item.state in ("failed", "diverged", "blocked")]
+    bad = [item for item in runs if item.state in (DIVERGED, BLOCKED) or item.run.status().state == FAILED]
     print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
     for item in bad:
         log = item.run.path / "log.txt"
         print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
+    for kind in sorted({item.run.status().kind for item in bad} & set(KINDS)):
+        if not KINDS[kind].again:
+            print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].what})")
     return 130 if interrupted else int(good < len(runs))

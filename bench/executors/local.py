@@ -1,4 +1,4 @@
-"""A fresh child process for every run, in slots of this machine: so many processor threads, or one GPU each.
+"""A fresh child process for every run, in slots of this machine: so many processor threads, or a share of a GPU each.
 
 A child has its own process group and its own memory: an out-of-memory error, a segfault or a leak dies with its run.
 """
@@ -6,51 +6,55 @@ A child has its own process group and its own memory: an out-of-memory error, a 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import asdict
+from pathlib import Path
 
 from bench.errors import BenchError
+from bench.executors import worker
 from bench.experiment import Evaluation
+from bench.failures import OUT_OF_MEMORY
 from bench.store import Run
 
 
 class Local:
     """Child processes on this machine.
 
-    workers: runs at once; 0 means one per GPU, or without GPUs one per processor core.
+    workers: runs at once; 0 means `per_gpu` on every GPU, or without GPUs one per processor core.
+    per_gpu: runs that share one GPU.
     """
 
-    def __init__(self, workers: int = 0):
+    def __init__(self, workers: int = 0, per_gpu: int = 1):
         if workers < 0:
             raise BenchError(f"--workers must be at least 1 (or 0 to let the machine decide), got {workers}")
+        if per_gpu < 1:
+            raise BenchError(f"--per-gpu must be at least 1, got {per_gpu}")
         self.gpus = gpus()
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.slots = workers or len(self.gpus) or cores
-        self.threads = max(1, cores // self.slots)
+        self.slots = workers or len(self.gpus) * per_gpu or cores()
+        self.threads = max(1, cores() // self.slots)
         self._free = list(range(self.slots))
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Start a child on the run directory; its output goes to the directory's log.txt."""
-        with self._lock:
+        environment = worker.environment(run, self.threads)
+        with open(run.path / "log.txt", "ab") as log, self._lock:
             slot = self._free.pop(0)
-        with open(run.path / "log.txt", "ab") as log:
+            if self.gpus:
+                environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
+            killed_before = kernel_kills()
             child = subprocess.Popen(
-                self._command(run, evaluations),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=self._environment(slot), start_new_session=True,
+                worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.threads),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
-        self._children[slot] = child
+            self._children[slot] = child
         future: Future[str] = Future()
-        threading.Thread(target=self._wait, args=(slot, child, future), daemon=True).start()
+        threading.Thread(target=self._wait, args=(slot, child, killed_before, future), daemon=True).start()
         return future
 
     def stop(self) -> None:
@@ -59,37 +63,27 @@ class Local:
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
 
-    def _command(self, run: Run, evaluations: Sequence[Evaluation]) -> list[str]:
-        return [
-            sys.executable, "-m", "bench.run", str(run.path),
-            "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
-            "--device", "cuda" if self.gpus else "cpu",
-            "--threads", str(self.threads),
-        ]  # fmt: skip
-
-    def _environment(self, slot: int) -> dict[str, str]:
-        """The child's settings: its share of the processor, its GPU, and the folders that this process imports from."""
-        environment = {
-            **os.environ,
-            "OMP_NUM_THREADS": str(self.threads),
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        }
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads do not burn a core that another run could use
-        if self.gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
-        return environment
-
-    def _wait(self, slot: int, child: subprocess.Popen[bytes], future: Future[str]) -> None:
+    def _wait(self, slot: int, child: subprocess.Popen[bytes], killed_before: int, future: Future[str]) -> None:
         code = child.wait()
         with self._lock:
             del self._children[slot]
             self._free.append(slot)
-        future.set_result(f"killed by {signal.Signals(-code).name}" if code < 0 else "")
+        if code == -signal.SIGKILL and kernel_kills() > killed_before:
+            future.set_result(OUT_OF_MEMORY)
+        else:
+            future.set_result(f"killed by {signal.Signals(-code).name}" if code < 0 else "")
 
     def _signal(self, number: signal.Signals) -> None:
-        for child in list(self._children.values()):
+        with self._lock:
+            children = list(self._children.values())
+        for child in children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpus() -> list[str]:
@@ -99,3 +93,12 @@ def gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
     return visible.split(",")[:count] if visible else [str(i) for i in range(count)]
+
+
+def kernel_kills() -> int:
+    """How many processes of this machine the kernel has killed for want of memory so far; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

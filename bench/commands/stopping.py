@@ -1,0 +1,104 @@
+"""stop: ending sweeps and single runs cleanly, from any terminal."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands import options
+from bench.errors import BenchError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from bench.store import Run, Store
+    from bench.sweeps import Sweep
+
+LONGEST = 60.0  # seconds that the command waits for what it has asked to stop
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.command()(stop)
+
+
+def stop(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[EXPERIMENT|RUN]...", help="Sweeps by experiment, runs by (part of) name.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every sweep and every run of the store.")] = False,
+    store_path: options.StorePath = None,
+) -> None:
+    """End sweeps or single runs cleanly.
+
+    They save their work first, whoever started them and on whatever machine; `bench run` goes on with them. Without a name,
+    shows what could be stopped.
+    """
+    store = options.store(store_path)
+    sweeps, runs = _going_on(store)
+    if not names and not everything:
+        _show(sweeps, runs)
+        return
+    if not everything:
+        sweeps, runs = _chosen(names or [], sweeps, runs)
+    reason = f"asked to stop by `bench stop` on {socket.gethostname()} (process {os.getpid()})"
+    for sweep in sweeps:
+        sweep.ask_to_stop(reason)
+    for run in runs:
+        run.ask_to_stop(reason)
+    print(f"asked {len(sweeps)} sweeps and {len(runs)} runs to save their work and end")
+    _wait_for(sweeps, runs)
+
+
+def _going_on(store: Store) -> tuple[list[Sweep], list[Run]]:
+    from bench.store import RUNNING
+    from bench.sweeps import going_on
+
+    return going_on(store), [run for run in store.runs() if run.status().state == RUNNING]
+
+
+def _show(sweeps: list[Sweep], runs: list[Run]) -> None:
+    for sweep in sweeps:
+        print(f"sweep  {sweep.experiment:<24} on {sweep.where()}: {sweep.facts.get('command', '')}")
+    for run in runs:
+        print(f"run    {run.name:<24} at step {run.status().step} of {run.spec.steps}")
+    print("`bench stop NAME` ends one of them, `bench stop --all` all" if sweeps or runs else "nothing goes on")
+
+
+def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[list[Sweep], list[Run]]:
+    """What the names stand for; a sweep's own runs are left to the sweep."""
+    chosen_sweeps, chosen_runs = [], []
+    for name in names:
+        plain = name.lower().replace("_", "-")
+        of_sweeps = [
+            s for s in sweeps if plain in (s.experiment.replace("_", "-"), s.experiment.rpartition("-")[0].replace("_", "-"))
+        ]
+        of_runs = [run for run in runs if name in run.name] if not of_sweeps else []
+        if not of_sweeps and not of_runs:
+            known = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
+            hint = did_you_mean(name, known) or f"; there goes on: {listed(known)}"
+            raise BenchError(f"no sweep and no run called '{name}' goes on{hint}")
+        if len(of_runs) > 1:
+            raise BenchError(
+                f"'{name}' fits {len(of_runs)} runs that go on: {listed(run.name for run in of_runs)}; say more of one"
+            )
+        chosen_sweeps += of_sweeps
+        chosen_runs += of_runs
+    return chosen_sweeps, chosen_runs
+
+
+def _wait_for(sweeps: list[Sweep], runs: list[Run]) -> None:
+    from bench.store import RUNNING
+
+    until = time.monotonic() + LONGEST
+    while time.monotonic() < until:
+        sweeps = [sweep for sweep in sweeps if sweep.where()]
+        runs = [run for run in runs if run.status().state == RUNNING]
+        if not sweeps and not runs:
+            print("they have ended; `bench run` goes on with them")
+            return
+        time.sleep(0.2)
+    left = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
+    print(f"still saving after {LONGEST:.0f} s: {listed(left)}; they end as soon as they have; `bench status` shows it")

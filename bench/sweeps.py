@@ -1,0 +1,87 @@
+"""The sweeps that go on, so that `bench stop` finds them from any terminal, on any host that shares the store.
+
+runs/.sweeps/ablation-3fa9c1/
+    sweep.json   what it is     lease-N   that its scheduler is alive     stop.json   asks it to end
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import lease
+from bench.files import read_json, write_json
+from bench.schedule import Scheduler
+from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One `bench run` or `bench tune` that goes on."""
+
+    folder: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """experiment, command, began (seconds since 1970)."""
+        return read_json(self.folder / "sweep.json") or {}
+
+    @property
+    def experiment(self) -> str:
+        return str(self.facts.get("experiment", ""))
+
+    def where(self) -> str | None:
+        """The host and process that schedule it; None once they are gone."""
+        return lease.holder(self.folder)
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Ask it to let its runs save their work, and to end."""
+        write_json(self.folder / "stop.json", reason)
+
+    def asked_to_stop(self) -> str:
+        """Why it was asked to end; empty if it was not."""
+        return str(read_json(self.folder / "stop.json") or "")
+
+
+@contextlib.contextmanager
+def announced(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
+    """A sweep that others can see and stop for as long as the block goes on."""
+    sweep = Sweep(store.root / ".sweeps" / f"{experiment}-{uuid.uuid4().hex[:6]}")
+    write_json(sweep.folder / "sweep.json", {"experiment": experiment, "command": command, "began": time.time()})
+    owned = lease.take(sweep.folder)
+    try:
+        yield sweep
+    finally:
+        if owned:
+            owned.release()
+        shutil.rmtree(sweep.folder, ignore_errors=True)
+
+
+def going_on(store: Store) -> list[Sweep]:
+    """The sweeps whose scheduler is alive, oldest first."""
+    found = [Sweep(path.parent) for path in store.root.glob(".sweeps/*/sweep.json")]
+    return sorted((sweep for sweep in found if sweep.where()), key=lambda sweep: sweep.facts.get("began", 0.0))
+
+
+@contextlib.contextmanager
+def interruptible(scheduler: Scheduler, say: Callable[[str], None]) -> Iterator[None]:
+    """While the block goes on, Ctrl-C and SIGTERM let runs save their work and end; a second one ends them at once."""
+
+    def stop(number: int, frame: object) -> None:
+        again = scheduler.stopped_at is not None
+        say("stopping at once" if again else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
+        scheduler.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
