@@ -1,0 +1,74 @@
+"""A queued run executes the code that was there when it was planned, or refuses and names the difference."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from bench import snapshot
+from bench.executors import worker
+from bench.executors.local import Local
+from bench.plan import plan
+from bench.run import execute
+from bench.schedule import Scheduler
+from bench.spec import Part
+from bench.store import FAILED, FINISHED
+from tests.conftest import FLOOR
+
+
+@pytest.fixture
+def run(store, tiny):
+    run = store.run(tiny)
+    run.create(tiny)
+    return run
+
+
+def test_the_code_is_copied_once_and_imports_from_its_copy(store, run):
+    taken = snapshot.take(store)
+    assert snapshot.take(store) == taken and len(list(store.root.glob(".code/*"))) == 1
+    taken.note(run)
+    code = "import bench.run, lmc, sys; print(bench.__file__, lmc.__file__, sep='\\n')"
+    environment = worker.environment(run, threads=1)
+    done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert all(line.startswith(taken.folder) for line in done.stdout.splitlines())
+
+
+def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pair, tmp_path, monkeypatch):
+    edited = tmp_path / "edited"
+    shutil.copytree(snapshot.here() / "baselines", edited / "baselines")
+    taken = snapshot.take(store)
+    monkeypatch.syspath_prepend(str(edited))
+    (edited / "baselines" / "floors.py").write_text("raise RuntimeError('edited meanwhile')")
+    items = [item for item in plan(pair, store) if item.label == "copy"]
+    Scheduler(items, store, Local(workers=1), prepare=taken.note).run()
+    assert items[0].run.status().state == FINISHED
+
+
+def test_a_run_whose_planned_code_is_gone_refuses(store, run):
+    snapshot.Snapshot(str(store.root / ".code" / "gone"), "0123456789ab").note(run)
+    assert execute(run, [], "cpu", lambda: False) == FAILED
+    assert run.status().kind == "changed" and "is gone; `bench run` plans it anew" in run.status().reason
+
+
+def test_a_run_refuses_when_a_file_of_the_suite_is_another_one(store, run):
+    taken = snapshot.take(store)
+    copy = store.root / ".code" / "other"
+    shutil.copytree(taken.folder, copy)
+    (copy / "lmc" / "model.py").write_text("# as it was\n")
+    snapshot.Snapshot(str(copy), snapshot.fingerprint(copy)).note(run)
+    with pytest.raises(snapshot.Changed, match=r"since this run was planned: lmc/model\.py; "):
+        snapshot.verify(run)
+
+
+def test_a_run_refuses_when_the_users_own_model_has_changed(store, tmp_path, monkeypatch):
+    (tmp_path / "my_floor.py").write_text("from baselines.floors import CopyLast\n\nclass Mine(CopyLast):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = FLOOR.but(model=Part("my_floor:Mine"))
+    run = store.run(spec)
+    run.create(spec)
+    snapshot.take(store).note(run)
+    snapshot.verify(run)
+    (tmp_path / "my_floor.py").write_text("# edited\n")
+    with pytest.raises(snapshot.Changed, match=r"my_floor\.py"):
+        snapshot.verify(run)

@@ -1,0 +1,87 @@
+"""Sweeps and single runs can be ended cleanly from any terminal."""
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from bench import lease, run, sweeps
+from bench.run import Stopping, execute
+from bench.schedule import Scheduler
+from bench.store import FINISHED, INTERRUPTED
+from tests.conftest import EVALUATION
+
+
+@pytest.fixture
+def started(store, tiny):
+    one = store.run(tiny)
+    one.create(tiny)
+    return one
+
+
+def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(started, monkeypatch):
+    monkeypatch.setattr(run, "LOOK", 0.0)
+    started.ask_to_stop("asked by a test")
+    assert execute(started, [EVALUATION], "cpu", Stopping(started)) == INTERRUPTED
+    status = started.status()
+    assert (status.kind, status.reason, status.step) == ("asked", "asked by a test", 1)
+    started.forget_stop()
+    assert execute(started, [EVALUATION], "cpu", Stopping(started)) == FINISHED
+
+
+def test_a_sweep_is_seen_while_it_goes_on_and_no_longer(store):
+    with sweeps.announced(store, "ablation-small", "bench run ablation") as sweep:
+        assert [other.experiment for other in sweeps.going_on(store)] == ["ablation-small"]
+        sweep.ask_to_stop("enough")
+        assert sweep.asked_to_stop() == "enough"
+    assert sweeps.going_on(store) == [] and not sweep.folder.exists()
+
+
+def test_the_sweep_of_a_dead_scheduler_is_not_going_on(store):
+    code = (
+        "import os; from bench import sweeps; from bench.store import Store\n"
+        f"with sweeps.announced(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert list(store.root.glob(".sweeps/*/sweep.json")) and sweeps.going_on(store) == []
+
+
+def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
+    class Endless:
+        slots, stopped = 1, False
+
+        def stop(self):
+            self.stopped = True
+
+        def kill(self): ...
+
+    executor = Endless()
+    scheduler = Scheduler([], store, executor, asked=lambda: "enough")
+    scheduler.run()
+    assert executor.stopped and scheduler.stopped_at is not None
+
+
+def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(bench, store, started):
+    assert "nothing goes on" in bench("stop")[1]
+    owned = lease.take(started.path)
+    with sweeps.announced(store, "ablation-small", "bench run ablation"):
+        out = bench("stop")[1]
+        assert "ablation-small" in out and started.name in out and "`bench stop --all`" in out
+        code, _, err = bench("stop", "ablatoin-small")
+        assert code == 2 and "did you mean 'ablation-small'?" in err
+    owned.release()
+
+
+def test_stop_waits_until_a_run_has_ended(bench, started):
+    owned = lease.take(started.path)
+
+    def end_when_asked():
+        while not started.asked_to_stop():
+            time.sleep(0.01)
+        owned.release()
+
+    threading.Thread(target=end_when_asked, daemon=True).start()
+    code, out, _ = bench("stop", started.name)
+    assert code == 0 and "asked 0 sweeps and 1 runs" in out and "they have ended" in out
