@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bench import catalog
+from bench import catalog, queue
 from bench.errors import BenchError, Blocked
 from bench.experiment import Evaluation, Experiment
 from bench.failures import tried_again
 from bench.spec import RunSpec
 from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 
-NEW, RESUMABLE, TO_SCORE = "new", "resumable", "to score"
+NEW, RESUMABLE, TO_SCORE, QUEUED = "new", "resumable", "to score", "queued"
 TO_DO = (NEW, RESUMABLE, TO_SCORE)
 """States that `bench run` acts on. A failure that nothing has mended stays until `--retry`, a diverged run is a result."""
+GOING_ON = (RUNNING, QUEUED)
+"""States of a run that some process, or the queue of a cluster, already has."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[st
         return RUNNING, f"at step {status.step} of {spec.steps}"
     if status.trained and not missing:
         return FINISHED, "trained and scored"
+    if place := queue.place(run):
+        return QUEUED, f"{place}, at step {status.step} of {spec.steps}"
     failed = status.state == DIVERGED or (status.state == FAILED and not tried_again(status.kind))
     if failed or (status.state == BLOCKED and spec.fingerprint is None):
         return status.state, f"{status.kind}: {status.reason}" if status.kind and status.state == FAILED else status.reason

@@ -16,8 +16,8 @@ from typing import Protocol
 
 from bench.experiment import Evaluation
 from bench.failures import OUT_OF_MEMORY
-from bench.plan import RESUMABLE, TO_DO, Item, look, unique
-from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
+from bench.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
+from bench.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 
 TICK = 0.5  # seconds between two looks
 PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
@@ -75,7 +75,7 @@ class Scheduler:
         """Put one more run at the end of the plan, unless there is nothing to be done for it."""
         if item.state in TO_DO:
             self.waiting.append(item)
-        elif item.state == RUNNING:
+        elif item.state in GOING_ON:
             self.elsewhere.append(item)
 
     def run(self) -> None:
@@ -94,6 +94,11 @@ class Scheduler:
             over = self.stopped_at or self.halted
             if not self.active and (over or not (self.waiting or self.elsewhere)):
                 return
+
+    def hand_over(self) -> None:
+        """Start what fits into the executor and wait for nothing: for one whose runs outlive this process."""
+        while self.waiting and len(self.active) < self.executor.slots and not self.halted:
+            self._start(self.waiting.popleft())
 
     def stop(self) -> None:
         """Ask every run to save its work and end; asked again, kill them."""
@@ -182,7 +187,7 @@ class Scheduler:
 
     def _file(self, item: Item) -> None:
         """Put a run where its state belongs: it may meanwhile be somebody else's."""
-        if item.state == RUNNING:
+        if item.state in GOING_ON:
             self.elsewhere.append(item)
         else:
             for watcher in self.watchers:
@@ -191,7 +196,7 @@ class Scheduler:
     def _look_elsewhere(self) -> None:
         for item in self.elsewhere[:]:
             now = self._again(item)
-            if now.state != RUNNING:
+            if now.state not in GOING_ON:
                 self.elsewhere.remove(item)
                 asked = now.state == RESUMABLE and now.run.status().kind == "asked"
                 if now.state in TO_DO and not asked:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from bench.plan import Item
 
-STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan"}
+STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan", "queued": "blue"}
 
 
 def print_runs(items: Sequence[Item]) -> None:

@@ -36,6 +36,8 @@ def stop(
     They save their work first, whoever started them and on whatever machine; `bench run` goes on with them. Without a name,
     shows what could be stopped.
     """
+    from bench import queue
+
     store = options.store(store_path)
     sweeps, runs = _going_on(store)
     if not names and not everything:
@@ -48,15 +50,16 @@ def stop(
         sweep.ask_to_stop(reason)
     for run in runs:
         run.ask_to_stop(reason)
+    queue.cancel(runs, waiting_only=True)
     print(f"asked {len(sweeps)} sweeps and {len(runs)} runs to save their work and end")
     _wait_for(sweeps, runs)
 
 
 def _going_on(store: Store) -> tuple[list[Sweep], list[Run]]:
-    from bench.store import RUNNING
+    from bench.plan import GOING_ON, seen
     from bench.sweeps import going_on
 
-    return going_on(store), [run for run in store.runs() if run.status().state == RUNNING]
+    return going_on(store), [run for run in store.runs() if seen(run).state in GOING_ON]
 
 
 def _show(sweeps: list[Sweep], runs: list[Run]) -> None:

@@ -1,0 +1,235 @@
+"""Jobs of a SLURM cluster: one array job for a plan. submitit submits them; how they are is asked of the store and of squeue.
+
+A submitted run has a ticket in its directory (bench.queue), so the submitting process may end: the jobs save and requeue
+themselves (bench.executors.slurm_job), and whoever calls `bench run` next finds the run queued and does not submit it again.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import lease, queue
+from bench.errors import BenchError
+from bench.executors import slurm_job, worker
+from bench.experiment import Evaluation
+from bench.failures import OUT_OF_MEMORY
+from bench.store import Run
+
+GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
+POLL = 5.0  # seconds between two questions to squeue
+LARGEST = 1000  # elements of an array; SLURM's MaxArraySize is 1001 unless somebody has changed it
+TRIES = 3  # times that a controller that does not answer is asked to take a job
+
+
+@dataclass
+class _Submission:
+    run: Run
+    evaluations: Sequence[Evaluation]
+    future: Future[str] = field(default_factory=Future)
+
+
+class Slurm:
+    """Jobs of a SLURM cluster, as arrays; they requeue themselves, and outlive this process with --detach.
+
+    workers: runs at once in an array; 0 leaves it to SLURM. queue: runs that may be in SLURM's queue at once.
+    partition, constraint: as sbatch takes them. time: the limit of one job, in minutes or as sbatch takes it; a run goes on in
+    as many jobs as it needs. cpus, gpus: of each run. notice: seconds before the time limit at which a run saves and requeues.
+    extra: further options of sbatch, as on its command line: '--account=vision --mem=16G'.
+    """
+
+    def __init__(
+        self,
+        workers: int = 0,
+        partition: str | None = None,
+        time: int | str | None = None,
+        cpus: int = 1,
+        gpus: int = 0,
+        constraint: str | None = None,
+        notice: int = 120,
+        queue: int = 1000,
+        extra: str = "",
+    ):
+        for tool in ("sbatch", "srun", "squeue", "scancel"):
+            if shutil.which(tool) is None:
+                raise BenchError(f"executor 'slurm': there is no {tool} here; start it where jobs are submitted (a login node)")
+        if isinstance(time, int) and time * 60 <= notice:
+            raise BenchError(f"executor 'slurm': runs save {notice} s before their time limit, which is {time} min; raise time")
+        if min(cpus, queue) < 1 or min(workers, gpus, notice) < 0:
+            raise BenchError("executor 'slurm': cpus and queue must be at least 1, workers, gpus and notice at least 0")
+        self.slots, self.threads = queue, cpus
+        self.parameters = {
+            "job_name": "bench", "wckey": None, "nodes": 1, "ntasks_per_node": 1, "stderr_to_stdout": True,
+            "partition": partition, "time": time, "cpus_per_task": cpus, "gpus_per_node": gpus or None,
+            "constraint": constraint, "signal_delay_s": notice, "array_parallelism": workers or LARGEST,
+            "additional_parameters": {"requeue": True, **_flags(extra)},
+        }  # fmt: skip
+        self._submitter()  # so that a missing package is found out now
+        self._lock = threading.RLock()
+        self._gathered: list[_Submission] = []
+        self._latest = 0.0
+        self._watched: list[_Submission] = []
+        self._tending = False
+        self._killed = False
+
+    def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
+        """Queue the run, together with others that are submitted within a second."""
+        submission = _Submission(run, evaluations)
+        with self._lock:
+            self._gathered.append(submission)
+            self._latest = time.monotonic()
+            if not self._tending:
+                self._tending = True
+                threading.Thread(target=self._tend, daemon=True).start()
+        return submission.future
+
+    def detach(self) -> list[str]:
+        """Queue what was gathered, and leave it to SLURM; the jobs, as squeue calls them."""
+        self._flush()
+        with self._lock:
+            left, self._watched = self._watched, []
+        for submission in left:
+            submission.future.set_result("")
+        return [held.job for submission in left if (held := queue.ticket(submission.run))]
+
+    def stop(self) -> None:
+        """Take back what still waits; what runs saves its work and ends, without coming back."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+            runs = [submission.run for submission in self._watched]
+        for submission in gathered:
+            submission.future.set_result("stopped before it was queued")
+        for run in runs:
+            run.ask_to_stop("asked to stop by the process that queued it")
+        queue.cancel(runs, waiting_only=True)
+
+    def kill(self) -> None:
+        """Cancel every job; SLURM kills what does not end by itself within its KillWait."""
+        if self._killed:
+            return
+        self._killed = True
+        with self._lock:
+            queue.cancel([submission.run for submission in self._watched])
+            for submission in (*self._gathered, *self._watched):
+                submission.future.set_result("cancelled")
+            self._gathered, self._watched = [], []
+
+    def _tend(self) -> None:
+        """Submit what was gathered, and look after what was submitted, as long as there is any."""
+        looked = time.monotonic()
+        while True:
+            time.sleep(GATHER / 4)
+            with self._lock:
+                if not self._gathered and not self._watched:
+                    self._tending = False
+                    return
+                ready = self._gathered and time.monotonic() - self._latest > GATHER
+            if ready:
+                self._flush()
+            if time.monotonic() - looked > POLL:
+                looked = time.monotonic()
+                self._look()
+
+    def _look(self) -> None:
+        """End the futures of jobs that have ended."""
+        with self._lock:
+            for submission in self._watched[:]:
+                held = queue.ticket(submission.run)
+                job = queue.look(held) if held else queue.Job("COMPLETED", "", "")
+                if job is None or job.state not in queue.ENDED:
+                    continue
+                self._watched.remove(submission)
+                if held:
+                    queue.forget(submission.run, held.job)
+                submission.future.set_result(_words(held.job if held else "", job))
+
+    def _flush(self) -> None:
+        """Submit what was gathered as arrays; a refusal is everybody's."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, []
+            try:
+                for start in range(0, len(gathered), LARGEST):
+                    self._submit_array(gathered[start : start + LARGEST])
+            except Exception as error:
+                for submission in gathered:
+                    if not submission.future.done() and submission not in self._watched:
+                        submission.future.set_exception(error)
+
+    def _submit_array(self, submissions: Sequence[_Submission]) -> None:
+        folder = submissions[0].run.path.parent / "slurm"
+        with _turn(folder):
+            mine = [s for s in submissions if not queue.place(s.run) and not lease.holder(s.run.path)]
+            for submission in submissions:
+                if submission not in mine:
+                    submission.future.set_result("somebody else has queued it")
+            if not mine:
+                return
+            submitter = self._submitter(folder, mine[0].run)
+            runs, evaluations = [str(s.run.path) for s in mine], [tuple(s.evaluations) for s in mine]
+            jobs = _patiently(submitter, slurm_job.work, runs, evaluations, [self.threads] * len(mine))
+            for submission, job in zip(mine, jobs, strict=True):
+                queue.put(submission.run, job)
+        self._watched += mine
+
+    def _submitter(self, folder: Path = Path("slurm"), run: Run | None = None) -> Any:
+        """What submits: submitit, with its pickles and the jobs' own output in a folder of the store."""
+        try:
+            import submitit
+        except ImportError as error:
+            raise BenchError("executor 'slurm' wants submitit: pip install -c constraints.txt -e '.[slurm]'") from error
+        submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
+        path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
+        setup = [f"export PYTHONPATH={shlex.quote(path)}", "export PYTHONSAFEPATH=1"]
+        submitter.update_parameters(**self.parameters, setup=setup)
+        return submitter
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Submitters of one store take turns, so that a run is queued once however many call `bench run` at the same moment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while (owned := lease.take(folder)) is None:
+        time.sleep(0.2)
+    try:
+        yield
+    finally:
+        owned.release()
+
+
+def _patiently(submitter: Any, *array: Any) -> list[str]:
+    """The jobs of a submitted array, as squeue calls them; BenchError with SLURM's own words where it refuses."""
+    for attempt in range(TRIES):
+        try:
+            return [job.job_id for job in submitter.map_array(*array)]
+        except (RuntimeError, OSError) as error:
+            said = " ".join(line.strip() for line in str(error).splitlines() if "sbatch:" in line) or str(error)
+            if attempt == TRIES - 1 or not re.search("timed out|contact|temporarily", said):
+                raise BenchError(f"SLURM does not take the runs: {said}") from error
+            time.sleep(POLL)
+    raise AssertionError
+
+
+def _words(job: str, now: queue.Job) -> str:
+    if now.state == "OUT_OF_MEMORY":
+        return OUT_OF_MEMORY
+    return "" if now.state == "COMPLETED" else f"SLURM job {job} ended as {now.state.lower()}"
+
+
+def _flags(extra: str) -> dict[str, str | bool]:
+    """'--account=vision --exclusive' as options by name."""
+    flags: dict[str, str | bool] = {}
+    for word in shlex.split(extra):
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--"):
+            raise BenchError(f"executor 'slurm': extra takes options as --name=value, got '{word}'")
+        flags[name] = value if equals else True
+    return flags

@@ -1,0 +1,112 @@
+"""What runs on the node that SLURM gives: the worker of one run, watched so that it comes back after whatever SLURM does to it.
+
+SLURM tells a job that its time is up, or that others go first, by SIGUSR2 or SIGTERM. The worker then saves and ends, and the
+job puts itself back into the queue: a sweep goes on though nobody watches it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import lease, queue
+from bench.errors import BenchError
+from bench.executors import worker
+from bench.executors.local import kernel_kills
+from bench.experiment import Evaluation
+from bench.failures import OUT_OF_MEMORY
+from bench.store import FAILED, INTERRUPTED, RUNNING, Run
+
+IDLE = (
+    3  # stops in a row that may come before the run gets any further; then more time is needed, and somebody has to ask for it
+)
+
+
+def work(path: str, evaluations: Sequence[Evaluation], threads: int) -> None:
+    """Do what is left to do in a run directory, as a job of SLURM."""
+    notice, run, job = _Notice(), Run(Path(path)), _job()
+    if not run.path.is_dir():
+        raise BenchError(f"{path} is not on {socket.gethostname()}: the store must be a folder that all nodes share")
+    before = run.status().step
+    with open(run.path / "log.txt", "ab", buffering=0) as log:
+        again = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+        log.write(f"SLURM job {job} on {socket.gethostname()}{f', restarted ({again})' if again else ''}\n".encode())
+        if not run.asked_to_stop() and _wait_for_predecessor(run, notice):
+            device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES", "NoDevFiles") not in ("", "NoDevFiles") else "cpu"
+            killed_before = kernel_kills()
+            child = subprocess.Popen(
+                worker.command(run, evaluations, device, threads),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
+            )  # fmt: skip
+            notice.pass_on_to(child)
+            code = child.wait()
+            if code == -signal.SIGKILL and kernel_kills() > killed_before:
+                run.set_status(FAILED, kind="memory", reason=OUT_OF_MEMORY)
+            elif code < 0:
+                log.write(f"killed by {signal.Signals(-code).name}\n".encode())
+        log.write(f"{_after(run, job, notice, before)}\n".encode())
+
+
+def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
+    """Put the run back into the queue if SLURM stopped it, else take its ticket away; what was done, in words."""
+    status = run.status()
+    unfinished = status.state in (INTERRUPTED, RUNNING)  # running: its last owner, on a lost node, is not yet known to be dead
+    if not notice.came or not unfinished or run.asked_to_stop() or _cancelled(job):
+        queue.forget(run, job)
+        return f"SLURM job {job} ends: the run is {status.state}"
+    held = queue.ticket(run)
+    idle = held.idle + 1 if held is not None and status.step == before else 0
+    if idle > IDLE:
+        reason = f"SLURM stopped it {idle} times at step {status.step} before it got any further: it needs a longer time limit"
+        run.set_status(FAILED, kind="died", reason=reason)
+        queue.forget(run, job)
+        return reason
+    queue.put(run, job, idle)
+    if queue.tell("scontrol", "requeue", job) is None:
+        queue.forget(run, job)
+        return f"SLURM job {job} got {notice.came} and could not be requeued; `bench run` goes on with the run"
+    return f"SLURM job {job} got {notice.came} and is queued again"
+
+
+def _wait_for_predecessor(run: Run, notice: _Notice) -> bool:
+    """Let the lease of an owner on a lost node run out; False if it is alive after all, or there is no time to wait."""
+    until = time.monotonic() + lease.SILENCE + lease.HEARTBEAT
+    while lease.holder(run.path) and time.monotonic() < until and not notice.came:
+        time.sleep(1)
+    return not notice.came and not lease.holder(run.path)
+
+
+def _cancelled(job: str) -> bool:
+    """Whether somebody has cancelled the job: it then must not come back. While it ends only a filter tells, not its state."""
+    return bool((queue.tell("squeue", "--noheader", f"--jobs={job}", "--states=CANCELLED", "--format=%i") or "").strip())
+
+
+def _job() -> str:
+    """This job as squeue calls it."""
+    array, element = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{element}" if array and element else os.environ["SLURM_JOB_ID"]
+
+
+class _Notice:
+    """The signal by which SLURM said that it wants the node back; the worker is told at once."""
+
+    def __init__(self) -> None:
+        self.came = ""
+        self._child: subprocess.Popen[bytes] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+            signal.signal(number, self._take)
+
+    def pass_on_to(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+        if self.came:
+            child.terminate()
+
+    def _take(self, number: int, frame: object) -> None:
+        self.came = signal.Signals(number).name
+        if self._child is not None:
+            self._child.terminate()
