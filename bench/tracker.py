@@ -133,25 +133,26 @@ def _copy(client: MlflowClient, experiment_id: str, experiment: str, item: Item,
 
 def _run_id(client: MlflowClient, experiment_id: str, item: Item, order: int) -> str:
     """The MLflow run of a planned run: found by its tag, or made with its parameters."""
-    from mlflow.entities import Param, RunTag
+    from mlflow.entities import Param
 
-    found = client.search_runs(
-        [experiment_id], f"tags.`bench.run` = '{item.run.identity()}' and tags.`bench.variant` = '{_quoted(item.label)}'"
-    )
-    if found:
-        return str(found[0].info.run_id)
-    began = next(iter(item.run.metrics()), {}).get("time", item.run.status().updated)
-    made = client.create_run(experiment_id, start_time=int(began * 1000), run_name=f"{item.label} · seed {item.seed}")
     tags = {
         "bench.run": item.run.identity(),
         "bench.variant": item.label,
         "bench.seed": str(item.seed),
         "bench.order": f"{order:03}",
     }
+    found = client.search_runs(
+        [experiment_id], f"tags.`bench.run` = '{item.run.identity()}' and tags.`bench.variant` = '{_quoted(item.label)}'"
+    )
+    if found:
+        run_id = str(found[0].info.run_id)
+    else:  # with its tags in the same call: killed right after it, we find the run again
+        began = next(iter(item.run.metrics()), {}).get("time", item.run.status().updated)
+        name = f"{item.label} · seed {item.seed}"
+        run_id = str(client.create_run(experiment_id, start_time=int(began * 1000), run_name=name, tags=tags).info.run_id)
     settings = {"variant": item.label, **item.spec.flat()}
-    parameters = [Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()]
-    client.log_batch(made.info.run_id, params=parameters, tags=[RunTag(key, value) for key, value in tags.items()])
-    return str(made.info.run_id)
+    client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
+    return run_id
 
 
 def _training(item: Item, after: int) -> tuple[list[Metric], int]:
