@@ -12,6 +12,8 @@ import typer
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from bench.experiment import Experiment
@@ -34,7 +36,21 @@ Set = Annotated[
         help="Change a setting of every variant that has it: model.slots=50, steps=100. Repeatable.",
     ),
 ]
-Executor = Annotated[str, typer.Option(help="Where runs run: local (child processes) or inline (this process).")]
+Executor = Annotated[
+    str, typer.Option(help="Where runs run: local (child processes), inline (this process), ray or slurm (clusters).")
+]
+On = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on",
+        metavar="NAME=VALUE",
+        help="An option of the executor, such as partition=gpu or time=240 (`bench list executors`). Repeatable.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="The Ray cluster to run on. Default: one on this machine, for as long as needed."),
+]
 Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
 PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
 StorePath = Annotated[
@@ -64,6 +80,13 @@ def command(verb: str, name: str, scale: str, seeds: str | None, only: str | Non
     return shlex.join([*words, *(word for setting in settings or [] for word in ("--set", setting))])
 
 
+def on(executor: str, on: Sequence[str] | None, address: str | None) -> str:
+    """What to add to that command so that it goes on in the same place."""
+    words = ["--executor", executor, *(["--address", address] if address else [])]
+    words += [word for setting in on or [] for word in ("--on", setting)]
+    return "" if executor == "local" else f" {shlex.join(words)}"
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """The seeds that `3` or `0,7,9` stands for."""
     try:
@@ -77,18 +100,33 @@ def numbers(text: str) -> tuple[int, ...]:
     return listed if "," in text else tuple(range(listed[0]))
 
 
-def executor(name: str, workers: int, per_gpu: int, runs: int) -> Any:
+def executor(
+    name: str, workers: int, per_gpu: int, runs: int, on: Sequence[str] | None = None, address: str | None = None
+) -> Any:
     """The executor that these options describe, for a plan of so many runs."""
     from bench import catalog
 
+    name = catalog.canonical("executors", name)
     given: dict[str, Any] = {"workers": workers} if workers else {}
-    if catalog.canonical("executors", name) == "local":
+    given |= {"address": address} if address else {}
+    given |= {"per_gpu": per_gpu} if per_gpu > 1 else {}
+    given |= dict(map(_option, on or []))
+    if name == "local":
         from bench.executors.local import cores, gpus
 
-        given["per_gpu"] = per_gpu
         if not workers and not gpus():
             given["workers"] = max(1, min(cores(), runs))  # few runs share all cores; the whole plan counts, not what is left
     return catalog.build("executors", name, given)
+
+
+def _option(setting: str) -> tuple[str, Any]:
+    """The name and the value of one `--on`."""
+    from bench.spec import parsed
+
+    name, equals, text = setting.partition("=")
+    if not equals:
+        raise BenchError(f"--on takes NAME=VALUE, such as partition=gpu; got '{setting}'")
+    return name.strip().replace("-", "_"), parsed(text)
 
 
 def store(path: Path | None) -> Store:

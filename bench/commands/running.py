@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands import options
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,11 @@ def run(
     executor: options.Executor = "local",
     workers: options.Workers = 0,
     per_gpu: options.PerGPU = 1,
+    on: options.On = None,
+    address: options.Address = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="With slurm: queue the runs and return; they go on by themselves.")
+    ] = False,
     retry: Annotated[
         list[str] | None,
         typer.Option(metavar="KIND", help="Let runs that failed go on: memory, code, configuration, diverged, or all."),
@@ -48,17 +54,20 @@ def run(
     """
     from bench import failures
     from bench.files import writable
-    from bench.plan import TO_DO, preflight, unique
+    from bench.plan import GOING_ON, QUEUED, TO_DO, preflight, unique
     from bench.plan import plan as planned
     from bench.plan import retry as try_again
-    from bench.store import FINISHED, RUNNING
+    from bench.store import FINISHED
 
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
     items = planned(experiment, store)
     again, table = (options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report"))
+    again += options.on(executor, on, address)
     if fresh:
         for item in unique(items):
+            if item.state == QUEUED:
+                raise BenchError(f"{item.run.name} is queued ({item.why}); `bench stop {item.run.name}` first")
             if item.run.path.exists():
                 print(f"{item.label}, seed {item.seed}: set aside as {store.set_aside(item.run)}")
         items = planned(experiment, store)
@@ -70,10 +79,13 @@ def run(
         print(f"`{table}` shows the table, `bench ui` the curves")
         return
     interrupted = False
-    if any(item.state in (*TO_DO, RUNNING) for item in items):
+    if any(item.state in (*TO_DO, *GOING_ON) for item in items):
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
-        where = options.executor(executor, workers, per_gpu, len(unique(items)))
+        where = options.executor(executor, workers, per_gpu, len(unique(items)), on, address)
+        if detach:
+            _hand_over(experiment, store, items, where, again)
+            return
         interrupted, trouble = _schedule(experiment, store, items, where, again)
         if trouble:
             later = options.command("sync", name, scale, seeds, only, settings)
@@ -108,6 +120,26 @@ def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], execu
     if scheduler.halted:
         print(f"stopped scheduling: {scheduler.halted}")
     return scheduler.stopped_at is not None, tracker.close()
+
+
+def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> None:
+    """Queue what is to be done where it needs nobody who waits."""
+    from bench import snapshot
+    from bench.plan import QUEUED
+    from bench.schedule import Scheduler
+
+    if not hasattr(executor, "detach"):
+        raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
+    queued = sum(item.state == QUEUED for item in items)
+    scheduler = Scheduler(items, store, executor, prepare=snapshot.take(store).note)
+    scheduler.hand_over()
+    jobs = executor.detach()
+    arrays = ", ".join(dict.fromkeys(job.partition("_")[0] for job in jobs))
+    print(f"queued {len(jobs)} runs of {experiment.name}" + (f" as SLURM job {arrays}" if jobs else ""), end="")
+    print(f"; {queued} were queued before" if queued else "")
+    if scheduler.waiting:
+        print(f"{len(scheduler.waiting)} more do not fit into the queue now; the same command adds them later")
+    print(f"`bench status` shows how far they are, `{command}` waits for them; `bench stop --all` takes them back")
 
 
 def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
