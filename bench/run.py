@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from bench.data.base import Dataset
 
+STARTED = time.monotonic()  # of a worker process: this module is the first thing that it loads
 LOOK = 1.0  # seconds between two looks whether the run was asked to stop
 PICTURES = 4  # clips of the test split that are kept as pictures
 log = logging.getLogger(__name__)
@@ -108,7 +109,8 @@ def _train_and_score(
 
     spec = run.spec
     snapshot.verify(run)
-    trained = run.status().trained
+    before = run.status()
+    trained = before.trained
     run.set_status(RUNNING)
     device = torch.device(device_name)
     data = catalog.build("datasets", spec.data.name, spec.data.options)
@@ -129,9 +131,14 @@ def _train_and_score(
         }
         _record(run, cost)
         run.set_status(RUNNING, step=spec.steps, trained=True)
-    for evaluation in evaluations:
-        if not run.scores_file(evaluation.at(spec).key).exists():
-            _score(run, model, data, evaluation.at(spec), device, stopping)
+    scoring: dict[str, float] = {}
+    for evaluation in (evaluation.at(spec) for evaluation in evaluations):
+        if not run.scores_file(evaluation.key).exists():
+            began = time.monotonic()
+            _score(run, model, data, evaluation, device, stopping)
+            scoring[evaluation.key] = time.monotonic() - began
+    if not trained:
+        _record_seconds(run, scoring, progress.seconds if before.step == 0 else None)
 
 
 def _score(
@@ -170,6 +177,17 @@ def _record(run: Run, facts: dict[str, Any]) -> None:
     from bench import provenance
 
     write_json(run.path / "provenance.json", {**run.provenance(), **provenance.snapshot(), **facts})
+
+
+def _record_seconds(run: Run, scoring: dict[str, float], training: float | None) -> None:
+    """What `bench plan` predicts the next runs from: seconds of every evaluation, and what a worker needs beside its work.
+
+    training: seconds, None if other processes had a part in it.
+    """
+    spent: dict[str, Any] = {"score_seconds": scoring}
+    if __name__ == "__main__" and training is not None:
+        spent["other_seconds"] = time.monotonic() - STARTED - training - sum(scoring.values())
+    write_json(run.path / "provenance.json", {**run.provenance(), **spent})
 
 
 def _peak_memory(device: torch.device, run: Run) -> int:
