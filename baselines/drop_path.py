@@ -4,7 +4,10 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """In training, leaves a sample's residual branch out with probability `rate`, and makes up for it in the other samples."""
+    """In training, leaves a sample's residual branch out with probability `rate`, and makes up for it in the other samples.
+
+    Drawn from torch's generator for the samples that come in: a batch that comes in parts is drawn otherwise than at once.
+    """
 
     def __init__(self, rate: float):
         super().__init__()

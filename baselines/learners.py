@@ -2,6 +2,8 @@
 
 A learner names its phases, each `phase(clip, step) -> loss`, each followed by one optimizer step. The clip
 [B, frames, C, H, W] and the number of the step are all it needs; masks are drawn from torch's global CPU generator.
+A phase that draws names how in `draws`: draw(clips, step) draws for a whole batch, one row for every clip. Whoever cuts a batch
+into parts draws once and hands every part its rows, as the phase's third argument; without it the phase draws for itself.
 
 The loss is the mean squared error, unless the model defines its own as a method
 `loss(outputs, target, state) -> scalar`: outputs and target are [B, N, C, H, W]; state is the last state of the rollout, None
@@ -21,7 +23,8 @@ from torch.nn import functional
 
 from baselines.rollout import Recurrent, State, rollout
 
-Phase = Callable[[Tensor, int], Tensor]
+Phase = Callable[..., Tensor]
+Draw = Callable[[int, int], Tensor]
 
 
 def loss(model: nn.Module, outputs: Tensor, target: Tensor, state: State | None) -> Tensor:
@@ -74,11 +77,13 @@ class Fed:
         self.model, self.context, self.horizon, self.steps = model, context, horizon, steps
         self.frames = context + horizon
         self.phases: dict[str, Phase] = {"prediction": self.prediction}
+        self.draws: dict[str, Draw] = {"prediction": self.keep}
 
-    def prediction(self, clip: Tensor, step: int) -> Tensor:
+    def prediction(self, clip: Tensor, step: int, keep: Tensor | None = None) -> Tensor:
         """The loss of one rollout under this step's mask."""
         assert isinstance(self.model, Recurrent)
-        outputs, state = rollout(self.model.step, clip, self.frames, self.keep(clip.shape[0], step))
+        keep = self.keep(clip.shape[0], step) if keep is None else keep
+        outputs, state = rollout(self.model.step, clip, self.frames, keep)
         return loss(self.model, outputs, clip[:, 1:], state)
 
     def keep(self, clips: int, step: int) -> Tensor:

@@ -1,15 +1,27 @@
-"""One step of training: a batch, and for every phase of the learner a loss followed by one optimizer step."""
+"""One step of training: a batch, and for every phase of the learner a loss followed by one optimizer step.
+
+A batch can be cut: into shares, one for each process of a team, and each share into micro-batches, one after another, so that
+it fits into memory. Losses and gradients are those of the whole batch up to rounding, and what the learner draws is drawn for
+the whole batch, so the same weights come out. Two things cannot be alike: a batch norm (SimVP, TAU) sees the clips of its part
+alone, and a model that draws by itself, such as which branches to leave out (`baselines.drop_path`), draws otherwise.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
+from baselines.drop_path import DropPath
 from bench.evaluate import autocast
 from bench.spec import RunSpec
+from bench.team import ALONE, Team, running_statistics
 
 
 class Diverged(Exception):
@@ -17,20 +29,91 @@ class Diverged(Exception):
 
 
 def take_step(
-    spec: RunSpec, model: nn.Module, learner: Any, optimizer: torch.optim.Optimizer, clip: Tensor, step: int
+    spec: RunSpec,
+    model: nn.Module,
+    learner: Any,
+    optimizer: torch.optim.Optimizer,
+    clip: Tensor,
+    step: int,
+    micro_batches: int = 1,
+    team: Team = ALONE,
 ) -> dict[str, float]:
-    """One optimizer step per phase; the loss of each."""
+    """One optimizer step per phase; the loss of each, over the whole batch.
+
+    clip: the clips of the batch that are this process's share, all of them where it trains alone.
+    """
     model.train()
     losses = {}
     for phase, loss_of in learner.phases.items():
         optimizer.zero_grad()
-        with autocast(spec.precision, clip.device):
-            loss = loss_of(clip, step)
+        if micro_batches == 1 and team.size == 1:
+            with autocast(spec.precision, clip.device):
+                loss = loss_of(clip, step)
+            loss.backward()
+        else:
+            loss = _in_parts(spec, model, learner, phase, clip, step, micro_batches, team)
         losses[phase] = float(loss.detach())
         if not math.isfinite(losses[phase]):
             raise Diverged(f"the loss of phase '{phase}' is {losses[phase]} at step {step + 1}")
-        loss.backward()
         if spec.clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
         optimizer.step()
     return losses
+
+
+def _in_parts(
+    spec: RunSpec, model: nn.Module, learner: Any, phase: str, clip: Tensor, step: int, micro_batches: int, team: Team
+) -> Tensor:
+    """The gradients of a phase and its loss, gathered over the parts of a batch, each part counting by its clips."""
+    draw: Callable[[int, int], Tensor] | None = getattr(learner, "draws", {}).get(phase)
+    drawn = draw(spec.batch, step) if draw else None
+    share = team.share(spec.batch)
+    losses = []
+    with torch.random.fork_rng([clip.device] if clip.device.type == "cuda" else []):
+        for part in cut(share, micro_batches):
+            torch.manual_seed(_seed(spec.seed, step, phase, part.start))  # for what the model draws by itself
+            rows = () if drawn is None else (drawn[part.start : part.stop],)
+            with autocast(spec.precision, clip.device):
+                loss = learner.phases[phase](clip[part.start - share.start : part.stop - share.start], step, *rows)
+            loss = loss * (len(part) / spec.batch)
+            loss.backward()
+            losses.append(loss.detach())
+    total = torch.stack(losses).sum()
+    if team.size > 1:
+        statistics = running_statistics(model)
+        for kept in statistics:
+            kept *= len(share) / spec.batch
+        team.add_up([*(weight.grad for weight in model.parameters() if weight.grad is not None), *statistics, total])
+    return total
+
+
+def cut(clips: range, parts: int) -> list[range]:
+    """Clips in so many parts, as even as possible; no part is empty."""
+    parts = min(parts, len(clips))
+    bounds = [clips.start + len(clips) * part // parts for part in range(parts + 1)]
+    return [range(first, last) for first, last in pairwise(bounds)]
+
+
+def deviation(model: nn.Module, batch: int, micro_batches: int, team: Team = ALONE) -> str:
+    """How training in parts differs from the spec, in words; empty where it does not."""
+    largest = max(len(part) for rank in range(team.size) for part in cut(Team(rank, team.size).share(batch), micro_batches))
+    differs = []
+    if running_statistics(model):
+        differs.append("batch norms saw one part at a time")
+    if any(map(_leaves_out, model.modules())):
+        differs.append("what the model leaves out was drawn otherwise")
+    if micro_batches == 1 and (team.size == 1 or not differs):
+        return ""
+    parts = f"{micro_batches} micro-batches" if micro_batches > 1 else "shares"
+    clips = f"{'at most ' if batch % largest else ''}{largest} clip{'s' if largest > 1 else ''}"
+    where = f" on each of {team.size} devices" if team.size > 1 else ""
+    return f"trained in {parts} of {clips}{where}: {' and '.join(differs) or 'the same up to rounding'}"
+
+
+def _leaves_out(layer: nn.Module) -> bool:
+    return (isinstance(layer, DropPath) and layer.rate > 0) or (isinstance(layer, _DropoutNd) and layer.p > 0)
+
+
+def _seed(*words: object) -> int:
+    """A seed that is a function of the words, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(repr(words).encode()).digest()[:7], "big")

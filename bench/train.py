@@ -22,9 +22,11 @@ from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.errors import BenchError
 from bench.evaluate import validate
+from bench.files import write_json
 from bench.spec import RunSpec
-from bench.step import take_step
+from bench.step import deviation, take_step
 from bench.store import Run
+from bench.team import ALONE, Team
 
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
 
@@ -51,9 +53,11 @@ def train(
     device: torch.device,
     stopping: Callable[[], bool] = lambda: False,
     lost: Callable[[], bool] = lambda: False,
+    team: Team = ALONE,
 ) -> tuple[nn.Module, Progress]:
     """Train from the newest checkpoint, or from the start, to the last step; the model that the spec selects, and what it took.
 
+    Of a team every process calls this; the one that leads alone writes, decides, and gets the model that was selected.
     Raises Interrupted once a checkpoint is written after `stopping()`, or without writing anything once the run is `lost()` to
     another process; Diverged at the first loss that is not finite.
     """
@@ -66,9 +70,9 @@ def train(
     progress = Progress()
     if learner.phases:
         optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
-        _resume(model, optimizer, progress, run)
-        _loop(spec, data, run, device, stopping, lost, model, learner, optimizer, progress)
-        if spec.select == "best":
+        _resume(model, optimizer, progress, run, team)
+        _loop(spec, data, run, device, stopping, lost, team, model, learner, optimizer, progress)
+        if spec.select == "best" and team.leads:
             checkpoint.load_weights(
                 model, checkpoint.selected(run.path / "checkpoints", "best")["model"], "the best checkpoint"
             )
@@ -98,6 +102,7 @@ def _loop(
     device: torch.device,
     stopping: Callable[[], bool],
     lost: Callable[[], bool],
+    team: Team,
     model: nn.Module,
     learner: Any,
     optimizer: torch.optim.Optimizer,
@@ -106,14 +111,19 @@ def _loop(
     schedule = catalog.build("schedules", spec.schedule.name, spec.schedule.options, steps=spec.steps)
     base_rate = optimizer.defaults["lr"]
     log_every = max(1, min(100, spec.steps // 100))
+    micro_batches = run.micro_batches()
+    if team.leads and progress.step < spec.steps:
+        _declare(run, progress.step, deviation(model, spec.batch, micro_batches, team))
     began, saved = time.monotonic() - progress.seconds, time.monotonic()
-    for clip in batches(data, spec.seed, progress.step, spec.steps, spec.batch, learner.frames, device):
+    for clip in batches(data, spec.seed, progress.step, spec.steps, spec.batch, learner.frames, device, team.share(spec.batch)):
         settings = schedule(progress.step, base_rate)
         for group in optimizer.param_groups:
             group["lr"] = settings["lr"]
             group["betas"] = (settings.get("beta1", group["betas"][0]), group["betas"][1])
-        losses = take_step(spec, model, learner, optimizer, clip, progress.step)
+        losses = take_step(spec, model, learner, optimizer, clip, progress.step, micro_batches, team)
         progress.step += 1
+        if not team.leads:
+            continue
         progress.summed += 1
         for name, loss in losses.items():
             progress.sums[name] = progress.sums.get(name, 0.0) + loss
@@ -154,7 +164,18 @@ def _save(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
     run.set_status("running", step=progress.step)
 
 
-def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run) -> None:
+def _declare(run: Run, step: int, how: str) -> None:
+    """Keep in the provenance how the run departs from its spec, and since when; once, however often it is resumed."""
+    known = run.provenance()
+    said = known.get("deviations", [])
+    if how and not any(other.startswith(how) for other in said[-1:]):
+        since = f" (from step {step + 1} on)" if step else ""
+        write_json(run.path / "provenance.json", {**known, "deviations": [*said, how + since]})
+
+
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run, team: Team) -> None:
+    if not team.leads:
+        team.wait()  # until the one that leads has put damaged checkpoints out of the way
     state = checkpoint.newest(run.path / "checkpoints")
     if state is None and run.status().trained:
         raise BenchError(f"the checkpoints of {run.name}, which is trained, are gone; `bench run --fresh` trains it again")
@@ -163,7 +184,9 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progre
         optimizer.load_state_dict(state["optimizer"])
         checkpoint.restore_random(state["random"])
         vars(progress).update(state["progress"])
-    run.cut_metrics(progress.step)
+    if team.leads:
+        run.cut_metrics(progress.step)
+        team.wait()
 
 
 def _seed(seed: int) -> None:

@@ -2,6 +2,9 @@
 
 A learner has named `phases`, each `phase(clip, step) -> loss` followed by one optimizer step, and says how many `frames` a
 clip needs. It holds no state: the clip, the step number and torch's global generator are all it needs.
+
+A phase that draws names how in `draws`: draw(clips, step) draws for a whole batch, one row for every clip. Whoever cuts a batch
+into parts draws once and hands every part its rows, as the phase's third argument; without it the phase draws for itself.
 """
 
 from collections.abc import Callable
@@ -19,7 +22,8 @@ PAPER_STEPS, PAPER_WARMUP = 300_000, 5_000
 class Learner:
     """What both learners share: how many frames a clip needs, and how far a step predicts."""
 
-    phases: dict[str, Callable[[Tensor, int], Tensor]]
+    phases: dict[str, Callable[..., Tensor]]
+    draws: dict[str, Callable[[int, int], Tensor]]
 
     def __init__(self, model: LMC, context: int, horizon: int, steps: int, warmup: int | None, warmup_horizon: int):
         if not isinstance(model, LMC):
@@ -29,6 +33,7 @@ class Learner:
         self.frames = context + horizon
         self.warmup = steps * PAPER_WARMUP // PAPER_STEPS if warmup is None else warmup
         self.warmup_frames = context + min(warmup_horizon, horizon)
+        self.draws = {}
 
     def split(self, clip: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """The context [B, context, C, H, W] and the frames to predict after it, fewer of them during warm-up."""
@@ -83,11 +88,12 @@ class MemoryAlignment(Learner):
             raise ValueError(f"the long window takes {FEWEST_FRAMES} to {self.frames} frames (a whole clip), got {self.long}")
         self.memory = model.memory
         self.phases = {"storing": self.storing, "matching": self.matching}
+        self.draws = {"storing": self.offsets}
 
-    def storing(self, clip: Tensor, step: int) -> Tensor:
+    def storing(self, clip: Tensor, step: int, offsets: Tensor | None = None) -> Tensor:
         """The loss of predicting by what the long window recalls; memory learns what to keep."""
         context, future = self.split(clip, step)
-        motion = self.memory.recall(self.memory.query(self.window(clip, step), "storing"))
+        motion = self.memory.recall(self.memory.query(self.window(clip, step, offsets), "storing"))
         return loss(self.model.predict(context, future.shape[1], motion), future)
 
     def matching(self, clip: Tensor, step: int) -> Tensor:
@@ -96,12 +102,17 @@ class MemoryAlignment(Learner):
         motion = self.memory.recall(self.memory.query(context, "matching"), frozen=True)
         return loss(self.model.predict(context, future.shape[1], motion), future)
 
-    def window(self, clip: Tensor, step: int) -> Tensor:
+    def window(self, clip: Tensor, step: int, offsets: Tensor | None = None) -> Tensor:
         """The long sequence [B, long, C, H, W] of a clip; during warm-up, all frames that are seen and predicted."""
         if step < self.warmup:
             return clip[:, : self.warmup_frames]
-        offset = int(torch.randint(self.frames - self.long + 1, ()))
+        offset = int((self.offsets(len(clip), step) if offsets is None else offsets)[0])
         return clip[:, offset : offset + self.long]
+
+    def offsets(self, clips: int, step: int) -> Tensor:
+        """Where the long window begins, integers [clips]: one draw for the whole batch, and none during warm-up."""
+        offset = torch.tensor(0) if step < self.warmup else torch.randint(self.frames - self.long + 1, ())
+        return offset.expand(clips)
 
 
 def loss(prediction: Tensor, future: Tensor) -> Tensor:

@@ -54,10 +54,10 @@ def _assert_same(run, undisturbed):
 def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed, step):
     real = train.take_step
 
-    def dying(spec, model, learner, optimizer, clip, at):
+    def dying(spec, model, learner, optimizer, clip, at, *parts):
         if at == step - 1:
             raise Killed
-        return real(spec, model, learner, optimizer, clip, at)
+        return real(spec, model, learner, optimizer, clip, at, *parts)
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "take_step", dying)

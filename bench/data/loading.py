@@ -30,13 +30,23 @@ class Movable(Protocol):
         """Make training clips there from now on."""
 
 
-def batches(data: Dataset, seed: int, first: int, last: int, size: int, frames: int, device: torch.device) -> Iterator[Tensor]:
-    """The batches of steps first ... last-1, each [size, frames, C, H, W], on the device."""
+def batches(
+    data: Dataset,
+    seed: int,
+    first: int,
+    last: int,
+    size: int,
+    frames: int,
+    device: torch.device,
+    share: range | None = None,
+) -> Iterator[Tensor]:
+    """The batches of steps first ... last-1, each [size, frames, C, H, W], on the device; of each only a share, if asked."""
+    rows = slice(share.start, share.stop) if share else slice(None)
     if device.type != "cuda" or moved(data, device):
         for step in range(first, last):
-            yield data.batch(seed, step, size, frames).to(device)
+            yield data.batch(seed, step, size, frames)[rows].to(device)
     else:
-        yield from _ahead(data, seed, first, last, size, frames, device)
+        yield from _ahead(data, seed, first, last, size, frames, device, rows)
 
 
 def moved(data: Dataset, device: torch.device) -> bool:
@@ -47,9 +57,18 @@ def moved(data: Dataset, device: torch.device) -> bool:
     return True
 
 
-def _ahead(data: Dataset, seed: int, first: int, last: int, size: int, frames: int, device: torch.device) -> Iterator[Tensor]:
+def _ahead(
+    data: Dataset,
+    seed: int,
+    first: int,
+    last: int,
+    size: int,
+    frames: int,
+    device: torch.device,
+    rows: slice = slice(None),
+) -> Iterator[Tensor]:
     def made(step: int) -> Tensor:
-        clips = data.batch(seed, step, size, frames)
+        clips = data.batch(seed, step, size, frames)[rows]
         return clips.pin_memory() if device.type == "cuda" else clips
 
     thread = ThreadPoolExecutor(1)

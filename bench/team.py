@@ -1,0 +1,64 @@
+"""The processes that train one run together, each on a device of its own.
+
+Every process holds the whole model, computes the gradients of its share of each batch, and all add them up: each then takes the
+same optimizer step. No wrapper goes around the model, so weights and checkpoints are those of a run on one device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+
+class PeerLost(Exception):
+    """Another process of the team does not answer any more; its own words say why."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """One process's place among those that train a run together.
+
+    rank: its number; number 0 leads: it alone validates, decides when to stop, and writes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def share(self, clips: int) -> range:
+        """Which clips of a batch are this process's: as many as everyone else's, or one more or less."""
+        return range(clips * self.rank // self.size, clips * (self.rank + 1) // self.size)
+
+    def add_up(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by its sum over the team; all processes bring tensors of the same shapes. One message for all."""
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        try:
+            torch.distributed.all_reduce(flat)
+        except RuntimeError as error:
+            raise PeerLost(str(error).partition("\n")[0]) from error
+        for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(summed.view_as(tensor))
+
+    def wait(self) -> None:
+        """Until the whole team is here."""
+        if self.size > 1:
+            self.add_up([torch.zeros(1, device=_device())])
+
+
+ALONE = Team()
+
+
+def running_statistics(model: nn.Module) -> list[Tensor]:
+    """What batch norms remember: where each process sees a share of the batch alone, the team must agree on it."""
+    norms = (layer for layer in model.modules() if isinstance(layer, _BatchNorm))
+    return [kept for norm in norms for kept in (norm.running_mean, norm.running_var) if kept is not None]
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
