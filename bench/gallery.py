@@ -40,9 +40,10 @@ def pictures(items: Sequence[Item], results: Results) -> list[Picture]:
         shown = [label for label in results.variants if label in kept]
         predicted = {label: np.load(kept[label], mmap_mode="r")[clip].astype(np.float32) for label in shown}
         scores = clip_scores(results, SCORE, clip, first.seed)
-        title = f"{rule} clip of {first.label} (number {clip}), PSNR in dB under each frame"
-        made.append(Picture(title, "png", printed(strip(known, truth, predicted, scores))))
-        made.append(Picture(f"{rule} clip, animated", "gif", animation(known, truth, predicted)))
+        title = f"{rule} clip of {first.label} (number {clip}), PSNR in dB under each frame, error maps from 0 (black) to 1"
+        drawn = strip(known, truth, predicted, scores, errors=True)
+        made.append(Picture(title, "png", printed(drawn), f"clip_{rule}"))
+        made.append(Picture(f"{rule} clip, animated", "gif", animation(known, truth, predicted), f"clip_{rule}"))
     return made
 
 

@@ -4,19 +4,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
+from reports import memory_figures
 from reports.ablation import ablation
 from reports.beside import with_published
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
 from reports.ledger import ledger
+from reports.memory import Memories, memory_table
 from reports.page import Picture, page
 from reports.render import render
 from reports.results import Results
-from reports.style import save
-from reports.table import slices, table
+from reports.style import printed, save
+from reports.table import Table, slices, table
 
-COSTS = ("parameters", "flops", "train_seconds")  # what quality is drawn against
+COSTS = {  # what quality is drawn against
+    "parameters": "Quality against parameters",
+    "flops": "Quality against FLOPs",
+    "train_seconds": "Quality against training time",
+}
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
+PUBLISHED, SPENT, MEMORY = "Beside published numbers", "What each variant costs", "What the memories do"
+Figures = dict[str, tuple[str, str, Figure]]
+"""File name -> (heading of the page, caption, figure)."""
 
 
 def bundle(
@@ -26,31 +37,61 @@ def bundle(
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     pictures: Sequence[Picture] = (),
     sizes: Mapping[str, float] | None = None,
+    memories: Memories | None = None,
 ) -> list[Path]:
     """Write the tables under one protocol in every format, the figures for print, and index.html. Returns what was written.
 
-    configurations, pictures: as for `page`. sizes: as for `sweep`.
+    configurations, pictures: as for `page`. sizes: as for `sweep`. memories: of the variants that have one, if any has.
     """
     horizon = results.facts.horizon
     compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
     tables = {"scores": compared, "differences": ablation(results, protocols=(protocol,)), "costs": ledger(results)}
+    more: dict[str, Table] = {}
     beside = with_published(table(results, protocols=(protocol,)), results)
     if any(row.published for row in beside.rows):
-        tables["published"] = beside
+        tables["published"] = more[PUBLISHED] = beside
+    if memories and memories.variants:
+        tables["memory"] = more[MEMORY] = memory_table(results, memories)
     written = [
         write(folder / f"{name}.{suffix}", render(made, format).encode())
         for name, made in tables.items()
         for format, suffix in SUFFIXES.items()
     ]
-    scores = [score for score in results.columns if score.startswith(f"{protocol}/") and results.scores[score].notna().any()]
-    figures = {"frames": per_frame(results, scores)} if scores else {}
-    if results.training is not None and not results.training.empty:
-        figures["training"] = training(results)
-    for score in scores[:1]:  # the metric that comes first stands for quality
-        figures |= {f"against_{cost}": against_cost(results, score, cost) for cost in COSTS if (results.cost(cost) > 0).any()}
-        if sizes:
-            figures["sizes"] = sweep(results, score, sizes)
-    for name, figure in figures.items():
+    figures = _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
+    sections: dict[str, list[Picture]] = {}
+    for name, (heading, caption, figure) in figures.items():
         written += save(figure, folder, name)
-    more = {"Beside published numbers": tables["published"]} if "published" in tables else {}
-    return [*written, write(folder / "index.html", page(results, configurations, pictures, more).encode())]
+        if heading:
+            sections.setdefault(heading, []).append(Picture(caption, "svg+xml", printed(figure, "svg")))
+    written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
+    return [*written, write(folder / "index.html", page(results, configurations, pictures, more, sections).encode())]
+
+
+def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) -> Figures:
+    """Scores per frame (the page draws those itself), while training, against costs and sizes."""
+    scores = [score for score in results.columns if score.startswith(f"{protocol}/") and results.scores[score].notna().any()]
+    figures: Figures = {"frames": ("", "", per_frame(results, scores))} if scores else {}
+    for score in scores[:1]:  # the metric that comes first stands for quality
+        if sizes:
+            figures["sizes"] = ("Memory size", "Quality over the number of slots", sweep(results, score, sizes))
+        for cost, caption in COSTS.items():
+            if (results.cost(cost) > 0).any():
+                figures[f"against_{cost}"] = (SPENT, caption, against_cost(results, score, cost))
+    if results.training is not None and not results.training.empty:
+        figures["training"] = ("Training", "Losses and validation scores over the steps", training(results))
+    return figures
+
+
+def _memory_figures(results: Results, memories: Memories) -> Figures:
+    usage = memory_figures.slot_usage(results, memories)
+    aligned = memory_figures.alignment(results, memories)
+    recalled = memory_figures.projection(memories)
+    figures: Figures = {
+        "memory_usage": (MEMORY, "How evenly slots are used, and which ones win; entropy of usage over each panel", usage),
+        "memory_alignment": (MEMORY, "Whether storing and matching address alike for the same clip", aligned),
+        "memory_contexts": (MEMORY, "Recalled motion contexts, mean over positions, on their two principal axes", recalled),
+    }
+    for number, variant in enumerate(memories.first()):
+        caption = f"Addresses of {variant}: weight of each slot (across, matching's most used first) at each position (down)"
+        figures[f"memory_addresses_{number}"] = (MEMORY, caption, memory_figures.addresses(memories, variant))
+    return figures

@@ -21,11 +21,15 @@ SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # as style.DASHES
 
 @dataclass(frozen=True)
 class Picture:
-    """An image to show in the page. kind: "png", "gif" or "svg+xml"; data: the file's bytes."""
+    """An image to show in the page. kind: "png", "gif" or "svg+xml"; data: the file's bytes.
+
+    name: what its own file is called beside the page; none is written where it is empty.
+    """
 
     title: str
     kind: str
     data: bytes
+    name: str = ""
 
     @property
     def address(self) -> str:
@@ -37,26 +41,30 @@ def page(
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     pictures: Sequence[Picture] = (),
     more: Mapping[str, Table] | None = None,
+    figures: Mapping[str, Sequence[Picture]] | None = None,
 ) -> str:
     """The page as text.
 
     configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
-    pictures: strips, animations and figures. more: heading -> a further table, such as one with published rows.
+    pictures: strips and animations. more: heading -> a further table, such as one with published rows.
+    figures: heading -> curves and maps, below the table of that heading or in a section of their own.
     """
     protocols = list(dict.fromkeys(column.partition("/")[0] for column in results.columns)) or ["standard"]
     spans = slices(10, results.facts.horizon) if results.facts.horizon > 10 else []
     tables = {protocol: table(results, protocols=(protocol,), frames=spans) for protocol in protocols}
     first = "standard" if "standard" in tables else protocols[0]
+    told = {
+        "Differences to the first": ablation(results, protocols=(first,)),
+        **(more or {}),
+        "What each variant costs": ledger(results),
+    }
+    drawn = figures or {}
     environment = Environment(loader=PackageLoader("reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
     return environment.get_template("page.html").render(
         results=results,
         scores=table(results, protocols=(first,)),
-        tables={
-            "Differences to the first": ablation(results, protocols=(first,)),
-            **(more or {}),
-            "What each variant costs": ledger(results),
-        },
+        sections={name: (told.get(name), drawn.get(name, ())) for name in dict.fromkeys([*told, *drawn])},
         data={
             "protocols": {name: _protocol(results, made) for name, made in tables.items()},
             "variants": list(results.variants),

@@ -50,7 +50,7 @@ def strip(
     context [T, C, H, W]; truth and predictions [horizon, C, H, W]; pixels in [0, 1].
     scores: model -> [horizon], written under its frames. errors: under each model its absolute error, black (0) to white (1).
     """
-    past, shown = _spread(len(context), columns), _spread(len(truth), columns)
+    past, shown = spread(len(context), columns), spread(len(truth), columns)
     rows: list[tuple[str, np.ndarray, Sequence[str]]] = [
         ("context", context[past], [f"{frame + 1 - len(context):+d}".replace("+0", "0") for frame in past]),
         ("truth", truth[shown], [f"{frame + 1}" for frame in shown]),
@@ -72,7 +72,7 @@ def strip(
     return figure
 
 
-def _spread(length: int, most: int) -> np.ndarray:
+def spread(length: int, most: int) -> np.ndarray:
     """At most `most` places among `length`, evenly spread, the last one included."""
     return np.unique(np.linspace(length - 1, 0, min(length, most)).round().astype(int))
 
@@ -83,13 +83,13 @@ def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[s
         axis.set_visible(False)
     for axis, frame, text in zip(axes, frames, under, strict=False):
         axis.set_visible(True)
-        axis.imshow(_pixels(frame), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.imshow(pixels(frame), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.spines[:].set(visible=True, linewidth=0.4, color="#888888")
         axis.set_xlabel(text, fontsize=6, labelpad=1)
     axes[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=4)
 
 
-def _pixels(frame: np.ndarray) -> np.ndarray:
+def pixels(frame: np.ndarray) -> np.ndarray:
     """[C, H, W] in [0, 1] as bytes: [H, W] for one channel, [H, W, 3] for three."""
     levels = (np.clip(frame, 0, 1) * 255).round().astype(np.uint8)
     if len(levels) not in (1, 3):
@@ -129,7 +129,7 @@ def _side_by_side(frames: Mapping[str, np.ndarray], says: str, colour: str, leas
         edge = "#888888" if label == "truth" else colour
         draw.text((left, 1), _fitting(label, size[0], draw, font), "black", font)
         draw.rectangle((left - 2, head - 2, left + size[0] + 1, head + size[1] + 1), outline=edge, width=2)
-        page.paste(Image.fromarray(_pixels(frame)).convert("RGB").resize(size, Image.Resampling.NEAREST), (left, head))
+        page.paste(Image.fromarray(pixels(frame)).convert("RGB").resize(size, Image.Resampling.NEAREST), (left, head))
     draw.text((gap, head + size[1] + 4), says, "black", font)
     return page
 

@@ -1,0 +1,172 @@
+"""What trained memories do: how they are addressed on fixed test clips, and what they recall for them.
+
+Measured once a run, from its checkpoint, and kept in the run directory, so that the next report needs neither torch nor data.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import catalog
+from bench.errors import BenchError
+from bench.experiment import Evaluation
+from bench.files import replacing
+from bench.plan import Item
+from bench.spec import RunSpec
+from bench.store import FINISHED, Run
+from reports.memory import Addressing, Memories, Shown
+
+VERSION = 1  # of what is measured; files of another one are made again
+CLIPS = 128  # evenly spread over the scored ones
+SHOWN = 6  # at most so many of them are drawn
+AT_ONCE = 8  # clips that the encoders see together
+STILL = 0.02  # of a frame's side: less net motion than this has no direction
+Arrays = dict[str, NDArray[Any]]
+
+
+def memories(items: Sequence[Item], tell: Callable[[str], None] = lambda line: None) -> Memories:
+    """How every finished LMC-Memory among the runs uses its memory, and in words why one is missing.
+
+    tell: hears of each run that has to be measured first; that takes seconds at small scale, minutes at paper scale.
+    """
+    concerned = [item for item in items if has_memory(item.spec)]
+    runs: list[Addressing] = []
+    missing: dict[tuple[str, int], str] = {}
+    shown: Shown | None = None
+    for item in concerned:
+        try:
+            found = _found(item, tell)
+        except BenchError as error:
+            missing[item.label, item.seed] = str(error)
+            continue
+        paths = (found["matching"], found["long"], found["recalled"], found.get("storing"))
+        runs.append(Addressing(item.label, item.seed, *paths))
+        shown = shown or _shown(found)
+    return Memories([*dict.fromkeys(item.label for item in concerned)], runs, missing, shown)
+
+
+def has_memory(spec: RunSpec) -> bool:
+    """Whether a run's model has a memory to look into."""
+    return spec.model.name == "lmc" and bool(_option(spec, "memory"))
+
+
+def directions(context: NDArray[np.float32]) -> list[str]:
+    """Where each clip's centre of brightness goes from the first to the last of its frames [B, T, C, H, W], by quarters.
+
+    Works for whatever moves on black; "nowhere" where the net way is below 2% of the frame's side.
+    """
+    first, last = _centres(context[:, 0]), _centres(context[:, -1])
+    names = []
+    for down, right in last - first:
+        across = abs(right) >= abs(down)
+        way = ("right" if right > 0 else "left") if across else ("down" if down > 0 else "up")
+        names.append("nowhere" if np.hypot(down, right) < STILL else way)
+    return names
+
+
+def _centres(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Centres of brightness of frames [B, C, H, W] as (y, x) in parts of the height and width: [B, 2]."""
+    light = frames.sum(1, dtype=np.float64)
+    total = np.maximum(light.sum((1, 2)), 1e-9)
+    height, width = light.shape[1:]
+    y = (light.sum(2) @ np.arange(height)) / total / height
+    x = (light.sum(1) @ np.arange(width)) / total / width
+    return np.stack([y, x], 1)
+
+
+def _found(item: Item, tell: Callable[[str], None]) -> Arrays:
+    """What was measured before, or is measured now."""
+    if item.state != FINISHED:
+        raise BenchError(f"{item.state}: {item.why}")
+    evaluation = item.evaluations[0]
+    path = item.run.path / "analysis" / f"memory-{evaluation.key}.npz"
+    identity = {"version": VERSION, "checkpoint": _checkpoint(item.run)}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            kept: Arrays = dict(file)
+        known = json.loads(str(kept["identity"]))
+        if known["version"] == VERSION and identity["checkpoint"] in ("", known["checkpoint"]):
+            return kept
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        pass  # never measured, or a damaged file: both are made now
+    tell(f"looking into the memory of {item.label}, seed {item.seed}")
+    made = _measured(item.run, evaluation)
+    made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(item.run)}))
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **made)  # type: ignore[arg-type]
+    return made
+
+
+def _checkpoint(run: Run) -> str:
+    """The file that a finished run is judged by; its name holds a hash of its content. Empty where there is none."""
+    word = "best" if run.spec.select == "best" else "step"
+    return max((path.name for path in (run.path / "checkpoints").glob(f"{word}-*.pt")), default="")
+
+
+def _measured(run: Run, evaluation: Evaluation) -> Arrays:
+    """Addresses [clips, slots, h, w] by path, recalled motion contexts [clips, D], and the clips that are to be shown."""
+    import torch
+
+    from bench.evaluate import clips_to_score
+    from bench.store import Store
+    from bench.train import default_device
+    from bench.trained import find
+
+    spec = run.spec
+    data = catalog.build("datasets", spec.data.name, spec.data.options)
+    frames = spec.context + (evaluation.horizon or 0)
+    count = clips_to_score(data, evaluation, spec.context)
+    numbers = [int(number) for number in np.linspace(0, count - 1, min(count, CLIPS)).round()]
+    device = default_device()
+    model: Any = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
+    memory = model.memory
+    long = min(_option(spec, "long", "learner") or spec.context + spec.horizon, frames)
+    parts: dict[str, list[NDArray[Any]]] = {}
+    ways: list[str] = []
+
+    def keep(name: str, part: torch.Tensor) -> None:
+        parts.setdefault(name, []).append(part.float().cpu().numpy())
+
+    def clips_of(chosen: Sequence[int]) -> torch.Tensor:
+        return torch.cat([data.clips(evaluation.split, number, number + 1, frames) for number in chosen])
+
+    with torch.inference_mode():
+        for first in range(0, len(numbers), AT_ONCE):
+            clips = clips_of(numbers[first : first + AT_ONCE])
+            ways += directions(clips[:, : spec.context].numpy())
+            clips = clips.to(device)
+            asked = memory.query(clips[:, : spec.context], "matching")
+            keep("matching", memory.address(asked))
+            keep("recalled", memory.recall(asked).mean((2, 3)))
+            keep("long", memory.address(memory.query(clips[:, :long], "matching")))
+            if memory.motion_context_encoder is not None:
+                keep("storing", memory.address(memory.query(clips[:, :long], "storing")))
+    known = data.labels(evaluation.split, frames)
+    labels = [known[number] for number in numbers] if known else ways
+    places = sorted({labels.index(label) for label in labels})[:SHOWN]
+    facts = {"labelled": "label" if known else "direction of motion", "context": spec.context}
+    return {name: np.concatenate(arrays) for name, arrays in parts.items()} | {
+        "frames": clips_of([numbers[place] for place in places])[:, :long].mul(255).round().to(torch.uint8).numpy(),
+        "places": np.array(places),
+        "numbers": np.array(numbers),
+        "labels": np.array(labels),
+        "facts": np.array(json.dumps(facts)),
+    }
+
+
+def _shown(found: Arrays) -> Shown:
+    facts = json.loads(str(found["facts"]))
+    lists = {name: found[name].tolist() for name in ("labels", "numbers", "places")}
+    return Shown(frames=found["frames"], **lists, **facts)
+
+
+def _option(spec: RunSpec, name: str, part: str = "model") -> Any:
+    """A setting of a spec's part, its default if it is not set, None where the part has no such setting."""
+    chosen, kind = (spec.model, "models") if part == "model" else (spec.learner, "learners")
+    return chosen.options.get(name, catalog.defaults(kind, chosen.name).get(name))

@@ -1,0 +1,187 @@
+"""What memories do, drawn: the slots that clips address, how evenly slots are used, the alignment, the contexts recalled."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from reports.memory import Memories, Shown, alike, entropy, tops, usage
+from reports.results import Results
+from reports.strips import GIVEN, PREDICTED, pixels, spread
+from reports.style import COLOURS, COLUMN, MARKERS, PAGE, looks, paper
+
+WAYS = {"right": ">", "down": "v", "left": "<", "up": "^", "nowhere": "o"}  # a way of moving looks like itself
+CLIP_FRAMES = 5
+STORING = "D"
+
+
+def addresses(memories: Memories, variant: str) -> Figure:
+    """For some clips, frames of it and a map of each path: how much each slot (across) answers each position (down).
+
+    Slots are in the order of matching's usage, so that both maps of a clip compare column by column; 1 is equal weights.
+    """
+    run, shown = memories.first()[variant], _shown(memories)
+    paths = {"matching": run.matching, **({} if run.storing is None else {"storing": run.storing})}
+    order = np.argsort(-usage(run.matching), kind="stable")
+    slots = len(order)
+    maps = {name: _by_position(path[list(shown.places)][:, order]) * slots for name, path in paths.items()}
+    low, high = min(path.min() for path in maps.values()), max(path.max() for path in maps.values())
+    with paper():
+        figure = Figure(figsize=(PAGE, 0.75 + 0.62 * len(shown.places)))
+        widths = [1] * CLIP_FRAMES + [5] * len(paths)
+        panels = figure.subplots(len(shown.places), CLIP_FRAMES + len(paths), squeeze=False, width_ratios=widths)
+        figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.02, wspace=0.03, hspace=0.03)
+        for row, (axes, place) in enumerate(zip(panels, shown.places, strict=True)):
+            _frames(axes[:CLIP_FRAMES], shown, row, shown.labels[place])
+            for axis, (name, path) in zip(axes[CLIP_FRAMES:], maps.items(), strict=True):
+                image = axis.imshow(path[row], cmap="cividis", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+                axis.grid(False)
+                axis.set(yticks=[], xticks=[] if row + 1 < len(panels) else [0, slots - 1])
+                if row == 0:
+                    axis.set_title(f"{name}: position by slot")
+                if row + 1 == len(panels):
+                    axis.set_xticks([0, slots - 1], ["most used", f"least of {slots}"])
+                    axis.get_xticklabels()[0].set_ha("left")
+                    axis.get_xticklabels()[1].set_ha("right")
+        figure.colorbar(image, ax=panels[:, CLIP_FRAMES:], label=f"weight × {slots} (1: equal)", fraction=0.04, pad=0.01)
+        figure.suptitle(f"{variant}, seed {run.seed}", fontsize=8)
+    return figure
+
+
+def slot_usage(results: Results, memories: Memories) -> Figure:
+    """Two panels a variant: each slot's mean weight, and at what share of positions it is the top one; matching and storing."""
+    runs = memories.first()
+    with paper():
+        figure, panels = _grid(2, len(runs), 1.2)
+        for (variant, run), (evenness, winners) in zip(runs.items(), panels.T, strict=True):
+            colour, slots = looks(results.variants)[variant].colour, run.matching.shape[1]
+            ranks = np.arange(1, slots + 1)
+            by_weight, by_wins = (np.argsort(-measure(run.matching), kind="stable") for measure in (usage, tops))
+            evenness.step(ranks, usage(run.matching)[by_weight] * slots, where="mid", color=colour)
+            winners.bar(ranks, tops(run.matching)[by_wins] * 100, width=1, color=colour, alpha=0.6, linewidth=0)
+            if run.storing is not None:
+                evenness.plot(ranks, usage(run.storing)[by_weight] * slots, STORING, color="black", markersize=2)
+                winners.plot(ranks, tops(run.storing)[by_wins] * 100, STORING, color="black", markersize=2)
+            for axis in (evenness, winners):
+                axis.set_xlim(0.5, slots + 0.5)
+                axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+            evenness.set_title(f"{variant}\n{entropy(usage(run.matching), 0):.3f} of {np.log2(slots):.3f} bits")
+            winners.set_xlabel("slots by rank")
+        panels[0][0].set_ylabel("mean weight")
+        panels[1][0].set_ylabel("top at (%)")
+        handles = [Patch(color="#888888"), Line2D([], [], color="black", marker=STORING, linestyle="", markersize=2)]
+        figure.legend(handles, ["matching (slots in its order)", "storing"], loc="outside lower center", ncols=2)
+    return figure
+
+
+def alignment(results: Results, memories: Memories) -> Figure:
+    """How alike two addresses of a clip are (filled: mean, bar: middle 90% of clips), beside those of different clips (hollow).
+
+    Left: by storing and matching. Right: by the motion-matching encoder alone, shown the long clip and the context.
+    """
+    runs = memories.first()
+    with paper():
+        figure = Figure(figsize=(PAGE, 0.95 + 0.3 * len(runs)))
+        panels = figure.subplots(1, 2, sharex=True, sharey=True)
+        for place, (variant, run) in enumerate(runs.items()):
+            look = looks(results.variants)[variant]
+            for panel, other in zip(panels, (run.storing, run.long), strict=True):
+                if other is None:
+                    panel.text(0.5, place, "no storing path", transform=panel.get_yaxis_transform(), ha="center", va="center")
+                    continue
+                same, chance = alike(other, run.matching, centred=True)
+                for offset, values, face in ((-0.13, same, look.colour), (0.13, chance, "white")):
+                    if np.isnan(values).all():  # one clip has no other to be compared with
+                        continue
+                    low, high = np.quantile(values, [0.05, 0.95])
+                    panel.plot([low, high], [place + offset] * 2, color=look.colour, linewidth=1)
+                    panel.plot(
+                        values.mean(), place + offset, look.marker, color=look.colour, markerfacecolor=face, markersize=5
+                    )
+        panels[0].set(title="storing and matching (the alignment)", yticks=range(len(runs)), yticklabels=list(runs))
+        panels[0].set_ylim(len(runs) - 0.5, -0.5)
+        panels[1].set_title("long clip and context, one encoder")
+        for panel in panels:
+            panel.set_xlabel("correlation over slots")
+        handles = [
+            Line2D([], [], color="#444444", marker="o", markerfacecolor=face, markersize=5) for face in ("#444444", "white")
+        ]
+        labels = ["same clip", "different clips (chance)"]
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, title="bars: the middle 90% of clips")
+    return figure
+
+
+def projection(memories: Memories) -> Figure:
+    """The motion contexts that clips recall, a panel a variant, on their two principal axes; marked by what the clip shows."""
+    runs, shown = memories.first(), _shown(memories)
+    kinds = [way for way in WAYS if way in shown.labels] if set(shown.labels) <= set(WAYS) else sorted(set(shown.labels))
+    labels = np.array(shown.labels)
+    with paper():
+        figure, panels = _grid(-(-len(runs) // 4), min(4, len(runs)), 1.55)
+        for axis in panels.ravel()[len(runs) :]:
+            axis.remove()
+        for axis, (variant, run) in zip(panels.ravel(), runs.items(), strict=False):
+            points, shares = principal(run.recalled)
+            for number, kind in enumerate(kinds):
+                marker, colour = WAYS.get(kind, MARKERS[number % len(MARKERS)]), COLOURS[number % len(COLOURS)]
+                axis.plot(*points[labels == kind].T, marker, color=colour, markersize=3, alpha=0.8, markeredgewidth=0)
+            axis.set(title=variant, xticks=[], yticks=[], xlabel=f"{shares[0]:.0%} of variance", ylabel=f"{shares[1]:.0%}")
+        handles = [
+            Line2D([], [], linestyle="", marker=WAYS.get(kind, MARKERS[i % len(MARKERS)]), color=COLOURS[i % len(COLOURS)])
+            for i, kind in enumerate(kinds)
+        ]
+        figure.legend(
+            handles, kinds, loc="outside lower center", ncols=min(7, len(kinds)), title=f"{shown.labelled} of the clip"
+        )
+    return figure
+
+
+def principal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points [N, D] on their two principal axes [N, 2], signs fixed, and the axes' shares of the variance [2]."""
+    centred = points.astype(np.float64) - points.mean(0, dtype=np.float64)
+    _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    axes = np.pad(axes, ((0, max(0, 2 - len(axes))), (0, 0)))[:2]
+    largest = axes[np.arange(2), np.abs(axes).argmax(1)]
+    axes = axes * np.where(largest < 0, -1, 1)[:, None]
+    variance = np.pad(sizes, (0, 2))[:2] ** 2
+    return centred @ axes.T, variance / max(float((sizes**2).sum()), 1e-30)
+
+
+def _shown(memories: Memories) -> Shown:
+    if memories.shown is None:
+        raise ValueError("no memory could be looked into: " + "; ".join(dict.fromkeys(memories.missing.values())))
+    return memories.shown
+
+
+def _grid(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
+    """Panels [rows, columns] over both columns of a page, fewer of them over less."""
+    figure = Figure(figsize=(min(PAGE, max(COLUMN, 0.6 + 1.7 * columns)), 0.55 + height * rows))
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _by_position(weights: np.ndarray) -> np.ndarray:
+    """[clips, slots, h, w] -> [clips, positions, slots], positions row by row."""
+    return weights.reshape(*weights.shape[:2], -1).transpose(0, 2, 1)
+
+
+def _frames(axes: Sequence[Axes], shown: Shown, row: int, label: str) -> None:
+    """Frames of a shown clip, the first and the last of the context among them; numbered as predicted frames are."""
+    clip, context = shown.frames[row], shown.context
+    chosen = [0, context // 2, context - 1]
+    chosen += (
+        [context + place for place in spread(len(clip) - context, CLIP_FRAMES - len(chosen))] if len(clip) > context else []
+    )
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+        axis.set_visible(False)
+    for axis, frame in zip(axes, chosen, strict=False):
+        axis.set_visible(True)
+        axis.imshow(pixels(clip[frame] / 255), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.grid(False)
+        axis.spines[:].set(visible=True, linewidth=0.8, color=GIVEN if frame < context else PREDICTED)
+        axis.set_xlabel(f"{frame + 1 - context:+d}".replace("+0", "0"), fontsize=6, labelpad=1)
+    axes[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=4)

@@ -1,0 +1,110 @@
+"""What a trained memory does is measured once, from its checkpoint, and a report never stops because it cannot be."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from bench import analysis, catalog
+from bench.analysis import directions, memories
+from bench.errors import Blocked
+from bench.experiment import Experiment
+from bench.plan import plan
+from bench.store import Store
+from bench.trained import find
+from tests.conftest import EVALUATION, FLOOR, TINY
+
+
+@pytest.fixture
+def items(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs")
+    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
+    return plan(pair, Store(tmp_path / "runs"))
+
+
+def test_addresses_are_those_of_both_paths_on_the_scored_clips(items):
+    found = memories(items)
+    assert list(found.variants) == ["tiny"]  # the floor has no memory
+    (run,) = found.runs
+    memory = find(str(items[0].run.path), Store(items[0].run.path.parent)).build((1, 16, 16), torch.device("cpu")).memory
+    clips = catalog.build("datasets", TINY.data.name, TINY.data.options).clips("test", 0, 3, 11)
+    with torch.no_grad():
+        matching = memory.address(memory.query(clips[:, :9], "matching"))
+        storing = memory.address(memory.query(clips, "storing"))
+    assert run.matching == pytest.approx(matching.numpy(), abs=1e-6)
+    assert run.storing == pytest.approx(storing.numpy(), abs=1e-6)
+    assert run.matching.sum(1) == pytest.approx(np.ones((3, 1, 1)), abs=1e-5)
+    assert run.recalled.shape == (3, 8)
+    assert found.shown.numbers == [0, 1, 2] and found.shown.context == 9
+    assert np.array_equal(found.shown.frames[0], (clips[0] * 255).round().numpy())
+
+
+def test_it_is_measured_once_and_outlives_its_checkpoints(items, monkeypatch):
+    first = memories(items).runs[0]
+    shutil.rmtree(items[0].run.path / "checkpoints")
+    monkeypatch.setattr(analysis, "_measured", lambda *given: pytest.fail("measured again"))
+    assert np.array_equal(memories(items).runs[0].matching, first.matching)
+
+
+def test_another_checkpoint_or_a_damaged_file_is_measured_again(items):
+    told = []
+    memories(items, told.append)
+    (checkpoint,) = sorted((items[0].run.path / "checkpoints").glob("step-*.pt"))[-1:]
+    checkpoint.rename(checkpoint.with_name(checkpoint.name.replace("step-00000006", "step-00000007")))
+    memories(items, told.append)
+    (kept,) = (items[0].run.path / "analysis").iterdir()
+    kept.write_bytes(kept.read_bytes()[:100])
+    memories(items, told.append)
+    assert told == ["looking into the memory of tiny, seed 0"] * 3
+    assert memories(items, lambda line: pytest.fail(line)).runs
+
+
+def test_checkpoints_that_are_gone_are_said_and_nothing_stops(items):
+    shutil.rmtree(items[0].run.path / "checkpoints")
+    found = memories(items)
+    assert not found.runs and found.shown is None
+    assert "no readable checkpoint" in found.missing["tiny", 0]
+
+
+def test_data_that_are_absent_are_said_and_nothing_stops(items, monkeypatch):
+    def absent(*given, **named):
+        raise Blocked("moving_mnist is not there; `bench prepare moving_mnist` puts it there")
+
+    monkeypatch.setattr("bench.data.digits.Digits.clips", absent)
+    assert "bench prepare" in memories(items).missing["tiny", 0]
+
+
+def test_a_run_that_is_not_finished_is_named_with_its_state(tmp_path):
+    pair = Experiment("Does it run?", {"tiny": TINY}, evaluation=EVALUATION, name="pair")
+    assert memories(plan(pair, Store(tmp_path))).missing == {("tiny", 0): "new: never started"}
+
+
+def test_without_a_memory_nothing_is_looked_for(items):
+    assert memories(items[1:]).variants == []
+
+
+def test_kept_analyses_are_read_without_torch(items):
+    memories(items)
+    code = (
+        "import sys\n"
+        "from bench.analysis import memories\nfrom bench.experiment import Evaluation\n"
+        "from bench.plan import look\nfrom bench.store import Store\n"
+        f"store = Store({str(items[0].run.path.parent)!r})\n"
+        "run, = [run for run in store.runs() if run.name.startswith('lmc')]\n"
+        "found = memories([look('tiny', run.spec, store, (Evaluation(clips=3, horizon=2),))])\n"
+        "print(len(found.runs), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1 False"
+
+
+def test_directions_by_hand():
+    clips = np.zeros((5, 3, 1, 20, 20), np.float32)
+    for clip, (down, right) in enumerate(((0, 4), (0, -4), (3, 1), (-5, 4), (0, 0))):
+        for t in range(3):
+            clips[clip, t, 0, 8 + down * t // 2, 8 + right * t // 2] = 1
+    assert directions(clips) == ["right", "left", "down", "up", "nowhere"]
+    assert directions(np.zeros((1, 3, 1, 4, 4), np.float32)) == ["nowhere"]
