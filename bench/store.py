@@ -11,8 +11,10 @@ runs/lmc-3fa9c1d2e4b7/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -34,6 +36,8 @@ FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = (
     "diverged",
     "blocked",
 )
+
+RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,10 @@ class Run:
         values = read_json(self.path / "spec.json")
         if values is None:
             raise BenchError(f"{self.path} is no run directory: it has no readable spec.json")
-        return RunSpec.from_json(values)
-
-    def readable(self) -> bool:
-        """Whether its spec can be read; a run whose cannot is left alone, and stops nothing else."""
         try:
-            return self.spec is not None
-        except BenchError:
-            return False
+            return RunSpec.from_json(values)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise BenchError(f"{self.path / 'spec.json'} is not what a run asks for: {error!r}") from error
 
     def status(self) -> Status:
         """The state now. A run whose owner died is `interrupted`, whatever its file still says."""
@@ -145,20 +145,26 @@ class Run:
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
         write_bytes(self.path / "metrics.jsonl", "".join(kept).encode())
 
-    def latest(self) -> dict[str, float]:
-        """The newest value of each metric, from the end of the file alone."""
+    def recent(self) -> list[dict[str, float]]:
+        """The last lines of metrics.jsonl, as many as stand in its last kilobytes."""
         try:
             with open(self.path / "metrics.jsonl", "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
-                lines = file.read().splitlines()
+                size = os.fstat(file.fileno()).st_size
+                file.seek(max(0, size - 8192))
+                text = file.read().decode(errors="replace")
         except OSError:
-            return {}
+            return []
+        lines = []
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError):  # the first one here is mostly cut in half
+                lines.append(json.loads(line))
+        return [line for line in lines if isinstance(line, dict) and "step" in line]
+
+    def latest(self) -> dict[str, float]:
+        """The newest value of each metric, from the end of the file alone."""
         values: dict[str, float] = {}
-        for line in lines:
-            try:
-                values |= json.loads(line)
-            except ValueError:
-                continue
+        for line in self.recent():
+            values |= line
         return values
 
     def scores_file(self, key: str) -> Path:
@@ -191,12 +197,23 @@ class Store:
         return run
 
     def runs(self) -> list[Run]:
-        """Every run directory there is, by name."""
+        """Every run directory there is whose spec can be read, by name."""
+        return self.listing()[0]
+
+    def listing(self) -> tuple[list[Run], list[tuple[Path, str]]]:
+        """Every run, by name; and every directory that looks like one but whose spec cannot be read, with the reason."""
+        runs, unreadable = [], []
         try:
-            found = (Run(path.parent) for path in self.root.glob("*/spec.json"))
-            return sorted((run for run in found if run.readable()), key=lambda run: run.name)
+            folders = sorted(path for path in self.root.iterdir() if RUN_NAME.fullmatch(path.name) and path.is_dir())
         except OSError:
-            return []
+            return [], []
+        for run in map(Run, folders):
+            try:
+                run.spec  # noqa: B018  read now, and kept
+                runs.append(run)
+            except BenchError as error:
+                unreadable.append((run.path, str(error)))
+        return runs, unreadable
 
     def find(self, name: str) -> Run:
         """The run called `name`, or the only one whose name contains it."""
