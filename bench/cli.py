@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from bench.commands import data, looking, planning, predicting, reporting, running, scoring, speed, stopping, tracking, watching
+from bench.commands import (
+    data,
+    looking,
+    planning,
+    predicting,
+    reporting,
+    rescoring,
+    running,
+    scoring,
+    speed,
+    stopping,
+    tracking,
+    watching,
+)
 from bench.errors import BenchError
 
 app = typer.Typer(
@@ -19,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (planning, running, stopping, watching, reporting, tracking, scoring, predicting, data, looking, speed):
+for room in (planning, running, stopping, watching, reporting, tracking, scoring, rescoring, predicting, data, looking, speed):
     room.register(app)
 
 

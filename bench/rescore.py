@@ -1,21 +1,25 @@
-"""Scores made again without training: from kept predictions, from a checkpoint, or from frames that another code base wrote."""
+"""Scores made again without training: from kept predictions, or from a checkpoint."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench import catalog, inputs
+from bench import catalog
 from bench.data.base import Dataset
 from bench.errors import BenchError
-from bench.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, evaluate, facts_of, scored
+from bench.evaluate import Pair, chunked, clips_to_score, evaluate, facts_of, scored
 from bench.experiment import Evaluation
+from bench.foreign import as_floats
+from bench.guests import Guest
+from bench.plan import Item
 from bench.scores import Scores, load
 from bench.store import Run, Store
 from bench.trained import find
@@ -40,42 +44,35 @@ def rescore(run: Run, evaluation: Evaluation, protocols: Sequence[str], device: 
     return "its checkpoint" if kept is None else "kept predictions"
 
 
-def foreign(path: Path, device: torch.device) -> Scores:
-    """The scores of frames that somebody else's code wrote, and of the frames they should have been.
-
-    path: an .npz file with arrays `prediction` and `target` [N, T, C, H, W] in [0, 1], or a folder with the folders
-    `prediction` and `target`, each holding one folder of pictures per clip.
-    """
-    prediction, target = _arrays(path) if path.suffix == ".npz" else _folders(path)
-    if prediction.shape != target.shape:
+def rescore_guest(guest: Guest, like: Item, protocols: Sequence[str], device: torch.device) -> None:
+    """Make the scores of a guest again from its kept frames, against the clips that the runs beside it are scored on."""
+    context, data = like.spec.context, catalog.build("datasets", like.spec.data.name, like.spec.data.options)
+    shape = (*guest.scores.values.shape[:2], *data.shape)
+    kept = _array(guest.frames, shape)
+    if kept is None:
         raise BenchError(
-            f"{path}: prediction is {list(prediction.shape)} and target {list(target.shape)}; they must be of one shape"
+            f"the frames of '{guest.name}' are not kept whole in {guest.frames}; `bench eval --name` scores them anew"
         )
-    size = max(1, CHUNK_PIXELS // int(np.prod(prediction.shape[1:])))
-
-    def pairs() -> Iterator[Pair]:
-        for first in range(0, len(prediction), size):
-            chunk = slice(first, first + size)
-            yield torch.from_numpy(prediction[chunk]).to(device), torch.from_numpy(target[chunk]).to(device)
-
-    return scored(pairs(), len(prediction), {"source": path.name}, device)
+    evaluation = like.evaluations[0]
+    pairs = _kept(kept, data, evaluation, context, device)
+    fresh = scored(pairs, shape[0], facts_of(data, evaluation, context, shape[0]), device)
+    fresh = replace(fresh, facts={**guest.scores.facts, **fresh.facts})
+    _merged(guest.scores, fresh, protocols).save(guest.path)
 
 
-def _array(path: Path, shape: tuple[int, ...]) -> NDArray[np.float16] | None:
+def _array(path: Path, shape: tuple[int, ...]) -> NDArray[Any] | None:
     """The kept predictions; None where there are none, or not whole."""
     try:
-        array: NDArray[np.float16] = np.load(path, mmap_mode="r")
+        array: NDArray[Any] = np.load(path, mmap_mode="r")
     except (OSError, ValueError, EOFError):
         return None
     return array if array.shape == shape else None
 
 
-def _kept(
-    stored: NDArray[np.float16], data: Dataset, evaluation: Evaluation, context: int, device: torch.device
-) -> Iterator[Pair]:
+def _kept(stored: NDArray[Any], data: Dataset, evaluation: Evaluation, context: int, device: torch.device) -> Iterator[Pair]:
     done = 0
     for clips in chunked(data, evaluation.split, len(stored), context + (evaluation.horizon or 0), device):
-        part = np.array(stored[done : done + len(clips)], np.float32)
+        part = as_floats(stored[done : done + len(clips)])
         done += len(clips)
         yield torch.from_numpy(part).to(device), clips[:, context:]
 
@@ -95,31 +92,3 @@ def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
     if fresh.facts["lpips_missing"] and not old.facts.get("lpips_missing"):
         facts |= {name: old.facts[name] for name in ("lpips", "lpips_missing")}
     return Scores(values, fresh.names, facts)
-
-
-def _arrays(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in ("prediction", "target")}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise BenchError(
-            f"{path} must be an .npz file with arrays 'prediction' and 'target' [N, T, C, H, W]: {error}"
-        ) from error
-    for name, array in found.items():
-        if array.ndim != 5 or array.shape[2] not in (1, 3):
-            raise BenchError(f"{path}: {name} must be [N, T, C, H, W] with 1 or 3 channels, got {list(array.shape)}")
-    prediction = found["prediction"].astype(np.float32) / (255 if found["prediction"].dtype == np.uint8 else 1)
-    return prediction, inputs.scaled(found["target"], path)
-
-
-def _folders(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    sides = []
-    for name in ("prediction", "target"):
-        clips = sorted(folder for folder in (path / name).glob("*") if folder.is_dir())
-        if not clips:
-            raise BenchError(f"{path / name} must hold one folder of pictures per clip; `bench eval --help` says more")
-        arrays = [inputs.read(clip)[0] for clip in clips]
-        if len({array.shape for array in arrays}) > 1:
-            raise BenchError(f"the clips in {path / name} differ in length or size; they must be alike")
-        sides.append(np.stack(arrays))
-    return sides[0], sides[1]

@@ -4,70 +4,128 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 import bench.metrics
 from bench.errors import BenchError, did_you_mean, listed
 from bench.experiment import Experiment
+from bench.guests import Guest, find
 from bench.metrics import METRICS
 from bench.plan import Item
 from bench.scores import Scores, load
-from bench.store import FINISHED
+from bench.store import FINISHED, Store
 from reports.results import Facts, Metric, Results
 
 COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "command")
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
 
-def results(experiment: Experiment, items: Sequence[Item], protocols: Sequence[str], label: str | None = None) -> Results:
+class Source(NamedTuple):
+    """Scores that enter a report: of which row, and of which seed."""
+
+    label: str
+    seed: int
+    scores: Scores
+
+
+def results(
+    experiment: Experiment,
+    items: Sequence[Item],
+    protocols: Sequence[str],
+    label: str | None = None,
+    guests: Sequence[Guest] = (),
+) -> Results:
     """Everything that the store knows about an experiment's runs, with the scores of some protocols.
 
     label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
+    guests: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
     """
-    scored = [(item, load(item.run.scores_file(item.evaluations[0].key))) for item in items if item.state == FINISHED]
-    _comparable(scored)
-    labels = list(experiment.variants)
-    facts = scored[0][1].facts if scored else {}
-    table = _scores(scored, labels, protocols)
-    if label is not None:
-        table = _showing(table, label)
+    ours = [
+        Source(item.label, item.seed, load(item.run.scores_file(item.evaluations[0].key)))
+        for item in items
+        if item.state == FINISHED
+    ]
+    theirs = [Source(guest.name, guest.seed, guest.scores) for guest in guests]
+    _comparable(ours, theirs)
+    names = list(dict.fromkeys(source.label for source in theirs))
+    labels = [*experiment.variants, *names]
+    facts = ours[0].scores.facts if ours else {}
+    shown = shows(ours[0].scores, label) if ours else np.arange(0)
     return Results(
         name=experiment.name,
         question=experiment.question,
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
-        scores=table,
-        runs=pd.DataFrame([_run(item) for item in items]),
+        scores=_scores([*ours, *theirs], labels, protocols, shown, facts.get("labels")),
+        runs=pd.DataFrame([*map(_run, items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
-        facts=_facts(items, scored, table, label),
+        facts=_facts(items, facts, len(shown), label),
         training=_training(items),
+        outside=names,
     )
 
 
-def _scores(scored: list[tuple[Item, Scores]], labels: list[str], protocols: Sequence[str]) -> pd.DataFrame:
-    tables = []
+def guests(store: Store, items: Sequence[Item], names: Sequence[str]) -> list[Guest]:
+    """What is kept under these names of the clips that the items are scored on; a BenchError says what else to do."""
+    if not names:
+        return []
+    first = next((item for item in items if item.state == FINISHED), None)
+    if first is None:
+        raise BenchError(f"no run is finished that {listed(names)} could be compared with")
+    if taken := [name for name in names if name in {item.label for item in items}]:
+        raise BenchError(f"'{taken[0]}' is a variant already; `bench eval --name` keeps scores under another name")
+    data, context = first.spec.data, first.spec.context
+    words = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
+    scores = load(first.run.scores_file(first.evaluations[0].key))
+    which = f"its {len(scores.values)} clips of {scores.values.shape[1]} frames"
+    cure = f"`bench eval --predictions DIR --name ... {' '.join(words)} --context {context}` scores frames of {which}"
+    return find(store, names, scores.facts.get("targets"), f"'{first.label}'", cure)
+
+
+def shows(scores: Scores, label: str | None) -> NDArray[np.int64]:
+    """The numbers of the clips that show `label`, of all where it is None; BenchError where none does."""
+    if label is None:
+        return np.arange(len(scores.values))
+    labels = scores.facts.get("labels") or []
+    if label not in labels:
+        known = list(dict.fromkeys(labels))
+        raise BenchError(f"no test clip is labelled '{label}'{did_you_mean(label, known) or f'; there are {listed(known)}'}")
+    return np.flatnonzero(np.array(labels) == label)
+
+
+def _scores(
+    sources: list[Source], labels: list[str], protocols: Sequence[str], shown: NDArray[np.int64], shows: list[str] | None
+) -> pd.DataFrame:
+    """The table of all scores, written once into arrays of its size: 20 million rows are no rarity."""
     variants = pd.CategoricalDtype(labels, ordered=True)
-    for item, scores in scored:
-        clips, frames, _ = scores.values.shape
-        columns: dict[str, Any] = {
-            "variant": pd.Categorical.from_codes(np.full(clips * frames, labels.index(item.label), np.int16), dtype=variants),
-            "seed": np.full(clips * frames, item.seed, np.int32),
-            "clip": np.repeat(np.arange(clips, dtype=np.int32), frames),
-            "frame": np.tile(np.arange(1, frames + 1, dtype=np.int16), clips),
-        }
-        if scores.facts.get("labels"):
-            columns["label"] = pd.Categorical(np.repeat(scores.facts["labels"], frames))
-        for name in scores.names:
-            if name.partition("/")[0] in protocols:
-                columns[name] = scores[name].reshape(-1)
-        tables.append(pd.DataFrame(columns))
-    if tables:
-        return pd.concat(tables, ignore_index=True)
-    return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
+    if not sources:
+        return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
+    frames = [source.scores.values.shape[1] for source in sources]
+    rows = np.array([len(shown) * length for length in frames])
+    codes = [labels.index(source.label) for source in sources]
+    columns: dict[str, Any] = {
+        "variant": pd.Categorical.from_codes(np.repeat(np.array(codes, np.int16), rows), dtype=variants),
+        "seed": np.repeat(np.array([source.seed for source in sources], np.int32), rows),
+        "clip": np.concatenate([np.repeat(shown.astype(np.int32), length) for length in frames]),
+        "frame": np.concatenate([np.tile(np.arange(1, length + 1, dtype=np.int16), len(shown)) for length in frames]),
+    }
+    if shows:
+        kinds = pd.Categorical(shows)
+        clips = np.concatenate([np.repeat(kinds.codes[shown], length) for length in frames])
+        columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
+    names = dict.fromkeys(name for source in sources for name in source.scores.names if name.partition("/")[0] in protocols)
+    for name in names:
+        columns[name] = np.full(rows.sum(), np.nan, np.float32)
+    for source, last, count in zip(sources, rows.cumsum(), rows, strict=True):
+        for name in names:
+            if name in source.scores.names:
+                columns[name][last - count : last] = source.scores[name][shown].reshape(-1)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _run(item: Item) -> dict[str, Any]:
@@ -84,37 +142,35 @@ def _run(item: Item) -> dict[str, Any]:
     }
 
 
-def _comparable(scored: list[tuple[Item, Scores]]) -> None:
+def _guest_run(guest: Guest) -> dict[str, Any]:
+    """The row of what was not trained here: nothing is known of its cost."""
+    known = {"variant": guest.name, "seed": guest.seed, "key": guest.path.stem, "source": guest.source}
+    return {**known, "state": FINISHED, "reason": "", "deviations": ""}
+
+
+def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
     """Refuse to put numbers side by side that were not measured alike."""
+    again = f"`bench rescore{''.join(f' --with {source.label!r}' for source in theirs)}` scores all alike"
     for fact, cure in (
         ("targets", "on other clips"),
         ("protocols", "by another version of a protocol"),
         ("lpips", "with other LPIPS weights"),
     ):
-        found = {json.dumps(scores.facts.get(fact)): item.label for item, scores in scored}
+        found = {json.dumps(source.scores.facts.get(fact)): source for source in (*theirs, *ours)}
         if len(found) > 1:
-            one, other = list(found.values())[:2]
-            raise BenchError(f"'{one}' and '{other}' were scored {cure}; `bench rescore` scores all alike")
+            one, other = (source.label for source in list(found.values())[:2])
+            raise BenchError(f"'{one}' and '{other}' were scored {cure}; {again}")
 
 
-def _showing(table: pd.DataFrame, label: str) -> pd.DataFrame:
-    known = [] if "label" not in table else [str(name) for name in table["label"].unique()]
-    if label not in known:
-        hint = did_you_mean(label, known) or f"; there are {listed(known)}"
-        raise BenchError(f"no test clip is labelled '{label}'{hint}")
-    return table[table["label"] == label].reset_index(drop=True)
-
-
-def _facts(items: Sequence[Item], scored: list[tuple[Item, Scores]], table: pd.DataFrame, label: str | None) -> Facts:
+def _facts(items: Sequence[Item], facts: dict[str, Any], clips: int, label: str | None) -> Facts:
     spec, evaluation = items[0].spec, items[0].evaluations[0]
-    facts = scored[0][1].facts if scored else {}
     return Facts(
         dataset=spec.data.name,
         split=evaluation.split,
         fingerprint=facts.get("fingerprint", spec.fingerprint or "unknown"),
         context=spec.context,
         horizon=evaluation.horizon or spec.horizon,
-        clips=int(table["clip"].nunique()),
+        clips=clips,
         selection=SELECTION[spec.select],
         lpips=facts.get("lpips_missing", ""),
         notes=[*([f"Only clips of '{label}'."] if label else []), *_notes(facts)],

@@ -65,7 +65,11 @@ def _deviations(results: Results, variant: str) -> list[str]:
             said.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
-    return [f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in said.items()]
+    sources = dict.fromkeys(run["source"] for run in runs.to_dict("records") if _is_text(run.get("source")))
+    return [
+        *sources,
+        *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in said.items()),
+    ]
 
 
 def _empty(results: Results, scores: Iterable[str]) -> list[str]:

@@ -61,6 +61,7 @@ class Results:
       Its `state` is "finished" or says why there are no scores; a run of a variant with 0 parameters stands for every seed.
     metrics: by name, without the protocol. protocols: name -> version.
     training: variant, seed, step, name, value of losses and validation scores.
+    outside: the variants that were not trained here; `runs` says in `source` where their scores come from.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Results:
     protocols: Mapping[str, str | int]
     facts: Facts
     training: pd.DataFrame | None = None
+    outside: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, frame, needed in (("scores", self.scores, SCORES), ("runs", self.runs, RUNS)):
@@ -128,11 +130,14 @@ class Results:
         return mean_of_known(self.clip_means(column, first, last), axis=-1)
 
     def paired_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
-        """`clip_means` for comparing variants seed by seed: what has nothing to train counts for every seed."""
+        """`clip_means` for comparing variants seed by seed.
+
+        What has nothing to train counts for every seed, and so does the only run of what was trained elsewhere.
+        """
         means = self.clip_means(column, first, last).copy()
-        for number in (place for place, variant in enumerate(self.variants) if variant in self.untrained):
+        for number, variant in enumerate(self.variants):
             scored = np.flatnonzero(~np.isnan(means[number]).all(1))
-            if len(scored):
+            if (variant in self.untrained and len(scored)) or (variant in self.outside and len(scored) == 1):
                 means[number] = means[number, scored[0]]
         return means
 

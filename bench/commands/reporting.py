@@ -1,4 +1,4 @@
-"""report: tables from the store."""
+"""report: tables from the store, and whether a document still says what they say."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options
-from bench.errors import BenchError, did_you_mean, listed
+from bench.commands import options, selecting
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.experiment import Experiment
-    from bench.plan import Item
+    from bench.commands.selecting import Selection
+    from bench.store import Store
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
@@ -28,9 +28,7 @@ def report(
     metrics: Annotated[
         str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae (`bench list metrics`).")
     ] = "psnr,ssim,lpips",
-    protocol: Annotated[
-        str, typer.Option(help="By which conventions; several only with a comma, and then every cell is marked.")
-    ] = "standard",
+    protocol: selecting.Protocol = "standard",
     frames: Annotated[
         str | None, typer.Option(help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all.")
     ] = None,
@@ -45,10 +43,16 @@ def report(
         bool, typer.Option("--published", help="Published numbers of the same task beside ours, greyed.")
     ] = False,
     costs: Annotated[bool, typer.Option("--costs", help="What each variant cost, instead of its scores.")] = False,
-    differences: Annotated[
-        bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")
-    ] = False,
-    label: Annotated[str | None, typer.Option(help="Only clips that show this: on KTH an action, such as walking.")] = None,
+    differences: selecting.Differences = False,
+    guests: selecting.With = None,
+    label: selecting.Label = None,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE[:FIRST-LAST]",
+            help="Instead of a table: which numbers in the tables of FILE (.md, .tex, .html; of some lines) the store denies.",
+        ),
+    ] = None,
     scale: options.Scale = "small",
     seeds: options.Seeds = None,
     only: options.Only = None,
@@ -58,36 +62,26 @@ def report(
     """The table of an experiment.
 
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
+    With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed.
     """
     from bench.files import write_bytes
-    from bench.metrics import METRICS
-    from bench.metrics.protocols import checked
-    from bench.plan import plan
-    from bench.results import results
-    from bench.store import FINISHED
     from reports.ablation import ablation
     from reports.beside import with_published
     from reports.ledger import ledger
     from reports.render import grid, render
     from reports.table import table
 
-    names = [word.strip() for word in metrics.split(",")]
-    for word in names:
-        if word not in METRICS:
-            raise BenchError(f"there is no metric '{word}'{did_you_mean(word, METRICS) or '; there are ' + listed(METRICS)}")
-    protocols = checked(word.strip() for word in protocol.split(","))
+    names, protocols, store = selecting.metrics(metrics), selecting.protocols(protocol), options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
-    items = plan(experiment, options.store(store_path))
-    if not any(item.state == FINISHED for item in items):
-        raise BenchError(f"no run of {experiment.name} (scale {scale}) is finished yet; `bench run {name}` trains them")
-    found = results(experiment, items, protocols, label)
+    chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
+    found = chosen.results
     if out and not out.suffix:
         if differences or costs or published or frames:
             raise BenchError("a folder gets everything: --differences, --costs, --published and --frames are for single tables")
-        _everything(experiment, items, out, protocols[0], label)
+        _everything(chosen, store, out, protocols[0], label, guests or [])
         return
     try:
-        shown = (ablation if differences else table)(found, names, protocols, _frames(frames, found.facts.horizon))
+        shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
         shown = ledger(found) if costs else with_published(shown, found) if published else shown
         form = form or (SUFFIXES.get(out.suffix, "") if out else "terminal")
         text = "" if form == "terminal" and not out else render(shown, form)
@@ -102,33 +96,15 @@ def report(
         options.console().print(grid(shown))
 
 
-def _everything(experiment: Experiment, items: list[Item], folder: Path, protocol: str, label: str | None) -> None:
+def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None, names: list[str]) -> None:
     """Write tables, figures and the page, with all protocols to choose from."""
     from bench import gallery
     from bench.metrics.protocols import PROTOCOLS
-    from bench.results import results
+    from bench.results import guests, results
     from reports.bundle import bundle
 
-    found = results(experiment, items, tuple(PROTOCOLS), label)
+    experiment, items = chosen.experiment, chosen.items
+    found = results(experiment, items, tuple(PROTOCOLS), label, guests(store, items, names))
     shots = gallery.pictures(items, found)
     written = bundle(found, folder, protocol, gallery.configurations(experiment), shots, gallery.sizes(experiment))
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
-
-
-def _frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
-    from reports.table import every
-
-    if not text:
-        return []
-    if text == "all":
-        return list(every(1, horizon))
-    try:
-        if text.startswith("every:"):
-            return list(every(int(text.removeprefix("every:")), horizon))
-        chosen: list[int | tuple[int, int]] = []
-        for word in text.split(","):
-            first, dash, last = word.partition("-")
-            chosen.append((int(first), int(last)) if dash else int(first))
-        return chosen
-    except ValueError:
-        raise BenchError(f"--frames takes 1,5,10 or 1-5,6-10 or every:5 or all, got '{text}'") from None

@@ -1,31 +1,29 @@
-"""eval, rescore, weights: scores of anything, made again, and what LPIPS needs."""
+"""eval: scores of anything."""
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import options
+from bench.commands import options, selecting
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from bench.data.base import Dataset, Split
     from bench.scores import Scores
-
-weights_app = typer.Typer(help="The AlexNet backbone that LPIPS needs.", no_args_is_help=True)
-Protocols = Annotated[
-    str | None,
-    typer.Option("--protocol", metavar="NAMES", help="Only these, comma separated (`bench list protocols`). Default: all."),
-]
+    from bench.spec import Part
+    from bench.store import Store
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
     app.command(name="eval")(evaluate)
-    app.command()(rescore)
-    app.add_typer(weights_app, name="weights")
 
 
 def evaluate(
@@ -53,118 +51,113 @@ def evaluate(
         int | None, typer.Option(min=1, help="How many clips. Default: all, or 1,000 where they are generated.")
     ] = None,
     split: Annotated[str, typer.Option(help="test or val.")] = "test",
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Keep scores and frames under this name, for `bench report --with`.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="With --name: which of several trainings of theirs this is.")] = 0,
     settings: options.Set = None,
-    protocol: Protocols = None,
+    protocol: selecting.Protocols = None,
     store_path: options.StorePath = None,
     as_json: options.Json = False,
 ) -> None:
     """Score any model or any frames.
 
     A run, a checkpoint of ours or of the LMC-Memory authors, on any data set and horizon; or predictions that some other code
-    base wrote. --set model.slots=50 describes a foreign checkpoint, --set data.digits=3 the data.
+    base wrote, against the targets beside them or the clips of --data. --set model.slots=50 describes a foreign checkpoint,
+    --set data.digits=3 the data. --name "Their model" keeps the scores: `bench report EXPERIMENT --with "Their model"` shows
+    them beside the experiment's where they are of the same clips.
     """
     from bench.metrics.protocols import PROTOCOLS, checked
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
     if sum(given is not None for given in (what, checkpoint, foreign)) != 1:
         raise BenchError("name one thing to score: a RUN, --checkpoint FILE, or --predictions DIR")
-    if split not in ("val", "test"):
+    part: Split = "val" if split == "val" else "test"
+    if split != part:
         raise BenchError(f"--split is val or test, got '{split}'")
+    store = options.store(store_path)
+    guest = Keeping(store, name, seed) if name else None
+    about = [setting for setting in settings or [] if setting.startswith("data.")]
+    described = [setting for setting in settings or [] if setting not in about]
     if foreign:
-        from bench.rescore import foreign as score_foreign
-        from bench.train import default_device
-
-        scores = score_foreign(foreign, default_device())
+        if described or model or horizon or clips or (not data and (context or about)):
+            raise BenchError(
+                "with --predictions, --data says whose clips they are of and --context how many frames came before"
+            )
+        scores = _of_frames(foreign, data, about, context or 10, part, guest)
     else:
         named = what or str(checkpoint)
-        scores = _of_model(named, model, data, context, horizon, clips, split, settings or [], options.store(store_path))
+        scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest)
     if as_json:
         options.print_json(_as_dict(scores, chosen))
     else:
         _print(scores, chosen)
 
 
-def rescore(
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
-    protocol: Protocols = None,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
-) -> None:
-    """Make scores again, without training.
+@dataclass(frozen=True)
+class Keeping:
+    """Under which name scores are kept."""
 
-    From the predictions that runs have kept, else from their checkpoints. Fills in LPIPS once its backbone is there.
-    """
-    from bench.metrics.protocols import PROTOCOLS, checked
-    from bench.plan import plan, unique
-    from bench.rescore import rescore as make_again
+    store: Store
+    name: str
+    seed: int
+
+    @property
+    def frames(self) -> Path:
+        """Where predicted frames go while they are scored."""
+        from bench.guests import folder
+
+        return folder(self.store, self.name) / f"scoring-seed-{self.seed}.npy"
+
+    def keep(self, scores: Scores, what: str, path: Path, digest: str) -> Scores:
+        """Keep the scores, and say so."""
+        from bench.guests import keep
+
+        about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest}
+        guest = keep(self.store, scores, self.frames, **about, given=str(path), path=str(path.absolute()))
+        again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}`"
+        print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
+        return guest.scores
+
+
+def _of_frames(path: Path, data: str | None, about: list[str], context: int, split: Split, guest: Keeping | None) -> Scores:
+    from bench.foreign import score, score_on
+    from bench.spec import Part
     from bench.train import default_device
 
-    chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
-    items = unique(plan(options.experiment(name, scale, seeds, only, settings), options.store(store_path)))
-    trained = [item for item in items if item.run.status().trained]
-    if not trained:
-        raise BenchError(f"no run of {name} is trained yet; `bench run {name}` trains them")
-    for number, item in enumerate(trained, 1):
-        for evaluation in item.evaluations:
-            source = make_again(item.run, evaluation, chosen, default_device())
-            print(f"[{number}/{len(trained)}] {item.label}, seed {item.seed}: scored again from {source}", flush=True)
+    device, keep = default_device(), guest.frames if guest else None
+    if data:
+        scores, digest = score_on(path, _dataset(Part(data), about), split, context, device, keep)
+    else:
+        scores, digest = score(path, device, keep)
+    return guest.keep(scores, "the frames in", path, digest) if guest else scores
 
 
-@weights_app.command()
-def status() -> None:
-    """Whether LPIPS can be computed here."""
-    from bench import weights
+def _dataset(part: Part, settings: list[str]) -> Dataset:
+    from bench import catalog
+    from bench.spec import parsed
 
-    available, told = weights.lpips_state()
-    print(f"LPIPS by {told}" if available else f"no LPIPS: {told}")
-    print(f"its place: {weights.path()}")
-    sys.exit(0 if available else 1)
-
-
-@weights_app.command()
-def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="torchvision's AlexNet file, brought from elsewhere.")],
-    unverified: Annotated[
-        bool, typer.Option("--unverified", help="Take other weights too; every footnote will name their hash.")
-    ] = False,
-) -> None:
-    """Put a file in the backbone's place, checked."""
-    from bench import weights
-
-    print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in LPIPS")
-
-
-@weights_app.command()
-def fetch() -> None:
-    """Download the backbone (233 MB), checked."""
-    from bench import weights
-
-    print(f"fetched {weights.fetch()}; `bench rescore EXPERIMENT` fills in LPIPS")
+    for setting in settings:
+        key, _, text = setting.removeprefix("data.").partition("=")
+        part = part.but(**{key: parsed(text)})
+    return catalog.build("datasets", part.name, part.options)
 
 
 def _of_model(
-    named: str, model: str | None, data: str | None, context: int | None, horizon: int | None, clips: int | None,
-    split: str, settings: list[str], store: Any,
+    named: str, model: str | None, data: str | None, about: list[str], context: int | None, horizon: int | None,
+    clips: int | None, split: Split, described: list[str], store: Store, guest: Keeping | None,
 ) -> Scores:  # fmt: skip
-    from bench import catalog
     from bench.evaluate import evaluate as score
     from bench.experiment import Evaluation
-    from bench.spec import Part, parsed
+    from bench.spec import Part
     from bench.train import default_device
     from bench.trained import find
 
-    about_data = [setting for setting in settings if setting.startswith("data.")]
-    found = find(named, store, model, [setting for setting in settings if setting not in about_data])
+    found = find(named, store, model, described)
     part = Part(data) if data else found.data
     if part is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")
-    for setting in about_data:
-        key, _, text = setting.removeprefix("data.").partition("=")
-        part = part.but(**{key: parsed(text)})
-    dataset = catalog.build("datasets", part.name, part.options)
+    dataset = _dataset(part, about)
     seen, ahead = context or found.context or 10, horizon or found.horizon or 10
     device = default_device()
     network = found.build(dataset.shape, device, seen)
@@ -177,10 +170,15 @@ def _of_model(
 
     with Progress(console=options.console(), transient=True) as progress:
         task = progress.add_task("scoring", total=None)
-        return score(
-            network, dataset, seen, evaluation, device,
+        scores = score(
+            network, dataset, seen, evaluation, device, keep=guest.frames if guest else None,
             on_clips=lambda done, total: progress.update(task, completed=done, total=total),
         )  # fmt: skip
+    path = Path(named)
+    if not guest:
+        return scores
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else found.name
+    return guest.keep(scores, "the checkpoint" if path.is_file() else "the run", path, digest)
 
 
 def _as_dict(scores: Scores, protocols: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""Which numbers are meant: the options that `report` and `explain` share, so that both speak of the same cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.errors import BenchError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.experiment import Experiment
+    from bench.plan import Item
+    from bench.store import Store
+    from reports.results import Results
+
+Protocol = Annotated[str, typer.Option(help="By which conventions; several only with a comma, and then every cell is marked.")]
+Protocols = Annotated[
+    str | None,
+    typer.Option("--protocol", metavar="NAMES", help="Only these, comma separated (`bench list protocols`). Default: all."),
+]
+Label = Annotated[str | None, typer.Option(help="Only clips that show this: on KTH an action, such as walking.")]
+With = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="NAME", help="A row of what `bench eval --name` has kept, trained elsewhere. Repeatable."),
+]
+Differences = Annotated[bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Runs of an experiment and their scores, as a report sees them."""
+
+    experiment: Experiment
+    items: list[Item]
+    results: Results
+
+
+def select(
+    name: str, experiment: Experiment, store: Store, protocols: Sequence[str], label: str | None, names: Sequence[str]
+) -> Selection:
+    """What the store has of an experiment, and of guests by name; a BenchError where nothing is finished.
+
+    name: the experiment as it was typed.
+    """
+    from bench.plan import plan
+    from bench.results import guests, results
+    from bench.store import FINISHED
+
+    items = plan(experiment, store)
+    if not any(item.state == FINISHED for item in items):
+        raise BenchError(
+            f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `bench run {name}` trains them"
+        )
+    return Selection(experiment, items, results(experiment, items, protocols, label, guests(store, items, names)))
+
+
+def metrics(text: str) -> list[str]:
+    """The metrics that `psnr,ssim` names; a BenchError for what is none."""
+    from bench.metrics import METRICS
+
+    names = [word.strip().lower().replace("-", "_") for word in text.split(",")]
+    for word in names:
+        if word not in METRICS:
+            raise BenchError(f"there is no metric '{word}'{did_you_mean(word, METRICS) or '; there are ' + listed(METRICS)}")
+    return names
+
+
+def protocols(text: str) -> tuple[str, ...]:
+    """The protocols that `standard,openstl` names; a BenchError for what is none."""
+    from bench.metrics.protocols import checked
+
+    return checked(word.strip() for word in text.split(","))
+
+
+def frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
+    """The frames and slices that `1,5,10`, `1-5,6-10`, `every:5` or `all` names."""
+    from reports.table import every
+
+    if not text:
+        return []
+    if text == "all":
+        return list(every(1, horizon))
+    try:
+        if text.startswith("every:"):
+            return list(every(int(text.removeprefix("every:")), horizon))
+        chosen: list[int | tuple[int, int]] = []
+        for word in text.split(","):
+            first, dash, last = word.partition("-")
+            chosen.append((int(first), int(last)) if dash else int(first))
+        return chosen
+    except ValueError:
+        raise BenchError(f"--frames takes 1,5,10 or 1-5,6-10 or every:5 or all, got '{text}'") from None

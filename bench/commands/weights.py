@@ -1,0 +1,43 @@
+"""weights: what LPIPS needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The AlexNet backbone that LPIPS needs.", no_args_is_help=True)
+
+
+@app.command()
+def status() -> None:
+    """Whether LPIPS can be computed here."""
+    from bench import weights
+
+    available, told = weights.lpips_state()
+    print(f"LPIPS by {told}" if available else f"no LPIPS: {told}")
+    print(f"its place: {weights.path()}")
+    sys.exit(0 if available else 1)
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="torchvision's AlexNet file, brought from elsewhere.")],
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Take other weights too; every footnote will name their hash.")
+    ] = False,
+) -> None:
+    """Put a file in the backbone's place, checked."""
+    from bench import weights
+
+    print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in LPIPS")
+
+
+@app.command()
+def fetch() -> None:
+    """Download the backbone (233 MB), checked."""
+    from bench import weights
+
+    print(f"fetched {weights.fetch()}; `bench rescore EXPERIMENT` fills in LPIPS")

@@ -1,0 +1,103 @@
+"""Rows that this suite did not train: scores of other people's frames or weights, kept under a name for `bench report --with`.
+
+runs/guests/their-model-3f2a/TARGETS-seed-0.npz            scores, and where they come from
+runs/guests/their-model-3f2a/TARGETS-seed-0-FRAMES.npy     the predicted frames, so that `bench rescore` needs nothing else
+
+TARGETS is the digest of the frames that were to be predicted: a guest enters only reports of the same ones. FRAMES is that of
+the predicted ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, did_you_mean, listed
+from bench.scores import Scores, load
+from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Guest:
+    """Kept scores. `about` says whose they are: name, seed, what (frames, checkpoint), path, hash, command, machine, ..."""
+
+    path: Path
+    scores: Scores
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return dict(self.scores.facts["guest"])
+
+    @property
+    def name(self) -> str:
+        return str(self.about["name"])
+
+    @property
+    def seed(self) -> int:
+        return int(self.about["seed"])
+
+    @property
+    def source(self) -> str:
+        """A sentence for the footnotes."""
+        return f"Not trained here: scored from {self.about['what']} {self.about['given']} (sha256 {self.about['hash']})."
+
+    @property
+    def frames(self) -> Path:
+        """The predicted frames, uint8 or float16 [clip, frame, C, H, W]."""
+        return self.path.with_name(f"{self.path.stem}-{self.about['hash']}.npy")
+
+
+def folder(store: Store, name: str) -> Path:
+    """Where everything of that name is."""
+    plain = "-".join("".join(sign if sign.isalnum() else " " for sign in name.lower()).split())
+    return store.root / "guests" / f"{plain[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
+
+
+def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> Guest:
+    """Keep scores with the frames they were made from; takes the place of what that name and seed had on these clips.
+
+    frames: a file in the guest's folder, which is moved to its place. about: name, seed, what, given, path, hash; what made
+    them and where is added.
+    """
+    from bench.provenance import snapshot
+
+    scores = replace(scores, facts={**scores.facts, "guest": {**about, **snapshot()}})
+    guest = Guest(folder(store, about["name"]) / f"{scores.facts['targets']}-seed-{about['seed']}.npz", scores)
+    frames.replace(guest.frames)
+    scores.save(guest.path)
+    for former in guest.path.parent.glob(f"{guest.path.stem}-*.npy"):
+        if former != guest.frames:
+            former.unlink(missing_ok=True)
+    return guest
+
+
+def find(store: Store, names: Sequence[str], targets: str | None, what: str, cure: str) -> list[Guest]:
+    """All seeds of the named guests on the clips with that digest; a BenchError names one that has none there.
+
+    what, cure: whose clips these are, and what scores frames on them, in words.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        kept = _kept(store, name)
+        fitting = [guest for guest in kept if guest.scores.facts.get("targets") == targets]
+        if not fitting:
+            clips, frames = kept[0].scores.values.shape[:2]
+            raise BenchError(
+                f"'{name}' was scored on other clips than {what}: on {clips} clips of {frames} frames, digest "
+                f"{kept[0].scores.facts.get('targets')} and not {targets}; {cure}"
+            )
+        found += fitting
+    return found
+
+
+def _kept(store: Store, name: str) -> list[Guest]:
+    paths = sorted(folder(store, name).glob("*-seed-*.npz"))
+    if not paths:
+        known = {str(load(path).facts["guest"]["name"]) for path in (store.root / "guests").glob("*/*-seed-*.npz")}
+        there = f"there are {listed(sorted(known))}; " if known else ""
+        cure = f"; {there}`bench eval --predictions DIR --name {name!r}` keeps some"
+        raise BenchError(f"no scores are kept as '{name}'{did_you_mean(name, known) or cure}")
+    return sorted((Guest(path, load(path)) for path in paths), key=lambda guest: guest.seed)

@@ -1,0 +1,141 @@
+"""Guests: what others trained stands beside our variants, marked, and only where the clips are the same."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from bench import catalog
+from bench.guests import folder
+from bench.scores import load
+from bench.store import Store
+from tests.conftest import EVALUATION, TINY
+
+DATA = ("--data", "digits", "--set", "data.size=16", "--set", "data.digit=8", "--context", "9")
+
+
+@pytest.fixture(scope="module")
+def clips():
+    """The frames that the experiment's models have to predict: [3, 2, 1, 16, 16]."""
+    data = catalog.build("datasets", TINY.data.name, TINY.data.options)
+    return data.clips("test", 0, 3, 11)[:, 9:].numpy()
+
+
+@pytest.fixture
+def theirs(clips, tmp_path):
+    """A tenth off everywhere, in [0, 1]: 20 dB."""
+    np.savez(tmp_path / "theirs.npz", prediction=np.where(clips > 0.5, clips - 0.1, clips + 0.1))
+    return tmp_path / "theirs.npz"
+
+
+def cells(out):
+    made = json.loads(out)
+    return {row["label"]: row for row in made["rows"]}, [note["text"] for note in made["footnotes"]]
+
+
+def test_frames_of_another_code_base_stand_beside_our_variants_with_their_source(finished, theirs):
+    assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
+    rows, notes = cells(finished("report", "mine.py", "--with", "Their model", "--metrics", "psnr", "--format", "json")[1])
+    assert list(rows) == ["tiny", "copy", "Their model"]
+    assert rows["Their model"]["cells"][0]["text"] == "20.00" and rows["copy"]["cells"][0]["best"]
+    assert rows["Their model"]["cells"][0]["p"] is not None  # compared with the best, clip by clip
+    marked = next(note for note in notes if "theirs.npz" in note)
+    assert marked.startswith("Not trained here: scored from the frames in") and "sha256" in marked
+
+
+def test_the_only_run_of_a_guest_is_paired_with_every_seed_of_ours(finished, theirs, tmp_path):
+    store = Store(tmp_path / "runs")
+    other = store.run(TINY.but(seed=1))
+    shutil.copytree(store.run(TINY).path, other.path)  # a second seed, scored otherwise
+    (other.path / "spec.json").write_text(json.dumps(TINY.but(seed=1).to_json()))
+    path = other.scores_file(EVALUATION.at(TINY).key)
+    scores = load(path)
+    scores.values[:] += 1
+    scores.save(path)
+    assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
+    words = (
+        "--seeds",
+        "2",
+        "--only",
+        "tiny",
+        "--with",
+        "Their model",
+        "--differences",
+        "--metrics",
+        "psnr",
+        "--format",
+        "json",
+    )
+    rows, _ = cells(finished("report", "mine.py", *words)[1])
+    difference, own = rows["Their model"]["cells"][0], rows["tiny"]["cells"][0]
+    assert difference["seeds"] == 2 and difference["value"] == pytest.approx(20 - own["value"], abs=5e-3)  # kept as float16
+    assert difference["low"] < difference["value"] < difference["high"]
+
+
+def test_frames_of_other_clips_are_refused_with_the_command_that_scores_the_right_ones(finished, clips, tmp_path):
+    np.savez(tmp_path / "two.npz", prediction=clips[:2], target=clips[:2])
+    assert finished("eval", "--predictions", "two.npz", "--name", "two")[0] == 0
+    code, _, err = finished("report", "mine.py", "--with", "two")
+    assert code == 2 and "'two' was scored on other clips than 'tiny'" in err
+    assert "--data digits --set data.size=16 --set data.digit=8 --context 9` scores frames of its 3 clips of 2 frames" in err
+
+
+def test_targets_that_are_not_the_data_sets_are_refused_and_the_first_one_is_named(finished, clips, tmp_path):
+    np.savez(tmp_path / "shifted.npz", prediction=clips, target=np.concatenate([clips[:1], clips[2:], clips[1:2]]))
+    code, _, err = finished("eval", "--predictions", "shifted.npz", *DATA)
+    assert code == 2 and "the target of clip 2, frame 1 is not this data set's" in err
+    np.savez(tmp_path / "rounded.npz", prediction=clips, target=np.rint(clips * 255).astype(np.uint8))
+    assert finished("eval", "--predictions", "rounded.npz", *DATA)[0] == 0
+
+
+@pytest.mark.parametrize("form", ["npz", "pictures"])
+def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, clips, tmp_path, form):
+    from bench.pictures import image, save_png
+
+    frames = np.rint(np.abs(clips - 0.1) * 255).astype(np.uint8)
+    np.savez(tmp_path / "theirs.npz", prediction=frames)
+    for n, clip in enumerate(frames):
+        for t, frame in enumerate(clip):
+            save_png(image(frame / 255), tmp_path / "theirs" / "prediction" / f"clip_{n}" / f"frame_{t}.png")
+    given = "theirs.npz" if form == "npz" else "theirs"
+    assert finished("eval", "--predictions", given, "--name", "Their model", *DATA)[0] == 0
+    shutil.rmtree(tmp_path / "theirs")
+    (tmp_path / "theirs.npz").unlink()
+    path = next(folder(Store(tmp_path / "runs"), "Their model").glob("*.npz"))
+    before = load(path)
+    assert before.facts["guest"]["hash"] == next(path.parent.glob("*.npy")).stem.rpartition("-")[2]
+    spoilt = load(path)
+    spoilt.values[..., spoilt.names.index("standard/ssim")] = 7
+    spoilt.save(path)
+    assert "Their model, seed 0: scored again" in finished("rescore", "mine.py", "--with", "Their model")[1]
+    assert np.array_equal(load(path).values, before.values, equal_nan=True) and load(path).facts == before.facts
+
+
+def test_a_checkpoint_enters_the_table_the_same_way_and_a_second_seed_is_a_second_run(finished, tmp_path):
+    run = Store(tmp_path / "runs").run(TINY)
+    checkpoint = sorted((run.path / "checkpoints").glob("step-*"))[-1]
+    for seed in (0, 1):
+        words = ("--checkpoint", checkpoint, "--clips", "3", "--name", "Elsewhere", "--seed", seed)
+        assert finished("eval", *words)[0] == 0
+    rows, notes = cells(finished("report", "mine.py", "--with", "Elsewhere", "--metrics", "psnr", "--format", "json")[1])
+    assert rows["Elsewhere"]["seeds"] == "2"
+    assert rows["Elsewhere"]["cells"][0]["value"] == pytest.approx(rows["tiny"]["cells"][0]["value"], abs=1e-3)
+    assert any(f"scored from the checkpoint {checkpoint}" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("report", "mine.py", "--with", "Thier model"), "no scores are kept as 'Thier model': did you mean 'Their model'?"),
+        (("report", "mine.py", "--with", "nobody"), "there are Their model"),
+        (("report", "mine.py", "--with", "tiny"), "'tiny' is a variant already"),
+        (("eval", "--predictions", "theirs.npz"), "has no targets"),
+        (("eval", "--predictions", "theirs.npz", "--horizon", "2"), "--data says whose clips they are of"),
+        (("eval", "--predictions", "theirs.npz", *DATA[:2]), "the test split has 3 of 10 + 2 frames [1, 32, 32]"),
+    ],
+)  # fmt: skip
+def test_guests_that_are_not_there_or_do_not_fit_are_explained(finished, theirs, words, message):
+    assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
+    code, _, err = finished(*words)
+    assert code == 2 and message in err and "Traceback" not in err
