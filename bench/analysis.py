@@ -26,7 +26,8 @@ VERSION = 1  # of what is measured; files of another one are made again
 CLIPS = 128  # evenly spread over the scored ones
 SHOWN = 6  # at most so many of them are drawn
 AT_ONCE = 8  # clips that the encoders see together
-STILL = 0.02  # of a frame's side: less net motion than this has no direction
+STEPS = 3  # at the end of the context, whose way is a clip's direction; over more of them things bounce
+STILL = 0.02  # of a frame's side: a shorter way has no direction
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -57,13 +58,13 @@ def has_memory(spec: RunSpec) -> bool:
 
 
 def directions(context: NDArray[np.float32]) -> list[str]:
-    """Where each clip's centre of brightness goes from the first to the last of its frames [B, T, C, H, W], by quarters.
+    """Where each clip's centre of brightness goes over the last three steps of its context [B, T, C, H, W], by quarters.
 
-    Works for whatever moves on black; "nowhere" where the net way is below 2% of the frame's side.
+    Works for whatever moves on black; "nowhere" where the way is below 2% of the frame's side.
     """
-    first, last = _centres(context[:, 0]), _centres(context[:, -1])
+    before, now = _centres(context[:, max(-1 - STEPS, -context.shape[1])]), _centres(context[:, -1])
     names = []
-    for down, right in last - first:
+    for down, right in now - before:
         across = abs(right) >= abs(down)
         way = ("right" if right > 0 else "left") if across else ("down" if down > 0 else "up")
         names.append("nowhere" if np.hypot(down, right) < STILL else way)
@@ -150,7 +151,7 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
     known = data.labels(evaluation.split, frames)
     labels = [known[number] for number in numbers] if known else ways
     places = sorted({labels.index(label) for label in labels})[:SHOWN]
-    facts = {"labelled": "label" if known else "direction of motion", "context": spec.context}
+    facts = {"labelled": "label" if known else "direction of the last steps", "context": spec.context}
     return {name: np.concatenate(arrays) for name, arrays in parts.items()} | {
         "frames": clips_of([numbers[place] for place in places])[:, :long].mul(255).round().to(torch.uint8).numpy(),
         "places": np.array(places),

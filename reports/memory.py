@@ -59,7 +59,7 @@ class Memories:
 
     def first(self) -> dict[str, Addressing]:
         """Each variant's first run, which stands for it in figures; variants without one are left out."""
-        return {run.variant: run for run in reversed(self.runs)}
+        return {variant: runs[0] for variant in self.variants if (runs := self.of(variant))}
 
 
 def entropy(weights: np.ndarray, axis: int) -> np.ndarray:

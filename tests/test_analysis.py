@@ -102,9 +102,11 @@ def test_kept_analyses_are_read_without_torch(items):
 
 
 def test_directions_by_hand():
-    clips = np.zeros((5, 3, 1, 20, 20), np.float32)
+    clips = np.zeros((5, 6, 1, 20, 20), np.float32)
     for clip, (down, right) in enumerate(((0, 4), (0, -4), (3, 1), (-5, 4), (0, 0))):
-        for t in range(3):
-            clips[clip, t, 0, 8 + down * t // 2, 8 + right * t // 2] = 1
+        clips[clip, :3, 0, 8, 8] = 1  # long before the end: no matter
+        for t in range(4):
+            clips[clip, 2 + t, 0, 8, 8] = 0
+            clips[clip, 2 + t, 0, 8 + down * t // 3, 8 + right * t // 3] = 1
     assert directions(clips) == ["right", "left", "down", "up", "nowhere"]
     assert directions(np.zeros((1, 3, 1, 4, 4), np.float32)) == ["nowhere"]
