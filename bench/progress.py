@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 from types import TracebackType
 
 from rich.console import Console
@@ -13,10 +15,50 @@ from rich.table import Column
 from rich.text import Text
 
 from bench.plan import TO_DO, Item
-from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED
+from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 
 PLAIN_SECONDS = 30.0  # between two plain lines about the same run
+PAUSE = 30.0  # times as long as usual between two lines: the run stood still
 MARKS = {FINISHED: "[green]✓[/]", FAILED: "[red]✗[/]", DIVERGED: "[yellow]∞[/]", INTERRUPTED: "[yellow]‖[/]"}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a run goes, by the newest lines of its metrics.
+
+    speed: steps a second, None as long as it cannot be told. psnr: of the newest validation, in dB.
+    """
+
+    step: int
+    speed: float | None
+    losses: dict[str, float]
+    psnr: float | None
+
+    @classmethod
+    def of(cls, run: Run) -> Pace | None:
+        """None before the first line."""
+        lines = run.recent()
+        if not lines:
+            return None
+        latest = {name: value for line in lines for name, value in line.items()}
+        losses = {name.removeprefix("loss/"): value for name, value in latest.items() if name.startswith("loss/")}
+        return cls(int(latest["step"]), _speed(lines), losses, latest.get("validation/psnr"))
+
+    def left(self, last: int) -> float | None:
+        """Seconds to step `last` at this speed."""
+        return (last - self.step) / self.speed if self.speed else None
+
+    def in_words(self, last: int) -> str:
+        """Speed and time left."""
+        return f"{self.speed:.1f}/s  {clock((last - self.step) / self.speed)} left" if self.speed else ""
+
+    def loss_in_words(self) -> str:
+        """Every phase with its loss."""
+        return "  ".join(f"{name} {value:.4f}" for name, value in self.losses.items())
+
+    def validation_in_words(self) -> str:
+        """The newest validation score."""
+        return "" if self.psnr is None else f"val {self.psnr:.2f} dB"
 
 
 class Display:
@@ -86,27 +128,31 @@ class Display:
 
 @dataclass
 class _Line:
-    """A run that goes on: where its line is, and what its speed is reckoned from."""
+    """A run that goes on: where its line is, and when it was last told of."""
 
     item: Item
     task: TaskID
     told: float
-    first: tuple[float, int] | None = None  # time and step when it was first seen to move
 
     def figures(self) -> tuple[str, int]:
         """Step, speed, time left, loss and validation PSNR in words, and the step."""
-        latest = self.item.run.latest()
-        if "step" not in latest:
+        pace, last = Pace.of(self.item.run), self.item.spec.steps
+        if pace is None:
             return "starting", 0
-        step, now, last = int(latest["step"]), latest["time"], self.item.spec.steps
-        self.first = self.first or (now, step)
-        parts = [f"step {step}/{last}"]
-        if step > self.first[1] and now > self.first[0]:
-            speed = (step - self.first[1]) / (now - self.first[0])
-            parts += [f"{speed:.1f}/s", f"{_clock((last - step) / speed)} left"]
-        parts += [f"{name.removeprefix('loss/')} {value:.4f}" for name, value in latest.items() if name.startswith("loss/")]
-        parts += [f"val {latest['validation/psnr']:.2f} dB"] if "validation/psnr" in latest else []
-        return "  ".join(parts), step
+        parts = [f"step {pace.step}/{last}", pace.in_words(last), pace.loss_in_words(), pace.validation_in_words()]
+        return "  ".join(filter(None, parts)), pace.step
+
+
+def _speed(lines: list[dict[str, float]]) -> float | None:
+    """Steps a second over these lines; what lies between two processes of a run that was interrupted is left out."""
+    points = sorted({int(line["step"]): line["time"] for line in lines}.items())
+    gaps = [(later - sooner, after - before) for (before, sooner), (after, later) in pairwise(points)]
+    if not gaps:
+        return None
+    usual = median(seconds / steps for seconds, steps in gaps)
+    going = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual * steps]
+    total = sum(seconds for seconds, _ in going)
+    return sum(steps for _, steps in going) / total if total > 0 else None
 
 
 class _Figures(ProgressColumn):
@@ -122,7 +168,8 @@ def _scores(item: Item) -> str:
     return "  ".join(f"{label} {form.format(means[name])}" for name, label, form in shown if name in means)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A duration as hours, minutes and seconds: 1:02:03, 2:03."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -200,14 +200,17 @@ class Store:
         """Every run directory there is whose spec can be read, by name."""
         return self.listing()[0]
 
+    def folders(self) -> list[Path]:
+        """Every directory that looks like one of a run, by name."""
+        try:
+            return sorted(path for path in self.root.iterdir() if RUN_NAME.fullmatch(path.name) and path.is_dir())
+        except OSError:
+            return []
+
     def listing(self) -> tuple[list[Run], list[tuple[Path, str]]]:
         """Every run, by name; and every directory that looks like one but whose spec cannot be read, with the reason."""
         runs, unreadable = [], []
-        try:
-            folders = sorted(path for path in self.root.iterdir() if RUN_NAME.fullmatch(path.name) and path.is_dir())
-        except OSError:
-            return [], []
-        for run in map(Run, folders):
+        for run in map(Run, self.folders()):
             try:
                 run.spec  # noqa: B018  read now, and kept
                 runs.append(run)

@@ -21,13 +21,13 @@ def print_runs(items: Sequence[Item]) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("variant", "seed", "run", "state", "why"):
+    named = any(item.label != item.run.name for item in items)  # runs of a store have no label but their name
+    for column in ("variant", "seed", "run", "state", "why") if named else ("run", "seed", "state", "why"):
         table.add_column(column, no_wrap=column != "why")
     for item in items:
         style = STYLES.get(item.state, "")
-        table.add_row(
-            item.label, str(item.seed), item.run.name, f"[{style}]{item.state}[/]" if style else item.state, escape(item.why)
-        )
+        names = [escape(item.label), str(item.seed), *([item.run.name] if named else [])]
+        table.add_row(*names, f"[{style}]{item.state}[/]" if style else item.state, escape(item.why))
     options.console().print(table)
 
 
