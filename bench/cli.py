@@ -18,6 +18,7 @@ from bench.commands import (
     speed,
     stopping,
     tracking,
+    tuning,
     watching,
 )
 from bench.errors import BenchError
@@ -32,7 +33,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for room in (planning, running, stopping, watching, reporting, tracking, scoring, rescoring, predicting, data, looking, speed):
+ROOMS = (
+    *(planning, running, tuning, stopping, watching, reporting, tracking, scoring, rescoring),
+    *(predicting, data, looking, speed),
+)
+for room in ROOMS:
     room.register(app)
 
 

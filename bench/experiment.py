@@ -116,7 +116,7 @@ def load(name: str, scale: str = "small") -> Experiment:
     """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
     if scale not in SCALES:
         raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
-    module = _from_path(Path(name)) if name.endswith(".py") else _from_name(name)
+    module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name)
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
     if make is None:
         raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
@@ -150,9 +150,10 @@ def _from_name(name: str) -> ModuleType:
     return importlib.import_module(f"experiments.{canonical(name)}")
 
 
-def _from_path(path: Path) -> ModuleType:
+def module_of(path: Path, what: str) -> ModuleType:
+    """The module in a Python file of one's own; `what` it should hold, for the message if there is none."""
     if not path.is_file():
-        raise BenchError(f"there is no experiment file {path}")
+        raise BenchError(f"there is no {what} file {path}")
     source = importlib.util.spec_from_file_location(path.stem, path)
     assert source is not None and source.loader is not None
     module = importlib.util.module_from_spec(source)

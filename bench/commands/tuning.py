@@ -1,0 +1,179 @@
+"""tune: better settings, found by trials that are ordinary runs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands import options
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.store import Store
+    from bench.tune.confirm import Result
+    from bench.tune.session import Outcome
+
+ALL = "comparison"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this room."""
+    app.command()(tune)
+
+
+def tune(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPACE",
+            help="What is tuned: lmc, or a baseline by its model's name (`bench list models`), comparison for all of them, or a "
+            "Python file with a function `space(trial, scale)`.",
+        ),
+    ],
+    trials: Annotated[
+        int, typer.Option(min=1, help="How many finished trials in all: asking again adds nothing, asking for more the rest.")
+    ] = 40,
+    scale: options.Scale = "small",
+    objective: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="By what trials are judged, on the validation split: psnr, ssim, mse, lpips; or what they cost: cost (FLOPs per "
+            "clip), seconds (of training). Several (psnr,cost) give a Pareto front.",
+        ),
+    ] = "psnr",
+    sampler: Annotated[str, typer.Option(help="Who suggests settings: tpe, random, gp, cmaes or grid.")] = "tpe",
+    pruner: Annotated[
+        str | None, typer.Option(help="Who ends poor trials early: hyperband, median or none. Default: hyperband where it can.")
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Runs of each trial with seeds of their own; their mean counts, one after the other.")
+    ] = 1,
+    confirm: Annotated[
+        int, typer.Option(min=0, metavar="K", help="Train the best K again on fresh seeds, which then choose among them.")
+    ] = 2,
+    confirm_seeds: Annotated[int, typer.Option(min=1, help="With how many fresh seeds each.")] = 2,
+    timeout: Annotated[
+        float | None, typer.Option(min=0, metavar="SECONDS", help="After these, no new trial; those that go on are finished.")
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What the search is called. Default: as the space. Another name, another one."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Where the sampler's randomness begins.")] = 0,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Keep the record in a database that several machines can share, such as postgresql://host/name. "
+            "Default: a file in the store.",
+        ),
+    ] = None,
+    executor: options.Executor = "local",
+    workers: options.Workers = 0,
+    per_gpu: options.PerGPU = 1,
+    on: options.On = None,
+    address: options.Address = None,
+    store_path: options.StorePath = None,
+) -> None:
+    """Search for better settings.
+
+    Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
+    command goes on, and a trial that was already trained is not trained again. The best are then trained on fresh seeds:
+    `bench run tuned-lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
+    show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but resumable.
+    """
+    from bench.files import writable
+    from bench.tune import objectives, spaces
+    from bench.tune.search import Plan
+    from bench.tune.session import Confirmation, check, run
+    from bench.tune.study import Aim, begin
+
+    names = _all_of(scale) if name == ALL else [name]
+    if study and len(names) > 1:
+        raise BenchError("--study names one search, and comparison is several; leave it out")
+    judged = objectives.chosen(objective)
+    plan = Plan(trials, sampler, _pruner(pruner, judged), timeout)
+    store = options.store(store_path)
+    writable(store.root)
+    outcomes = []
+    for place, wanted in enumerate(names, 1):
+        space = spaces.load(wanted, scale)
+        searched = begin(store, study or space.name, Aim(wanted, scale, judged, seeds, seed), storage)
+        check(searched, space)
+        where = options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
+        of = f" ({place} of {len(names)})" if len(names) > 1 else ""
+        print(
+            f"{searched.name} at scale {scale}{of}: {objective} on validation clips, {trials} trials by {sampler}", flush=True
+        )
+        outcomes.append(run(searched, space, plan, Confirmation(confirm, confirm_seeds), where, options.console(), _command()))
+        _print(outcomes[-1].result)
+        if outcomes[-1].interrupted:
+            break
+    sys.exit(_end(name, outcomes, store))
+
+
+def _all_of(scale: str) -> list[str]:
+    """The spaces of everything that the comparison trains."""
+    from bench.experiment import load
+
+    return [spec.model.name for spec in load(ALL, scale).variants.values() if spec.steps]
+
+
+def _pruner(asked: str | None, judged: tuple[str, ...]) -> str:
+    """The pruner asked for, or hyperband where trials can be judged before they end."""
+    from bench.tune.objectives import prunable
+
+    if prunable(judged) or asked == "none":
+        return asked or "hyperband"
+    if asked:
+        raise BenchError(
+            f"--pruner {asked} needs one objective that is logged while training (psnr or ssim), not {','.join(judged)}; "
+            "leave it out"
+        )
+    return "none"
+
+
+def _command() -> str:
+    """What was typed, to be typed again."""
+    import shlex
+
+    return shlex.join(["bench", *sys.argv[1:]])
+
+
+def _print(result: Result) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from bench.tune.objectives import shown
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(("trial", "settings", "search score", "confirmed score", "fresh seeds")):
+        table.add_column(head, no_wrap=number != 1)
+    for one in result.candidates:
+        values = [", ".join(map(shown, result.objectives, scores)) if scores else "–" for scores in (one.search, one.confirmed)]
+        table.add_row(str(one.trial), one.settings, *values, ", ".join(map(str, one.seeds)) or "–")
+    options.console().print(table, highlight=False)
+
+
+def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
+    """Say what to do next; the exit code."""
+    from reports.ledger import lasting
+
+    result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
+    trials, seconds = (sum(getattr(outcome.result, what) for outcome in outcomes) for what in ("trials", "seconds"))
+    print(f"{trials} trials finished, {lasting(seconds)} of training")
+    if trouble := next((outcome.trouble for outcome in outcomes if outcome.trouble), ""):
+        print(f"MLflow could not be reached ({trouble}); the same command copies everything later")
+    if outcomes[-1].interrupted:
+        print(f"interrupted; `{_command()}` goes on from here")
+        return 130
+    if left:
+        print(f"{left} trials are still open; `{_command()}` goes on with them")
+    if result.candidates:
+        named = ALL if name == ALL else result.study
+        pictures = f"`bench report tune:{result.study} --out DIR` draws the search"
+        print(f"`bench run tuned-{named}` scores what was found on the test clips, {pictures}, `bench ui --optuna` browses it")
+    return int(left > 0)

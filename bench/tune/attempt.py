@@ -1,0 +1,89 @@
+"""One trial and its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from statistics import median
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from bench.plan import Item, look
+from bench.spec import RunSpec
+from bench.store import FINISHED, Run
+from bench.tune.objectives import OBJECTIVES
+from bench.tune.study import Study
+
+PAUSE = 20  # times the usual time between two lines of metrics: a longer gap is an interruption
+
+
+class Attempt:
+    """A trial that goes on. Its runs, one per seed, are trained one after the other, so that a poor trial costs only one.
+
+    pruned: why it is to end early, in words. ours: whether this study started the run that goes on, and so may stop it.
+    """
+
+    def __init__(self, study: Study, trial: optuna.Trial, items: list[Item]):
+        self.study, self.trial, self.items = study, trial, items
+        self.pruned = str(trial.user_attrs.get("pruned", ""))
+        self.ours = False
+        self.reported = max(study.trials()[trial.number].intermediate_values, default=-1)
+        self.steps = sum(item.spec.steps for item in items)
+        self._logged = OBJECTIVES[study.aim.objectives[0]].logged if len(study.aim.objectives) == 1 else ""
+        self._stamp: list[tuple[int, int]] = []
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+    def unfinished(self) -> Item | None:
+        """The run that is next, as it is now; None once all are finished."""
+        now = (look(item.label, item.spec, self.study.store, item.evaluations) for item in self.items)
+        return next((item for item in now if item.state != FINISHED), None)
+
+    def news(self) -> Iterator[tuple[int, float]]:
+        """(step, mean over the runs so far) of every validation not reported yet; steps count on from run to run."""
+        if self._logged and self._changed():
+            yield from (point for point in self._curve() if point[0] > self.reported)
+
+    def _curve(self) -> Iterator[tuple[int, float]]:
+        total, before = 0.0, 0
+        for place, item in enumerate(self.items):
+            step, value = 0, 0.0
+            for line in item.run.metrics():
+                if self._logged in line:
+                    step, value = int(line["step"]), line[self._logged]
+                    yield before + step, (total + value) / (place + 1)
+            if step < item.spec.steps:
+                return
+            total, before = total + value, before + item.spec.steps
+
+    def _changed(self) -> bool:
+        files = [item.run.path / "metrics.jsonl" for item in self.items]
+        stamp = [(stat.st_size, stat.st_mtime_ns) for stat in (file.stat() for file in files if file.exists())]
+        changed, self._stamp = stamp != self._stamp, stamp
+        return changed
+
+
+def items_of(study: Study, number: int, spec: RunSpec) -> list[Item]:
+    """The runs of a trial with that spec: one per seed."""
+    seeds = range(spec.seed, spec.seed + study.aim.seeds)
+    return [look(f"trial {number}", spec.but(seed=seed), study.store, (study.evaluation.at(spec),)) for seed in seeds]
+
+
+def items_in(study: Study, trial: FrozenTrial) -> list[Item]:
+    """The runs of a trial of the record; none if it was cut off before it had any."""
+    if "runs" not in trial.user_attrs:
+        return []
+    return items_of(study, trial.number, RunSpec.from_json(trial.user_attrs["spec"]))
+
+
+def seconds(run: Run) -> float:
+    """Seconds of training so far; of a run that ended early, what its log shows, pauses left out."""
+    if "train_seconds" in (known := run.provenance()):
+        return float(known["train_seconds"])
+    times = [line["time"] for line in run.metrics() if "time" in line]
+    gaps = [late - early for early, late in pairwise(times)]
+    usual = median(gaps) if gaps else 0.0
+    return sum(gap if gap <= PAUSE * usual else usual for gap in gaps) + usual

@@ -1,0 +1,109 @@
+"""What a user sees while a search goes on: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from optuna.trial import FrozenTrial, TrialState
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bench.plan import Item
+from bench.tune.objectives import shown
+from bench.tune.study import Study, finished, settings
+
+LATEST = 5  # intermediate values shown of a trial
+MARKS = {
+    TrialState.RUNNING: ("…", "cyan"),
+    TrialState.WAITING: (" ", "dim"),
+    TrialState.COMPLETE: ("✓", "green"),
+    TrialState.PRUNED: ("✂", "yellow"),
+    TrialState.FAIL: ("✗", "red"),
+}
+
+
+class Board:
+    """A watcher of the scheduler that reads the study's record alone."""
+
+    def __init__(self, console: Console, study: Study, budget: int):
+        self.console, self.study, self.budget = console, study, budget
+        self.live = Live(console=console, refresh_per_second=2, auto_refresh=console.is_terminal)
+        self.told: dict[int, TrialState] = {trial.number: trial.state for trial in study.trials() if trial.state.is_finished()}
+
+    def __enter__(self) -> Board:
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.tick()
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def started(self, item: Item) -> None:
+        pass
+
+    def ended(self, item: Item) -> None:
+        self.tick()
+
+    def tick(self) -> None:
+        """Show what the record says."""
+        trials = self.study.trials()
+        if self.console.is_terminal:
+            self.live.update(self._table(trials))
+            return
+        for trial in trials:
+            if "runs" in trial.user_attrs and self.told.get(trial.number) != trial.state:
+                self.told[trial.number] = trial.state
+                self.console.print(self._line(trial), highlight=False, markup=False, soft_wrap=True)
+
+    def _table(self, trials: list[FrozenTrial]) -> Group:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("trial", justify="right")
+        table.add_column("settings", overflow="fold")
+        table.add_column(f"{self.study.aim.objectives[0]} while training", no_wrap=True)
+        table.add_column("result", no_wrap=True)
+        best = {trial.number for trial in self.study.ranking()[:1]}
+        room = max(5, self.console.height - 6)
+        for trial in [trial for trial in trials if trial.state != TrialState.WAITING][-room:]:
+            mark, style = MARKS[trial.state]
+            table.add_row(
+                str(trial.number), settings(trial), self._curve(trial), Text(f"{mark} {self.outcome(trial)}", style),
+                style="bold" if trial.number in best else None,
+            )  # fmt: skip
+        return Group(table, Text(self.tally()))
+
+    def _line(self, trial: FrozenTrial) -> str:
+        mark = MARKS[trial.state][0]
+        if trial.state == TrialState.RUNNING:
+            return f"{mark} trial {trial.number} begins  {settings(trial)}"
+        return f"{mark} trial {trial.number}  {self.outcome(trial)}  {self._curve(trial)}  ({self.tally()})"
+
+    def _curve(self, trial: FrozenTrial) -> str:
+        """The latest values, and the step of the last."""
+        points = sorted(trial.intermediate_values.items())
+        if not points:
+            return ""
+        values = [f"{value:.4g}" for _, value in points[-LATEST:]]
+        return f"{' '.join(values)} at step {points[-1][0]}"
+
+    def outcome(self, trial: FrozenTrial) -> str:
+        """How a trial ended, in words."""
+        if trial.state == TrialState.COMPLETE:
+            return ", ".join(shown(name, value) for name, value in zip(self.study.aim.objectives, trial.values, strict=True))
+        reason = str(trial.user_attrs.get("reason") or trial.user_attrs.get("pruned") or "")
+        return reason or {TrialState.RUNNING: "running", TrialState.PRUNED: "pruned"}.get(trial.state, "failed")
+
+    def tally(self) -> str:
+        """How far the search is, and the best so far."""
+        trials = self.study.trials()
+        pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
+        failed = sum(trial.state == TrialState.FAIL for trial in trials)
+        parts = [f"{sum(map(finished, trials))} of {self.budget} trials"]
+        parts += [f"{pruned} pruned"] * bool(pruned) + [f"{failed} failed"] * bool(failed)
+        if ranking := self.study.ranking():
+            parts.append(f"best {self.outcome(ranking[0])} (trial {ranking[0].number})")
+        return ", ".join(parts)

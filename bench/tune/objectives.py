@@ -1,0 +1,81 @@
+"""What a trial is judged by: scores on the validation split, and costs. The test split is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from bench.errors import BenchError, did_you_mean, listed
+from bench.metrics import METRICS
+from bench.plan import Item
+from bench.scores import load
+
+
+@dataclass(frozen=True)
+class Objective:
+    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a fact of the run's provenance, instead of a score."""
+
+    what: str
+    better: Literal["higher", "lower"]
+    logged: str = ""
+    cost: str = ""
+
+
+OBJECTIVES = {
+    "psnr": Objective("PSNR", "higher", logged="validation/psnr"),
+    "ssim": Objective("SSIM", "higher", logged="validation/ssim"),
+    "mse": Objective("MSE", "lower"),
+    "lpips": Objective("LPIPS", "lower"),
+    "cost": Objective("FLOPs per clip", "lower", cost="flops"),
+    "seconds": Objective("training seconds", "lower", cost="train_seconds"),
+}
+"""`cost` is counted and so the same on every machine; `seconds` is measured."""
+
+
+def chosen(text: str) -> tuple[str, ...]:
+    """The objectives that `psnr` or `psnr,cost` names, the one that matters most first."""
+    names = tuple(word.strip().lower() for word in text.split(",") if word.strip())
+    for name in names:
+        if name not in OBJECTIVES:
+            hint = did_you_mean(name, OBJECTIVES) or f"; there are {listed(OBJECTIVES)}"
+            raise BenchError(f"there is no objective '{name}'{hint}")
+    if not names or len(set(names)) < len(names):
+        raise BenchError(f"--objective takes one or several different names, such as psnr or psnr,cost; got '{text}'")
+    if "lpips" in names:
+        from bench import weights
+
+        available, told = weights.lpips_state()
+        if not available:
+            raise BenchError(f"LPIPS cannot be searched for: {told}")
+    return names
+
+
+def prunable(names: Sequence[str]) -> bool:
+    """Whether trials can be judged before they end: by one objective alone, and one that is logged while training."""
+    return len(names) == 1 and bool(OBJECTIVES[names[0]].logged)
+
+
+def value(name: str, items: Sequence[Item]) -> float:
+    """The mean of an objective over the finished runs of a trial."""
+    return fmean(_of_run(name, item) for item in items)
+
+
+def shown(name: str, value: float) -> str:
+    """A value of an objective as tables write it: 15.33 dB, 0.442, 1.2 G."""
+    if name in METRICS:
+        metric = METRICS[name]
+        return f"{value * metric.scale:.{metric.digits}f} {metric.unit}".rstrip()
+    from reports.ledger import counted, lasting
+
+    return lasting(value) if name == "seconds" else counted(value)
+
+
+def _of_run(name: str, item: Item) -> float:
+    if cost := OBJECTIVES[name].cost:
+        return float(item.run.provenance()[cost])
+    scores = load(item.run.scores_file(item.evaluations[0].key)).means()
+    if f"standard/{name}" not in scores:
+        raise BenchError(f"{item.run.name} has no {name} on the validation split; `bench weights status` says what LPIPS needs")
+    return scores[f"standard/{name}"]

@@ -1,0 +1,118 @@
+"""One `bench tune`: the search, then its best trials on fresh seeds, both with a scheduler of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from bench import lease, snapshot, sweeps
+from bench.errors import BenchError, Blocked
+from bench.plan import GOING_ON, TO_DO, Item, look, preflight, unique
+from bench.progress import Display
+from bench.schedule import Scheduler, Watcher, finished
+from bench.tracker import Tracker
+from bench.tune import confirm, spaces
+from bench.tune.board import Board
+from bench.tune.confirm import Result
+from bench.tune.search import Plan, Search
+from bench.tune.spaces import Space
+from bench.tune.study import Study, called
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """How many of the best trials are trained again, and with how many fresh seeds each."""
+
+    best: int = 2
+    seeds: int = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a session went. open: trials still to be finished. trouble: what went wrong with MLflow, in words."""
+
+    result: Result
+    interrupted: bool
+    open: int
+    trouble: str
+
+
+def check(study: Study, space: Space) -> None:
+    """Refuse what no trial could be trained with: data that are missing, a size that cannot work."""
+    spec = spaces.typical(space)
+    if spec.fingerprint is None:
+        from bench import catalog
+
+        try:
+            catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
+        except Blocked as error:
+            raise BenchError(str(error)) from error
+    preflight([look(space.name, spec, study.store, (study.evaluation.at(spec),))])
+
+
+def run(
+    study: Study, space: Space, plan: Plan, confirmation: Confirmation, executor: Any, console: Console, command: str
+) -> Outcome:
+    """Search until the plan is fulfilled and confirm what was found, or until interrupted."""
+    items: list[Item] = []
+    with _alone(study), sweeps.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
+        code = snapshot.take(study.store)
+        tracker = Tracker(study.store, called(study.name, study.aim.scale), items)
+        trouble = ""
+        try:
+            interrupted = False
+            search = Search(study, space, plan, items)
+            if search.open():
+                with Board(console, study, plan.trials) as board:
+                    scheduler = Scheduler([], study.store, executor, [search, board, tracker], sweep.asked_to_stop, code.note)
+                    search.watch(scheduler)
+                    interrupted = _go(scheduler, console.print)
+            if not interrupted and confirmation.best and not search.open():
+                interrupted = _confirm(study, confirmation, items, executor, console, tracker, sweep, code)
+        finally:
+            trouble = tracker.close()
+        found = confirm.conclude(study, confirmation.best, confirmation.seeds)
+    return Outcome(found, interrupted, search.open(), trouble)
+
+
+def _confirm(
+    study: Study,
+    confirmation: Confirmation,
+    items: list[Item],
+    executor: Any,
+    console: Console,
+    tracker: Watcher,
+    sweep: Any,
+    code: Any,
+) -> bool:
+    fresh = confirm.plan(study, confirmation.best, confirmation.seeds)
+    items += fresh
+    if not any(item.state in (*TO_DO, *GOING_ON) for item in fresh):
+        return False
+    console.print("the best trials again, on fresh seeds", highlight=False)
+    with Display(console, unique(fresh), sum(finished([item]) for item in unique(fresh))) as display:
+        return _go(Scheduler(fresh, study.store, executor, [display, tracker], sweep.asked_to_stop, code.note), console.print)
+
+
+def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
+    with sweeps.interruptible(scheduler, say):
+        scheduler.run()
+    if scheduler.halted:
+        say(f"stopped: {scheduler.halted}")
+    return scheduler.stopped_at is not None
+
+
+@contextlib.contextmanager
+def _alone(study: Study) -> Iterator[None]:
+    """One search of a study at a time in a store."""
+    owned = lease.take(study.folder)
+    if owned is None:
+        raise BenchError(f"another `bench tune` is at the study '{study.name}': {lease.holder(study.folder)}")
+    try:
+        yield
+    finally:
+        owned.release()

@@ -1,0 +1,115 @@
+"""Where settings are drawn from: a function from an Optuna trial to a RunSpec, so that conditional spaces are plain `if`s."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, did_you_mean, listed
+from bench.experiment import canonical, module_of
+from bench.spec import RunSpec
+
+POINTS = 3  # of a range, in a grid
+
+
+@dataclass(frozen=True)
+class Space:
+    """draw: a trial -> a RunSpec, all of whose choices it asks the trial for. start: the choices that are tried first, if any."""
+
+    name: str
+    draw: Callable[[Any], RunSpec]
+    start: dict[str, Any] | None = None
+
+
+def load(name: str, scale: str) -> Space:
+    """The search space of that name in experiments/tuning.py, or in that Python file.
+
+    A file of one's own defines `space(trial, scale)`, and may define `start(scale)`.
+    """
+    if name.endswith(".py"):
+        module = module_of(Path(name), "search space")
+        draw, start = getattr(module, "space", None), getattr(module, "start", None)
+        if draw is None:
+            raise BenchError(f"{name} defines no function `space(trial, scale)`; experiments/tuning.py shows some")
+        name = Path(name).stem
+    else:
+        spaces = importlib.import_module("experiments.tuning").SPACES
+        if canonical(name) not in spaces:
+            hint = did_you_mean(canonical(name), [*spaces, "comparison"]) or f"; there are {listed([*spaces, 'comparison'])}"
+            raise BenchError(f"there is no search space '{name}'{hint} (a file of your own is named with its .py)")
+        name = canonical(name)
+        draw, start = spaces[name]
+
+    def drawn(trial: Any) -> RunSpec:
+        spec = draw(trial, scale)
+        if not isinstance(spec, RunSpec):
+            raise BenchError(f"the search space {name} must return a RunSpec, got {type(spec).__name__}")
+        return spec
+
+    return Space(name, drawn, start(scale) if start else None)
+
+
+def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:
+    """Every combination of a space's choices, of a range so many evenly spaced points (in logarithm where the range is)."""
+    return [walk.values for walk in _walks(space, points)]
+
+
+def typical(space: Space) -> RunSpec:
+    """One spec of the space: its start, else the first point of its grid."""
+    return space.draw(_Walk([], POINTS, space.start or {}))
+
+
+def _walks(space: Space, points: int) -> Iterator[_Walk]:
+    """Depth first: each walk takes the next branch of the last choice that has one left."""
+    path: list[int] = []
+    while True:
+        walk = _Walk(path, points)
+        space.draw(walk)
+        yield walk
+        path = [taken for taken, _ in walk.taken]
+        while path and path[-1] + 1 == walk.taken[len(path) - 1][1]:
+            path.pop()
+        if not path:
+            return
+        path[-1] += 1
+
+
+class _Walk:
+    """Answers like a trial: by fixed values, else by the branches of a path, else by first branches; remembers its way."""
+
+    def __init__(self, path: Sequence[int], points: int, fixed: dict[str, Any] | None = None):
+        self.path, self.points, self.fixed = path, points, fixed or {}
+        self.taken: list[tuple[int, int]] = []  # (branch, how many there are) of every choice
+        self.values: dict[str, Any] = {}
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return self._take(name, list(choices))
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        whole = range(low, high + 1, step)
+        if len(whole) <= self.points:
+            return int(self._take(name, list(whole)))
+        near = (low + step * round((x - low) / step) for x in self._spread(low, high, log))
+        return int(self._take(name, sorted({min(x, whole[-1]) for x in near})))
+
+    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> float:
+        spread = self._spread(low, high, log)
+        return float(self._take(name, [low + step * round((x - low) / step) for x in spread] if step else spread))
+
+    def _spread(self, low: float, high: float, log: bool) -> list[float]:
+        shares = [i / (self.points - 1) for i in range(self.points)]
+        inside = [low * (high / low) ** s if log else low + (high - low) * s for s in shares[1:-1]]
+        return [low, *inside, high]
+
+    def _take(self, name: str, values: list[Any]) -> Any:
+        if name not in self.values:  # asked twice, a trial answers the same
+            if name in self.fixed:
+                self.values[name] = self.fixed[name]
+            else:
+                branch = self.path[len(self.taken)] if len(self.taken) < len(self.path) else 0
+                self.taken.append((branch, len(values)))
+                self.values[name] = values[branch]
+        return self.values[name]

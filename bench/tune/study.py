@@ -1,0 +1,211 @@
+"""A study: the record of a search, kept in Optuna's storage so that any process can go on with it.
+
+runs/tuning/journal.log             every study of the store, unless another storage was named
+runs/tuning/lmc-small/study.json    what is searched, and where the record is
+runs/tuning/lmc-small/lease-N       the `bench tune` that is at it
+runs/tuning/lmc-small/result.json   what was found
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial, TrialState
+
+from bench.errors import BenchError
+from bench.experiment import Evaluation
+from bench.files import read_json, write_json
+from bench.store import Store
+from bench.tune.objectives import OBJECTIVES
+
+CLIPS = {"small": 128, "paper": 1000}  # of the validation split that judge a trial
+COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+SURPLUS = "surplus"
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a study searches and by what it judges; it never changes.
+
+    seeds: runs of each trial, whose mean counts. seed: where the sampler's randomness begins.
+    """
+
+    space: str
+    scale: str
+    objectives: tuple[str, ...] = ("psnr",)
+    seeds: int = 1
+    seed: int = 0
+
+    def words(self) -> str:
+        """What to type for it."""
+        more = [f"--seeds {self.seeds}"] * (self.seeds > 1) + [f"--seed {self.seed}"] * (self.seed > 0)
+        return " ".join([f"bench tune {self.space} --scale {self.scale} --objective {','.join(self.objectives)}", *more])
+
+
+@dataclass(frozen=True)
+class Study:
+    """owner: marks the trials whose runs are in this store; a record may be shared by several."""
+
+    name: str
+    aim: Aim
+    store: Store
+    folder: Path
+    owner: str
+    url: str | None
+    record: optuna.Study
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """How finished runs are judged: on the validation split alone."""
+        return Evaluation(clips=CLIPS[self.aim.scale], split="val")
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials by number, not to be changed."""
+        return self.record.get_trials(deepcopy=False)
+
+    def ours(self, trial: FrozenTrial) -> bool:
+        """Whether a trial's runs are in this store; one that says nothing was cut off while it was being asked for."""
+        return trial.user_attrs.get("owner", self.owner) == self.owner
+
+    def ranking(self) -> list[FrozenTrial]:
+        """Complete trials with different settings, best first; of several objectives the Pareto front, by the first of them."""
+        complete = [trial for trial in self.trials() if trial.state == TrialState.COMPLETE]
+        if len(self.aim.objectives) > 1 and complete:
+            front = {trial.number for trial in self.record.best_trials}
+            complete = [trial for trial in complete if trial.number in front]
+        higher = OBJECTIVES[self.aim.objectives[0]].better == "higher"
+        complete.sort(key=lambda trial: (-trial.values[0] if higher else trial.values[0], trial.number))
+        return list({str(trial.user_attrs["runs"]): trial for trial in reversed(complete)}.values())[::-1]
+
+
+def finished(trial: FrozenTrial) -> bool:
+    """Whether a trial counts towards the budget: complete, pruned, or failed by its own settings."""
+    return trial.state in FINISHED and (trial.state != TrialState.FAIL or trial.user_attrs.get("kind") in COUNTED)
+
+
+def settings(trial: FrozenTrial) -> str:
+    """What a trial was given: lr=0.002 slots=50."""
+    short = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in trial.params.items()}
+    return " ".join(f"{name}={value}" for name, value in short.items())
+
+
+def called(name: str, scale: str) -> str:
+    """What a study is called in Optuna and in MLflow."""
+    return f"tune-{name}-{scale}"
+
+
+def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
+    """The study of that name, made if there is none; BenchError if it has another aim.
+
+    url: of an Optuna storage (postgresql://host/database) in place of the store's journal.
+    """
+    folder = _folder(store, name, aim.scale)
+    known = read_json(folder / "study.json") or {}
+    url = url or known.get("storage")
+    storage = _storage(store, url)
+    directions = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
+    try:
+        record = optuna.create_study(
+            study_name=called(name, aim.scale), storage=storage, directions=directions, load_if_exists=True
+        )
+    except ValueError as error:
+        raise BenchError(f"the study '{name}' cannot be used: {error}") from error
+    if "aim" in record.user_attrs:
+        _same(name, _aim(record.user_attrs["aim"]), aim)
+    else:
+        record.set_user_attr("aim", asdict(aim))
+    owner = known.get("owner") or uuid.uuid4().hex[:12]
+    write_json(folder / "study.json", {"aim": asdict(aim), "owner": owner, "storage": url})
+    return Study(name, aim, store, folder, owner, url, record)
+
+
+def find(store: Store, name: str, scale: str) -> Study:
+    """A study that there is; BenchError otherwise."""
+    folder = _folder(store, name, scale)
+    known = read_json(folder / "study.json")
+    if known is None:
+        raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `bench tune {name}` makes it")
+    try:
+        record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, known["storage"]))
+    except KeyError:
+        raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
+    return Study(name, _aim(known["aim"]), store, folder, known["owner"], known["storage"], record)
+
+
+def journal(store: Store) -> Path:
+    """Where Optuna's records are, unless another storage was named."""
+    return store.root / "tuning" / "journal.log"
+
+
+def _folder(store: Store, name: str, scale: str) -> Path:
+    return store.root / "tuning" / f"{name}-{scale}"
+
+
+def _aim(values: dict[str, Any]) -> Aim:
+    known = {field.name: values[field.name] for field in fields(Aim) if field.name in values}
+    return Aim(**{**known, "objectives": tuple(known["objectives"])})
+
+
+def _same(name: str, known: Aim, asked: Aim) -> None:
+    if known != asked:
+        raise BenchError(
+            f"the study '{name}' is of `{known.words()}`, and you asked for `{asked.words()}`; --study NAME begins another one"
+        )
+
+
+def _storage(store: Store, url: str | None) -> BaseStorage:
+    if url is None:
+        path = journal(store)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _mend(path)
+        return JournalStorage(JournalFileBackend(str(path)))
+    _refuse_password(url)
+    try:
+        return get_storage(url)
+    except ImportError as error:
+        raise BenchError(f"the storage {url} needs a driver that is not installed: {error}") from error
+    except Exception as error:
+        raise BenchError(f"cannot use the storage {url}: {str(error).splitlines()[0]}") from error
+
+
+def _refuse_password(url: str) -> None:
+    """The address is written to study.json, for all to read."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        password = make_url(url).password
+    except ArgumentError:
+        raise BenchError(f"--storage takes an address such as postgresql://host/database, got '{url}'") from None
+    if password:
+        raise BenchError("--storage must not hold a password, since it is written down; use PGPASSWORD or ~/.pgpass")
+
+
+def _mend(path: Path) -> None:
+    """Cut off a last line that a crash has left half written: nothing could be read beyond it."""
+    if not path.exists() or not (size := path.stat().st_size):
+        return
+    with open(path, "rb") as file:
+        file.seek(size - 1)
+        if file.read() == b"\n":
+            return
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        whole = path.read_bytes().rfind(b"\n") + 1
+        os.truncate(path, whole)
+    finally:
+        lock.release()

@@ -1,0 +1,109 @@
+"""Where `bench tune` looks for better settings: LMC-Memory and each baseline, around the recipe of the comparison.
+
+A space is a function from an Optuna trial to a RunSpec; a file of one's own defines `space(trial, scale)`. Every space here
+starts from its recipe, which is the first trial. No trial is wider or longer than the recipe, so that equal numbers of trials
+are equal budgets.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bench import catalog
+from bench.spec import Part, RunSpec
+from experiments.comparison import experiment as comparison
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+TIMES = 5.0  # by which a rate may lie below or above its recipe's
+SIZES = (0.5, 0.75, 1.0)  # of the recipe's width
+WIDTHS = {"lmc": "width", "phydnet": "residual", "swinlstm": "width", "simvp": "spatial", "tau": "spatial"}  # else: hidden
+SLOTS = {"small": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
+TEMPERATURES = (0.1, 10.0)
+SHARES = (0.1, 0.9)  # of the training after which a model sees no true frames beyond the context any more
+
+
+def lmc(trial: "Trial", scale: str) -> RunSpec:
+    """Rate, width, memory size, how sharply the memory is addressed, and the window that storing sees."""
+    recipe = _recipe("LMC-Memory", scale)
+    spec = _resized(trial, recipe)
+    long = trial.suggest_int("long", recipe.context + 1, recipe.context + recipe.horizon)
+    return spec.but(
+        model=spec.model.but(
+            slots=trial.suggest_int("slots", *SLOTS[scale], log=True),
+            temperature=trial.suggest_float("temperature", *TEMPERATURES, log=True),
+        ),
+        learner=recipe.learner if long == _long(recipe) else recipe.learner.but(long=long),
+    )
+
+
+def lmc_start(scale: str) -> dict[str, Any]:
+    """The recipe."""
+    recipe = _recipe("LMC-Memory", scale)
+    model = _all("models", recipe.model)
+    return {**_start(recipe), "slots": model["slots"], "temperature": model["temperature"], "long": _long(recipe)}
+
+
+def baseline(label: str, trial: "Trial", scale: str) -> RunSpec:
+    """Rate and width; of learners that wean a model off true frames, also until when."""
+    recipe = _recipe(label, scale)
+    spec = _resized(trial, recipe)
+    if "end" in _all("learners", recipe.learner):
+        spec = spec.but(learner=recipe.learner.but(end=trial.suggest_float("end", *_shares(recipe))))
+    return spec
+
+
+def baseline_start(label: str, scale: str) -> dict[str, Any]:
+    """The recipe."""
+    recipe = _recipe(label, scale)
+    learner = _all("learners", recipe.learner)
+    return {**_start(recipe), **({"end": learner["end"]} if "end" in learner else {})}
+
+
+def _recipe(label: str, scale: str) -> RunSpec:
+    return comparison(scale).variants[label]
+
+
+def _resized(trial: "Trial", recipe: RunSpec) -> RunSpec:
+    """The recipe with another rate and another width."""
+    rate = recipe.optimizer.options["lr"]
+    size = trial.suggest_categorical("size", SIZES)
+    name = WIDTHS.get(recipe.model.name, "hidden")
+    width = _all("models", recipe.model)[name]
+    scaled = tuple(round(size * one) for one in width) if isinstance(width, (tuple, list)) else round(size * width)
+    return recipe.but(
+        optimizer=recipe.optimizer.but(lr=trial.suggest_float("lr", rate / TIMES, rate * TIMES, log=True)),
+        model=recipe.model.but(**{name: scaled}),
+    )
+
+
+def _start(recipe: RunSpec) -> dict[str, Any]:
+    return {"lr": recipe.optimizer.options["lr"], "size": 1.0}
+
+
+def _long(recipe: RunSpec) -> int:
+    """The window that storing sees: the whole clip unless the recipe says otherwise."""
+    return int(_all("learners", recipe.learner)["long"] or recipe.context + recipe.horizon)
+
+
+def _shares(recipe: RunSpec) -> tuple[float, float]:
+    """Reverse scheduled sampling ends after it starts."""
+    return max(SHARES[0], _all("learners", recipe.learner).get("start", 0.0)), SHARES[1]
+
+
+def _all(kind: str, part: Part) -> dict[str, Any]:
+    """A part's options, those at their defaults too."""
+    return {**catalog.defaults(kind, part.name), **part.options}
+
+
+def _labels() -> dict[str, str]:
+    """What the comparison calls each model that it trains."""
+    return {spec.model.name: label for label, spec in comparison("small").variants.items() if spec.steps}
+
+
+Draw, Start = Callable[["Trial", str], RunSpec], Callable[[str], dict[str, Any]]
+SPACES: dict[str, tuple[Draw, Start]] = {
+    name: (partial(baseline, label), partial(baseline_start, label)) for name, label in _labels().items()
+}
+SPACES["lmc"] = (lmc, lmc_start)

@@ -1,0 +1,113 @@
+"""A search that trains nothing: an executor whose runs score what a formula says, and spaces of tiny runs."""
+
+import math
+import random
+import threading
+import time
+from concurrent.futures import Future
+
+import numpy as np
+
+from bench.metrics.protocols import score_names
+from bench.schedule import Scheduler
+from bench.scores import Scores
+from bench.spec import Part, RunSpec
+from bench.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
+from bench.tune.search import Plan, Search
+from bench.tune.spaces import Space
+from bench.tune.study import Aim, begin
+from tests.conftest import TINY
+
+BASE = TINY.but(steps=9, validate_every=1)
+
+
+def draw(trial) -> RunSpec:
+    """Two settings, the rate and the slots."""
+    return BASE.but(
+        optimizer=Part("adam", lr=trial.suggest_float("lr", 1e-5, 1e-1, log=True)),
+        model=BASE.model.but(slots=trial.suggest_int("slots", 2, 500, log=True)),
+    )
+
+
+def few(trial) -> RunSpec:
+    """Four different specs in all."""
+    return BASE.but(model=BASE.model.but(slots=trial.suggest_int("slots", 5, 8)))
+
+
+def quality(spec: RunSpec) -> float:
+    """Best, at 30 dB, with a rate of 1e-3 and 40 slots; a little better with higher seeds."""
+    rate, slots = math.log10(spec.optimizer.options["lr"]), math.log10(spec.model.options["slots"])
+    return 30 - 2 * (rate + 3) ** 2 - 3 * (slots - math.log10(40)) ** 2 + 0.01 * spec.seed
+
+
+class Pretend:
+    """Runs end after about `seconds`, each in a thread; they log a curve, can be asked to stop, and diverge at high rates."""
+
+    def __init__(self, slots: int = 2, seconds: float = 0.0, diverging: float = math.inf, ends=None):
+        self.slots, self.seconds, self.diverging, self.ends = slots, seconds, diverging, ends or {}
+        self.started: list[str] = []
+        self.stopping = False
+
+    def submit(self, run, evaluations):
+        self.started.append(run.name)
+        future: Future[str] = Future()
+        if self.seconds:
+            threading.Thread(target=self._run, args=(run, evaluations, future), daemon=True).start()
+        else:
+            self._run(run, evaluations, future)
+        return future
+
+    def stop(self):
+        self.stopping = True
+
+    def kill(self):
+        self.stopping = True
+
+    def _run(self, run, evaluations, future):
+        spec, state, words = run.spec, FINISHED, {"trained": True, "step": run.spec.steps}
+        first = int(run.latest().get("step", 0)) + 1
+        run.set_status(RUNNING)
+        for step in range(first, spec.steps + 1):
+            time.sleep(random.uniform(0, 2 * self.seconds / spec.steps))
+            if self.stopping or run.asked_to_stop():
+                kind = "asked" if run.asked_to_stop() else "stopped"
+                state, words = INTERRUPTED, {"reason": run.asked_to_stop() or "stopped", "kind": kind, "step": step - 1}
+                break
+            if spec.optimizer.options["lr"] > self.diverging:
+                state, words = DIVERGED, {"reason": f"the loss is nan at step {step}", "kind": "diverged"}
+                break
+            run.append(step, {"validation/psnr": quality(spec) - 5 / step, "validation/ssim": 0.5})
+        if run.name in self.ends:
+            state, words = self.ends[run.name]
+        if state == FINISHED:
+            from bench.files import write_json
+
+            write_json(run.path / "provenance.json", {"train_seconds": 1.5, "flops": 1000 * spec.model.options["slots"]})
+            names = score_names()
+            values = np.full((1, 2, len(names)), quality(spec), np.float32)
+            for evaluation in evaluations:
+                Scores(values, names).save(run.scores_file(evaluation.key))
+        run.set_status(state, **words)
+        future.set_result("")
+
+
+def search(store, executor=None, plan=Plan(12), draw=draw, start=None, stop_after=None, url=None, name="sample", **aim):
+    """A search to its end, or until so many trials have ended: (the study, the executor, the Search)."""
+    study = begin(store, name, Aim("sample", "small", **aim), url)
+    executor = executor or Pretend()
+    searching = Search(study, Space("sample", draw, start), plan, [])
+
+    class Stopper:
+        ended_runs = 0
+
+        def started(self, item): ...
+        def tick(self): ...
+        def ended(self, item):
+            self.ended_runs += 1
+            if self.ended_runs == stop_after:
+                scheduler.stop()
+
+    scheduler = Scheduler([], store, executor, [searching, Stopper()])
+    searching.watch(scheduler)
+    scheduler.run()
+    return study, executor, searching
