@@ -110,3 +110,32 @@ def test_directions_by_hand():
             clips[clip, 2 + t, 0, 8 + down * t // 3, 8 + right * t // 3] = 1
     assert directions(clips) == ["right", "left", "down", "up", "nowhere"]
     assert directions(np.zeros((1, 3, 1, 4, 4), np.float32)) == ["nowhere"]
+
+
+def test_a_report_of_memories_is_a_table_like_any_other(finished):
+    code, out, _ = finished("report", "mine.py", "--memory", "--format", "csv")
+    assert code == 0
+    header, row = out.splitlines()
+    assert header.startswith("variant,slots,matching_usage,")
+    assert row.startswith("tiny,5,2.3")
+    code, out, err = finished("report", "mine.py", "--memory")
+    assert (code, err) == (0, "")  # measured already
+    assert "What the memories do" in out
+
+
+def test_without_a_memory_the_report_says_so(finished):
+    code, _, err = finished("report", "mine.py", "--only", "copy", "--memory")
+    assert code == 2
+    assert "no variant of mine is an LMC-Memory" in err
+
+
+@pytest.mark.slow
+def test_a_folder_has_the_memory_and_goes_on_without(finished, tmp_path):
+    assert finished("report", "mine.py", "--out", "with")[0] == 0
+    assert (tmp_path / "with" / "memory_alignment.pdf").exists()
+    for gone in ("checkpoints", "analysis"):
+        for folder in (tmp_path / "runs").glob(f"*/{gone}"):
+            shutil.rmtree(folder)
+    assert finished("report", "mine.py", "--out", "without")[0] == 0
+    assert "no readable checkpoint" in (tmp_path / "without" / "memory.md").read_text("utf-8")
+    assert not (tmp_path / "without" / "memory_alignment.pdf").exists()

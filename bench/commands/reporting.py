@@ -14,6 +14,7 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.commands.selecting import Selection
     from bench.store import Store
+    from reports.table import Table
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
@@ -43,6 +44,9 @@ def report(
         bool, typer.Option("--published", help="Published numbers of the same task beside ours, greyed.")
     ] = False,
     costs: Annotated[bool, typer.Option("--costs", help="What each variant cost, instead of its scores.")] = False,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="How LMC-Memory's slots are addressed, instead of scores; a folder has it anyway.")
+    ] = False,
     differences: selecting.Differences = False,
     guests: selecting.With = None,
     label: selecting.Label = None,
@@ -76,13 +80,16 @@ def report(
     chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
     found = chosen.results
     if out and not out.suffix:
-        if differences or costs or published or frames:
-            raise BenchError("a folder gets everything: --differences, --costs, --published and --frames are for single tables")
+        if differences or costs or memory or published or frames:
+            raise BenchError(
+                "a folder gets everything: --differences, --costs, --memory, --published and --frames are for single tables"
+            )
         _everything(chosen, store, out, protocols[0], label, guests or [])
         return
     try:
         shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
         shown = ledger(found) if costs else with_published(shown, found) if published else shown
+        shown = _memory(chosen) if memory else shown
         form = form or (SUFFIXES.get(out.suffix, "") if out else "terminal")
         text = "" if form == "terminal" and not out else render(shown, form)
     except ValueError as error:
@@ -96,9 +103,26 @@ def report(
         options.console().print(grid(shown))
 
 
+def _memory(chosen: Selection) -> Table:
+    """The table of what memories do; a BenchError where no variant has one."""
+    from bench.analysis import memories
+    from reports.memory import memory_table
+
+    found = memories(chosen.items, _tell)
+    if not found.variants:
+        raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")
+    return memory_table(chosen.results, found)
+
+
+def _tell(line: str) -> None:
+    """What takes a while, beside the report itself."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None, names: list[str]) -> None:
     """Write tables, figures and the page, with all protocols to choose from."""
     from bench import gallery
+    from bench.analysis import memories
     from bench.metrics.protocols import PROTOCOLS
     from bench.results import guests, results
     from reports.bundle import bundle
@@ -106,5 +130,6 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     experiment, items = chosen.experiment, chosen.items
     found = results(experiment, items, tuple(PROTOCOLS), label, guests(store, items, names))
     shots = gallery.pictures(items, found)
-    written = bundle(found, folder, protocol, gallery.configurations(experiment), shots, gallery.sizes(experiment))
+    configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
+    written = bundle(found, folder, protocol, configurations, shots, sizes, memories(items, _tell))
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
