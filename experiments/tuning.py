@@ -102,8 +102,7 @@ def _labels() -> dict[str, str]:
     return {spec.model.name: label for label, spec in comparison("small").variants.items() if spec.steps}
 
 
-Draw, Start = Callable[["Trial", str], RunSpec], Callable[[str], dict[str, Any]]
-SPACES: dict[str, tuple[Draw, Start]] = {
+SPACES: dict[str, tuple[Callable[["Trial", str], RunSpec], Callable[[str], dict[str, Any]]]] = {
     name: (partial(baseline, label), partial(baseline_start, label)) for name, label in _labels().items()
 }
 SPACES["lmc"] = (lmc, lmc_start)

@@ -18,6 +18,7 @@ from bench.tune.spaces import Space
 from bench.tune.study import Aim, begin
 from tests.conftest import TINY
 
+PLAN = Plan(12)
 BASE = TINY.but(steps=9, validate_every=1)
 
 
@@ -91,7 +92,7 @@ class Pretend:
         future.set_result("")
 
 
-def search(store, executor=None, plan=Plan(12), draw=draw, start=None, stop_after=None, url=None, name="sample", **aim):
+def search(store, executor=None, plan=PLAN, draw=draw, start=None, stop_after=None, url=None, name="sample", **aim):
     """A search to its end, or until so many trials have ended: (the study, the executor, the Search)."""
     study = begin(store, name, Aim("sample", "small", **aim), url)
     executor = executor or Pretend()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,8 +29,8 @@ def tune(
         str,
         typer.Argument(
             metavar="SPACE",
-            help="What is tuned: lmc, or a baseline by its model's name (`bench list models`), comparison for all of them, or a "
-            "Python file with a function `space(trial, scale)`.",
+            help="What is tuned: lmc or a baseline, by its model's name (`bench list models`); comparison, for all of them; "
+            "or a Python file with a function `space(trial, scale)`.",
         ),
     ],
     trials: Annotated[
@@ -40,8 +41,8 @@ def tune(
         str,
         typer.Option(
             metavar="NAMES",
-            help="By what trials are judged, on the validation split: psnr, ssim, mse, lpips; or what they cost: cost (FLOPs per "
-            "clip), seconds (of training). Several (psnr,cost) give a Pareto front.",
+            help="By what trials are judged on the validation split: psnr, ssim, mse, lpips; or by what they cost: cost (FLOPs "
+            "per clip), seconds (of training). Several (psnr,cost) give a Pareto front.",
         ),
     ] = "psnr",
     sampler: Annotated[str, typer.Option(help="Who suggests settings: tpe, random, gp, cmaes or grid.")] = "tpe",
@@ -60,7 +61,7 @@ def tune(
     ] = None,
     study: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What the search is called. Default: as the space. Another name, another one."),
+        typer.Option(metavar="NAME", help="What the search is called, if not as its space; there can be several."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Where the sampler's randomness begins.")] = 0,
     storage: Annotated[
@@ -83,7 +84,8 @@ def tune(
     Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
     command goes on, and a trial that was already trained is not trained again. The best are then trained on fresh seeds:
     `bench run tuned-lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
-    show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but resumable.
+    show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
+    resumable.
     """
     from bench.files import writable
     from bench.tune import objectives, spaces
@@ -101,7 +103,7 @@ def tune(
     outcomes = []
     for place, wanted in enumerate(names, 1):
         space = spaces.load(wanted, scale)
-        searched = begin(store, study or space.name, Aim(wanted, scale, judged, seeds, seed), storage)
+        searched = begin(store, study or space.name, Aim(Path(wanted).name, scale, judged, seeds, seed), storage)
         check(searched, space)
         where = options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
         of = f" ({place} of {len(names)})" if len(names) > 1 else ""

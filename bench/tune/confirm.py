@@ -21,7 +21,7 @@ from bench.tune.study import Study, finished, settings
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the best trials. search: its values in the study; confirmed: their means over fresh seeds, if all have finished."""
+    """One of the best trials. search: its values in the study; confirmed: means over fresh seeds, once all have finished."""
 
     trial: int
     settings: str

@@ -15,7 +15,7 @@ from bench.scores import load
 
 @dataclass(frozen=True)
 class Objective:
-    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a fact of the run's provenance, instead of a score."""
+    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a fact of provenance.json, instead of a score."""
 
     what: str
     better: Literal["higher", "lower"]

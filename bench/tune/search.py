@@ -1,7 +1,7 @@
 """The search itself: a watcher of the scheduler that asks Optuna for trials while slots are free, and adds their runs.
 
-Only this process talks to Optuna; runs know nothing of it. Everything that a successor needs is written down before it is
-acted on: which runs a trial has, and that it is to be pruned. So a search that is killed at any moment is taken up where it was.
+Only this process talks to Optuna; runs know nothing of it. What a successor needs is written down before it is acted on: which
+runs a trial has, and that it is to be pruned. So a search that is killed at any moment is taken up where it was.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ class Search:
         return next((trial for trial in same if trial.state == TrialState.PRUNED), None)
 
     def _surplus(self, number: int) -> bool:
-        """Whether searches that share the record have asked for more than the budget at the same moment: the last ones yield."""
+        """Whether searches that share the record have together asked for more than the budget: the last ones yield."""
         earlier = [trial for trial in self.study.trials()[:number] if finished(trial) or not trial.state.is_finished()]
         return len(earlier) >= self.plan.trials
 

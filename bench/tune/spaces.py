@@ -17,7 +17,7 @@ POINTS = 3  # of a range, in a grid
 
 @dataclass(frozen=True)
 class Space:
-    """draw: a trial -> a RunSpec, all of whose choices it asks the trial for. start: the choices that are tried first, if any."""
+    """draw: a trial -> a RunSpec, whose choices it asks the trial for. start: the choices that are tried first, if any."""
 
     name: str
     draw: Callable[[Any], RunSpec]

@@ -116,7 +116,7 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     known = read_json(folder / "study.json") or {}
     url = url or known.get("storage")
     storage = _storage(store, url)
-    directions = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
+    directions: list[Any] = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
     try:
         record = optuna.create_study(
             study_name=called(name, aim.scale), storage=storage, directions=directions, load_if_exists=True
