@@ -1,0 +1,67 @@
+"""What the tests of whole sweeps share: an experiment of twelve short runs, and a `bench run` of it as a process."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.experiment import Evaluation, Experiment, load
+from bench.plan import plan
+from bench.scores import load as load_scores
+from bench.store import Store
+
+TWELVE = """
+from bench.experiment import Evaluation, Experiment
+from tests.conftest import TINY
+
+def experiment(scale):
+    base = TINY.but(steps=150, validate_every=25)
+    variants = {"five": base, "six": base.but(model=base.model.but(slots=6)), "seven": base.but(model=base.model.but(slots=7))}
+    return Experiment("Does it survive?", variants, seeds=(0, 1, 2, 3), evaluation=Evaluation(clips=3))
+"""
+
+
+def twelve(folder: Path) -> Path:
+    """The experiment's file in a folder."""
+    path = folder / "twelve.py"
+    path.write_text(TWELVE)
+    return path
+
+
+def bench(*words: object, store: Path, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """A `bench` command as a process group of its own, on a store."""
+    root = str(Path(__file__).parent.parent)
+    environment = {**os.environ, "BENCH_STORE": str(store), "PYTHONPATH": root, "PYTHONSAFEPATH": "1"}
+    command = [*prefix, sys.executable, "-m", "bench.cli", *map(str, words)]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def states(path: Path, store: Path) -> list[str]:
+    """The state of every planned run."""
+    return [item.state for item in plan(load(str(path)), Store(store))]
+
+
+def outcome(path: Path, store: Path) -> dict[str, bytes]:
+    """The scores of every run, bit for bit."""
+    experiment: Experiment = load(str(path))
+    found = {}
+    for item in plan(experiment, Store(store)):
+        evaluation: Evaluation = item.evaluations[0]
+        found[f"{item.label} {item.seed}"] = load_scores(item.run.scores_file(evaluation.key)).values.tobytes()
+    return found
+
+
+def owners(store: Path) -> dict[str, int]:
+    """Run directory -> the process that owns it now, alive or not."""
+    found = {}
+    for path in store.glob("*/lease-*"):
+        try:
+            owner = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        if not owner.get("released"):
+            found[path.parent.name] = int(owner["process"])
+    return found

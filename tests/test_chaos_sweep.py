@@ -1,0 +1,68 @@
+"""A sweep whose workers and schedulers are killed again and again ends as if nothing had happened, in MLflow too."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from bench import tracker
+from bench.experiment import load
+from bench.plan import plan
+from bench.store import FINISHED, Store
+from tests.sweep_samples import bench, outcome, owners, states, twelve
+
+KILLS = 20
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    path = twelve(folder)
+    sweep = bench("run", path, "--workers", 2, store=folder / "runs")
+    out, _ = sweep.communicate(timeout=1500)
+    assert sweep.returncode == 0, out
+    return outcome(path, folder / "runs")
+
+
+def test_twenty_kills_of_workers_and_schedulers_change_no_bit_and_mlflow_equals_the_store(tmp_path, undisturbed):
+    path, store = twelve(tmp_path), tmp_path / "runs"
+    moments = random.Random(0)
+    kills = 0
+    sweep = bench("run", path, "--workers", 2, store=store)
+    until = time.monotonic() + 1500
+    while states(path, store) != [FINISHED] * 12 or sweep.poll() is None:
+        assert time.monotonic() < until, states(path, store)
+        time.sleep(moments.uniform(0.2, 4.0))
+        if sweep.poll() is not None:
+            sweep = bench("run", path, "--workers", 2, store=store)
+        elif kills < KILLS:
+            workers = list(owners(store).values())
+            victim = sweep.pid if moments.random() < 0.4 or not workers else moments.choice(workers)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                kills += 1
+    assert sweep.returncode == 0, sweep.stdout.read()
+    assert kills == KILLS, f"the sweep was over after {kills} kills"
+    assert outcome(path, store) == undisturbed
+    _assert_mlflow_equals(path, Store(store))
+
+
+def _assert_mlflow_equals(path, store):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracker.tracking_uri(store))
+    experiment = client.get_experiment_by_name("twelve-small")
+    copies = {run.data.tags["bench.run"]: run for run in client.search_runs([experiment.experiment_id])}
+    items = plan(load(str(path)), store)
+    assert sorted(copies) == sorted(item.run.identity() for item in items)
+    for item in items:
+        copy = copies[item.run.identity()]
+        assert copy.info.status == "FINISHED"
+        for name in ("loss/storing", "loss/matching", "validation/psnr"):
+            truth = [(int(line["step"]), line[name]) for line in item.run.metrics() if name in line]
+            sent = [(point.step, point.value) for point in client.get_metric_history(copy.info.run_id, name)]
+            assert sorted(sent) == sorted(truth)
