@@ -30,7 +30,7 @@ REFRESH = 1.0  # seconds between two looks
 ALL_AGAIN = 20.0  # seconds between two looks at finished runs: they hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
 SHOWN = {**MARKS, RUNNING: "[cyan]▶[/]", QUEUED: "[blue]…[/]", BLOCKED: "[yellow]![/]"}
-WIDE, WIDEST = 110, 140  # columns of a terminal that has room for the losses, and for where a run is
+WIDE, WIDEST = 100, 140  # columns of a terminal that has room for where a run is, and for its losses
 
 
 class Row(NamedTuple):
@@ -96,14 +96,15 @@ class Board:
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""
         rows = self.rows(max(1, height - 6 - len(self.sweeps)))
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
         table.add_column("", no_wrap=True, width=1)
-        table.add_column("run", no_wrap=True, overflow="ellipsis", ratio=2, min_width=12)
+        table.add_column("run", no_wrap=True, overflow="ellipsis", ratio=2)
         for name in ("seed", "state", "", "step", "steps/s", "left", "validation"):
             table.add_column(name, no_wrap=True, overflow="ellipsis", justify="left" if name in ("state", "") else "right")
+        if width >= WIDEST:
+            table.add_column("loss", no_wrap=True, overflow="ellipsis", ratio=3)
         if width >= WIDE:
-            table.add_column("loss", no_wrap=True, overflow="ellipsis", ratio=2)
-        table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=3 if width >= WIDEST else 1)
+            table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=3)
         for row in rows:
             table.add_row(*_cells(row, width))
         more = len(self.items) - len(rows)
@@ -185,7 +186,8 @@ def _cells(row: Row, width: int) -> list[str | Text | ProgressBar]:
         clock(left) if left is not None else "",
         f"{pace.psnr:.2f} dB" if pace and pace.psnr is not None else "",
     ]
-    return [*cells, *([pace.loss_in_words() if pace else ""] if width >= WIDE else []), escape(row.where)]
+    loss = [pace.loss_in_words() if pace else ""] if width >= WIDEST else []
+    return [*cells, *loss, *([escape(row.where)] if width >= WIDE else [])]
 
 
 def _no_key(seconds: float) -> str:

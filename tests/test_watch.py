@@ -1,0 +1,164 @@
+"""Looking on from another terminal: `bench status --watch`, `bench logs`, and directories that cannot be read."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from rich.console import Console
+
+from bench import lease, sweeps
+from bench.logs import follow, last_lines
+from bench.progress import Pace
+from bench.watch import Board, watch
+
+
+@pytest.fixture
+def run(store, tiny):
+    run = store.run(tiny)
+    run.create(tiny)
+    return run
+
+
+@pytest.fixture
+def owned(run):
+    lease_ = lease.take(run.path)
+    yield lease_
+    lease_.release()
+
+
+def _lines(run, times):
+    """Metrics of steps 1, 2, 3 ... at these seconds."""
+    for step, when in enumerate(times, 1):
+        line = {"step": step, "time": when, "loss/matching": 1 / step}
+        with open(run.path / "metrics.jsonl", "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _text(board, width=200, height=40):
+    console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(board.render(width, height))
+    return console.export_text()
+
+
+def test_speed_is_steps_over_time_and_what_lies_between_two_processes_does_not_count(run):
+    _lines(run, [100.0, 100.5, 101.0, 5000.0, 5000.5])
+    pace = Pace.of(run)
+    assert pace.speed == pytest.approx(2.0) and pace.left(15) == pytest.approx(5.0)
+
+
+def test_before_the_second_line_no_speed_is_claimed(run):
+    assert Pace.of(run) is None
+    _lines(run, [100.0])
+    assert Pace.of(run).speed is None and Pace.of(run).in_words(10) == ""
+
+
+def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair, run, owned):
+    _lines(run, [100.0, 100.5, 101.0])
+    run.append(3, {"validation/psnr": 12.345})
+    board = Board(store, pair)
+    board.look()
+    shown = _text(board)
+    assert "tiny" in shown and "3/6" in shown and "12.35 dB" in shown and "matching 0.3333" in shown
+    assert f"process {os.getpid()}" in shown and "2 runs: 1 running, 1 new, 3 steps to go" in shown
+
+
+def test_a_board_of_a_store_finds_runs_that_appear_later(store, tiny, run):
+    board = Board(store)
+    board.look()
+    assert len(board.items) == 1
+    store.run(tiny.but(seed=5)).create(tiny.but(seed=5))
+    board.look()
+    assert len(board.items) == 2
+
+
+def test_on_a_low_screen_what_goes_on_and_what_failed_comes_first(store, tiny, pair):
+    from dataclasses import replace
+
+    many = replace(pair, variants={"tiny": tiny}, seeds=tuple(range(30)))
+    failed = store.run(tiny.but(seed=29))
+    failed.create(tiny.but(seed=29))
+    failed.set_status("failed", kind="code", reason="as told")
+    board = Board(store, many)
+    board.look()
+    shown = _text(board, width=100, height=12)
+    assert "as told" in shown and "not shown)" in shown and len(shown.splitlines()) <= 12
+
+
+def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, run, capsys, monkeypatch):
+    monkeypatch.setattr("bench.watch.REFRESH", 0.02)
+    owned = lease.take(run.path)
+
+    def end():
+        time.sleep(0.2)
+        run.set_status("failed", kind="code", reason="as told")
+        owned.release()
+
+    threading.Thread(target=end).start()
+    watch(Board(store, pair), Console(width=200))
+    out = capsys.readouterr().out
+    assert out.index("tiny  seed 0  running") < out.index("tiny  seed 0  failed") < out.index("2 runs: 1 failed, 1 new")
+    assert out.count("copy") == 1
+
+
+def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were(store, tiny, run):
+    with sweeps.announced(store, "mine-small", "bench run mine.py"):
+        ours, theirs = pty.openpty()
+        words = [sys.executable, "-m", "bench.cli", "status", "--watch", "--store", str(store.root)]
+        environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
+        child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
+        os.close(theirs)
+        seen = _until(ours, b"q closes this")
+        assert b"\x1b[?1049h" in seen and b"sweep mine-small" in seen and run.name[:10].encode() in seen
+        os.write(ours, b"q")
+        rest = _until(ours, b"\x1b[?1049l")
+        assert child.wait(timeout=20) == 0 and b"\x1b[?1049l" in rest
+        assert sweeps.going_on(store) and not sweeps.going_on(store)[0].asked_to_stop()
+
+
+def _until(handle, word):
+    """What a terminal shows until it has shown `word`."""
+    seen, end = b"", time.monotonic() + 60
+    while word not in seen and time.monotonic() < end:
+        if select.select([handle], [], [], 0.2)[0]:
+            try:
+                seen += os.read(handle, 4096)
+            except OSError:
+                break
+    return seen
+
+
+def test_directories_whose_spec_cannot_be_read_are_named_and_stop_nothing(finished, tmp_path):
+    damaged = tmp_path / "runs" / "lmc-0123456789ab"
+    damaged.mkdir()
+    odd = tmp_path / "runs" / "lmc-ffffffffffff"
+    odd.mkdir()
+    (odd / "spec.json").write_text('{"model": 3}')
+    code, out, err = finished("status")
+    assert code == 0 and out.count("finished") == 2
+    assert "left out: lmc-0123456789ab" in err and "left out: lmc-ffffffffffff" in err
+
+
+def test_a_log_is_shown_by_part_of_a_runs_name_with_how_it_ended(finished):
+    code, out, err = finished("logs", "lmc", "-n", "1")
+    assert code == 0 and out.count("\n") <= 1 and "finished" in err
+    assert finished("logs", "nonsense")[0] == 2
+
+
+def test_following_a_log_goes_on_until_the_run_ends(run, monkeypatch):
+    monkeypatch.setattr("bench.logs.LOOK", 0.01)
+    (run.path / "log.txt").write_text("one\ntwo\nthree\n")
+    text, end = last_lines(run, 2)
+    assert text == "two\nthree\n"
+    owned = lease.take(run.path)
+    said = follow(run, end)
+    with open(run.path / "log.txt", "ab") as log:
+        log.write(b"four \xc3")
+        log.flush()
+        threading.Timer(0.1, lambda: (log.write(b"\xa9\nfive"), log.flush(), owned.release())).start()
+        assert "".join(said) == "four é\nfive"
