@@ -9,7 +9,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ from bench.spec import RunSpec
 
 Scale = Literal["small", "paper"]
 MEANT_FOR_ALL = ("data", "context", "horizon")  # the other settings are no matter of what is not trained
+TUNED = "tuned_"  # begins the names of experiments with what `bench tune` has found
 SCALES: tuple[str, ...] = get_args(Scale)
 
 
@@ -61,7 +62,10 @@ def _with_horizon(evaluation: Evaluation, horizon: int) -> Evaluation:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Named variants (label -> RunSpec) and the seeds each is trained with, in the order of the table they become."""
+    """Named variants (label -> RunSpec) and the seeds each is trained with, in the order of the table they become.
+
+    searched: what was spent on finding a variant's settings (`trials`, `tuning_seconds`); the others were not searched for.
+    """
 
     question: str
     variants: Mapping[str, RunSpec]
@@ -69,6 +73,7 @@ class Experiment:
     evaluation: Evaluation = Evaluation()
     name: str = ""
     scale: str = "small"
+    searched: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def runs(self) -> list[tuple[str, RunSpec]]:
         """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next.
@@ -116,6 +121,9 @@ def load(name: str, scale: str = "small") -> Experiment:
     """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
     if scale not in SCALES:
         raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
+    if canonical(name).startswith(TUNED) and not name.endswith(".py"):
+        tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
+        return replace(tuned, name=canonical(name), scale=scale)
     module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name)
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
     if make is None:

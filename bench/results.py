@@ -61,7 +61,7 @@ def results(
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
         scores=_scores([*ours, *theirs], labels, protocols, shown, facts.get("labels")),
-        runs=pd.DataFrame([*map(_run, items), *map(_guest_run, guests)]),
+        runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
         facts=_facts(items, facts, len(shown), label),
@@ -128,7 +128,8 @@ def _scores(
     return pd.DataFrame(columns, copy=False)
 
 
-def _run(item: Item) -> dict[str, Any]:
+def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
+    searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(item.label, {})} if experiment.searched else {}
     known = item.run.provenance()
     return {
         "variant": item.label,
@@ -138,6 +139,7 @@ def _run(item: Item) -> dict[str, Any]:
         "reason": "" if item.state == FINISHED else item.why,
         "deviations": "; ".join(known.get("deviations", [])),
         **{name: known.get(name) for name in COSTS},
+        **searched,
         "commit": known.get("code", {}).get("commit"),
     }
 

@@ -44,6 +44,7 @@ COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
     "peak_memory_bytes": ("peak memory", sized, False),
     "rollout_seconds_per_clip": ("rollout per clip", lasting, False),
     "trials": ("tuning trials", counted, True),
+    "tuning_seconds": ("tuning time", lasting, False),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,8 +54,18 @@ Address = Annotated[
 ]
 Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
 PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
+
+
+def _everywhere(path: Path | None) -> Path | None:
+    """--store is $BENCH_STORE for one command: tuned experiments are loaded by name, from what a search left in the store."""
+    if path:
+        os.environ["BENCH_STORE"] = str(path.absolute())
+    return path
+
+
 StorePath = Annotated[
-    Path | None, typer.Option("--store", metavar="DIR", help="Where runs are kept. Default: $BENCH_STORE, or ./runs.")
+    Path | None,
+    typer.Option("--store", metavar="DIR", callback=_everywhere, help="Where runs are kept. Default: $BENCH_STORE, or ./runs."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 

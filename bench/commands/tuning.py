@@ -13,7 +13,7 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.store import Store
-    from bench.tune.confirm import Result
+    from bench.tune.result import Result
     from bench.tune.session import Outcome
 
 ALL = "comparison"

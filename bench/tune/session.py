@@ -17,7 +17,7 @@ from bench.schedule import Scheduler, Watcher, finished
 from bench.tracker import Tracker
 from bench.tune import confirm, spaces
 from bench.tune.board import Board
-from bench.tune.confirm import Result
+from bench.tune.result import Result
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
 from bench.tune.study import Study, called

@@ -26,6 +26,7 @@ from bench.experiment import Evaluation
 from bench.files import read_json, write_json
 from bench.store import Store
 from bench.tune.objectives import OBJECTIVES
+from bench.tune.result import folder as folder_of
 
 CLIPS = {"small": 128, "paper": 1000}  # of the validation split that judge a trial
 COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial
@@ -112,7 +113,7 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
 
     url: of an Optuna storage (postgresql://host/database) in place of the store's journal.
     """
-    folder = _folder(store, name, aim.scale)
+    folder = folder_of(store, name, aim.scale)
     known = read_json(folder / "study.json") or {}
     url = url or known.get("storage")
     storage = _storage(store, url)
@@ -134,7 +135,7 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
 
 def find(store: Store, name: str, scale: str) -> Study:
     """A study that there is; BenchError otherwise."""
-    folder = _folder(store, name, scale)
+    folder = folder_of(store, name, scale)
     known = read_json(folder / "study.json")
     if known is None:
         raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `bench tune {name}` makes it")
@@ -148,10 +149,6 @@ def find(store: Store, name: str, scale: str) -> Study:
 def journal(store: Store) -> Path:
     """Where Optuna's records are, unless another storage was named."""
     return store.root / "tuning" / "journal.log"
-
-
-def _folder(store: Store, name: str, scale: str) -> Path:
-    return store.root / "tuning" / f"{name}-{scale}"
 
 
 def _aim(values: dict[str, Any]) -> Aim:

@@ -1,0 +1,65 @@
+"""What a search has found, for experiments and reports; read without Optuna."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.files import read_json, write_json
+from bench.spec import RunSpec
+from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the best trials. search: its values in the study; confirmed: means over fresh seeds, once all have finished."""
+
+    trial: int
+    settings: str
+    spec: RunSpec
+    search: list[float]
+    seeds: list[int]
+    confirmed: list[float] | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """candidates: the one to use first. seconds: of training, of all trials and of confirming the best."""
+
+    study: str
+    scale: str
+    objectives: list[str]
+    trials: int
+    seconds: float
+    candidates: list[Candidate]
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """What the search cost, as a report's costs are called."""
+        return {"trials": self.trials, "tuning_seconds": self.seconds}
+
+
+def folder(store: Store, study: str, scale: str) -> Path:
+    """Where a study keeps its files."""
+    return store.root / "tuning" / f"{study}-{scale}"
+
+
+def write(store: Store, found: Result) -> None:
+    """Keep a result; an older one of the same study is replaced."""
+    values = asdict(found)
+    values["candidates"] = [{**asdict(one), "spec": one.spec.to_json()} for one in found.candidates]
+    write_json(folder(store, found.study, found.scale) / "result.json", values)
+
+
+def read(store: Store, study: str, scale: str) -> Result:
+    """What the study of that name has found; BenchError if it has found nothing yet."""
+    values: dict[str, Any] | None = read_json(folder(store, study, scale) / "result.json")
+    if not values or not values["candidates"]:
+        more = "" if scale == "small" else f" --scale {scale}"
+        raise BenchError(
+            f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; `bench tune {study}{more}`"
+        )
+    candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
+    return Result(**{**values, "candidates": candidates})

@@ -1,0 +1,57 @@
+"""What does tuning buy? `bench run tuned-lmc` sets what `bench tune lmc` has found beside the recipe, on the test clips.
+
+`bench run tuned-comparison` is the comparison with the settings that `bench tune comparison` has found, at equal budgets. What
+a search has cost stands in the report's costs.
+"""
+
+from dataclasses import replace
+
+from bench.experiment import Experiment
+from bench.spec import RunSpec
+from bench.store import Store
+from bench.tune.result import Result, read
+from experiments.comparison import experiment as comparison
+from experiments.recipes import floor
+
+
+def tuned(subject: str, scale: str) -> Experiment:
+    """The experiment with the results of the studies of that name in the store; BenchError where there are none yet."""
+    return _all(scale) if subject == "comparison" else _one(subject, scale)
+
+
+def _one(study: str, scale: str) -> Experiment:
+    """The winner of one study, the recipe of the same model if it learns from the same clips, and what learns nothing."""
+    found, compared = read(Store(), study, scale), comparison(scale)
+    spec = found.candidates[0].spec
+    recipe = next((recipe for recipe in compared.variants.values() if _alike(recipe, spec)), None)
+    return replace(
+        compared,
+        question=f"What does tuning buy {study}?",
+        variants={
+            **({"recipe": recipe} if recipe else {}),
+            "tuned": spec,
+            "copy last frame": floor(spec, "copy_last"),
+            "all black": floor(spec, "black"),
+        },
+        searched={"tuned": found.spent},
+    )
+
+
+def _all(scale: str) -> Experiment:
+    """The comparison, every model that it trains with the settings of its own study."""
+    compared = comparison(scale)
+    found: dict[str, Result] = {
+        label: read(Store(), spec.model.name, scale) for label, spec in compared.variants.items() if spec.steps
+    }
+    return replace(
+        compared,
+        question="How does LMC-Memory compare with the RNN baselines, all of them tuned alike?",
+        variants={**compared.variants, **{label: one.candidates[0].spec for label, one in found.items()}},
+        searched={label: one.spent for label, one in found.items()},
+    )
+
+
+def _alike(recipe: RunSpec, spec: RunSpec) -> bool:
+    """The same model on the same clips."""
+    same = (repr(recipe.data), recipe.context, recipe.horizon) == (repr(spec.data), spec.context, spec.horizon)
+    return recipe.model.name == spec.model.name and same
