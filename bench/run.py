@@ -14,23 +14,23 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import lease, snapshot
-from bench.errors import BenchError, Blocked
+from bench.endings import Ended, attempt
+from bench.errors import BenchError
 from bench.experiment import Evaluation, evaluation_from_json
 from bench.files import write_json
-from bench.snapshot import Changed
-from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
+from bench.store import FAILED, FINISHED, RUNNING, Run
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
     from bench.data.base import Dataset
+    from bench.team import Team
 
 STARTED = time.monotonic()  # of a worker process: this module is the first thing that it loads
 LOOK = 1.0  # seconds between two looks whether the run was asked to stop
@@ -38,8 +38,18 @@ PICTURES = 4  # clips of the test split that are kept as pictures
 log = logging.getLogger(__name__)
 
 
-def execute(run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool]) -> str:
-    """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises."""
+def execute(
+    run: Run,
+    evaluations: list[Evaluation],
+    device: str,
+    stopping: Callable[[], bool],
+    devices: int = 1,
+    threads: int = 1,
+) -> str:
+    """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises.
+
+    devices: on how many of the device's kind to train; for more than one, `threads` of the processor are divided among them.
+    """
     try:
         owned = lease.take(run.path)
     except OSError as error:
@@ -47,47 +57,20 @@ def execute(run: Run, evaluations: list[Evaluation], device: str, stopping: Call
         return FAILED
     if owned is None:
         return RUNNING  # somebody else is at it
+
+    def work() -> Ended | None:
+        if devices == 1 or run.status().trained or run.spec.steps == 0:
+            train_and_score(run, evaluations, device, stopping, owned.is_lost)
+            return None
+        from bench.distributed import train_together
+
+        return train_together(run, evaluations, device, devices, threads, stopping, owned.is_lost)
+
     try:
-        ended = _outcome(run, evaluations, device, stopping, owned.is_lost)
+        ended = attempt(run, work)
         return RUNNING if owned.is_lost() else _end(run, *ended)  # the new owner's word stands
     finally:
         owned.release()
-
-
-def _outcome(
-    run: Run, evaluations: list[Evaluation], device: str, stopping: Callable[[], bool], lost: Callable[[], bool]
-) -> tuple[str, str, str]:
-    """(state, kind, reason) after trying."""
-    from bench.step import Diverged
-    from bench.train import Interrupted
-
-    try:
-        _train_and_score(run, evaluations, device, stopping, lost)
-    except Interrupted:
-        asked = run.asked_to_stop()
-        return INTERRUPTED, "asked" if asked else "stopped", asked or "asked to stop; it goes on from its checkpoint"
-    except Diverged as error:
-        return DIVERGED, "diverged", str(error)
-    except Changed as error:
-        return FAILED, "changed", str(error)
-    except Blocked as error:
-        return BLOCKED, "blocked", str(error)
-    except BenchError as error:
-        return FAILED, "configuration", str(error)
-    except MemoryError:
-        return FAILED, "memory", "out of memory"
-    except OSError as error:
-        log.error("%s", traceback.format_exc())
-        return (
-            FAILED,
-            "disk" if error.errno in (28, 30, 122) else "system",
-            f"{error.strerror or error}: {error.filename or run.path}",
-        )
-    except Exception as error:
-        log.error("%s", traceback.format_exc())
-        kind = "memory" if type(error).__name__ == "OutOfMemoryError" else "code"
-        return FAILED, kind, f"{type(error).__name__}: {error}".splitlines()[0]
-    return FINISHED, "", ""
 
 
 def _end(run: Run, state: str, kind: str, reason: str) -> str:
@@ -98,16 +81,23 @@ def _end(run: Run, state: str, kind: str, reason: str) -> str:
     return state
 
 
-def _train_and_score(
-    run: Run, evaluations: list[Evaluation], device_name: str, stopping: Callable[[], bool], lost: Callable[[], bool]
+def train_and_score(
+    run: Run,
+    evaluations: list[Evaluation],
+    device_name: str,
+    stopping: Callable[[], bool],
+    lost: Callable[[], bool],
+    team: Team | None = None,
 ) -> None:
+    """Train from where the directory stands and score what is not scored yet; as the one that leads, if there is a team."""
     import torch
 
     from bench import catalog
     from bench.costs import flops, parameters
+    from bench.team import ALONE
     from bench.train import train
 
-    spec = run.spec
+    spec, team = run.spec, team or ALONE
     snapshot.verify(run)
     before = run.status()
     trained = before.trained
@@ -119,9 +109,9 @@ def _train_and_score(
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
         raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
     if not trained:  # what trained a run stays on record when it is only scored again, later and elsewhere
-        samples = spec.steps * spec.batch
-        _record(run, {"fingerprint": data.fingerprint(), "device": str(device), "samples": samples, "shape": data.shape})
-    model, progress = train(spec, data, run, device, stopping, lost)
+        where = {"device": str(device), "devices": team.size}
+        _record(run, {"fingerprint": data.fingerprint(), **where, "samples": spec.steps * spec.batch, "shape": data.shape})
+    model, progress = train(spec, data, run, device, stopping, lost, team)
     if not trained:
         cost = {
             "train_seconds": progress.seconds,
@@ -225,16 +215,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--evaluations", type=json.loads, default=[], help="JSON list of evaluations")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--devices", type=int, default=1, help="how many of these devices train it together")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     stopping = Stopping(Run(options.directory))
-    import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
+    if options.devices == 1:  # otherwise the processes that this one starts will need it
+        import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
 
-    torch.set_num_threads(options.threads)
+        torch.set_num_threads(options.threads)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
-    return 0 if execute(Run(options.directory), evaluations, options.device, stopping) == FINISHED else 1
+    where = (options.device, stopping, options.devices, options.threads)
+    return 0 if execute(Run(options.directory), evaluations, *where) == FINISHED else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ended)  # all is written: taking torch down in good order would cost half a second of processor time a run

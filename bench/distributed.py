@@ -1,0 +1,221 @@
+"""Training one run on several devices of a machine: a process for each, started and watched by the worker that owns the run.
+
+The worker itself trains nothing: it holds the lease, passes a request to stop on to the process that leads, and ends all as
+soon as one has died, so that nobody waits for the dead; the run then resumes from its last checkpoint. Each process writes how
+it ended into a folder of theirs; what the leading one says counts, unless it can only say that it lost the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.endings import LOST, Ended, attempt
+from bench.errors import BenchError
+from bench.executors.local import kernel_kills
+from bench.experiment import Evaluation, evaluation_from_json
+from bench.failures import OUT_OF_MEMORY
+from bench.files import read_json, write_json
+from bench.store import FAILED, FINISHED, INTERRUPTED, Run
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.team import Team
+
+LOOK = 0.1  # seconds between two looks at the processes
+GRACE = 3.0  # seconds in which those that lost another may say so, before they are killed
+VALIDATION = timedelta(days=7)  # how long the others wait at most while the leading one validates
+
+
+def train_together(
+    run: Run,
+    evaluations: Sequence[Evaluation],
+    device: str,
+    devices: int,
+    threads: int,
+    stopping: Callable[[], bool],
+    lost: Callable[[], bool],
+) -> Ended:
+    """Train and score on so many devices, and tell how it ended. No process of the team outlives this call, nor this process.
+
+    threads: of the processor, for all of them together. Raises BenchError where a run cannot be shared so.
+    """
+    if devices > run.spec.batch:
+        raise BenchError(f"a batch of {run.spec.batch} clips cannot be shared by {devices} devices; ask for fewer (--devices)")
+    killed_before = kernel_kills()
+    with tempfile.TemporaryDirectory(prefix="bench-team-") as folder, contextlib.ExitStack() as stack:
+        team: list[subprocess.Popen[bytes]] = []
+        for rank in range(devices):
+            team.append(_start(run, evaluations, device, rank, devices, threads, folder))
+            stack.callback(_kill, team[-1])
+        told = False
+        while team[0].poll() is None and not any(process.poll() for process in team) and not lost():
+            if stopping() and not told:
+                told = True
+                _tell_to_stop(team[0])
+            time.sleep(LOOK)
+        if not lost():
+            _wait_for_last_words(team, folder)
+        return _verdict(team, [_said(folder, rank) for rank in range(devices)], kernel_kills() > killed_before)
+
+
+def _start(
+    run: Run, evaluations: Sequence[Evaluation], device: str, rank: int, size: int, threads: int, folder: str
+) -> subprocess.Popen[bytes]:
+    """A process of the team. Signals that ask to stop are blocked in it: whatever is sent to the whole process group, only the
+    worker hears it."""
+    share = max(1, threads // size)
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})
+    try:
+        return subprocess.Popen(
+            [
+                sys.executable, "-P", "-m", "bench.distributed", str(run.path), folder,
+                "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
+                "--device", device, "--rank", str(rank), "--size", str(size), "--threads", str(share),
+            ],
+            stdin=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": str(share)},
+        )  # fmt: skip
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def _tell_to_stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
+        process.stdin.write(b".")
+        process.stdin.flush()
+
+
+def _wait_for_last_words(team: list[subprocess.Popen[bytes]], folder: str) -> None:
+    """Until the leading process has told how the run ended, or all are gone, or it takes too long."""
+    until = time.monotonic() + GRACE
+    while time.monotonic() < until and any(process.poll() is None for process in team):
+        ended = _said(folder, 0)
+        if ended and ended[1] != LOST:
+            break
+        time.sleep(LOOK)
+
+
+def _verdict(team: list[subprocess.Popen[bytes]], said: list[Ended | None], out_of_memory: bool) -> Ended:
+    """How the run ended, from what the processes say and how they died; those that still go on are about to be killed."""
+    if said[0] and said[0][1] != LOST:
+        return said[0]
+    for ended in said:
+        if ended and ended[0] != FINISHED and ended[1] != LOST:
+            return ended
+    for rank, process in enumerate(team):
+        if process.returncode and not said[rank]:
+            if process.returncode == -signal.SIGKILL and out_of_memory:
+                return FAILED, "memory", OUT_OF_MEMORY
+            code = process.returncode
+            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            return INTERRUPTED, "", f"process {rank + 1} of {len(team)} {how}"
+    return INTERRUPTED, "", "the processes of the run lost each other"
+
+
+def _said(folder: str, rank: int) -> Ended | None:
+    words = read_json(Path(folder) / f"{rank}.json")
+    return (words[0], words[1], words[2]) if words else None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+@contextlib.contextmanager
+def _joined(folder: str, rank: int, size: int, device: torch.device) -> Iterator[Team]:
+    """This process's place in the team, once all have come together."""
+    from torch import distributed
+
+    from bench.team import Team
+
+    if sys.platform == "linux":
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine: no name of it need be known to any network
+    distributed.init_process_group(
+        "nccl" if device.type == "cuda" else "gloo",
+        init_method=f"file://{folder}/meeting",
+        rank=rank,
+        world_size=size,
+        timeout=VALIDATION,
+        device_id=device if device.type == "cuda" else None,
+    )
+    yield Team(rank, size)
+    distributed.destroy_process_group()  # not after an error: it might wait for processes that are dead
+
+
+def _take_part(
+    run: Run, evaluations: list[Evaluation], folder: str, name: str, rank: int, size: int, stopping: Callable[[], bool]
+) -> None:
+    """What one process of the team does: all train, and the leading one does everything else."""
+    import torch
+
+    from bench import catalog
+    from bench.run import train_and_score
+    from bench.train import train
+
+    if name == "cuda" and torch.cuda.device_count() < size:
+        raise BenchError(f"{size} GPUs for a run were asked for (--devices), and there are {torch.cuda.device_count()}")
+    device = torch.device(name, rank) if name == "cuda" else torch.device(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    with _joined(folder, rank, size, device) as team:
+        if team.leads:
+            train_and_score(run, evaluations, str(device), stopping, lambda: False, team)
+        else:
+            data = catalog.build("datasets", run.spec.data.name, run.spec.data.options)
+            train(run.spec, data, run, device, team=team)
+
+
+def main() -> None:
+    """Entry point of one process of a team; nothing but `train_together` starts it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.distributed", description=main.__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("folder", help="where the team meets")
+    parser.add_argument("--evaluations", type=json.loads, required=True)
+    for name, kind in {"device": str, "rank": int, "size": int, "threads": int}.items():
+        parser.add_argument(f"--{name}", type=kind, required=True)
+    options = parser.parse_args()
+    told = threading.Event()
+    threading.Thread(target=_listen_to_the_worker, args=(told,), daemon=True).start()
+    who = f" [{options.rank + 1}/{options.size}]" if options.rank else ""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s{who} %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    import torch
+
+    torch.set_num_threads(options.threads)
+    run = Run(options.directory)
+    evaluations = [evaluation_from_json(values) for values in options.evaluations]
+    place = (options.folder, options.device, options.rank, options.size)
+    ended = attempt(run, lambda: _take_part(run, evaluations, *place, told.is_set))
+    write_json(Path(options.folder) / f"{options.rank}.json", ended)
+    logging.shutdown()
+    os._exit(int(ended[0] != FINISHED))  # what communicates with processes that may be dead is not taken down in good order
+
+
+def _listen_to_the_worker(told: threading.Event) -> None:
+    """The worker holds the other end of the standard input. A word asks to stop; the end of it means that the worker is dead,
+    and its lease void."""
+    while os.read(0, 1):
+        told.set()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
