@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from bench import lease, queue
 from bench.errors import BenchError
@@ -22,34 +23,37 @@ from bench.experiment import Evaluation
 from bench.failures import OUT_OF_MEMORY
 from bench.store import FAILED, INTERRUPTED, RUNNING, Run
 
-IDLE = (
-    3  # stops in a row that may come before the run gets any further; then more time is needed, and somebody has to ask for it
-)
+IDLE = 3  # stops in a row that may come before the run gets any further; then it needs more time, for which somebody must ask
 
 
 def work(path: str, evaluations: Sequence[Evaluation], threads: int) -> None:
     """Do what is left to do in a run directory, as a job of SLURM."""
     notice, run, job = _Notice(), Run(Path(path)), _job()
     if not run.path.is_dir():
-        raise BenchError(f"{path} is not on {socket.gethostname()}: the store must be a folder that all nodes share")
+        raise BenchError(f"{path} is not on {_node()}: the store must be a folder that all nodes share")
     before = run.status().step
     with open(run.path / "log.txt", "ab", buffering=0) as log:
         again = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
-        log.write(f"SLURM job {job} on {socket.gethostname()}{f', restarted ({again})' if again else ''}\n".encode())
+        _say(log, f"SLURM job {job} on {_node()}{f', restarted ({again})' if again else ''}")
         if not run.asked_to_stop() and _wait_for_predecessor(run, notice):
-            device = "cuda" if os.environ.get("CUDA_VISIBLE_DEVICES", "NoDevFiles") not in ("", "NoDevFiles") else "cpu"
-            killed_before = kernel_kills()
-            child = subprocess.Popen(
-                worker.command(run, evaluations, device, threads),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
-            )  # fmt: skip
-            notice.pass_on_to(child)
-            code = child.wait()
-            if code == -signal.SIGKILL and kernel_kills() > killed_before:
-                run.set_status(FAILED, kind="memory", reason=OUT_OF_MEMORY)
-            elif code < 0:
-                log.write(f"killed by {signal.Signals(-code).name}\n".encode())
-        log.write(f"{_after(run, job, notice, before)}\n".encode())
+            _execute(run, evaluations, threads, notice, log)
+        _say(log, _after(run, job, notice, before))
+
+
+def _execute(run: Run, evaluations: Sequence[Evaluation], threads: int, notice: _Notice, log: IO[bytes]) -> None:
+    """The worker, from start to end; `log` gets what it prints."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
+    killed_before = kernel_kills()
+    child = subprocess.Popen(
+        worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads),
+        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
+    )  # fmt: skip
+    notice.pass_on_to(child)
+    code = child.wait()
+    if code == -signal.SIGKILL and kernel_kills() > killed_before:
+        run.set_status(FAILED, kind="memory", reason=OUT_OF_MEMORY)
+    elif code < 0:
+        _say(log, f"killed by {signal.Signals(-code).name}")
 
 
 def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
@@ -90,6 +94,14 @@ def _job() -> str:
     """This job as squeue calls it."""
     array, element = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{element}" if array and element else os.environ["SLURM_JOB_ID"]
+
+
+def _say(log: IO[bytes], words: str) -> None:
+    log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {words}\n".encode())
+
+
+def _node() -> str:
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
 class _Notice:

@@ -13,7 +13,11 @@ LOGS=/var/log/slurm
 
 stop() {
     for file in /run/slurmd.n1.pid /run/slurmd.n2.pid /run/slurmctld.pid /run/munge/munged.pid; do
-        if [ -s "$file" ]; then kill "$(cat "$file")" 2>/dev/null || true; fi
+        if [ -s "$file" ]; then
+            process=$(cat "$file")
+            kill "$process" 2>/dev/null || true
+            for _ in $(seq 100); do kill -0 "$process" 2>/dev/null || break; sleep 0.1; done
+        fi
         rm -f "$file"
     done
 }
@@ -63,8 +67,8 @@ SlurmctldLogFile=$LOGS/slurmctld.log
 SlurmdLogFile=$LOGS/slurmd.%n.log
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=17001 CPUs=2 RealMemory=4000
-NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=17002 CPUs=2 RealMemory=4000
+NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port=17001 CPUs=1 RealMemory=4000
+NodeName=n2 NodeHostname=localhost NodeAddr=127.0.0.1 Port=17002 CPUs=1 RealMemory=4000
 PartitionName=low Nodes=n1,n2 Default=YES MaxTime=60 PriorityTier=1 PreemptMode=REQUEUE GraceTime=20
 PartitionName=high Nodes=n1,n2 MaxTime=60 PriorityTier=10 PreemptMode=OFF
 END
