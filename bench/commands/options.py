@@ -54,6 +54,7 @@ Address = Annotated[
 ]
 Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
 PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
+Devices = Annotated[int, typer.Option(help="GPUs (without GPUs, processes) that train one run together.", min=1)]
 
 
 def _everywhere(path: Path | None) -> Path | None:
@@ -112,7 +113,13 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def executor(
-    name: str, workers: int, per_gpu: int, runs: int, on: Sequence[str] | None = None, address: str | None = None
+    name: str,
+    workers: int,
+    per_gpu: int,
+    runs: int,
+    on: Sequence[str] | None = None,
+    address: str | None = None,
+    devices: int = 1,
 ) -> Any:
     """The executor that these options describe, for a plan of so many runs."""
     from bench import catalog
@@ -121,12 +128,14 @@ def executor(
     given: dict[str, Any] = {"workers": workers} if workers else {}
     given |= {"address": address} if address else {}
     given |= {"per_gpu": per_gpu} if per_gpu > 1 else {}
+    given |= {"devices": devices} if devices > 1 else {}
     given |= dict(map(_option, on or []))
     if name == "local":
         from bench.executors.local import cores, gpus
 
         if not workers and not gpus():
-            given["workers"] = max(1, min(cores(), runs))  # few runs share all cores; the whole plan counts, not what is left
+            room = cores() // given.get("devices", 1)
+            given["workers"] = max(1, min(room, runs))  # few runs share all cores; the whole plan counts, not what is left
     return catalog.build("executors", name, given)
 
 

@@ -32,6 +32,7 @@ def run(
     executor: options.Executor = "local",
     workers: options.Workers = 0,
     per_gpu: options.PerGPU = 1,
+    devices: options.Devices = 1,
     on: options.On = None,
     address: options.Address = None,
     detach: Annotated[
@@ -82,7 +83,7 @@ def run(
     if any(item.state in (*TO_DO, *GOING_ON) for item in items):
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
-        where = options.executor(executor, workers, per_gpu, len(unique(items)), on, address)
+        where = options.executor(executor, workers, per_gpu, len(unique(items)), on, address, devices)
         if detach:
             _hand_over(experiment, store, items, where, again)
             return

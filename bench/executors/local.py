@@ -1,4 +1,4 @@
-"""A fresh child process for every run, in slots of this machine: so many processor threads, or a share of a GPU each.
+"""A fresh child process for every run, in slots of this machine: so many processor threads, or a share of a GPU, or several.
 
 A child has its own process group and its own memory: an out-of-memory error, a segfault or a leak dies with its run.
 """
@@ -26,15 +26,21 @@ class Local:
 
     workers: runs at once; 0 means `per_gpu` on every GPU, or without GPUs one per processor core.
     per_gpu: runs that share one GPU.
+    devices: GPUs that train one run together, or without GPUs processes.
     """
 
-    def __init__(self, workers: int = 0, per_gpu: int = 1):
+    def __init__(self, workers: int = 0, per_gpu: int = 1, devices: int = 1):
         if workers < 0:
             raise BenchError(f"--workers must be at least 1 (or 0 to let the machine decide), got {workers}")
         if per_gpu < 1:
             raise BenchError(f"--per-gpu must be at least 1, got {per_gpu}")
-        self.gpus = gpus()
-        self.slots = workers or len(self.gpus) * per_gpu or cores()
+        if devices < 1:
+            raise BenchError(f"--devices must be at least 1, got {devices}")
+        found, self.devices = gpus(), devices
+        if 0 < len(found) < devices:
+            raise BenchError(f"--devices {devices} gives every run as many GPUs, and this machine has {len(found)}")
+        self.gpus = [",".join(found[first : first + devices]) for first in range(0, len(found) - devices + 1, devices)]
+        self.slots = workers or len(self.gpus) * per_gpu or max(1, cores() // devices)
         self.threads = max(1, cores() // self.slots)
         self._free = list(range(self.slots))
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -49,7 +55,7 @@ class Local:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
             killed_before = kernel_kills()
             child = subprocess.Popen(
-                worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.threads),
+                worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.threads, self.devices),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
             self._children[slot] = child

@@ -13,12 +13,15 @@ from bench.experiment import Evaluation
 from bench.store import Run
 
 
-def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: int) -> list[str]:
-    """What to execute. `-P` keeps the working directory out of the imports: the code is the one that was planned."""
+def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: int, devices: int = 1) -> list[str]:
+    """What to execute. `-P` keeps the working directory out of the imports: the code is the one that was planned.
+
+    threads: of the processor, for all devices of the run together.
+    """
     return [
         sys.executable, "-P", "-m", "bench.run", str(run.path),
         "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
-        "--device", device,
+        "--device", device, "--devices", str(devices),
         "--threads", str(threads),
     ]  # fmt: skip
 
