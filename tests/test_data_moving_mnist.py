@@ -65,6 +65,13 @@ def test_overlapping_digits_combine_by_maximum():
     assert paint(images, corners, 4)[0, 0].tolist() == [[10, 10, 0, 0], [10, 20, 20, 0], [0, 20, 20, 0], [0, 0, 0, 0]]
 
 
+def test_draws_are_the_words_of_philox_keyed_by_seed_and_stream():
+    generator = np.random.Philox(key=np.array([7, 2], np.uint64))
+    words = generator.random_raw(5 * 2 * 4).reshape(5, 2, 4)
+    assert (draws(7, 2, 0, 5, 2) == (words >> np.uint64(11)) * 2.0**-53).all()
+    assert (draws(7, 2, 3, 5, 2) == draws(7, 2, 0, 5, 2)[3:]).all()
+
+
 def test_a_gpu_paints_the_same_bytes():  # the code is device-free, so the processor stands in
     pool = np.random.default_rng(0).integers(0, 256, (10, 28, 28), dtype=np.uint8)
     chosen, corners = scenes(10, 28, 0, 0, 0, 3, frames=12, images=2, size=64)

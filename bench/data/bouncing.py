@@ -7,11 +7,22 @@ maximum.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike, NDArray
 
 VERSION = 1  # a change that moves any pixel is a new version: it enters the fingerprints of the data sets built on it
 STEP = 0.1  # of the unit square per frame (DDPAE)
 WORDS = 4  # random numbers per image: which one, y, x, direction; also the words of one Philox counter
+
+
+class _Key(ISeedSequence):
+    """A Philox key as it stands. Given with `key=`, NumPy asks the system for randomness first, which it then ignores."""
+
+    def __init__(self, *words: int):
+        self.words = words
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint64) -> NDArray[np.uint64]:
+        return np.array(self.words, np.uint64)
 
 
 def draws(seed: int, stream: int, first: int, last: int, images: int) -> NDArray[np.float64]:
@@ -20,7 +31,7 @@ def draws(seed: int, stream: int, first: int, last: int, images: int) -> NDArray
     Clip n reads its own counters of a Philox generator keyed by (seed, stream), so it is the same whichever batch it comes in;
     raw words are used because NumPy promises that they never change.
     """
-    generator = np.random.Philox(key=np.array([seed, stream], dtype=np.uint64))
+    generator = np.random.Philox(_Key(seed, stream))  # type: ignore[arg-type]  # NumPy's stubs forget its ISeedSequence
     generator.advance(first * images)
     raw = generator.random_raw((last - first) * images * WORDS)
     uniform: NDArray[np.float64] = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
@@ -32,14 +43,16 @@ def trajectories(start: NDArray[np.float64], angle: NDArray[np.float64], frames:
 
     The first frame is already one step from the start, as in DDPAE.
     """
-    position, velocity = start.copy(), np.stack([np.sin(angle), np.cos(angle)], -1)
-    path = np.empty((*angle.shape, frames, 2))
-    for t in range(frames):
-        position += velocity * STEP
-        velocity[(position <= 0) | (position >= 1)] *= -1
-        np.clip(position, 0, 1, out=position)
-        path[..., t, :] = position
-    return path
+    step = np.stack([np.sin(angle), np.cos(angle)], -1) * STEP
+    path = np.empty((frames, *start.shape))
+    position = start
+    for following in path:
+        np.add(position, step, out=following)
+        np.negative(step, out=step, where=(following <= 0) | (following >= 1))
+        np.minimum(following, 1, out=following)
+        np.maximum(following, 0, out=following)
+        position = following
+    return np.moveaxis(path, 0, -2)
 
 
 def scenes(
@@ -63,13 +76,16 @@ def paint(images: NDArray[np.uint8], corners: NDArray[np.int64], size: int) -> N
     padded[..., :width] = images
     length = (height - 1) * size + width
     runs = padded.reshape(clips, count, height * size)[..., :length]
-    starts = corners[..., 0] * size + corners[..., 1]
-    canvas = np.zeros((clips, frames, size * size), np.uint8)
-    windows = np.lib.stride_tricks.sliding_window_view(canvas, length, axis=2, writeable=True)
-    n, t = np.ogrid[:clips, :frames]
+    canvas = np.zeros(clips * frames * size * size, np.uint8)
+    windows = np.ndarray((canvas.size - length + 1, length), np.uint8, canvas, strides=(1, 1))  # one from every byte on
+    firsts = np.arange(0, canvas.size, size * size).reshape(clips, frames)  # where each frame begins in the canvas
     for d in range(count):
-        place = (n, t, starts[:, d])
-        windows[place] = np.maximum(windows[place], runs[:, d, None]) if d else runs[:, d, None]
+        starts = firsts + corners[:, d, :, 0] * size + corners[:, d, :, 1]
+        painted = runs[:, d, None]
+        if d:
+            under = windows[starts]
+            painted = np.maximum(under, painted, out=under)
+        windows[starts] = painted
     return canvas.reshape(clips, frames, size, size)
 
 
