@@ -5,6 +5,7 @@ Departs from the paper in one thing that changes no number: max pooling comes be
 """
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -71,14 +72,19 @@ class Memory(nn.Module):
         """The motion context [B, 2 * width, 4h, 4w] that answers a query [B, D, h, w]. frozen: the slots get no gradient."""
         slots = self.memory_w.detach() if frozen else self.memory_w
         weights = self._address(query, slots)
-        with torch.autocast(query.device.type, enabled=False):
+        with in_float32(query):
             recalled = slots.T @ weights.flatten(2)  # [B, D, h*w]
         return self.embedder(recalled.unflatten(2, weights.shape[2:]))
 
     def _address(self, query: Tensor, slots: Tensor) -> Tensor:
-        with torch.autocast(query.device.type, enabled=False):  # a softmax this soft loses its differences in bfloat16
+        with in_float32(query):  # a softmax this soft loses its differences in bfloat16
             similarity = F.normalize(slots, dim=1) @ F.normalize(query.to(slots.dtype), dim=1).flatten(2)  # [B, slots, h*w]
             return torch.softmax(similarity / self.temperature, 1).unflatten(2, query.shape[2:])
+
+
+def in_float32(like: Tensor) -> AbstractContextManager[object]:
+    """No autocast on the device of a tensor; a meta tensor, whose FLOPs are being counted, knows of none."""
+    return nullcontext() if like.is_meta else torch.autocast(like.device.type, enabled=False)
 
 
 class Convolution(nn.Conv3d):
