@@ -8,6 +8,7 @@ from concurrent.futures import Future
 
 import numpy as np
 
+from bench import lease
 from bench.metrics.protocols import score_names
 from bench.schedule import Scheduler
 from bench.scores import Scores
@@ -67,6 +68,7 @@ class Pretend:
     def _run(self, run, evaluations, future):
         spec, state, words = run.spec, FINISHED, {"trained": True, "step": run.spec.steps}
         first = int(run.latest().get("step", 0)) + 1
+        owned = lease.take(run.path)
         run.set_status(RUNNING)
         for step in range(first, spec.steps + 1):
             time.sleep(random.uniform(0, 2 * self.seconds / spec.steps))
@@ -89,6 +91,7 @@ class Pretend:
             for evaluation in evaluations:
                 Scores(values, names).save(run.scores_file(evaluation.key))
         run.set_status(state, **words)
+        owned.release()
         future.set_result("")
 
 

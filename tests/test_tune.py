@@ -1,0 +1,277 @@
+"""The search: what it asks for, tells and prunes, on runs that only pretend to train."""
+
+import json
+import time
+from collections import Counter
+
+import pytest
+from optuna.trial import FixedTrial, TrialState
+
+from bench.errors import BenchError
+from bench.store import FAILED, Store
+from bench.tune import confirm, spaces
+from bench.tune.board import Board
+from bench.tune.search import Plan
+from bench.tune.spaces import Space
+from bench.tune.study import Aim, begin, find, finished, journal
+from tests.tune_samples import Pretend, draw, few, quality, search
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr("bench.schedule.TICK", 0.01)
+
+
+def _states(study):
+    return Counter(trial.state.name for trial in study.trials())
+
+
+def _told(study):
+    """What is known of every trial but when it was: settings, state, values."""
+    return [(trial.number, trial.params, trial.state, trial.values) for trial in study.trials()]
+
+
+@pytest.mark.slow
+def test_tpe_with_four_workers_over_two_hundred_trials_repeats_and_loses_nothing(store):
+    began = time.process_time()
+    study, executor, _ = search(store, Pretend(4, seconds=0.02), Plan(200, pruner="none"))
+    assert (time.process_time() - began) / 200 < 0.1
+    assert _states(study) == {"COMPLETE": 200} and len(set(executor.started)) == 200
+    assert study.ranking()[0].values[0] > 29.9
+
+
+def test_the_budget_is_a_total_of_finished_trials(store):
+    study, executor, _ = search(store, plan=Plan(5))
+    assert sum(map(finished, study.trials())) == 5 == len(executor.started)
+    assert search(store, plan=Plan(5))[1].started == []
+    assert len(search(store, plan=Plan(8))[0].trials()) == 8
+
+
+def test_random_trials_are_the_same_however_often_the_search_is_stopped(store, tmp_path):
+    plan = Plan(8, "random", "none")
+    whole, _, _ = search(store, plan=plan)
+    pieces = Store(tmp_path / "pieces")
+    for _ in range(4):
+        study, _, _ = search(pieces, Pretend(2, seconds=0.05), plan, stop_after=2)
+    study, _, _ = search(pieces, plan=plan)
+    assert _told(study) == _told(whole)
+
+
+def test_a_trial_cut_off_while_it_was_asked_for_is_taken_up_with_the_same_settings(store, tmp_path):
+    plan = Plan(3, "random", "none")
+    whole, _, _ = search(store, plan=plan)
+
+    def cut(trial):
+        trial.suggest_float("lr", 1e-5, 1e-1, log=True)
+        raise KeyboardInterrupt
+
+    other = Store(tmp_path / "other")
+    for draw_so_far in (cut, draw):
+        try:
+            study, _, _ = search(other, plan=plan, draw=draw_so_far)
+        except KeyboardInterrupt:
+            continue
+    assert _told(study) == _told(whole)
+
+
+def test_no_more_trials_are_asked_for_than_there_are_slots(store):
+    most = []
+
+    class Counting(Pretend):
+        def submit(self, run, evaluations):
+            most.append(sum(trial.state == TrialState.RUNNING for trial in find(store, "sample", "small").trials()))
+            return super().submit(run, evaluations)
+
+    search(store, Counting(3, seconds=0.02), Plan(9))
+    assert max(most) == 3
+
+
+@pytest.mark.parametrize("pruner", ["hyperband", "median"])
+def test_poor_trials_are_pruned_and_the_run_says_by_whom(store, pruner):
+    study, _, _ = search(store, Pretend(2, seconds=0.2), Plan(16, pruner=pruner))
+    pruned = [trial for trial in study.trials() if trial.state == TrialState.PRUNED]
+    assert len(pruned) >= 4
+    asked = [status for trial in pruned if (status := store.find(trial.user_attrs["runs"][0]).status()).kind == "asked"]
+    assert asked and asked[0].reason.startswith("pruned at step") and asked[0].reason.endswith("study sample")
+    complete = sorted(trial.values[0] for trial in study.trials() if trial.state == TrialState.COMPLETE)
+    assert complete[-1] > complete[len(complete) // 2]
+
+
+def test_what_was_to_be_pruned_when_the_search_died_is_told_so(store):
+    study, _, _ = search(store, Pretend(1, seconds=0.05), Plan(4), stop_after=1)
+    trial = study.record.ask()
+    spec = draw(trial)
+    run = store.run(spec)
+    run.create(spec)
+    for name, value in {"spec": spec.to_json(), "runs": [run.name], "pruned": "pruned at step 3 by study sample"}.items():
+        trial.set_user_attr(name, value)
+    executor = Pretend()
+    told, _, _ = search(store, executor, Plan(4))
+    assert told.trials()[trial.number].state == TrialState.PRUNED and run.name not in executor.started
+
+
+def test_a_diverged_trial_is_a_failure_with_its_reason_and_counts(store):
+    study, executor, _ = search(store, Pretend(diverging=1e-3), Plan(10, "random", "none"))
+    failed = [trial for trial in study.trials() if trial.state == TrialState.FAIL]
+    assert failed and {trial.user_attrs["kind"] for trial in failed} == {"diverged"}
+    assert failed[0].user_attrs["reason"] == "the loss is nan at step 1"
+    assert len(study.trials()) == 10 == len(executor.started)
+
+
+def test_a_trial_lost_to_the_machine_does_not_count_and_is_tried_again_with_its_settings(store):
+    whole, _, _ = search(store, plan=Plan(3, "random", "none"), name="whole")
+    lost = whole.trials()[1].user_attrs["runs"][0]
+    store.set_aside(store.find(lost))
+    full = {lost: (FAILED, {"kind": "disk", "reason": "No space left on device"})}
+    study, _, searching = search(store, Pretend(ends=full), Plan(3, "random", "none"))
+    assert _states(study) == {"COMPLETE": 2, "FAIL": 1} and searching.open() == 1
+    study, executor, searching = search(store, plan=Plan(3, "random", "none"))
+    assert executor.started == [lost] and searching.open() == 0
+    assert study.trials()[3].params == study.trials()[1].params and study.trials()[3].state == TrialState.COMPLETE
+
+
+def test_a_trial_that_was_trained_before_is_answered_from_the_store(store):
+    search(store, plan=Plan(4, "random", "none"), name="one")
+    study, executor, _ = search(store, plan=Plan(4, "random", "none"), name="other")
+    assert executor.started == [] and _states(study) == {"COMPLETE": 4}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_suggesting_the_same_again_trains_nothing_and_ends(store, sampler):
+    study, executor, _ = search(store, Pretend(3, seconds=0.01), Plan(12, sampler, "none"), draw=few)
+    assert _states(study) == {"COMPLETE": 12} and len(set(executor.started)) == len(executor.started) <= 4
+
+
+def test_what_was_pruned_is_pruned_again_without_training(store):
+    study, _, _ = search(store, Pretend(2, seconds=0.05), Plan(12, pruner="median"), draw=draw)
+    pruned = next(trial for trial in study.trials() if trial.state == TrialState.PRUNED)
+    study.record.enqueue_trial(pruned.params)
+    study, executor, _ = search(store, plan=Plan(13, pruner="median"))
+    twin = study.trials()[12]
+    assert twin.state == TrialState.PRUNED and f"as trial {pruned.number}" in twin.user_attrs["reason"]
+    assert executor.started == [] and twin.intermediate_values == pruned.intermediate_values
+
+
+def test_the_recipe_comes_first(store):
+    study, _, _ = search(store, plan=Plan(2), start={"lr": 1e-3, "slots": 40})
+    assert study.trials()[0].params == {"lr": 1e-3, "slots": 40} and study.trials()[0].values == [pytest.approx(30)]
+
+
+def test_a_grid_visits_every_point_once_and_ends(store):
+    study, executor, _ = search(store, plan=Plan(100, "grid", "none"))
+    assert len({tuple(trial.params.items()) for trial in study.trials()}) == 9 == len(executor.started)
+
+
+def test_a_grid_follows_conditional_choices():
+    def conditional(trial):
+        if trial.suggest_categorical("kind", ["plain", "warm"]) == "warm":
+            trial.suggest_int("steps", 1, 2)
+        trial.suggest_float("lr", 0.01, 1.0, log=True)
+        return draw(FixedTrial({"lr": 1e-3, "slots": 5}))
+
+    points = spaces.grid(Space("sample", conditional))
+    assert len(points) == 3 + 2 * 3 and {tuple(point) for point in points} == {("kind", "lr"), ("kind", "steps", "lr")}
+    assert [point["lr"] for point in points[:3]] == pytest.approx([0.01, 0.1, 1.0])
+
+
+@pytest.mark.parametrize("sampler", ["gp", "cmaes"])
+def test_other_samplers_search_too(store, sampler):
+    pytest.importorskip("scipy" if sampler == "gp" else sampler)
+    study, _, _ = search(store, plan=Plan(8, sampler, "none"))
+    assert _states(study) == {"COMPLETE": 8}
+
+
+def test_a_sampler_whose_package_is_missing_says_what_to_install(store, monkeypatch):
+    monkeypatch.setattr("bench.tune.samplers.find_spec", lambda name: None)
+    with pytest.raises(BenchError, match="--sampler cmaes needs the package cmaes: pip install cmaes"):
+        search(store, plan=Plan(2, "cmaes"))
+
+
+def test_several_objectives_give_a_front_on_which_nothing_is_beaten(store):
+    study, _, _ = search(store, plan=Plan(15, "random", "none"), objectives=("psnr", "cost"))
+    front = study.ranking()
+    assert len(front) > 1 and front == sorted(front, key=lambda trial: -trial.values[0])
+    for one in front:
+        assert not any(o.values[0] > one.values[0] and o.values[1] < one.values[1] for o in study.trials())
+
+
+def test_the_mean_over_seeds_counts_and_a_poor_first_seed_ends_the_trial(store):
+    study, executor, _ = search(store, Pretend(2, seconds=0.05), Plan(12), seeds=3)
+    best = study.ranking()[0]
+    specs = [store.find(name).spec for name in best.user_attrs["runs"]]
+    assert [spec.seed for spec in specs] == [0, 1, 2]
+    assert best.values[0] == pytest.approx(sum(map(quality, specs)) / 3)
+    assert max(best.intermediate_values) == 27  # three runs of nine steps
+    pruned = [trial for trial in study.trials() if trial.state == TrialState.PRUNED]
+    assert pruned and len(executor.started) < 3 * 12
+
+
+def test_after_the_timeout_nothing_is_asked_for_and_what_goes_on_is_finished(store):
+    study, _, searching = search(store, Pretend(2, seconds=0.3), Plan(50, timeout=0.2))
+    assert set(_states(study)) <= {"COMPLETE", "PRUNED"} and 2 <= len(study.trials()) < 50 and searching.open() > 0
+
+
+def test_the_best_are_confirmed_on_fresh_seeds_which_then_choose(store):
+    study, _, _ = search(store, plan=Plan(6, pruner="none"), seeds=2)
+    items = confirm.plan(study, 2, 3)
+    assert [item.seed for item in items] == [2, 3, 4] * 2 and {item.evaluations[0].split for item in items} == {"val"}
+    assert confirm.conclude(study, 2, 3).candidates[0].confirmed is None
+    for item in items:
+        item.run.create(item.spec)
+        Pretend().submit(item.run, item.evaluations)
+    found = confirm.conclude(study, 2, 3)
+    assert [one.trial for one in found.candidates] == [trial.number for trial in study.ranking()[:2]]
+    assert found.candidates[0].confirmed > found.candidates[1].confirmed
+    assert found.seconds == pytest.approx(6 * 2 * 1.5 + 6 * 1.5)
+
+
+def test_another_aim_is_another_study(store):
+    begin(store, "mine", Aim("lmc", "small"))
+    with pytest.raises(BenchError, match=r"--objective psnr`, and you asked for .*--objective ssim`; --study NAME"):
+        begin(store, "mine", Aim("lmc", "small", objectives=("ssim",)))
+
+
+def test_the_test_split_stays_sealed(store):
+    study, _, _ = search(store, plan=Plan(3))
+    scored = [path.name for trial in study.trials() for path in store.find(trial.user_attrs["runs"][0]).path.glob("scores/*")]
+    assert len(scored) == 3 and all(name.startswith("val-") for name in scored)
+
+
+def test_a_half_written_line_of_the_record_is_cut_off(store):
+    search(store, plan=Plan(2))
+    whole = journal(store).read_bytes()
+    journal(store).write_bytes(whole + b'{"op_code": 4, "wor')
+    study, _, _ = search(store, plan=Plan(3))
+    assert len(study.trials()) == 3
+    assert [json.loads(line) for line in journal(store).read_text().splitlines()]
+
+
+def test_two_stores_share_a_record_and_its_budget(tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    one, other = Store(tmp_path / "one"), Store(tmp_path / "other")
+    study, _, searching = search(one, Pretend(3, seconds=1.5), Plan(6, "random", "none"), stop_after=1, url=url)
+    left = [trial.number for trial in study.trials() if trial.state == TrialState.RUNNING]
+    assert left
+    theirs, executor, _ = search(other, plan=Plan(6, "random", "none"), url=url)
+    assert [trial.number for trial in theirs.trials() if trial.state == TrialState.RUNNING] == left
+    assert len(theirs.trials()) == 6 and len(executor.started) < 6
+    search(one, plan=Plan(6, "random", "none"), url=url)
+    assert _states(theirs) == {"COMPLETE": 6} and searching.open() == 0
+
+
+def test_a_password_is_not_written_down(store):
+    with pytest.raises(BenchError, match="PGPASSWORD"):
+        begin(store, "mine", Aim("lmc", "small"), "postgresql://me:secret@host/name")
+    assert not (store.root / "tuning" / "mine-small").exists()
+
+
+def test_the_table_shows_settings_curve_state_and_the_best_so_far(store):
+    from rich.console import Console
+
+    study, _, _ = search(store, plan=Plan(3))
+    console = Console(width=140, record=True, force_terminal=True)
+    board = Board(console, study, 5)
+    console.print(board._table(study.trials()))
+    shown = console.export_text()
+    assert "lr=" in shown and "slots=" in shown and "at step 9" in shown and "3 of 5 trials, best" in shown
+    assert f"(trial {study.ranking()[0].number})" in shown
