@@ -16,13 +16,14 @@ from reports.memory import Memories, memory_table
 from reports.page import Picture, page
 from reports.render import render
 from reports.results import Results
-from reports.style import printed, save
+from reports.style import save
 from reports.table import Table, slices, table
 
 COSTS = {  # what quality is drawn against
     "parameters": "Quality against parameters",
     "flops": "Quality against FLOPs",
     "train_seconds": "Quality against training time",
+    "rollout_seconds_per_clip": "Quality against the time of a rollout",
 }
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 PUBLISHED, SPENT, MEMORY = "Beside published numbers", "What each variant costs", "What the memories do"
@@ -62,7 +63,8 @@ def bundle(
     for name, (heading, caption, figure) in figures.items():
         written += save(figure, folder, name)
         if heading:
-            sections.setdefault(heading, []).append(Picture(caption, "svg+xml", printed(figure, "svg")))
+            drawing = (folder / f"{name}.svg").read_bytes()
+            sections.setdefault(heading, []).append(Picture(caption, "svg+xml", drawing))
     written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
     return [*written, write(folder / "index.html", page(results, configurations, pictures, more, sections).encode())]
 
@@ -92,6 +94,9 @@ def _memory_figures(results: Results, memories: Memories) -> Figures:
         "memory_contexts": (MEMORY, "Recalled motion contexts, mean over positions, on their two principal axes", recalled),
     }
     for number, variant in enumerate(memories.first()):
-        caption = f"Addresses of {variant}: weight of each slot (across, matching's most used first) at each position (down)"
+        caption = (
+            f"Addresses of {variant}: weight of each slot (across, matching's most used first) at each position (down), "
+            f"for the first clip of each {memories.shown.labelled if memories.shown else 'kind'}"
+        )
         figures[f"memory_addresses_{number}"] = (MEMORY, caption, memory_figures.addresses(memories, variant))
     return figures

@@ -7,17 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from reports.columns import header
+from reports.ledger import COSTS, counted, lasting, sized
 from reports.results import Results
 from reports.statistics import half_interval, student
 from reports.style import COLUMN, PAGE, Look, looks, paper
 
-AXES = {
-    "parameters": "parameters", "flops": "FLOPs per clip", "train_seconds": "training time (s)", "samples": "training clips",
-    "peak_memory_bytes": "peak memory (bytes)", "rollout_seconds_per_clip": "rollout per clip (s)", "trials": "tuning trials",
-}  # fmt: skip
 OVER_SEEDS = "95% interval over seeds"
 
 
@@ -81,9 +78,9 @@ def training(results: Results, names: Sequence[str] | None = None) -> Figure:
 
 
 def against_cost(results: Results, score: str, cost: str = "train_seconds") -> Figure:
-    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see AXES)."""
-    if cost not in results.runs:
-        raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(AXES)}")
+    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see `ledger.COSTS`)."""
+    if cost not in results.runs or cost not in COSTS:
+        raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(COSTS)}")
     metric = results.metric(score)
     spent = results.cost(cost)
     with paper():
@@ -103,7 +100,10 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
         panel.set_xscale("log")
         panel.margins(x=0.15)
         _plain_logarithmic(panel.xaxis)
-        panel.set(xlabel=AXES.get(cost, cost), ylabel=header(score, metric))
+        title, written, _ = COSTS[cost]
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, place: counted(value)))
+        unit = {lasting: " (s)", sized: " (bytes)"}.get(written, "")
+        panel.set(xlabel=title + unit, ylabel=header(score, metric))
         _legend(figure, results, _spread(results, "bars"), unseen, lines=False)
     return figure
 
@@ -173,7 +173,8 @@ def _plain_logarithmic(axis: Axis) -> None:
     """Ticks at plain numbers, the closer the fewer decades there are."""
     low, high = axis.get_view_interval()
     decades = np.log10(high / low)
-    axis.set_major_locator(LogLocator(subs=(1,) if decades > 3 else (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)))
+    places = (1,) if decades > 3 else (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)
+    axis.set_major_locator(LogLocator(subs=places) if decades > 0.4 else MaxNLocator(4))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 

@@ -102,11 +102,11 @@ Number = float | None
 BITS, COSINE, CORRELATION = Metric("up", "bits", 3), Metric("up", "", 4), Metric("up", "", 3)
 # Columns: key, title, how it is written, what it is of a run. "same" and "chance" are of the clip itself and of other clips.
 MEASURES: tuple[tuple[str, str, Metric, Callable[[Addressing], Number]], ...] = (
-    ("matching_usage", "matching usage (bits)", BITS, lambda run: _usage_bits(run.matching)),
-    ("matching_addressing", "address (bits)", BITS, lambda run: _addressing_bits(run.matching)),
-    ("storing_usage", "storing usage (bits)", BITS, lambda run: _usage_bits(run.storing)),
-    ("storing_addressing", "address (bits)", BITS, lambda run: _addressing_bits(run.storing)),
-    ("cosine", "alignment cosine", COSINE, lambda run: _alike(run.storing, run.matching, 0, False)),
+    ("matching_usage", "usage (bits)", BITS, lambda run: _usage_bits(run.matching)),
+    ("matching_addressing", "address", BITS, lambda run: _addressing_bits(run.matching)),
+    ("storing_usage", "storing: usage", BITS, lambda run: _usage_bits(run.storing)),
+    ("storing_addressing", "address", BITS, lambda run: _addressing_bits(run.storing)),
+    ("cosine", "cosine", COSINE, lambda run: _alike(run.storing, run.matching, 0, False)),
     ("cosine_chance", "chance", COSINE, lambda run: _alike(run.storing, run.matching, 1, False)),
     ("correlation", "correlation", CORRELATION, lambda run: _alike(run.storing, run.matching, 0, True)),
     ("correlation_chance", "chance", CORRELATION, lambda run: _alike(run.storing, run.matching, 1, True)),
@@ -161,25 +161,27 @@ def _slots(runs: Sequence[Addressing]) -> Cell:
     if not runs:
         return Cell()
     slots = runs[0].matching.shape[1]
-    return Cell(slots, f"{slots} ({np.log2(slots):.3f} bits)", seeds=len(runs))
+    return Cell(slots, f"{slots}", seeds=len(runs))
 
 
 def _how_to_read(results: Results, memories: Memories) -> list[str]:
     if memories.shown is None:
         return [SMALL_SCALE] if results.scale == "small" else []
     shown, facts = memories.shown, results.facts
+    slots = sorted({run.matching.shape[1] for run in memories.runs})
+    most = ", ".join(f"{np.log2(count):.3f} for {count}" for count in slots)
     several = any(len(memories.of(variant)) > 1 for variant in memories.variants)
     return [
         *([SMALL_SCALE] if results.scale == "small" else []),
         f"Data: {facts.dataset}, {facts.split} split, {len(shown.numbers)} clips (fingerprint {facts.fingerprint}).",
         f"Matching: the motion-matching encoder asks, which sees the {shown.context} frames of context. Storing: the "
         f"motion-context encoder asks, which sees the long clip, {shown.frames.shape[1]} frames, and serves training alone.",
-        "Usage: entropy of the slots' mean weights. Address: mean entropy of the weights at one position of one clip. "
-        "Both are at most log2 of the number of slots; what usage exceeds address by is what an address tells of its clip and "
-        "position.",
-        "Alignment: how alike storing and matching address at the same position of the same clip; chance: of different clips. "
-        "Addresses are soft, so their cosine is near 1 whatever they say; their correlation over the slots is the cosine of "
-        "what differs from equal weights.",
+        "Usage: entropy of the slots' mean weights, in bits. Address: mean entropy of the weights at one position of a clip. "
+        f"Both are those of matching first, then those of storing, and at most log2 of the slots ({most}); what usage exceeds "
+        "address by is what an address tells of its clip and position.",
+        "Cosine: how alike storing and matching address at the same position of the same clip (the alignment); chance: of "
+        "different clips. Addresses are soft, so their cosine is near 1 whatever they say; correlation over the slots is the "
+        "cosine of what differs from equal weights.",
         "One encoder: that correlation for the motion-matching encoder alone, shown the long clip and the context. It needs no "
         "alignment, and is what a variant without a motion-context encoder can be compared by.",
         "±: 95% interval of the mean over seeds (Student's t)." if several else "n = 1 seed: no interval.",
