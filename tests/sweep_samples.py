@@ -1,11 +1,11 @@
 """What the tests of whole sweeps share: an experiment of twelve short runs, and a `bench run` of it as a process."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from bench import lease
 from bench.experiment import Evaluation, Experiment, load
 from bench.plan import plan
 from bench.scores import load as load_scores
@@ -55,13 +55,5 @@ def outcome(path: Path, store: Path) -> dict[str, bytes]:
 
 
 def owners(store: Path) -> dict[str, int]:
-    """Run directory -> the process that owns it now, alive or not."""
-    found = {}
-    for path in store.glob("*/lease-*"):
-        try:
-            owner = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        if not owner.get("released"):
-            found[path.parent.name] = int(owner["process"])
-    return found
+    """Run directory -> the process of this host that owns it now; ids of the dead are left out, they may be others' by now."""
+    return {folder.name: int(holder.rpartition(" ")[2]) for folder in store.glob("*-*/") if (holder := lease.holder(folder))}
