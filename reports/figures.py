@@ -70,7 +70,7 @@ def training(results: Results, names: Sequence[str] | None = None) -> Figure:
                     _band(panel, curve.index.to_numpy(), curve["min"].to_numpy(), curve["max"].to_numpy(), look)
             if "loss" in name and (log["value"][log["name"] == name] > 0).all():
                 panel.set_yscale("log")
-                _plain_logarithmic(panel.yaxis)
+                plain_logarithmic(panel.yaxis)
             panel.set(xlabel="training step", ylabel=name)
         unseen = {variant: "not trained" for variant in results.variants if variant not in trained}
         _legend(figure, results, "bands: range over seeds" if len(results.seeds) > 1 else "one seed", unseen)
@@ -99,7 +99,7 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
                 )
         panel.set_xscale("log")
         panel.margins(x=0.15)
-        _plain_logarithmic(panel.xaxis)
+        plain_logarithmic(panel.xaxis)
         title, written, _ = COSTS[cost]
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, place: counted(value)))
         unit = {lasting: " (s)", sized: " (bytes)"}.get(written, "")
@@ -169,7 +169,7 @@ def _focus(panel: Axes, results: Results, values: np.ndarray) -> dict[str, str]:
     return {v: "partly off the axis" if within.any() else "off the axis" for v, within in inside.items() if not within.all()}
 
 
-def _plain_logarithmic(axis: Axis) -> None:
+def plain_logarithmic(axis: Axis) -> None:
     """Ticks at plain numbers, the closer the fewer decades there are."""
     low, high = axis.get_view_interval()
     decades = np.log10(high / low)
