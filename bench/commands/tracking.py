@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from bench.commands import options
 from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def ui(
     port: Annotated[int, typer.Option(help="Where to listen; the next free one if it is taken.")] = 5000,
+    studies: Annotated[bool, typer.Option("--optuna", help="The searches of `bench tune`, in optuna-dashboard.")] = False,
     store_path: options.StorePath = None,
 ) -> None:
     """Browse the runs in the MLflow UI.
@@ -30,6 +36,8 @@ def ui(
     from bench import tracker
 
     store = options.store(store_path)
+    if studies:
+        _dashboard(store, port)
     remote = tracker.tracking_uri(store)
     if not remote.startswith("sqlite:"):
         print(f"runs are copied to {remote}; open it in a browser")
@@ -47,6 +55,18 @@ def ui(
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
     os.execve(sys.executable, command, environment)
+
+
+def _dashboard(store: Store, port: int) -> NoReturn:
+    """Become optuna-dashboard on the record of this store's searches."""
+    from bench.tune.result import record
+
+    command = shutil.which("optuna-dashboard", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if command is None:
+        raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")
+    where, port = record(store), _free(port)
+    print(f"searches of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    os.execve(command, [command, where, "--host", "127.0.0.1", "--port", str(port)], dict(os.environ))
 
 
 def sync(

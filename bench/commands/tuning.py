@@ -12,6 +12,9 @@ from bench.commands import options
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
     from bench.store import Store
     from bench.tune.result import Result
     from bench.tune.session import Outcome
@@ -179,3 +182,46 @@ def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
         pictures = f"`bench report tune:{result.study} --out DIR` draws the search"
         print(f"`bench run tuned-{named}` scores what was found on the test clips, {pictures}, `bench ui --optuna` browses it")
     return int(left > 0)
+
+
+def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
+    """What `bench report tune:STUDY` prints or writes."""
+    from bench.tune.facts import searched
+    from bench.tune.study import find
+    from reports.tuning import confirmed_table, markdown, trials_table
+    from reports.tuning_figures import everything
+
+    found = searched(find(store, study, scale))
+    if out and out.suffix:
+        raise BenchError(f"a search is reported to a folder of tables and pictures, not to a file; got --out {out}")
+    if form not in (None, "terminal", "markdown", "csv"):
+        raise BenchError(f"a search is reported as terminal, markdown or csv, got --format {form}")
+    if not len(found.trials):
+        raise BenchError(f"the study '{study}' has no trials yet; `bench tune {study}` asks for some")
+    if out:
+        written = everything(found, out)
+        print(f"wrote {len(written)} files to {out}: {', '.join(sorted({path.stem for path in written}))}")
+        return
+    tables = [table for table in (trials_table(found), confirmed_table(found)) if len(table)]
+    for table in tables:
+        if form == "markdown":
+            print(markdown(table))
+        elif form == "csv":
+            print(table.to_csv(index=False))
+        else:
+            options.console().print(_grid(table), highlight=False)
+    if found.importances and form in (None, "terminal"):
+        print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
+        print(f"`bench report tune:{study} --out DIR` writes tables and pictures")
+
+
+def _grid(table: pd.DataFrame) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        grid.add_column(str(column), justify="left" if column == "ended" else "right")
+    for row in table.to_numpy():
+        grid.add_row(*map(str, row))
+    return grid

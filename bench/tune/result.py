@@ -46,6 +46,22 @@ def folder(store: Store, study: str, scale: str) -> Path:
     return store.root / "tuning" / f"{study}-{scale}"
 
 
+def journal(store: Store) -> Path:
+    """Where Optuna's record of every study is, unless another storage was named."""
+    return store.root / "tuning" / "journal.log"
+
+
+def record(store: Store) -> str:
+    """The storage that holds the store's searches, as Optuna's tools take it; BenchError where there is none, or several."""
+    found = {(read_json(path) or {}).get("storage") for path in store.root.glob("tuning/*/study.json")}
+    if not found:
+        raise BenchError(f"there are no searches in {store.root} yet; `bench tune lmc` makes one")
+    if len(found) > 1:
+        named = ", ".join(sorted(url or str(journal(store)) for url in found))
+        raise BenchError(f"the searches of {store.root} are in several storages; `optuna-dashboard STORAGE` shows one: {named}")
+    return found.pop() or str(journal(store))
+
+
 def write(store: Store, found: Result) -> None:
     """Keep a result; an older one of the same study is replaced."""
     values = asdict(found)

@@ -27,6 +27,7 @@ from bench.files import read_json, write_json
 from bench.store import Store
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.result import folder as folder_of
+from bench.tune.result import journal
 
 CLIPS = {"small": 128, "paper": 1000}  # of the validation split that judge a trial
 COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial
@@ -144,11 +145,6 @@ def find(store: Store, name: str, scale: str) -> Study:
     except KeyError:
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
     return Study(name, _aim(known["aim"]), store, folder, known["owner"], known["storage"], record)
-
-
-def journal(store: Store) -> Path:
-    """Where Optuna's records are, unless another storage was named."""
-    return store.root / "tuning" / "journal.log"
 
 
 def _aim(values: dict[str, Any]) -> Aim:
