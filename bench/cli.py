@@ -8,6 +8,7 @@ import typer
 
 from bench.commands import (
     data,
+    explaining,
     looking,
     planning,
     predicting,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 ROOMS = (
-    *(planning, running, tuning, stopping, watching, reporting, tracking, scoring, rescoring),
+    *(planning, running, tuning, stopping, watching, reporting, explaining, tracking, scoring, rescoring),
     *(predicting, data, looking, speed),
 )
 for room in ROOMS:

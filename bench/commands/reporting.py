@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,8 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.commands.selecting import Selection
-    from bench.store import Store
+    from reports.check import Shows
+    from reports.results import Results
     from reports.table import Table
 
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
@@ -75,16 +77,21 @@ def report(
     from reports.render import grid, render
     from reports.table import table
 
+    if check and (out or frames):
+        raise BenchError("--check compares the metrics and frames that the document has: --out and --frames do not go with it")
     names, protocols, store = selecting.metrics(metrics), selecting.protocols(protocol), options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
     chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
     found = chosen.results
+    if check:
+        shows: Shows = "differences" if differences else "costs" if costs else "published" if published else "scores"
+        sys.exit(_check(found, check, protocols, shows, form))
     if out and not out.suffix:
         if differences or costs or memory or published or frames:
             raise BenchError(
                 "a folder gets everything: --differences, --costs, --memory, --published and --frames are for single tables"
             )
-        _everything(chosen, store, out, protocols[0], label, guests or [])
+        _everything(chosen, out, protocols[0], label)
         return
     try:
         shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
@@ -119,16 +126,51 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None, names: list[str]) -> None:
+def _check(found: Results, where: str, protocols: tuple[str, ...], shows: Shows, form: str | None) -> int:
+    """Print what of a document the store denies; the exit code."""
+    from dataclasses import asdict
+
+    from reports.check import check
+
+    path, lines = _lines(where)
+    kind = SUFFIXES.get(path.suffix, path.suffix)
+    if kind not in ("markdown", "latex", "html"):
+        raise BenchError(f"--check reads .md, .tex and .html, got '{path.name}'")
+    try:
+        made = check(found, path.read_text("utf-8"), kind, protocols, shows, lines)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise BenchError(f"cannot check {path}: {error}") from error
+    if not made.numbers:
+        raise BenchError(f"no table in {where} has both a variant of {found.name} in its rows and a metric in its header")
+    if form == "json":
+        options.print_json(asdict(made))
+        return int(bool(made.differences))
+    for one in made.differences:
+        print(f"{path}:{one.line}  {one.row}, {one.column}: there stands {one.stands}, the store says {one.store}")
+    for told in made.unmatched:
+        print(f"not checked: {told}")
+    wrong = len(made.differences)
+    differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
+    print(f"{made.numbers} numbers of {made.tables} table{'s' if made.tables > 1 else ''} checked: {differing}")
+    return int(bool(made.differences))
+
+
+def _lines(where: str) -> tuple[Path, tuple[int, int] | None]:
+    """The file and the lines that `paper.tex:120-180` names."""
+    path, first, last = re.fullmatch(r"(.*?)(?::(\d+)(?:-(\d+))?)?", where, re.DOTALL).groups()  # type: ignore[union-attr]
+    return Path(path), (int(first), int(last or first)) if first else None
+
+
+def _everything(chosen: Selection, folder: Path, protocol: str, label: str | None) -> None:
     """Write tables, figures and the page, with all protocols to choose from."""
     from bench import gallery
     from bench.analysis import memories
     from bench.metrics.protocols import PROTOCOLS
-    from bench.results import guests, results
+    from bench.results import results
     from reports.bundle import bundle
 
     experiment, items = chosen.experiment, chosen.items
-    found = results(experiment, items, tuple(PROTOCOLS), label, guests(store, items, names))
+    found = results(experiment, items, tuple(PROTOCOLS), label, chosen.guests)
     shots = gallery.pictures(items, found)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     written = bundle(found, folder, protocol, configurations, shots, sizes, memories(items, _tell))

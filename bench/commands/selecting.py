@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.experiment import Experiment
+    from bench.guests import Guest
     from bench.plan import Item
     from bench.store import Store
     from reports.results import Results
@@ -36,6 +37,7 @@ class Selection:
 
     experiment: Experiment
     items: list[Item]
+    guests: list[Guest]
     results: Results
 
 
@@ -55,7 +57,8 @@ def select(
         raise BenchError(
             f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `bench run {name}` trains them"
         )
-    return Selection(experiment, items, results(experiment, items, protocols, label, guests(store, items, names)))
+    found = guests(store, items, names)
+    return Selection(experiment, items, found, results(experiment, items, protocols, label, found))
 
 
 def metrics(text: str) -> list[str]:

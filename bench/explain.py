@@ -1,0 +1,186 @@
+"""What stands behind one number of a table: its runs and seeds, how and where each was made, and the raw values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.guests import Guest
+from bench.plan import Item
+from bench.results import SELECTION, shows
+from bench.scores import Scores, load
+from bench.store import FINISHED
+from reports.ablation import ablation
+from reports.columns import Column
+from reports.results import Results, mean_of_known
+from reports.statistics import compare, paired, student
+from reports.table import Cell, Row, table
+
+
+def explain(
+    results: Results,
+    items: Sequence[Item],
+    guests: Sequence[Guest],
+    variant: str,
+    score: str,
+    frames: tuple[int, int] | None = None,
+    label: str | None = None,
+    differences: bool = False,
+) -> dict[str, Any]:
+    """Everything behind the cell of a variant under "protocol/metric", as plain values for JSON.
+
+    results: of these items and guests and that label. frames: first and last, both included; the mean over the horizon if not
+    given. differences: the cell of the table of differences to the first variant.
+    """
+    protocol, _, metric = score.partition("/")
+    made = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
+    column, place = made.columns[-1], list(results.variants).index(variant)
+    row = made.rows[place]
+    shown = shows(_first(items), label)
+    runs = [_run(item, column, shown) for item in items if item.label == variant]
+    runs += [_guest(guest, column, shown) for guest in guests if guest.name == variant]
+    found: dict[str, Any] = {
+        "experiment": results.name,
+        "scale": results.scale,
+        "variant": variant,
+        "score": score,
+        "version": results.protocols.get(protocol),
+        "frames": [column.first, column.last],
+        "label": label,
+        **_written(row.cells[-1], column),
+        "data": _data(results),
+        "notes": [note.text for note in made.footnotes if note.mark and note.mark in row.marks],
+        "runs": runs,
+    }
+    means = [run["mean"] for run in runs if run["mean"] is not None]
+    if differences and place:
+        return found | {"difference": _difference(results, column, place, row)}
+    # The files say by themselves what the table has by way of its statistics.
+    assert not means or np.isclose(np.mean(means), row.cells[-1].value or 0, rtol=1e-6), (means, row.cells[-1])
+    return found | ({"interval": _interval(means)} if len(means) > 1 else {})
+
+
+def _first(items: Sequence[Item]) -> Scores:
+    """Scores that know what the clips show."""
+    item = next(item for item in items if item.state == FINISHED)
+    return load(item.run.scores_file(item.evaluations[0].key))
+
+
+def _written(cell: Cell, column: Column) -> dict[str, Any]:
+    """The number as every format has it, and how it was rounded."""
+    metric = column.metric
+    unrounded = None if cell.value is None else cell.value * metric.scale
+    return {
+        "title": column.title,
+        "text": cell.text,
+        "value": cell.value,
+        "low": cell.low,
+        "high": cell.high,
+        "shown": {"unrounded": unrounded, "unit": metric.unit, "times": metric.scale, "decimals": metric.digits},
+        "best": cell.best,
+        "close": cell.close,
+        "p": cell.p,
+    }
+
+
+def _run(item: Item, column: Column, shown: np.ndarray) -> dict[str, Any]:
+    """One run: how it ended, where it comes from, and its part of the number."""
+    spec = item.spec
+    return {
+        "seed": item.seed,
+        "run": item.run.name,
+        "path": str(item.run.path),
+        "state": item.state,
+        "why": item.why,
+        "mean": None,
+        **(_values(item.run.scores_file(item.evaluations[0].key), column, shown) if item.state == FINISHED else {}),
+        **_provenance(item.run.provenance()),
+        "selection": SELECTION[spec.select] if spec.steps else "nothing to train",
+        "checkpoint": _checkpoint(item),
+        "settings": spec.flat(),
+    }
+
+
+def _guest(guest: Guest, column: Column, shown: np.ndarray) -> dict[str, Any]:
+    """What was trained elsewhere: where its scores come from, and its part of the number."""
+    return {
+        "seed": guest.seed,
+        "run": guest.path.stem,
+        "path": guest.about["path"],
+        "state": FINISHED,
+        "why": guest.source,
+        **_values(guest.path, column, shown),
+        **_provenance(guest.about),
+    }
+
+
+def _checkpoint(item: Item) -> str | None:
+    """The file whose weights were scored; its name holds the step and the hash of its content."""
+    kind = "best" if item.spec.select == "best" else "step"
+    return max((path.name for path in (item.run.path / "checkpoints").glob(f"{kind}-*.pt")), default=None)
+
+
+def _provenance(known: dict[str, Any]) -> dict[str, Any]:
+    code = known.get("code", {})
+    return {
+        "deviations": known.get("deviations", []),
+        "commit": code.get("commit"),
+        "dirty": bool(code.get("diff")),
+        "command": known.get("command"),
+        "machine": known.get("machine", {}),
+        "device": known.get("device"),
+        "packages": known.get("packages", {}),
+        "written": known.get("written"),
+    }
+
+
+def _values(path: Path, column: Column, shown: np.ndarray) -> dict[str, Any]:
+    """The mean of a run, its mean at each frame and that of each clip, from its score file."""
+    scores = load(path)
+    values = scores[column.score][shown, column.first - 1 : column.last]
+    clips = values.mean(1, dtype=np.float64)
+    return {
+        "mean": _plain([mean_of_known(clips, 0)])[0],
+        "clips": len(values),
+        "per_frame": _plain(mean_of_known(values, 0)),
+        "per_clip": dict(zip(map(int, shown), _plain(clips), strict=True)),
+        "scores": str(path),
+        "fingerprint": scores.facts.get("fingerprint"),
+        "targets": scores.facts.get("targets"),
+        "protocol_version": scores.facts.get("protocols", {}).get(column.protocol),
+        "lpips": scores.facts.get("lpips") or scores.facts.get("lpips_missing"),
+    }
+
+
+def _plain(values: Any) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def _interval(means: Sequence[float]) -> dict[str, Any]:
+    """What the half interval of a mean over seeds is reckoned from: t x deviation / sqrt(seeds)."""
+    return {"seeds": len(means), "deviation": float(np.std(means, ddof=1)), "t": student(len(means) - 1)}
+
+
+def _difference(results: Results, column: Column, place: int, row: Row) -> dict[str, Any]:
+    """What a paired difference to the first variant is made of."""
+    means = results.paired_means(column.score, column.first, column.last)
+    pair = paired(means[place], means[0])
+    seeds = [seed for seed, one in zip(results.seeds, means[place] - means[0], strict=True) if np.isfinite(one).any()]
+    found = compare([pair])[0]
+    return {
+        "to": results.variants[0],
+        "per_seed": dict(zip(seeds, pair.mean(1).tolist(), strict=True)) if found else {},
+        "clips": pair.shape[1],
+        "effect": found and found.effect,
+        "p_alone": found and found.p,
+        "p": row.cells[-1].p,
+    }
+
+
+def _data(results: Results) -> dict[str, Any]:
+    facts = results.facts
+    names = ("dataset", "split", "fingerprint", "context", "horizon", "clips", "notes")
+    return {name: getattr(facts, name) for name in names}

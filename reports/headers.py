@@ -1,0 +1,101 @@
+"""What the columns of somebody's table show: a score and the frames, told from its header."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.ledger import ledger
+from reports.results import Results
+from reports.unlatex import Line
+
+SEEDS = "seeds"
+FRAMES = (re.compile(r"(?:\bt ?=? ?|@|\bframes? )(\d+)(?: ?[-–] ?(\d+))?"), re.compile(r"(?:^|\s)(\d+)(?: ?[-–] ?(\d+))?\s*$"))
+OTHER = re.compile(r"δ|\bdiff|\bstd\b|\bsd\b|\bgain\b|\brank\b")  # of a metric, but not its value
+POWER = re.compile(r"×|10⁻|10\^|1e-|e-\d")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A column: "protocol/metric", a cost or SEEDS. span: first and last frame; the whole horizon where it is None.
+
+    scaled: whether the header tells the power of ten that the metric is shown with, where it has one.
+    """
+
+    score: str
+    span: tuple[int, int] | None = None
+    scaled: bool = True
+
+    @property
+    def key(self) -> str:
+        """As the table's own columns are called."""
+        return self.score if self.span is None else f"{self.score}@{'-'.join(map(str, sorted(set(self.span))))}"
+
+
+def asked(
+    results: Results, header: Sequence[Line], protocols: Sequence[str], costs: bool = False
+) -> tuple[list[Asked | None], list[str]]:
+    """What each column of a header of one line or several shows, None where it is no number of ours; and what cannot be shown.
+
+    protocols: of columns that name none; with several of them a title that is repeated stands for one after the other.
+    """
+    width = max((len(line.cells) for line in header), default=0)
+    titles = [" ".join(dict.fromkeys(line.cells[n] for line in header if n < len(line.cells))).strip() for n in range(width)]
+    found: list[Asked | None] = []
+    problems, seen, before = list[str](), list[Asked](), ""
+    for title in titles:
+        if re.fullmatch(r"#? ?(seeds?|runs|n)", title.lower()):
+            found.append(Asked(SEEDS))
+            continue
+        one = _cost(results, title) if costs else _score(results, title, before)
+        if one and not costs:
+            before = one.score
+            seen.append(one)
+            named = [name for name in results.protocols if re.search(rf"\b{re.escape(name)}\b", title.lower())]
+            protocol = [*named, *protocols[min(seen.count(one), len(protocols)) - 1 :]][0]
+            one = Asked(f"{protocol}/{one.score}", one.span, one.scaled)
+            if problem := _problem(results, one):
+                problems.append(f"column '{title}' (line {header[0].number}): {problem}")
+                one = None
+        found.append(one)
+    return found, problems
+
+
+def _problem(results: Results, one: Asked) -> str:
+    if one.score not in results.columns:
+        return f"there is no {one.score}"
+    horizon = results.facts.horizon
+    outside = one.span and not 1 <= one.span[0] <= one.span[1] <= horizon
+    return f"its frames are not within the horizon, 1 to {horizon}" if outside else ""
+
+
+def _cost(results: Results, title: str) -> Asked | None:
+    columns = ledger(results).columns
+    return next((Asked(column.key) for column in columns if title.lower() in (column.title.lower(), column.key)), None)
+
+
+def _score(results: Results, title: str, before: str) -> Asked | None:
+    """The metric and frames that a title names; bare frames are of the metric to their left."""
+    plain = title.lower()
+    metric = _metric(results, plain, before)
+    named = metric or before
+    if OTHER.search(plain) or not named:
+        return None
+    rest = re.sub(r"\([^)]*\)", " ", plain)  # the unit in brackets
+    frames = next((found for form in FRAMES if (found := form.search(rest))), None)
+    if not metric and not frames and not re.fullmatch(r"\s*(mean|avg|average|all)\.?\s*", rest):
+        return None
+    span = (int(frames[1]), int(frames[2] or frames[1])) if frames else None
+    return Asked(named, span, results.metrics[named].scale == 1 or POWER.search(title) is not None)
+
+
+def _metric(results: Results, plain: str, before: str) -> str:
+    """The metric that a title names; of several with one label the one to its left, or the one whose unit it tells."""
+    words = set(re.findall(r"[a-z]+(?:_[a-z]+)*", plain))
+    labels = {name: (metric.label or name).lower() for name, metric in results.metrics.items()}
+    fitting = [name for name in labels if name in words] or [name for name, label in labels.items() if label in words]
+    twins = [name for name in labels if fitting and labels[name] == labels[fitting[0]]]
+    if before in twins and "(" not in plain:
+        return before
+    if "sum" in words:
+        fitting = [name for name in twins if "sum" in results.metrics[name].unit] or fitting
+    return fitting[0] if fitting else ""

@@ -1,0 +1,151 @@
+"""Tables of LaTeX as plain text: what a reader of the page sees of tabular, tabularx, longtable and the like."""
+
+import bisect
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: the line of the document where it begins (from 1), and its cells without markup.
+
+    What spans several columns stands in each of them.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    header: bool = False
+
+
+ENVIRONMENTS = {"tabular": 1, "longtable": 1, "array": 1, "tabular*": 2, "tabularx": 2, "tabulary": 2, "xltabular": 2}
+"""How many arguments come before the rows."""
+WORDS = {
+    "pm": "±", "textpm": "±", "uparrow": "↑", "downarrow": "↓", "textuparrow": "↑", "textdownarrow": "↓", "times": "×",
+    "texttimes": "×", "to": "→", "rightarrow": "→", "Delta": "Δ", "textminus": "-", "textendash": "–", "textemdash": "–",
+    "textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textbar": "|", "textless": "<", "textgreater": ">",
+    "textunderscore": "_", "quad": " ", "qquad": " ", "newline": " ", "tabularnewline": " ", "\\": " ", ",": " ", ";": " ",
+    ":": " ", " ": " ", "\n": " ", **{sign: sign for sign in "&%$#_{}"},
+}  # fmt: skip
+"""What commands print; others print nothing, but what their last argument says."""
+SILENT = {
+    "textcolor": 1, "color": 1, "colorbox": 1, "rotatebox": 1, "href": 1, "cmidrule": 1, "cline": 1, "rowcolor": 1,
+    "cellcolor": 1, "arrayrulecolor": 1, "specialrule": 3, "noalign": 1, "label": 1, "cite": 1, "citep": 1, "citet": 1,
+    "ref": 1, "phantom": 1, "hphantom": 1, "vphantom": 1, "textsuperscript": 1, "footnote": 1, "tnote": 1, "multirow": 2,
+    "resizebox": 2, "fontsize": 2, "setlength": 2, "rule": 2, "caption": 1, "hspace": 1, "vspace": 1, "begin": 1,
+}  # fmt: skip
+"""How many arguments of a command are no text."""
+TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}&$~^_]|[^\\{}&$~^_]+", re.DOTALL)
+OPTION = re.compile(r"\[[^\]]*\]|\([lr]+\)")
+
+
+def latex_tables(text: str) -> Iterator[list[Line]]:
+    """Every table of a document; comments are none of it."""
+    text = re.sub(r"(?<!\\)%[^\n]*", "", text)
+    begin = re.compile(rf"\\begin\{{({'|'.join(map(re.escape, ENVIRONMENTS))})\}}")
+    place = 0
+    while found := begin.search(text, place):
+        rows = _Rows(text, _after(text, found.end(), ENVIRONMENTS[found[1]]))
+        yield rows.with_header()
+        place = rows.place
+
+
+class _Rows:
+    """Reads rows until the environment ends."""
+
+    def __init__(self, text: str, place: int):
+        self.text, self.place = text, place
+        self.lines: list[Line] = []
+        self.cells: list[str] = []
+        self.cell, self.span, self.depth, self.began = "", 1, 0, -1
+        self.rules: list[int] = []  # how many rows stand above each
+        self.starts = [0, *(found.end() for found in re.finditer("\n", text))]
+        while self.depth >= 0 and (token := TOKEN.match(text, self.place)):
+            start, self.place = self.place, token.end()
+            self._take(token[0])
+            if self.began < 0 and self.cell.strip():
+                self.began = start + len(token[0]) - len(token[0].lstrip())
+        self._end_row()
+
+    def _take(self, word: str) -> None:
+        name = word[1:].rstrip("*") or "*" if word.startswith("\\") else ""
+        if word == "{" or name == "begin":
+            self.depth += 1
+        elif word == "}" or name == "end":
+            self.depth -= 1
+        if name == "begin":
+            inner = re.compile(r"\{([^}]*)\}").match(self.text, self.place)
+            self._skip(1 + ENVIRONMENTS.get(inner[1] if inner else "", 0))
+        elif name == "end":
+            self._skip(1)
+        elif word == "&" and not self.depth:
+            self._end_cell()
+        elif name in ("\\", "tabularnewline") and not self.depth:
+            self.place = _options(self.text, self.place + self.text.startswith("*", self.place))
+            self._end_row()
+        elif name in ("midrule", "hline"):
+            self.rules.append(len(self.lines))
+        elif name == "multicolumn":
+            count = re.compile(r"\s*\{\s*(\d+)").match(self.text, self.place)
+            self.span = int(count[1]) if count else 1
+            self._skip(2)
+        elif word == "^":
+            self._raised()
+        elif name:
+            self.cell += WORDS.get(name, "")
+            if name not in WORDS and name.isalpha():
+                self._skip(SILENT.get(name, 0))
+        elif word not in ("{", "}", "$", "_"):
+            self.cell += " " if word in ("~", "&") else word
+
+    def with_header(self) -> list[Line]:
+        """The rows, those above the last rule before the first number with decimals as header; without rules the first one."""
+        lines = [line for line in self.lines if any(line.cells)]
+        numbers = [n for n, line in enumerate(self.lines) if any(re.search(r"\d\.\d", cell) for cell in line.cells)]
+        last = max((rule for rule in self.rules if not numbers or rule <= numbers[0]), default=0)
+        titles = [line for line in self.lines[:last] if any(line.cells)] or lines[:1]
+        return [replace(line, header=line in titles) for line in lines]
+
+    def _raised(self) -> None:
+        """A footnote's mark, which is no text, or a power of ten, which is."""
+        group = re.compile(r"\s*(?:\{([^{}]*)\}|(\\[A-Za-z]+|.))").match(self.text, self.place)
+        if group:
+            self.place = group.end()
+            raised = (group[1] or group[2] or "").strip()
+            self.cell += f"^{raised}" if re.fullmatch(r"[-−\d]+", raised) and re.search(r"10(\^-)?$", self.cell) else ""
+
+    def _skip(self, arguments: int) -> None:
+        self.place = _after(self.text, self.place, arguments)
+
+    def _end_cell(self) -> None:
+        plain = " ".join(re.sub("-{2,}", "–", self.cell).split())
+        self.cells += [plain] * self.span
+        self.cell, self.span = "", 1
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        self.lines.append(Line(bisect.bisect(self.starts, max(self.began, 0)), tuple(self.cells)))
+        self.cells, self.began = [], -1
+
+
+def _after(text: str, place: int, arguments: int) -> int:
+    """Where the text goes on after a command's options and so many arguments in braces."""
+    place = _options(text, place)
+    for _ in range(arguments):
+        begin = re.compile(r"\s*\{").match(text, place)
+        if not begin:
+            return place
+        depth, place = 1, begin.end()
+        for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, place):
+            depth += {"{": 1, "}": -1}.get(found[0], 0)
+            if not depth:
+                place = found.end()
+                break
+        place = _options(text, place)
+    return place
+
+
+def _options(text: str, place: int) -> int:
+    while found := OPTION.match(text, place):
+        place = found.end()
+    return place

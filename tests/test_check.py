@@ -1,0 +1,168 @@
+"""A document's numbers are held against the store's: what differs is named with its line, what cannot be told is said."""
+
+import json
+import re
+
+import pytest
+
+from reports.ablation import ablation
+from reports.check import check
+from reports.documents import tables
+from reports.ledger import ledger
+from reports.render import render
+from reports.table import table
+from tests.report_samples import results, runs
+
+VALUES = {
+    ("full model", 0): [[30, 20], [32, 22]],
+    ("full model", 1): [[31, 21], [32, 23]],
+    ("no_memory", 0): [[20, 10], [22, 12.5]],
+    ("no_memory", 1): [[20.5, 10], [22, 12]],
+}
+
+
+@pytest.fixture
+def made():
+    costs = ({"variant": v, "seed": s, "parameters": 1_520_000 if v == "full model" else 4_000} for v, s in VALUES)
+    psnr = results(VALUES, runs(*costs))
+    more = psnr.scores.assign(
+        **{"standard/lpips": psnr.scores["standard/psnr"] / 100, "openstl/psnr": psnr.scores["standard/psnr"] + 1}
+    )
+    return results(VALUES, psnr.runs, scores=more, protocols={"standard": 1, "openstl": 1})
+
+
+def cells(text, kind):
+    return [line.cells for line in tables(text, kind)[0]]
+
+
+@pytest.mark.parametrize("form", ["markdown", "latex", "html"])
+@pytest.mark.parametrize("shows", ["scores", "differences", "costs", "several protocols"])
+def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, form, shows):
+    protocols = ("standard", "openstl") if shows == "several protocols" else ("standard",)
+    make = ablation if shows == "differences" else table
+    shown = ledger(made) if shows == "costs" else make(made, protocols=protocols, frames=[1, (1, 2)])
+    found = check(made, render(shown, form), form, protocols, shows if shows in ("differences", "costs") else "scores")
+    numbers = {
+        "scores": 2 * (3 * 2 * 2 + 1),
+        "several protocols": 2 * (3 * 3 * 2 + 1),
+        "costs": 2 * 2,
+        "differences": 6 * 2 + 6 * 3 + 2,
+    }
+    assert (found.differences, found.unmatched, found.numbers) == ([], [], numbers[shows])  # fmt: skip
+
+
+def test_a_changed_number_is_named_with_its_line_what_stands_there_and_what_should(made):
+    text = "# Results\n\n" + render(table(made, ["psnr"]), "markdown").replace("16.12 ±", "16.14 ±")
+    found = check(made, text, "markdown")
+    assert found.numbers == 6 and len(found.differences) == 1
+    one = found.differences[0]
+    assert (one.line, one.row, one.column) == (8, "no_memory", "PSNR (dB) ↑")
+    assert (one.stands, one.store) == ("16.14 ± 0.00", "16.12 ± 0.00")
+
+
+@pytest.mark.parametrize(
+    ("cell", "right"),
+    [
+        ("26", True), ("26.4", True), ("26.38", True), ("26.37", True), ("26.375", True), ("26.4 ± 4.8", True), ("–", False),
+        ("**26.38**", True), ("<u>26.38</u><sup>a</sup>", True), ("26.39", False), ("26.38 ± 4.70", False),
+        ("", True), ("27", False),
+    ],
+)  # fmt: skip
+def test_numbers_are_compared_at_the_precision_they_are_printed_with(made, cell, right):
+    text = f"| | PSNR | notes |\n|---|---|---|\n| *Full-Model* | {cell} | 2 runs |\n| no_memory | 16.1 | |\n"
+    assert (check(made, text, "markdown").differences == []) == right
+
+
+def test_latex_by_hand_is_read_as_its_page_reads(made):
+    text = r"""
+    \begin{tabular*}{\linewidth}[t]{l@{\extracolsep{\fill}}rrr}
+    \toprule % a comment & no cell
+    & \multicolumn{3}{c}{\textbf{PSNR} $\uparrow$} \\ \cmidrule(lr){2-4}
+    Method & \makecell{whole\\mean} & $t_{1}$ & 2 \\ \midrule
+    Full model~\cite{x} & \textbf{\boldmath 26.4 $\pm$ 4.8} & 31.25$^{*}$ & \underline{21.5} \\[2pt]
+    no\_memory
+      & \textcolor{gray}{16.1} & $21.1_{\pm 1.6}$ & 99.0 \\
+    \bottomrule
+    \end{tabular*}"""
+    found = check(made, text, "latex")
+    assert cells(text, "latex")[1] == ("Method", "whole mean", "t1", "2")
+    assert [(one.line, one.row, one.column, one.stands, one.store) for one in found.differences] == [
+        (7, "no_memory", "PSNR t=2", "99.0", "11.1")
+    ]
+    assert found.numbers == 8
+
+
+def test_frames_beside_a_metric_belong_to_it_as_in_the_readme(made):
+    text = "| variant | PSNR (dB) ↑ | t=1 | t=2 | LPIPS (×10⁻³) ↓ | t=1 | seeds |\n|---|---|---|---|---|---|---|\n"
+    text += "| full model | 26.38 | 31.25 | 21.50 | 264 | 312.5 | 2 |\n"
+    found = check(made, text, "markdown")
+    assert (found.numbers, found.differences, found.unmatched) == (6, [], [])
+
+
+def test_a_header_without_a_power_of_ten_may_show_the_score_as_it_is(made):
+    for lpips, right in (("0.264", True), ("264", True), ("26.4", False)):
+        text = f"| | LPIPS |\n|---|---|\n| full model | {lpips} |\n"
+        assert (check(made, text, "markdown").differences == []) == right
+
+
+def test_what_cannot_be_matched_is_said(made):
+    text = "| | PSNR | SSIM | PSNR t=7 |\n|---|---|---|---|\n| ful model | 1 | 2 | 3 |\n| full model | 26.38 (0.1) | 1 | 2 |\n"
+    found = check(made, text, "markdown")
+    assert found.numbers == 1 and not found.differences
+    told = "; ".join(found.unmatched)
+    for word in (
+        "'SSIM' (line 1): there is no standard/ssim",
+        "'PSNR t=7' (line 1): its frames are not within",
+        "0.1 in '26.38 (0.1)'",
+    ):
+        assert word in told  # fmt: skip
+    assert "row 'ful model' (line 3): no variant is called so; did you mean 'full model'?" in told
+
+
+def test_other_tables_of_a_document_are_left_alone_and_lines_choose(made):
+    ours = "| | PSNR |\n|---|---|\n| full model | 1 |\n\n"
+    text = "| to add | do |\n|---|---|\n| full model | 12 |\n\n```\n" + ours + "```\n" + ours + ours
+    assert [one.line for one in check(made, text, "markdown").differences] == [13, 17]
+    assert [one.line for one in check(made, text, "markdown", lines=(14, 99)).differences] == [17]
+
+
+def test_html_with_cells_that_span_rows_and_columns_is_read():
+    text = (
+        "<table><tr><th rowspan=2>v<th colspan=2>PSNR</tr><tr><th>1<th>2</tr>\n<tr><td>a<sup>1</sup><td><b>1.5</b><td>2</table>"
+    )
+    assert cells(text, "html") == [("v", "PSNR", "PSNR"), ("v", "1", "2"), ("a", "1.5", "2")]
+
+
+def test_the_command_exits_with_1_where_a_number_differs_and_with_0_where_all_agree(finished, tmp_path):
+    words = ("report", "mine.py", "--metrics", "psnr,ssim")
+    for form in ("md", "tex", "html"):
+        file = tmp_path / f"table.{form}"
+        assert finished(*words, "--frames", "1,2", "--out", file)[0] == 0
+        code, out, _ = finished(*words, "--check", file)
+        assert code == 0 and "14 numbers of 1 table checked: all agree" in out
+        text = file.read_text()
+        number = re.search(r"\d+\.\d\d\b", text[text.index("copy") :])[0]
+        file.write_text(text.replace(number, "99.99", 1))
+        code, out, _ = finished(*words, "--check", file)
+        assert (
+            code == 1
+            and f"there stands 99.99, the store says {number}" in out
+            and "14 numbers of 1 table checked: 1 differ" in out
+        )
+    told = json.loads(finished(*words, "--check", file, "--format", "json")[1])
+    assert told["numbers"] == 14 and told["differences"][0]["row"] == "copy"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--check", "none.md"), "cannot check none.md"),
+        (("--check", "mine.py"), "--check reads .md, .tex and .html"),
+        (("--check", "empty.md"), "no table in empty.md has both a variant of mine in its rows and a metric in its header"),
+        (("--check", "empty.md", "--frames", "1"), "--out and --frames do not go with it"),
+    ],
+)
+def test_what_cannot_be_checked_is_explained(finished, tmp_path, words, message):
+    (tmp_path / "empty.md").write_text("nothing")
+    code, _, err = finished("report", "mine.py", *words)
+    assert code == 2 and message in err and "Traceback" not in err
