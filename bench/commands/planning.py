@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from bench.commands import options, showing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.forecast import Forecast, Machine
+    from bench.plan import Item
+    from bench.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -18,24 +27,84 @@ def plan(
     seeds: options.Seeds = None,
     only: options.Only = None,
     settings: options.Set = None,
+    probing: Annotated[
+        bool, typer.Option("--probe", help="Measure here what no finished run tells: 20 steps of each kind of run to do.")
+    ] = False,
+    workers: options.Workers = 0,
+    per_gpu: options.PerGPU = 1,
     store_path: options.StorePath = None,
     as_json: options.Json = False,
 ) -> None:
     """What would run, and why.
 
-    Prints every run of an experiment with its state, and what `bench run` would do. Changes nothing.
+    Prints every run of an experiment with its state, what `bench run` would do, and what that would cost: as long as finished
+    runs like it took, or as a probe took. Starts no run.
     """
-    from bench.plan import TO_DO, prediction_bytes, unique
+    from bench.forecast import forecast, lacking, machine
     from bench.plan import plan as planned
+    from bench.plan import unique
 
     store = options.store(store_path)
     items = planned(options.experiment(name, scale, seeds, only, settings), store)
+    where = machine(workers, per_gpu, len(unique(items)))
+    if probing:
+        _probe(lacking(items, store, where), store, where)
+    costs = forecast(items, store, where)
     if as_json:
-        options.print_json([showing.as_dict(item) for item in items])
+        options.print_json(
+            [{**showing.as_dict(item), **showing.cost_as_dict(costs.costs.get(item.run.name))} for item in items]
+        )
         return
-    showing.print_runs(items)
-    to_do = [item for item in unique(items) if item.state in TO_DO]
-    steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do)
-    print(f"\n{len(to_do)} of {len(unique(items))} runs to do, {steps:,} training steps, in {store.root}")
-    if kept := sum(map(prediction_bytes, to_do)):
-        print(f"their test predictions will be kept: {kept / 2**20:.1f} MiB")
+    showing.print_runs(items, costs.costs)
+    _print_total(items, store, costs, where, options.command("plan", name, scale, seeds, only, settings))
+
+
+def _probe(items: Sequence[Item], store: Store, where: Machine) -> None:
+    """Measure what is lacking, showing how far it is."""
+    from rich.progress import Progress
+
+    from bench.files import writable
+    from bench.probe import STEPS, News, probe
+
+    if not items:
+        return
+    writable(store.root)
+    console = options.console()
+    width = max(len(item.label) for item in items)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
+        tasks = {item.run.name: shown.add_task(f"probing {item.label:<{width}}", total=STEPS, start=False) for item in items}
+
+        def tell(news: News) -> None:
+            task = tasks[news.item.run.name]
+            shown.start_task(task)
+            shown.update(task, completed=news.done)
+            if news.trouble:
+                console.print(f"{news.item.label} could not be probed: {news.trouble}", highlight=False, markup=False)
+            elif news.done == STEPS and not console.is_terminal:
+                console.print(f"probed {news.item.label}", highlight=False, markup=False)
+
+        probe(items, store, where, tell)
+
+
+def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Machine, command: str) -> None:
+    from bench.plan import TO_DO, TO_SCORE, unique
+
+    runs = unique(items)
+    to_do = [item for item in runs if item.state in TO_DO]
+    steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do if item.state != TO_SCORE)
+    print(f"\n{len(to_do)} of {len(runs)} runs to do, {steps:,} training steps, in {store.root}")
+    if not to_do:
+        return
+    unknown, hours = costs.unknown(), costs.gpu_hours(where.per_gpu)
+    if unknown < len(to_do):
+        least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "
+        at_once = f"{where.slots} at once" if where.slots > 1 else "one after another"
+        gpu = f", {hours:.1f} GPU hours" if hours is not None else ""
+        print(f"{least}{showing.duration(costs.wall(where.slots))}, {at_once}{gpu}; as measured on {costs.place}")
+    blank = sum(cost.disk is None for cost in costs.costs.values())
+    if blank < len(to_do):
+        print(f"{'at least ' if blank else ''}{showing.size(costs.disk())} of disk: checkpoints, predictions, scores")
+    for mark, words in showing.cost_notes(costs.costs.values()):
+        print(f"{mark} {words}")
+    if unknown or any(cost.without or cost.scaled for cost in costs.costs.values()):
+        print(f"`{command} --probe` measures what is not known, with 20 steps of each kind of run")

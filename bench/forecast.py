@@ -1,0 +1,238 @@
+"""What a plan will cost: wall time, GPU hours and disk, predicted from what runs like those to come have taken.
+
+Of one kind (all settings alike but seed, steps, schedule): seconds per step as measured. Of one family (the same model class,
+learner, data): scaled by FLOPs. Otherwise unknown, and said to be. Everything is as measured on one place: on this machine
+with as many threads, if anything was measured there, else where most was.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench import catalog, measured
+from bench.measured import Kinds, Measured
+from bench.plan import NEW, TO_DO, TO_SCORE, Item, prediction_bytes, unique
+from bench.spec import RunSpec
+from bench.store import Store
+
+COUNTED_UP_TO = 500  # runs to do: importing torch to count the parameters of models takes longer than planning them
+COUNTING = 5.0  # seconds that counting may take; what is left over is counted next time
+CHECKPOINTS = 2  # that a run keeps, of weights and of Adam's two moments, 4 bytes each
+GPU_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a plan is to be executed. place: as `Measured` calls it. per_gpu: runs that share one GPU."""
+
+    place: str
+    slots: int
+    threads: int
+    gpus: tuple[str, ...] = ()
+    per_gpu: int = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is still to be paid for one run.
+
+    seconds: None where nothing is known. scaled: reckoned from runs of another size. without: what the seconds leave out, since
+    nobody has measured it. disk: bytes that it will add, None if unknown.
+    """
+
+    seconds: float | None
+    scaled: bool = False
+    without: tuple[str, ...] = ()
+    disk: int | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The cost of every run to do, by its name, and where things took as long as that. here: whether that is this machine."""
+
+    costs: dict[str, Cost]
+    place: str
+    here: bool
+
+    def wall(self, slots: int) -> float:
+        """Seconds from start to end with so many runs at once, in declared order; of the runs whose cost is known."""
+        ends = [0.0] * max(1, slots)
+        for cost in self.costs.values():
+            if cost.seconds is not None:
+                heapq.heappush(ends, heapq.heappop(ends) + cost.seconds)
+        return max(ends)
+
+    def gpu_hours(self, per_gpu: int = 1) -> float | None:
+        """Hours of GPUs in use; None where runs do without."""
+        seconds = sum(cost.seconds or 0.0 for cost in self.costs.values())
+        return None if self.place.endswith(("thread", "threads")) else seconds / 3600 / per_gpu
+
+    def disk(self) -> int:
+        """Bytes, of the runs for which they are known."""
+        return sum(cost.disk or 0 for cost in self.costs.values())
+
+    def unknown(self) -> int:
+        """Runs whose time nobody can tell."""
+        return sum(cost.seconds is None for cost in self.costs.values())
+
+
+def forecast(items: Sequence[Item], store: Store, machine: Machine) -> Forecast:
+    """The cost of what is to be done of a plan. Reads the store; nothing but counts of parameters and FLOPs is written."""
+    kinds = Kinds()
+    to_do = [item for item in unique(items) if item.state in TO_DO]
+    wanted = {kinds.of(item.spec) for item in to_do}
+    known = _known(items, store, kinds, wanted)
+    place = _place(known, wanted, machine.place)
+    known = [one for one in known if one.place == place]
+    sizes = _sizes(to_do, kinds, known, store) if len(to_do) <= COUNTED_UP_TO else {}
+    rates = {kind: _rates(kind, family, known, sizes.get(kind, {})) for kind, family in wanted}
+    costs = {item.run.name: _cost(item, rates[kinds.of(item.spec)[0]]) for item in to_do}
+    return Forecast(costs, place, place == machine.place)
+
+
+def lacking(items: Sequence[Item], store: Store, machine: Machine) -> list[Item]:
+    """One run to do of every kind that nobody has measured on this machine."""
+    kinds = Kinds()
+    to_do = [item for item in unique(items) if item.state in TO_DO]
+    wanted = {kinds.of(item.spec) for item in to_do}
+    there = [one for one in _known(items, store, kinds, wanted) if one.place == machine.place]
+    found: dict[str, Item] = {}
+    for item in to_do:
+        kind, _ = kinds.of(item.spec)
+        rates = _rates(kind, "", [one for one in there if one.kind == kind], {})
+        if (rates.step is None and item.spec.steps) or any(e.key not in rates.scoring for e in item.evaluations):
+            found.setdefault(kind, item)
+    return list(found.values())
+
+
+def machine(workers: int, per_gpu: int, runs: int) -> Machine:
+    """This machine, as `bench run` would use it for so many runs."""
+    from bench.executors.local import Local, cores
+    from bench.provenance import processor
+
+    if any(Path(sign).exists() for sign in GPU_SIGNS):  # asking torch takes seconds
+        local = Local(workers, per_gpu)
+        if local.gpus:
+            import torch
+
+            return Machine(torch.cuda.get_device_name(0), local.slots, local.threads, tuple(local.gpus), per_gpu)
+    slots = workers or max(1, min(cores(), runs))
+    threads = max(1, cores() // slots)
+    return Machine(measured.on_processor(processor(), threads), slots, threads)
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """What runs of one kind take. scoring: seconds by the key of the evaluation. run_bytes: without predictions."""
+
+    step: float | None
+    scoring: dict[str, float]
+    other: float | None
+    scaled: bool
+    run_bytes: int | None
+
+
+def _rates(kind: str, family: str, known: Sequence[Measured], size: dict[str, float]) -> _Rates:
+    alike = [one for one in known if one.kind == kind]
+    others = [one.other_seconds for one in alike or known if one.other_seconds is not None]
+    other = median(others) if others else None
+    steps = [one.step_seconds for one in alike if one.step_seconds is not None]
+    scoring = _scoring(alike)
+    run_bytes = next((one.run_bytes for one in alike if one.run_bytes is not None), None)
+    if run_bytes is None and (parameters := size.get("parameters")) is not None:
+        run_bytes = int(parameters * 4 * 3 * CHECKPOINTS)
+    if alike:
+        return _Rates(median(steps) if steps else None, scoring, other, False, run_bytes)
+    work = size.get("flops", 0.0) * size.get("batch", 0.0)
+    related = [one for one in known if one.family == family and one.work and one.step_seconds is not None]
+    if not work or not related:
+        return _Rates(None, {}, other, True, run_bytes)
+    nearest = min(related, key=lambda one: abs(math.log(one.work / work)))
+    longer = work / nearest.work
+    flops = size["flops"] / (nearest.flops or 1.0)
+    scaled = {key: seconds * flops for key, seconds in nearest.score_seconds.items()}
+    return _Rates((nearest.step_seconds or 0.0) * longer, scaled, other, True, run_bytes)
+
+
+def _scoring(alike: Iterable[Measured]) -> dict[str, float]:
+    found = defaultdict(list)
+    for one in alike:
+        for key, seconds in one.score_seconds.items():
+            found[key].append(seconds)
+    return {key: median(seconds) for key, seconds in found.items()}
+
+
+def _cost(item: Item, rates: _Rates) -> Cost:
+    status = item.run.status() if item.state != NEW else None
+    steps = 0 if item.state == TO_SCORE else item.spec.steps - (status.step if status else 0)
+    there = 0 if status is None else sum(path.stat().st_size for path in item.run.path.rglob("*") if path.is_file())
+    disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(item) - there)
+    to_score = [e.key for e in item.evaluations if status is None or not item.run.scores_file(e.key).exists()]
+    if steps and rates.step is None:
+        return Cost(None, disk=disk)
+    without = ["scoring"] if any(key not in rates.scoring for key in to_score) else []
+    without += ["starting up"] if rates.other is None else []
+    parts = [steps * (rates.step or 0.0), *(rates.scoring.get(key, 0.0) for key in to_score), rates.other or 0.0]
+    if not steps and without:
+        return Cost(None, disk=disk)  # what is known of it is as good as nothing
+    return Cost(sum(parts), rates.scaled, tuple(without), disk)
+
+
+def _known(items: Sequence[Item], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
+    """What is known of these kinds: from the plan's own runs and probes; if that is not all, from the whole store."""
+    probes = measured.probed(store)
+    own = [*measured.of_store((item.run for item in unique(items) if item.state not in TO_DO), kinds), *probes]
+    if {kind for kind, _ in wanted} <= {one.kind for one in own}:
+        return own
+    return [*measured.of_store(store.runs(), kinds), *probes]
+
+
+def _place(known: Sequence[Measured], wanted: set[tuple[str, str]], here: str) -> str:
+    """Here, if anything about these kinds was measured here; else where most was."""
+    families = {family for _, family in wanted}
+    places = Counter(one.place for one in known if one.family in families)
+    return here if not places or here in places else places.most_common(1)[0][0]
+
+
+def _sizes(to_do: Sequence[Item], kinds: Kinds, known: Sequence[Measured], store: Store) -> dict[str, dict[str, float]]:
+    """Parameters, FLOPs and batch, by kind, of the kinds that were not measured; FLOPs only where there is what to scale."""
+    before, fresh, until = measured.sizes(store), {}, time.monotonic() + COUNTING
+    found: dict[str, dict[str, float]] = {}
+    for item in to_do:
+        kind, family = kinds.of(item.spec)
+        alike = [one for one in known if one.kind == kind]
+        if kind in found or any(one.run_bytes is not None for one in alike):
+            continue
+        if alike:
+            found[kind] = {"parameters": float(alike[0].parameters or 0)}
+            continue
+        key, scalable = _size_key(item.spec), any(one.family == family for one in known)
+        size = before.get(key, {})
+        if "parameters" not in size or (scalable and "flops" not in size):
+            if time.monotonic() > until:
+                continue
+            size = fresh[key] = _count(item.spec, scalable)
+        found[kind] = {**size, "batch": float(item.spec.batch)}
+    measured.keep_sizes(store, fresh)
+    return found
+
+
+def _size_key(spec: RunSpec) -> str:
+    return json.dumps([spec.model.identity, spec.data.identity, spec.context, spec.horizon], sort_keys=True)
+
+
+def _count(spec: RunSpec, with_flops: bool) -> dict[str, float]:
+    from bench.costs import flops, on_meta, parameters
+
+    shape = catalog.build("datasets", spec.data.name, spec.data.options).shape
+    model = on_meta(spec.model, shape, spec.context, spec.horizon)
+    counted = {"parameters": float(parameters(model) if spec.steps else 0)}
+    return {**counted, "flops": float(flops(model, shape, spec.context, spec.horizon))} if with_flops else counted

@@ -1,0 +1,226 @@
+"""`bench plan --probe`: what runs will take, from 20 steps of each kind, in processes like the workers to come.
+
+As many at once as there will be workers, with as many threads, or a GPU each: what they take from one another counts. Nothing
+is written but what was measured (see bench.measured), and weights stay as they are made. As a program, `python -m bench.probe`
+reads one job from its standard input and prints a line of JSON per step, the last one with the result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bench import catalog, measured
+from bench.executors import worker
+from bench.experiment import Evaluation, evaluation_from_json
+from bench.forecast import Machine
+from bench.measured import Measured
+from bench.plan import Item
+from bench.spec import RunSpec
+from bench.store import Store
+
+if TYPE_CHECKING:
+    import torch
+
+    from bench.data.base import Dataset
+
+STARTED = time.monotonic()  # of a probe's process: this module is the first thing that it loads
+STEPS, STRETCHES, WARM_UP = 20, 4, 2  # timed steps, in so many stretches spread over the run; steps before them
+LIMIT = 60.0  # seconds of timed steps after which a probe has seen enough, be they fewer
+CLIPS, SCORING = 16, 10.0  # clips that validation and scoring are timed with, fewer where they take more than these seconds
+
+
+@dataclass(frozen=True)
+class News:
+    """How far a probe is: so many of so many steps, or what went wrong in words."""
+
+    item: Item
+    done: int
+    trouble: str = ""
+
+
+def probe(items: Sequence[Item], store: Store, machine: Machine, tell: Callable[[News], None]) -> None:
+    """Measure the kind of every item, and keep in the store what was found as soon as it is; safe to interrupt."""
+    probing = _Probing(store, machine, tell)
+    with ThreadPoolExecutor(machine.slots) as pool:
+        try:
+            for done in [pool.submit(probing.measure, item) for item in items]:
+                done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            probing.stop()
+            raise
+
+
+class _Probing:
+    """The processes that measure, in slots."""
+
+    def __init__(self, store: Store, machine: Machine, tell: Callable[[News], None]):
+        self.store, self.machine, self.tell = store, machine, tell
+        self.children: list[subprocess.Popen[str]] = []
+        self.stopped = False
+        self.free: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self.keeping = threading.Lock()
+        for slot in range(machine.slots):
+            self.free.put(slot)
+
+    def measure(self, item: Item) -> None:
+        """Until the kind of this item is known, or could not be measured."""
+        slot = self.free.get()
+        try:
+            child = _start(item, self.machine, slot)
+            self.children.append(child)
+            if self.stopped:
+                self.stop()
+            self._follow(item, child)
+        finally:
+            self.free.put(slot)
+
+    def stop(self) -> None:
+        """End everything at once."""
+        self.stopped = True
+        for child in self.children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+
+    def _follow(self, item: Item, child: subprocess.Popen[str]) -> None:
+        assert child.stdout is not None
+        found: dict[str, Any] = {}
+        said = ""
+        for line in child.stdout:
+            try:
+                found = json.loads(line)
+                self.tell(News(item, int(found.get("done", STEPS))))
+            except ValueError:
+                said = line.strip() or said
+        if child.wait() == 0 and "step_seconds" in found:
+            kind, family = measured.kind_of(item.spec), measured.family_of(item.spec)
+            with self.keeping:
+                measured.keep(self.store, Measured(kind, family, self.machine.place, batch=item.spec.batch, **found))
+        elif not self.stopped:
+            self.tell(News(item, STEPS, said or f"its process ended with {child.returncode}"))
+
+
+def _start(item: Item, machine: Machine, slot: int) -> subprocess.Popen[str]:
+    environment = worker.environment(item.run, machine.threads)
+    if machine.gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = machine.gpus[slot % len(machine.gpus)]
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "bench.probe"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment, start_new_session=True,
+    )  # fmt: skip
+    job = {
+        "spec": item.spec.to_json(),
+        "evaluations": [asdict(evaluation) for evaluation in item.evaluations],
+        "device": "cuda" if machine.gpus else "cpu",
+        "threads": machine.threads,
+    }
+    assert child.stdin is not None
+    with child.stdin as words, contextlib.suppress(BrokenPipeError):
+        json.dump(job, words)
+    return child
+
+
+def main() -> int:
+    """A probe's own process."""
+    job = json.load(sys.stdin)
+    import torch
+
+    torch.set_num_threads(job["threads"])
+    spec, evaluations = RunSpec.from_json(job["spec"]), [evaluation_from_json(values) for values in job["evaluations"]]
+    for line in _measure(spec, evaluations, torch.device(job["device"])):
+        print(json.dumps(line), flush=True)
+    return 0
+
+
+def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device) -> Iterator[dict[str, Any]]:
+    from bench.costs import flops, parameters
+    from bench.train import build_model
+
+    data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
+    model = build_model(spec, data).to(device)
+    step_seconds, ready = None, time.monotonic() - STARTED
+    if spec.steps:
+        seconds = []
+        for taken in _steps(spec, data, model, device):
+            seconds.append(taken)
+            yield {"done": len(seconds)}
+        step_seconds = sum(seconds) / len(seconds) + _validating(spec, data, model, device)
+    model.eval()
+    yield {
+        "step_seconds": step_seconds,
+        "score_seconds": {e.key: _scoring(e, spec, data, model, device) for e in evaluations},
+        "other_seconds": ready,
+        "parameters": parameters(model),
+        "flops": flops(model, data.shape, spec.context, spec.horizon),
+    }
+
+
+def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[float]:
+    """Seconds of single steps, in stretches from all over the run, since what a step costs may change on the way."""
+    from bench.data.loading import batches
+    from bench.step import take_step
+
+    supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
+    learner = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+    optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0  # steps that are taken out of their order could lead anywhere
+    length, total, warm_up = STEPS // STRETCHES, 0.0, WARM_UP
+    for stretch in range(STRETCHES):
+        first = stretch * max(0, spec.steps - length) // max(1, STRETCHES - 1)
+        last = min(first + length + warm_up, spec.steps)
+        began = time.perf_counter()
+        for step, clip in enumerate(batches(data, spec.seed, first, last, spec.batch, learner.frames, device), first):
+            take_step(spec, model, learner, optimizer, clip, step)
+            taken, began = time.perf_counter() - began, time.perf_counter()
+            if warm_up and spec.steps > WARM_UP:
+                warm_up -= 1
+                continue
+            total += taken
+            yield taken
+            if total > LIMIT:
+                return
+
+
+def _validating(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> float:
+    """The share of the validations in a step, in seconds."""
+    evaluation = Evaluation(clips=spec.validation_clips, horizon=spec.horizon, split="val")
+    times = spec.steps // spec.validate_every + (spec.steps % spec.validate_every > 0)
+    return _scoring(evaluation, spec, data, model, device, validating=True) * times / spec.steps
+
+
+def _scoring(
+    evaluation: Evaluation, spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device, validating: bool = False
+) -> float:
+    """Seconds of an evaluation, from some of its clips."""
+    from bench.evaluate import clips_to_score, evaluate, validate
+
+    def timed(clips: int) -> float:
+        began = time.perf_counter()
+        if validating:
+            validate(model, data, spec.but(validation_clips=clips), device)
+        else:
+            evaluate(model, data, spec.context, replace(evaluation, clips=clips), device, spec.precision)
+        return time.perf_counter() - began
+
+    count = clips_to_score(data, evaluation, spec.context)
+    timed(1)  # the first one warms up
+    clips = max(1, min(count, CLIPS, int(SCORING / max(timed(1), 1e-9))))
+    return timed(clips) * count / clips
+
+
+if __name__ == "__main__":
+    sys.exit(main())

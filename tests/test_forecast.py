@@ -1,0 +1,218 @@
+"""What a plan will cost: predicted from what was measured, and unknown where nothing was."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench import measured
+from bench.forecast import Cost, Forecast, Machine, forecast, lacking
+from bench.plan import plan, unique
+from bench.probe import STEPS, News, _measure, probe
+from bench.spec import Part
+from bench.store import FINISHED, INTERRUPTED
+from tests.conftest import EVALUATION, TINY
+
+HERE = Machine("AMD EPYC, 1 thread", slots=2, threads=1)
+MACHINE = {"processor": "AMD EPYC", "threads": 1, "accelerators": []}
+
+
+def _finished(store, spec, train=12.0, scoring=3.0, other=4.0, device="cpu", machine=MACHINE, flops=100):
+    """A finished run that has taken as long as told."""
+    run = store.run(spec)
+    run.create(spec)
+    run.set_status(FINISHED, trained=True, step=spec.steps)
+    key = EVALUATION.at(spec).key
+    run.scores_file(key).parent.mkdir(exist_ok=True)
+    run.scores_file(key).write_bytes(b"12345")
+    facts = {"device": device, "machine": machine, "train_seconds": train, "parameters": 10, "flops": flops}
+    seconds = {"score_seconds": {key: scoring}, "other_seconds": other}
+    (run.path / "provenance.json").write_text(json.dumps({**facts, **seconds}))
+    return run
+
+
+def _cost(experiment, store, machine=HERE):
+    items = plan(experiment, store)
+    return forecast(items, store, machine).costs[items[0].run.name]
+
+
+@pytest.fixture
+def alone(pair, tiny):
+    """The learned variant alone, of another seed and twice as many steps as what is finished."""
+    return replace(pair, variants={"tiny": tiny.but(steps=12)}, seeds=(7,))
+
+
+def test_other_seeds_and_lengths_of_the_same_settings_cost_what_the_finished_ones_did(store, tiny, alone):
+    _finished(store, tiny)  # 12 s for 6 steps
+    cost = _cost(alone, store)
+    assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.without == ()
+
+
+def test_of_several_finished_runs_the_one_in_the_middle_counts(store, tiny, alone):
+    for seed, train in enumerate((12.0, 6.0, 600.0)):
+        _finished(store, tiny.but(seed=seed), train=train)
+    assert _cost(alone, store).seconds == 31.0
+
+
+def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, alone):
+    from bench.costs import flops, on_meta
+
+    wider = alone.variants["tiny"].but(model=tiny.model.but(width=8))
+    counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (tiny.model, wider.model)]
+    _finished(store, tiny, flops=counted[0])
+    cost, ratio = _cost(replace(alone, variants={"wider": wider}), store), counted[1] / counted[0]
+    assert ratio > 1.5 and cost.scaled and cost.seconds == pytest.approx(24.0 * ratio + 3.0 * ratio + 4.0)
+
+
+def test_where_nothing_like_it_was_measured_the_cost_is_unknown(store, tiny, alone):
+    _finished(store, tiny.but(model=Part("convlstm", hidden=4, layers=1), learner=Part("direct")))
+    assert _cost(alone, store).seconds is None
+
+
+def test_what_the_seconds_leave_out_is_named(store, tiny, alone):
+    run = _finished(store, tiny)
+    known = json.loads((run.path / "provenance.json").read_text())
+    (run.path / "provenance.json").write_text(json.dumps({k: v for k, v in known.items() if not k.endswith("r_seconds")}))
+    assert _cost(alone, store).without == ("starting up",)
+    _finished(store, tiny, scoring=3.0)
+    other = replace(alone, evaluation=EVALUATION.over(1))
+    assert _cost(other, store).without == ("scoring",)
+
+
+def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_scoring(store, tiny, alone):
+    _finished(store, tiny)
+    [(_, spec)] = alone.runs()
+    run = store.run(spec)
+    run.create(spec)
+    run.set_status(INTERRUPTED, step=9)
+    assert _cost(alone, store).seconds == 3 * 2.0 + 3.0 + 4.0
+    run.set_status(INTERRUPTED, step=12, trained=True)
+    assert _cost(alone, store).seconds == 3.0 + 4.0
+
+
+def test_times_are_of_this_machine_if_anything_was_measured_here_and_else_of_the_place_that_is_named(store, tiny, alone):
+    gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
+    _finished(store, tiny.but(seed=1), train=1.2, device="cuda", machine=gpu)
+    found = forecast(plan(alone, store), store, HERE)
+    assert (found.place, found.here) == ("NVIDIA H100", False) and found.gpu_hours() == pytest.approx((2.4 + 7.0) / 3600)
+    _finished(store, tiny)
+    found = forecast(plan(alone, store), store, HERE)
+    assert (found.place, found.here, found.gpu_hours()) == (HERE.place, True, None)
+
+
+def test_wall_time_is_that_of_the_slot_which_ends_last(store):
+    seconds = {"a": 3.0, "b": 1.0, "c": 1.0, "d": None, "e": 2.0}
+    found = Forecast({name: Cost(value) for name, value in seconds.items()}, HERE.place, True)
+    assert found.wall(1) == 7.0 and found.wall(2) == 4.0 and found.wall(9) == 3.0 and found.unknown() == 1
+
+
+def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, alone):
+    [(_, spec)] = alone.runs()
+    predictions = 2 * 3 * 2 * 16 * 16  # bytes, clips, frames, pixels
+    from bench.costs import on_meta, parameters
+
+    count = parameters(on_meta(spec.model, (1, 16, 16), 9, 2))
+    assert _cost(alone, store).disk == 2 * 3 * 4 * count + predictions
+    run = _finished(store, tiny)
+    there = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+    assert _cost(alone, store).disk == there + predictions
+
+
+def test_ten_thousand_planned_runs_are_forecast_in_under_two_seconds(store, pair, tiny):
+    _finished(store, tiny)
+    many = replace(pair, variants={str(n): tiny.but(steps=n + 7) for n in range(100)}, seeds=tuple(range(100)))
+    began = time.process_time()
+    found = forecast(plan(many, store), store, HERE)
+    assert time.process_time() - began < 2
+    assert len(found.costs) == 10_000 and found.unknown() == 0
+
+
+def test_a_probe_takes_its_steps_from_all_over_the_run_and_leaves_the_weights_alone(tiny, monkeypatch):
+    import torch
+
+    from bench import step
+
+    seen, real = [], step.take_step
+
+    def noted(spec, model, learner, optimizer, clip, at, *more):
+        seen.append(at)
+        return real(spec, model, learner, optimizer, clip, at, *more)
+
+    monkeypatch.setattr(step, "take_step", noted)
+    *lines, last = _measure(tiny.but(steps=1000), [EVALUATION.at(tiny)], torch.device("cpu"))
+    assert len(lines) == STEPS and min(seen) == 0 and max(seen) > 900 and 300 < sorted(seen)[12] < 800
+    assert last["step_seconds"] > 0 and last["parameters"] > 0 and list(last["score_seconds"]) == [EVALUATION.at(tiny).key]
+
+
+def test_a_run_shorter_than_a_probe_is_probed_all_the_same(tiny):
+    import torch
+
+    *lines, last = _measure(tiny.but(steps=2), [], torch.device("cpu"))
+    assert lines and last["step_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_what_was_probed_is_known_the_next_time_and_no_run_was_made(store, pair):
+    items = plan(pair, store)
+    assert len(lacking(items, store, HERE)) == 2
+    told = []
+    probe(lacking(items, store, HERE), store, HERE, told.append)
+    assert [path.name for path in store.root.iterdir()] == [measured.CACHE] and {news.trouble for news in told} == {""}
+    assert lacking(items, store, HERE) == [] and forecast(items, store, HERE).unknown() == 0
+
+
+@pytest.mark.slow
+def test_a_probe_that_fails_says_why(store, pair, tiny):
+    odd = replace(pair, variants={"odd": tiny.but(context=5)})
+    told: list[News] = []
+    probe(plan(odd, store), store, HERE, told.append)
+    assert "needs at least 9 context frames" in told[-1].trouble
+
+
+@pytest.mark.slow
+def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
+    (tmp_path / "long.py").write_text(
+        "from bench.experiment import Experiment\nfrom bench.spec import Part\nfrom tests.conftest import EVALUATION, TINY\n"
+        "def experiment(scale):\n"
+        "    slow = TINY.but(model=TINY.model.but(width=64), data=Part('digits', size=64), batch=64, steps=100)\n"
+        "    return Experiment('?', {'slow': slow}, evaluation=EVALUATION)\n"
+    )
+    words = [sys.executable, "-m", "bench.cli", "plan", str(tmp_path / "long.py"), "--probe", "--store", str(store.root)]
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    until = time.monotonic() + 60
+    while not (probing := _children(child.pid)) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(child.pid, signal.SIGINT)
+    assert child.wait(timeout=30) == 130 and "Traceback" not in child.stdout.read()
+    assert probing and not any(os.path.exists(f"/proc/{process}") for process in probing)
+    assert list(store.root.iterdir()) == []
+
+
+def _children(process):
+    """The processes that a process has started, in whichever of its threads."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == process:
+                found.append(int(stat.parent.name))
+    return found
+
+
+def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
+    from bench.store import Store
+
+    code, out, _ = bench("plan", "mine.py", "--workers", "1")
+    assert code == 0 and "2 of 2 runs are like none that was measured" in out and "--probe` measures" in out
+    _finished(Store(tmp_path / "runs"), TINY.but(seed=3))
+    code, out, _ = bench("plan", "mine.py", "--workers", "1")
+    assert "0:19" in out and "at least 19 s, one after another; as measured on AMD EPYC, 1 thread" in out
+    rows = json.loads(bench("plan", "mine.py", "--json")[1])
+    assert [row["seconds"] for row in rows] == [19.0, None] and unique([]) == []
