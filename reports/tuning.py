@@ -63,8 +63,11 @@ def trials_table(searched: Searched) -> pd.DataFrame:
     rows = []
     for _, row in shown.iterrows():
         given = searched.settings.loc[row["trial"]].dropna()
-        scores = {name: written(searched.objectives[name], row[name]) for name in searched.objectives}
-        ended = row["state"] if row["state"] == COMPLETE else row["reason"] or row["state"]
+        complete = row["state"] == COMPLETE
+        scores = {name: written(metric, row[name]) if complete else "" for name, metric in searched.objectives.items()}
+        ended = row["state"] if complete else row["reason"] or row["state"]
+        if not complete and not pd.isna(row[searched.first]):  # what it had reached is no score of a trained model
+            ended += f" at {written(searched.objectives[searched.first], row[searched.first])}"
         settings = {name: setting(given[name]) if name in given else "" for name in searched.settings.columns}
         rows.append({"trial": row["trial"], **scores, **settings, "ended": ended})
     return pd.DataFrame(rows)

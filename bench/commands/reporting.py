@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options, selecting
+from bench.commands import options, selecting, tuning
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -65,11 +65,14 @@ def report(
     settings: options.Set = None,
     store_path: options.StorePath = None,
 ) -> None:
-    """The table of an experiment.
+    """The table of an experiment, or of a search: tune:lmc.
 
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
     With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed.
     """
+    if name.startswith(tuning.SEARCH):
+        tuning.show(name.removeprefix(tuning.SEARCH), scale, out, form, options.store(store_path))
+        return
     from bench.files import write_bytes
     from reports.ablation import ablation
     from reports.beside import with_published

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.tune.session import Outcome
 
 ALL = "comparison"
+SEARCH = "tune:"  # begins the names of searches in `bench report`
 
 
 def register(app: typer.Typer) -> None:
@@ -179,13 +180,13 @@ def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
         print(f"{left} trials are still open; `{_command()}` goes on with them")
     if result.candidates:
         named = ALL if name == ALL else result.study
-        pictures = f"`bench report tune:{result.study} --out DIR` draws the search"
+        pictures = f"`bench report {SEARCH}{result.study} --out DIR` draws the search"
         print(f"`bench run tuned-{named}` scores what was found on the test clips, {pictures}, `bench ui --optuna` browses it")
     return int(left > 0)
 
 
 def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
-    """What `bench report tune:STUDY` prints or writes."""
+    """What `bench report` prints of a study or writes."""
     from bench.tune.facts import searched
     from bench.tune.study import find
     from reports.tuning import confirmed_table, markdown, trials_table
@@ -212,7 +213,7 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
             options.console().print(_grid(table), highlight=False)
     if found.importances and form in (None, "terminal"):
         print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
-        print(f"`bench report tune:{study} --out DIR` writes tables and pictures")
+        print(f"`bench report {SEARCH}{study} --out DIR` writes tables and pictures")
 
 
 def _grid(table: pd.DataFrame) -> Table:
