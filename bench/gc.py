@@ -1,0 +1,215 @@
+"""What of a store nobody needs any more: finding it, and removing it without harm to anything that goes on.
+
+A directory is first renamed into `.trash/`, so that it is either there or gone, and deleted from there; what an interrupted
+removal leaves in `.trash/` is found by the next. Whatever belongs to a run that goes on, or waits in a queue, is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import experiment, lease, snapshot, sweeps
+from bench.errors import BenchError
+from bench.measured import CACHE
+from bench.plan import GOING_ON, seen
+from bench.store import FINISHED, Run, Store
+
+KINDS = {
+    "trash": "left over from a `bench gc` that was interrupted",
+    "set aside": "runs that `bench run --fresh` has set aside",
+    "temporary": "files that a writer which died has left half written",
+    "damaged": "checkpoints that turned out damaged",
+    "leases": "leases that others have followed",
+    "sweeps": "marks of sweeps whose scheduler died",
+    "code": "copies of the code that no waiting run needs",
+    "checkpoints": "older checkpoints of finished runs: the newest stays, and the best",
+}
+CACHES = "caches"
+"""What `bench plan` has measured; only on request, since it would have to measure again."""
+RUNS = "runs"
+"""Runs that no experiment of the suite refers to; only on request, since an experiment of one's own may."""
+YOUNG = 600.0  # seconds in which a temporary file may still be written to
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how bench.files calls them
+CHECKPOINT = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
+
+
+@dataclass(frozen=True)
+class Waste:
+    """One thing to remove. run: whose it is; it is left alone once that run goes on. about: what else is to be known of it."""
+
+    kind: str
+    path: Path
+    size: int
+    run: Run | None = None
+    about: str = ""
+
+
+def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
+    """Everything that nobody needs, sorted by kind. Reads alone."""
+    found = [Waste("trash", path, size_of(path)) for path in _inside(store.root / ".trash")]
+    found += [Waste("set aside", path, size_of(path)) for path in _inside(store.root / "set-aside")]
+    found += [Waste("temporary", path, size_of(path)) for path in _temporary(_outside_runs(store))]
+    found += [Waste("sweeps", path, size_of(path)) for path in _inside(store.root / ".sweeps") if _over(path)]
+    idle = [run for run in store.runs() if seen(run).state not in GOING_ON]
+    for run in idle:
+        found += _of_run(run)
+    found += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
+    if caches and (path := store.root / CACHE).exists():
+        found.append(Waste(CACHES, path, size_of(path)))
+    if runs:
+        whole = [Waste(RUNS, run.path, size_of(run.path), run, _known_to(run)) for run in _unreferenced(store, idle)]
+        names = {waste.path.name for waste in whole}
+        found = [*(waste for waste in found if waste.run is None or waste.run.name not in names), *whole]
+    order = [*KINDS, CACHES, RUNS]
+    return sorted(found, key=lambda waste: (order.index(waste.kind), waste.path))
+
+
+def remove(store: Store, waste: Waste) -> bool:
+    """Remove one thing; False where it is needed after all, or gone already."""
+    if waste.kind == RUNS and waste.run is not None:
+        return _remove_run(store, waste.run)
+    if waste.run is not None and seen(waste.run).state in GOING_ON:
+        return False
+    if waste.kind == "checkpoints" and not _whole(_checkpoints(waste.path.parent, waste.path.name.partition("-")[0])[0]):
+        return False  # it may be needed: the newest one is damaged
+    return _discard(store, waste.path)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    if not path.is_dir():
+        return _size(path)
+    return sum(_size(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
+
+
+def _of_run(run: Run) -> Iterator[Waste]:
+    for path in _temporary(path for path in run.path.rglob(".*")):
+        yield Waste("temporary", path, _size(path), run)
+    for path in run.path.glob("checkpoints/*.damaged"):
+        yield Waste("damaged", path, _size(path), run)
+    leases = sorted(run.path.glob("lease-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for path in leases[:-1]:
+        yield Waste("leases", path, _size(path), run)
+    if run.status().state == FINISHED:
+        for word in ("step", "best"):
+            for path in _checkpoints(run.path / "checkpoints", word)[1:]:
+                yield Waste("checkpoints", path, _size(path), run)
+
+
+def _checkpoints(folder: Path, word: str) -> list[Path]:
+    """The newest first."""
+    found = [(int(match[2]), _changed(path), path) for path in _inside(folder) if (match := CHECKPOINT.fullmatch(path.name))]
+    return [path for _, _, path in sorted(found, reverse=True) if path.name.startswith(word)]
+
+
+def _whole(path: Path) -> bool:
+    """Whether the content of a checkpoint is the one that its name says."""
+    match = CHECKPOINT.fullmatch(path.name)
+    try:
+        with open(path, "rb") as file:
+            return match is not None and hashlib.file_digest(file, "sha256").hexdigest()[:12] == match[3]
+    except OSError:
+        return False
+
+
+def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if TEMPORARY.fullmatch(path.name) and time.time() - _changed(path) > YOUNG:
+            yield path
+
+
+def _outside_runs(store: Store) -> Iterator[Path]:
+    """What lies in the store's own folders, which are not those of runs."""
+    yield from _inside(store.root)
+    for name in (".code", ".sweeps", "guests", "tuning"):
+        yield from _inside(store.root / name)
+        for folder in _inside(store.root / name):
+            yield from _inside(folder) if name != ".code" else ()
+
+
+def _over(folder: Path) -> bool:
+    return lease.holder(folder) is None and time.time() - _changed(folder) > YOUNG
+
+
+def _unused_code(store: Store) -> list[Path]:
+    if sweeps.going_on(store):
+        return []  # it will start more runs with its own
+    needed = {code.folder for run in store.runs() if seen(run).state in GOING_ON and (code := snapshot.of(run))}
+    return [path for path in _inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
+
+
+def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
+    """Runs that no experiment of the suite, at any scale, and no search of this store refers to."""
+    loaded = [experiment.load(name, scale) for name in experiment.names() for scale in experiment.SCALES]
+    known = {json.dumps(spec.differences(), sort_keys=True) for each in loaded for _, spec in each.runs()}
+    searched = "".join(path.read_text(errors="replace") for path in (store.root / "tuning").glob("*.log"))
+    return [run for run in runs if json.dumps(run.spec.differences(), sort_keys=True) not in known and run.name not in searched]
+
+
+def _known_to(run: Run) -> str:
+    """The experiments that have copied this run into MLflow."""
+    return ", ".join(sorted(path.stem for path in run.path.glob("mlflow/*.json")))
+
+
+def _remove_run(store: Store, run: Run) -> bool:
+    if seen(run).state in GOING_ON:
+        return False
+    try:
+        owned = lease.take(run.path)  # from here on nobody can start it
+    except OSError:
+        return False
+    if owned is None:
+        return False
+    try:
+        return _discard(store, run.path)
+    finally:
+        owned.release()
+
+
+def _discard(store: Store, path: Path) -> bool:
+    """Rename a folder out of the way, then delete it; unlink a file."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+            return True
+        gone = path
+        if path.parent.name != ".trash":
+            gone = store.root / ".trash" / f"{path.name}-{uuid.uuid4().hex[:6]}"
+            gone.parent.mkdir(exist_ok=True)
+            os.rename(path, gone)
+        shutil.rmtree(gone)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise BenchError(f"cannot remove {path}: {error.strerror}") from error
+    return True
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return time.time()

@@ -1,0 +1,143 @@
+"""What nobody needs is listed and removed, and nothing else ever is."""
+
+import json
+import os
+import shutil
+import time
+
+import pytest
+
+from bench import gc, lease
+from bench.rescore import rescore
+from bench.store import FINISHED, Store
+from tests.conftest import EVALUATION, TINY
+
+
+@pytest.fixture
+def kept(trained, tmp_path):
+    """A store with two finished runs."""
+    shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
+    return Store(tmp_path / "runs")
+
+
+def _old(path, content=b"half"):
+    """A file that nobody has written to for an hour."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (time.time() - 3600,) * 2)
+    return path
+
+
+def _kinds(store, **also):
+    return {waste.kind for waste in gc.find(store, **also)}
+
+
+def _files(store):
+    return {path.relative_to(store.root) for path in store.root.rglob("*") if path.is_file()}
+
+
+def _lmc(store):
+    return store.run(TINY)
+
+
+def test_of_a_finished_run_older_checkpoints_go_and_it_can_be_scored_and_resumed_all_the_same(kept):
+    import torch
+
+    run = _lmc(kept)
+    before = {path.name for path in run.path.glob("checkpoints/*")}
+    [waste] = [waste for waste in gc.find(kept) if waste.kind == "checkpoints"]
+    assert gc.remove(kept, waste)
+    left = {path.name for path in run.path.glob("checkpoints/*")}
+    assert len(before) == 2 and len(left) == 1 and next(iter(left)).startswith("step-00000006")
+    shutil.rmtree(run.path / "predictions")
+    assert rescore(run, EVALUATION.at(TINY), ["standard"], torch.device("cpu")) == "its checkpoint"
+    assert gc.find(kept) == []
+
+
+def test_the_older_checkpoint_stays_where_the_newest_is_damaged(kept):
+    run = _lmc(kept)
+    newest = max(run.path.glob("checkpoints/step-*"))
+    newest.write_bytes(newest.read_bytes()[:-1])
+    [waste] = [waste for waste in gc.find(kept) if waste.kind == "checkpoints"]
+    assert not gc.remove(kept, waste) and waste.path.exists()
+
+
+def test_leftovers_of_the_dead_are_found_and_what_is_fresh_is_not(kept):
+    run = _lmc(kept)
+    half = _old(run.path / "scores" / ".test-2.npz.0123abcd.npz")
+    damaged = _old(run.path / "checkpoints" / "step-00000003-0123456789ab.damaged")
+    (run.path / ".status.json.0123abcd.json").write_text("being written right now")
+    probe = _old(kept.root / ".probe-0123abcd")
+    newest = max(int(path.name.rpartition("-")[2]) for path in run.path.glob("lease-*"))
+    (run.path / f"lease-{newest + 1}").write_text(json.dumps({"released": True}))
+    found = {waste.path for waste in gc.find(kept) if waste.kind != "checkpoints"}
+    assert found == {half, damaged, probe, run.path / f"lease-{newest}"}
+
+
+def test_of_a_run_that_goes_on_nothing_is_listed_and_nothing_is_removed(kept):
+    run = _lmc(kept)
+    _old(run.path / ".log.0123abcd")
+    listed = [waste for waste in gc.find(kept, runs=True) if waste.run is not None and waste.run.name == run.name]
+    owned = lease.take(run.path)
+    before = _files(kept)
+    assert not [waste for waste in gc.find(kept, runs=True) if waste.run is not None and waste.run.name == run.name]
+    assert listed and not any(gc.remove(kept, waste) for waste in listed) and _files(kept) == before
+    owned.release()
+
+
+def test_runs_that_no_experiment_refers_to_are_listed_on_request_alone(kept):
+    from bench.experiment import load
+
+    ours = next(iter(load("ablation").variants.values()))
+    run = kept.run(ours)
+    run.create(ours)
+    assert gc.RUNS not in _kinds(kept)
+    listed = [waste for waste in gc.find(kept, runs=True) if waste.kind == gc.RUNS]
+    assert {waste.run.spec.model.name for waste in listed} == {"lmc", "copy_last"} and len(listed) == 2
+    assert all(gc.remove(kept, waste) for waste in listed) and [run.name for run in kept.runs()] == [run.name]
+
+
+def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(kept, monkeypatch):
+    aside = kept.set_aside(_lmc(kept))
+    [waste] = [waste for waste in gc.find(kept) if waste.kind == "set aside"]
+    assert waste.path == aside and waste.size == gc.size_of(aside) > 1000
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(shutil, "rmtree", interrupted)
+        gc.remove(kept, waste)
+    assert not aside.exists() and _kinds(kept) == {"trash"}
+    assert all(gc.remove(kept, waste) for waste in gc.find(kept)) and gc.find(kept) == []
+
+
+def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes_on(kept):
+    from bench import sweeps
+    from bench.snapshot import Snapshot
+
+    for name in ("needed", "unused"):
+        _old(kept.root / ".code" / name / "bench" / "x.py")
+    run = _lmc(kept)
+    Snapshot(str(kept.root / ".code" / "needed"), "needed").note(run)
+    owned = lease.take(run.path)
+    assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
+    with sweeps.announced(kept, "mine-small", "bench run mine.py"):
+        assert "code" not in _kinds(kept)
+    owned.release()
+
+
+def test_the_command_lists_asks_and_removes(finished, tmp_path):
+    store = Store(tmp_path / "runs")
+    code, out, _ = finished("gc")
+    assert code == 0 and "1 x checkpoints" in out and "`bench gc --yes` does it without asking" in out
+    assert finished("gc", "--yes", "--dry-run")[0] == 0 and _kinds(store) == {"checkpoints"}
+    code, out, _ = finished("gc", "--yes")
+    assert code == 0 and "removed 1 thing," in out
+    assert "there is nothing in" in finished("gc")[1] and _lmc(store).status().state == FINISHED
+    assert json.loads(finished("gc", "--json", "--runs")[1])[0]["kind"] == "runs"
+
+
+def test_what_probes_have_measured_goes_on_request_alone(kept):
+    (kept.root / "forecast.json").write_text("{}")
+    assert gc.CACHES not in _kinds(kept) and gc.CACHES in _kinds(kept, caches=True)
