@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 LOOK = 0.1  # seconds between two looks at the processes
 GRACE = 3.0  # seconds in which those that lost another may say so, before they are killed
 VALIDATION = timedelta(days=7)  # how long the others wait at most while the leading one validates
+log = logging.getLogger(__name__)
 
 
 def train_together(
@@ -53,10 +55,9 @@ def train_together(
 ) -> Ended:
     """Train and score on so many devices, and tell how it ended. No process of the team outlives this call, nor this process.
 
-    threads: of the processor, for all of them together. Raises BenchError where a run cannot be shared so.
+    devices: at most as many as a batch has clips. threads: of the processor, for all of them together.
     """
-    if devices > run.spec.batch:
-        raise BenchError(f"a batch of {run.spec.batch} clips cannot be shared by {devices} devices; ask for fewer (--devices)")
+    log.info("%s on %d devices", run.name, devices)
     killed_before = kernel_kills()
     with tempfile.TemporaryDirectory(prefix="bench-team-") as folder, contextlib.ExitStack() as stack:
         team: list[subprocess.Popen[bytes]] = []
@@ -194,7 +195,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=kind, required=True)
     options = parser.parse_args()
     told = threading.Event()
-    threading.Thread(target=_listen_to_the_worker, args=(told,), daemon=True).start()
+    threading.Thread(target=_listen_to_the_worker, args=(told, options.folder), daemon=True).start()
     who = f" [{options.rank + 1}/{options.size}]" if options.rank else ""
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s{who} %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     import torch
@@ -209,11 +210,12 @@ def main() -> None:
     os._exit(int(ended[0] != FINISHED))  # what communicates with processes that may be dead is not taken down in good order
 
 
-def _listen_to_the_worker(told: threading.Event) -> None:
+def _listen_to_the_worker(told: threading.Event, folder: str) -> None:
     """The worker holds the other end of the standard input. A word asks to stop; the end of it means that the worker is dead,
     and its lease void."""
     while os.read(0, 1):
         told.set()
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 

@@ -48,7 +48,8 @@ def execute(
 ) -> str:
     """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises.
 
-    devices: on how many of the device's kind to train; for more than one, `threads` of the processor are divided among them.
+    devices: on how many of the device's kind to train, as far as the batch has clips for them; for more than one, `threads` of
+    the processor are divided among them.
     """
     try:
         owned = lease.take(run.path)
@@ -59,12 +60,13 @@ def execute(
         return RUNNING  # somebody else is at it
 
     def work() -> Ended | None:
-        if devices == 1 or run.status().trained or run.spec.steps == 0:
+        together = min(devices, run.spec.batch)
+        if together == 1 or run.status().trained or run.spec.steps == 0:
             train_and_score(run, evaluations, device, stopping, owned.is_lost)
             return None
         from bench.distributed import train_together
 
-        return train_together(run, evaluations, device, devices, threads, stopping, owned.is_lost)
+        return train_together(run, evaluations, device, together, threads, stopping, owned.is_lost)
 
     try:
         ended = attempt(run, work)
