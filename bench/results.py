@@ -45,11 +45,11 @@ def results(
     guests: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
     """
     ours = [
-        Source(item.label, item.seed, load(item.run.scores_file(item.evaluations[0].key)))
+        Source(item.label, item.seed, _only(load(item.run.scores_file(item.evaluations[0].key)), protocols))
         for item in items
         if item.state == FINISHED
     ]
-    theirs = [Source(guest.name, guest.seed, guest.scores) for guest in guests]
+    theirs = [Source(guest.name, guest.seed, _only(guest.scores, protocols)) for guest in guests]
     _comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
@@ -60,7 +60,7 @@ def results(
         question=experiment.question,
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
-        scores=_scores([*ours, *theirs], labels, protocols, shown, facts.get("labels")),
+        scores=_scores([*ours, *theirs], labels, shown, facts.get("labels")),
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
@@ -68,6 +68,12 @@ def results(
         training=_training(items),
         outside=names,
     )
+
+
+def _only(scores: Scores, protocols: Sequence[str]) -> Scores:
+    """The scores of some protocols: hundreds of runs by all of them do not fit into memory."""
+    places = [place for place, name in enumerate(scores.names) if name.partition("/")[0] in protocols]
+    return Scores(scores.values[..., places], [scores.names[place] for place in places], scores.facts)
 
 
 def guests(store: Store, items: Sequence[Item], names: Sequence[str]) -> list[Guest]:
@@ -98,9 +104,7 @@ def shows(scores: Scores, label: str | None) -> NDArray[np.int64]:
     return np.flatnonzero(np.array(labels) == label)
 
 
-def _scores(
-    sources: list[Source], labels: list[str], protocols: Sequence[str], shown: NDArray[np.int64], shows: list[str] | None
-) -> pd.DataFrame:
+def _scores(sources: list[Source], labels: list[str], shown: NDArray[np.int64], shows: list[str] | None) -> pd.DataFrame:
     """The table of all scores, written once into arrays of its size: 20 million rows are no rarity."""
     variants = pd.CategoricalDtype(labels, ordered=True)
     if not sources:
@@ -118,7 +122,7 @@ def _scores(
         kinds = pd.Categorical(shows)
         clips = np.concatenate([np.repeat(kinds.codes[shown], length) for length in frames])
         columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
-    names = dict.fromkeys(name for source in sources for name in source.scores.names if name.partition("/")[0] in protocols)
+    names = dict.fromkeys(name for source in sources for name in source.scores.names)
     for name in names:
         columns[name] = np.full(rows.sum(), np.nan, np.float32)
     for source, last, count in zip(sources, rows.cumsum(), rows, strict=True):
