@@ -91,6 +91,7 @@ def tune(
     show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
     resumable.
     """
+    from bench.experiment import canonical
     from bench.files import writable
     from bench.tune import objectives, spaces
     from bench.tune.search import Plan
@@ -107,7 +108,7 @@ def tune(
     outcomes = []
     for place, wanted in enumerate(names, 1):
         space = spaces.load(wanted, scale)
-        searched = begin(store, study or space.name, Aim(Path(wanted).name, scale, judged, seeds, seed), storage)
+        searched = begin(store, canonical(study or space.name), Aim(Path(wanted).name, scale, judged, seeds, seed), storage)
         check(searched, space)
         where = options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
         of = f" ({place} of {len(names)})" if len(names) > 1 else ""
@@ -187,12 +188,13 @@ def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
 
 def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
     """What `bench report` prints of a study or writes."""
+    from bench.experiment import canonical
     from bench.tune.facts import searched
     from bench.tune.study import find
     from reports.tuning import confirmed_table, markdown, trials_table
     from reports.tuning_figures import everything
 
-    found = searched(find(store, study, scale))
+    found = searched(find(store, canonical(study), scale))
     if out and out.suffix:
         raise BenchError(f"a search is reported to a folder of tables and pictures, not to a file; got --out {out}")
     if form not in (None, "terminal", "markdown", "csv"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import uuid
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -114,6 +115,8 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
 
     url: of an Optuna storage (postgresql://host/database) in place of the store's journal.
     """
+    if not re.fullmatch("[a-z0-9_]+", name):
+        raise BenchError(f"--study takes letters, digits and underscores, got '{name}'")
     folder = folder_of(store, name, aim.scale)
     known = read_json(folder / "study.json") or {}
     url = url or known.get("storage")

@@ -1,0 +1,168 @@
+"""bench tune and what follows from it: spaces, experiments by name, costs, reports."""
+
+import json
+import os
+
+import pytest
+from optuna.trial import FixedTrial
+
+from bench import experiment
+from bench.errors import BenchError
+from bench.plan import look, preflight
+from bench.store import Store
+from bench.tune import confirm, result, spaces
+from bench.tune.result import Candidate, Result
+from bench.tune.search import Plan
+from experiments.tuning import SPACES
+from tests.conftest import FLOOR, TINY
+from tests.tune_samples import search
+
+SPACE = """
+from bench.spec import Part
+from tests.conftest import TINY
+
+def space(trial, scale):
+    return TINY.but(optimizer=Part("adam", lr=trial.suggest_float("lr", 1e-4, 1e-1, log=True)))
+"""
+every_space = pytest.mark.parametrize("name", SPACES)
+every_scale = pytest.mark.parametrize("scale", experiment.SCALES)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr("bench.schedule.TICK", 0.01)
+    monkeypatch.setattr("bench.tune.study.CLIPS", {"small": 3, "paper": 3})
+
+
+def test_all_that_the_comparison_trains_can_be_tuned():
+    assert {spec.model.name for spec in experiment.load("comparison").variants.values() if spec.steps} == set(SPACES)
+
+
+@every_scale
+@every_space
+def test_a_space_starts_at_the_recipe_of_the_comparison(name, scale):
+    recipes = {spec.model.name: spec for spec in experiment.load("comparison", scale).variants.values()}
+    assert spaces.typical(spaces.load(name, scale)).differences() == recipes[name].differences()
+
+
+@every_scale
+@every_space
+def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scale, store):
+    space = spaces.load(name, scale)
+    points = spaces.grid(space, points=2)
+    for point in (points[0], points[len(points) // 2], points[-1]):
+        spec = space.draw(FixedTrial(point))
+        preflight([look(name, spec, store, ())])
+        assert spec.steps * spec.batch == (recipe := spaces.typical(space)).steps * recipe.batch
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tune", "lcm"], "there is no search space 'lcm': did you mean 'lmc'?"),
+        (["tune", "nowhere.py"], "there is no search space file nowhere.py"),
+        (["tune", "mine.py"], "mine.py defines no function `space(trial, scale)`"),
+        (["tune", "lmc", "--sampler", "tpr"], "there is no sampler 'tpr': did you mean 'tpe'?"),
+        (["tune", "lmc", "--pruner", "medan"], "there is no pruner 'medan': did you mean 'median'?"),
+        (["tune", "lmc", "--objective", "pnsr"], "there is no objective 'pnsr': did you mean 'psnr'?"),
+        (["tune", "lmc", "--objective", "psnr,psnr"], "--objective takes one or several different names"),
+        (["tune", "lmc", "--objective", "psnr,cost", "--pruner", "median"], "--pruner median needs one objective"),
+        (["tune", "lmc", "--objective", "lpips"], "LPIPS cannot be searched for: this machine has no AlexNet"),
+        (["tune", "lmc", "--objective", "psnr,cost", "--sampler", "cmaes"], "--sampler cmaes searches one objective"),
+        (["tune", "lmc", "--study", "../elsewhere"], "--study takes letters, digits and underscores"),
+        (["tune", "comparison", "--study", "mine"], "--study names one search"),
+        (["tune", "lmc", "--storage", "nonsense"], "--storage takes an address such as postgresql://host/database"),
+        (["run", "tuned-lmc"], "no search 'lmc' (scale small)"),
+        (["run", "tuned-comparison"], "no search 'lmc' (scale small)"),
+        (["report", "tune:lmc"], "there is no study 'lmc' (scale small)"),
+        (["ui", "--optuna"], "there are no searches in"),
+    ],
+)
+def test_bad_input_gets_one_message_and_exit_code_2(bench, words, message):
+    code, _, err = bench(*words)
+    assert code == 2 and message in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_a_search_ends_with_its_best_confirmed_and_a_second_one_does_nothing(bench, tmp_path):
+    (tmp_path / "small.py").write_text(SPACE)
+    words = ("tune", "small.py", "--trials", 2, "--executor", "inline", "--confirm-seeds", 1)
+    code, out, _ = bench(*words)
+    assert code == 0 and "confirmed score" in out and "2 trials finished" in out and "`bench run tuned-small`" in out
+    runs = sorted(path.name for path in (tmp_path / "runs").glob("lmc-*"))
+    assert len(runs) == 4
+    assert bench(*words)[0] == 0 and sorted(path.name for path in (tmp_path / "runs").glob("lmc-*")) == runs
+    code, out, _ = bench("report", "tune:small")
+    assert code == 0 and "confirmed psnr" in out and "complete" in out
+    rows = json.loads(bench("plan", "tuned-small", "--json")[1])
+    assert [row["variant"] for row in rows] == ["tuned", "copy last frame", "all black"]
+    names = {path.name for path in (tmp_path / "runs").glob("lmc-*/mlflow/*")}
+    assert {"tune-small-small-trial-0.json", "tune-small-small-trial-1.json"} <= names
+
+
+def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store):
+    from bench import lease
+    from bench.tune.study import Aim, begin
+
+    (tmp_path / "small.py").write_text(SPACE)
+    owned = lease.take(begin(store, "small", Aim("small.py", "small")).folder)
+    code, _, err = bench("tune", "small.py", "--trials", 1, "--executor", "inline")
+    owned.release()
+    assert code == 2 and "another `bench tune` is at the study 'small'" in err
+
+
+def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_search_cost(finished, tmp_path):
+    recipe = experiment.load("comparison").variants["LMC-Memory"]
+    winner = recipe.but(model=recipe.model.but(slots=77))
+    found = Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "slots=77", winner, [16.0], [1], [15.9])])
+    result.write(Store(tmp_path / "runs"), found)
+    tuned = experiment.load("tuned-lmc")
+    assert list(tuned.variants) == ["recipe", "tuned", "copy last frame", "all black"] and tuned.name == "tuned_lmc"
+    assert (tuned.variants["recipe"].key, tuned.variants["tuned"].key) == (recipe.key, winner.key)
+    assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
+
+
+def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
+    from dataclasses import replace
+
+    from bench.plan import plan
+    from bench.results import results
+    from reports.ledger import ledger
+    from tests.conftest import EVALUATION
+
+    pair = experiment.Experiment(
+        "Does it pay?", {"recipe": TINY, "tuned": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="x"
+    )
+    searched = replace(pair, searched={"tuned": {"trials": 12, "tuning_seconds": 345.0}})
+    table = ledger(results(searched, plan(searched, Store(tmp_path / "runs")), ("standard",)))
+    cells = {row.label: [cell.text for cell in row.cells][-2:] for row in table.rows}
+    assert cells["tuned"] == ["12", "5.75 min"] and cells["recipe"] == ["0", "0 s"]
+    assert any("budgets differ in tuning trials" in note.text for note in table.footnotes)
+    plain = ledger(results(pair, plan(pair, Store(tmp_path / "runs")), ("standard",)))
+    assert "trials" not in {column.key for column in plain.columns}
+
+
+def test_the_store_named_on_the_command_line_is_where_tuned_settings_are_looked_for(bench, tmp_path):
+    code, _, err = bench("plan", "tuned-lmc", "--store", tmp_path / "other")
+    assert code == 2 and str(tmp_path / "other") in err
+    os.environ.pop("BENCH_STORE")
+
+
+def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
+    study, _, _ = search(store, plan=Plan(3))
+    found = confirm.conclude(study, 1, 1)
+    assert result.read(store, "sample", "small") == found
+    with pytest.raises(BenchError, match="`bench tune other --scale paper`"):
+        result.read(store, "other", "paper")
+
+
+def test_the_dashboard_is_opened_on_the_record_of_the_store(bench, tmp_path, store, monkeypatch):
+    search(store, plan=Plan(1))
+    called = {}
+    monkeypatch.setattr("shutil.which", lambda name, path: "/bin/" + name)
+    monkeypatch.setattr(os, "execve", lambda file, words, environment: called.update(words=words))
+    bench("ui", "--optuna", "--port", 5321)
+    assert called["words"][:2] == ["/bin/optuna-dashboard", str(result.journal(store))] and "127.0.0.1" in called["words"]
+    monkeypatch.setattr("shutil.which", lambda name, path: None)
+    code, _, err = bench("ui", "--optuna")
+    assert code == 2 and "pip install 'lmc-bench[dashboard]'" in err
