@@ -60,6 +60,15 @@ def test_two_processes_train_what_one_does(tmp_path, alone):
     assert [line["step"] for line in run.metrics()] == [line["step"] for line in alone.metrics()]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_train_what_one_does(tmp_path):
+    one, two = _run(tmp_path / "one"), _run(tmp_path / "two")
+    assert execute(one, [], "cuda", lambda: False) == FINISHED
+    assert execute(two, [], "cuda", lambda: False, devices=2) == FINISHED
+    _assert_alike(two, one, 1e-3)  # TF32 rounds more
+
+
 class Apart(Team):
     """A process of a team that brings along what it would add up, and gets nothing back."""
 
@@ -172,6 +181,17 @@ def test_when_one_process_is_killed_all_end_within_seconds_and_the_run_resumes(t
         assert run.status().reason == f"process {victim + 1} of 2 was killed by SIGKILL"
     assert execute(run, [], "cpu", lambda: False) == FINISHED
     _assert_alike(run, alone, 1e-3)  # rounding grows with the steps
+
+
+@pytest.mark.chaos
+def test_a_process_that_waits_for_a_dead_one_for_ever_is_ended_too(tmp_path):
+    run = _run(tmp_path, SPEC.but(steps=1000, validate_every=10))
+    worker, team = _training(run)
+    os.kill(team[0], signal.SIGSTOP)  # as one that hangs on its GPU: it neither hears nor answers
+    os.kill(team[1], signal.SIGKILL)
+    worker.wait(timeout=15)
+    assert not any(map(_alive, team))
+    assert run.status().reason == "process 2 of 2 was killed by SIGKILL"
 
 
 @pytest.mark.chaos

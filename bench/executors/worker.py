@@ -21,7 +21,7 @@ def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: i
     return [
         sys.executable, "-P", "-m", "bench.run", str(run.path),
         "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
-        "--device", device, "--devices", str(devices),
+        "--device", device, *(["--devices", str(devices)] if devices > 1 else []),
         "--threads", str(threads),
     ]  # fmt: skip
 
