@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ LARGEST = 1000  # elements of an array; SLURM's MaxArraySize is 1001 unless some
 TRIES = 3  # times that a controller that does not answer is asked to take a job
 
 
-@dataclass
+@dataclass(eq=False)
 class _Submission:
     run: Run
     evaluations: Sequence[Evaluation]
@@ -43,7 +44,8 @@ class Slurm:
 
     workers: runs at once in an array; 0 leaves it to SLURM. queue: runs that may be in SLURM's queue at once.
     partition, constraint: as sbatch takes them. time: the limit of one job, in minutes or as sbatch takes it; a run goes on in
-    as many jobs as it needs. cpus, gpus: of each run. notice: seconds before the time limit at which a run saves and requeues.
+    as many jobs as it needs. cpus: of each run. gpus: of each run, which train it together; without GPUs, devices processes do.
+    notice: seconds before the time limit at which a run saves and requeues.
     extra: further options of sbatch, as on its command line: '--account=vision --mem=16G'.
     """
 
@@ -54,6 +56,7 @@ class Slurm:
         time: int | str | None = None,
         cpus: int = 1,
         gpus: int = 0,
+        devices: int = 1,
         constraint: str | None = None,
         notice: int = 120,
         queue: int = 1000,
@@ -64,9 +67,11 @@ class Slurm:
                 raise BenchError(f"executor 'slurm': there is no {tool} here; start it where jobs are submitted (a login node)")
         if isinstance(time, int) and time * 60 <= notice:
             raise BenchError(f"executor 'slurm': runs save {notice} s before their time limit, which is {time} min; raise time")
-        if min(cpus, queue) < 1 or min(workers, gpus, notice) < 0:
-            raise BenchError("executor 'slurm': cpus and queue must be at least 1, workers, gpus and notice at least 0")
-        self.slots, self.threads = queue, cpus
+        if min(cpus, queue, devices) < 1 or min(workers, gpus, notice) < 0:
+            raise BenchError(
+                "executor 'slurm': cpus, devices and queue must be at least 1, workers, gpus and notice at least 0"
+            )
+        self.slots, self.threads, self.devices = queue, cpus, gpus or devices
         self.parameters = {
             "job_name": "bench", "wckey": None, "nodes": 1, "ntasks_per_node": 1, "stderr_to_stdout": True,
             "partition": partition, "time": time, "cpus_per_task": cpus, "gpus_per_node": gpus or None,
@@ -175,7 +180,7 @@ class Slurm:
                 return
             submitter = self._submitter(folder, mine[0].run)
             runs, evaluations = [str(s.run.path) for s in mine], [tuple(s.evaluations) for s in mine]
-            jobs = _patiently(submitter, slurm_job.work, runs, evaluations, [self.threads] * len(mine))
+            jobs = _patiently(submitter, partial(slurm_job.work, self.threads, self.devices), runs, evaluations)
             for submission, job in zip(mine, jobs, strict=True):
                 queue.put(submission.run, job)
         self._watched += mine

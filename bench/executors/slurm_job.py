@@ -26,7 +26,7 @@ from bench.store import FAILED, INTERRUPTED, RUNNING, Run
 IDLE = 3  # stops in a row that may come before the run gets any further; then it needs more time, for which somebody must ask
 
 
-def work(path: str, evaluations: Sequence[Evaluation], threads: int) -> None:
+def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation]) -> None:
     """Do what is left to do in a run directory, as a job of SLURM."""
     notice, run, job = _Notice(), Run(Path(path)), _job()
     if not run.path.is_dir():
@@ -36,16 +36,16 @@ def work(path: str, evaluations: Sequence[Evaluation], threads: int) -> None:
         again = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         _say(log, f"SLURM job {job} on {_node()}{f', restarted ({again})' if again else ''}")
         if not run.asked_to_stop() and _wait_for_predecessor(run, notice):
-            _execute(run, evaluations, threads, notice, log)
+            _execute(run, evaluations, threads, devices, notice, log)
         _say(log, _after(run, job, notice, before))
 
 
-def _execute(run: Run, evaluations: Sequence[Evaluation], threads: int, notice: _Notice, log: IO[bytes]) -> None:
+def _execute(run: Run, evaluations: Sequence[Evaluation], threads: int, devices: int, notice: _Notice, log: IO[bytes]) -> None:
     """The worker, from start to end; `log` gets what it prints."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
     killed_before = kernel_kills()
     child = subprocess.Popen(
-        worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads),
+        worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads, devices),
         stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
     )  # fmt: skip
     notice.pass_on_to(child)

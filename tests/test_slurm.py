@@ -1,0 +1,307 @@
+"""Runs on a SLURM cluster that only pretends: what is asked of it, and what becomes of runs whatever it does."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from bench import catalog, lease, queue
+from bench.errors import BenchError
+from bench.executors import slurm, slurm_job, worker
+from bench.plan import NEW, QUEUED, RESUMABLE, plan
+from bench.schedule import Scheduler
+from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING
+from tests.conftest import EVALUATION, TINY
+from tests.slurm.pretend import Slurm
+
+pytest.importorskip("submitit", reason="submitit is not installed: pip install -c constraints.txt -e '.[slurm]'")
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    pretended = Slurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", f"{pretended.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(queue, "FRESH", 0.0)
+    monkeypatch.setattr(slurm, "POLL", 0.1)
+    queue._answers.clear()
+    return pretended
+
+
+@pytest.fixture
+def four(pair, tiny):
+    return replace(pair, variants={"tiny": tiny}, seeds=(0, 1, 2, 3))
+
+
+def _executor(**options):
+    return catalog.build("executors", "slurm", options)
+
+
+def _queued(experiment, store, **options):
+    """The experiment's items after all were queued by a process that is gone."""
+    executor = _executor(**options)
+    scheduler = Scheduler(plan(experiment, store), store, executor)
+    scheduler.hand_over()
+    executor.detach()
+    return plan(experiment, store)
+
+
+def test_a_plan_becomes_one_array_job_with_the_options_that_were_asked_for(cluster, store, four):
+    _queued(
+        four, store, workers=2, partition="low", time=60, cpus=4, gpus=1, constraint="a100", notice=300,
+        extra="--account=vision --mem=16G --exclusive",
+    )  # fmt: skip
+    (script,) = cluster.scripts()
+    asked = {line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")}
+    assert asked >= {
+        "--array=0-3%2", "--partition=low", "--time=60", "--cpus-per-task=4", "--gpus-per-node=1", "--constraint=a100",
+        "--signal=USR2@300", "--requeue", "--account=vision", "--mem=16G", "--exclusive",
+    }  # fmt: skip
+
+
+def test_what_is_not_asked_for_is_left_to_the_cluster(cluster, store, four):
+    _queued(four, store)
+    for option in ("--partition", "--time", "--gpus", "--constraint", "--wckey", "--mem"):
+        assert option not in cluster.scripts()[0]
+
+
+def test_a_queued_run_is_not_submitted_again_and_says_where_it_is(cluster, store, four):
+    items = _queued(four, store)
+    assert [item.state for item in items] == [QUEUED] * 4
+    assert items[1].why == "SLURM job 1_1: pending (Priority), at step 0 of 6"
+    _queued(four, store)
+    assert len(cluster.scripts()) == 1
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "PREEMPTED", "REQUEUED", "COMPLETING", "SUSPENDED", "CONFIGURING"])
+def test_a_job_that_comes_back_is_alive(cluster, store, four, state):
+    _queued(four, store)
+    cluster.say(_1_0=state, _1_1=state, _1_2=state, _1_3=state)
+    assert [item.state for item in plan(four, store)] == [QUEUED] * 4
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "FAILED", "COMPLETED"])
+def test_a_job_that_ended_or_is_forgotten_leaves_its_run_to_be_done(cluster, store, four, state):
+    _queued(four, store)
+    cluster.say(_1_0=state)
+    assert [item.state for item in plan(four, store)] == [RESUMABLE] * 4
+
+
+def test_where_squeue_does_not_answer_a_queued_run_is_not_taken_for_lost_and_can_be_taken_back(
+    cluster, store, four, monkeypatch
+):
+    item = _queued(four, store)[0]
+    monkeypatch.setenv("PATH", "/nowhere")
+    item = plan(four, store)[0]
+    assert item.state == QUEUED and "no answer from squeue" in item.why
+    queue.cancel([item.run])
+    assert plan(four, store)[0].state == RESUMABLE
+
+
+def test_two_submitters_at_the_same_moment_queue_every_run_once(cluster, store, four):
+    barrier = threading.Barrier(2)
+
+    def submit():
+        executor = _executor()
+        scheduler = Scheduler(plan(four, store), store, executor)
+        scheduler.hand_over()
+        barrier.wait()
+        executor.detach()
+
+    threads = [threading.Thread(target=submit) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(cluster.scripts()) == 1
+
+
+def test_a_scheduler_learns_from_squeue_how_its_jobs_ended(cluster, store, four):
+    items = plan(four, store)
+    executor = _executor()
+    futures = []
+    for item in items:
+        item.run.create(item.spec)
+        futures.append(executor.submit(item.run, item.evaluations))
+    while not all(queue.ticket(item.run) for item in items):
+        time.sleep(0.05)
+    assert not any(future.done() for future in futures)
+    cluster.say(_1_0="COMPLETED", _1_1="OUT_OF_MEMORY", _1_2="NODE_FAIL", _1_3="PREEMPTED")
+    words = [future.result(timeout=10) for future in futures[:3]]
+    assert words == ["", "killed by the kernel for want of memory", "SLURM job 1_2 ended as node_fail"]
+    assert not futures[3].done()
+    executor.kill()
+    assert futures[3].result(timeout=10) == "cancelled" and cluster.asked("scancel") == ["1_3"]
+
+
+def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, store, four):
+    executor = _executor()
+    scheduler = Scheduler(plan(four, store), store, executor)
+    thread = threading.Thread(target=scheduler.run)
+    thread.start()
+    while not all(queue.ticket(item.run) for item in plan(four, store)):
+        time.sleep(0.05)
+    cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="PENDING", _1_3="PENDING")
+    scheduler.stop()
+    running = plan(four, store)[0]
+    assert running.state == QUEUED and running.run.asked_to_stop()
+    cluster.say(_1_0="COMPLETED")
+    thread.join(timeout=10)
+    assert not thread.is_alive() and cluster.asked("scancel") == ["--state=PENDING 1_0 1_1 1_2 1_3"]
+
+
+def test_what_slurm_refuses_is_said_in_its_own_words(cluster, store, four):
+    cluster.refuse("invalid partition specified: lwo")
+    with pytest.raises(BenchError, match="SLURM does not take the runs: sbatch: error: invalid partition specified: lwo"):
+        Scheduler(plan(four, store), store, _executor(partition="lwo")).run()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"partitoin": "low"}, "did you mean 'partition'?"),
+        ({"time": 1}, "runs save 120 s before their time limit, which is 1 min"),
+        ({"extra": "account=vision"}, "extra takes options as --name=value, got 'account=vision'"),
+        ({"cpus": 0}, "must be at least 1"),
+    ],
+)
+def test_an_impossible_option_is_refused_in_words(cluster, options, message):
+    with pytest.raises(BenchError) as refusal:
+        _executor(**options)
+    assert message in str(refusal.value)
+
+
+def test_without_slurm_there_is_one_clear_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BenchError, match="there is no sbatch here; start it where jobs are submitted"):
+        _executor()
+
+
+def test_bench_run_detach_queues_and_returns_and_bench_status_shows_it(cluster, bench):
+    code, out, _ = bench("run", "mine.py", "--executor", "slurm", "--on", "time=60", "--detach")
+    assert code == 0 and "queued 2 runs of mine as SLURM job 1" in out
+    assert "SLURM job 1_0: pending (Priority)" in bench("status")[1]
+    assert "0 of 2 runs to do" in bench("plan", "mine.py")[1]
+    code, out, _ = bench("run", "mine.py", "--executor", "slurm", "--detach")
+    assert code == 0 and "queued 0 runs of mine; 2 were queued before" in out and len(cluster.scripts()) == 1
+    code, _, err = bench("run", "mine.py", "--fresh")
+    assert code == 2 and "`bench stop" in err
+    bench("stop", "--all")
+    assert "2 of 2 runs to do" in bench("plan", "mine.py")[1]
+
+
+def test_detaching_wants_an_executor_that_outlives_the_command(bench):
+    code, _, err = bench("run", "mine.py", "--detach")
+    assert code == 2 and "--executor slurm" in err
+
+
+# What runs on a node. The worker is a pretended one, which does as the test says.
+
+SAVES = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: end('interrupted', 'stopped')); begin(3); time.sleep(20)"
+FINISHES = "begin(6); end('finished', '')"
+BEGINNING = """
+import sys, time
+from bench import lease
+from bench.store import Run
+run = Run({path!r})
+run = Run(__import__('pathlib').Path({path!r}))
+owned = lease.take(run.path)
+def begin(step): run.set_status('running', step=step); run.append(step, {{}})
+def end(state, kind): run.set_status(state, kind=kind, trained=state == 'finished'); owned.release(); sys.exit()
+"""
+
+
+@pytest.fixture
+def job(cluster, store, monkeypatch):
+    """A queued run, and `job(script)` which does what job 1 of SLURM does with a worker that follows the script."""
+    run = store.run(TINY)
+    run.create(TINY)
+    queue.put(run, "1")
+    cluster.say(_1="RUNNING")
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    monkeypatch.delenv("SLURM_ARRAY_JOB_ID", raising=False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
+
+    def work(script, number=None):
+        code = BEGINNING.format(path=str(run.path)) + script
+        monkeypatch.setattr(worker, "command", lambda *_: [sys.executable, "-c", code])
+        notifier = threading.Thread(target=_notify, args=(run, number)) if number else None
+        if notifier:
+            notifier.start()
+        slurm_job.work(1, 1, str(run.path), [EVALUATION])
+        return (run.path / "log.txt").read_text()
+
+    work.run = run
+    yield work
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _notify(run, number):
+    while not run.latest():
+        time.sleep(0.02)
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
+def test_told_that_its_time_is_up_a_job_saves_and_queues_itself_again(cluster, job, number):
+    log = job(SAVES, number)
+    assert job.run.status().state == INTERRUPTED and job.run.status().step == 3
+    assert cluster.asked("scontrol") == ["requeue 1"] and f"got {number.name} and is queued again" in log
+    assert queue.place(job.run).startswith("SLURM job 1")
+
+
+def test_a_cancelled_job_saves_and_does_not_come_back(cluster, job):
+    cluster.say(_1="CANCELLED")
+    job(SAVES, signal.SIGTERM)
+    assert job.run.status().state == INTERRUPTED and cluster.asked("scontrol") == []
+
+
+def test_a_run_that_was_asked_to_stop_does_not_come_back(cluster, job):
+    job("begin(3); run.ask_to_stop('enough'); end('interrupted', 'asked')")
+    assert cluster.asked("scontrol") == [] and queue.place(job.run) == ""
+    assert "BEGUN" not in job("print('BEGUN')")  # and a job that starts afterwards leaves it alone
+
+
+def test_a_finished_run_leaves_the_queue(cluster, job):
+    job(FINISHES)
+    assert job.run.status().state == FINISHED and queue.ticket(job.run) is None and cluster.asked("scontrol") == []
+
+
+def test_where_a_job_cannot_be_requeued_its_run_is_left_to_bench_run(cluster, job):
+    (cluster.folder / "bin" / "scontrol").write_text("#!/bin/sh\nexit 1\n")
+    assert "could not be requeued" in job(SAVES, signal.SIGUSR2)
+    assert queue.ticket(job.run) is None and job.run.status().state == INTERRUPTED
+
+
+def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_for_more_time(cluster, job):
+    for _ in range(2 + slurm_job.IDLE):
+        job(SAVES, signal.SIGUSR2)
+        (job.run.path / "metrics.jsonl").unlink()
+    status = job.run.status()
+    assert (status.state, status.kind) == (FAILED, "died") and "needs a longer time limit" in status.reason
+    assert len(cluster.asked("scontrol")) == 1 + slurm_job.IDLE
+
+
+def test_a_job_waits_until_the_lease_of_a_lost_node_has_run_out(cluster, job, monkeypatch):
+    monkeypatch.setattr(lease, "SILENCE", 2.0)
+    monkeypatch.setattr(lease, "HEARTBEAT", 0.1)
+    owner = {"host": "lost", "space": "another", "process": 1, "started": "1"}
+    from bench.files import write_json
+
+    write_json(job.run.path / "lease-0", owner)
+    assert job.run.status().state == RUNNING
+    job(FINISHES)
+    assert job.run.status().state == FINISHED
+
+
+def test_a_node_that_does_not_see_the_store_says_so(cluster, job, tmp_path):
+    with pytest.raises(BenchError, match="the store must be a folder that all nodes share"):
+        slurm_job.work(1, 1, str(tmp_path / "elsewhere"), [])
+
+
+def test_a_new_run_is_new_and_not_queued(cluster, store, four):
+    assert [item.state for item in plan(four, store)] == [NEW] * 4
