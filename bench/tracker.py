@@ -7,16 +7,14 @@ later ones may be cut back. Training never waits for MLflow: a server that is do
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
-import os
 import queue
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import connection
+from bench.connection import alone, connect, slug, tracking_uri
 from bench.experiment import Experiment
 from bench.files import read_json, write_json
 from bench.plan import Item
@@ -30,24 +28,7 @@ if TYPE_CHECKING:
 ENDED = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
 LONGEST_PARAMETER = 6000  # characters; MLflow cuts longer ones without a word
 BATCH = 1000  # metrics that MLflow takes in one call
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",  # the migrations of a new database are nobody's news
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the default blocks minutes per call on a dead server
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-}
 log = logging.getLogger(__name__)
-
-
-def tracking_uri(store: Store) -> str:
-    """MLFLOW_TRACKING_URI where it is set, else a SQLite file in the store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
-
-
-def artifact_root(store: Store) -> Path:
-    """Where the embedded MLflow keeps its artifacts."""
-    return store.root / "mlflow-artifacts"
 
 
 def experiment_name(experiment: Experiment) -> str:
@@ -64,9 +45,9 @@ def sync(store: Store, experiment: str, items: list[Item], among: list[Item] | N
     fresh = [item for item in items if item.run.path.exists() and _news(item, experiment, store)]
     if not fresh:
         return 0
-    with _alone(store):
-        client = _client(store)
-        experiment_id = _experiment(client, experiment, store)
+    with alone(store):
+        client = connect(store)
+        experiment_id = connection.experiment_id(client, experiment, store)
         for item in fresh:
             _copy(client, experiment_id, experiment, item, order[item.label, item.seed], store)
     return len(fresh)
@@ -215,37 +196,8 @@ def _note(item: Item, experiment: str, store: Store) -> dict[str, Any]:
 
 
 def _note_path(item: Item, experiment: str) -> Path:
-    return item.run.path / "mlflow" / f"{experiment}-{_slug(item.label)}.json".replace("/", "-")
-
-
-def _slug(label: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in label)
+    return item.run.path / "mlflow" / f"{experiment}-{slug(item.label)}.json".replace("/", "-")
 
 
 def _quoted(label: str) -> str:
     return label.replace("'", "\\'")
-
-
-def _client(store: Store) -> MlflowClient:
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    from mlflow.tracking import MlflowClient
-
-    return MlflowClient(tracking_uri(store))
-
-
-def _experiment(client: MlflowClient, name: str, store: Store) -> str:
-    found = client.get_experiment_by_name(name)
-    if found:
-        return str(found.experiment_id)
-    local = tracking_uri(store).startswith("sqlite:")
-    return str(client.create_experiment(name, artifact_location=str(artifact_root(store) / _slug(name)) if local else None))
-
-
-@contextlib.contextmanager
-def _alone(store: Store) -> Iterator[None]:
-    """One writer at a time: several at once break a fresh MLflow database for good."""
-    with open(store.root / ".mlflow.lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

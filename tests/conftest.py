@@ -10,7 +10,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
-from bench import cli, tracker
+from bench import cli
+from bench.connection import connect
 from bench.executors.inline import Inline
 from bench.experiment import Evaluation, Experiment
 from bench.plan import plan
@@ -53,7 +54,7 @@ def store(tmp_path) -> Store:
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh MLflow database to copy: making one takes seconds."""
     store = Store(tmp_path_factory.mktemp("mlflow"))
-    tracker._client(store).search_experiments()
+    connect(store).search_experiments()
     return store.root / "mlflow.db"
 
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from bench import tracker
+from bench.connection import tracking_uri
 from bench.executors.inline import Inline
 from bench.plan import plan
 from bench.schedule import Scheduler
@@ -37,7 +38,7 @@ def copied(finished, tmp_path, pair):
 def _client(store):
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(tracker.tracking_uri(store))
+    return MlflowClient(tracking_uri(store))
 
 
 def _runs(store):
@@ -112,7 +113,7 @@ def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished, tmp_path,
 
 def test_what_was_sent_is_noted_with_where(copied):
     note = json.loads(next(copied.root.glob("lmc-*/mlflow/*.json")).read_text())
-    assert note["uri"] == tracker.tracking_uri(copied) and note["step"] == 6
+    assert note["uri"] == tracking_uri(copied) and note["step"] == 6
 
 
 def test_scores_made_again_reach_mlflow(copied, pair):

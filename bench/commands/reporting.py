@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.commands.selecting import Selection
+    from bench.store import Store
     from reports.check import Shows
     from reports.results import Results
     from reports.table import Table
@@ -94,7 +96,7 @@ def report(
             raise BenchError(
                 "a folder gets everything: --differences, --costs, --memory, --published and --frames are for single tables"
             )
-        _everything(chosen, out, protocols[0], label)
+        _everything(chosen, store, out, protocols[0], label)
         return
     try:
         shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
@@ -164,12 +166,14 @@ def _lines(where: str) -> tuple[Path, tuple[int, int] | None]:
     return Path(path), (int(first), int(last or first)) if first else None
 
 
-def _everything(chosen: Selection, folder: Path, protocol: str, label: str | None) -> None:
-    """Write tables, figures and the page, with all protocols to choose from."""
+def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None) -> None:
+    """Write tables, figures and the page, with all protocols to choose from, and attach them to the experiment in MLflow."""
     from bench import gallery
     from bench.analysis import memories
+    from bench.attach import attach
     from bench.metrics.protocols import PROTOCOLS
     from bench.results import results
+    from bench.tracker import experiment_name
     from reports.bundle import bundle
 
     experiment, items = chosen.experiment, chosen.items
@@ -178,3 +182,7 @@ def _everything(chosen: Selection, folder: Path, protocol: str, label: str | Non
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     written = bundle(found, folder, protocol, configurations, shots, sizes, memories(items, _tell))
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
+    command = shlex.join(["bench", *sys.argv[1:]])
+    trouble = attach(store, experiment_name(experiment), written, experiment.question, command, label or "")
+    if trouble:
+        print(f"MLflow has not got the report ({trouble}); the same command attaches it later")

@@ -33,12 +33,12 @@ def ui(
 
     Serves this store at a loopback address, and says which. Ctrl-C ends it.
     """
-    from bench import tracker
+    from bench import connection
 
     store = options.store(store_path)
     if studies:
         _dashboard(store, port)
-    remote = tracker.tracking_uri(store)
+    remote = connection.tracking_uri(store)
     if not remote.startswith("sqlite:"):
         print(f"runs are copied to {remote}; open it in a browser")
         return
@@ -48,10 +48,10 @@ def ui(
         )
     port = _free(port)
     print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    environment = {**os.environ, **tracker.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
-        "--default-artifact-root", str(tracker.artifact_root(store)),
+        "--default-artifact-root", str(connection.artifact_root(store)),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
     os.execve(sys.executable, command, environment)
@@ -81,7 +81,7 @@ def sync(
 
     Sends what is new, once, however often it is called. `bench run` does it by itself while MLflow can be reached.
     """
-    from bench import tracker
+    from bench import connection, tracker
     from bench.plan import plan
 
     store = options.store(store_path)
@@ -93,9 +93,9 @@ def sync(
         raise
     except Exception as error:
         raise BenchError(
-            f"MLflow at {tracker.tracking_uri(store)} did not take the runs: {str(error).splitlines()[0]}"
+            f"MLflow at {connection.tracking_uri(store)} did not take the runs: {str(error).splitlines()[0]}"
         ) from error
-    print(f"{count} of {len(items)} runs had something new for {tracker.tracking_uri(store)}")
+    print(f"{count} of {len(items)} runs had something new for {connection.tracking_uri(store)}")
 
 
 def _free(port: int) -> int:

@@ -1,0 +1,65 @@
+"""The report of an experiment in MLflow: one run named "report" beside the experiment's runs, which holds its newest files.
+
+It is no parent of the others in MLflow's sense: MLflow folds nested runs away under their parent, out of its table and of all
+its charts, until each is unfolded by hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.connection import alone, connect, experiment_id, slug, tracking_uri
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+NAME = "report"
+PATIENCE = 10.0  # seconds that a report waits for another process that writes to MLflow
+log = logging.getLogger(__name__)
+
+
+def attach(store: Store, experiment: str, files: Sequence[Path], question: str, command: str, part: str = "") -> str:
+    """Put the files of a report into the run "report" of an MLflow experiment; "" if all went well, else the trouble in words.
+
+    The newest report takes the place of the one before. part: of which part of the test clips it is, a folder of its own.
+    Nothing is raised: a report is whole without MLflow. Where MLflow was never used on this store, nothing happens.
+    """
+    if tracking_uri(store).startswith("sqlite:///") and not Path(tracking_uri(store).removeprefix("sqlite:///")).exists():
+        return ""
+    try:
+        with alone(store, PATIENCE):
+            client = connect(store)
+            run_id = _run_id(client, experiment_id(client, experiment, store), question)
+            _clear(client, run_id, part)
+            for file in files:
+                client.log_artifact(run_id, str(file), slug(part) or None)
+            client.set_tag(run_id, "bench.command", command)
+            client.set_terminated(run_id)
+    except Exception as error:  # whatever MLflow raises
+        log.debug("attaching failed", exc_info=True)
+        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return ""
+
+
+def _run_id(client: MlflowClient, experiment: str, question: str) -> str:
+    found = client.search_runs([experiment], f"tags.`bench.kind` = '{NAME}'", max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    tags = {"bench.kind": NAME, "mlflow.note.content": f"{question}\n\nOpen `index.html` among the artifacts."}
+    return str(client.create_run(experiment, run_name=NAME, tags=tags).info.run_id)
+
+
+def _clear(client: MlflowClient, run_id: str, part: str) -> None:
+    """Remove the files of the report before, where the artifact store can: none of its figures must outlive it."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    with contextlib.suppress(Exception):
+        place = get_artifact_repository(client.get_run(run_id).info.artifact_uri)
+        for file in client.list_artifacts(run_id, slug(part) or None):
+            if not file.is_dir:
+                place.delete_artifacts(file.path)

@@ -1,0 +1,83 @@
+"""Where MLflow is, and who may write to it: one process at a time, which waits for no dead server."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from bench.errors import BenchError
+from bench.store import Store
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # the migrations of a new database are nobody's news
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the default blocks minutes per call on a dead server
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+}
+
+
+def tracking_uri(store: Store) -> str:
+    """MLFLOW_TRACKING_URI where it is set, else a SQLite file in the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
+
+
+def artifact_root(store: Store) -> Path:
+    """Where the embedded MLflow keeps its artifacts."""
+    return store.root / "mlflow-artifacts"
+
+
+def slug(label: str) -> str:
+    """A label as part of a file's name."""
+    return "".join(c if c.isalnum() else "-" for c in label)
+
+
+def connect(store: Store) -> MlflowClient:
+    """A client that gives up soon on a server that does not answer, and tells nobody of its use."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri(store))
+
+
+def experiment_id(client: MlflowClient, name: str, store: Store) -> str:
+    """The MLflow experiment of that name, made if there is none."""
+    found = client.get_experiment_by_name(name)
+    if found:
+        return str(found.experiment_id)
+    local = tracking_uri(store).startswith("sqlite:")
+    return str(client.create_experiment(name, artifact_location=str(artifact_root(store) / slug(name)) if local else None))
+
+
+@contextlib.contextmanager
+def alone(store: Store, patience: float | None = None) -> Iterator[None]:
+    """One writer at a time: several at once break a fresh MLflow database for good.
+
+    patience: seconds to wait for another one, after which a BenchError is raised; without end if None.
+    """
+    began = time.monotonic()
+    with open(store.root / ".mlflow.lock", "w") as file:
+        while not _locked(file, wait=patience is None):
+            if patience is not None and time.monotonic() - began > patience:
+                raise BenchError(f"another process has been writing to MLflow for {patience:.0f} seconds")
+            time.sleep(0.1)
+        yield
+
+
+def _locked(file: IO[str], wait: bool) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,77 @@
+"""The report is attached to its experiment in MLflow: once, replaced by the next one, and whole without MLflow."""
+
+import fcntl
+import time
+
+import pytest
+
+from bench import attach as attaching
+from bench.attach import attach
+from bench.connection import connect
+from bench.store import Store
+from reports.files import write
+
+
+@pytest.fixture
+def store(tmp_path, mlflow_ready):
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name in ("index.html", "scores.tex"):
+        (tmp_path / name).write_text(name)
+    return [tmp_path / "index.html", tmp_path / "scores.tex"]
+
+
+def reports(store):
+    client = connect(store)
+    found = [run for e in client.search_experiments() for run in client.search_runs([e.experiment_id])]
+    return {run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id)} for run in found}, found
+
+
+def test_the_newest_report_is_attached_to_one_run_of_the_experiment(store, files):
+    assert attach(store, "pair-small", files, "Does it run?", "bench report pair") == ""
+    assert attach(store, "pair-small", files[:1], "Does it run?", "bench report pair --seeds 2") == ""
+    artifacts, runs = reports(store)
+    assert artifacts == {"report": {"index.html"}}  # nothing of the former one is left
+    assert runs[0].data.tags["bench.kind"] == "report" and runs[0].data.tags["bench.command"] == "bench report pair --seeds 2"
+    assert runs[0].info.status == "FINISHED"
+
+
+def test_the_report_of_a_part_of_the_clips_lies_beside_the_whole_one(store, files):
+    for part in ("", "walking"):
+        assert attach(store, "kth-paper", files, "?", "bench report kth", part) == ""
+    assert reports(store)[0] == {"report": {"index.html", "scores.tex", "walking"}}
+
+
+def test_ordinary_runs_are_not_nested_under_the_report(finished, tmp_path, mlflow_ready, monkeypatch):
+    monkeypatch.setattr("bench.gallery.pictures", lambda *_: [])
+    monkeypatch.setattr("reports.bundle.bundle", lambda results, folder, *_, **__: [write(folder / "index.html", b"page")])
+    assert finished("sync", "mine.py")[0] == 0
+    code, out, _ = finished("report", "mine.py", "--out", "report")
+    assert code == 0 and "MLflow" not in out
+    _, runs = reports(Store(tmp_path / "runs"))
+    assert sorted(run.info.run_name for run in runs) == ["copy · seed 0", "report", "tiny · seed 0"]
+    assert not any("mlflow.parentRunId" in run.data.tags for run in runs)  # MLflow would hide them
+    assert finished("sync", "mine.py")[1].startswith("0 of 2")
+
+
+def test_a_report_is_whole_without_mlflow_and_says_so(store, files, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    began = time.monotonic()
+    assert "127.0.0.1" in attach(store, "pair-small", files, "?", "bench report pair")
+    assert time.monotonic() - began < 20
+
+
+def test_a_report_waits_only_so_long_for_another_writer(store, files, monkeypatch):
+    monkeypatch.setattr(attaching, "PATIENCE", 0.2)
+    with open(store.root / ".mlflow.lock", "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert "another process has been writing to MLflow" in attach(store, "pair-small", files, "?", "bench report pair")
+    assert attach(store, "pair-small", files, "?", "bench report pair") == ""
+
+
+def test_where_mlflow_was_never_used_nothing_is_made(tmp_path, files):
+    store = Store(tmp_path / "elsewhere")
+    assert attach(store, "pair-small", files, "?", "bench report pair") == "" and not store.root.exists()
