@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import catalog
+from bench.evaluate import CHUNK_PIXELS, autocast
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.spec import Part
+    from bench.spec import Part, Precision
+
+AT_ONCE = 8  # clips of a rollout that is timed
 
 
 def on_meta(model: Part, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
@@ -34,3 +38,23 @@ def flops(model: nn.Module, shape: tuple[int, int, int], context: int, horizon: 
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(known, horizon)
     return int(counter.get_total_flops())
+
+
+@torch.inference_mode()
+def rollout_seconds(
+    model: nn.Module, shape: tuple[int, int, int], context: int, horizon: int, precision: Precision = "float32"
+) -> float:
+    """Seconds that predicting one clip takes, as one of up to 8 at once: the faster of two rollouts, after one to warm up."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    channels, height, width = shape
+    clips = min(AT_ONCE, max(1, CHUNK_PIXELS // ((context + horizon) * channels * height * width)))
+    known = torch.zeros(clips, context, *shape, device=device)
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        with autocast(precision, device):
+            model(known, horizon)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - began)
+    return min(taken[1:]) / clips

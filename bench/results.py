@@ -20,7 +20,7 @@ from bench.scores import Scores, load
 from bench.store import FINISHED, Store
 from reports.results import Facts, Metric, Results
 
-COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "command")
+COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "rollout_seconds_per_clip", "command")
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
 
@@ -144,7 +144,18 @@ def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
         "deviations": "; ".join(known.get("deviations", [])),
         **{name: known.get(name) for name in COSTS},
         **searched,
-        "commit": known.get("code", {}).get("commit"),
+        **_made_by(known),
+    }
+
+
+def _made_by(known: dict[str, Any]) -> dict[str, Any]:
+    """The code, the packages and the machine behind a run, as far as recorded."""
+    code, machine = known.get("code", {}), known.get("machine", {})
+    changed = " with uncommitted changes" if code.get("diff") else ""
+    return {
+        "commit": code["commit"] + changed if "commit" in code else None,
+        "torch": known.get("packages", {}).get("torch"),
+        "machine": ", ".join(machine.get("accelerators", [])) or machine.get("processor"),
     }
 
 

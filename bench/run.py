@@ -95,7 +95,7 @@ def train_and_score(
     import torch
 
     from bench import catalog
-    from bench.costs import flops, parameters
+    from bench.costs import flops, parameters, rollout_seconds
     from bench.team import ALONE
     from bench.train import train
 
@@ -120,6 +120,7 @@ def train_and_score(
             "parameters": parameters(model),
             "flops": flops(model, data.shape, spec.context, spec.horizon),
             "peak_memory_bytes": _peak_memory(device, run),
+            "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
         }
         _record(run, cost)
         run.set_status(RUNNING, step=spec.steps, trained=True)

@@ -50,7 +50,7 @@ COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
 
 def ledger(results: Results) -> Table:
     """Costs per variant, means over its runs, with a warning for each budget that differs by more than twice."""
-    columns = [Column(cost, COSTS[cost][0], Metric("down")) for cost in COSTS if cost in results.runs]
+    columns = [Column(cost, COSTS[cost][0], Metric("down")) for cost in COSTS if results.cost(cost).notna().any()]
     costs = {column.key: results.cost(column.key) for column in columns}
     rows = [
         Row(variant, seeds_scored(results, variant), tuple(_cell(cost, spent[variant]) for cost, spent in costs.items()))

@@ -1,0 +1,46 @@
+"""What a run costs is recorded with it, and the report shows it."""
+
+import torch
+from torch import nn
+
+from bench.costs import rollout_seconds
+from bench.plan import plan
+from bench.results import results
+from bench.store import Store
+
+
+class Slow(nn.Module):
+    """Notes what it was asked, as long as it takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def forward(self, context, horizon):
+        self.asked.append((tuple(context.shape), horizon))
+        return context.new_zeros(len(context), horizon, *context.shape[2:])
+
+
+def test_a_rollout_is_timed_after_one_to_warm_up_and_told_per_clip():
+    model = Slow()
+    assert 0 < rollout_seconds(model, (1, 16, 16), 10, 5) < 1
+    assert model.asked == [((8, 10, 1, 16, 16), 5)] * 3
+
+
+def test_large_frames_are_not_predicted_all_at_once():
+    model = Slow()
+    rollout_seconds(model, (3, 512, 512), 2, 2)
+    assert model.asked[0][0][0] == 1
+
+
+def test_the_ledger_of_a_trained_run_has_every_cost(finished):
+    code, out, _ = finished("report", "mine.py", "--costs", "--format", "csv")
+    assert code == 0
+    assert out.startswith("variant,parameters,flops,train_seconds,samples,peak_memory_bytes,rollout_seconds_per_clip,seeds")
+    assert all(out.splitlines()[1].split(",")[:-1])  # the last are notes
+
+
+def test_a_report_tells_the_code_the_packages_and_the_machine_of_each_run(trained, pair):
+    runs = results(pair, plan(pair, Store(trained)), ["standard"]).runs
+    assert list(runs["torch"]) == [torch.__version__] * 2
+    assert all(runs["machine"]) and all(runs["commit"])
