@@ -77,7 +77,7 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Inline, "submit", interrupted)
         code, out, _ = bench("run", "mine.py", "--executor", "inline")
-    assert code == 130 and "`bench run mine.py` goes on from here" in out
+    assert code == 130 and "`bench run mine.py --executor inline` goes on from here" in out
     assert json.loads(bench("plan", "mine.py", "--json")[1])[0]["state"] == "resumable"
     assert bench("run", "mine.py", "--executor", "inline")[0] == 0
 

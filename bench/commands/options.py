@@ -92,11 +92,14 @@ def command(verb: str, name: str, scale: str, seeds: str | None, only: str | Non
     return shlex.join([*words, *(word for setting in settings or [] for word in ("--set", setting))])
 
 
-def on(executor: str, on: Sequence[str] | None, address: str | None) -> str:
-    """What to add to that command so that it goes on in the same place."""
-    words = ["--executor", executor, *(["--address", address] if address else [])]
-    words += [word for setting in on or [] for word in ("--on", setting)]
-    return "" if executor == "local" else f" {shlex.join(words)}"
+def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:
+    """What to add to that command so that it goes on in the same place; sizes: workers, per_gpu, devices."""
+    words = [] if executor == "local" else ["--executor", executor]
+    words += [*(["--address", address] if address else []), *(word for setting in on or [] for word in ("--on", setting))]
+    usual = {"workers": 0, "per_gpu": 1, "devices": 1}
+    for name, size in sizes.items():
+        words += [f"--{name.replace('_', '-')}", str(size)] if size != usual[name] else []
+    return f" {shlex.join(words)}" if words else ""
 
 
 def numbers(text: str) -> tuple[int, ...]:

@@ -64,7 +64,7 @@ def run(
     experiment = options.experiment(name, scale, seeds, only, settings)
     items = planned(experiment, store)
     again, table = (options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report"))
-    again += options.on(executor, on, address)
+    again += options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices)
     if fresh:
         for item in unique(items):
             if item.state == QUEUED:
