@@ -10,7 +10,12 @@ import typer
 from bench.commands import options
 from bench.errors import BenchError, did_you_mean, listed
 
-MEASURES = {"models": "bench.speed.models", "metrics": "bench.speed.metrics", "data": "bench.speed.data"}
+MEASURES = {
+    "models": "bench.speed.models",
+    "metrics": "bench.speed.metrics",
+    "data": "bench.speed.data",
+    "schedule": "bench.speed.schedule",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +50,9 @@ def speed(
             _print_models(measured)
             continue
         for row in measured:
+            if hasattr(row, "in_words"):
+                print(row.in_words())
+                continue
             print(f"{row.name}: {row.seconds * 1000:.1f} ms, {row.ratio:.1f} times as fast as {row.peer}")
 
 

@@ -1,0 +1,224 @@
+"""`bench speed schedule`: what the suite costs beside training. Scheduling a run, tracking it, starting a worker, the CLI.
+
+Each figure is the least of some rounds, with the processor time that went into it: on a busy machine the wall clock tells of
+the neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import catalog, snapshot, tracker
+from bench.executors import worker
+from bench.experiment import Evaluation, Experiment
+from bench.metrics.protocols import score_names
+from bench.plan import plan
+from bench.progress import Display
+from bench.schedule import Scheduler
+from bench.scores import Scores
+from bench.spec import RunSpec
+from bench.speed.timing import fastest
+from bench.store import FINISHED, RUNNING, Run, Store
+from experiments.recipes import LMC_SMALL
+
+RUNS = 100  # that are scheduled
+STEPS, TURNS = 2, 12  # trained in a row, and how often in turn with and without metrics
+ROUNDS = 3
+LINES = 108  # of metrics that the small LMC-Memory writes: every fourth of its 400 steps, and eight validations
+EVALUATION = Evaluation(clips=128, horizon=10)
+HELP = "from bench.cli import app; app(['--help'])"
+
+
+@dataclass(frozen=True)
+class Row:
+    """name: what was measured. seconds: by the wall clock. processor: of processor time. limit: what it should stay within.
+
+    share: of something else that was measured, instead of seconds.
+    """
+
+    name: str
+    seconds: float
+    processor: float
+    limit: float | None = None
+    share: float | None = None
+    remark: str = ""
+
+    def in_words(self) -> str:
+        """One line."""
+        shown = _clock(self.seconds) if self.share is None else f"{self.share:.2%}"
+        spent = f" ({_clock(self.processor)} of processor time)" if self.share is None else ""
+        most = "" if self.limit is None else f", at most {_clock(self.limit) if self.share is None else f'{self.limit:.0%}'}"
+        return f"{self.name}: {shown}{spent}{most}{f'; {self.remark}' if self.remark else ''}"
+
+
+def measure() -> Iterator[Row]:
+    """Scheduling, tracking, starting a worker, the command line."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-speed-"))
+    try:
+        yield scheduling(Store(folder / "scheduling"))
+        yield from tracking(Store(folder / "tracking"))
+        yield starting(Store(folder / "starting"))
+        yield command_line()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def scheduling(store: Store) -> Row:
+    """From a plan to ended runs as `bench run` does it, but for the runs themselves."""
+    from rich.console import Console
+
+    experiment = _experiment({str(steps): LMC_SMALL.but(steps=steps) for steps in range(1, RUNS + 1)})
+    stub = Stub()
+    with open(os.devnull, "w") as nowhere:
+        began = time.perf_counter(), time.process_time()
+        items = plan(experiment, store)
+        with Display(Console(file=nowhere), items, 0) as display:
+            Scheduler(items, store, stub, [display], prepare=snapshot.take(store).note).run()
+        taken = time.perf_counter() - began[0] - stub.seconds, time.process_time() - began[1] - stub.processor
+    return Row("scheduling a run", taken[0] / RUNS, taken[1] / RUNS, limit=0.3, remark=f"of {RUNS} that end at once")
+
+
+class Stub:
+    """An executor whose runs end at once. seconds, processor: what writing their ends has taken."""
+
+    slots = 2
+
+    def __init__(self) -> None:
+        self.seconds, self.processor = 0.0, 0.0
+
+    def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
+        """Write what a worker writes last."""
+        began = time.perf_counter(), time.process_time()
+        run.set_status(RUNNING)
+        for evaluation in evaluations:
+            _scores().save(run.scores_file(evaluation.key))
+        run.set_status(FINISHED, trained=True)
+        self.seconds += time.perf_counter() - began[0]
+        self.processor += time.process_time() - began[1]
+        future: Future[str] = Future()
+        future.set_result("")
+        return future
+
+    def stop(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def tracking(store: Store) -> Iterator[Row]:
+    """What writing metrics, and copying them into MLflow, adds to training."""
+    [item] = plan(_experiment({"full": LMC_SMALL}), store)
+    item.run.create(LMC_SMALL)
+    _write(item.run)
+    Stub().submit(item.run, item.evaluations)
+    item.run.set_status(FINISHED, step=LINES)
+    tracker.sync(store, "speed", [item])  # makes the database
+    copied = _least(lambda: tracker.sync(store, f"speed-{time.monotonic_ns()}", [item]))
+    written = _least(lambda: _write(item.run))
+    yield Row("copying a run into MLflow, in the background", *copied, remark=f"{LINES} lines of metrics, scores of 10 frames")
+    steps = _Training(LMC_SMALL, item.run)
+    own, peer = fastest(lambda: steps(written=True), lambda: steps(written=False), TURNS, clock=time.process_time)
+    remark = f"{own / peer - 1:+.2%} against one without"
+    yield Row("a step of the small LMC-Memory with a line of metrics", own / STEPS, own / STEPS, remark=remark)
+    added, trained = written[1] + copied[1], LMC_SMALL.steps * peer / STEPS
+    remark = f"{_clock(added)} of {_clock(trained)} of processor time, {LMC_SMALL.steps} steps"
+    yield Row("tracking, as a share of training the small LMC-Memory", added, added, 0.02, added / trained, remark)
+
+
+class _Training:
+    """Training that goes on for some steps at every call, on one core."""
+
+    def __init__(self, spec: RunSpec, run: Run):
+        from bench.train import build_model
+
+        self.spec, self.run, self.step = spec, run, 0
+        self.data: Any = catalog.build("datasets", spec.data.name, spec.data.options)
+        self.model = build_model(spec, self.data)
+        supplied = {"model": self.model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
+        self.learner: Any = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+        adam = spec.optimizer
+        self.optimizer: Any = catalog.build("optimizers", adam.name, adam.options, parameters=self.model.parameters())
+
+    def __call__(self, written: bool) -> None:
+        import torch
+
+        from bench.step import take_step
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        for _ in range(STEPS):
+            clip = self.data.batch(self.spec.seed, self.step, self.spec.batch, self.learner.frames)
+            losses = take_step(self.spec, self.model, self.learner, self.optimizer, clip, self.step)
+            if written:
+                self.run.append(self.step, {f"loss/{name}": loss for name, loss in losses.items()})
+            self.step += 1
+        torch.set_num_threads(threads)
+
+
+def starting(store: Store) -> Row:
+    """From the start of a worker's process to the end of its first step, and how much of that importing torch takes."""
+    taken, peers = [], []
+    for seed in range(ROUNDS):
+        spec = LMC_SMALL.but(steps=1, validation_clips=1, seed=seed)  # it writes a line after its first step
+        run = store.run(spec)
+        run.create(spec)
+        command, environment = worker.command(run, [], "cpu", 1), worker.environment(run, 1)
+        began = time.time()
+        spent = _least(lambda: subprocess.run(command, env=environment, stderr=subprocess.DEVNULL), rounds=1)  # noqa: B023
+        taken.append((next(iter(run.metrics()))["time"] - began, spent[1]))
+        peers.append(_least(lambda: subprocess.run([sys.executable, "-c", "import torch"]), rounds=1))
+    wall, processor = map(min, zip(*taken, strict=True))
+    remark = f"importing torch alone: {_clock(min(peers)[0])}; processor time of the whole process"
+    return Row("a worker, from its start to the end of its first step", wall, processor, limit=4.0, remark=remark)
+
+
+def command_line() -> Row:
+    """`bench --help` in a process of its own."""
+    taken = _least(lambda: subprocess.run([sys.executable, "-c", HELP], stdout=subprocess.DEVNULL), 3 * ROUNDS)
+    peer = _least(lambda: subprocess.run([sys.executable, "-c", "pass"]), 3 * ROUNDS)
+    return Row("bench --help", *taken, limit=0.3, remark=f"Python alone: {_clock(peer[0])}")
+
+
+def _experiment(variants: dict[str, RunSpec]) -> Experiment:
+    return Experiment("What does it cost?", variants, evaluation=EVALUATION, name="speed")
+
+
+def _write(run: Run) -> None:
+    """The metrics of a whole run."""
+    for step in range(1, LINES + 1):
+        run.append(step, {"loss/storing": 1 / step, "loss/matching": 1 / step, "rate": 0.002})
+
+
+def _scores() -> Scores:
+    names = score_names()
+    return Scores(np.ones((EVALUATION.clips or 1, EVALUATION.horizon or 1, len(names)), np.float32), names, {})
+
+
+def _least(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
+    """Seconds by the wall clock and of processor time, of this process and its children, each the least of some rounds."""
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter(), _spent()
+        work()
+        taken.append((time.perf_counter() - began[0], _spent() - began[1]))
+    return min(wall for wall, _ in taken), min(spent for _, spent in taken)
+
+
+def _spent() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
