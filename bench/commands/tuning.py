@@ -108,8 +108,9 @@ def tune(
     outcomes = []
     for place, wanted in enumerate(names, 1):
         space = spaces.load(wanted, scale)
-        searched = begin(store, canonical(study or space.name), Aim(Path(wanted).name, scale, judged, seeds, seed), storage)
-        check(searched, space)
+        aim = Aim(Path(wanted).name, scale, judged, seeds, seed)
+        check(store, space, aim, plan)
+        searched = begin(store, canonical(study or space.name), aim, storage)
         where = options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
         of = f" ({place} of {len(names)})" if len(names) > 1 else ""
         print(
@@ -156,6 +157,8 @@ def _print(result: Result) -> None:
 
     from bench.tune.objectives import shown
 
+    if not result.candidates:
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, head in enumerate(("trial", "settings", "search score", "confirmed score", "fresh seeds")):
         table.add_column(head, no_wrap=number != 1)

@@ -50,4 +50,7 @@ def _items(study: Study, trial: FrozenTrial, seeds: int) -> list[Item]:
     spec = RunSpec.from_json(trial.user_attrs["spec"])
     first = spec.seed + study.aim.seeds
     evaluation = (study.evaluation.at(spec),)
-    return [look(f"trial {trial.number}", spec.but(seed=seed), study.store, evaluation) for seed in range(first, first + seeds)]
+    return [
+        look(f"trial {trial.number} again", spec.but(seed=seed), study.store, evaluation)
+        for seed in range(first, first + seeds)
+    ]

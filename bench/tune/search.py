@@ -38,7 +38,7 @@ class Plan:
 
 
 class Search:
-    """A watcher of the scheduler; `watch` it before the scheduler runs. items: all runs of all trials, for the tracker."""
+    """A watcher of the scheduler; `watch` it before the scheduler runs. items: where the runs of new trials are added too."""
 
     def __init__(self, study: Study, space: Space, plan: Plan, items: list[Item]):
         self.study, self.space, self.plan, self.items = study, space, plan, items
@@ -56,8 +56,6 @@ class Search:
         trials = self.study.trials()
         if not trials and self.space.start and self.plan.sampler != "grid":
             self.study.record.enqueue_trial(self.space.start)
-        for trial in trials:
-            self.items += items_in(self.study, trial)
         for trial in trials:
             if trial.state == TrialState.RUNNING and self._left(trial):
                 self._go_on(optuna.Trial(self.study.record, trial._trial_id), trial)
@@ -93,7 +91,8 @@ class Search:
 
     def open(self) -> int:
         """How many trials are still to be finished."""
-        return max(0, self.plan.trials - sum(map(finished, self.study.trials())))
+        budget = self.plan.trials if self._points is None else min(self.plan.trials, self._points)
+        return max(0, budget - sum(map(finished, self.study.trials())))
 
     def _fill(self) -> None:
         while self._room():
@@ -155,7 +154,7 @@ class Search:
             self._tell(attempt, TrialState.PRUNED)
         elif twin := self._pruned_twin(trial.number, items):
             self._report(attempt)
-            attempt.pruned = f"same settings as trial {twin.number}: {twin.user_attrs.get('pruned', 'pruned')}"
+            attempt.pruned = f"same settings as trial {twin.number}, which was pruned"
             self._tell(attempt, TrialState.PRUNED)
         else:
             attempt.ours = known
@@ -178,7 +177,7 @@ class Search:
             attempt.reported = step
             worse = attempt.trial.should_prune()
             if worse and attempt.ours and not attempt.pruned and step < attempt.steps:
-                attempt.pruned = f"pruned at step {step} by study {self.study.name}"
+                attempt.pruned = f"pruned by study {self.study.name}"
                 attempt.trial.set_user_attr("pruned", attempt.pruned)
         if attempt.pruned:
             self._stop(attempt)

@@ -14,13 +14,15 @@ from bench.errors import BenchError, Blocked
 from bench.plan import GOING_ON, TO_DO, Item, look, preflight, unique
 from bench.progress import Display
 from bench.schedule import Scheduler, Watcher, finished
+from bench.store import Store
 from bench.tracker import Tracker
-from bench.tune import confirm, spaces
+from bench.tune import confirm, samplers, spaces
+from bench.tune.attempt import items_in
 from bench.tune.board import Board
 from bench.tune.result import Result
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
-from bench.tune.study import Study, called
+from bench.tune.study import Aim, Study, called, evaluation
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,10 @@ class Outcome:
     trouble: str
 
 
-def check(study: Study, space: Space) -> None:
-    """Refuse what no trial could be trained with: data that are missing, a size that cannot work."""
+def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
+    """Refuse what no trial could be asked for or trained with, before anything is written down."""
+    samplers.sampler(plan.sampler, aim.seed, len(aim.objectives))
+    samplers.pruner(plan.pruner, 1, 1)
     spec = spaces.typical(space)
     if spec.fingerprint is None:
         from bench import catalog
@@ -51,14 +55,14 @@ def check(study: Study, space: Space) -> None:
             catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
         except Blocked as error:
             raise BenchError(str(error)) from error
-    preflight([look(space.name, spec, study.store, (study.evaluation.at(spec),))])
+    preflight([look(space.name, spec, store, (evaluation(aim).at(spec),))])
 
 
 def run(
     study: Study, space: Space, plan: Plan, confirmation: Confirmation, executor: Any, console: Console, command: str
 ) -> Outcome:
     """Search until the plan is fulfilled and confirm what was found, or until interrupted."""
-    items: list[Item] = []
+    items = [item for trial in study.trials() for item in items_in(study, trial)]  # for MLflow, which may lack some
     with _alone(study), sweeps.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
         code = snapshot.take(study.store)
         tracker = Tracker(study.store, called(study.name, study.aim.scale), items)
@@ -89,6 +93,7 @@ def _confirm(
     sweep: Any,
     code: Any,
 ) -> bool:
+    """Train the best trials on fresh seeds; whether that was interrupted."""
     fresh = confirm.plan(study, confirmation.best, confirmation.seeds)
     items += fresh
     if not any(item.state in (*TO_DO, *GOING_ON) for item in fresh):

@@ -72,8 +72,8 @@ class Study:
 
     @cached_property
     def evaluation(self) -> Evaluation:
-        """How finished runs are judged: on the validation split alone."""
-        return Evaluation(clips=CLIPS[self.aim.scale], split="val")
+        """How finished runs are judged."""
+        return evaluation(self.aim)
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number, not to be changed."""
@@ -92,6 +92,11 @@ class Study:
         higher = OBJECTIVES[self.aim.objectives[0]].better == "higher"
         complete.sort(key=lambda trial: (-trial.values[0] if higher else trial.values[0], trial.number))
         return list({str(trial.user_attrs["runs"]): trial for trial in reversed(complete)}.values())[::-1]
+
+
+def evaluation(aim: Aim) -> Evaluation:
+    """How finished runs are judged: on the validation split alone."""
+    return Evaluation(clips=CLIPS[aim.scale], split="val")
 
 
 def finished(trial: FrozenTrial) -> bool:
