@@ -164,7 +164,7 @@ def _print(result: Result) -> None:
         table.add_column(head, no_wrap=number != 1)
     for one in result.candidates:
         values = [", ".join(map(shown, result.objectives, scores)) if scores else "–" for scores in (one.search, one.confirmed)]
-        table.add_row(str(one.trial), one.settings, *values, ", ".join(map(str, one.seeds)) or "–")
+        table.add_row(str(one.trial), one.settings, *values, ", ".join(map(str, one.seeds)) if one.confirmed else "–")
     options.console().print(table, highlight=False)
 
 

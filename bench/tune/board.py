@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.plan import Item
+from bench.store import Run
 from bench.tune.objectives import shown
 from bench.tune.study import Study, finished, settings
 
@@ -94,8 +95,15 @@ class Board:
         """How a trial ended, in words."""
         if trial.state == TrialState.COMPLETE:
             return ", ".join(shown(name, value) for name, value in zip(self.study.aim.objectives, trial.values, strict=True))
-        reason = str(trial.user_attrs.get("reason") or trial.user_attrs.get("pruned") or "")
-        return reason or {TrialState.RUNNING: "running", TrialState.PRUNED: "pruned"}.get(trial.state, "failed")
+        if trial.state == TrialState.RUNNING:
+            return f"step {step}" if (step := self._step(trial)) else "starting"
+        reason = str(trial.user_attrs.get("reason", "")).removesuffix(f" by study {self.study.name}")
+        return reason or ("pruned" if trial.state == TrialState.PRUNED else "failed")
+
+    def _step(self, trial: FrozenTrial) -> int:
+        """How far the run is that goes on now."""
+        steps = (Run(self.study.store.root / name).latest().get("step", 0) for name in trial.user_attrs.get("runs", ()))
+        return int(next((step for step in reversed(list(steps)) if step), 0))
 
     def tally(self) -> str:
         """How far the search is, and the best so far."""
