@@ -8,7 +8,7 @@ import numpy as np
 from reports.columns import Column, Frames, choose_columns
 from reports.results import Results
 from reports.statistics import LEVEL, Difference, compare, holm, paired
-from reports.table import Cell, Table, assemble, mean_cell
+from reports.table import Cell, Table, assemble, finite, mean_cell
 
 
 def ablation(
@@ -45,7 +45,8 @@ def _difference(difference: Difference, p: float, column: Column) -> Cell:
     metric = column.metric
     signed = f"{{:+z.{metric.digits}f}}"
     text = signed.format(difference.mean * metric.scale)
-    cell = Cell(difference.mean, text, seeds=difference.seeds, p=p, close=p > 1 - LEVEL, mark=column.mark)
+    effect = finite(difference.effect)
+    cell = Cell(difference.mean, text, seeds=difference.seeds, p=p, effect=effect, close=p > 1 - LEVEL, mark=column.mark)
     if difference.low is None or difference.high is None:
         return cell
     span = f"[{signed}, {signed}]".format(difference.low * metric.scale, difference.high * metric.scale)

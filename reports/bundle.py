@@ -11,7 +11,7 @@ from reports.ablation import ablation
 from reports.beside import with_published
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
-from reports.ledger import ledger
+from reports.ledger import ledger, with_warnings
 from reports.memory import Memories, memory_table
 from reports.page import Picture, page
 from reports.render import render
@@ -46,7 +46,9 @@ def bundle(
     """
     horizon = results.facts.horizon
     compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
-    tables = {"scores": compared, "differences": ablation(results, protocols=(protocol,)), "costs": ledger(results)}
+    differences = ablation(results, protocols=(protocol,))
+    tables = {name: with_warnings(made, results) for name, made in (("scores", compared), ("differences", differences))}
+    tables["costs"] = ledger(results)
     more: dict[str, Table] = {}
     beside = with_published(table(results, protocols=(protocol,)), results)
     if any(row.published for row in beside.rows):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
@@ -56,9 +57,20 @@ def ledger(results: Results) -> Table:
         Row(variant, seeds_scored(results, variant), tuple(_cell(cost, spent[variant]) for cost, spent in costs.items()))
         for variant in results.variants
     ]
-    warnings = [_warning(spent.drop(list(results.untrained)).dropna(), cost) for cost, spent in costs.items() if COSTS[cost][2]]
-    notes = [Footnote("Means over the runs of a variant."), *(Footnote(text) for text in warnings if text)]
+    notes = [Footnote("Means over the runs of a variant."), *warnings(results)]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
+
+
+def warnings(results: Results) -> list[Footnote]:
+    """A footnote for each budget in which trained variants differ by more than twice."""
+    budgets = [cost for cost, (_, _, budget) in COSTS.items() if budget]
+    told = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
+    return [Footnote(text) for text in told if text]
+
+
+def with_warnings(table: Table, results: Results) -> Table:
+    """The comparison with a warning under it wherever it is not even-handed."""
+    return replace(table, footnotes=(*table.footnotes, *warnings(results)))
 
 
 def _cell(cost: str, value: float) -> Cell:

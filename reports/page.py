@@ -100,7 +100,7 @@ def _protocol(results: Results, made: Table) -> dict[str, Any]:
 
 
 def _told(cell: Cell) -> dict[str, Any]:
-    return {"value": cell.value, "text": cell.text, "best": cell.best, "close": cell.close}
+    return {"value": cell.value, "text": cell.text, "best": cell.best, "close": cell.close, "details": cell.details}
 
 
 def _frames(results: Results, score: str) -> dict[str, list[list[float | None]]]:

@@ -1,5 +1,6 @@
 """Cells once, for every format: which variants, which scores, which frames, what stands out and what has to be said."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,7 +9,7 @@ import numpy as np
 from reports.columns import Column, Frames, choose_columns
 from reports.footnotes import Footnote, footnotes
 from reports.results import Results
-from reports.statistics import LEVEL, half_interval, holm, paired, permutation
+from reports.statistics import LEVEL, effect, half_interval, holm, paired, permutation
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Cell:
     """One number: the score or the difference itself, and as it is printed (scaled, rounded, without emphasis).
 
     value is None where there is none. low, high: its 95% interval. seeds: runs behind it.
-    p: of no difference to the best (or, in an ablation, to the first), corrected. best, close: bold, underlined.
-    mark: of the footnote that names its protocol.
+    p: of no difference to the best (or, in an ablation, to the first), corrected. effect: of that difference, Cohen's d over
+    clips. best, close: bold, underlined. mark: of the footnote that names its protocol.
     """
 
     value: float | None = None
@@ -26,9 +27,18 @@ class Cell:
     high: float | None = None
     seeds: int = 0
     p: float | None = None
+    effect: float | None = None
     best: bool = False
     close: bool = False
     mark: str = ""
+
+    @property
+    def details(self) -> str:
+        """What the number rests on, for who points at it: "p = 0.0031 (corrected), effect d = -0.42, 3 seeds"."""
+        p = "" if self.p is None else "p < 0.001 (corrected)" if self.p < 0.001 else f"p = {self.p:.2g} (corrected)"
+        effect = "" if self.effect is None else f"effect d = {self.effect:.2f}"
+        seeds = f"{self.seeds} seed{'s' if self.seeds > 1 else ''}" if self.seeds else ""
+        return ", ".join(filter(None, [p, effect, seeds]))
 
 
 @dataclass(frozen=True)
@@ -116,10 +126,22 @@ def _against_best(results: Results, column: Column, cells: list[Cell]) -> list[C
     pairs = {number: paired(means[number], means[best]) for number in values if number != best}
     tested = [number for number, pair in pairs.items() if pair.size]
     p = dict(zip(tested, holm(permutation([pairs[number] for number in tested])), strict=True))
+    effects = {number: finite(effect(pairs[number])) for number in tested}
     return [
-        replace(cell, p=p.get(number), best=number == best, close=number in pairs and p.get(number, 1.0) > 1 - LEVEL)
+        replace(
+            cell,
+            p=p.get(number),
+            effect=effects.get(number),
+            best=number == best,
+            close=number in pairs and p.get(number, 1.0) > 1 - LEVEL,
+        )
         for number, cell in enumerate(cells)
     ]
+
+
+def finite(value: float) -> float | None:
+    """The value, None where it is infinite: one clip has no spread to hold a difference against, and JSON no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _how_to_read(cells: list[list[Cell]]) -> list[str]:

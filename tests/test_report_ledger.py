@@ -1,7 +1,8 @@
 """The ledger says what every variant was given, and warns where that was not even-handed."""
 
-from reports.ledger import counted, lasting, ledger, sized
+from reports.ledger import counted, lasting, ledger, sized, with_warnings
 from reports.render import FORMATS, render
+from reports.table import table
 from tests.report_samples import results, runs
 
 SCORES = {("full", 0): [[2, 2]], ("full", 1): [[2, 2]], ("plain", 0): [[1, 1]], ("copy", 0): [[0, 0]]}
@@ -38,6 +39,18 @@ def test_a_budget_of_more_than_twice_is_warned_of_with_both_ends():
 def test_tuning_one_side_alone_is_warned_of():
     (said,) = warnings(ledger(results(SCORES, costs(trials=0))))
     assert "tuning trials (0 for 'plain', 4 for 'full')" in said
+
+
+def test_a_comparison_bears_the_warnings_too_and_keeps_its_footnotes():
+    made = results(SCORES, costs(trials=0))
+    warned = with_warnings(table(made), made)
+    assert warned.footnotes[:-1] == table(made).footnotes
+    assert warnings(warned) == warnings(ledger(made)) != []
+
+
+def test_a_cost_that_nobody_recorded_has_no_column():
+    unknown = costs(train_seconds=None).assign(peak_memory_bytes=None)
+    assert "peak memory" not in [column.title for column in ledger(results(SCORES, unknown)).columns]
 
 
 def test_the_ledger_renders_in_every_format():

@@ -117,6 +117,15 @@ def test_an_ablation_shows_differences_to_the_first_variant_on_the_same_seeds():
     assert made.rows[1].cells[0].seeds == 2
 
 
+def test_cells_tell_p_and_the_effect_beside_the_difference():
+    random = np.random.default_rng(0)
+    scores = noisy(random, 0.2, 3)
+    for cell in (table(results(scores)).rows[0].cells[0], ablation(results(scores)).rows[1].cells[0]):
+        pair = np.stack([scores["b", seed] - scores["a", seed] for seed in range(3)])[..., 0]
+        assert abs(cell.effect) == pytest.approx(effect(pair))
+        assert cell.details == f"p = {cell.p:.2g} (corrected), effect d = {cell.effect:.2f}, 3 seeds"
+
+
 def test_what_has_nothing_to_train_is_compared_on_every_seed():
     scores = {("full", 0): [[20, 20]], ("full", 1): [[22, 22]], ("copy", 0): [[10, 10]]}
     planned = runs(*({"variant": v, "seed": s, "parameters": 0 if v == "copy" else 9} for v, s in scores))

@@ -78,7 +78,7 @@ def report(
     from bench.files import write_bytes
     from reports.ablation import ablation
     from reports.beside import with_published
-    from reports.ledger import ledger
+    from reports.ledger import ledger, with_warnings
     from reports.render import grid, render
     from reports.table import table
 
@@ -100,6 +100,7 @@ def report(
         return
     try:
         shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
+        shown = with_warnings(shown, found)
         shown = ledger(found) if costs else with_published(shown, found) if published else shown
         shown = _memory(chosen) if memory else shown
         form = form or (SUFFIXES.get(out.suffix, "") if out else "terminal")

@@ -36,7 +36,8 @@ function chosenMetrics() {
 
 function emphasised(cell) {
   const tag = cell.best ? "b" : cell.close ? "u" : "span";
-  return make("td", cell.value === null ? {} : { "data-value": cell.value }, make(tag, {}, cell.text));
+  const told = { ...(cell.value === null ? {} : { "data-value": cell.value }), ...(cell.details ? { title: cell.details } : {}) };
+  return make("td", told, make(tag, {}, cell.text));
 }
 
 function show() {
