@@ -21,7 +21,8 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",  # the migrations of a new database are nobody's news
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the default blocks minutes per call on a dead server
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the default blocks minutes per call on a dead server; and to ask twice for a
+    # run, when the first answer got lost, makes two
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
 }
 
@@ -55,9 +56,26 @@ def experiment_id(client: MlflowClient, name: str, store: Store) -> str:
     """The MLflow experiment of that name, made if there is none."""
     found = client.get_experiment_by_name(name)
     if found:
+        if found.lifecycle_stage == "deleted":  # by hand, in the UI
+            client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     local = tracking_uri(store).startswith("sqlite:")
     return str(client.create_experiment(name, artifact_location=str(artifact_root(store) / slug(name)) if local else None))
+
+
+def remote(store: Store) -> bool:
+    """Whether MLflow is a server elsewhere, which may not answer."""
+    return not tracking_uri(store).startswith(("sqlite:", "file:"))
+
+
+def in_words(error: BaseException, store: Store) -> str:
+    """What went wrong with MLflow, in one line."""
+    lines = str(error).splitlines() or [""]
+    if remote(store) and "timed out" in str(error):
+        return f"{tracking_uri(store)} does not answer"
+    if remote(store) and "Max retries exceeded" in str(error):
+        return f"there is no server at {tracking_uri(store)}"
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 @contextlib.contextmanager

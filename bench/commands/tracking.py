@@ -92,9 +92,8 @@ def sync(
     except BenchError:
         raise
     except Exception as error:
-        raise BenchError(
-            f"MLflow at {connection.tracking_uri(store)} did not take the runs: {str(error).splitlines()[0]}"
-        ) from error
+        trouble = connection.in_words(error, store)
+        raise BenchError(f"MLflow did not take the runs: {trouble}; the same command goes on once it does") from error
     print(f"{count} of {len(items)} runs had something new for {connection.tracking_uri(store)}")
 
 

@@ -1,0 +1,181 @@
+"""One run of the store on its way into MLflow: parameters, curves, per-frame scores, artifacts, and how it ended.
+
+The run directory notes what has been sent (`mlflow/`); only steps that a checkpoint covers are sent, since later ones may be
+cut back.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.connection import slug, tracking_uri
+from bench.files import read_json, write_json
+from bench.plan import Item
+from bench.scores import Scores, load
+from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+    from mlflow.tracking import MlflowClient
+
+ENDED = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
+LONGEST_PARAMETER = 6000  # characters; MLflow cuts longer ones without a word
+BATCH = 1000  # metrics that MLflow takes in one call
+
+
+class Copy:
+    """One run on its way into MLflow.
+
+    Before MLflow is asked to make a run, the directory notes so: where the answer gets lost, two may have been made, and all
+    but one of them are removed once MLflow answers again.
+    """
+
+    def __init__(self, client: MlflowClient, experiment_id: str, experiment: str, item: Item, order: int, store: Store):
+        self.client, self.experiment_id, self.item, self.order = client, experiment_id, item, order
+        self.path, self.uri = _note_path(item, experiment), tracking_uri(store)
+        self.note = _note(item, experiment, store)
+
+    def send(self) -> None:
+        """Everything that is new; anew if somebody has removed the run from MLflow."""
+        try:
+            self._send()
+        except Exception:
+            if not self._removed():
+                raise
+            self.note = {}
+            self._send()
+
+    def _send(self) -> None:
+        client, item, note = self.client, self.item, self.note
+        run_id = note.get("run_id") or self._found_or_made()
+        metrics, step = _training(item, int(note.get("step", -1)))
+        scores = _scores(item)
+        status = item.run.status()
+        stamp = _scores_stamp(item)
+        if scores and stamp is not None and note.get("scored") != stamp:
+            metrics += _score_metrics(scores, stamp)
+        for first in range(0, len(metrics), BATCH):
+            client.log_batch(run_id, metrics=metrics[first : first + BATCH])
+        _artifacts(client, run_id, item)
+        client.set_tag(run_id, "bench.state", status.state)
+        if status.reason:
+            client.set_tag(run_id, "bench.reason", status.reason)
+        client.set_terminated(run_id, ENDED.get(status.state, "RUNNING"), end_time=int(status.updated * 1000))
+        if note.get("asked"):
+            for twin in self._all():
+                if twin != run_id:
+                    client.delete_run(twin)
+        sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
+        write_json(self.path, {**sent, "uri": self.uri})
+
+    def _found_or_made(self) -> str:
+        """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
+        from mlflow.entities import Param
+
+        item = self.item
+        found = self._all()
+        if found:
+            run_id = found[0]
+        else:
+            write_json(self.path, {"asked": True, "uri": self.uri})
+            tags = {
+                "bench.run": item.run.identity(),
+                "bench.variant": item.label,
+                "bench.seed": str(item.seed),
+                "bench.order": f"{self.order:03}",
+            }
+            began = int(next(iter(item.run.metrics()), {}).get("time", item.run.status().updated) * 1000)
+            name = f"{item.label} · seed {item.seed}"
+            run_id = str(self.client.create_run(self.experiment_id, start_time=began, run_name=name, tags=tags).info.run_id)
+        settings = {"variant": item.label, **item.spec.flat()}
+        self.client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
+        return run_id
+
+    def _all(self) -> list[str]:
+        """The MLflow runs that stand for the run; more than one after an answer that got lost."""
+        identity, label = self.item.run.identity(), _quoted(self.item.label)
+        found = self.client.search_runs(
+            [self.experiment_id], f"tags.`bench.run` = '{identity}' and tags.`bench.variant` = '{label}'"
+        )
+        return sorted(str(run.info.run_id) for run in found)
+
+    def _removed(self) -> bool:
+        """Whether the MLflow run that was noted is not there any more: deleted by hand, or with the database it was in."""
+        from mlflow.exceptions import MlflowException
+
+        if not self.note.get("run_id"):
+            return False
+        try:
+            return bool(self.client.get_run(self.note["run_id"]).info.lifecycle_stage != "active")
+        except MlflowException as error:
+            return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
+
+
+def _training(item: Item, after: int) -> tuple[list[Metric], int]:
+    """Losses and validation scores of the steps after `after` that a checkpoint covers, and the last of those steps."""
+    from mlflow.entities import Metric
+
+    covered = item.run.status().step
+    metrics = [
+        Metric(name, value, int(line["time"] * 1000), int(line["step"]))
+        for line in item.run.metrics()
+        if after < line["step"] <= covered
+        for name, value in line.items()
+        if name not in ("step", "time")
+    ]
+    return metrics, max(after, covered)
+
+
+def _score_metrics(scores: Scores, stamp: int) -> list[Metric]:
+    """Per-frame means, whose step is the frame (1 is the first predicted), and under `mean/` those over the horizon."""
+    from mlflow.entities import Metric
+
+    metrics = [Metric(f"mean/{name}", value, stamp, 0) for name, value in scores.means().items()]
+    for name in scores.means():
+        frames = scores[name].mean(0, dtype="float64")
+        metrics += [Metric(f"frame/{name}", float(value), stamp, frame) for frame, value in enumerate(frames, 1)]
+    return metrics
+
+
+def _artifacts(client: MlflowClient, run_id: str, item: Item) -> None:
+    for name in ("spec.json", "provenance.json", "log.txt"):
+        if (item.run.path / name).exists():
+            client.log_artifact(run_id, str(item.run.path / name))
+    for evaluation in item.evaluations:
+        if (path := item.run.scores_file(evaluation.key)).exists():
+            client.log_artifact(run_id, str(path), "scores")
+        for picture in sorted((item.run.path / "predictions").glob(f"{evaluation.key}-*.png")):
+            client.log_artifact(run_id, str(picture), "predictions")
+
+
+def _scores(item: Item) -> Scores | None:
+    path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
+    return load(path) if path and path.exists() else None
+
+
+def has_news(item: Item, experiment: str, store: Store) -> bool:
+    """Whether MLflow does not know yet how the run stands."""
+    note, status = _note(item, experiment, store), item.run.status()
+    same = note.get("updated") == status.updated and note.get("state", status.state) == status.state
+    return not same or note.get("scored") != _scores_stamp(item)
+
+
+def _scores_stamp(item: Item) -> int | None:
+    """When the scores were last made, in milliseconds; None where there are none."""
+    path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
+    return path.stat().st_mtime_ns // 1_000_000 if path and path.exists() else None
+
+
+def _note(item: Item, experiment: str, store: Store) -> dict[str, Any]:
+    """What was sent to this MLflow before; nothing if it was another one."""
+    note = read_json(_note_path(item, experiment)) or {}
+    return note if note.get("uri") == tracking_uri(store) else {}
+
+
+def _note_path(item: Item, experiment: str) -> Path:
+    return item.run.path / "mlflow" / f"{experiment}-{slug(item.label)}.json".replace("/", "-")
+
+
+def _quoted(label: str) -> str:
+    return label.replace("'", "\\'")
