@@ -1,7 +1,7 @@
 """The optimizer and the learning-rate schedules a spec may name."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -13,6 +13,9 @@ class Adam(torch.optim.Adam):
 
     idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where
     today they are dropped, so parameters idle in a phase go on moving by momentum.
+
+    On processors and NVIDIA GPUs a step is PyTorch's fused one, in a single pass over memory. It takes for granted what is
+    made sure of here: gradients and moments lie in memory as their parameter does, wherever they come from.
     """
 
     def __init__(
@@ -27,11 +30,33 @@ class Adam(torch.optim.Adam):
     ):
         if lr <= 0:
             raise ValueError(f"lr must be above 0, got {lr}")
-        super().__init__(parameters, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)
+        parameters = list(parameters)
+        fused = all(parameter.device.type in ("cpu", "cuda") for parameter in parameters)
+        super().__init__(parameters, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay, fused=fused or None)
         self.idle_momentum = idle_momentum
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         super().zero_grad(set_to_none=set_to_none and not self.idle_momentum)
+
+    def step(self, closure: Any = None) -> Any:
+        for parameter in self._parameters():
+            if parameter.grad is not None:
+                parameter.grad = laid_out(parameter.grad, parameter)
+        return super().step(closure)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        for parameter in self._parameters():
+            state = self.state.get(parameter, {})
+            state.update({name: laid_out(state[name], parameter) for name in ("exp_avg", "exp_avg_sq") if name in state})
+
+    def _parameters(self) -> Iterator[Tensor]:
+        return (parameter for group in self.param_groups for parameter in group["params"])
+
+
+def laid_out(values: Tensor, parameter: Tensor) -> Tensor:
+    """The values in memory as the parameter is: themselves where they are already."""
+    return values if values.stride() == parameter.stride() else torch.empty_like(parameter).copy_(values)
 
 
 class Constant:

@@ -41,10 +41,10 @@ class Memory(nn.Module):
         self.motion_context_encoder = copy.deepcopy(self.motion_matching_encoder) if storing else None
         self.embedder = nn.Sequential(
             nn.ConvTranspose2d(8 * width, 4 * width, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.ConvTranspose2d(4 * width, 2 * width, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
-        )
+            nn.ReLU(inplace=True),
+        ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def query(self, frames: Tensor, phase: Phase) -> Tensor:
         """What the encoder of a phase asks after seeing frames: [B, T, C, H, W], T >= 9 -> [B, 8 * width, H/16, W/16]."""
@@ -72,17 +72,17 @@ class Memory(nn.Module):
         """The motion context [B, 2 * width, 4h, 4w] that answers a query [B, D, h, w]. frozen: the slots get no gradient."""
         slots = self.memory_w.detach() if frozen else self.memory_w
         weights = self._address(query, slots)
-        with in_float32(query):
+        with without_autocast(query):
             recalled = slots.T @ weights.flatten(2)  # [B, D, h*w]
         return self.embedder(recalled.unflatten(2, weights.shape[2:]))
 
     def _address(self, query: Tensor, slots: Tensor) -> Tensor:
-        with in_float32(query):  # a softmax this soft loses its differences in bfloat16
+        with without_autocast(query):  # a softmax this soft loses its differences in bfloat16
             similarity = F.normalize(slots, dim=1) @ F.normalize(query.to(slots.dtype), dim=1).flatten(2)  # [B, slots, h*w]
             return torch.softmax(similarity / self.temperature, 1).unflatten(2, query.shape[2:])
 
 
-def in_float32(like: Tensor) -> AbstractContextManager[object]:
+def without_autocast(like: Tensor) -> AbstractContextManager[object]:
     """No autocast on the device of a tensor; a meta tensor, whose FLOPs are being counted, knows of none."""
     return nullcontext() if like.is_meta else torch.autocast(like.device.type, enabled=False)
 
@@ -103,13 +103,21 @@ class Convolution(nn.Conv3d):
         return super().forward(F.pad(volume, (0, 0, 0, 0, 0, 1)))[:, :, :2]
 
 
+class Pooling(nn.MaxPool3d):
+    """Pools in the precision that it is given: a maximum is exact, and autocast on a CPU would pay for float32 copies."""
+
+    def forward(self, volume: Tensor) -> Tensor:
+        with without_autocast(volume):
+            return super().forward(volume)
+
+
 def motion_encoder(channels: int, width: int) -> nn.Sequential:
     """Frame differences [B, C, T, H, W] -> [B, 8 * width, T/8, H/16, W/16]."""
     return nn.Sequential(
-        *(Convolution(channels, width), nn.MaxPool3d((1, 2, 2)), nn.ReLU()),
-        *(Convolution(width, 2 * width), nn.MaxPool3d(2), nn.ReLU()),
-        *(Convolution(2 * width, 4 * width), nn.ReLU()),
-        *(Convolution(4 * width, 4 * width), nn.MaxPool3d(2), nn.ReLU()),
-        *(Convolution(4 * width, 8 * width), nn.ReLU()),
-        *(Convolution(8 * width, 8 * width), nn.MaxPool3d(2), nn.ReLU()),
-    ).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # pools several times faster on a CPU
+        *(Convolution(channels, width), Pooling((1, 2, 2)), nn.ReLU(inplace=True)),
+        *(Convolution(width, 2 * width), Pooling(2), nn.ReLU(inplace=True)),
+        *(Convolution(2 * width, 4 * width), nn.ReLU(inplace=True)),
+        *(Convolution(4 * width, 4 * width), Pooling(2), nn.ReLU(inplace=True)),
+        *(Convolution(4 * width, 8 * width), nn.ReLU(inplace=True)),
+        *(Convolution(8 * width, 8 * width), Pooling(2), nn.ReLU(inplace=True)),
+    ).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # convolves and pools several times faster on a CPU

@@ -1,8 +1,9 @@
 """LMC-Memory: video prediction that recalls long-term motion context (Lee et al., CVPR 2021).
 
 Sizes from the paper; names of parameters from the authors' published checkpoints, so that those load as they are.
-Departs from a frame-by-frame reading in the order of work alone, not in its result: context frames are encoded in one batch
-and read layer by layer, each layer's input convolution over all of them at once.
+Departs from a frame-by-frame reading (`lmc.plain`) in the order of work alone, not in its result: context frames are encoded in
+one batch and read layer by layer, each layer's input convolution over all of them at once. Channels come last in memory, where
+convolutions on CPUs and GPUs read them fastest.
 """
 
 from typing import Literal
@@ -29,7 +30,8 @@ class Cell(nn.Module):
         states: list[State] = []
         for gates in self.conv2d_x(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).unbind(1):
             if state is None:  # the convolution of zeros is its bias, and the forget gate has nothing to keep
-                state = update(gates + self.conv2d_h.get_parameter("bias")[:, None, None], gates.new_zeros(()))
+                bias = self.conv2d_h.get_parameter("bias").to(gates.dtype)
+                state = update(gates + bias[:, None, None], gates.new_zeros(()))
             else:
                 state = update(gates + self.conv2d_h(state[0]), state[1])
             states.append(state)
@@ -37,10 +39,14 @@ class Cell(nn.Module):
 
 
 def update(gates: Tensor, cell: Tensor) -> State:
-    """The next hidden and cell state, from the summed convolutions [B, 4 * D, h, w] and the cell state [B, D, h, w]."""
-    i, g, f, o = gates.chunk(4, 1)
+    """The next hidden and cell state, from the summed convolutions [B, 4 * D, h, w] and the cell state [B, D, h, w].
+
+    Of bfloat16 gates the hidden state, which convolutions read next, is bfloat16; the cell state, which adds up over a clip, is
+    float32.
+    """
+    i, g, f, o = (gates.float() if gates.dtype == torch.bfloat16 else gates).chunk(4, 1)
     cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
-    return torch.sigmoid(o) * torch.tanh(cell), cell
+    return (torch.sigmoid(o) * torch.tanh(cell)).to(gates.dtype), cell
 
 
 class LMC(nn.Module):
@@ -83,10 +89,10 @@ class LMC(nn.Module):
         self.shape = tuple(shape)
         self.min_context = FEWEST_FRAMES if memory else 1
         self.encoder = nn.Sequential(
-            *(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ELU()),
-            *(nn.Conv2d(width, width, 3, padding=1), nn.ELU()),
-            *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ELU()),
-            *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.ELU()),
+            *(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ELU(inplace=True)),
+            *(nn.Conv2d(width, width, 3, padding=1), nn.ELU(inplace=True)),
+            *(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ELU(inplace=True)),
+            *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.ELU(inplace=True)),
         )
         self.convlstm_list = nn.ModuleList(Cell(2 * width) for _ in range(layers))
         self.memory = Memory(channels, width, slots, decompose, temperature, storing) if memory else None
@@ -96,12 +102,14 @@ class LMC(nn.Module):
             *(nn.Linear(width // 4, 2 * width), nn.Sigmoid()),
         )
         self.decoder = nn.Sequential(
-            *(nn.ConvTranspose2d(4 * width, 2 * width, 3, padding=1), nn.ELU()),
-            *(nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1), nn.ELU()),
-            *(nn.ConvTranspose2d(width, width, 3, padding=1), nn.ELU()),
+            *(nn.ConvTranspose2d(4 * width, 2 * width, 3, padding=1), nn.ELU(inplace=True)),
+            *(nn.ConvTranspose2d(2 * width, width, 3, stride=2, padding=1, output_padding=1), nn.ELU(inplace=True)),
+            *(nn.ConvTranspose2d(width, width, 3, padding=1), nn.ELU(inplace=True)),
             nn.ConvTranspose2d(width, channels, 3, stride=2, padding=1, output_padding=1),
             *([nn.Sigmoid()] if output == "sigmoid" else []),
         )
+        for part in (self.encoder, self.convlstm_list, self.decoder):
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
         """[B, T, C, H, W] in [0, 1] -> the next `horizon` frames, not clamped. The matching path: the context recalls."""

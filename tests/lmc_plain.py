@@ -1,14 +1,14 @@
-"""LMC-Memory read frame by frame as the paper writes it: the reference for what the model reorders."""
+"""Recalling one position at a time, as the paper writes it: the reference for what the memory computes for all at once."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from lmc.memory import Phase
-from lmc.model import LMC
+from lmc.plain import PlainLMC
 
 
-def plain_motion(model: LMC, frames: Tensor, phase: Phase) -> Tensor:
+def plain_motion(model: PlainLMC, frames: Tensor, phase: Phase) -> Tensor:
     """The motion context, each position of each clip answered on its own, ReLU before pooling."""
     memory = model.memory
     encoder = memory.motion_context_encoder if phase == "storing" else memory.motion_matching_encoder
@@ -25,7 +25,7 @@ def plain_motion(model: LMC, frames: Tensor, phase: Phase) -> Tensor:
     return recalled
 
 
-def recall_map(model: LMC, query: Tensor) -> Tensor:
+def recall_map(model: PlainLMC, query: Tensor) -> Tensor:
     """[D, h, w] -> [D, h, w]."""
     _, height, width = query.shape
     if not model.memory.decompose:
@@ -34,27 +34,7 @@ def recall_map(model: LMC, query: Tensor) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def answer(model: LMC, query: Tensor) -> Tensor:
+def answer(model: PlainLMC, query: Tensor) -> Tensor:
     """[D] -> [D]."""
     slots = model.memory.memory_w
     return torch.softmax(F.cosine_similarity(query[None], slots, dim=1) / model.memory.temperature, 0) @ slots
-
-
-def plain_predict(model: LMC, context: Tensor, horizon: int, motion: Tensor | None) -> Tensor:
-    """Every frame through encoder, both convolutions of every cell and, from the last context frame on, the decoder."""
-    states = [None] * len(model.convlstm_list)
-    frames = []
-    for t in range(context.shape[1] + horizon - 1):
-        inputs = model.encoder(context[:, t] if t < context.shape[1] else frames[-1])
-        for layer, cell in enumerate(model.convlstm_list):
-            hidden, memory = states[layer] or (torch.zeros_like(inputs), torch.zeros_like(inputs))
-            i, g, f, o = (cell.conv2d_x(inputs) + cell.conv2d_h(hidden)).chunk(4, 1)
-            memory = torch.sigmoid(f) * memory + torch.sigmoid(i) * torch.tanh(g)
-            hidden = torch.sigmoid(o) * torch.tanh(memory)
-            states[layer] = hidden, memory
-            inputs = hidden
-        if t >= context.shape[1] - 1:
-            recalled = memory if motion is None else motion
-            attention = model.attention_func(torch.cat([memory, recalled], 1))
-            frames.append(model.decoder(torch.cat([hidden, recalled * attention[:, :, None, None]], 1)))
-    return torch.stack(frames, 1)

@@ -5,7 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from lmc.model import LMC
-from tests.lmc_plain import plain_motion, plain_predict
+from lmc.plain import PlainLMC
+from tests.lmc_plain import plain_motion
 
 OPTIONS = [
     {},
@@ -19,9 +20,9 @@ OPTIONS = [
 ]
 
 
-def small(shape=(1, 32, 32), seed=0, **options) -> LMC:
+def small(shape=(1, 32, 32), seed=0, kind=LMC, **options) -> LMC:
     torch.manual_seed(seed)
-    return LMC(shape, **{"width": 8, "layers": 1, "slots": 5, **options})
+    return kind(shape, **{"width": 8, "layers": 1, "slots": 5, **options})
 
 
 def clip(*shape: int) -> torch.Tensor:
@@ -30,21 +31,23 @@ def clip(*shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_reordered_work_equals_the_plain_frame_by_frame_reading(options):
-    model, context = small(**options), clip(2, 10, 1, 32, 32)
-    motion = None if model.memory is None else plain_motion(model, context, "matching")
-    assert_close(model(context, 4), plain_predict(model, context, 4, motion), rtol=0, atol=1e-5)
+    model, plain, context = small(**options), small(kind=PlainLMC, **options), clip(2, 10, 1, 32, 32)
+    motion = None if plain.memory is None else plain_motion(plain, context, "matching")
+    expected = plain.predict(context, 4, motion)
+    assert_close(plain(context, 4), expected, rtol=0, atol=1e-5)
+    assert_close(model(context, 4), expected, rtol=0, atol=1e-5)
 
 
 def test_gradients_equal_those_of_the_plain_reading_in_both_phases():
-    model, context = small(layers=2), clip(2, 10, 1, 32, 32)
+    model, plain, context = small(layers=2), small(kind=PlainLMC, layers=2), clip(2, 10, 1, 32, 32)
     for phase in ("storing", "matching"):
         motion = model.memory.recall(model.memory.query(context, phase))
         model.predict(context, 3, motion).square().mean().backward()
+        plain.predict(context, 3, plain_motion(plain, context, phase)).square().mean().backward()
         gradients = {name: p.grad for name, p in model.named_parameters()}
+        assert_close(gradients, {name: p.grad for name, p in plain.named_parameters()}, rtol=1e-3, atol=1e-6)
         model.zero_grad()
-        plain_predict(model, context, 3, plain_motion(model, context, phase)).square().mean().backward()
-        assert_close(gradients, {name: p.grad for name, p in model.named_parameters()}, rtol=1e-3, atol=1e-6)
-        model.zero_grad()
+        plain.zero_grad()
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (3, 32, 16), (2, 48, 32)])

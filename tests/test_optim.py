@@ -1,5 +1,7 @@
 """Learning rates over a run, and Adam in two phases."""
 
+import copy
+
 import pytest
 import torch
 
@@ -43,3 +45,34 @@ def test_a_parameter_idle_in_a_phase_moves_only_by_the_old_momentum(idle_momentu
     used.sum().backward()
     optimizer.step()
     assert (idle.item() != before) is moves
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+def test_a_step_is_that_of_the_plain_adam_of_torch(weight_decay):
+    found, expected = (torch.nn.Parameter(torch.linspace(-1, 1, 24).view(2, 3, 2, 2)) for _ in range(2))
+    ours = Adam([found], lr=0.1, weight_decay=weight_decay)
+    theirs = torch.optim.Adam([expected], lr=0.1, weight_decay=weight_decay, foreach=False)
+    for _ in range(5):
+        for weight, optimizer in ((found, ours), (expected, theirs)):
+            optimizer.zero_grad()
+            weight.pow(3).sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_moments_and_gradients_that_lie_otherwise_in_memory_than_the_weights_are_put_right():
+    slope = torch.arange(24.0).view(2, 3, 2, 2)
+
+    def stepped(weight: torch.nn.Parameter, optimizer: Adam) -> torch.Tensor:
+        for sign in (1, -3):
+            weight.grad = sign * slope
+            optimizer.step()
+        return weight.detach().clone()
+
+    plain = torch.nn.Parameter(torch.zeros(2, 3, 2, 2))
+    first = Adam([plain], lr=0.1)
+    start, saved = stepped(plain, first), copy.deepcopy(first.state_dict())
+    strided = torch.nn.Parameter(start.clone(memory_format=torch.channels_last))
+    second = Adam([strided], lr=0.1)
+    second.load_state_dict(saved)
+    torch.testing.assert_close(stepped(strided, second), stepped(plain, first), check_stride=False)
