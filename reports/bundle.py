@@ -79,7 +79,7 @@ def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) 
         if sizes:
             figures["sizes"] = ("Memory size", "Quality over the number of slots", sweep(results, score, sizes))
         for cost, caption in COSTS.items():
-            if (results.cost(cost) > 0).any():
+            if (results.cost(cost).drop(list(results.untrained)) > 0).any():
                 figures[f"against_{cost}"] = (SPENT, caption, against_cost(results, score, cost))
     if results.training is not None and not results.training.empty:
         figures["training"] = ("Training", "Losses and validation scores over the steps", training(results))

@@ -129,7 +129,7 @@ def projection(memories: Memories) -> Figure:
             for number, kind in enumerate(kinds):
                 marker, colour = WAYS.get(kind, MARKERS[number % len(MARKERS)]), COLOURS[number % len(COLOURS)]
                 axis.plot(*points[labels == kind].T, marker, color=colour, markersize=3, alpha=0.8, markeredgewidth=0)
-            axis.set(title=variant, xticks=[], yticks=[], xlabel=f"{shares[0]:.0%} of variance", ylabel=f"{shares[1]:.0%}")
+            axis.set(title=variant, xticks=[], yticks=[], xlabel=f"{shares[0]:.1%} of variance", ylabel=f"{shares[1]:.1%}")
         handles = [
             Line2D([], [], linestyle="", marker=WAYS.get(kind, MARKERS[i % len(MARKERS)]), color=COLOURS[i % len(COLOURS)])
             for i, kind in enumerate(kinds)
