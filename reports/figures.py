@@ -126,6 +126,8 @@ def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = 
             elif len(known[variant]):
                 panel.axhline(known[variant].mean(), color=look.colour, linestyle=look.dash)
         unseen |= _focus(panel, results, np.array(list(means.values()))[..., None])
+        ends = [known[variant].mean() + 1.1 * sign * bar for variant, bar in zip(swept, half, strict=True) for sign in (-1, 1)]
+        panel.set_ylim(min([panel.get_ylim()[0], *ends]), max([panel.get_ylim()[1], *ends]))  # no bar is cut off
         panel.set_xscale("log", base=2)
         panel.set_xticks(x, [f"{value:g}" for value in x])
         panel.xaxis.set_minor_locator(NullLocator())

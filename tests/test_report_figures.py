@@ -98,6 +98,12 @@ def test_a_sweep_stands_at_its_sizes_in_order(made):
     assert np.asarray(figure.axes[0].get_lines()[0].get_ydata()).tolist() == [27, 15.5]
 
 
+def test_no_bar_of_a_sweep_is_cut_off():
+    made = results({("5", 0): [[10]] * 2, ("5", 1): [[20]] * 2, ("10", 0): [[15]] * 2, ("10", 1): [[15.1]] * 2})
+    low, high = sweep(made, "standard/psnr", {"5": 5, "10": 10}).axes[0].get_ylim()
+    assert low < 15 - 12.7 * 5 and high > 15 + 12.7 * 5  # Student's t of two seeds times their standard error
+
+
 def test_files_are_the_same_bytes_whenever_and_with_whatever_settings_they_are_made(made, tmp_path):
     first = save(per_frame(made), tmp_path / "a", "frames")
     with matplotlib.rc_context({"font.size": 20, "axes.grid": False, "lines.linewidth": 5}):
