@@ -188,6 +188,8 @@ def _cost(item: Item, rates: _Rates) -> Cost:
 
 def _known(items: Sequence[Item], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
     """What is known of these kinds: from the plan's own runs and probes; if that is not all, from the whole store."""
+    if not wanted:
+        return []
     probes = measured.probed(store)
     own = [*measured.of_store((item.run for item in unique(items) if item.state not in TO_DO), kinds), *probes]
     if {kind for kind, _ in wanted} <= {one.kind for one in own}:
