@@ -59,6 +59,7 @@ def trials_table(searched: Searched) -> pd.DataFrame:
     rank = {COMPLETE: 0, PRUNED: 1}
     shown = searched.trials.assign(rank=[rank.get(state, 2) for state in searched.trials["state"]])
     down = searched.objectives[searched.first].direction == "down"
+    reached = searched.curves.groupby("trial").last()
     shown = shown.sort_values(["rank", searched.first, "trial"], ascending=[True, down, True])
     rows = []
     for _, row in shown.iterrows():
@@ -66,8 +67,9 @@ def trials_table(searched: Searched) -> pd.DataFrame:
         complete = row["state"] == COMPLETE
         scores = {name: written(metric, row[name]) if complete else "" for name, metric in searched.objectives.items()}
         ended = row["state"] if complete else row["reason"] or row["state"]
-        if not complete and not pd.isna(row[searched.first]):  # what it had reached is no score of a trained model
-            ended += f" at {written(searched.objectives[searched.first], row[searched.first])}"
+        if not complete and row["trial"] in reached.index:  # what it had reached is no score of a trained model
+            last = reached.loc[row["trial"]]
+            ended += f" at step {last['step']:.0f}, {written(searched.objectives[searched.first], last['value'])}"
         settings = {name: setting(given[name]) if name in given else "" for name in searched.settings.columns}
         rows.append({"trial": row["trial"], **scores, **settings, "ended": ended})
     return pd.DataFrame(rows)

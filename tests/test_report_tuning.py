@@ -13,7 +13,7 @@ from reports.tuning_figures import curves, everything, front, history, importanc
 PSNR, COST = Metric("up", "dB", 2, label="PSNR"), Metric("down", "", 0, label="FLOPs per clip")
 ROWS = [
     (0, COMPLETE, "", 60.0, 20.0, 4e6),
-    (1, PRUNED, "pruned by study lmc", 12.0, 31.0, math.nan),
+    (1, PRUNED, "pruned", 12.0, 31.0, math.nan),
     (2, COMPLETE, "", 60.0, 23.5, 9e6),
     (3, FAILED, "diverged: the loss is nan at step 7", 3.0, math.nan, math.nan),
     (4, COMPLETE, "", 60.0, 22.0, 5e6),
@@ -47,7 +47,7 @@ def test_trials_stand_best_first_and_what_a_pruned_one_had_reached_is_no_score(s
     table = trials_table(searched)
     assert list(table["trial"]) == [2, 4, 0, 1, 3]
     assert list(table["psnr"]) == ["23.50", "22.00", "20.00", "", ""]
-    assert table["ended"].iloc[3] == "pruned by study lmc at 31.00"
+    assert table["ended"].iloc[3] == "pruned at step 100, 20.50"
     assert table["ended"].iloc[4] == "diverged: the loss is nan at step 7"
     assert list(table["warmup"]) == ["5", "4", "3", "", ""]
 

@@ -35,7 +35,7 @@ def searched(study: Study) -> Searched:
     return Searched(
         name=study.name,
         objectives={name: _metric(name) for name in names},
-        trials=pd.DataFrame([_row(trial, names) for trial in trials], columns=columns),
+        trials=pd.DataFrame([_row(study, trial) for trial in trials], columns=columns),
         settings=settings.infer_objects(),
         logarithmic=frozenset(logarithmic),
         curves=pd.DataFrame(steps, columns=["trial", "step", "value"]),
@@ -45,11 +45,12 @@ def searched(study: Study) -> Searched:
     )
 
 
-def _row(trial: FrozenTrial, names: tuple[str, ...]) -> tuple[Any, ...]:
+def _row(study: Study, trial: FrozenTrial) -> tuple[Any, ...]:
+    names = study.aim.objectives
     values = trial.values if trial.state == TrialState.COMPLETE else [math.nan] * len(names)
     if trial.state == TrialState.PRUNED and len(names) == 1 and trial.intermediate_values:
         values = [trial.intermediate_values[max(trial.intermediate_values)]]
-    words = str(trial.user_attrs.get("reason") or trial.user_attrs.get("pruned") or "")
+    words = str(trial.user_attrs.get("reason", "")).removesuffix(f" by study {study.name}")
     kind = f"{trial.user_attrs['kind']}: " if "kind" in trial.user_attrs else ""
     return trial.number, STATES[trial.state], kind + words, float(trial.user_attrs.get("seconds", math.nan)), *values
 
