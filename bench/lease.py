@@ -146,7 +146,7 @@ def _start_of(process: int) -> str | None:
 
 def _newest(folder: Path) -> int:
     try:
-        return max((_number(path) for path in folder.glob("lease-*")), default=-1)
+        return max((_number(Path(name)) for name in os.listdir(folder) if name.startswith("lease-")), default=-1)
     except OSError:
         return -1
 
