@@ -38,11 +38,13 @@ def results(
     protocols: Sequence[str],
     label: str | None = None,
     guests: Sequence[Guest] = (),
+    curves: bool = False,
 ) -> Results:
     """Everything that the store knows about an experiment's runs, with the scores of some protocols.
 
     label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
     guests: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
+    curves: with the training curves of all runs, which take longer to read than their scores.
     """
     ours = [
         Source(item.label, item.seed, _only(load(item.run.scores_file(item.evaluations[0].key)), protocols))
@@ -65,7 +67,7 @@ def results(
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
         facts=_facts(items, facts, len(shown), label),
-        training=_training(items),
+        training=_training(items) if curves else None,
         outside=names,
     )
 

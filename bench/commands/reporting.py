@@ -178,7 +178,7 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     from reports.bundle import bundle
 
     experiment, items = chosen.experiment, chosen.items
-    found = results(experiment, items, tuple(PROTOCOLS), label, chosen.guests)
+    found = results(experiment, items, tuple(PROTOCOLS), label, chosen.guests, curves=True)
     shots = gallery.pictures(items, found)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     written = bundle(found, folder, protocol, configurations, shots, sizes, memories(items, _tell))
