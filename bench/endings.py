@@ -26,7 +26,7 @@ def attempt(run: Run, work: Callable[[], Ended | None]) -> Ended:
 
 def _ending(run: Run, error: Exception) -> Ended:
     """What an exception, while it is handled, means for a run."""
-    from bench.step import Diverged
+    from bench.losses import Diverged
     from bench.team import PeerLost
     from bench.train import Interrupted
 

@@ -185,6 +185,8 @@ def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.d
         began = time.perf_counter()
         for step, clip in enumerate(batches(data, spec.seed, first, last, spec.batch, learner.frames, device), first):
             take_step(spec, model, learner, optimizer, clip, step)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             taken, began = time.perf_counter() - began, time.perf_counter()
             if warm_up and spec.steps > WARM_UP:
                 warm_up -= 1

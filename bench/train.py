@@ -23,6 +23,7 @@ from bench.data.loading import batches
 from bench.errors import BenchError
 from bench.evaluate import validate
 from bench.files import write_json
+from bench.losses import Losses
 from bench.spec import RunSpec
 from bench.step import deviation, take_step
 from bench.store import Run
@@ -45,6 +46,13 @@ class Progress:
     sums: dict[str, float] = field(default_factory=dict)  # losses since the last line of metrics
     summed: int = 0
 
+    def add(self, losses: list[dict[str, float]]) -> None:
+        """Losses of steps, by phase, to the sums."""
+        for of_step in losses:
+            self.summed += 1
+            for phase, loss in of_step.items():
+                self.sums[phase] = self.sums.get(phase, 0.0) + loss
+
 
 def train(
     spec: RunSpec,
@@ -59,7 +67,7 @@ def train(
 
     Of a team every process calls this; the one that leads alone writes, decides, and gets the model that was selected.
     Raises Interrupted once a checkpoint is written after `stopping()`, or without writing anything once the run is `lost()` to
-    another process; Diverged at the first loss that is not finite.
+    another process; Diverged when a loss is found to be not finite, before anything of it is written.
     """
     _seed(spec.seed)
     model = build_model(spec, data).to(device)
@@ -114,30 +122,33 @@ def _loop(
     micro_batches = run.micro_batches()
     if team.leads and progress.step < spec.steps:
         _declare(run, progress.step, deviation(model, spec.batch, micro_batches, team))
-    began, saved = time.monotonic() - progress.seconds, time.monotonic()
+    began, saved, losses = time.monotonic() - progress.seconds, time.monotonic(), Losses()
     for clip in batches(data, spec.seed, progress.step, spec.steps, spec.batch, learner.frames, device, team.share(spec.batch)):
         settings = schedule(progress.step, base_rate)
         for group in optimizer.param_groups:
             group["lr"] = settings["lr"]
             group["betas"] = (settings.get("beta1", group["betas"][0]), group["betas"][1])
-        losses = take_step(spec, model, learner, optimizer, clip, progress.step, micro_batches, team)
+        found = take_step(spec, model, learner, optimizer, clip, progress.step, micro_batches, team)
         progress.step += 1
         if not team.leads:
             continue
-        progress.summed += 1
-        for name, loss in losses.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + loss
-        if progress.step % log_every == 0 or progress.step == spec.steps:
+        losses.add(progress.step, found)
+        last = progress.step == spec.steps
+        logged = progress.step % log_every == 0 or last
+        validated = progress.step % spec.validate_every == 0 or last
+        stop = not last and stopping()
+        due = validated or stop or time.monotonic() - saved > CHECKPOINT_SECONDS
+        if logged or due or device.type == "cpu":  # on a processor there is nothing to wait for
+            progress.add(losses.read())
+        if logged:
             means = {f"loss/{name}": total / progress.summed for name, total in progress.sums.items()}
             run.append(progress.step, {**means, "rate": optimizer.param_groups[0]["lr"]})
             progress.sums, progress.summed = {}, 0
-        validated = progress.step % spec.validate_every == 0 or progress.step == spec.steps
         if validated:
             _validate(spec, data, run, device, model, progress)
-        stop = progress.step < spec.steps and stopping()
         if lost():
             raise Interrupted  # another process owns the run now: nothing more may be written
-        if validated or stop or time.monotonic() - saved > CHECKPOINT_SECONDS:
+        if due:
             progress.seconds, saved = time.monotonic() - began, time.monotonic()
             _save(model, optimizer, progress, run)
         if stop:

@@ -161,7 +161,7 @@ class _Training:
             clip = self.data.batch(self.spec.seed, self.step, self.spec.batch, self.learner.frames)
             losses = take_step(self.spec, self.model, self.learner, self.optimizer, clip, self.step)
             if written:
-                self.run.append(self.step, {f"loss/{name}": loss for name, loss in losses.items()})
+                self.run.append(self.step, {f"loss/{name}": float(loss) for name, loss in losses.items()})
             self.step += 1
         torch.set_num_threads(threads)
 
