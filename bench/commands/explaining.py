@@ -194,17 +194,19 @@ def _facts(found: dict[str, Any]) -> Table:
 
 def _told(run: dict[str, Any]) -> dict[str, str]:
     """The facts of one run in words, as far as they are known."""
-    machine = run["machine"]
+    machine, packages = run["machine"], run["packages"]
+    cores = f"{machine['threads']} of {machine['cores']} cores" if {"threads", "cores"} <= machine.keys() else ""
+    changed = " with uncommitted changes (see provenance.json)" if run["dirty"] else ""
     known = {
         "fingerprint": run.get("fingerprint"),
         "targets": run.get("targets") and f"digest {run['targets']}",
         "scores": run.get("scores"),
-        "checkpoint": run.get("selection") and f"{run['selection']}{': ' + run['checkpoint'] if run['checkpoint'] else ''}",
-        "commit": run["commit"] and run["commit"] + (" with uncommitted changes (see provenance.json)" if run["dirty"] else ""),
+        "checkpoint": ": ".join(filter(None, (run.get("selection"), run.get("checkpoint")))),
+        "commit": run["commit"] and run["commit"] + changed,
         "command": run["command"],
-        "machine": machine and f"{machine['host']}: {machine['processor']}, {machine['threads']} of {machine['cores']} cores",
-        "device": listed(machine["accelerators"]) if machine.get("accelerators") else run.get("device"),
-        "packages": run["packages"] and f"Python {run['packages']['python']}, torch {run['packages']['torch']}",
+        "machine": ", ".join(filter(None, (machine.get("host"), machine.get("processor"), cores))),
+        "device": ", ".join(machine.get("accelerators") or filter(None, [run["device"]])),
+        "packages": ", ".join(f"{name} {packages[name]}" for name in ("python", "torch") if name in packages),
         "written": run["written"] and time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run["written"])),
         "deviations": "; ".join(run["deviations"]),
     }

@@ -1,0 +1,58 @@
+"""Thousands of runs: what looks at all of them answers in seconds."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.many_runs import write_experiment, write_store
+
+ROOT = Path(__file__).parent.parent
+
+
+def taken(folder, *words):
+    """The processor seconds of a `bench` command in its own process, and what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = {**os.environ, "BENCH_STORE": str(folder / "runs"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "bench.cli", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime), done.stdout
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """2,000 finished runs."""
+    folder = tmp_path_factory.mktemp("many")
+    write_experiment(folder, 500)
+    write_store(folder, 500)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("plan", "many.py"), "0 of 2000 runs to do"),
+        (("status",), "finished"),
+        (("status", "many.py"), "trained and scored"),
+        (("report", "many.py", "--frames", "all"), "│ 8 slots"),
+        (("report", "many.py", "--differences"), "│ 8 slots"),
+        (("explain", "many.py", "8 slots", "psnr"), "the mean of 500 seeds"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_2000_finished_runs_are_looked_at_in_5_seconds(many, words, told):
+    seconds, out = taken(many, *words)  # 0.6 for plan and status, 2 for reports, on one core of an AMD EPYC
+    assert told in out and seconds < 5
+
+
+@pytest.mark.slow
+def test_10000_planned_runs_take_2_seconds(tmp_path):
+    write_experiment(tmp_path, 2500)
+    seconds, out = taken(tmp_path, "plan", "many.py")  # 1.3
+    assert "10000 of 10000 runs to do" in out and seconds < 2
