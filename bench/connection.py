@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the default blocks minutes per call on a dead server; and to ask twice for a
     # run, when the first answer got lost, makes two
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run, in the middle of the progress display
 }
 
 
@@ -70,12 +71,15 @@ def remote(store: Store) -> bool:
 
 def in_words(error: BaseException, store: Store) -> str:
     """What went wrong with MLflow, in one line."""
-    lines = str(error).splitlines() or [""]
-    if remote(store) and "timed out" in str(error):
-        return f"{tracking_uri(store)} does not answer"
-    if remote(store) and "Max retries exceeded" in str(error):
-        return f"there is no server at {tracking_uri(store)}"
-    return f"{type(error).__name__}: {lines[0]}"
+    said, uri = str(error), tracking_uri(store)
+    if remote(store):
+        if "timed out" in said:
+            return f"{uri} does not answer"
+        if "NewConnectionError" in said or "NameResolutionError" in said:
+            return f"there is no server at {uri}"
+        if "error responses" in said:  # its database may be down
+            return f"{uri} answers with errors"
+    return f"{type(error).__name__}: {(said.splitlines() or [''])[0]}"
 
 
 @contextlib.contextmanager
