@@ -24,16 +24,18 @@ def _one(study: str, scale: str) -> Experiment:
     found, compared = read(Store(), study, scale), comparison(scale)
     spec = found.candidates[0].spec
     recipe = next((recipe for recipe in compared.variants.values() if _alike(recipe, spec)), None)
+    won = recipe is not None and recipe.key == spec.key  # nothing that was tried is better
+    label = "tuned (the recipe)" if won else "tuned"
     return replace(
         compared,
         question=f"What does tuning buy {study}?",
         variants={
-            **({"recipe": recipe} if recipe else {}),
-            "tuned": spec,
+            **({"recipe": recipe} if recipe and not won else {}),
+            label: spec,
             "copy last frame": floor(spec, "copy_last"),
             "all black": floor(spec, "black"),
         },
-        searched={"tuned": found.spent},
+        searched={label: found.spent},
     )
 
 

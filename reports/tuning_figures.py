@@ -1,12 +1,14 @@
 """Pictures of a search: its history, the curves of its trials, what mattered, each setting, and what quality costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from reports.columns import header
@@ -27,7 +29,8 @@ def history(searched: Searched) -> Figure:
         best = searched.best_so_far
         if len(best):
             panel.step([*best.index, searched.trials["trial"].max()], [*best, best.iloc[-1]], where="post", color=GREEN)
-        _label_states(panel, searched, [("o", GREEN, _best(searched)), ("-", GREEN, "best so far")])
+        best_so_far = _key("solid", "", GREEN, "best so far")
+        _legend(figure, searched, [_key("none", "o", GREEN, _best(searched)), best_so_far])
         panel.set(xlabel="trial", ylabel=_axis(searched, searched.first))
         panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     return figure
@@ -47,7 +50,7 @@ def curves(searched: Searched) -> Figure:
             )
             if pruned:
                 panel.plot(curve["step"].iloc[-1], curve["value"].iloc[-1] * scale, "x", color=ORANGE, zorder=3)
-        _label_states(panel, searched, [("-", GREEN, "best")], lines=True)
+        _legend(figure, searched, [_key("solid", "", GREEN, "best")], lines=True)
         panel.set(xlabel="training step", ylabel=f"{_axis(searched, searched.first)} while training")
     return figure
 
@@ -97,7 +100,7 @@ def slices(searched: Searched) -> Figure:
             panel.set(xlabel=name)
         for row in range(rows):
             panels[row * columns].set_ylabel(_axis(searched, searched.first))
-        _label_states(panels[0], searched)
+        _legend(figure, searched)
     return figure
 
 
@@ -108,14 +111,14 @@ def front(searched: Searched) -> Figure:
         figure, panel = _panel()
         best = searched.complete[searched.complete["trial"].isin(searched.front)].sort_values(other)
         scales = [searched.objectives[name].scale for name in (other, one)]
-        for rows, colour, label in ((searched.complete, BLUE, "complete"), (best, GREEN, _best(searched))):
-            panel.plot(rows[other] * scales[0], rows[one] * scales[1], "o", color=colour, label=label)
+        for rows, colour in ((searched.complete, BLUE), (best, GREEN)):
+            panel.plot(rows[other] * scales[0], rows[one] * scales[1], "o", color=colour)
         panel.step(best[other] * scales[0], best[one] * scales[1], where="post", color=GREEN, linewidth=0.8)
         if (searched.complete[other] > 0).all() and searched.complete[other].max() > 3 * searched.complete[other].min():
             panel.set_xscale("log")
             panel.xaxis.set_minor_locator(NullLocator())
         panel.set(xlabel=_axis(searched, other), ylabel=_axis(searched, one))
-        panel.legend(loc="best")
+        _legend(figure, searched)
     return figure
 
 
@@ -155,15 +158,18 @@ def _scatter(panel: Axes, searched: Searched, x: "pd.Series[float]") -> None:
     panel.plot(places[best], values[best], "o", color=GREEN, markersize=5)
 
 
-def _label_states(panel: Axes, searched: Searched, more: list[tuple[str, str, str]] | None = None, lines: bool = False) -> None:
-    """A legend of what can be seen."""
-    states = set(searched.trials["state"])
-    marks = [("-o" if lines else "o", BLUE, "complete"), ("-x" if lines else "x", ORANGE, "pruned (last value)")]
-    marks = [mark for mark, state in zip(marks, (COMPLETE, PRUNED), strict=True) if state in states]
-    marks = [*marks, *(more or [("o", GREEN, _best(searched))])]
-    for style, colour, label in marks:
-        panel.plot([], [], style, color=colour, label=label)
-    panel.legend(loc="best", handlelength=1.5)
+def _legend(figure: Figure, searched: Searched, extra: Sequence[Line2D] = (), lines: bool = False) -> None:
+    """What can be seen, under the figure: how trials ended, then `extra` or the best."""
+    kinds = [(COMPLETE, "o", BLUE, "complete"), (PRUNED, "x", ORANGE, "pruned (last value)")]
+    states, style = set(searched.trials["state"]), "solid" if lines else "none"
+    handles = [_key(style, marker, colour, label) for state, marker, colour, label in kinds if state in states]
+    handles += extra or [_key("none", "o", GREEN, _best(searched))]
+    figure.set_figheight(figure.get_figheight() + 0.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1)
+
+
+def _key(style: Any, marker: str, colour: str, label: str) -> Line2D:
+    return Line2D([], [], linestyle=style, marker=marker, color=colour, label=label)
 
 
 def _best(searched: Searched) -> str:

@@ -67,7 +67,7 @@ def test_the_history_shows_pruned_trials_at_their_last_value(searched):
     panel = history(searched).axes[0]
     drawn = {tuple(point) for line in panel.lines for point in line.get_xydata()}
     assert {(1.0, 31.0), (2.0, 23.5)} <= drawn
-    assert [text.get_text() for text in panel.get_legend().texts][:2] == ["complete", "pruned (last value)"]
+    assert [text.get_text() for text in panel.figure.legends[0].texts][:2] == ["complete", "pruned (last value)"]
 
 
 def test_every_setting_has_a_slice_words_and_logarithms_too(searched):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 from optuna.trial import FixedTrial
@@ -119,12 +120,12 @@ def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_sea
     tuned = experiment.load("tuned-lmc")
     assert list(tuned.variants) == ["recipe", "tuned", "copy last frame", "all black"] and tuned.name == "tuned_lmc"
     assert (tuned.variants["recipe"].key, tuned.variants["tuned"].key) == (recipe.key, winner.key)
+    result.write(Store(tmp_path / "runs"), replace(found, candidates=[replace(found.candidates[0], spec=recipe)]))
+    assert list(experiment.load("tuned-lmc").variants) == ["tuned (the recipe)", "copy last frame", "all black"]
     assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
 
 
 def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
-    from dataclasses import replace
-
     from bench.plan import plan
     from bench.results import results
     from reports.ledger import ledger
