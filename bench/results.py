@@ -57,12 +57,14 @@ def results(
     labels = [*experiment.variants, *names]
     facts = ours[0].scores.facts if ours else {}
     shown = shows(ours[0].scores, label) if ours else np.arange(0)
+    sources = [*ours, *theirs]
+    del ours, theirs  # each source goes as soon as the table has it
     return Results(
         name=experiment.name,
         question=experiment.question,
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
-        scores=_scores([*ours, *theirs], labels, shown, facts.get("labels")),
+        scores=_scores(sources, labels, shown, facts.get("labels")),
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
@@ -107,7 +109,7 @@ def shows(scores: Scores, label: str | None) -> NDArray[np.int64]:
 
 
 def _scores(sources: list[Source], labels: list[str], shown: NDArray[np.int64], shows: list[str] | None) -> pd.DataFrame:
-    """The table of all scores, written once into arrays of its size: 20 million rows are no rarity."""
+    """The table of all scores, written once into arrays of its size, which empties `sources`: 20 million rows are no rarity."""
     variants = pd.CategoricalDtype(labels, ordered=True)
     if not sources:
         return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
@@ -126,11 +128,12 @@ def _scores(sources: list[Source], labels: list[str], shown: NDArray[np.int64], 
         columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
     names = dict.fromkeys(name for source in sources for name in source.scores.names)
     for name in names:
-        columns[name] = np.full(rows.sum(), np.nan, np.float32)
-    for source, last, count in zip(sources, rows.cumsum(), rows, strict=True):
+        columns[name] = np.empty(rows.sum(), np.float32)  # takes memory where it is written
+    for last, count in zip(rows.cumsum(), rows, strict=True):
+        scores = sources.pop(0).scores
         for name in names:
-            if name in source.scores.names:
-                columns[name][last - count : last] = source.scores[name][shown].reshape(-1)
+            known = scores[name][shown].reshape(-1) if name in scores.names else np.nan
+            columns[name][last - count : last] = known
     return pd.DataFrame(columns, copy=False)
 
 
