@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.connection import alone, connect, experiment_id, slug, tracking_uri
+from bench.connection import alone, connect, experiment_id, in_words, remote, slug, tracking_uri
 from bench.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
     The newest report takes the place of the one before. part: of which part of the test clips it is, a folder of its own.
     Nothing is raised: a report is whole without MLflow. Where MLflow was never used on this store, nothing happens.
     """
-    if tracking_uri(store).startswith("sqlite:///") and not Path(tracking_uri(store).removeprefix("sqlite:///")).exists():
+    if not remote(store) and not Path(tracking_uri(store).removeprefix("sqlite:///")).exists():
         return ""
     try:
         with alone(store, PATIENCE):
@@ -42,7 +42,7 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
             client.set_terminated(run_id)
     except Exception as error:  # whatever MLflow raises
         log.debug("attaching failed", exc_info=True)
-        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        return in_words(error, store)
     return ""
 
 

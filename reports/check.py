@@ -1,14 +1,14 @@
 """Does a document still say what the scores say? Its numbers are compared at the precision that they are printed with."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Literal
 
 from reports.ablation import ablation
 from reports.beside import with_published
-from reports.columns import choose_columns
+from reports.columns import Column
 from reports.documents import tables
 from reports.headers import SEEDS, Asked, asked
 from reports.ledger import ledger
@@ -16,7 +16,6 @@ from reports.results import Results
 from reports.table import Cell, Row, Table, table
 from reports.unlatex import Line
 
-Shows = Literal["scores", "differences", "costs", "published"]
 NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 NOTHING = {"–", "—", "-", "n/a", "nan"}
 
@@ -47,77 +46,82 @@ def check(
     text: str,
     kind: str,
     protocols: Sequence[str] = ("standard",),
-    shows: Shows = "scores",
     lines: tuple[int, int] | None = None,
 ) -> Checked:
     """Compare every number in the tables of a document ("markdown", "latex" or "html") whose row and column can be told.
 
-    Rows are told by the variants' labels, columns by metric and frame ("PSNR t=5", or "5" below or right of "PSNR"), both
-    however they are emphasised. shows: what the tables hold: scores, differences to the first variant, costs, or scores beside
-    published ones. lines: first and last line; only tables that begin there.
+    Rows are told by the labels of variants and of published methods, columns by metric and frame ("PSNR t=5", or "5" below or
+    right of "PSNR") or cost, both however they are emphasised. Where all rows but the first begin with a sign, they are
+    differences to it. lines: first and last line; only tables that begin there.
     """
     made = Checked()
-    known = {_name(label): label for label in _labels(results, protocols, shows)}
     for sheet in tables(text, kind):
         if lines is None or lines[0] <= sheet[0].number <= lines[1]:
-            _sheet(results, sheet, known, protocols, shows, made)
+            columns, problems = asked(results, [line for line in sheet if line.header], protocols)
+            shown = _Shown(results, [line for line in sheet if not line.header], columns)
+            if any(columns) and shown.rows:
+                made.tables += 1
+                made.unmatched += problems
+                shown.compare(made)
     return made
 
 
-def _sheet(
-    results: Results, sheet: list[Line], known: dict[str, str], protocols: Sequence[str], shows: Shows, made: Checked
-) -> None:
-    """One table, if it has rows and columns of ours."""
-    columns, problems = asked(results, [line for line in sheet if line.header], protocols, shows == "costs")
-    if not any(columns) or not any(_name(cell) in known for line in sheet for cell in line.cells):
-        return
-    made.tables += 1
-    made.unmatched += problems
-    shown = _table(results, [column for column in columns if column and column.score != SEEDS], protocols, shows)
-    rows, places = {row.label: row for row in shown.rows}, {column.key: n for n, column in enumerate(shown.columns)}
-    for line in (line for line in sheet if not line.header):
-        label = next((known[_name(cell)] for cell in line.cells if _name(cell) in known), None)
-        cells = [(column, cell) for column, cell in zip(columns, line.cells, strict=False) if column]
-        if label is None:
-            _stranger(line, [cell for _, cell in cells], known, made)
-            continue
-        for column, cell in cells:
-            if column.score == SEEDS:
-                _seeds(line, rows[label], cell, made)
-            else:
-                number = places[column.key]
-                _compare(_Place(line, rows[label], shown, number, column.scaled, shows), cell, made)
+class _Shown:
+    """A table of the document beside the store's own with the same columns."""
+
+    def __init__(self, results: Results, lines: list[Line], columns: list[Asked | None]):
+        self.columns = columns
+        scores = [column for column in columns if column and column.is_score]
+        self.costs = ledger(results)
+        self.scores = _scores(results, scores, self._are_differences(results, lines)) if scores else self.costs
+        self.known: dict[str, list[Row]] = {}
+        for row in self.scores.rows:
+            self.known.setdefault(_name(row.label), []).append(row)
+        self.rows: list[tuple[Line, Row]] = []
+        self.strangers: list[Line] = []
+        seen = Counter[str]()
+        for line in lines:
+            name = next((_name(cell) for cell in line.cells if _name(cell) in self.known), None)
+            if name is None:
+                self.strangers.append(line)
+            else:  # a published method may be called as a variant is, and stands below it
+                self.rows.append((line, self.known[name][min(seen[name], len(self.known[name]) - 1)]))
+                seen[name] += 1
+
+    def _cells(self, line: Line) -> list[tuple[Asked, str]]:
+        return [(column, cell) for column, cell in zip(self.columns, line.cells, strict=False) if column]
+
+    def _are_differences(self, results: Results, lines: list[Line]) -> bool:
+        """Whether all scores but those of the first variant have a sign."""
+        others = [line for line in lines if _name(results.variants[0]) not in map(_name, line.cells)]
+        cells = [cell for line in others for column, cell in self._cells(line) if column.is_score and NUMBER.search(cell)]
+        return bool(cells) and all(re.match(r"[-+−]\d", cell) for cell in cells)
+
+    def compare(self, made: Checked) -> None:
+        """Hold every cell against the store's."""
+        for line, row in self.rows:
+            for column, cell in self._cells(line):
+                if column.name == SEEDS:
+                    _seeds(line, row, cell, made)
+                else:
+                    _Place(line, row, column, self.scores if column.is_score else self.costs).compare(cell, made)
+        for line in self.strangers:
+            if any(NUMBER.search(cell) for _, cell in self._cells(line)):
+                close = get_close_matches(_name(line.cells[0]), self.known, n=1)
+                hint = f"; did you mean '{self.known[close[0]][0].label}'?" if close else ""
+                made.unmatched.append(f"row '{line.cells[0]}' (line {line.number}): no variant is called so{hint}")
 
 
-def _labels(results: Results, protocols: Sequence[str], shows: Shows) -> list[str]:
-    if shows != "published":
-        return list(results.variants)
-    empty = Table("", tuple(choose_columns(results, None, protocols, ())), (), ())
-    return [*results.variants, *(row.label for row in with_published(empty, results).rows)]
+def _scores(results: Results, columns: Sequence[Asked], differences: bool) -> Table:
+    metrics = list(dict.fromkeys(column.name.partition("/")[2] for column in columns))
+    protocols = list(dict.fromkeys(column.name.partition("/")[0] for column in columns))
+    spans = list(dict.fromkeys(column.span for column in columns if column.span))
+    return with_published((ablation if differences else table)(results, metrics, protocols, spans), results)
 
 
 def _name(text: str) -> str:
     """What of a label must agree: not its case, nor how its words are joined."""
     return " ".join(re.sub(r"[-_\s]+", " ", text).lower().split())
-
-
-def _table(results: Results, columns: Sequence[Asked], protocols: Sequence[str], shows: Shows) -> Table:
-    """The store's own table with these columns; with all metrics if there are none."""
-    if shows == "costs":
-        return ledger(results)
-    metrics = list(dict.fromkeys(column.score.partition("/")[2] for column in columns))
-    named = list(dict.fromkeys(column.score.partition("/")[0] for column in columns))
-    spans = list(dict.fromkeys(column.span for column in columns if column.span))
-    made = (ablation if shows == "differences" else table)(results, metrics or None, named or protocols, spans)
-    return with_published(made, results) if shows == "published" else made
-
-
-def _stranger(line: Line, cells: list[str], known: dict[str, str], made: Checked) -> None:
-    """A row that is no variant's; one without numbers is a heading."""
-    if any(map(NUMBER.search, cells)):
-        close = get_close_matches(_name(line.cells[0]), known, n=1)
-        hint = f"; did you mean '{known[close[0]]}'?" if close else ""
-        made.unmatched.append(f"row '{line.cells[0]}' (line {line.number}): no variant is called so{hint}")
 
 
 def _seeds(line: Line, row: Row, stands: str, made: Checked) -> None:
@@ -133,27 +137,53 @@ class _Place:
 
     line: Line
     row: Row
+    asked: Asked
     table: Table
-    number: int
-    scaled: bool
-    shows: Shows
+
+    def compare(self, stands: str, made: Checked) -> None:
+        """Hold the numbers of the cell against the store's."""
+        stands = stands.replace("−", "-")
+        said = NUMBER.findall(stands)
+        if not said and stands.lower() not in NOTHING:
+            return  # nothing is claimed
+        expected, store = self._expected(stands), ""
+        known = [said[: len(numbers)] for numbers in expected]
+        made.numbers += max(1, len(known[0]))
+        if self._cell.value is None or not said:
+            store = "" if self._cell.value is None and not said else self._cell.text
+        elif not any(all(map(_agree, *pair)) for pair in zip(known, expected, strict=True)):
+            right = map(_like, known[0], expected[0])
+            store = NUMBER.sub(lambda found: next(right, found[0]), stands)
+        elif not self.asked.is_score and _unit(stands) != _unit(self._cell.text):
+            store = self._cell.text
+        if store:
+            made.differences.append(Difference(self.line.number, self.row.label, self._title, stands, store))
+        if self._cell.value is not None and len(said) > len(known[0]):
+            where = f"(line {self.line.number}, {self.row.label}, {self._title})"
+            made.unmatched.append(f"{', '.join(said[len(known[0]) :])} in '{stands}' {where}: what is it?")
 
     @property
-    def cell(self) -> Cell:
-        return self.row.cells[self.number]
+    def _column(self) -> Column:
+        return next(column for column in self.table.columns if column.key == self.asked.key)
 
     @property
-    def title(self) -> str:
-        column = self.table.columns[self.number]
-        return f"{column.title} ({column.protocol})" if column.mark else column.title
+    def _cell(self) -> Cell:
+        row = next(
+            (row for row in self.table.rows if row.label == self.row.label and row.published == self.row.published), None
+        )
+        return row.cells[self.table.columns.index(self._column)] if row else Cell()
 
-    def expected(self, stands: str) -> list[list[float | None]]:
+    @property
+    def _title(self) -> str:
+        return f"{self._column.title} ({self._column.protocol})" if self._column.mark else self._column.title
+
+    def _expected(self, stands: str) -> list[list[float | None]]:
         """The numbers that a cell written like that may hold; None for one that the store has not."""
-        value, scale = self.cell.value, self.table.columns[self.number].metric.scale
-        if value is None or self.shows == "costs" or self.row.published:
-            return [[float(number) for number in NUMBER.findall(self.cell.text)]]
-        scales = [scale] if self.scaled else [scale, 1.0]  # a header without a power of ten may show the score as it is
-        return [_numbers(self.cell, value, scale, stands) for scale in scales]
+        cell, scale = self._cell, self._column.metric.scale
+        if cell.value is None or self.row.published or not self.asked.is_score:
+            return [[float(number) for number in NUMBER.findall(cell.text)]]
+        scales = [scale] if self.asked.scaled else [scale, 1.0]  # a header without a power of ten may show the score as it is
+        return [_numbers(cell, cell.value, scale, stands) for scale in scales]
 
 
 def _numbers(cell: Cell, value: float, scale: float, stands: str) -> list[float | None]:
@@ -161,28 +191,6 @@ def _numbers(cell: Cell, value: float, scale: float, stands: str) -> list[float 
     if "±" in stands:
         return [value * scale, None if low is None or high is None else (high - low) / 2]
     return [value * scale, low, high] if "[" in stands else [value * scale]
-
-
-def _compare(place: _Place, stands: str, made: Checked) -> None:
-    """Hold the numbers of one cell against the store's."""
-    said = NUMBER.findall(stands.replace("−", "-"))
-    if not said and stands.lower() not in NOTHING:
-        return  # nothing is claimed
-    expected, store = place.expected(stands), ""
-    known = [said[: len(numbers)] for numbers in expected]
-    made.numbers += max(1, len(known[0]))
-    if place.cell.value is None or not said:
-        store = "" if place.cell.value is None and not said else place.cell.text
-    elif not any(all(map(_agree, *pair)) for pair in zip(known, expected, strict=True)):
-        right = map(_like, known[0], expected[0])
-        store = NUMBER.sub(lambda found: next(right, found[0]), stands.replace("−", "-"))
-    elif place.shows == "costs" and _unit(stands) != _unit(place.cell.text):
-        store = place.cell.text
-    if store:
-        made.differences.append(Difference(place.line.number, place.row.label, place.title, stands, store))
-    if place.cell.value is not None and len(said) > len(known[0]):
-        more = ", ".join(said[len(known[0]) :])
-        made.unmatched.append(f"{more} in '{stands}' (line {place.line.number}, {place.row.label}, {place.title}): what is it?")
 
 
 def _unit(text: str) -> str:

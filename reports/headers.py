@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.ledger import ledger
 from reports.results import Results
@@ -21,56 +21,57 @@ class Asked:
     scaled: whether the header tells the power of ten that the metric is shown with, where it has one.
     """
 
-    score: str
+    name: str
     span: tuple[int, int] | None = None
     scaled: bool = True
 
     @property
     def key(self) -> str:
         """As the table's own columns are called."""
-        return self.score if self.span is None else f"{self.score}@{'-'.join(map(str, sorted(set(self.span))))}"
+        return self.name if self.span is None else f"{self.name}@{'-'.join(map(str, sorted(set(self.span))))}"
+
+    @property
+    def is_score(self) -> bool:
+        return "/" in self.name
 
 
-def asked(
-    results: Results, header: Sequence[Line], protocols: Sequence[str], costs: bool = False
-) -> tuple[list[Asked | None], list[str]]:
+def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) -> tuple[list[Asked | None], list[str]]:
     """What each column of a header of one line or several shows, None where it is no number of ours; and what cannot be shown.
 
     protocols: of columns that name none; with several of them a title that is repeated stands for one after the other.
     """
     width = max((len(line.cells) for line in header), default=0)
     titles = [" ".join(dict.fromkeys(line.cells[n] for line in header if n < len(line.cells))).strip() for n in range(width)]
+    if any(title.lower() == "seed" for title in titles):
+        return [], []  # a table of single runs
+    costs = {column.title.lower(): column.key for column in ledger(results).columns}
     found: list[Asked | None] = []
     problems, seen, before = list[str](), list[Asked](), ""
     for title in titles:
-        if re.fullmatch(r"#? ?(seeds?|runs|n)", title.lower()):
+        if re.fullmatch(r"#? ?(seeds|runs|n)", title.lower()):
             found.append(Asked(SEEDS))
-            continue
-        one = _cost(results, title) if costs else _score(results, title, before)
-        if one and not costs:
-            before = one.score
+        elif title.lower() in costs:
+            found.append(Asked(costs[title.lower()]))
+        elif one := _score(results, title, before):
+            before = one.name
             seen.append(one)
             named = [name for name in results.protocols if re.search(rf"\b{re.escape(name)}\b", title.lower())]
             protocol = [*named, *protocols[min(seen.count(one), len(protocols)) - 1 :]][0]
-            one = Asked(f"{protocol}/{one.score}", one.span, one.scaled)
-            if problem := _problem(results, one):
-                problems.append(f"column '{title}' (line {header[0].number}): {problem}")
-                one = None
-        found.append(one)
+            one = replace(one, name=f"{protocol}/{one.name}")
+            problem = _problem(results, one)
+            problems += [f"column '{title}' (line {header[0].number}): {problem}"] if problem else []
+            found.append(None if problem else one)
+        else:
+            found.append(None)
     return found, problems
 
 
 def _problem(results: Results, one: Asked) -> str:
-    if one.score not in results.columns:
-        return f"there is no {one.score}"
+    if one.name not in results.columns:
+        return f"there is no {one.name}"
     horizon = results.facts.horizon
     outside = one.span and not 1 <= one.span[0] <= one.span[1] <= horizon
     return f"its frames are not within the horizon, 1 to {horizon}" if outside else ""
-
-
-def _cost(results: Results, title: str) -> Asked | None:
-    columns = ledger(results).columns
-    return next((Asked(column.key) for column in columns if title.lower() in (column.title.lower(), column.key)), None)
 
 
 def _score(results: Results, title: str, before: str) -> Asked | None:

@@ -6,13 +6,17 @@ import re
 import pytest
 
 from reports.ablation import ablation
+from reports.beside import with_published
 from reports.check import check
 from reports.documents import tables
 from reports.ledger import ledger
+from reports.page import page
 from reports.render import render
+from reports.results import Facts
 from reports.table import table
 from tests.report_samples import results, runs
 
+FACTS = Facts("moving_mnist", "test", "0123abcd", 10, 10, 2, "the last checkpoint")
 VALUES = {
     ("full model", 0): [[30, 20], [32, 22]],
     ("full model", 1): [[31, 21], [32, 23]],
@@ -41,7 +45,7 @@ def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, 
     protocols = ("standard", "openstl") if shows == "several protocols" else ("standard",)
     make = ablation if shows == "differences" else table
     shown = ledger(made) if shows == "costs" else make(made, protocols=protocols, frames=[1, (1, 2)])
-    found = check(made, render(shown, form), form, protocols, shows if shows in ("differences", "costs") else "scores")
+    found = check(made, render(shown, form), form, protocols)
     numbers = {
         "scores": 2 * (3 * 2 * 2 + 1),
         "several protocols": 2 * (3 * 3 * 2 + 1),
@@ -49,6 +53,23 @@ def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, 
         "differences": 6 * 2 + 6 * 3 + 2,
     }
     assert (found.differences, found.unmatched, found.numbers) == ([], [], numbers[shows])  # fmt: skip
+
+
+def test_every_table_of_the_page_agrees_with_the_store(made):
+    found = check(made, page(made), "html")
+    assert found.tables == 3 and found.numbers > 20 and (found.differences, found.unmatched) == ([], [])
+
+
+def test_published_rows_are_checked_against_what_is_published():
+    made = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", facts=FACTS)
+    shown = with_published(table(made, ["psnr"], ["openstl"]), made)
+    text = render(shown, "markdown")
+    published = next(row for row in shown.rows if row.published)
+    found = check(made, text, "markdown", ["openstl"])
+    assert not found.differences and found.numbers > 3
+    number = published.cells[0].text
+    found = check(made, text.replace(f"| {number} |", "| 1.00 |", 1), "markdown", ["openstl"])
+    assert [(one.row, one.stands, one.store) for one in found.differences] == [(published.label, "1.00", number)]
 
 
 def test_a_changed_number_is_named_with_its_line_what_stands_there_and_what_should(made):

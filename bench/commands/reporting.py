@@ -16,7 +16,6 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.commands.selecting import Selection
     from bench.store import Store
-    from reports.check import Shows
     from reports.results import Results
     from reports.table import Table
 
@@ -58,7 +57,7 @@ def report(
         str | None,
         typer.Option(
             metavar="FILE[:FIRST-LAST]",
-            help="Instead of a table: which numbers in the tables of FILE (.md, .tex, .html; of some lines) the store denies.",
+            help="Instead of a table: which numbers in the tables of FILE (.md, .tex, .html) differ from the store's.",
         ),
     ] = None,
     scale: options.Scale = "small",
@@ -89,8 +88,7 @@ def report(
     chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
     found = chosen.results
     if check:
-        shows: Shows = "differences" if differences else "costs" if costs else "published" if published else "scores"
-        sys.exit(_check(found, check, protocols, shows, form))
+        sys.exit(_check(found, check, protocols, form))
     if out and not out.suffix:
         if differences or costs or memory or published or frames:
             raise BenchError(
@@ -132,7 +130,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _check(found: Results, where: str, protocols: tuple[str, ...], shows: Shows, form: str | None) -> int:
+def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None) -> int:
     """Print what of a document the store denies; the exit code."""
     from dataclasses import asdict
 
@@ -143,7 +141,7 @@ def _check(found: Results, where: str, protocols: tuple[str, ...], shows: Shows,
     if kind not in ("markdown", "latex", "html"):
         raise BenchError(f"--check reads .md, .tex and .html, got '{path.name}'")
     try:
-        made = check(found, path.read_text("utf-8"), kind, protocols, shows, lines)
+        made = check(found, path.read_text("utf-8"), kind, protocols, lines)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BenchError(f"cannot check {path}: {error}") from error
     if not made.numbers:
