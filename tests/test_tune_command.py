@@ -167,3 +167,28 @@ def test_the_dashboard_is_opened_on_the_record_of_the_store(bench, tmp_path, sto
     monkeypatch.setattr("shutil.which", lambda name, path: None)
     code, _, err = bench("ui", "--optuna")
     assert code == 2 and "pip install 'lmc-bench[dashboard]'" in err
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_comparison_tunes_one_after_the_other_with_equal_budgets(bench, monkeypatch, store):
+    def draw(trial, scale):
+        return TINY.but(steps=1, model=TINY.model.but(slots=trial.suggest_int("slots", 2, 9)))
+
+    monkeypatch.setattr("experiments.tuning.SPACES", {name: (draw, lambda scale: {"slots": 5}) for name in ("one", "two")})
+    monkeypatch.setattr("bench.commands.tuning._all_of", lambda scale: ["one", "two"])
+    code, out, _ = bench("tune", "comparison", "--trials", 2, "--executor", "inline", "--confirm", 0, "--sampler", "random")
+    assert code == 0 and "one at scale small (1 of 2)" in out and "4 trials finished" in out and "tuned-comparison" in out
+    assert [result.read(store, name, "small").trials for name in ("one", "two")] == [2, 2]
+
+
+def test_the_tuned_comparison_has_the_settings_and_the_costs_of_every_search(finished, tmp_path):
+    compared = experiment.load("comparison")
+    for spec in compared.variants.values():
+        if spec.steps:
+            winner = spec.but(optimizer=spec.optimizer.but(lr=0.123))
+            found = Result(spec.model.name, "small", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
+            result.write(Store(tmp_path / "runs"), found)
+    tuned = experiment.load("tuned-comparison")
+    assert list(tuned.variants) == list(compared.variants) and tuned.seeds == compared.seeds
+    assert {spec.optimizer.options["lr"] for spec in tuned.variants.values() if spec.steps} == {0.123}
+    assert {spent["trials"] for spent in tuned.searched.values()} == {4} and len(tuned.searched) == len(SPACES)
