@@ -86,9 +86,8 @@ def report(
     names, protocols, store = selecting.metrics(metrics), selecting.protocols(protocol), options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
     chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
-    found = chosen.results
     if check:
-        sys.exit(_check(found, check, protocols, form))
+        sys.exit(_check(chosen.results, check, protocols, form))
     if out and not out.suffix:
         if differences or costs or memory or published or frames:
             raise BenchError(
@@ -96,6 +95,7 @@ def report(
             )
         _everything(chosen, store, out, protocols[0], label)
         return
+    found = chosen.results
     try:
         shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
         shown = with_warnings(shown, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,15 @@ class Selection:
     experiment: Experiment
     items: list[Item]
     guests: list[Guest]
-    results: Results
+    protocols: Sequence[str]
+    label: str | None
+
+    @cached_property
+    def results(self) -> Results:
+        """Read when first asked for: hundreds of runs take seconds."""
+        from bench.results import results
+
+        return results(self.experiment, self.items, self.protocols, self.label, self.guests)
 
 
 def select(
@@ -49,7 +58,7 @@ def select(
     name: the experiment as it was typed.
     """
     from bench.plan import plan
-    from bench.results import guests, results
+    from bench.results import guests
     from bench.store import FINISHED
 
     items = plan(experiment, store)
@@ -57,8 +66,7 @@ def select(
         raise BenchError(
             f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `bench run {name}` trains them"
         )
-    found = guests(store, items, names)
-    return Selection(experiment, items, found, results(experiment, items, protocols, label, found))
+    return Selection(experiment, items, guests(store, items, names), protocols, label)
 
 
 def metrics(text: str) -> list[str]:
