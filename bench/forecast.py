@@ -142,6 +142,7 @@ class _Rates:
 
 def _rates(kind: str, family: str, known: Sequence[Measured], size: dict[str, float]) -> _Rates:
     alike = [one for one in known if one.kind == kind]
+    alike = [one for one in alike if one.run_bytes is not None] or alike  # whole runs know better than probes
     others = [one.other_seconds for one in alike or known if one.other_seconds is not None]
     other = median(others) if others else None
     steps = [one.step_seconds for one in alike if one.step_seconds is not None]
@@ -187,14 +188,12 @@ def _cost(item: Item, rates: _Rates) -> Cost:
 
 
 def _known(items: Sequence[Item], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
-    """What is known of these kinds: from the plan's own runs and probes; if that is not all, from the whole store."""
+    """What is known of these kinds: from the plan's own runs, if they are of all kinds; else from the whole store."""
     if not wanted:
         return []
-    probes = measured.probed(store)
-    own = [*measured.of_store((item.run for item in unique(items) if item.state not in TO_DO), kinds), *probes]
-    if {kind for kind, _ in wanted} <= {one.kind for one in own}:
-        return own
-    return [*measured.of_store(store.runs(), kinds), *probes]
+    own = list(measured.of_store((item.run for item in unique(items) if item.state not in TO_DO), kinds))
+    enough = {kind for kind, _ in wanted} <= {one.kind for one in own}
+    return [*(own if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
 
 
 def _place(known: Sequence[Measured], wanted: set[tuple[str, str]], here: str) -> str:

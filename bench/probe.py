@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
 from bench import catalog, measured
@@ -43,10 +44,11 @@ CLIPS, SCORING = 16, 10.0  # clips that validation and scoring are timed with, f
 
 @dataclass(frozen=True)
 class News:
-    """How far a probe is: so many of so many steps, or what went wrong in words."""
+    """How far a probe is: so many of 20 steps; whether it is over, and what went wrong, in words."""
 
     item: Item
     done: int
+    over: bool = False
     trouble: str = ""
 
 
@@ -101,7 +103,7 @@ class _Probing:
         for line in child.stdout:
             try:
                 found = json.loads(line)
-                self.tell(News(item, int(found.get("done", STEPS))))
+                self.tell(News(item, int(found.get("done", STEPS)), over="done" not in found))
             except ValueError:
                 said = line.strip() or said
         if child.wait() == 0 and "step_seconds" in found:
@@ -109,7 +111,7 @@ class _Probing:
             with self.keeping:
                 measured.keep(self.store, Measured(kind, family, self.machine.place, batch=item.spec.batch, **found))
         elif not self.stopped:
-            self.tell(News(item, STEPS, said or f"its process ended with {child.returncode}"))
+            self.tell(News(item, STEPS, over=True, trouble=said or f"its process ended with {child.returncode}"))
 
 
 def _start(item: Item, machine: Machine, slot: int) -> subprocess.Popen[str]:
@@ -153,11 +155,12 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
     model = build_model(spec, data).to(device)
     step_seconds, ready = None, time.monotonic() - STARTED
     if spec.steps:
-        seconds = []
-        for taken in _steps(spec, data, model, device):
-            seconds.append(taken)
-            yield {"done": len(seconds)}
-        step_seconds = sum(seconds) / len(seconds) + _validating(spec, data, model, device)
+        seconds: dict[int, list[float]] = {}
+        for done, (stretch, taken) in enumerate(_steps(spec, data, model, device), 1):
+            seconds.setdefault(stretch, []).append(taken)
+            yield {"done": done}
+        # The median, since neighbours disturb single steps; of each stretch, since the stretches may differ.
+        step_seconds = mean(map(median, seconds.values())) + _validating(spec, data, model, device)
     model.eval()
     yield {
         "step_seconds": step_seconds,
@@ -168,8 +171,8 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
     }
 
 
-def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[float]:
-    """Seconds of single steps, in stretches from all over the run, since what a step costs may change on the way."""
+def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[tuple[int, float]]:
+    """(stretch, seconds) of single steps, in stretches from all over the run: what a step costs may change on the way."""
     from bench.data.loading import batches
     from bench.step import take_step
 
@@ -192,7 +195,7 @@ def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.d
                 warm_up -= 1
                 continue
             total += taken
-            yield taken
+            yield stretch, taken
             if total > LIMIT:
                 return
 

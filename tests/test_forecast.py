@@ -61,6 +61,15 @@ def test_of_several_finished_runs_the_one_in_the_middle_counts(store, tiny, alon
     assert _cost(alone, store).seconds == 31.0
 
 
+def test_whole_runs_know_better_than_probes(store, tiny, alone):
+    names = measured.kind_of(tiny), measured.family_of(tiny)
+    key = EVALUATION.at(tiny).key
+    measured.keep(store, measured.Measured(*names, HERE.place, 1.0, {key: 1.0}, 1.0, 100, tiny.batch, 10))
+    assert _cost(alone, store).seconds == 12 * 1.0 + 1.0 + 1.0
+    _finished(store, tiny)
+    assert _cost(alone, store).seconds == 31.0
+
+
 def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, alone):
     from bench.costs import flops, on_meta
 

@@ -75,13 +75,13 @@ def _probe(items: Sequence[Item], store: Store, where: Machine) -> None:
         tasks = {item.run.name: shown.add_task(f"probing {item.label:<{width}}", total=STEPS, start=False) for item in items}
 
         def tell(news: News) -> None:
-            task = tasks[news.item.run.name]
+            task, label = tasks[news.item.run.name], news.item.label
             shown.start_task(task)
             shown.update(task, completed=news.done)
             if news.trouble:
-                console.print(f"{news.item.label} could not be probed: {news.trouble}", highlight=False, markup=False)
-            elif news.done == STEPS and not console.is_terminal:
-                console.print(f"probed {news.item.label}", highlight=False, markup=False)
+                console.print(f"{label} could not be probed: {news.trouble}", highlight=False, markup=False)
+            elif news.over and not console.is_terminal:
+                console.print(f"probed {label}", highlight=False, markup=False)
 
         probe(items, store, where, tell)
 
