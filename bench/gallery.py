@@ -9,6 +9,7 @@ import numpy as np
 
 from bench import catalog
 from bench.experiment import Experiment
+from bench.guests import Guest
 from bench.plan import Item
 from bench.store import FINISHED
 from reports.page import Picture
@@ -19,14 +20,17 @@ from reports.style import printed
 SCORE = "standard/psnr"
 
 
-def pictures(items: Sequence[Item], results: Results) -> list[Picture]:
+def pictures(items: Sequence[Item], results: Results, guests: Sequence[Guest] = ()) -> list[Picture]:
     """A strip and an animation of the best, median and worst clip of the first variant; none where predictions are not kept."""
+    from bench.foreign import as_floats
+
     first = items[0]
     kept = {
         item.label: item.run.predictions_file(item.evaluations[0].key)
         for item in reversed(items)  # the first seed of a variant stands for it
         if item.state == FINISHED and item.run.predictions_file(item.evaluations[0].key).exists()
     }
+    kept |= {guest.name: guest.frames for guest in reversed(guests) if guest.frames.exists()}
     if first.label not in kept or SCORE not in results.columns:
         return []
     data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
@@ -38,7 +42,7 @@ def pictures(items: Sequence[Item], results: Results) -> list[Picture]:
         frames = data.clips(evaluation.split, clip, clip + 1, context + (evaluation.horizon or 0))[0].numpy()
         known, truth = frames[:context], frames[context:]
         shown = [label for label in results.variants if label in kept]
-        predicted = {label: np.load(kept[label], mmap_mode="r")[clip].astype(np.float32) for label in shown}
+        predicted = {label: as_floats(np.load(kept[label], mmap_mode="r")[clip]) for label in shown}
         scores = clip_scores(results, SCORE, clip, first.seed)
         title = f"{rule} clip of {first.label} (number {clip}), PSNR in dB under each frame, error maps from 0 (black) to 1"
         drawn = strip(known, truth, predicted, scores, errors=True)

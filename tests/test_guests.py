@@ -1,13 +1,19 @@
 """Guests: what others trained stands beside our variants, marked, and only where the clips are the same."""
 
+import io
 import json
 import shutil
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from bench import catalog
+from bench.commands.selecting import select
+from bench.gallery import pictures
 from bench.guests import folder
+from bench.metrics.lpips import alexnet_features
 from bench.scores import load
 from bench.store import Store
 from tests.conftest import EVALUATION, TINY
@@ -122,6 +128,39 @@ def test_a_checkpoint_enters_the_table_the_same_way_and_a_second_seed_is_a_secon
     assert rows["Elsewhere"]["seeds"] == "2"
     assert rows["Elsewhere"]["cells"][0]["value"] == pytest.approx(rows["tiny"]["cells"][0]["value"], abs=1e-3)
     assert any(f"scored from the checkpoint {checkpoint}" in note for note in notes)
+
+
+def test_guests_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path, pair):
+    assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
+    heights = []
+    for names in ([], ["Their model"]):
+        chosen = select("pair", pair, Store(tmp_path / "runs"), ["standard"], None, names)
+        shots = pictures(chosen.items, chosen.results, chosen.guests)
+        heights.append(Image.open(io.BytesIO(shots[0].data)).height)
+    assert heights[1] > heights[0] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mlflow_ready")
+def test_lpips_of_guests_is_filled_in_with_the_experiments(bench, tmp_path):
+    sizes = ("--set", "data.size=32", "--set", "data.digit=16")
+    report = ("report", "mine.py", "--only", "copy", *sizes, "--with", "Their model", "--format", "json")
+    assert bench("run", "mine.py", "--executor", "inline", "--only", "copy", *sizes)[0] == 0
+    data = catalog.build("datasets", "digits", {"size": 32, "digit": 16})
+    np.savez(tmp_path / "theirs.npz", prediction=data.clips("test", 0, 3, 11)[:, 9:].numpy() / 2)
+    assert (
+        bench("eval", "--predictions", "theirs.npz", "--name", "Their model", "--data", "digits", *sizes, "--context", 9)[0]
+        == 0
+    )
+    torch.manual_seed(0)
+    torch.save({f"features.{name}": value for name, value in alexnet_features().state_dict().items()}, tmp_path / "random.pth")
+    assert bench("weights", "add", tmp_path / "random.pth", "--unverified")[0] == 0
+    assert bench("rescore", "mine.py", "--only", "copy", *sizes)[0] == 0
+    code, _, err = bench(*report)
+    assert code == 2 and "other LPIPS weights; `bench rescore --with 'Their model'` scores all alike" in err
+    assert bench("rescore", "mine.py", "--only", "copy", *sizes, "--with", "Their model")[0] == 0
+    rows, notes = cells(bench(*report)[1])
+    assert rows["Their model"]["cells"][2]["value"] > 0 and any("LPIPS by a backbone" in note for note in notes)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
 
     experiment, items = chosen.experiment, chosen.items
     found = results(experiment, items, tuple(PROTOCOLS), label, chosen.guests, curves=True)
-    shots = gallery.pictures(items, found)
+    shots = gallery.pictures(items, found, chosen.guests)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     written = bundle(found, folder, protocol, configurations, shots, sizes, memories(items, _tell))
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
