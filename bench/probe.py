@@ -148,11 +148,14 @@ def main() -> int:
 
 
 def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device) -> Iterator[dict[str, Any]]:
+    from bench.compiling import compiled
     from bench.costs import flops, parameters
     from bench.train import build_model
 
     data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
     model = build_model(spec, data).to(device)
+    if spec.compile:
+        model = compiled(model, device)
     step_seconds, ready = None, time.monotonic() - STARTED
     if spec.steps:
         seconds: dict[int, list[float]] = {}

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench import catalog
+from bench.compiling import compiled
 from bench.data.base import Dataset
 from bench.errors import BenchError
 from bench.evaluate import Pair, chunked, clips_to_score, evaluate, facts_of, scored
@@ -36,6 +37,7 @@ def rescore(run: Run, evaluation: Evaluation, protocols: Sequence[str], device: 
         fresh = scored(pairs, count, facts_of(data, evaluation, spec.context, count), device)
     else:
         model = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
+        model = compiled(model, device) if spec.compile else model
         fresh = evaluate(model, data, spec.context, evaluation, device, spec.precision)
     path = run.scores_file(evaluation.key)
     with contextlib.suppress(BenchError):  # missing or damaged: the fresh ones take their place

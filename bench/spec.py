@@ -68,6 +68,8 @@ class RunSpec:
     validate_every: steps between two validations. validation_clips: how many clips of the validation split each scores.
     select: the checkpoint that is evaluated: the last, or the one with the best validation PSNR.
     clip_norm: largest gradient norm; larger ones are scaled down to it.
+    precision: float32, or bf16: the model computes in bfloat16 where that is safe, from float32 weights (autocast).
+    compile: whether torch.compile works on the model's steps first; minutes that pay on GPUs and seldom on processors.
     """
 
     model: Part
@@ -81,6 +83,7 @@ class RunSpec:
     schedule: Part = Part("constant")
     clip_norm: float | None = None
     precision: Precision = "float32"
+    compile: bool = False
     validate_every: int = 1000
     validation_clips: int = 64
     select: Literal["last", "best"] = "last"

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from bench import catalog, checkpoint
+from bench.compiling import compiled
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.errors import BenchError
@@ -71,6 +72,8 @@ def train(
     """
     _seed(spec.seed)
     model = build_model(spec, data).to(device)
+    if spec.compile:
+        model = compiled(model, device)
     learner = catalog.build(
         "learners", spec.learner.name, spec.learner.options,
         model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps,

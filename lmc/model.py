@@ -88,6 +88,7 @@ class LMC(nn.Module):
             raise ValueError(f"LMC needs layers, slots and temperature above 0, got {layers}, {slots} and {temperature}")
         self.shape = tuple(shape)
         self.min_context = FEWEST_FRAMES if memory else 1
+        self.hot = ("advance", "decode", *(("memory.query",) if memory else ()))
         self.encoder = nn.Sequential(
             *(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ELU(inplace=True)),
             *(nn.Conv2d(width, width, 3, padding=1), nn.ELU(inplace=True)),
@@ -121,16 +122,22 @@ class LMC(nn.Module):
     def predict(self, context: Tensor, horizon: int, motion: Tensor | None) -> Tensor:
         """The `horizon` frames after context [B, T, C, H, W], given a motion context [B, 2 * width, H/4, W/4]."""
         frames: list[Tensor] = []
-        states: list[State | None] = [None] * len(self.convlstm_list)
+        states: list[State] | None = None
         inputs = context  # all that is known at once, then each prediction
         while len(frames) < horizon:
-            hidden = self.encoder(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
-            for layer, cell in enumerate(self.convlstm_list):
-                hidden, top = cell(hidden, states[layer])
-                states[layer] = top
-            frames.append(self.decode(top, motion))
+            states = self.advance(inputs, states)
+            frames.append(self.decode(states[-1], motion))
             inputs = frames[-1].unsqueeze(1)
         return torch.stack(frames, 1)
+
+    def advance(self, inputs: Tensor, states: list[State] | None) -> list[State]:
+        """The states of all layers after frames [B, T, C, H, W], given those before them; None at the start of a clip."""
+        hidden = self.encoder(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+        reached: list[State] = []
+        for layer, cell in enumerate(self.convlstm_list):
+            hidden, state = cell(hidden, states[layer] if states else None)
+            reached.append(state)
+        return reached
 
     def decode(self, state: State, motion: Tensor | None) -> Tensor:
         """The frame [B, C, H, W] that the top layer's state and the motion context, weighted by channel, stand for."""

@@ -1,0 +1,42 @@
+"""`compile=True`: the work that a model repeats, compiled by torch.compile.
+
+What is worth compiling a model names itself, as `hot`: methods that are called again and again with tensors of the same few
+shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. A model that names
+nothing is compiled as a whole. Weights, their names and checkpoints stay as they are; numbers change by rounding.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+import torch
+from torch import nn
+
+from bench.errors import BenchError
+
+SHAPES = 64  # variants of a method that may be compiled: training and evaluation, full and last batches, warm-up
+
+
+def compiled(model: nn.Module, device: torch.device) -> nn.Module:
+    """The model itself, its hot methods compiled when they are first called. BenchError where nothing can be compiled."""
+    if next(model.parameters(), None) is None:
+        return model  # it only copies frames
+    check(device)
+    torch._dynamo.config.recompile_limit = max(SHAPES, torch._dynamo.config.recompile_limit)  # beyond it, nothing is compiled
+    for name in getattr(model, "hot", ("forward",)):
+        owner, _, method = name.rpartition(".")
+        part = attrgetter(owner)(model) if owner else model
+        setattr(part, method, torch.compile(getattr(part, method), dynamic=False))
+    return model
+
+
+def check(device: torch.device) -> None:
+    """That something can be compiled for a device, found out by compiling something small."""
+    try:
+        torch.compile(lambda numbers: numbers.sin() + 1, dynamic=False)(torch.zeros(8, device=device))
+    except Exception as error:  # whatever the tool chain has to say
+        needs = "Triton (it comes with PyTorch for CUDA)" if device.type == "cuda" else "a C++ compiler (g++ or clang++)"
+        told = str(error).strip().partition("\n")[0]
+        raise BenchError(
+            f"compile=true needs {needs}, and compiling for {device} failed: {told}; install it, or set compile=false"
+        ) from error
