@@ -26,9 +26,12 @@ def space(trial, scale):
 pytestmark = pytest.mark.chaos
 
 
-def _tune(folder):
+RANDOM = ("--sampler", "random", "--pruner", "none")
+
+
+def _tune(folder, *how):
     (folder / "mine.py").write_text(SPACE)
-    words = ("--trials", TRIALS, "--workers", 2, "--sampler", "random", "--pruner", "none", "--confirm", 0)
+    words = ("--trials", TRIALS, "--workers", 2, "--confirm", 0, *how)
     return bench("tune", folder / "mine.py", *words, store=folder / "runs")
 
 
@@ -42,28 +45,35 @@ def _found(folder):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    search = _tune(folder)
+    search = _tune(folder, *RANDOM)
     out, _ = search.communicate(timeout=1500)
     assert search.returncode == 0, out
     return _found(folder)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_kills_of_workers_and_schedulers_change_nothing_in_what_a_random_search_finds(tmp_path, undisturbed, seed):
+def _killed(folder, seed, *how):
+    """Search with workers and schedulers killed ten times; it is started again until it says that it is done."""
     moments = random.Random(seed)
-    search, kills, until = _tune(tmp_path), 0, time.monotonic() + 1500
-    while search.poll() != 0 or kills < KILLS:
+    search, kills, until = _tune(folder, *how), 0, time.monotonic() + 1500
+    while search.poll() != 0:
         assert time.monotonic() < until
         time.sleep(moments.uniform(0.2, 5.0))
-        if search.poll() == 0:
-            break
-        if search.poll() is not None:
-            search = _tune(tmp_path)
-        elif kills < KILLS:
-            workers = list(owners(tmp_path / "runs").values())
+        if search.poll() not in (0, None):
+            search = _tune(folder, *how)
+        elif search.poll() is None and kills < KILLS:
+            workers = list(owners(folder / "runs").values())
             victim = search.pid if moments.random() < 0.5 or not workers else moments.choice(workers)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
                 kills += 1
     assert kills == KILLS, f"the search was over after {kills} kills"
-    assert _found(tmp_path) == undisturbed and len(undisturbed) == TRIALS
+    return _found(folder)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_kills_of_workers_and_schedulers_change_nothing_in_what_a_random_search_finds(tmp_path, undisturbed, seed):
+    assert _killed(tmp_path, seed, *RANDOM) == undisturbed and len(undisturbed) == TRIALS
+
+
+def test_kills_lose_no_trial_of_a_search_that_learns_and_prunes(tmp_path):
+    assert len(_killed(tmp_path, 2, "--trials", 2 * TRIALS)) == 2 * TRIALS

@@ -57,11 +57,11 @@ def tune(
         int, typer.Option(min=1, help="Runs of each trial with seeds of their own; their mean counts, one after the other.")
     ] = 1,
     confirm: Annotated[
-        int, typer.Option(min=0, metavar="K", help="Train the best K again on fresh seeds, which then choose among them.")
-    ] = 2,
+        int, typer.Option(min=0, metavar="K", help="Train the best K again on fresh seeds; of several, these then choose one.")
+    ] = 1,
     confirm_seeds: Annotated[int, typer.Option(min=1, help="With how many fresh seeds each.")] = 2,
     timeout: Annotated[
-        float | None, typer.Option(min=0, metavar="SECONDS", help="After these, no new trial; those that go on are finished.")
+        float | None, typer.Option(min=1, metavar="SECONDS", help="After these, no new trial; those that go on are finished.")
     ] = None,
     study: Annotated[
         str | None,

@@ -29,8 +29,8 @@ from bench.tune.study import Aim, Study, called, evaluation
 class Confirmation:
     """How many of the best trials are trained again, and with how many fresh seeds each."""
 
-    best: int = 2
-    seeds: int = 2
+    best: int
+    seeds: int
 
 
 @dataclass(frozen=True)
