@@ -1,8 +1,8 @@
 """`compile=True`: the work that a model repeats, compiled by torch.compile.
 
 What is worth compiling a model names itself, as `hot`: methods that are called again and again with tensors of the same few
-shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. A model that names
-nothing is compiled as a whole. Weights, their names and checkpoints stay as they are; numbers change by rounding.
+shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. Of a model that names
+nothing it is the `step` that it repeats, or else the whole. Weights, their names and checkpoints stay as they are; numbers change by rounding.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def compiled(model: nn.Module, device: torch.device) -> nn.Module:
         return model  # it only copies frames
     check(device)
     torch._dynamo.config.recompile_limit = max(SHAPES, torch._dynamo.config.recompile_limit)  # beyond it, nothing is compiled
-    for name in getattr(model, "hot", ("forward",)):
+    for name in getattr(model, "hot", ("step",) if hasattr(model, "step") else ("forward",)):
         owner, _, method = name.rpartition(".")
         part = attrgetter(owner)(model) if owner else model
         setattr(part, method, torch.compile(getattr(part, method), dynamic=False))

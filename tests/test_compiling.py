@@ -60,11 +60,12 @@ def test_of_lmc_memory_the_step_the_decoder_and_the_motion_encoders_are_compiled
     assert noted[1:] == ["LMC.advance", "LMC.decode", "Memory.query"]
 
 
-def test_a_model_that_names_nothing_is_compiled_as_a_whole_and_one_that_learns_nothing_not_at_all(noted):
-    compiling.compiled(nn.Linear(1, 1), CPU)
-    assert noted[1:] == ["Linear.forward"]
-    compiling.compiled(nn.Identity(), CPU)
-    assert len(noted) == 2
+@pytest.mark.parametrize(
+    ("model", "names"), [(Step(), ["Step.step"]), (nn.Linear(1, 1), ["Linear.forward"]), (nn.Identity(), [])]
+)
+def test_of_a_model_that_names_nothing_it_is_its_step_or_the_whole_unless_it_learns_nothing(noted, model, names):
+    compiling.compiled(model, CPU)
+    assert noted[1:] == names
 
 
 def test_a_machine_without_a_compiler_is_told_in_one_line(monkeypatch):
