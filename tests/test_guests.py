@@ -130,6 +130,7 @@ def test_a_checkpoint_enters_the_table_the_same_way_and_a_second_seed_is_a_secon
     assert any(f"scored from the checkpoint {checkpoint}" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_guests_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path, pair):
     assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
     heights = []
