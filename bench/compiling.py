@@ -2,7 +2,8 @@
 
 What is worth compiling a model names itself, as `hot`: methods that are called again and again with tensors of the same few
 shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. Of a model that names
-nothing it is the `step` that it repeats, or else the whole. Weights, their names and checkpoints stay as they are; numbers change by rounding.
+nothing it is the `step` that it repeats, or else the whole. Weights, their names and checkpoints stay as they are; numbers
+change by rounding.
 """
 
 from __future__ import annotations
