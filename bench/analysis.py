@@ -5,6 +5,7 @@ Measured once a run, from its checkpoint, and kept in the run directory, so that
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
 from collections.abc import Callable, Sequence
@@ -99,7 +100,7 @@ def _found(item: Item, tell: Callable[[str], None]) -> Arrays:
     tell(f"looking into the memory of {item.label}, seed {item.seed}")
     made = _measured(item.run, evaluation)
     made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(item.run)}))
-    with replacing(path) as temporary:
+    with contextlib.suppress(OSError), replacing(path) as temporary:  # a store that is read-only or full: measured again then
         np.savez_compressed(temporary, **made)  # type: ignore[arg-type]
     return made
 

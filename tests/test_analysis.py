@@ -62,6 +62,21 @@ def test_another_checkpoint_or_a_damaged_file_is_measured_again(items):
     assert memories(items, lambda line: pytest.fail(line)).runs
 
 
+def test_a_store_that_cannot_be_written_is_looked_into_all_the_same(items, monkeypatch):
+    def refused(path):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(analysis, "replacing", refused)
+    assert memories(items).runs
+
+
+def test_clips_with_labels_are_told_by_them_and_each_label_is_shown_once(items, monkeypatch):
+    monkeypatch.setattr("bench.data.digits.Digits.labels", lambda *given: ["boxing", "walking", "boxing"])
+    shown = memories(items).shown
+    assert (shown.labelled, shown.labels, shown.places) == ("label", ["boxing", "walking", "boxing"], [0, 1])
+    assert len(shown.frames) == 2
+
+
 def test_checkpoints_that_are_gone_are_said_and_nothing_stops(items):
     shutil.rmtree(items[0].run.path / "checkpoints")
     found = memories(items)

@@ -68,6 +68,22 @@ def test_the_data_hold_the_cells_of_the_tables(text):
     assert psnr["mean"][3][0] is None
 
 
+def test_a_cell_tells_what_it_rests_on_to_who_points_at_it(text):
+    details = told(text)["protocols"]["standard"]["metrics"]["psnr"]["cells"][""][1]["details"]
+    assert re.fullmatch(r"p = 0\.0\d+ \(corrected\), effect d = -?[\d.]+, 3 seeds", details)
+    assert f'title="{details}"' in text
+
+
+def test_figures_stand_below_the_table_of_their_heading_or_alone():
+    drawn = Picture("a map", "svg+xml", b"<svg/>")
+    costs, alone = "What each variant costs", "Training"
+    body = page(results(SCORES), figures={costs: [drawn], alone: [drawn]})
+    for heading, tables in ((costs, 1), (alone, 0)):
+        section = body.partition(f"<h2>{heading}</h2>")[2].partition("</section>")[0]
+        assert section.count("<table>") == tables
+        assert "data:image/svg+xml;base64," in section and "a map" in section
+
+
 DRIVER = """
 <script>
 const told = [], say = (name, value) => told.push([name, value]);
@@ -96,6 +112,7 @@ choose("frames", "t1");
 say("frame 1", cell("no memory"));
 choose("frames", "11-12");
 say("slice", cell("no memory"));
+say("details", rows("#chosen tbody td[title]").length);
 const svg = document.querySelector("#plots svg"), box = svg.getBoundingClientRect();
 svg.dispatchEvent(new PointerEvent("pointermove", { clientX: box.right - 12, clientY: box.top + 50 }));
 say("hover", [svg.querySelector("text").textContent, at("legend").children[1].textContent.trim()]);
@@ -151,6 +168,7 @@ def test_a_browser_sorts_filters_and_switches(driven):
     assert found["frame 1"].startswith("28.60") and found["slice"].startswith("26.50")
     assert found["hover"][0] == "PSNR (dB) ↑, frame 12" and found["hover"][1].startswith("no memory: 26.40")
     assert found["curves"] == 2
+    assert found["details"] > 0
     assert found["seeds"] == "0000111222"
     assert found["themes"] == ["dark", "light"]
 
