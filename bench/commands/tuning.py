@@ -86,7 +86,7 @@ def tune(
     """Search for better settings.
 
     Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
-    command goes on, and a trial that was already trained is not trained again. The best are then trained on fresh seeds:
+    command goes on, and a trial that was already trained is not trained again. The best is trained again on fresh seeds:
     `bench run tuned-lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
     show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
     resumable.
