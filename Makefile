@@ -16,7 +16,7 @@ test: setup  ## what must hold, in under 8 minutes on two cores
 slow: setup  ## what takes longer
 	OMP_NUM_THREADS=1 $(PYTEST) -m slow
 
-chaos: setup  ## what must hold when things die
+chaos: .venv/clusters  ## what must hold when things die; clusters are started where that is possible
 	OMP_NUM_THREADS=1 $(PYTEST) -m chaos
 
 check: setup  ## what CI runs: style, types, tests
@@ -30,6 +30,10 @@ setup: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+.venv/clusters: .venv/installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,ray,slurm]'
 	touch $@
 
 clean:  ## everything that was built; runs and data stay

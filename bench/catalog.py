@@ -69,6 +69,7 @@ CATALOG: dict[str, dict[str, str]] = {
     "executors": {
         "inline": "bench.executors.inline:Inline",
         "local": "bench.executors.local:Local",
+        "ray": "bench.executors.ray:Ray",
         "slurm": "bench.executors.slurm:Slurm",
     },
 }

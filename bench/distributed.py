@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 from bench.endings import LOST, Ended, attempt
 from bench.errors import BenchError
-from bench.executors.local import kernel_kills
+from bench.executors.worker import kernel_kills
 from bench.experiment import Evaluation, evaluation_from_json
 from bench.failures import OUT_OF_MEMORY
 from bench.files import read_json, write_json

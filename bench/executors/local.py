@@ -12,12 +12,10 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from pathlib import Path
 
 from bench.errors import BenchError
 from bench.executors import worker
 from bench.experiment import Evaluation
-from bench.failures import OUT_OF_MEMORY
 from bench.store import Run
 
 
@@ -53,14 +51,13 @@ class Local:
             slot = self._free.pop(0)
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
-            killed_before = kernel_kills()
             child = subprocess.Popen(
                 worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.threads, self.devices),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
             self._children[slot] = child
         future: Future[str] = Future()
-        threading.Thread(target=self._wait, args=(slot, child, killed_before, future), daemon=True).start()
+        threading.Thread(target=self._wait, args=(slot, child, future), daemon=True).start()
         return future
 
     def stop(self) -> None:
@@ -69,15 +66,12 @@ class Local:
     def kill(self) -> None:
         self._signal(signal.SIGKILL)
 
-    def _wait(self, slot: int, child: subprocess.Popen[bytes], killed_before: int, future: Future[str]) -> None:
-        code = child.wait()
+    def _wait(self, slot: int, child: subprocess.Popen[bytes], future: Future[str]) -> None:
+        ending = worker.run_to_end(child)
         with self._lock:
             del self._children[slot]
             self._free.append(slot)
-        if code == -signal.SIGKILL and kernel_kills() > killed_before:
-            future.set_result(OUT_OF_MEMORY)
-        else:
-            future.set_result(f"killed by {signal.Signals(-code).name}" if code < 0 else "")
+        future.set_result(ending)
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
@@ -99,12 +93,3 @@ def gpus() -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
     return visible.split(",")[:count] if visible else [str(i) for i in range(count)]
-
-
-def kernel_kills() -> int:
-    """How many processes of this machine the kernel has killed for want of memory so far; 0 where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

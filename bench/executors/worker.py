@@ -1,15 +1,19 @@
-"""How a run directory becomes a process: the command and the environment that every executor starts."""
+"""How a run directory becomes a process: the command and the environment that every executor starts, and how it ends."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from bench import snapshot
 from bench.experiment import Evaluation
+from bench.failures import OUT_OF_MEMORY
 from bench.store import Run
 
 
@@ -37,3 +41,21 @@ def environment(run: Run, threads: int) -> dict[str, str]:
     }
     values.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads do not burn a core that another run could use
     return values
+
+
+def run_to_end(child: subprocess.Popen[bytes]) -> str:
+    """Wait for a worker; how it ended, in words, empty if by itself."""
+    before = kernel_kills()
+    code = child.wait()
+    if code == -signal.SIGKILL and kernel_kills() > before:
+        return OUT_OF_MEMORY
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else ""
+
+
+def kernel_kills() -> int:
+    """How many processes of this machine the kernel has killed for want of memory so far; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

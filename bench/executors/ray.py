@@ -1,0 +1,137 @@
+"""Tasks of a Ray cluster: Ray finds a place for each run, and on that node the run is a process like everywhere else.
+
+Ray retries nothing: how a run stands is read from the store, and the scheduler submits again what is not finished. So a worker
+or a node that dies costs at most the steps since the last checkpoint. The nodes share the store's folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.executors import worker
+from bench.executors.local import cores
+from bench.experiment import Evaluation
+from bench.failures import OUT_OF_MEMORY
+from bench.store import Run
+
+
+class Ray:
+    """Tasks of a Ray cluster.
+
+    address: of the cluster, HOST:PORT or 'auto'; without one, Ray is started on this machine for as long as it is needed.
+    workers: runs at once; 0 means as many as the cluster has room for. cpus: cores of each run. gpus: GPUs of each run, less
+    than 1 for a share of one; without GPUs, devices processes train it together. -1 means one where the cluster has any.
+    """
+
+    def __init__(self, address: str = "", workers: int = 0, cpus: int = 1, gpus: float = -1, devices: int = 1):
+        if min(cpus, devices) < 1 or workers < 0:
+            raise BenchError("executor 'ray': cpus and devices must be at least 1, workers at least 0")
+        self.ray = _connected(address)
+        total = self.ray.cluster_resources()
+        self.gpus = min(total.get("GPU", 0.0), 1.0) if gpus < 0 else gpus
+        self.devices = max(int(self.gpus), 1) if self.gpus else devices
+        self.cpus = cpus * (1 if self.gpus else devices)
+        self._refuse_what_never_fits()
+        rooms = [total.get("CPU", 0.0) / self.cpus] + ([total.get("GPU", 0.0) / self.gpus] if self.gpus else [])
+        self.slots = workers or max(1, int(min(rooms)))
+        self._active: dict[Any, Run] = {}
+
+    def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
+        """Hand the run to Ray, which starts it as soon as there is room."""
+        resources = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": 0, "name": run.name}
+        task = self.ray.remote(**resources)(_work)
+        command = worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.cpus, self.devices)
+        settings = worker.environment(run, self.cpus)
+        kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "PYTHONPATH")}
+        for name in ("BENCH_DATA", "TORCH_HOME"):
+            kept |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
+        reference = task.remote(command, kept, str(run.path / "log.txt"))
+        self._active[reference] = run
+        future: Future[str] = Future()
+        reference.future().add_done_callback(lambda done: self._ended(reference, done, future))
+        return future
+
+    def stop(self) -> None:
+        """A worker may be on any node, so it is asked through its run directory; what still waits for room is withdrawn."""
+        for reference, run in list(self._active.items()):
+            if run.path.exists():
+                run.ask_to_stop("asked to stop; it goes on from its checkpoint")
+            self.ray.cancel(reference, force=False)
+
+    def kill(self) -> None:
+        for reference in list(self._active):
+            with contextlib.suppress(ValueError):  # it has ended meanwhile
+                self.ray.cancel(reference, force=True)
+
+    def _ended(self, reference: Any, done: Future[str], future: Future[str]) -> None:
+        self._active.pop(reference, None)
+        error = done.exception()
+        if error is None:
+            future.set_result(done.result())
+        elif type(error).__name__ == "OutOfMemoryError":
+            future.set_result(OUT_OF_MEMORY)
+        else:
+            future.set_result(f"Ray lost it: {type(error).__name__}")
+
+    def _refuse_what_never_fits(self) -> None:
+        """Ray waits without a word for ever for a node that has as much."""
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        for name, wanted, option in (("CPU", self.cpus, "cpus"), ("GPU", self.gpus, "gpus")):
+            most = max((node.get(name, 0.0) for node in nodes), default=0.0)
+            if wanted > most:
+                raise BenchError(
+                    f"executor 'ray': a run wants {wanted:g} {name}s on one node, and the largest node has {most:g}; "
+                    f"lower it with --on {option}={most:g}"
+                )
+
+
+def _connected(address: str) -> Any:
+    """Ray, started or connected; its usage reports and its dashboard stay off."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise BenchError("executor 'ray' needs Ray: pip install 'lmc-bench[ray]'") from error
+    if ray.is_initialized():
+        return ray
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                address="local", num_cpus=cores(), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+                _node_ip_address="127.0.0.1",
+            )  # fmt: skip
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise BenchError(f"executor 'ray': no cluster answers at {address or 'this machine'}: {error}") from error
+    return ray
+
+
+def _work(command: list[str], settings: dict[str, str], log: str) -> str:
+    """On a node: run a worker to its end, and say how that was; empty if it ended by itself."""
+    import os
+    import socket
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    if not Path(log).parent.is_dir():
+        return f"node {socket.gethostname()} does not see {Path(log).parent}: the nodes must share the store's folder"
+    sys.path[:0] = settings["PYTHONPATH"].split(os.pathsep)
+    from bench.executors.worker import run_to_end
+
+    with open(log, "ab") as output:
+        child = subprocess.Popen(
+            [sys.executable, *command[1:]],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **settings},
+            start_new_session=True,
+        )  # fmt: skip
+        return run_to_end(child)
