@@ -137,6 +137,19 @@ def test_a_scheduler_learns_from_squeue_how_its_jobs_ended(cluster, store, four)
     assert futures[3].result(timeout=10) == "cancelled" and cluster.asked("scancel") == ["1_3"]
 
 
+def test_a_run_whose_job_somebody_cancelled_is_not_submitted_again_at_once(cluster, store, four):
+    executor = _executor()
+    scheduler = Scheduler(plan(four, store)[:1], store, executor)
+    thread = threading.Thread(target=scheduler.run)
+    thread.start()
+    while not queue.ticket(plan(four, store)[0].run):
+        time.sleep(0.05)
+    cluster.say(_1="CANCELLED")
+    thread.join(timeout=20)
+    assert not thread.is_alive() and len(cluster.scripts()) == 1
+    assert plan(four, store)[0].why == "its SLURM job 1 was cancelled at step 0 of 6"
+
+
 def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, store, four):
     executor = _executor()
     scheduler = Scheduler(plan(four, store), store, executor)
@@ -254,8 +267,8 @@ def test_told_that_its_time_is_up_a_job_saves_and_queues_itself_again(cluster, j
     assert queue.place(job.run).startswith("SLURM job 1")
 
 
-def test_a_cancelled_job_saves_and_does_not_come_back(cluster, job):
-    cluster.say(_1="CANCELLED")
+def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_back(cluster, job):
+    cluster.say(_1="COMPLETING")
     job(SAVES, signal.SIGTERM)
     assert job.run.status().state == INTERRUPTED and cluster.asked("scontrol") == []
 
@@ -271,10 +284,13 @@ def test_a_finished_run_leaves_the_queue(cluster, job):
     assert job.run.status().state == FINISHED and queue.ticket(job.run) is None and cluster.asked("scontrol") == []
 
 
-def test_where_a_job_cannot_be_requeued_its_run_is_left_to_bench_run(cluster, job):
+def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so_and_else_left_to_bench_run(cluster, job):
     (cluster.folder / "bin" / "scontrol").write_text("#!/bin/sh\nexit 1\n")
-    assert "could not be requeued" in job(SAVES, signal.SIGUSR2)
-    assert queue.ticket(job.run) is None and job.run.status().state == INTERRUPTED
+    assert "should SLURM not bring it back itself, `bench run` goes on" in job(SAVES, signal.SIGUSR2)
+    cluster.say(_1="PENDING")
+    assert queue.place(job.run)
+    cluster.say(_1="COMPLETED")
+    assert not queue.place(job.run) and job.run.status().state == INTERRUPTED
 
 
 def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_for_more_time(cluster, job):

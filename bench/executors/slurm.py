@@ -24,7 +24,7 @@ from bench.errors import BenchError
 from bench.executors import slurm_job, worker
 from bench.experiment import Evaluation
 from bench.failures import OUT_OF_MEMORY
-from bench.store import Run
+from bench.store import INTERRUPTED, Run
 
 GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
 POLL = 5.0  # seconds between two questions to squeue
@@ -155,6 +155,9 @@ class Slurm:
                 self._watched.remove(submission)
                 if held:
                     queue.forget(submission.run, held.job)
+                    if job.state == "CANCELLED" and submission.run.status().state == INTERRUPTED:
+                        words = f"its SLURM job {held.job} was cancelled"
+                        submission.run.set_status(INTERRUPTED, kind="asked", reason=words)
                 submission.future.set_result(_words(held.job if held else "", job))
 
     def _flush(self) -> None:

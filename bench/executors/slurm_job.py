@@ -18,7 +18,7 @@ from typing import IO
 from bench import lease, queue
 from bench.errors import BenchError
 from bench.executors import worker
-from bench.executors.local import kernel_kills
+from bench.executors.worker import kernel_kills
 from bench.experiment import Evaluation
 from bench.failures import OUT_OF_MEMORY
 from bench.store import FAILED, INTERRUPTED, RUNNING, Run
@@ -60,7 +60,7 @@ def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
     """Put the run back into the queue if SLURM stopped it, else take its ticket away; what was done, in words."""
     status = run.status()
     unfinished = status.state in (INTERRUPTED, RUNNING)  # running: its last owner, on a lost node, is not yet known to be dead
-    if not notice.came or not unfinished or run.asked_to_stop() or _cancelled(job):
+    if not notice.came or not unfinished or run.asked_to_stop():
         queue.forget(run, job)
         return f"SLURM job {job} ends: the run is {status.state}"
     held = queue.ticket(run)
@@ -71,10 +71,9 @@ def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
         queue.forget(run, job)
         return reason
     queue.put(run, job, idle)
-    if queue.tell("scontrol", "requeue", job) is None:
-        queue.forget(run, job)
-        return f"SLURM job {job} got {notice.came} and could not be requeued; `bench run` goes on with the run"
-    return f"SLURM job {job} got {notice.came} and is queued again"
+    if _is_ours(job) and queue.tell("scontrol", "requeue", job) is not None:
+        return f"SLURM job {job} got {notice.came} and is queued again"
+    return f"SLURM job {job} got {notice.came}; should SLURM not bring it back itself, `bench run` goes on with the run"
 
 
 def _wait_for_predecessor(run: Run, notice: _Notice) -> bool:
@@ -85,9 +84,10 @@ def _wait_for_predecessor(run: Run, notice: _Notice) -> bool:
     return not notice.came and not lease.holder(run.path)
 
 
-def _cancelled(job: str) -> bool:
-    """Whether somebody has cancelled the job: it then must not come back. While it ends only a filter tells, not its state."""
-    return bool((queue.tell("squeue", "--noheader", f"--jobs={job}", "--states=CANCELLED", "--format=%i") or "").strip())
+def _is_ours(job: str) -> bool:
+    """Whether it is for us to requeue the job. Once it is completing SLURM requeues it itself, or somebody has cancelled it."""
+    state = queue.tell("squeue", "--noheader", "--array", f"--jobs={job}", "--states=all", "--format=%T")
+    return state is None or state.strip() == "RUNNING"
 
 
 def _job() -> str:

@@ -25,10 +25,10 @@ if tool == "sbatch":
         queue.writelines(f"{{job}}|PENDING||Priority\\n" for job in jobs)
     print("Submitted batch job", number)
 if tool == "squeue" and (folder / "queue").exists():
-    states = [word.partition("=")[2] for word in words if word.startswith("--states=")]
+    jobs = [word.partition("=")[2] for word in words if word.startswith("--jobs=")]
     for line in (folder / "queue").read_text().splitlines():
-        if states == ["all"] or line.split("|")[1] in states:
-            print(line)
+        if not jobs or line.split("|")[0] in jobs:
+            print(line.split("|")[1] if "--format=%T" in words else line)
 if tool == "scancel":
     rows = [line.split("|") for line in (folder / "queue").read_text().splitlines()]
     for row in rows:
