@@ -80,7 +80,8 @@ def scored(
         if not parts:
             channels, height, width = target.shape[2:]
             perceptual, told = lpips.load((channels, height, width), device)
-        columns = score(prediction, target, lpips=perceptual)
+        # sums depend on the order of what is summed: the same numbers give the same scores, however a model lays them out
+        columns = score(prediction.contiguous(), target.contiguous(), lpips=perceptual)
         empty = np.full(target.shape[:2], np.nan, np.float32)
         parts.append(np.stack([columns[name].float().cpu().numpy() if name in columns else empty for name in names], -1))
         digest.update(target.mul(255).round().to(torch.uint8).cpu().numpy().tobytes())
