@@ -8,7 +8,22 @@ import torch
 from torch import Tensor
 
 
-class Adam(torch.optim.Adam):
+def plain(method: Any) -> Any:
+    """An optimizer's method without what tells torch.compile to keep out: that imports a compiler, over a second a run."""
+    return getattr(method, "__wrapped__", method)
+
+
+class Plain(torch.optim.Adam):
+    """PyTorch's Adam, which is never compiled."""
+
+    add_param_group = plain(torch.optim.Optimizer.add_param_group)
+    zero_grad = plain(torch.optim.Optimizer.zero_grad)
+    state_dict = plain(torch.optim.Optimizer.state_dict)
+    load_state_dict = plain(torch.optim.Optimizer.load_state_dict)
+    step = torch.no_grad()(plain(torch.optim.Adam.step))
+
+
+class Adam(Plain):
     """Adam (Kingma and Ba, ICLR 2015), one for all phases of a learner.
 
     idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where
