@@ -18,7 +18,6 @@ from typing import IO
 from bench import lease, queue
 from bench.errors import BenchError
 from bench.executors import worker
-from bench.executors.worker import kernel_kills
 from bench.experiment import Evaluation
 from bench.failures import OUT_OF_MEMORY
 from bench.store import FAILED, INTERRUPTED, RUNNING, Run
@@ -43,17 +42,16 @@ def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation
 def _execute(run: Run, evaluations: Sequence[Evaluation], threads: int, devices: int, notice: _Notice, log: IO[bytes]) -> None:
     """The worker, from start to end; `log` gets what it prints."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
-    killed_before = kernel_kills()
     child = subprocess.Popen(
         worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads, devices),
         stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
     )  # fmt: skip
     notice.pass_on_to(child)
-    code = child.wait()
-    if code == -signal.SIGKILL and kernel_kills() > killed_before:
-        run.set_status(FAILED, kind="memory", reason=OUT_OF_MEMORY)
-    elif code < 0:
-        _say(log, f"killed by {signal.Signals(-code).name}")
+    death = worker.run_to_end(child)
+    if death == OUT_OF_MEMORY:
+        run.set_status(FAILED, kind="memory", reason=death)
+    elif death:
+        _say(log, death)
 
 
 def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
