@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
+from bench import queue
 from bench.plan import TO_DO, Item
 from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 
@@ -69,7 +70,7 @@ class Display:
 
     def __init__(self, console: Console, items: list[Item], done: int):
         self.console, self.total = console, len(items)
-        self.done, self.bad = done, 0
+        self.done, self.bad, self.queued = done, 0, 0
         self.width = max((len(item.label) for item in items), default=0)
         self.lines: dict[str, _Line] = {}
         self.steps = {item.run.name: int(item.run.latest().get("step", 0)) for item in items if item.state in TO_DO}
@@ -111,10 +112,13 @@ class Display:
 
     def tick(self) -> None:
         """Look at the store and show how far everything is."""
+        self.queued = 0
         for name, line in self.lines.items():
             figures, self.steps[name] = line.figures()
-            self.live.update(line.task, completed=self.steps[name], figures=figures)
-            if not self.console.is_terminal and time.monotonic() - line.told > PLAIN_SECONDS:
+            waits = queue.waits(line.item.run)  # runs that wait in a cluster's queue are counted, not listed
+            self.queued += waits
+            self.live.update(line.task, completed=self.steps[name], figures=figures, visible=not waits)
+            if not self.console.is_terminal and not waits and time.monotonic() - line.told > PLAIN_SECONDS:
                 self.console.print(f"running {self._name(line.item)}  {figures}", highlight=False, soft_wrap=True)
                 line.told = time.monotonic()
         self.live.update(self.whole, completed=sum(self.steps.values()), figures=self._tally())
@@ -123,7 +127,8 @@ class Display:
         return f"{item.label:<{self.width}} seed {item.seed}"
 
     def _tally(self) -> str:
-        return f"{self.done} of {self.total} runs done" + (f", {self.bad} failed" if self.bad else "")
+        queued = f", {self.queued} queued" if self.queued else ""
+        return f"{self.done} of {self.total} runs done" + (f", {self.bad} failed" if self.bad else "") + queued
 
 
 @dataclass

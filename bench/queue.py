@@ -81,6 +81,13 @@ def place(run: Run) -> str:
     return f"SLURM job {held.job}: {job.state.lower()}{f' on {job.nodes}' if job.nodes else why}"
 
 
+def waits(run: Run) -> bool:
+    """Whether the run is in the queue and no node has been given to it yet."""
+    held = ticket(run)
+    job = look(held) if held else None
+    return job is not None and job.state not in (*ENDED, "RUNNING", "COMPLETING")
+
+
 def look(held: Ticket) -> Job | None:
     """How its job is now; state GONE if SLURM does not know it (any more), None where SLURM cannot be asked."""
     with _lock:

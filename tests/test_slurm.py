@@ -150,6 +150,24 @@ def test_a_run_whose_job_somebody_cancelled_is_not_submitted_again_at_once(clust
     assert plan(four, store)[0].why == "its SLURM job 1 was cancelled at step 0 of 6"
 
 
+def test_runs_that_wait_are_counted_and_not_listed_one_by_one(cluster, store, four):
+    import io
+
+    from rich.console import Console
+
+    from bench.progress import Display
+
+    items = _queued(four, store)
+    cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="REQUEUED")
+    printed = io.StringIO()
+    with Display(Console(file=printed, force_terminal=True, width=100), items, 0) as display:
+        for item in items[:3]:
+            display.started(item)
+        display.tick()
+    last = printed.getvalue().rpartition("all runs")
+    assert "0 of 4 runs done, 2 queued" in last[2] and "seed 0" in last[2] and "seed 1" not in last[2]
+
+
 def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, store, four):
     executor = _executor()
     scheduler = Scheduler(plan(four, store), store, executor)
