@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
 from bench.commands import options
 from bench.errors import BenchError, did_you_mean, listed
 
-MEASURES = {
-    "models": "bench.speed.models",
-    "metrics": "bench.speed.metrics",
-    "data": "bench.speed.data",
-    "schedule": "bench.speed.schedule",
-}
+WHAT = "models, train, metrics, data, schedule"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,54 +21,80 @@ def register(app: typer.Typer) -> None:
 
 
 def speed(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{listed(MEASURES)}, or all.")] = "all",
+    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{WHAT}, or all.")] = "all",
+    scale: Annotated[
+        Literal["small", "paper-size"] | None,
+        typer.Option(help="train: the small recipe (half a minute), or the paper's model (minutes). Default: small."),
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "bf16"] | None,
+        typer.Option(help="train: in this precision alone. Default: float32, and bf16 where there are instructions for it."),
+    ] = None,
+    compile: Annotated[bool, typer.Option("--compile", help="train: with torch.compile.")] = False,
+    device: Annotated[
+        Literal["cpu", "cuda"] | None, typer.Option(help="train: where. Default: the GPU, if there is one.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="RESULT.json", help="Compare with an earlier result; exit code 1 if slower."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Where to write the result, besides the store.")] = None,
+    last: Annotated[bool, typer.Option("--last", help="Print the newest result in the store and measure nothing.")] = False,
     as_json: options.Json = False,
+    store_path: options.StorePath = None,
 ) -> None:
     """What things cost on this machine.
 
-    Every figure is a ratio against a named peer, timed in turn with it in the same run.
+    Every figure is a ratio against a named peer, timed in turn with it in the same run. Results are kept in the store, under
+    speed/. With --compare, a figure that is less than 0.9 of what it was then is flagged.
     """
-    from bench.provenance import processor
+    from bench.files import write_json
+    from bench.speed import results
 
-    if what not in ("all", *MEASURES):
-        hint = did_you_mean(what, MEASURES) or f"; there are {listed(MEASURES)} and all"
+    if what not in ("all", *results.MEASURES):
+        hint = did_you_mean(what, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
         raise BenchError(f"there is no measure '{what}'{hint}")
-    found = {name: list(import_module(module).measure()) for name, module in MEASURES.items() if what in ("all", name)}
+    chosen = {"scale": scale, "precision": precision, "compile": compile or None, "device": device}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    if chosen and (last or what not in ("all", "train")):
+        raise BenchError(f"--{next(iter(chosen))} is a setting of measuring with `bench speed train` (or all)")
+    earlier = results.read(against) if against else None
+    root = options.store(store_path).root
+    if last:
+        values = results.read(results.newest(root, what))
+        found = {name: rows for name, rows in results.from_json(values).items() if what in ("all", name)}
+    else:
+        found = _measured(what, chosen)
+        values = results.to_json(found)
+        print(f"kept in {results.keep(root, what, values)}", file=sys.stderr)
+    if out:
+        write_json(out, values)
+    compared = list(results.changes(found, earlier)) if earlier else None
     if as_json:
-        rows = {
-            name: [row._asdict() if hasattr(row, "_asdict") else vars(row) for row in measured]
-            for name, measured in found.items()
-        }
-        options.print_json({"processor": processor(), **rows})
-        return
-    print(f"on {processor()}")
-    for name, measured in found.items():
-        if name == "models":
-            _print_models(measured)
-            continue
-        for row in measured:
-            if hasattr(row, "in_words"):
-                print(row.in_words())
-                continue
-            print(f"{row.name}: {row.seconds * 1000:.1f} ms, {row.ratio:.1f} times as fast as {row.peer}")
+        extra = {} if compared is None else {"compared": [{**vars(change), "slower": change.slower} for change in compared]}
+        options.print_json({**values, **extra})
+    else:
+        _print(found, values, compared)
+    sys.exit(int(any(change.slower for change in compared or ())))
 
 
-def _print_models(rows: list[Any]) -> None:
-    from rich import box
-    from rich.table import Table
+def _measured(what: str, chosen: dict[str, Any]) -> dict[str, list[Any]]:
+    """The rows of one measure or of all."""
+    from bench.speed.results import MEASURES
 
-    heads = ("model", "parameters", "GFLOP/clip", "public code's", "CPU s/clip", "public code's", "of a matrix product's speed")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="left" if number == 0 else "right")
-    for row in rows:
-        table.add_row(
-            row.model, f"{row.parameters:,}", f"{row.gflops:.1f}", _or_none(row.public_gflops, "{:.1f}"),
-            f"{row.seconds:.2f}", _or_none(row.public_seconds, "{:.2f}"), f"{row.share:.0%}",
-        )  # fmt: skip
-    options.console().print(table)
-    print("one clip of 10 -> 10 frames of 64x64x1, batch 1, one core; the public codes' seconds are of a 2-core AMD EPYC")
+    return {
+        name: list(import_module(module).measure(**(chosen if name == "train" else {})))
+        for name, module in MEASURES.items()
+        if what in ("all", name)
+    }
 
 
-def _or_none(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+def _print(found: dict[str, list[Any]], values: dict[str, Any], compared: list[Any] | None) -> None:
+    from bench.speed.tables import show
+
+    machine = values["machine"]
+    show(found, ", ".join([machine["processor"], *machine["accelerators"]]), options.console())
+    if compared is not None:
+        print("nothing to compare: no row of the same name" if not compared else "against the earlier result:")
+        for change in compared:
+            print(f"  {change.in_words()}")

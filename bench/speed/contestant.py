@@ -1,0 +1,131 @@
+"""One way of training, in a process of its own: it takes steps when it is told to and says how long they took.
+
+`bench speed train` starts one for each way. So each has its own peak of memory, and steps can be taken in turn. One JSON
+object a line both ways: what to train comes as the argument; `{"steps": N}` is answered by what they took, `{}` by the peak.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from bench import catalog
+from bench.compiling import compiled
+from bench.errors import BenchError
+from bench.provenance import peak_memory
+from bench.spec import RunSpec
+from bench.step import take_step
+from lmc.learner import MemoryAlignment
+from lmc.plain import PlainLMC
+
+SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrix product that shows what the device can do
+AT = 10**6  # the step that is taken: long after the warm-up
+
+
+def main(order: dict[str, Any]) -> None:
+    """Take steps as told on standard input.
+
+    order: spec: as JSON. shape: of a frame. device. plain: whether to train on the plain path, in float32.
+    """
+    spec, shape, device = RunSpec.from_json(order["spec"]), tuple(order["shape"]), torch.device(order["device"])
+    if device.type == "cpu":
+        alone(order["core"])
+    try:
+        step = plain_step(spec, shape, device) if order["plain"] else own_step(spec, shape, device)
+        began = time.perf_counter()
+        step()
+        wait(device)
+    except (BenchError, torch.cuda.OutOfMemoryError) as error:
+        say(error=str(error).partition("\n")[0])
+        return
+    say(warm_up=time.perf_counter() - began)
+    product = matrix_product("float32" if order["plain"] else spec.precision, device)
+    for line in sys.stdin:
+        steps = json.loads(line).get("steps")
+        if not steps:
+            on_gpu = device.type == "cuda"
+            say(peak_memory=torch.cuda.max_memory_allocated(device) if on_gpu else peak_memory())
+            continue
+        flops, of_product = product
+        say(seconds=timed(step, steps, device), peak=flops / timed(of_product, 1, device))
+
+
+def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Callable[[], object]:
+    """A step as `bench run` takes it."""
+    model: nn.Module = catalog.build("models", spec.model.name, spec.model.options, shape=shape).to(device)
+    if spec.compile:
+        compiled(model, device)
+    supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
+    learner = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+    optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
+    clip = torch.rand(spec.batch, learner.frames, *shape, device=device)
+    return lambda: take_step(spec, model, learner, optimizer, clip, AT)
+
+
+def plain_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Callable[[], object]:
+    """The same step on the plain path, in float32 (on a GPU with TF32), with PyTorch's own Adam, losses read at once."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    model = PlainLMC((shape[0], shape[1], shape[2]), **spec.model.options).to(device)
+    learner = MemoryAlignment(model, spec.context, spec.horizon, spec.steps, **spec.learner.options)
+    optimizer = torch.optim.Adam(model.parameters(), lr=spec.optimizer.options.get("lr", 2e-4))
+    clip = torch.rand(spec.batch, learner.frames, *shape, device=device)
+
+    def step() -> None:
+        for phase in learner.phases.values():
+            optimizer.zero_grad()
+            loss = phase(clip, AT)
+            loss.backward()
+            if spec.clip_norm is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
+            optimizer.step()
+            float(loss.detach())
+
+    return step
+
+
+def matrix_product(precision: str, device: torch.device) -> tuple[int, Callable[[], object]]:
+    """How many operations a large matrix product takes, and the product."""
+    side = SIDE[device.type]
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
+    return 2 * side**3, lambda: a @ b
+
+
+def timed(work: Callable[[], object], times: int, device: torch.device) -> float:
+    """Seconds that it takes: of the processor on a processor, where others may be busy beside us; by the clock on a GPU."""
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    wait(device)
+    began = clock()
+    for _ in range(times):
+        work()
+    wait(device)
+    return (clock() - began) / times
+
+
+def wait(device: torch.device) -> None:
+    """Until a GPU has done all it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def alone(core: int) -> None:
+    """One thread, where possible always on one core."""
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
+
+
+def say(**what: Any) -> None:
+    """One line to whoever asked."""
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

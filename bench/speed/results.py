@@ -1,0 +1,111 @@
+"""Results of `bench speed`: kept as JSON, printed again, compared with earlier ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.files import read_json, write_json
+
+MEASURES = {
+    "models": "bench.speed.models",
+    "train": "bench.speed.train",
+    "metrics": "bench.speed.metrics",
+    "data": "bench.speed.data",
+    "schedule": "bench.speed.schedule",
+}
+FOLDER = "speed"  # of the store
+SLOWER = 0.9  # of an earlier figure: one that falls below it is flagged
+Found = dict[str, list[Any]]
+"""Rows by measure, each the `Row` of its module."""
+
+
+def to_json(found: Found) -> dict[str, Any]:
+    """Rows with what they were measured by and on."""
+    from bench import provenance
+
+    facts = provenance.snapshot()
+    code = {"commit": facts["code"]["commit"], "changed": bool(facts["code"].get("diff"))}
+    rows = {name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in of] for name, of in found.items()}
+    return {**{key: facts[key] for key in ("command", "machine", "packages", "written")}, "code": code, **rows}
+
+
+def from_json(values: Mapping[str, Any]) -> Found:
+    """The rows of a kept result. A row that has changed its columns since is a BenchError."""
+    try:
+        modules = {name: import_module(module) for name, module in MEASURES.items() if name in values}
+        return {name: [module.Row(**row) for row in values[name]] for name, module in modules.items()}
+    except TypeError as error:
+        raise BenchError("this result was written by another version of the suite, which measured other things") from error
+
+
+def keep(store: Path, measure: str, values: dict[str, Any]) -> Path:
+    """Write a result to the store's folder; where."""
+    path = store / FOLDER / f"{time.strftime('%Y%m%d-%H%M%S')}-{measure}.json"
+    write_json(path, values)
+    return path
+
+
+def newest(store: Path, measure: str) -> Path:
+    """The last result kept in the store that has a measure, or all of them."""
+    wanted = set(MEASURES) if measure == "all" else {measure}
+    for path in sorted((store / FOLDER).glob("*.json"), reverse=True):
+        if wanted <= set(read_json(path) or ()):
+            return path
+    raise BenchError(f"{store / FOLDER} has no result of `bench speed {measure}`; run that first")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A result's values. BenchError if the file holds none."""
+    values = read_json(path)
+    if not isinstance(values, dict) or not any(name in values for name in MEASURES):
+        raise BenchError(
+            f"{path} holds no result of `bench speed`; they lie in the store under {FOLDER}/ and where --out put them"
+        )
+    return values
+
+
+@dataclass(frozen=True)
+class Change:
+    """What has become of a figure. ratio: of its present value to the earlier one, so that below 1 is slower."""
+
+    measure: str
+    name: str
+    ratio: float
+
+    @property
+    def slower(self) -> bool:
+        return self.ratio < SLOWER
+
+    def in_words(self) -> str:
+        """One line."""
+        return f"{self.measure}: {self.name}: {self.ratio:.2f} times as fast as then{'  SLOWER' if self.slower else ''}"
+
+
+def changes(found: Mapping[str, Sequence[Any]], earlier: Mapping[str, Any]) -> Iterator[Change]:
+    """Each figure that both results have, now against then."""
+    then = from_json(earlier)
+    for measure, rows in found.items():
+        known = {_name(row): _figure(row) for row in then.get(measure, ())}
+        for row in rows:
+            if known.get(_name(row)):
+                yield Change(measure, _name(row), _figure(row) / known[_name(row)])
+
+
+def _name(row: Any) -> str:
+    return str(row.name if hasattr(row, "name") else row.model)
+
+
+def _figure(row: Any) -> float:
+    """What says how fast it is, the more the faster: if it can be had, against a peer of the same run, so that machines and
+    their neighbours matter little."""
+    if hasattr(row, "ratio"):
+        return float(row.ratio)
+    if hasattr(row, "limit"):  # of the suite's own costs: seconds of processor time, or a share of what it serves
+        return 1 / max(row.processor if row.share is None else row.share, 1e-6)
+    return float(row.share)

@@ -1,0 +1,63 @@
+"""Results of `bench speed` as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.speed.results import Found
+
+
+def show(found: Found, machine: str, console: Console) -> None:
+    """Every measure: a table where rows have many columns, otherwise a line a row."""
+    console.print(f"on {machine}", highlight=False)
+    for name, rows in found.items():
+        if name in TABLES:
+            TABLES[name](rows, console)
+            continue
+        for row in rows:
+            faster = "" if hasattr(row, "in_words") else f"{row.ratio:.1f} times as fast as {row.peer}"
+            line = row.in_words() if not faster else f"{row.name}: {row.seconds * 1000:.1f} ms, {faster}"
+            console.print(line, highlight=False)
+
+
+def _models(rows: Sequence[Any], console: Console) -> None:
+    heads = ("model", "parameters", "GFLOP/clip", "public code's", "CPU s/clip", "public code's", "of a matrix product's speed")
+    table = _table(heads)
+    for row in rows:
+        table.add_row(
+            row.model, f"{row.parameters:,}", f"{row.gflops:.1f}", _or_none(row.public_gflops, "{:.1f}"),
+            f"{row.seconds:.2f}", _or_none(row.public_seconds, "{:.2f}"), f"{row.share:.0%}",
+        )  # fmt: skip
+    console.print(table)
+    note = "one clip of 10 -> 10 frames of 64x64x1, batch 1, one core; the public codes' seconds are of a 2-core AMD EPYC"
+    console.print(note, highlight=False)
+
+
+def _train(rows: Sequence[Any], console: Console) -> None:
+    heads = ("LMC-Memory", "s/iteration", "clips/s", "TFLOP/s", "of a matrix product", "peak memory", "plain path")
+    table = _table(heads)
+    for row in rows:
+        table.add_row(
+            row.name, f"{row.seconds:.3f}", f"{row.clips:.2f}", f"{row.tflops:.3f}", f"{row.share:.0%}",
+            f"{row.memory / 1e9:.2f} GB", f"{row.ratio:.2f} x",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _table(heads: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number == 0 else "right")
+    return table
+
+
+def _or_none(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+TABLES: dict[str, Callable[[Sequence[Any], Console], None]] = {"models": _models, "train": _train}

@@ -1,0 +1,198 @@
+"""`bench speed train`: an iteration of LMC-Memory (two phases on one batch) against the plain path on the same batch.
+
+The plain path (`lmc.plain`) reads every frame on its own, in float32. Both are processes of their own: on a processor they
+take their steps in turn, each on the same single core, and processor time is counted, so that whatever else the machine does
+hits both alike; on a GPU, one after the other, by the clock. The matrix product is timed between the steps, in the precision
+of the row. Clips are random numbers that lie on the device: `bench speed data` measures loading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+from bench.errors import BenchError
+from bench.spec import Precision, RunSpec
+from experiments.recipes import LMC_KTH, LMC_MOVING_MNIST, LMC_SMALL
+
+Scale = Literal["small", "paper-size"]
+Recipe = tuple[str, RunSpec, tuple[int, int, int]]
+"""Its name, what is trained, and the shape of a frame."""
+
+SMALL: Recipe = ("small", LMC_SMALL, (1, 32, 32))
+FEW = LMC_MOVING_MNIST.but(batch=4, horizon=10, learner=LMC_MOVING_MNIST.learner.but(long=20))
+LARGE: Recipe = ("paper-size, 4 clips, 10 -> 10", FEW, (1, 64, 64))
+ON_GPU: list[Recipe] = [
+    ("Moving-MNIST recipe, 128 clips, 10 -> 30", LMC_MOVING_MNIST, (1, 64, 64)),
+    ("KTH recipe, 32 clips, 10 -> 40", LMC_KTH, (1, 128, 128)),
+]
+ROUNDS = {"small": 15, "paper-size": 3}
+IN_A_ROW = {"cpu": 1, "cuda": 10}  # steps between two looks at the clock
+BF16 = ("avx512_bf16", "amx_bf16")  # in /proc/cpuinfo: what makes bfloat16 worth while on a processor
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way of training.
+
+    seconds: of an iteration. clips: trained on in a second. tflops: operations of the reordered path, on either path, in a
+    second. share: of what a large matrix product reaches. memory: most bytes in use at once. ratio: how many times as fast as
+    the plain path (the median over rounds). warm_up: seconds of the first step, compiling included.
+    """
+
+    name: str
+    seconds: float
+    clips: float
+    tflops: float
+    share: float
+    memory: int
+    ratio: float
+    warm_up: float
+
+
+def measure(
+    scale: Scale = "small", precision: Precision | None = None, compile: bool = False, device: str | None = None
+) -> Iterator[Row]:
+    """The plain path and ours: in that precision, or in float32 and, where there are instructions for it, bfloat16."""
+    device = device or default_device()
+    natural: tuple[Precision, ...] = ("float32", "bf16") if has_bf16(device) else ("float32",)
+    for name, spec, shape in recipes(scale, device):
+        orders = {f"{name}: plain path, float32": {"spec": spec.to_json(), "plain": True}}
+        for kind in (precision,) if precision else natural:
+            label = f"{name}: {kind}{', compiled' if compile else ''}"
+            orders[label] = {"spec": spec.but(precision=kind, compile=compile).to_json(), "plain": False}
+        orders = {label: {**order, "shape": shape, "device": device, "core": core()} for label, order in orders.items()}
+        yield from compare(orders, spec, iteration_flops(spec, shape), ROUNDS[scale], device)
+
+
+def recipes(scale: Scale, device: str) -> list[Recipe]:
+    """What is trained at a scale: at paper size, on a GPU the published recipes, on a processor what it can do in minutes."""
+    if scale == "small":
+        return [SMALL]
+    return ON_GPU if device == "cuda" else [LARGE]
+
+
+def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds: int, device: str) -> Iterator[Row]:
+    """A row for each order, the plain one first: all in turn on a processor, one after the other on a GPU."""
+    steps = IN_A_ROW[device]
+    answers: dict[str, list[dict[str, float]]] = {label: [] for label in orders}
+    ends: dict[str, dict[str, float]] = {}
+    together = [list(orders)] if device == "cpu" else [[label] for label in orders]
+    for labels in together:
+        with ExitStack() as stack:
+            team = {label: stack.enter_context(Contestant(label, orders[label])) for label in labels}
+            for _ in range(rounds):
+                for label, contestant in team.items():
+                    answers[label].append(contestant.ask(steps=steps))
+            ends |= {label: {**contestant.ready, **contestant.ask()} for label, contestant in team.items()}
+    plain = [answer["seconds"] for answer in next(iter(answers.values()))]
+    for label, given in answers.items():
+        seconds = median(answer["seconds"] for answer in given)
+        ratios = [theirs / answer["seconds"] for theirs, answer in zip(plain, given, strict=True)]
+        yield Row(
+            name=label,
+            seconds=seconds,
+            clips=spec.batch / seconds,
+            tflops=flops / seconds / 1e12,
+            share=flops / seconds / median(answer["peak"] for answer in given),
+            memory=int(ends[label]["peak_memory"]),
+            ratio=median(ratios),
+            warm_up=ends[label]["warm_up"],
+        )
+
+
+class Contestant:
+    """A process of `bench.speed.contestant`; it has taken its first step once this has been entered."""
+
+    def __init__(self, label: str, order: dict[str, Any]):
+        self.label, self.order = label, order
+
+    def __enter__(self) -> Contestant:
+        command = [sys.executable, "-P", "-m", "bench.speed.contestant", json.dumps(self.order)]
+        paths = os.pathsep.join(filter(None, sys.path))
+        threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}
+        environment = {**os.environ, **threads, "PYTHONPATH": paths}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
+        )
+        self.ready = self._answer()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    def ask(self, **what: int) -> dict[str, float]:
+        """Its answer."""
+        assert self.process.stdin
+        try:
+            self.process.stdin.write(json.dumps(what) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # its end explains it
+        return self._answer()
+
+    def _answer(self) -> dict[str, float]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise BenchError(f"'{self.label}' could not be measured: its process ended with exit code {self.process.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise BenchError(f"'{self.label}' could not be measured: {answer['error']}")
+        return answer
+
+
+def iteration_flops(spec: RunSpec, shape: tuple[int, int, int]) -> int:
+    """Floating-point operations of an iteration, of convolutions and matrix products alone, counted without computing any."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from bench.speed.contestant import AT
+    from lmc.learner import MemoryAlignment
+    from lmc.model import LMC
+
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model = LMC(shape, **spec.model.options)
+        learner = MemoryAlignment(model, spec.context, spec.horizon, spec.steps, **spec.learner.options)
+        clip = torch.rand(1, learner.frames, *shape)
+        with torch.device("cpu"):  # what is drawn is drawn there
+            for phase in learner.phases.values():
+                phase(clip, AT).backward()
+    return int(counter.get_total_flops()) * spec.batch
+
+
+def default_device() -> str:
+    """cuda where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def has_bf16(device: str) -> bool:
+    """Whether a device has instructions for bfloat16."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return any(flag in flags for flag in BF16)
+
+
+def core() -> int:
+    """The core on which to measure: the last of those that this process may use."""
+    return max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

@@ -1,0 +1,125 @@
+"""Training against the plain path, and results of `bench speed` that are kept, shown again and compared."""
+
+import json
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from bench.errors import BenchError
+from bench.optim import Adam
+from bench.spec import Part, RunSpec
+from bench.speed import results, train
+from bench.speed.contestant import own_step, plain_step
+from bench.speed.timing import Row as Peer
+from bench.step import take_step
+from lmc.learner import MemoryAlignment
+from lmc.model import LMC
+from lmc.plain import PlainLMC
+from tests.conftest import TINY
+
+CPU, SHAPE = torch.device("cpu"), (1, 16, 16)
+CLIP = torch.rand(2, 11, *SHAPE, generator=torch.Generator().manual_seed(1))
+
+
+def row(ratio: float, name: str = "small: float32") -> train.Row:
+    return train.Row(name, 0.4, 20.0, 0.07, 0.8, 400_000_000, ratio, 1.0)
+
+
+def curve(kind: type[LMC], precision: str, steps: int = 50) -> list[float]:
+    """The matching losses of training on one batch."""
+    torch.manual_seed(0)
+    model = kind(SHAPE, width=8, layers=2, slots=5)
+    learner = MemoryAlignment(model, context=9, horizon=2, steps=steps)
+    optimizer = Adam(model.parameters(), lr=1e-3)
+    spec = TINY.but(precision=precision)
+    return [float(take_step(spec, model, learner, optimizer, CLIP, step)["matching"]) for step in range(steps)]
+
+
+@pytest.fixture(scope="module")
+def plain() -> list[float]:
+    return curve(PlainLMC, "float32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_fifty_iterations_end_within_a_hundredth_of_the_plain_path_s_loss(plain, precision):
+    ours = curve(LMC, precision)
+    assert plain[-1] < 0.7 * plain[0]  # it has learnt something
+    assert ours[-1] == pytest.approx(plain[-1], rel=0.01)
+
+
+def test_both_contestants_take_the_same_step():
+    spec: RunSpec = TINY.but(learner=Part("memory_alignment", long=11))
+    losses = []
+    for step in (own_step, plain_step):
+        torch.manual_seed(0)
+        taken = step(spec, SHAPE, CPU)
+        frozen = [cell.cell_contents for cell in taken.__closure__]
+        model = next(value for value in frozen if isinstance(value, LMC))
+        taken()
+        losses.append(torch.cat([weight.detach().flatten() for _, weight in sorted(model.named_parameters())]))
+    assert_close(*losses, rtol=1e-4, atol=1e-5)
+
+
+def test_operations_of_an_iteration_are_those_that_training_performs():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    taken = own_step(TINY, SHAPE, CPU)
+    with FlopCounterMode(display=False) as counter:
+        taken()
+    assert train.iteration_flops(TINY, SHAPE) == counter.get_total_flops()
+
+
+@pytest.mark.slow
+def test_measuring_gives_a_row_for_the_plain_path_and_each_precision(monkeypatch):
+    monkeypatch.setattr(train, "SMALL", ("tiny", TINY, SHAPE))
+    monkeypatch.setattr(train, "ROUNDS", {"small": 2})
+    monkeypatch.setattr(train, "has_bf16", lambda device: True)
+    rows = list(train.measure("small", device="cpu"))
+    assert [found.name for found in rows] == ["tiny: plain path, float32", "tiny: float32", "tiny: bf16"]
+    assert rows[0].ratio == 1 and all(min(found.seconds, found.share, found.ratio, found.memory) > 0 for found in rows)
+
+
+@pytest.mark.slow
+def test_a_contestant_that_cannot_train_says_so_in_one_line():
+    order = {"spec": TINY.to_json(), "plain": False, "shape": SHAPE, "device": "cuda:7", "core": 0}
+    with (
+        pytest.raises(BenchError, match="'there is no such GPU' could not be measured"),
+        train.Contestant("there is no such GPU", order),
+    ):
+        pass
+
+
+def test_figures_that_have_become_slower_are_flagged_and_only_those():
+    then = {"train": [row(1.2), row(2.0, "small: bf16")], "data": [Peer("kth", 0.1, "OpenCV", 20.0)]}
+    earlier = json.loads(json.dumps(results.to_json(then)))
+    found = {"train": [row(1.0), row(1.9, "small: bf16"), row(1.0, "new")], "data": [Peer("kth", 0.2, "OpenCV", 24.0)]}
+    seen = {change.name: (round(change.ratio, 2), change.slower) for change in results.changes(found, earlier)}
+    assert seen == {"small: float32": (0.83, True), "small: bf16": (0.95, False), "kth": (1.2, False)}
+
+
+def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(train, "measure", lambda **chosen: [row(1.2)])
+    code, out, err = bench("speed", "train", "--scale", "small", "--out", "then.json")
+    assert code == 0 and "1.20 x" in out and "runs/speed/" in err
+    assert bench("speed", "train", "--last")[1] == out
+    monkeypatch.setattr(train, "measure", lambda **chosen: [row(0.9)])
+    code, out, _ = bench("speed", "train", "--compare", "then.json")
+    assert code == 1 and "small: float32: 0.75 times as fast as then  SLOWER" in out
+    assert bench("speed", "train", "--compare", "then.json", "--json")[0] == 1
+    assert json.loads((tmp_path / "then.json").read_text())["train"][0]["ratio"] == 1.2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["tran"], "there is no measure 'tran': did you mean 'train'?"),
+        (["data", "--scale", "small"], "--scale is a setting of measuring with `bench speed train` (or all)"),
+        (["train", "--compare", "nothing.json"], "nothing.json holds no result of `bench speed`"),
+        (["data", "--last"], "speed has no result of `bench speed data`; run that first"),
+    ],
+)
+def test_what_cannot_be_measured_or_compared_is_refused_in_words(bench, words, told):
+    code, _, err = bench("speed", *words)
+    assert code == 2 and told in err
