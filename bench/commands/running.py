@@ -77,6 +77,7 @@ def run(
         items = planned(experiment, store)
     if all(item.state == FINISHED for item in items):
         print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
+        _catch_up(experiment, store, items)
         print(f"`{table}` shows the table, `bench ui` the curves")
         return
     interrupted = False
@@ -121,6 +122,14 @@ def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], execu
     if scheduler.halted:
         print(f"stopped scheduling: {scheduler.halted}")
     return scheduler.stopped_at is not None, tracker.close()
+
+
+def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item]) -> None:
+    """Copy into MLflow what a scheduler that was killed at its very end has not."""
+    from bench.tracker import Tracker, experiment_name
+
+    if trouble := Tracker(store, experiment_name(experiment), list(items)).close():
+        print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
 
 
 def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> None:
