@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 LayerState = tuple[Tensor, Tensor, list[Tensor]]
 """Hidden state and memory [B, hidden, H, W]; the projections of the older hidden states, oldest first."""
@@ -29,7 +30,7 @@ class ConvTTCell(nn.Module):
     def __init__(self, inputs: int, hidden: int, order: int, history: int, rank: int, kernel: int):
         super().__init__()
         self.order, self.rank, self.window = order, rank, history - order + 1
-        self.project = nn.Conv2d(hidden, order * self.window * rank, kernel, padding="same", bias=False)
+        self.project = StateConv(hidden, order * self.window * rank, kernel, bias=False)
         self.project_bias = nn.Parameter(torch.zeros(order, rank, 1, 1))
         self.couple = nn.ModuleList(nn.Conv2d(rank, rank, kernel, padding="same") for _ in range(order - 1))
         self.gates = nn.Conv2d(inputs + rank, 4 * hidden, kernel, padding="same")
@@ -61,10 +62,8 @@ class ConvTTCell(nn.Module):
 
     def start(self, seen: Tensor) -> LayerState:
         """The state before the first frame: zeros."""
-        batch, _, height, width = seen.shape
-        hidden = seen.new_zeros(batch, self.project.in_channels, height, width)
-        projection = seen.new_zeros(batch, self.project.out_channels, height, width)
-        return hidden, hidden, [projection] * (self.order + self.window - 2)
+        hidden = zeros(seen, self.project.in_channels)
+        return hidden, hidden, [zeros(seen, self.project.out_channels)] * (self.order + self.window - 2)
 
 
 class ConvTTLSTM(Recurrent):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from baselines.patches import patched, patchify, unpatchify
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 State = list[tuple[Tensor, Tensor]]
 """For every layer h and c, [B, hidden, H/p, W/p] each."""
@@ -22,7 +23,7 @@ class Cell(nn.Module):
     def __init__(self, inputs: int, hidden: int, kernel: int):
         super().__init__()
         self.from_input = nn.Conv2d(inputs, 4 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_hidden = StateConv(hidden, 4 * hidden, kernel, bias=False)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """x, h, c -> the new h and c."""
@@ -69,7 +70,7 @@ class ConvLSTM(Recurrent):
         """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
         x = patchify(frame, self.patch)
         if state is None:
-            zero = x.new_zeros(x.shape[0], self.hidden, *x.shape[2:])
+            zero = zeros(x, self.hidden)
             state = [(zero, zero)] * len(self.cells)
         after = []
         for cell, (h, c) in zip(self.cells, state, strict=True):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from baselines.patches import patched, patchify, unpatchify
 from baselines.rollout import Recurrent
+from baselines.zeros import untouched, zeros
 
 State = tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor, Tensor]
 """For every layer h, c and the history of c [B, 2HW(t+1), hidden]; the memory m that all share; the last patches.
@@ -23,9 +24,9 @@ FORGET_BIAS = 1.0
 class WindowConv(nn.Conv2d):
     """A 3D convolution of depth 2 over windows of two frames, with zeros after the second.
 
-    It is two 2D convolutions: the first output frame sees both frames, the second only the second, since the zeros after it are
-    not worth multiplying. [B, 2, inputs, H, W] -> [B, 2, outputs, H, W]; the weight's input channels are those of the first
-    frame, then those of the second.
+    It is three 2D convolutions: of both frames with the weights' near half, and of the second frame with their far half, which
+    is added to the first. The zeros after the second frame are not worth multiplying, nor is a window of `zeros`.
+    The weight's input channels are those of the near half, then those of the far half.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int):
@@ -33,9 +34,12 @@ class WindowConv(nn.Conv2d):
 
     def forward(self, window: Tensor) -> Tensor:
         """[B, 2, inputs, H, W] -> [B, 2, outputs, H, W]."""
-        first = functional.conv2d(window.flatten(1, 2), self.weight, self.bias, padding=self.padding)
-        second = functional.conv2d(window[:, 1], self.weight[:, : window.shape[2]], self.bias, padding=self.padding)
-        return torch.stack([first, second], 1)
+        if untouched(window):
+            return self.get_parameter("bias")[:, None, None].expand(*window.shape[:2], -1, *window.shape[3:])
+        near, far = self.weight.chunk(2, 1)
+        both = self._conv_forward(window.flatten(0, 1), near, self.bias).unflatten(0, window.shape[:2])
+        first = both[:, 0] + self._conv_forward(window[:, 1], far, None)
+        return torch.stack([first, both[:, 1]], 1)
 
 
 class WindowNorm(nn.Module):
@@ -48,7 +52,9 @@ class WindowNorm(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         """The same shape."""
-        return functional.layer_norm(window, window.shape[1:], eps=1e-12) * self.gain + self.shift
+        gain, shift = (parameter.flatten().repeat(2) for parameter in (self.gain, self.shift))  # for the channels of two frames
+        frames = window.flatten(1, 2).to(gain.dtype)
+        return functional.group_norm(frames, 1, gain, shift, eps=1e-12).view(window.shape)
 
 
 class Cell(nn.Module):
@@ -94,7 +100,7 @@ class E3DLSTM(Recurrent):
         """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
         patches = patchify(frame, self.patch)
         if state is None:
-            zero = patches.new_zeros(patches.shape[0], 2, self.hidden, *patches.shape[2:])
+            zero = zeros(patches, self.hidden)[:, None].expand(-1, 2, -1, -1, -1)
             state = [(zero, zero, tokens(zero))] * len(self.cells), zero, torch.zeros_like(patches)
         layers, m, before = state
         x, after = torch.stack([before, patches], 1), []
@@ -110,7 +116,8 @@ class E3DLSTM(Recurrent):
 
 def recall(query: Tensor, history: Tensor) -> Tensor:
     """What a query [B, N, D] finds in a history [B, M, D]: a mean of it weighted by the softmax of the unscaled products."""
-    return functional.scaled_dot_product_attention(query, history, history, scale=1.0)
+    query, history = query[:, None], history[:, None]  # with one head, which only then is computed piece by piece
+    return functional.scaled_dot_product_attention(query, history, history, scale=1.0)[:, 0]
 
 
 def tokens(window: Tensor) -> Tensor:

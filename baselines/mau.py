@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 State = list[tuple[Tensor, Tensor]]
 """For every layer the last `window` spatial inputs and temporal states, each [B, window, hidden, H, W], oldest first."""
@@ -29,7 +30,7 @@ class MAUCell(nn.Module):
         hidden, height, width = shape
         self.residual = residual
         self.from_spatial = nn.Conv2d(hidden, 4 * hidden, kernel, padding="same")
-        self.from_temporal = nn.Conv2d(hidden, hidden, kernel, padding="same")
+        self.from_temporal = StateConv(hidden, hidden, kernel)
         self.from_fused = nn.Conv2d(hidden, 3 * hidden, kernel, padding="same")
         self.spatial_norm = nn.LayerNorm((3 * hidden, height, width))
         self.query_norm = nn.LayerNorm((hidden, height, width))
@@ -109,7 +110,7 @@ class MAU(Recurrent):
 
     def start(self, spatial: Tensor) -> State:
         """A history of nothing: zeros for every layer."""
-        empty = spatial.new_zeros(spatial[:, None].shape).expand(-1, self.window, -1, -1, -1)
+        empty = zeros(spatial, spatial.shape[1])[:, None].expand(-1, self.window, -1, -1, -1)
         return [(empty, empty) for _ in self.cells]
 
     def encode(self, frame: Tensor) -> list[Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from baselines.patches import patched, patchify, unpatchify
 from baselines.predrnn import FORGET_BIAS, STLSTM
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 
 class LayerState(NamedTuple):
@@ -43,8 +44,8 @@ class PeepholeLSTM(nn.Module):
 
     def __init__(self, hidden: int, kernel: int, height: int, width: int):
         super().__init__()
-        self.from_input = _conv(hidden, 4 * hidden, kernel)
-        self.from_hidden = _conv(hidden, 4 * hidden, kernel)
+        self.from_input = StateConv(hidden, 4 * hidden, kernel, bias=False)
+        self.from_hidden = StateConv(hidden, 4 * hidden, kernel, bias=False)
         self.peep_if = nn.Parameter(torch.zeros(2 * hidden, height, width))
         self.peep_o = nn.Parameter(torch.zeros(hidden, height, width))
 
@@ -61,9 +62,9 @@ class MIMBlock(nn.Module):
 
     def __init__(self, hidden: int, kernel: int, height: int, width: int):
         super().__init__()
-        self.from_input = _conv(hidden, 4 * hidden, kernel)
-        self.from_hidden = _conv(hidden, 3 * hidden, kernel)
-        self.from_memory = _conv(hidden, 4 * hidden, kernel)
+        self.from_input = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_hidden = StateConv(hidden, 3 * hidden, kernel, bias=False)
+        self.from_memory = StateConv(hidden, 4 * hidden, kernel, bias=False)
         self.stationary = PeepholeLSTM(hidden, kernel, height, width)
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
 
@@ -104,7 +105,7 @@ class MIM(Recurrent):
         """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
         x = patchify(frame, self.patch)
         if state is None:
-            zero = x.new_zeros(x.shape[0], self.hidden, *x.shape[2:])
+            zero = zeros(x, self.hidden)
             state = State(True, zero, zero, zero, [LayerState(zero, zero, zero, zero, zero)] * len(self.blocks))
         h, c, m, _ = self.first(x, state.h, state.c, state.m)
         x, change, above = h, h - state.h, []
@@ -116,7 +117,3 @@ class MIM(Recurrent):
             above.append(LayerState(x, layer_c, inner, d, d_cell))
             change = d
         return unpatchify(self.output(x), self.patch), State(False, h, c, m, above)
-
-
-def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 State = tuple[Tensor, list[tuple[Tensor, Tensor]]]
 """The physical state, and (hidden, memory) of every residual layer; all are maps of H/4 x W/4."""
@@ -45,7 +46,7 @@ class PhyCell(nn.Module):
     def __init__(self, width: int, kernel: int):
         super().__init__()
         self.kernel = kernel
-        self.derivatives = nn.Conv2d(width, kernel**2, kernel, padding="same")
+        self.derivatives = StateConv(width, kernel**2, kernel)
         self.norm = nn.GroupNorm(kernel, kernel**2)
         self.combine = nn.Conv2d(kernel**2, width, 1)
         self.gain = nn.Conv2d(2 * width, width, 3, padding="same")
@@ -127,9 +128,8 @@ class PhyDNet(Recurrent):
 
     def start(self, features: Tensor) -> State:
         """The state before the first frame: zeros."""
-        batch, _, rows, columns = features.shape
-        zeros = [features.new_zeros(batch, hidden, rows, columns) for hidden in self.residual]
-        return torch.zeros_like(features), [(empty, empty) for empty in zeros]
+        empty = [zeros(features, hidden) for hidden in self.residual]
+        return zeros(features, self.width), [(nothing, nothing) for nothing in empty]
 
     def loss(self, outputs: Tensor, target: Tensor, state: State | None) -> Tensor:
         """The mean squared errors of the steps, summed, and the moment loss of the physical filters."""

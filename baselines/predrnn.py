@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from baselines.patches import patched, patchify, unpatchify
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 State = tuple[list[tuple[Tensor, Tensor]], Tensor]
 """For every layer h and c, and the memory m that all share; [B, hidden, H/p, W/p] each."""
@@ -25,14 +26,14 @@ class STLSTM(nn.Module):
     def __init__(self, inputs: int, hidden: int, kernel: int, norm_map: tuple[int, int] | None = None):
         super().__init__()
 
-        def conv(inputs: int, outputs: int) -> nn.Module:
-            convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-            return nn.Sequential(convolution, nn.LayerNorm((outputs, *norm_map))) if norm_map else convolution
+        def normed(convolution: nn.Conv2d) -> nn.Module:
+            norm = nn.LayerNorm((convolution.out_channels, *norm_map)) if norm_map else None
+            return nn.Sequential(convolution, norm) if norm else convolution
 
-        self.from_input = conv(inputs, 7 * hidden)
-        self.from_hidden = conv(hidden, 4 * hidden)
-        self.from_memory = conv(hidden, 3 * hidden)
-        self.output_gate = conv(2 * hidden, hidden)
+        self.from_input = normed(nn.Conv2d(inputs, 7 * hidden, kernel, padding=kernel // 2, bias=False))
+        self.from_hidden = normed(StateConv(hidden, 4 * hidden, kernel, bias=False))
+        self.from_memory = normed(StateConv(hidden, 3 * hidden, kernel, bias=False))
+        self.output_gate = normed(nn.Conv2d(2 * hidden, hidden, kernel, padding=kernel // 2, bias=False))
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor, m: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
@@ -83,7 +84,7 @@ class PredRNN(Recurrent):
         """As `step`, and what each layer wrote to its c and to m."""
         x = patchify(frame, self.patch)
         if state is None:
-            zero = x.new_zeros(x.shape[0], self.hidden, *x.shape[2:])
+            zero = zeros(x, self.hidden)
             state = [(zero, zero)] * len(self.cells), zero
         layers, m = state
         after, written = [], []

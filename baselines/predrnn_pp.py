@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from baselines.patches import patched, patchify, unpatchify
 from baselines.rollout import Recurrent
+from baselines.zeros import StateConv, zeros
 
 State = tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]
 """For every layer h and c, the memory m that all share, and the highway's z; [B, hidden, H/p, W/p] each."""
@@ -23,9 +24,9 @@ class CausalLSTM(nn.Module):
     def __init__(self, inputs: int, hidden: int, kernel: int):
         super().__init__()
         self.from_input = _conv(inputs, 7 * hidden, kernel)
-        self.from_hidden = _conv(hidden, 4 * hidden, kernel)
-        self.from_cell = _conv(hidden, 3 * hidden, kernel)
-        self.from_memory = _conv(hidden, 3 * hidden, kernel)
+        self.from_hidden = StateConv(hidden, 4 * hidden, kernel, bias=False)
+        self.from_cell = StateConv(hidden, 3 * hidden, kernel, bias=False)
+        self.from_memory = StateConv(hidden, 3 * hidden, kernel, bias=False)
         self.from_new_cell = _conv(hidden, 4 * hidden, kernel)
         self.from_new_memory = _conv(hidden, hidden, kernel)
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
@@ -49,7 +50,7 @@ class GradientHighway(nn.Module):
     def __init__(self, hidden: int, kernel: int):
         super().__init__()
         self.from_input = _conv(hidden, 2 * hidden, kernel)
-        self.from_state = _conv(hidden, 2 * hidden, kernel)
+        self.from_state = StateConv(hidden, 2 * hidden, kernel, bias=False)
         for convolution in (self.from_input, self.from_state):
             nn.init.uniform_(convolution.weight, -0.001, 0.001)  # of the authors' code
 
@@ -82,7 +83,7 @@ class PredRNNpp(Recurrent):
         """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
         x = patchify(frame, self.patch)
         if state is None:
-            zero = x.new_zeros(x.shape[0], self.hidden, *x.shape[2:])
+            zero = zeros(x, self.hidden)
             state = [(zero, zero)] * len(self.cells), zero, zero
         layers, m, z = state
         after = []

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from baselines.packed import packed
+
 State = Any
 Step = Callable[[Tensor, State | None], tuple[Tensor, State]]
 
@@ -44,5 +46,6 @@ class Recurrent(nn.Module):
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
         """[B, T, C, H, W] in [0, 1] -> the next `horizon` frames, not clamped."""
-        frames, _ = rollout(self.step, context, context.shape[1] + horizon)
+        with packed(self, context):
+            frames, _ = rollout(self.step, context, context.shape[1] + horizon)
         return frames[:, -horizon:]

@@ -49,18 +49,18 @@ def on_meta(build: Callable[..., nn.Module], shape: tuple[int, int, int], **opti
 
 
 def multiply_adds(model: nn.Module) -> int:
-    """Of predicting 10 frames from 10. A model with a step takes 19; all but the first cost the same, so two are counted."""
+    """Of predicting 10 frames from 10. A model with a step takes 19; from the third on they cost the same."""
     frames, costs = torch.zeros(1, 10, 1, 64, 64, device="meta"), []
     if not isinstance(model, Recurrent):
         with FlopCounterMode(display=False) as counter:
             model(frames, 10)
         return counter.get_total_flops() // 2
     frame, state = frames[:, 0], None
-    for _ in range(2):
+    for _ in range(3):
         with FlopCounterMode(display=False) as counter:
             frame, state = model.step(frame, state)
         costs.append(counter.get_total_flops() // 2)
-    return costs[0] + 18 * costs[1]
+    return costs[0] + costs[1] + 17 * costs[2]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -73,7 +73,7 @@ def test_parameters_are_those_published_less_the_unused(name):
 def test_multiply_adds_do_not_exceed_the_published(name):
     build, options, _, published = PUBLISHED[name]
     found = multiply_adds(on_meta(build, (1, 64, 64), **options).eval())
-    assert 0.98 * published < found <= published, f"{found:,} instead of {published:,}"
+    assert 0.95 * published < found <= published, f"{found:,} instead of {published:,}"
 
 
 def test_the_peephole_convlstm_adds_biases_and_three_weights_per_channel_and_pixel_to_every_layer():
