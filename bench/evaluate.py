@@ -157,16 +157,12 @@ def _stored(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Pai
     if path is None:
         yield lambda pair: pair
         return
-    done = 0
-    with replacing(path) as temporary:
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+    with replacing(path) as temporary, open(temporary, "wb") as file:  # written, not mapped: mapped pages would fill memory
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
 
         def store(pair: Pair) -> Pair:
-            nonlocal done
             half = pair[0].to(torch.float16)
-            array[done : done + len(half)] = half.cpu().numpy()
-            done += len(half)
+            half.cpu().numpy().astype("<f2", copy=False).tofile(file)
             return half.float(), pair[1]
 
         yield store
-        array.flush()

@@ -178,9 +178,9 @@ def _of_folders(folders: list[Path], side: Path) -> Frames:
     shape = inputs.read(folders[0]).shape[1:]
 
     def clips(first: int, last: int) -> NDArray[np.float32]:
-        found = [inputs.read(folder)[0] for folder in folders[first:last]]
-        if any(clip.shape != shape for clip in found):
+        found = [inputs.read(folder) for folder in folders[first:last]]
+        if any(clip.shape[1:] != shape for clip in found):
             raise BenchError(f"the clips in {side} differ in length or size; they must be alike")
-        return np.stack(found)
+        return np.concatenate([clip[:] for clip in found])
 
     return Frames(len(folders), shape, clips, bytes=True)

@@ -13,12 +13,36 @@ from bench.errors import BenchError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif"}
+BATCH = 16  # clips looked at together
 
 
-def read(path: Path) -> NDArray[np.float32]:
-    """Clips [B, T, C, H, W] in [0, 1] from a folder of pictures, a video, or a .npy array [T, C, H, W] or [B, T, C, H, W]."""
+class Clips:
+    """Clips of a user, [B, T, C, H, W] in [0, 1]: any slice of them, read when it is asked for.
+
+    shape: of all of them.
+    """
+
+    shape: tuple[int, int, int, int, int]
+
+    def __init__(self, source: Path, clips: NDArray[np.generic] | None = None, shape: tuple[int, ...] = ()):
+        self.source, self._clips = source, clips
+        count, frames, channels, height, width = shape if clips is None else clips.shape
+        self.shape = (count, frames, channels, height, width)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> NDArray[np.float32]:
+        if self._clips is not None:
+            return scaled(self._clips[part], self.source)
+        mapped = np.load(self.source, mmap_mode="r")  # mapped anew each time, or all that was read would stay in memory
+        return scaled(np.array(mapped.reshape(self.shape)[part]), self.source)
+
+
+def read(path: Path) -> Clips:
+    """Clips from a folder of pictures, a video, or a .npy array [T, C, H, W] or [B, T, C, H, W]."""
     if path.is_dir():
-        return scaled(_pictures(path), path)[None]
+        return Clips(path, _pictures(path)[None])
     if not path.exists():
         raise BenchError(f"there is no {path}; give a folder of frames, a video, or a .npy array [T, C, H, W]")
     if path.suffix.lower() == ".npy":
@@ -26,7 +50,7 @@ def read(path: Path) -> NDArray[np.float32]:
     if path.suffix.lower() in VIDEOS:
         from bench.data.video import channels_first, frames
 
-        return scaled(np.stack([channels_first(frame) for frame in frames(path)]), path)[None]
+        return Clips(path, np.stack([channels_first(frame) for frame in frames(path)])[None])
     raise BenchError(f"{path} is no folder of frames, no video ({', '.join(sorted(VIDEOS))}) and no .npy array")
 
 
@@ -63,14 +87,17 @@ def _pictures(folder: Path) -> NDArray[np.uint8]:
     return np.stack(frames)
 
 
-def _array(path: Path) -> NDArray[np.float32]:
+def _array(path: Path) -> Clips:
     try:
-        array = np.load(path, allow_pickle=False)
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read as an array: {error}") from error
     if array.ndim not in (4, 5) or array.shape[-3] not in (1, 3):
         raise BenchError(f"{path} must be [T, C, H, W] or [B, T, C, H, W] with 1 or 3 channels, got {list(array.shape)}")
-    return scaled(array, path)[None] if array.ndim == 4 else scaled(array, path)
+    clips = Clips(path, shape=array.shape if array.ndim == 5 else (1, *array.shape))
+    for first in range(0, len(clips) if array.dtype != np.uint8 else 0, BATCH):
+        clips[first : first + BATCH]  # which complains of numbers outside [0, 1] before any work is done
+    return clips
 
 
 def scaled(frames: NDArray[np.generic], path: Path) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +13,20 @@ from torch import nn
 
 from bench.errors import BenchError
 from bench.files import replacing
+from bench.inputs import BATCH, Clips, fitted
 from bench.pictures import image, save_gif, save_png, side_by_side, strip
 
-BATCH = 16
+Frames = NDArray[np.float32]
 
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, clips: NDArray[np.float32], context: int, horizon: int, device: torch.device
-) -> NDArray[np.float32]:
-    """The `horizon` frames after the first `context` of clips [B, T, C, H, W], not clamped: [B, horizon, C, H, W]."""
+    model: nn.Module, clips: Clips, channels: int, context: int, horizon: int, device: torch.device
+) -> Iterator[tuple[Frames, Frames]]:
+    """Some clips [b, T, C, H, W] and the `horizon` frames after their first `context`, not clamped, until all have been seen.
+
+    Few are in memory at a time, however many there are. channels: that the model wants; clips are made grey or coloured for it.
+    """
     least = int(getattr(model, "min_context", 1))
     if context < least:
         raise BenchError(f"the model needs at least {least} context frames, got {context}")
@@ -28,29 +34,32 @@ def predict(
         raise BenchError(
             f"the input has {clips.shape[1]} frames, fewer than the {context} of context; give more, or a smaller --context"
         )
-    known = torch.from_numpy(clips[:, :context])
-    return np.concatenate([model(part.to(device), horizon).float().cpu().numpy() for part in known.split(BATCH)])
+    for first in range(0, len(clips), BATCH):
+        part = fitted(clips[first : first + BATCH], channels)
+        known = torch.from_numpy(part[:, :context]).to(device)
+        yield part, model(known, horizon).float().cpu().numpy()
 
 
-def write(out: Path, clips: NDArray[np.float32], predictions: NDArray[np.float32], context: int) -> list[Path]:
-    """Per clip a folder of PNG frames, a strip of all of them, and a GIF beside the truth as far as that is known."""
-    written = []
-    for number, (clip, prediction) in enumerate(zip(clips, predictions, strict=True)):
-        folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
-        for t, frame in enumerate(prediction):
-            save_png(image(frame), folder / f"predicted_{context + t:05d}.png")
-        truth = clip[context : context + len(prediction)]
-        rows = {"context": clip[:context], "truth": truth, "prediction": prediction}
-        starts = {"truth": context, "prediction": context}
-        save_png(strip({label: row for label, row in rows.items() if len(row)}, starts), folder / "strip.png")
-        whole = np.concatenate([clip[:context], prediction])
-        beside = {"truth": clip[: len(whole)], "prediction": whole} if len(truth) == len(prediction) else {"prediction": whole}
-        save_gif(side_by_side(beside), folder / "prediction.gif")
-        written += [folder / "strip.png", folder / "prediction.gif"]
-    return written
+def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[Path]:
+    """PNG frames of one clip's prediction, a strip of all its frames, and a GIF beside the truth as far as that is known."""
+    for t, frame in enumerate(prediction):
+        save_png(image(frame), folder / f"predicted_{context + t:05d}.png")
+    truth = clip[context : context + len(prediction)]
+    rows = {"context": clip[:context], "truth": truth, "prediction": prediction}
+    starts = {"truth": context, "prediction": context}
+    save_png(strip({label: row for label, row in rows.items() if len(row)}, starts), folder / "strip.png")
+    whole = np.concatenate([clip[:context], prediction])
+    beside = {"truth": clip[: len(whole)], "prediction": whole} if len(truth) == len(prediction) else {"prediction": whole}
+    save_gif(side_by_side(beside), folder / "prediction.gif")
+    return [folder / "strip.png", folder / "prediction.gif"]
 
 
-def write_array(path: Path, predictions: NDArray[np.float32]) -> None:
-    """The unclamped float32 predictions [B, horizon, C, H, W] as a .npy file."""
-    with replacing(path if path.suffix == ".npy" else path.with_name(path.name + ".npy")) as temporary:
-        np.save(temporary, predictions)
+@contextlib.contextmanager
+def array(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Frames], None]]:
+    """A function that appends predictions to a float32 .npy file of that shape, which appears once all are there."""
+    if path is None:
+        yield lambda predictions: None
+        return
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        yield lambda predictions: predictions.astype("<f4", copy=False).tofile(file)

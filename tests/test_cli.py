@@ -132,6 +132,19 @@ def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
     assert (tmp_path / "frames" / "prediction.gif").exists() and np.load(tmp_path / "numbers.npy").shape == (1, 3, 1, 16, 16)
 
 
+def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, tmp_path):
+    clips = np.random.default_rng(0).integers(0, 256, (20, 12, 1, 16, 16), np.uint8)
+    np.save(tmp_path / "clips.npy", clips)
+    np.save(tmp_path / "last.npy", clips[-1])
+    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
+    code, out, _ = finished("predict", run, "clips.npy", "--array", "all", "--pictures", "1")
+    assert code == 0 and "20 clip(s)" in out and [path.name for path in (tmp_path / "out").iterdir()] == ["clip_00000"]
+    assert finished("predict", run, "last.npy", "--array", "one.npy", "--pictures", "0")[0] == 0
+    together, alone = np.load(tmp_path / "all.npy"), np.load(tmp_path / "one.npy")
+    assert together.shape == (20, 3, 1, 16, 16) and together.dtype == np.float32
+    np.testing.assert_allclose(together[-1:], alone, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -141,11 +154,13 @@ def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
         (["tiny.txt", "clip.npy", "--model", "lcm"], "there is no model 'lcm': did you mean 'lmc'?"),
         (["tiny.txt", "tiny.txt"], "is no folder of frames, no video"),
         (["tiny.txt", "bad.npy"], "must be [T, C, H, W] or [B, T, C, H, W]"),
+        (["tiny.txt", "bright.npy"], "must hold uint8, or numbers in [0, 1]; found 0 to 2"),
     ],
 )
 def test_predicting_from_what_is_no_model_or_no_clip_is_refused_in_words(bench, tmp_path, words, message):
     np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
     np.save(tmp_path / "bad.npy", np.zeros((12, 7), np.float32))
+    np.save(tmp_path / "bright.npy", np.linspace(0, 2, 12 * 256, dtype=np.float32).reshape(12, 1, 16, 16))
     (tmp_path / "tiny.txt").write_text("not weights")
     code, _, err = bench("predict", *words)
     assert code == 2 and message in err and "Traceback" not in err

@@ -9,6 +9,8 @@ import typer
 
 from bench.commands import options
 
+SHOWN = 8  # names of written files
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
@@ -30,31 +32,42 @@ def predict(
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
     array: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="Also save the unclamped float32 predictions.")] = None,
+    pictures: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="What model a foreign checkpoint is of, such as lmc.")] = None,
     settings: options.Set = None,
     store_path: options.StorePath = None,
 ) -> None:
     """Predict the frames that follow.
 
-    Writes PNG frames, a strip of all of them, and a GIF; beside the truth where the input goes on after the context.
+    Writes PNG frames, a strip of all of them, and a GIF; beside the truth where the input goes on after the context. Any number
+    of clips takes the same memory.
     """
     from bench import predict as predicting
     from bench import trained
-    from bench.inputs import fitted, read
+    from bench.inputs import read
     from bench.train import default_device
 
     clips = read(source)
     device = default_device()
     found = trained.find(what, options.store(store_path), model, settings or [])
-    clips = fitted(clips, found.channels or clips.shape[2])
+    shape = (found.channels or clips.shape[2], *clips.shape[3:])
     seen = context or found.context or 10
-    network = found.build(clips.shape[2:], device, seen)
+    network = found.build(shape, device, seen)
     ahead = horizon or max(clips.shape[1] - seen, 0) or found.horizon or 10
-    predictions = predicting.predict(network, clips, seen, ahead, device)
-    written = predicting.write(out, clips, predictions, seen)
-    if array:
-        predicting.write_array(array, predictions)
-        written.append(array)
+    array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
+    drawn, number, written = len(clips) if pictures is None else pictures, 0, []
+    with predicting.array(array, (len(clips), ahead, *shape)) as append:
+        for part, predictions in predicting.predict(network, clips, shape[0], seen, ahead, device):
+            append(predictions)
+            for clip, prediction in zip(part, predictions, strict=True):
+                if number < drawn:
+                    folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
+                    written += predicting.write(folder, clip, prediction, seen)
+                number += 1
     print(f"{found.name}: {len(clips)} clip(s), {seen} frames seen, {ahead} predicted")
-    for path in written:
+    for path in [*written[:SHOWN], *([array] if array else [])]:
         print(f"  {path}")
+    if len(written) > SHOWN:
+        print(f"  and so on, for {min(drawn, len(clips))} clips in {out}")

@@ -48,17 +48,20 @@ def _chunks(clips: Tensor) -> list[tuple[Tensor, ...]]:
 
 
 def _scores(prediction: Tensor, target: Tensor, names: tuple[str, ...], lpips: Perceptual | None) -> dict[str, Tensor]:
-    """All scores of one chunk. The functions within are cached: each view and each distinct score is computed once."""
+    """All scores of one chunk. The functions within are cached: each view and each distinct score is computed once. None calls
+    itself: in a circle they would keep the chunk in memory until the garbage collector came by."""
+    raw = prediction.float(), target.float()
+
+    @cache
+    def clamped() -> tuple[Tensor, Tensor]:
+        return raw[0].clamp(0, 1), raw[1]
 
     @cache
     def view(pixels: Pixels) -> tuple[Tensor, Tensor]:
         if pixels == "raw":
-            return prediction.float(), target.float()
-        if pixels == "clamped":
-            x, y = view("raw")
-            return x.clamp(0, 1), y
-        x, y = view("clamped")
-        return x.mul(255).round_(), y.mul(255).round_()
+            return raw
+        x, y = clamped()
+        return (x, y) if pixels == "clamped" else (x.mul(255).round_(), y.mul(255).round_())
 
     @cache
     def difference(pixels: Pixels) -> Tensor:
