@@ -1,16 +1,24 @@
-"""`bench speed metrics`: all protocols in one pass against looping scikit-image over the frames, in one process on one core."""
+"""`bench speed metrics`: all protocols in one pass against looping scikit-image over the frames, and what an evaluation takes
+beside the model's own work; in one process, on one core or the GPU."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from bench import catalog
+from bench.evaluate import predictions
 from bench.metrics.score import score
+from bench.speed.data import EmbeddedMovingMNIST
 from bench.speed.timing import Row, fastest
 
 CLIPS, FRAMES, SIDE = 64, 30, 64
 ROUNDS = 5
+EVALUATED = {"cpu": 4, "cuda": 240}  # clips
 PEER = "looping scikit-image over the frames for one protocol's PSNR and SSIM"
 
 
@@ -22,7 +30,8 @@ def measure() -> list[Row]:
         target = torch.rand(CLIPS, FRAMES, 1, SIDE, SIDE)
         prediction = target + 0.1 * torch.randn_like(target)
         devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-        return [_row(torch.device(device), prediction, target) for device in devices]
+        rows = [_row(torch.device(device), prediction, target) for device in devices]
+        return [*rows, evaluation(torch.device(devices[-1]))]
     finally:
         torch.set_num_threads(threads)
 
@@ -36,6 +45,37 @@ def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Row:
     own, peer = fastest(ours, lambda: _looped(prediction, target), ROUNDS)
     where = "one core" if device.type == "cpu" else "the GPU"
     return Row(f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, PEER, peer / own)
+
+
+def evaluation(device: torch.device, model: str = "lmc") -> Row:
+    """Rollouts of Moving-MNIST clips with all their scores but LPIPS, beside the rollouts alone: a ratio of 0.75 means that a
+    quarter of the time is spent outside the model."""
+    data, clips = EmbeddedMovingMNIST(), EVALUATED[device.type]
+    network = catalog.build("models", model, {}, shape=data.shape, context=10, horizon=FRAMES).to(device).eval()
+    clock = _synchronised(device, time.process_time if device.type == "cpu" else time.perf_counter)
+    moments: list[float] = []
+    network.register_forward_pre_hook(lambda *_: moments.append(-clock()))
+    network.register_forward_hook(lambda *_: moments.append(clock()))
+    taken = []
+    for _ in range(2):  # the first to warm up
+        moments.clear()
+        began = clock()
+        for prediction, target in predictions(network, data, "test", clips, 10, FRAMES, device):
+            torch.stack(list(score(prediction, target).values())).cpu()
+        taken = [clock() - began, sum(moments)]
+    name = f"rollouts of {clips} clips, 10 -> {FRAMES} frames of {SIDE}x{SIDE}, with all scores but LPIPS"
+    return Row(name, taken[0], "the rollouts alone", taken[1] / taken[0])
+
+
+def _synchronised(device: torch.device, clock: Callable[[], float]) -> Callable[[], float]:
+    """A clock that waits for a GPU."""
+
+    def now() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return clock()
+
+    return now
 
 
 def _looped(prediction: Tensor, target: Tensor) -> list[tuple[float, float]]:

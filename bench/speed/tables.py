@@ -20,7 +20,7 @@ def show(found: Found, machine: str, console: Console) -> None:
             TABLES[name](rows, console)
             continue
         for row in rows:
-            faster = "" if hasattr(row, "in_words") else f"{row.ratio:.1f} times as fast as {row.peer}"
+            faster = "" if hasattr(row, "in_words") else f"{row.ratio:.3g} times as fast as {row.peer}"
             line = row.in_words() if not faster else f"{row.name}: {row.seconds * 1000:.1f} ms, {faster}"
             console.print(line, highlight=False)
 
