@@ -34,12 +34,12 @@ class PredRNNv2(PredRNN):
         self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False)
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """As PredRNN's. The state is PredRNN's, and the mean likeness of what the layers wrote at every step so far."""
-        inner, likeness = state or (None, [])
+        """As PredRNN's. The state is PredRNN's, the likeness of what the layers wrote, summed over steps, and their number."""
+        inner, likeness, steps = state or (None, frame.new_zeros(()), frame.new_zeros(()))
         frame, inner, written = self.advance(frame, inner)
         if self.training:
-            likeness = [*likeness, torch.stack([self.likeness(*writes) for writes in written]).mean()]
-        return frame, (inner, likeness)
+            likeness = likeness + torch.stack([self.likeness(*writes) for writes in written]).mean()
+        return frame, (inner, likeness, steps + 1)
 
     def likeness(self, to_c: Tensor, to_m: Tensor) -> Tensor:
         """How alike two writes [B, hidden, H, W] are: 0 if orthogonal in every channel, 1 if parallel."""
@@ -48,4 +48,5 @@ class PredRNNv2(PredRNN):
 
     def loss(self, outputs: Tensor, target: Tensor, state: State) -> Tensor:
         """Mean squared error, and beta times the mean likeness over layers and steps."""
-        return functional.mse_loss(outputs, target) + self.beta * torch.stack(state[1]).mean()
+        _, likeness, steps = state
+        return functional.mse_loss(outputs, target) + self.beta * likeness / steps

@@ -1,6 +1,7 @@
 """Predicting a horizon one frame at a time; shared by all recurrent baselines and all learners."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -38,7 +39,12 @@ def rollout(step: Step, known: Tensor, length: int, keep: Tensor | None = None) 
 
 
 class Recurrent(nn.Module):
-    """A model that is one `step`, shared by prediction and training."""
+    """A model that is one `step`, shared by prediction and training.
+
+    hot: what is worth compiling, where compiling is asked for: never the whole unrolled rollout.
+    """
+
+    hot: tuple[str, ...] = ("step",)
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
         """One frame further: [B, C, H, W] and the state (None at the start) -> the next frame, and the state then."""
@@ -46,6 +52,7 @@ class Recurrent(nn.Module):
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
         """[B, T, C, H, W] in [0, 1] -> the next `horizon` frames, not clamped."""
-        with packed(self, context):
+        replaced = "step" in vars(self)  # by a compiled one, whose layers are no longer looked up
+        with nullcontext() if replaced else packed(self, context):
             frames, _ = rollout(self.step, context, context.shape[1] + horizon)
         return frames[:, -horizon:]

@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from baselines.convlstm import ConvLSTM
+from baselines.learners import Direct
 from baselines.patches import patched, patchify, unpatchify
+from baselines.predrnn_v2 import PredRNNv2
 from baselines.rollout import rollout
+from bench.compiling import compiled
 
 
 def count(frame, state):
@@ -48,6 +52,19 @@ def test_gradients_flow_through_fed_back_outputs():
     outputs, _ = rollout(lambda frame, state: (weight * frame, None), CLIP[:1, :1], 4)
     outputs[0, -1].sum().backward()  # 10 w^3
     assert weight.grad == 3 * 10 * 2.0**2
+
+
+@pytest.mark.parametrize("build", [ConvLSTM, PredRNNv2])
+def test_a_compiled_step_serves_prediction_and_training(monkeypatch, build):
+    calls = []
+    monkeypatch.setattr(torch, "compile", lambda function, **options: lambda *given: calls.append(1) or function(*given))
+    model = compiled(build((1, 16, 16), hidden=32, layers=1), torch.device("cpu"))
+    calls.clear()
+    with torch.inference_mode():
+        model(torch.rand(1, 3, 1, 16, 16), 2)
+    assert len(calls) == 4
+    Direct(model, context=3, horizon=2, steps=1).prediction(torch.rand(1, 5, 1, 16, 16), 0).backward()
+    assert len(calls) == 8
 
 
 def test_a_patch_becomes_channels_row_by_row_with_colours_innermost():
