@@ -1,9 +1,15 @@
 """Runs on a Ray cluster end like anywhere else, also when a node is lost in the middle. `make chaos` installs Ray."""
 
+import os
+import signal
+import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bench import lease
+from bench.errors import BenchError
 from bench.executors.inline import Inline
 from bench.plan import plan
 from bench.schedule import Scheduler
@@ -52,7 +58,7 @@ def cluster(monkeypatch):
     made.shutdown()
 
 
-def test_a_node_that_is_lost_in_the_middle_costs_nothing_but_time(four, tmp_path, cluster, undisturbed):
+def test_a_worker_and_then_a_node_that_are_lost_in_the_middle_cost_nothing_but_time(four, tmp_path, cluster, undisturbed):
     from bench.executors.ray import Ray
 
     nodes = [cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
@@ -61,18 +67,40 @@ def test_a_node_that_is_lost_in_the_middle_costs_nothing_but_time(four, tmp_path
     assert executor.slots == 2
 
     class Loses:
-        """Takes a node away once both runs have begun to train."""
+        """Kills the Ray worker above one run, and later a node with another; counts how often runs were started."""
 
-        def started(self, item): ...
+        killed, starts = "", 0
+
+        def started(self, item):
+            self.starts += 1
+
         def ended(self, item): ...
         def tick(self):
-            training = [item for item in scheduler.active.values() if item.run.latest().get("step", 0) > 0]
-            if len(training) == 2 and len(nodes) == 2:
+            training = [item.run for item in scheduler.active.values() if 0 < item.run.latest().get("step", 0) < 140]
+            if len(training) == 2 and not self.killed:
+                self.killed = training[0].name
+                os.kill(_parent(int(lease.holder(training[0].path).rpartition(" ")[2])), signal.SIGKILL)
+            elif len(training) == 2 and len(nodes) == 2 and self.starts > 2:
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
 
-    scheduler = Scheduler(plan(four, store), store, executor, [Loses()])
+    loses = Loses()
+    scheduler = Scheduler(plan(four, store), store, executor, [loses])
     scheduler.run()
-    assert len(nodes) == 1 and _outcome(four, store) == undisturbed
+    assert len(nodes) == 1 and loses.starts == 6 and _outcome(four, store) == undisturbed
+
+
+def _parent(process):
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_where_no_cluster_answers_there_is_one_clear_error_at_once():
+    from bench.executors.ray import Ray
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(BenchError, match=f"nothing answers at 127.0.0.1:{port}"):
+        Ray(address=f"127.0.0.1:{port}")
 
 
 def test_without_an_address_ray_starts_here_and_a_run_that_never_fits_is_refused_in_words(tmp_path):

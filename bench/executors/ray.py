@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,21 +22,26 @@ from bench.experiment import Evaluation
 from bench.failures import OUT_OF_MEMORY
 from bench.store import Run
 
+PATIENCE = 10.0  # seconds that a cluster gets to answer
+
 
 class Ray:
     """Tasks of a Ray cluster.
 
     address: of the cluster, HOST:PORT or 'auto'; without one, Ray is started on this machine for as long as it is needed.
     workers: runs at once; 0 means as many as the cluster has room for. cpus: cores of each run. gpus: GPUs of each run, less
-    than 1 for a share of one; without GPUs, devices processes train it together. -1 means one where the cluster has any.
+    than 1 for a share of one; without GPUs, devices processes train it together. -1 means one where the cluster has any, which
+    per_gpu runs share.
     """
 
-    def __init__(self, address: str = "", workers: int = 0, cpus: int = 1, gpus: float = -1, devices: int = 1):
-        if min(cpus, devices) < 1 or workers < 0:
-            raise BenchError("executor 'ray': cpus and devices must be at least 1, workers at least 0")
+    def __init__(
+        self, address: str = "", workers: int = 0, cpus: int = 1, gpus: float = -1, per_gpu: int = 1, devices: int = 1
+    ):
+        if min(cpus, per_gpu, devices) < 1 or workers < 0:
+            raise BenchError("executor 'ray': cpus, per_gpu and devices must be at least 1, workers at least 0")
         self.ray = _connected(address)
         total = self.ray.cluster_resources()
-        self.gpus = min(total.get("GPU", 0.0), 1.0) if gpus < 0 else gpus
+        self.gpus = min(total.get("GPU", 0.0), devices) / per_gpu if gpus < 0 else gpus
         self.devices = max(int(self.gpus), 1) if self.gpus else devices
         self.cpus = cpus * (1 if self.gpus else devices)
         self._refuse_what_never_fits()
@@ -102,6 +108,7 @@ def _connected(address: str) -> Any:
         raise BenchError("executor 'ray' needs Ray: pip install 'lmc-bench[ray]'") from error
     if ray.is_initialized():
         return ray
+    _refuse_silence(address)
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -113,6 +120,18 @@ def _connected(address: str) -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BenchError(f"executor 'ray': no cluster answers at {address or 'this machine'}: {error}") from error
     return ray
+
+
+def _refuse_silence(address: str) -> None:
+    """Where nothing listens, Ray tries for many minutes without a word."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+        except OSError as error:
+            raise BenchError(
+                f"executor 'ray': nothing answers at {address} ({error}); `ray start --head` on that machine starts a cluster"
+            ) from error
 
 
 def _work(command: list[str], settings: dict[str, str], log: str) -> str:
