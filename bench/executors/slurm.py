@@ -229,7 +229,8 @@ def _patiently(submitter: Any, *array: Any) -> list[str]:
 def _words(job: str, now: queue.Job) -> str:
     if now.state == "OUT_OF_MEMORY":
         return OUT_OF_MEMORY
-    return "" if now.state == "COMPLETED" else f"SLURM job {job} ended as {now.state.lower()}"
+    own = f"; what it said before the run began is in slurm/{job}_0_log.out of the store" if now.state == "FAILED" else ""
+    return "" if now.state == "COMPLETED" else f"SLURM job {job} ended as {now.state.lower()}{own}"
 
 
 def _flags(extra: str) -> dict[str, str | bool]:
