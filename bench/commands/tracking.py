@@ -61,10 +61,11 @@ def _dashboard(store: Store, port: int) -> NoReturn:
     """Become optuna-dashboard on the record of this store's searches."""
     from bench.tune.result import record
 
+    where = record(store)
     command = shutil.which("optuna-dashboard", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if command is None:
         raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")
-    where, port = record(store), _free(port)
+    port = _free(port)
     print(f"searches of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
     os.execve(command, [command, where, "--host", "127.0.0.1", "--port", str(port)], dict(os.environ))
 
