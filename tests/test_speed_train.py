@@ -71,13 +71,30 @@ def test_operations_of_an_iteration_are_those_that_training_performs():
     assert train.iteration_flops(TINY, SHAPE) == counter.get_total_flops()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_step_on_a_gpu_never_makes_the_host_wait(precision):
+    step = own_step(TINY.but(precision=precision), SHAPE, torch.device("cuda"))
+    step()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 @pytest.mark.slow
 def test_measuring_gives_a_row_for_the_plain_path_and_each_precision(monkeypatch):
     monkeypatch.setattr(train, "SMALL", ("tiny", TINY, SHAPE))
     monkeypatch.setattr(train, "ROUNDS", {"small": 2})
     monkeypatch.setattr(train, "has_bf16", lambda device: True)
     rows = list(train.measure("small", device="cpu"))
-    assert [found.name for found in rows] == ["tiny: plain path, float32", "tiny: float32", "tiny: bf16"]
+    assert [found.name for found in rows] == [
+        "tiny, 2 clips: plain path, float32",
+        "tiny, 2 clips: float32",
+        "tiny, 2 clips: bf16",
+    ]
     assert rows[0].ratio == 1 and all(min(found.seconds, found.share, found.ratio, found.memory) > 0 for found in rows)
 
 

@@ -34,6 +34,9 @@ def speed(
     device: Annotated[
         Literal["cpu", "cuda"] | None, typer.Option(help="train: where. Default: the GPU, if there is one.")
     ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="train: clips of an iteration. Default: the recipe's.")
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option("--compare", metavar="RESULT.json", help="Compare with an earlier result; exit code 1 if slower."),
@@ -54,7 +57,7 @@ def speed(
     if what not in ("all", *results.MEASURES):
         hint = did_you_mean(what, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
         raise BenchError(f"there is no measure '{what}'{hint}")
-    chosen = {"scale": scale, "precision": precision, "compile": compile or None, "device": device}
+    chosen = {"scale": scale, "precision": precision, "compile": compile or None, "device": device, "batch": batch}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if chosen and (last or what not in ("all", "train")):
         raise BenchError(f"--{next(iter(chosen))} is a setting of measuring with `bench speed train` (or all)")

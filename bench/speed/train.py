@@ -29,10 +29,10 @@ Recipe = tuple[str, RunSpec, tuple[int, int, int]]
 
 SMALL: Recipe = ("small", LMC_SMALL, (1, 32, 32))
 FEW = LMC_MOVING_MNIST.but(batch=4, horizon=10, learner=LMC_MOVING_MNIST.learner.but(long=20))
-LARGE: Recipe = ("paper-size, 4 clips, 10 -> 10", FEW, (1, 64, 64))
+LARGE: Recipe = ("paper-size, 10 -> 10", FEW, (1, 64, 64))
 ON_GPU: list[Recipe] = [
-    ("Moving-MNIST recipe, 128 clips, 10 -> 30", LMC_MOVING_MNIST, (1, 64, 64)),
-    ("KTH recipe, 32 clips, 10 -> 40", LMC_KTH, (1, 128, 128)),
+    ("Moving-MNIST recipe, 10 -> 30", LMC_MOVING_MNIST, (1, 64, 64)),
+    ("KTH recipe, 10 -> 40", LMC_KTH, (1, 128, 128)),
 ]
 ROUNDS = {"small": 15, "paper-size": 3}
 IN_A_ROW = {"cpu": 1, "cuda": 10}  # steps between two looks at the clock
@@ -59,12 +59,23 @@ class Row:
 
 
 def measure(
-    scale: Scale = "small", precision: Precision | None = None, compile: bool = False, device: str | None = None
+    scale: Scale = "small",
+    precision: Precision | None = None,
+    compile: bool = False,
+    device: str | None = None,
+    batch: int | None = None,
 ) -> Iterator[Row]:
-    """The plain path and ours: in that precision, or in float32 and, where there are instructions for it, bfloat16."""
+    """The plain path and ours: in that precision, or in float32 and, where there are instructions for it, bfloat16.
+
+    batch: clips of an iteration, instead of the recipe's.
+    """
+    if device == "cuda" and default_device() != "cuda":
+        raise BenchError("PyTorch finds no CUDA device here; leave --device out, or see `bench doctor`")
     device = device or default_device()
     natural: tuple[Precision, ...] = ("float32", "bf16") if has_bf16(device) else ("float32",)
     for name, spec, shape in recipes(scale, device):
+        spec = spec.but(batch=batch or spec.batch)
+        name = f"{name}, {spec.batch} clips"
         orders = {f"{name}: plain path, float32": {"spec": spec.to_json(), "plain": True}}
         for kind in (precision,) if precision else natural:
             label = f"{name}: {kind}{', compiled' if compile else ''}"
