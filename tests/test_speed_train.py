@@ -133,6 +133,7 @@ def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for
     [
         (["tran"], "there is no measure 'tran': did you mean 'train'?"),
         (["data", "--scale", "small"], "--scale is a setting of measuring with `bench speed train` (or all)"),
+        *([] if torch.cuda.is_available() else [(["train", "--device", "cuda"], "PyTorch finds no CUDA device here")]),
         (["train", "--compare", "nothing.json"], "nothing.json holds no result of `bench speed`"),
         (["data", "--last"], "speed has no result of `bench speed data`; run that first"),
     ],
