@@ -56,11 +56,11 @@ class Packed:
         return manifest.opened(self.folder, self.what, self.command, full)
 
     def frames(self, split: Split) -> NDArray[np.uint8]:
-        """All frames of a split, [N, C, H, W], memory-mapped."""
+        """All frames of a split, [N, C, H, W], memory-mapped; copied on write, since PyTorch warns of what it may not write."""
         import numpy as np
 
         count = sum(sequence.frames for sequence in self.sequences[split])
-        return np.memmap(self.folder / f"{split}.u8", np.uint8, mode="r", shape=(count, *self.shape))
+        return np.memmap(self.folder / f"{split}.u8", np.uint8, mode="c", shape=(count, *self.shape))
 
 
 class PackedDataset(Dataset):
@@ -147,15 +147,16 @@ class PackedDataset(Dataset):
         return self._arrays[split]
 
     def _cut(self, split: Split, starts: NDArray[np.int64], frames: int) -> Tensor:
-        """The windows that begin at `starts`, [N, frames, C, H, W] in [0, 1], each clip scaled while it is in the cache."""
+        """The windows that begin at `starts`, [N, frames, C, H, W] in [0, 1]."""
         import numpy as np
         import torch
 
         array = self._array(split)
         clips = np.empty((len(starts), frames, *self.shape), np.float32)
+        unscaled = torch.empty(clips.shape[1:])  # one clip stays in the cache; PyTorch converts faster, NumPy divides faster
         for clip, start in zip(clips, starts.tolist(), strict=True):
-            clip[:] = array[start : start + frames]
-            clip /= 255
+            unscaled.copy_(torch.from_numpy(array[start : start + frames]))
+            np.divide(unscaled.numpy(), 255, out=clip)
         return torch.from_numpy(clips)
 
     def _window_starts(self, frames: int) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ from bench.speed.timing import Row, fastest
 
 CLIPS, FRAMES = 16, 20  # of a batch
 STORED = 200  # frames of the made-up KTH video
-ROUNDS = 40
+ROUNDS = 150
 
 
 class EmbeddedMovingMNIST(MovingMNIST):
