@@ -11,7 +11,7 @@ import numpy as np
 from bench.guests import Guest
 from bench.plan import Item
 from bench.results import SELECTION, shows
-from bench.scores import Scores, load
+from bench.scores import Kept, load, look
 from bench.store import FINISHED
 from reports.ablation import ablation
 from reports.columns import Column
@@ -63,10 +63,10 @@ def explain(
     return found | ({"interval": _interval(means)} if len(means) > 1 else {})
 
 
-def _first(items: Sequence[Item]) -> Scores:
+def _first(items: Sequence[Item]) -> Kept:
     """Scores that know what the clips show."""
     item = next(item for item in items if item.state == FINISHED)
-    return load(item.run.scores_file(item.evaluations[0].key))
+    return look(item.run.scores_file(item.evaluations[0].key))
 
 
 def _written(cell: Cell, column: Column) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from bench.experiment import Experiment
 from bench.guests import Guest, find
 from bench.metrics import METRICS
 from bench.plan import Item
-from bench.scores import Scores, load
+from bench.scores import Kept, load, look
 from bench.store import FINISHED, Store
 from reports.results import Facts, Metric, Results
 
@@ -29,7 +31,7 @@ class Source(NamedTuple):
 
     label: str
     seed: int
-    scores: Scores
+    kept: Kept
 
 
 def results(
@@ -47,24 +49,22 @@ def results(
     curves: with the training curves of all runs, which take longer to read than their scores.
     """
     ours = [
-        Source(item.label, item.seed, _only(load(item.run.scores_file(item.evaluations[0].key)), protocols))
+        Source(item.label, item.seed, look(item.run.scores_file(item.evaluations[0].key)))
         for item in items
         if item.state == FINISHED
     ]
-    theirs = [Source(guest.name, guest.seed, _only(guest.scores, protocols)) for guest in guests]
+    theirs = [Source(guest.name, guest.seed, look(guest.path)) for guest in guests]
     _comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
-    facts = ours[0].scores.facts if ours else {}
-    shown = shows(ours[0].scores, label) if ours else np.arange(0)
-    sources = [*ours, *theirs]
-    del ours, theirs  # each source goes as soon as the table has it
+    facts = ours[0].kept.facts if ours else {}
+    shown = shows(ours[0].kept, label) if ours else np.arange(0)
     return Results(
         name=experiment.name,
         question=experiment.question,
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
-        scores=_scores(sources, labels, shown, facts.get("labels")),
+        scores=_scores([*ours, *theirs], labels, shown, protocols),
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
@@ -72,12 +72,6 @@ def results(
         training=_training(items) if curves else None,
         outside=names,
     )
-
-
-def _only(scores: Scores, protocols: Sequence[str]) -> Scores:
-    """The scores of some protocols: hundreds of runs by all of them do not fit into memory."""
-    places = [place for place, name in enumerate(scores.names) if name.partition("/")[0] in protocols]
-    return Scores(scores.values[..., places], [scores.names[place] for place in places], scores.facts)
 
 
 def guests(store: Store, items: Sequence[Item], names: Sequence[str]) -> list[Guest]:
@@ -91,29 +85,29 @@ def guests(store: Store, items: Sequence[Item], names: Sequence[str]) -> list[Gu
         raise BenchError(f"'{taken[0]}' is a variant already; `bench eval --name` keeps scores under another name")
     data, context = first.spec.data, first.spec.context
     words = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
-    scores = load(first.run.scores_file(first.evaluations[0].key))
-    which = f"its {len(scores.values)} clips of {scores.values.shape[1]} frames"
+    kept = look(first.run.scores_file(first.evaluations[0].key))
+    which = f"its {kept.shape[0]} clips of {kept.shape[1]} frames"
     cure = f"`bench eval --predictions DIR --name ... {' '.join(words)} --context {context}` scores frames of {which}"
-    return find(store, names, scores.facts.get("targets"), f"'{first.label}'", cure)
+    return find(store, names, kept.facts.get("targets"), f"'{first.label}'", cure)
 
 
-def shows(scores: Scores, label: str | None) -> NDArray[np.int64]:
+def shows(kept: Kept, label: str | None) -> NDArray[np.int64]:
     """The numbers of the clips that show `label`, of all where it is None; BenchError where none does."""
     if label is None:
-        return np.arange(len(scores.values))
-    labels = scores.facts.get("labels") or []
+        return np.arange(kept.shape[0])
+    labels = kept.facts.get("labels") or []
     if label not in labels:
         known = list(dict.fromkeys(labels))
         raise BenchError(f"no test clip is labelled '{label}'{did_you_mean(label, known) or f'; there are {listed(known)}'}")
     return np.flatnonzero(np.array(labels) == label)
 
 
-def _scores(sources: list[Source], labels: list[str], shown: NDArray[np.int64], shows: list[str] | None) -> pd.DataFrame:
-    """The table of all scores, written once into arrays of its size, which empties `sources`: 20 million rows are no rarity."""
+def _scores(sources: Sequence[Source], labels: list[str], shown: NDArray[np.int64], protocols: Sequence[str]) -> pd.DataFrame:
+    """The scores of some protocols as one table: 20 million rows are no rarity, so each file goes straight to its place."""
     variants = pd.CategoricalDtype(labels, ordered=True)
     if not sources:
         return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
-    frames = [source.scores.values.shape[1] for source in sources]
+    frames = [source.kept.shape[1] for source in sources]
     rows = np.array([len(shown) * length for length in frames])
     codes = [labels.index(source.label) for source in sources]
     columns: dict[str, Any] = {
@@ -122,19 +116,21 @@ def _scores(sources: list[Source], labels: list[str], shown: NDArray[np.int64], 
         "clip": np.concatenate([np.repeat(shown.astype(np.int32), length) for length in frames]),
         "frame": np.concatenate([np.tile(np.arange(1, length + 1, dtype=np.int16), len(shown)) for length in frames]),
     }
-    if shows:
-        kinds = pd.Categorical(shows)
+    if labelled := sources[0].kept.facts.get("labels"):
+        kinds = pd.Categorical(labelled)
         clips = np.concatenate([np.repeat(kinds.codes[shown], length) for length in frames])
         columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
-    names = dict.fromkeys(name for source in sources for name in source.scores.names)
-    for name in names:
-        columns[name] = np.empty(rows.sum(), np.float32)  # takes memory where it is written
-    for last, count in zip(rows.cumsum(), rows, strict=True):
-        scores = sources.pop(0).scores
-        for name in names:
-            known = scores[name][shown].reshape(-1) if name in scores.names else np.nan
-            columns[name][last - count : last] = known
-    return pd.DataFrame(columns, copy=False)
+    known = dict.fromkeys(name for source in sources for name in source.kept.names)
+    scores = {name: np.empty(rows.sum(), np.float32) for name in known if name.partition("/")[0] in protocols}
+
+    def fill(source: Source, last: int, count: int) -> None:
+        read = load(source.kept.path)
+        for name, column in scores.items():
+            column[last - count : last] = read[name][shown].reshape(-1) if name in read.names else np.nan
+
+    with ThreadPoolExecutor(os.cpu_count()) as readers:  # decompressing lets go of Python's lock
+        list(readers.map(fill, sources, rows.cumsum(), rows))
+    return pd.DataFrame(columns | scores, copy=False)
 
 
 def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
@@ -178,7 +174,7 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
         ("protocols", "by another version of a protocol"),
         ("lpips", "with other LPIPS weights"),
     ):
-        found = {json.dumps(source.scores.facts.get(fact)): source for source in (*theirs, *ours)}
+        found = {json.dumps(source.kept.facts.get(fact)): source for source in (*theirs, *ours)}
         if len(found) > 1:
             one, other = (source.label for source in list(found.values())[:2])
             raise BenchError(f"'{one}' and '{other}' were scored {cure}; {again}")

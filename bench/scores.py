@@ -42,10 +42,36 @@ class Scores:
             )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What a file of scores holds, without its values: their shape [clip, frame, metric], names and facts as in `Scores`."""
+
+    path: Path
+    shape: tuple[int, int, int]
+    names: list[str]
+    facts: dict[str, Any]
+
+
+def look(path: Path) -> Kept:
+    """What is in a file of scores, read in a fraction of the time that `load` takes; BenchError if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            with file.zip.open("values.npy") as values:
+                np.lib.format.read_magic(values)
+                clips, frames, metrics = np.lib.format.read_array_header_1_0(values)[0]
+            return Kept(path, (clips, frames, metrics), [str(name) for name in file["names"]], json.loads(str(file["facts"])))
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
 def load(path: Path) -> Scores:
     """The scores in a file that `Scores.save` wrote; BenchError if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return Scores(file["values"], [str(name) for name in file["names"]], json.loads(str(file["facts"])))
     except Exception as error:
-        raise BenchError(f"cannot read the scores {path}: {error}; `bench rescore` makes them again") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BenchError:
+    return BenchError(f"cannot read the scores {path}: {error}; `bench rescore` makes them again")
