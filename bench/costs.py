@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from bench.spec import Part, Precision
 
 AT_ONCE = 8  # clips of a rollout that is timed
+aten = torch.ops.aten
+COUNTS = {  # PyTorch's, which lack attention as a processor computes it
+    **flop_registry,
+    aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[aten._scaled_dot_product_flash_attention],
+}
 
 
 def on_meta(model: Part, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
@@ -52,7 +57,7 @@ class _Counting(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
-        if (count := flop_registry.get(function.overloadpacket)) is not None:
+        if (count := COUNTS.get(function.overloadpacket)) is not None:
             self.total += int(count(*args, **(kwargs or {}), out_val=result))
         return result
 

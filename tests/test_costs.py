@@ -2,8 +2,9 @@
 
 import torch
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 
-from bench.costs import rollout_seconds
+from bench.costs import flops, rollout_seconds
 from bench.plan import plan
 from bench.results import results
 from bench.store import Store
@@ -31,6 +32,18 @@ def test_large_frames_are_not_predicted_all_at_once():
     model = Slow()
     rollout_seconds(model, (3, 512, 512), 2, 2)
     assert model.asked[0][0][0] == 1
+
+
+class Attention(nn.Module):
+    """One head that looks from every frame at every known one."""
+
+    def forward(self, context, horizon):
+        tokens = context.flatten(2)[:, None]
+        return scaled_dot_product_attention(tokens, tokens, tokens)
+
+
+def test_attention_is_counted_where_it_is_computed():
+    assert flops(Attention(), (1, 8, 8), 10, 10) == 2 * 2 * 10 * 10 * 64  # two matrix products of multiply-adds
 
 
 def test_the_ledger_of_a_trained_run_has_every_cost(finished):
