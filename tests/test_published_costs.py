@@ -5,11 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import conv3d, pad
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.conv_tt_lstm import ConvTTLSTM
 from baselines.convlstm import ConvLSTM, PeepholeConvLSTM
-from baselines.e3d_lstm import E3DLSTM
+from baselines.e3d_lstm import E3DLSTM, WindowConv
 from baselines.mau import MAU
 from baselines.mim import MIM
 from baselines.phydnet import PhyDNet
@@ -87,6 +88,19 @@ def test_e3d_lstm_has_the_convolutions_of_the_published_build_and_the_authors_bi
     biases, norms = 4 * 18 * 128 + 16, 4 * 2 * 16 * 128
     parameters = sum(p.numel() for p in on_meta(E3DLSTM, (1, 64, 64)).parameters())
     assert parameters == convolutions + biases + norms == 50_848_784
+
+
+def test_e3d_lstm_multiplies_less_than_the_authors_cell_as_they_write_it(monkeypatch):
+    ours = multiply_adds(on_meta(E3DLSTM, (1, 64, 64)))
+    monkeypatch.setattr(WindowConv, "forward", as_written)
+    assert 0.70 < ours / multiply_adds(on_meta(E3DLSTM, (1, 64, 64))) < 0.80
+
+
+def as_written(layer: WindowConv, window: torch.Tensor) -> torch.Tensor:
+    """A 3D convolution of depth 2 that multiplies the zeros after the window, too."""
+    kernel = torch.stack(layer.weight.chunk(2, 1), 2)
+    padded = pad(window.transpose(1, 2), (2, 2, 2, 2, 0, 1))
+    return conv3d(padded, kernel, layer.bias).transpose(1, 2)
 
 
 KTH = {

@@ -36,6 +36,7 @@ class Row:
     public_parameters: int | None
     public_gflops: float | None
     public_seconds: float | None
+    public_remark: str = ""
 
 
 def measure() -> Iterator[Row]:
@@ -51,7 +52,7 @@ def measure() -> Iterator[Row]:
 
 
 def public_codes() -> dict[str, dict[str, str]]:
-    """By model: trained parameters, FLOPs and processor seconds of the public code, and which configuration it was."""
+    """By model: trained parameters, FLOPs and processor seconds of the public code, its configuration, and a remark."""
     with open(Path(__file__).parent / "public_codes.csv", newline="") as file:
         return {row["model"]: row for row in csv.DictReader(file)}
 
@@ -69,6 +70,7 @@ def _row(name: str, peak: float) -> Row:
         public_parameters=int(public["parameters"]) if public else None,
         public_gflops=int(public["flops"]) / 1e9 if public else None,
         public_seconds=float(public["cpu_seconds"]) if public else None,
+        public_remark=public.get("remark", ""),
     )
 
 

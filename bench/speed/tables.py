@@ -36,6 +36,9 @@ def _models(rows: Sequence[Any], console: Console) -> None:
     console.print(table)
     note = "one clip of 10 -> 10 frames of 64x64x1, batch 1, one core; the public codes' seconds are of a 2-core AMD EPYC"
     console.print(note, highlight=False)
+    for row in rows:
+        if row.public_remark:
+            console.print(f"{row.model}: the public code {row.public_remark}", highlight=False)
 
 
 def _train(rows: Sequence[Any], console: Console) -> None:
