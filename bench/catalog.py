@@ -59,12 +59,12 @@ CATALOG: dict[str, dict[str, str]] = {
         "videos": "bench.data.videos:Videos",
     },
     "optimizers": {
-        "adam": "bench.optim:Adam",
+        "adam": "bench.training.optim:Adam",
     },
     "schedules": {
-        "constant": "bench.optim:Constant",
-        "cosine": "bench.optim:Cosine",
-        "onecycle": "bench.optim:OneCycle",
+        "constant": "bench.training.optim:Constant",
+        "cosine": "bench.training.optim:Cosine",
+        "onecycle": "bench.training.optim:OneCycle",
     },
     "executors": {
         "inline": "bench.executors.inline:Inline",

@@ -70,7 +70,7 @@ def _store(store: Store) -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from bench import weights
+    from bench.scoring import weights
 
     available, told = weights.lpips_state()
     cure = "" if available else "LPIPS columns stay empty until then; `bench rescore` fills them in later"

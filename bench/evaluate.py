@@ -19,7 +19,7 @@ from bench.files import replacing
 from bench.metrics import lpips
 from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.metrics.score import score
-from bench.scores import Scores
+from bench.scoring.scores import Scores
 from bench.spec import Precision, RunSpec
 
 CHUNK_PIXELS = 4_000_000  # per chunk of clips; bounds memory whatever the number of clips

@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import experiment, lease, snapshot, sweeps
+from bench import experiment, lease
+from bench.costs.measured import CACHE
 from bench.errors import BenchError
-from bench.measured import CACHE
 from bench.plan import GOING_ON, seen
 from bench.store import FINISHED, Run, Store
+from bench.sweep import ongoing, snapshot
 
 KINDS = {
     "trash": "left over from a `bench gc` that was interrupted",
@@ -141,7 +142,7 @@ def _over(folder: Path) -> bool:
 
 
 def _unused_code(store: Store) -> list[Path]:
-    if sweeps.going_on(store):
+    if ongoing.going_on(store):
         return []  # it will start more runs with its own
     needed = {code.folder for run in store.runs() if seen(run).state in GOING_ON and (code := snapshot.of(run))}
     return [path for path in _inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bench import catalog, queue
+from bench import catalog
 from bench.errors import BenchError, Blocked
 from bench.experiment import Evaluation, Experiment
-from bench.failures import tried_again
 from bench.spec import RunSpec
 from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
+from bench.sweep import queue
+from bench.sweep.failures import tried_again
 
 NEW, RESUMABLE, TO_SCORE, QUEUED = "new", "resumable", "to score", "queued"
 TO_DO = (NEW, RESUMABLE, TO_SCORE)

@@ -13,8 +13,8 @@ from torch import nn
 
 from bench.errors import BenchError
 from bench.files import replacing
-from bench.inputs import BATCH, Clips, fitted
-from bench.pictures import image, save_gif, save_png, side_by_side, strip
+from bench.outside.inputs import BATCH, Clips, fitted
+from bench.reporting.pictures import image, save_gif, save_png, side_by_side, strip
 
 Frames = NDArray[np.float32]
 

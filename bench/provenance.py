@@ -33,7 +33,7 @@ def snapshot() -> dict[str, Any]:
 def code() -> dict[str, str]:
     """The commit of this project, and its uncommitted changes in full where there are some."""
     folder = Path(__file__).parent.parent
-    if planned := read_json(folder / "code.json"):  # a snapshot: see bench.snapshot
+    if planned := read_json(folder / "code.json"):  # a snapshot: see bench.sweep.snapshot
         return dict(planned)
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:

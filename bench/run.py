@@ -18,19 +18,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import lease, snapshot
-from bench.endings import Ended, attempt
+from bench import lease
 from bench.errors import BenchError
 from bench.experiment import Evaluation, evaluation_from_json
 from bench.files import write_json
 from bench.store import FAILED, FINISHED, RUNNING, Run
+from bench.sweep import snapshot
+from bench.training.endings import Ended, attempt
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
     from bench.data.base import Dataset
-    from bench.team import Team
+    from bench.training.team import Team
 
 STARTED = time.monotonic()  # of a worker process: this module is the first thing that it loads
 LOOK = 1.0  # seconds between two looks whether the run was asked to stop
@@ -64,7 +65,7 @@ def execute(
         if together == 1 or run.status().trained or run.spec.steps == 0:
             train_and_score(run, evaluations, device, stopping, owned.is_lost)
             return None
-        from bench.distributed import train_together
+        from bench.training.distributed import train_together
 
         return train_together(run, evaluations, device, together, threads, stopping, owned.is_lost)
 
@@ -95,9 +96,9 @@ def train_and_score(
     import torch
 
     from bench import catalog
-    from bench.costs import flops, parameters, rollout_seconds
-    from bench.team import ALONE
+    from bench.costs.counted import flops, parameters, rollout_seconds
     from bench.train import train
+    from bench.training.team import ALONE
 
     spec, team = run.spec, team or ALONE
     snapshot.verify(run)
@@ -154,7 +155,7 @@ def _score(
 
 def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device) -> None:
     from bench.evaluate import clips_to_score, predictions
-    from bench.pictures import save_png, strip
+    from bench.reporting.pictures import save_png, strip
 
     context, horizon = run.spec.context, evaluation.at(run.spec).horizon or 0
     count = min(PICTURES, clips_to_score(data, evaluation, context))

@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from bench.experiment import Evaluation
-from bench.failures import OUT_OF_MEMORY
 from bench.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
 from bench.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
+from bench.sweep.failures import OUT_OF_MEMORY
 
 TICK = 0.5  # seconds between two looks
 PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same

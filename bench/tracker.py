@@ -1,7 +1,7 @@
 """A faithful copy of the store in MLflow: any time, any number of times, with the same result.
 
 One process writes at a time, in batches, with the time stamps of the store, so that sending something twice changes nothing
-(bench.mirror). Training never waits for MLflow: a server that is down costs nothing but a later `bench sync`.
+(bench.tracking.mirror). Training never waits for MLflow: a server that is down costs nothing but a later `bench sync`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from bench import connection
-from bench.connection import alone, connect, tracking_uri
 from bench.experiment import Experiment
-from bench.mirror import Copy, has_news
 from bench.plan import Item
 from bench.store import Store
+from bench.tracking import connection
+from bench.tracking.connection import alone, connect, tracking_uri
+from bench.tracking.mirror import Copy, has_news
 
 AGAIN = 30.0  # seconds after a failure in which single runs are not tried
 TRIES = 2  # of sending everything at the end

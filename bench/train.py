@@ -18,17 +18,17 @@ import torch
 from torch import nn
 
 from bench import catalog, checkpoint
-from bench.compiling import compiled
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.errors import BenchError
 from bench.evaluate import validate
 from bench.files import write_json
-from bench.losses import Losses
 from bench.spec import RunSpec
-from bench.step import deviation, take_step
 from bench.store import Run
-from bench.team import ALONE, Team
+from bench.training.compiling import compiled
+from bench.training.losses import Losses
+from bench.training.step import deviation, take_step
+from bench.training.team import ALONE, Team
 
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
 

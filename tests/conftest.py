@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from bench import cli
-from bench.connection import connect
 from bench.executors.inline import Inline
 from bench.experiment import Evaluation, Experiment
 from bench.plan import plan
 from bench.schedule import Scheduler
 from bench.spec import Part, RunSpec
 from bench.store import Store
+from bench.tracking.connection import connect
 
 torch.set_num_threads(1)
 

@@ -41,7 +41,7 @@ def write_store(folder: Path, seeds: int) -> Store:
     from bench import catalog
     from bench.evaluate import facts_of
     from bench.metrics.protocols import PROTOCOLS, score_names
-    from bench.scores import Scores
+    from bench.scoring.scores import Scores
 
     store, random = Store(folder / "runs"), np.random.default_rng(0)
     data = catalog.build("datasets", SPEC.data.name, SPEC.data.options)

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import lease
 from bench.experiment import Evaluation, Experiment, load
 from bench.plan import plan
-from bench.scores import load as load_scores
+from bench.scoring.scores import load as load_scores
 from bench.store import Store
 
 TWELVE = """

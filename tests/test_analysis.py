@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import analysis, catalog
-from bench.analysis import directions, memories
+from bench import catalog
 from bench.errors import Blocked
 from bench.experiment import Experiment
+from bench.outside.trained import find
 from bench.plan import plan
+from bench.reporting import analysis
+from bench.reporting.analysis import directions, memories
 from bench.store import Store
-from bench.trained import find
 from tests.conftest import EVALUATION, FLOOR, TINY
 
 
@@ -105,7 +106,7 @@ def test_kept_analyses_are_read_without_torch(items):
     memories(items)
     code = (
         "import sys\n"
-        "from bench.analysis import memories\nfrom bench.experiment import Evaluation\n"
+        "from bench.reporting.analysis import memories\nfrom bench.experiment import Evaluation\n"
         "from bench.plan import look\nfrom bench.store import Store\n"
         f"store = Store({str(items[0].run.path.parent)!r})\n"
         "run, = [run for run in store.runs() if run.name.startswith('lmc')]\n"

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from bench import attach as attaching
-from bench.attach import attach
-from bench.connection import connect
 from bench.store import Store
+from bench.tracking import attach as attaching
+from bench.tracking.attach import attach
+from bench.tracking.connection import connect
 from reports.files import write
 
 
@@ -46,7 +46,7 @@ def test_the_report_of_a_part_of_the_clips_lies_beside_the_whole_one(store, file
 
 
 def test_ordinary_runs_are_not_nested_under_the_report(finished, tmp_path, mlflow_ready, monkeypatch):
-    monkeypatch.setattr("bench.gallery.pictures", lambda *_: [])
+    monkeypatch.setattr("bench.reporting.gallery.pictures", lambda *_: [])
     monkeypatch.setattr("reports.bundle.bundle", lambda results, folder, *_, **__: [write(folder / "index.html", b"page")])
     assert finished("sync", "mine.py")[0] == 0
     code, out, _ = finished("report", "mine.py", "--out", "report")

@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from bench import compiling
-from bench.costs import flops
+from bench.costs.counted import flops
 from bench.errors import BenchError
-from bench.optim import Adam
-from bench.step import take_step
+from bench.training import compiling
+from bench.training.optim import Adam
+from bench.training.step import take_step
 from lmc.learner import MatchingOnly
 from lmc.model import LMC
 

@@ -4,9 +4,9 @@ import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from bench.costs import flops, rollout_seconds
+from bench.costs.counted import flops, rollout_seconds
 from bench.plan import plan
-from bench.results import results
+from bench.reporting.results import results
 from bench.store import Store
 
 

@@ -7,9 +7,9 @@ from bench.data.root import data_root
 from bench.errors import BenchError
 from bench.experiment import Experiment
 from bench.plan import plan
-from bench.results import results
+from bench.reporting.results import results
 from bench.run import execute
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.spec import Part
 from bench.store import FAILED, FINISHED, Store
 from tests.conftest import EVALUATION, TINY

@@ -18,9 +18,9 @@ from bench.errors import BenchError
 from bench.executors import local
 from bench.run import execute
 from bench.spec import Part
-from bench.step import take_step
 from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
-from bench.team import ALONE, Team
+from bench.training.step import take_step
+from bench.training.team import ALONE, Team
 from tests import test_contracts as contracts
 from tests.conftest import TINY
 

@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.store import Store
 from reports.documents import tables
 from tests.conftest import EVALUATION, TINY

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import measured
-from bench.forecast import Cost, Forecast, Machine, forecast, lacking
+from bench.costs import measured
+from bench.costs.forecast import Cost, Forecast, Machine, forecast, lacking
+from bench.costs.probe import STEPS, News, _measure, probe
 from bench.plan import plan, unique
-from bench.probe import STEPS, News, _measure, probe
 from bench.spec import Part
 from bench.store import FINISHED, INTERRUPTED
 from tests.conftest import EVALUATION, TINY
@@ -71,7 +71,7 @@ def test_whole_runs_know_better_than_probes(store, tiny, alone):
 
 
 def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, alone):
-    from bench.costs import flops, on_meta
+    from bench.costs.counted import flops, on_meta
 
     wider = alone.variants["tiny"].but(model=tiny.model.but(width=8))
     counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (tiny.model, wider.model)]
@@ -125,7 +125,7 @@ def test_wall_time_is_that_of_the_slot_which_ends_last(store):
 def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, alone):
     [(_, spec)] = alone.runs()
     predictions = 2 * 3 * 2 * 16 * 16  # bytes, clips, frames, pixels
-    from bench.costs import on_meta, parameters
+    from bench.costs.counted import on_meta, parameters
 
     count = parameters(on_meta(spec.model, (1, 16, 16), 9, 2))
     assert _cost(alone, store).disk == 2 * 3 * 4 * count + predictions
@@ -146,7 +146,7 @@ def test_ten_thousand_planned_runs_are_forecast_in_under_two_seconds(store, pair
 def test_a_probe_takes_its_steps_from_all_over_the_run_and_leaves_the_weights_alone(tiny, monkeypatch):
     import torch
 
-    from bench import step
+    from bench.training import step
 
     seen, real = [], step.take_step
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bench import gc, lease
-from bench.rescore import rescore
+from bench.scoring.rescore import rescore
 from bench.store import FINISHED, Store
 from tests.conftest import EVALUATION, TINY
 
@@ -113,8 +113,8 @@ def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(kept, m
 
 
 def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes_on(kept):
-    from bench import sweeps
-    from bench.snapshot import Snapshot
+    from bench.sweep import ongoing
+    from bench.sweep.snapshot import Snapshot
 
     for name in ("needed", "unused"):
         _old(kept.root / ".code" / name / "bench" / "x.py")
@@ -122,7 +122,7 @@ def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes
     Snapshot(str(kept.root / ".code" / "needed"), "needed").note(run)
     owned = lease.take(run.path)
     assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
-    with sweeps.announced(kept, "mine-small", "bench run mine.py"):
+    with ongoing.announced(kept, "mine-small", "bench run mine.py"):
         assert "code" not in _kinds(kept)
     owned.release()
 

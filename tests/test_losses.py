@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.losses import Diverged, Losses
+from bench.training.losses import Diverged, Losses
 
 
 def losses(*values: float) -> Losses:

@@ -9,9 +9,9 @@ from torch.testing import assert_close
 from bench import catalog
 from bench.run import execute
 from bench.spec import Part
-from bench.step import cut, deviation, take_step
 from bench.store import FINISHED, INTERRUPTED, Store
-from bench.team import Team
+from bench.training.step import cut, deviation, take_step
+from bench.training.team import Team
 from tests import test_contracts as contracts
 from tests.conftest import EVALUATION, TINY
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from bench.optim import Adam, Constant, Cosine, OneCycle
+from bench.training.optim import Adam, Constant, Cosine, OneCycle
 
 
 def test_cosine_warms_up_then_falls_to_its_floor():

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.executors.inline import Inline
 from bench.plan import plan
 from bench.schedule import Scheduler
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.store import FINISHED, Store
 from tests.conftest import EXPERIMENT
 from tests.sweep_samples import bench as command

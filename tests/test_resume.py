@@ -13,7 +13,7 @@ import pytest
 
 from bench import checkpoint, files, train
 from bench.run import execute
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
 from tests.conftest import EVALUATION, TINY
 

@@ -9,7 +9,7 @@ from baselines.learners import Direct
 from baselines.patches import patched, patchify, unpatchify
 from baselines.predrnn_v2 import PredRNNv2
 from baselines.rollout import rollout
-from bench.compiling import compiled
+from bench.training.compiling import compiled
 
 
 def count(frame, state):

@@ -10,11 +10,11 @@ from bench import lease
 from bench.errors import BenchError
 from bench.executors.inline import Inline
 from bench.executors.local import Local
-from bench.failures import OUT_OF_MEMORY
 from bench.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, preflight, retry
 from bench.schedule import Scheduler
 from bench.spec import Part
 from bench.store import FAILED, FINISHED, RUNNING, Run
+from bench.sweep.failures import OUT_OF_MEMORY
 
 
 class Pretend:
@@ -254,7 +254,7 @@ def test_an_impossible_size_is_refused_before_anything_runs(store, pair, tiny):
 
 
 def test_inline_and_in_child_processes_the_scores_are_the_same(tmp_path, pair):
-    from bench.scores import load
+    from bench.scoring.scores import load
     from bench.store import Store
 
     found = []

@@ -9,7 +9,7 @@ import torch
 
 from bench.experiment import Evaluation
 from bench.metrics.lpips import alexnet_features
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.store import Store
 from tests.conftest import EVALUATION, TINY
 
@@ -86,7 +86,7 @@ def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_p
 
 
 def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench, tmp_path):
-    from bench.pictures import image, save_png
+    from bench.reporting.pictures import image, save_png
 
     target = np.random.default_rng(0).integers(0, 256, (2, 3, 1, 16, 16)).astype(np.uint8)
     prediction = np.clip(target.astype(int) + 10, 0, 255).astype(np.uint8)

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from bench import catalog, lease, queue
+from bench import catalog, lease
 from bench.errors import BenchError
 from bench.executors import slurm, slurm_job, worker
 from bench.plan import NEW, QUEUED, RESUMABLE, plan
 from bench.schedule import Scheduler
 from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.sweep import queue
 from tests.conftest import EVALUATION, TINY
 from tests.slurm.pretend import Slurm
 

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import catalog, lease, queue
+from bench import catalog, lease
 from bench.executors.inline import Inline
 from bench.plan import QUEUED, plan
 from bench.schedule import Scheduler
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.store import FINISHED, INTERRUPTED, Store
+from bench.sweep import queue
 
 pytestmark = pytest.mark.chaos
 pytest.importorskip("submitit", reason="submitit is not installed: pip install -c constraints.txt -e '.[slurm]'")

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from bench import snapshot
 from bench.executors import worker
 from bench.executors.local import Local
 from bench.plan import plan
@@ -14,6 +13,7 @@ from bench.run import execute
 from bench.schedule import Scheduler
 from bench.spec import Part
 from bench.store import FAILED, FINISHED
+from bench.sweep import snapshot
 from tests.conftest import FLOOR
 
 

@@ -48,7 +48,7 @@ def test_flops_are_counted_as_pytorch_counts_them():
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from bench.costs import flops
+    from bench.costs.counted import flops
 
     layers = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 14 * 14, 3))
     with torch.no_grad(), FlopCounterMode(display=False) as theirs:

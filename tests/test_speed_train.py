@@ -7,12 +7,12 @@ import torch
 from torch.testing import assert_close
 
 from bench.errors import BenchError
-from bench.optim import Adam
 from bench.spec import Part, RunSpec
 from bench.speed import results, train
 from bench.speed.contestant import own_step, plain_step
 from bench.speed.timing import Row as Peer
-from bench.step import take_step
+from bench.training.optim import Adam
+from bench.training.step import take_step
 from lmc.learner import MemoryAlignment
 from lmc.model import LMC
 from lmc.plain import PlainLMC

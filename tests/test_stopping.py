@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from bench import lease, run, sweeps
+from bench import lease, run
 from bench.run import Stopping, execute
 from bench.schedule import Scheduler
 from bench.store import FINISHED, INTERRUPTED
+from bench.sweep import ongoing
 from tests.conftest import EVALUATION
 
 
@@ -32,20 +33,20 @@ def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(s
 
 
 def test_a_sweep_is_seen_while_it_goes_on_and_no_longer(store):
-    with sweeps.announced(store, "ablation-small", "bench run ablation") as sweep:
-        assert [other.experiment for other in sweeps.going_on(store)] == ["ablation-small"]
+    with ongoing.announced(store, "ablation-small", "bench run ablation") as sweep:
+        assert [other.experiment for other in ongoing.going_on(store)] == ["ablation-small"]
         sweep.ask_to_stop("enough")
         assert sweep.asked_to_stop() == "enough"
-    assert sweeps.going_on(store) == [] and not sweep.folder.exists()
+    assert ongoing.going_on(store) == [] and not sweep.folder.exists()
 
 
 def test_the_sweep_of_a_dead_scheduler_is_not_going_on(store):
     code = (
-        "import os; from bench import sweeps; from bench.store import Store\n"
-        f"with sweeps.announced(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
+        "import os; from bench.sweep import ongoing; from bench.store import Store\n"
+        f"with ongoing.announced(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)
-    assert list(store.root.glob(".sweeps/*/sweep.json")) and sweeps.going_on(store) == []
+    assert list(store.root.glob(".sweeps/*/sweep.json")) and ongoing.going_on(store) == []
 
 
 def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
@@ -66,7 +67,7 @@ def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
 def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(bench, store, started):
     assert "nothing goes on" in bench("stop")[1]
     owned = lease.take(started.path)
-    with sweeps.announced(store, "ablation-small", "bench run ablation"):
+    with ongoing.announced(store, "ablation-small", "bench run ablation"):
         out = bench("stop")[1]
         assert "ablation-small" in out and started.name in out and "`bench stop --all`" in out
         code, _, err = bench("stop", "ablatoin-small")

@@ -6,12 +6,12 @@ import shutil
 import pytest
 
 from bench import tracker
-from bench.connection import tracking_uri
 from bench.executors.inline import Inline
 from bench.plan import plan
 from bench.schedule import Scheduler
-from bench.scores import load
+from bench.scoring.scores import load
 from bench.store import Store
+from bench.tracking.connection import tracking_uri
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import connection, tracker
+from bench import tracker
 from bench.plan import plan
 from bench.store import FINISHED, INTERRUPTED, Store
+from bench.tracking import connection
 from tests.conftest import FLOOR
 
 
@@ -202,7 +203,7 @@ def test_mlflow_is_imported_by_what_has_connected_alone():
     """Whoever imports it first sets the environment first; the others are given a client."""
     importing = {
         path.name
-        for path in Path(connection.__file__).parent.rglob("*.py")
+        for path in Path(connection.__file__).parents[1].rglob("*.py")
         for line in path.read_text().splitlines()
         if line.strip().startswith(("import mlflow", "from mlflow"))
     }

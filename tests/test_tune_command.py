@@ -127,7 +127,7 @@ def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_sea
 
 def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
     from bench.plan import plan
-    from bench.results import results
+    from bench.reporting.results import results
     from reports.ledger import ledger
     from tests.conftest import EVALUATION
 

@@ -12,10 +12,11 @@ import time
 import pytest
 from rich.console import Console
 
-from bench import lease, sweeps
-from bench.logs import follow, last_lines
+from bench import lease
 from bench.progress import Pace
-from bench.watch import Board, watch
+from bench.sweep import ongoing
+from bench.sweep.logs import follow, last_lines
+from bench.sweep.watch import Board, watch
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_on_a_low_screen_what_goes_on_and_what_failed_comes_first(store, tiny, p
 
 
 def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, run, capsys, monkeypatch):
-    monkeypatch.setattr("bench.watch.REFRESH", 0.02)
+    monkeypatch.setattr("bench.sweep.watch.REFRESH", 0.02)
     owned = lease.take(run.path)
 
     def end():
@@ -107,7 +108,7 @@ def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, r
 
 
 def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were(store, tiny, run):
-    with sweeps.announced(store, "mine-small", "bench run mine.py"):
+    with ongoing.announced(store, "mine-small", "bench run mine.py"):
         ours, theirs = pty.openpty()
         words = [sys.executable, "-m", "bench.cli", "status", "--watch", "--store", str(store.root)]
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
@@ -118,7 +119,7 @@ def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were
         os.write(ours, b"q")
         rest = _until(ours, b"\x1b[?1049l")
         assert child.wait(timeout=20) == 0 and b"\x1b[?1049l" in rest
-        assert sweeps.going_on(store) and not sweeps.going_on(store)[0].asked_to_stop()
+        assert ongoing.going_on(store) and not ongoing.going_on(store)[0].asked_to_stop()
 
 
 def _until(handle, word):
@@ -151,7 +152,7 @@ def test_a_log_is_shown_by_part_of_a_runs_name_with_how_it_ended(finished):
 
 
 def test_following_a_log_goes_on_until_the_run_ends(run, monkeypatch):
-    monkeypatch.setattr("bench.logs.LOOK", 0.01)
+    monkeypatch.setattr("bench.sweep.logs.LOOK", 0.01)
     (run.path / "log.txt").write_text("one\ntwo\nthree\n")
     text, end = last_lines(run, 2)
     assert text == "two\nthree\n"

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench import weights
 from bench.errors import BenchError, Blocked
+from bench.scoring import weights
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import numpy as np
 from bench import lease
 from bench.metrics.protocols import score_names
 from bench.schedule import Scheduler
-from bench.scores import Scores
+from bench.scoring.scores import Scores
 from bench.spec import Part, RunSpec
 from bench.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
 from bench.tune.search import Plan, Search

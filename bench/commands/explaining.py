@@ -49,7 +49,7 @@ def explain(
     before rounding, the runs and seeds it is made of, their commit, command, machine, data and checkpoint, and the raw values.
     --json adds each clip's.
     """
-    from bench.explain import explain as find
+    from bench.reporting.explain import explain as find
 
     protocol, metric, frame = _column(metric, protocol, frame)
     names, protocols = selecting.metrics(metric), selecting.protocols(protocol)

@@ -32,7 +32,7 @@ def list_names(
     rows = _rows(kind)
     if as_json:
         if kind == "models":
-            from bench.costs import on_meta, parameters
+            from bench.costs.counted import on_meta, parameters
             from bench.spec import Part
 
             for row in rows:  # at the Moving-MNIST configuration: default options, 10 -> 10 frames of 64x64x1

@@ -11,7 +11,7 @@ from bench.commands import options, showing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.forecast import Forecast, Machine
+    from bench.costs.forecast import Forecast, Machine
     from bench.plan import Item
     from bench.store import Store
 
@@ -40,7 +40,7 @@ def plan(
     Prints every run of an experiment with its state, what `bench run` would do, and what that would cost: as long as finished
     runs like it took, or as a probe took. Starts no run.
     """
-    from bench.forecast import forecast, lacking, machine
+    from bench.costs.forecast import forecast, lacking, machine
     from bench.plan import plan as planned
     from bench.plan import unique
 
@@ -63,8 +63,8 @@ def _probe(items: Sequence[Item], store: Store, where: Machine) -> None:
     """Measure what is lacking, showing how far it is."""
     from rich.progress import Progress
 
+    from bench.costs.probe import STEPS, News, probe
     from bench.files import writable
-    from bench.probe import STEPS, News, probe
 
     if not items:
         return

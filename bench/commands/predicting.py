@@ -45,8 +45,8 @@ def predict(
     of clips takes the same memory.
     """
     from bench import predict as predicting
-    from bench import trained
-    from bench.inputs import read
+    from bench.outside import trained
+    from bench.outside.inputs import read
     from bench.train import default_device
 
     clips = read(source)

@@ -116,7 +116,7 @@ def report(
 
 def _memory(chosen: Selection) -> Table:
     """The table of what memories do; a BenchError where no variant has one."""
-    from bench.analysis import memories
+    from bench.reporting.analysis import memories
     from reports.memory import memory_table
 
     found = memories(chosen.items, _tell)
@@ -167,12 +167,12 @@ def _lines(where: str) -> tuple[Path, tuple[int, int] | None]:
 
 def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None) -> None:
     """Write tables, figures and the page, with all protocols to choose from, and attach them to the experiment in MLflow."""
-    from bench import gallery
-    from bench.analysis import memories
-    from bench.attach import attach
     from bench.metrics.protocols import PROTOCOLS
-    from bench.results import results
+    from bench.reporting import gallery
+    from bench.reporting.analysis import memories
+    from bench.reporting.results import results
     from bench.tracker import experiment_name
+    from bench.tracking.attach import attach
     from reports.bundle import bundle
 
     experiment, items = chosen.experiment, chosen.items

@@ -33,9 +33,9 @@ def rescore(
     """
     from bench.metrics.protocols import PROTOCOLS, checked
     from bench.plan import plan, unique
-    from bench.rescore import rescore as make_again
-    from bench.rescore import rescore_guest
-    from bench.results import guests as find_guests
+    from bench.reporting.results import guests as find_guests
+    from bench.scoring.rescore import rescore as make_again
+    from bench.scoring.rescore import rescore_guest
     from bench.train import default_device
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)

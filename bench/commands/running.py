@@ -53,12 +53,12 @@ def run(
     cleanly, and the same command goes on. Exit codes: 0 all done, 1 some failed, 2 usage or configuration, 130 interrupted but
     resumable.
     """
-    from bench import failures
     from bench.files import writable
     from bench.plan import GOING_ON, QUEUED, TO_DO, preflight, unique
     from bench.plan import plan as planned
     from bench.plan import retry as try_again
     from bench.store import FINISHED
+    from bench.sweep import failures
 
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
@@ -103,10 +103,10 @@ def run(
 
 def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> tuple[bool, str]:
     """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words."""
-    from bench import snapshot, sweeps
     from bench.plan import unique
     from bench.progress import Display
     from bench.schedule import Scheduler, finished
+    from bench.sweep import ongoing, snapshot
     from bench.tracker import Tracker, experiment_name
 
     called = experiment_name(experiment)
@@ -114,10 +114,10 @@ def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], execu
     console = options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
     done = sum(finished([item]) for item in unique(items))
-    with sweeps.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
+    with ongoing.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
         code = snapshot.take(store)
         scheduler = Scheduler(items, store, executor, [display, tracker], sweep.asked_to_stop, code.note)
-        with sweeps.interruptible(scheduler, console.print):
+        with ongoing.interruptible(scheduler, console.print):
             scheduler.run()
     if scheduler.halted:
         print(f"stopped scheduling: {scheduler.halted}")
@@ -134,9 +134,9 @@ def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item]) -> No
 
 def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> None:
     """Queue what is to be done where it needs nobody who waits."""
-    from bench import snapshot
     from bench.plan import QUEUED
     from bench.schedule import Scheduler
+    from bench.sweep import snapshot
 
     if not hasattr(executor, "detach"):
         raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
@@ -154,9 +154,9 @@ def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], exec
 
 def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
     """Say how it went, and what to do about what failed; the exit code."""
-    from bench.failures import KINDS
     from bench.plan import unique
     from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED
+    from bench.sweep.failures import KINDS
 
     runs = unique(items)
     good = sum(item.state == FINISHED for item in runs)

@@ -16,7 +16,7 @@ from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.data.base import Dataset, Split
-    from bench.scores import Scores
+    from bench.scoring.scores import Scores
     from bench.spec import Part
     from bench.store import Store
 
@@ -105,13 +105,13 @@ class Keeping:
     @property
     def frames(self) -> Path:
         """Where predicted frames go while they are scored."""
-        from bench.guests import folder
+        from bench.outside.guests import folder
 
         return folder(self.store, self.name) / f"scoring-seed-{self.seed}.npy"
 
     def keep(self, scores: Scores, what: str, path: Path, digest: str) -> Scores:
         """Keep the scores, and say so."""
-        from bench.guests import keep
+        from bench.outside.guests import keep
 
         about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest}
         guest = keep(self.store, scores, self.frames, **about, given=str(path), path=str(path.absolute()))
@@ -121,7 +121,7 @@ class Keeping:
 
 
 def _of_frames(path: Path, data: str | None, about: list[str], context: int, split: Split, guest: Keeping | None) -> Scores:
-    from bench.foreign import score, score_on
+    from bench.outside.foreign import score, score_on
     from bench.spec import Part
     from bench.train import default_device
 
@@ -149,9 +149,9 @@ def _of_model(
 ) -> Scores:  # fmt: skip
     from bench.evaluate import evaluate as score
     from bench.experiment import Evaluation
+    from bench.outside.trained import find
     from bench.spec import Part
     from bench.train import default_device
-    from bench.trained import find
 
     found = find(named, store, model, described)
     part = Part(data) if data else found.data

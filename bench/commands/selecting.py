@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.experiment import Experiment
-    from bench.guests import Guest
+    from bench.outside.guests import Guest
     from bench.plan import Item
     from bench.store import Store
     from reports.results import Results
@@ -45,7 +45,7 @@ class Selection:
     @cached_property
     def results(self) -> Results:
         """Read when first asked for: hundreds of runs take seconds."""
-        from bench.results import results
+        from bench.reporting.results import results
 
         return results(self.experiment, self.items, self.protocols, self.label, self.guests)
 
@@ -58,7 +58,7 @@ def select(
     name: the experiment as it was typed.
     """
     from bench.plan import plan
-    from bench.results import guests
+    from bench.reporting.results import guests
     from bench.store import FINISHED
 
     items = plan(experiment, store)

@@ -9,7 +9,7 @@ from bench.commands import options
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from bench.forecast import Cost
+    from bench.costs.forecast import Cost
     from bench.plan import Item
 
 STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan", "queued": "blue"}

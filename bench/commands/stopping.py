@@ -14,7 +14,7 @@ from bench.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from bench.store import Run, Store
-    from bench.sweeps import Sweep
+    from bench.sweep.ongoing import Sweep
 
 LONGEST = 60.0  # seconds that the command waits for what it has asked to stop
 
@@ -36,7 +36,7 @@ def stop(
     They save their work first, whoever started them and on whatever machine; `bench run` goes on with them. Without a name,
     shows what could be stopped.
     """
-    from bench import queue
+    from bench.sweep import queue
 
     store = options.store(store_path)
     sweeps, runs = _going_on(store)
@@ -57,7 +57,7 @@ def stop(
 
 def _going_on(store: Store) -> tuple[list[Sweep], list[Run]]:
     from bench.plan import GOING_ON, seen
-    from bench.sweeps import going_on
+    from bench.sweep.ongoing import going_on
 
     return going_on(store), [run for run in store.runs() if seen(run).state in GOING_ON]
 

@@ -33,7 +33,7 @@ def ui(
 
     Serves this store at a loopback address, and says which. Ctrl-C ends it.
     """
-    from bench import connection
+    from bench.tracking import connection
 
     store = options.store(store_path)
     if studies:
@@ -82,8 +82,9 @@ def sync(
 
     Sends what is new, once, however often it is called. `bench run` does it by itself while MLflow can be reached.
     """
-    from bench import connection, tracker
+    from bench import tracker
     from bench.plan import plan
+    from bench.tracking import connection
 
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)

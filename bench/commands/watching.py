@@ -48,7 +48,7 @@ def status(
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings) if name else None
     if watching:
-        from bench.watch import Board, watch
+        from bench.sweep.watch import Board, watch
 
         watch(Board(store, experiment), options.console())
         return
@@ -74,8 +74,8 @@ def logs(
 
     With -f, like `tail -f`: it ends when the run ends, and says how. Ctrl-C ends it at once; the run goes on.
     """
-    from bench.logs import follow as followed
-    from bench.logs import how_it_stands, last_lines
+    from bench.sweep.logs import follow as followed
+    from bench.sweep.logs import how_it_stands, last_lines
 
     run = options.store(store_path).find(name)
     text, end = last_lines(run, lines)

@@ -14,7 +14,7 @@ app = typer.Typer(help="The AlexNet backbone that LPIPS needs.", no_args_is_help
 @app.command()
 def status() -> None:
     """Whether LPIPS can be computed here."""
-    from bench import weights
+    from bench.scoring import weights
 
     available, told = weights.lpips_state()
     print(f"LPIPS by {told}" if available else f"no LPIPS: {told}")
@@ -30,7 +30,7 @@ def add(
     ] = False,
 ) -> None:
     """Put a file in the backbone's place, checked."""
-    from bench import weights
+    from bench.scoring import weights
 
     print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in LPIPS")
 
@@ -38,6 +38,6 @@ def add(
 @app.command()
 def fetch() -> None:
     """Download the backbone (233 MB), checked."""
-    from bench import weights
+    from bench.scoring import weights
 
     print(f"fetched {weights.fetch()}; `bench rescore EXPERIMENT` fills in LPIPS")

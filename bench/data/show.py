@@ -13,7 +13,7 @@ from bench import catalog
 from bench.data.base import Dataset, Split
 from bench.data.packed import PackedDataset, Sequence
 from bench.errors import BenchError
-from bench.pictures import Frames, save_gif, save_png, side_by_side, strip
+from bench.reporting.pictures import Frames, save_gif, save_png, side_by_side, strip
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 RATE = 12.5  # frames per second of the animations, half of KTH's

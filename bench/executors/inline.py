@@ -18,7 +18,7 @@ class Inline:
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Train and score now; the future is done when this returns."""
         from bench.run import execute
-        from bench.snapshot import forget
+        from bench.sweep.snapshot import forget
         from bench.train import default_device
 
         future: Future[str] = Future()

@@ -19,8 +19,8 @@ from bench.errors import BenchError
 from bench.executors import worker
 from bench.executors.local import cores
 from bench.experiment import Evaluation
-from bench.failures import OUT_OF_MEMORY
 from bench.store import Run
+from bench.sweep.failures import OUT_OF_MEMORY
 
 PATIENCE = 10.0  # seconds that a cluster gets to answer
 

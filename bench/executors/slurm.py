@@ -1,6 +1,6 @@
 """Jobs of a SLURM cluster: one array job for a plan. submitit submits them; how they are is asked of the store and of squeue.
 
-A submitted run has a ticket in its directory (bench.queue), so the submitting process may end: the jobs save and requeue
+A submitted run has a ticket in its directory (bench.sweep.queue), so the submitting process may end: the jobs save and requeue
 themselves (bench.executors.slurm_job), and whoever calls `bench run` next finds the run queued and does not submit it again.
 """
 
@@ -19,12 +19,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import lease, queue
+from bench import lease
 from bench.errors import BenchError
 from bench.executors import slurm_job, worker
 from bench.experiment import Evaluation
-from bench.failures import OUT_OF_MEMORY
 from bench.store import INTERRUPTED, Run
+from bench.sweep import queue
+from bench.sweep.failures import OUT_OF_MEMORY
 
 GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
 POLL = 5.0  # seconds between two questions to squeue

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import snapshot
 from bench.experiment import Evaluation
-from bench.failures import OUT_OF_MEMORY
 from bench.store import Run
+from bench.sweep import snapshot
+from bench.sweep.failures import OUT_OF_MEMORY
 
 
 def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: int, devices: int = 1) -> list[str]:

@@ -17,11 +17,11 @@ import torch
 from torch import nn
 
 from bench import catalog
-from bench.compiling import compiled
 from bench.errors import BenchError
 from bench.provenance import peak_memory
 from bench.spec import RunSpec
-from bench.step import take_step
+from bench.training.compiling import compiled
+from bench.training.step import take_step
 from lmc.learner import MemoryAlignment
 from lmc.plain import PlainLMC
 

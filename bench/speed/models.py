@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from bench import catalog
-from bench.costs import flops, parameters
+from bench.costs.counted import flops, parameters
 
 SHAPE, CONTEXT, HORIZON = (1, 64, 64), 10, 10  # the Moving-MNIST configuration
 ROUNDS = 3

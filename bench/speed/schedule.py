@@ -21,17 +21,18 @@ from typing import Any
 
 import numpy as np
 
-from bench import catalog, snapshot, tracker
+from bench import catalog, tracker
 from bench.executors import worker
 from bench.experiment import Evaluation, Experiment
 from bench.metrics.protocols import score_names
 from bench.plan import plan
 from bench.progress import Display
 from bench.schedule import Scheduler
-from bench.scores import Scores
+from bench.scoring.scores import Scores
 from bench.spec import RunSpec
 from bench.speed.timing import fastest
 from bench.store import FINISHED, RUNNING, Run, Store
+from bench.sweep import snapshot
 from experiments.recipes import LMC_SMALL
 
 RUNS = 100  # that are scheduled
@@ -153,7 +154,7 @@ class _Training:
     def __call__(self, written: bool) -> None:
         import torch
 
-        from bench.step import take_step
+        from bench.training.step import take_step
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)

@@ -10,7 +10,7 @@ from typing import Literal
 from bench.errors import BenchError, did_you_mean, listed
 from bench.metrics import METRICS
 from bench.plan import Item
-from bench.scores import load
+from bench.scoring.scores import load
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def chosen(text: str) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise BenchError(f"--objective takes one or several different names, such as psnr or psnr,cost; got '{text}'")
     if "lpips" in names:
-        from bench import weights
+        from bench.scoring import weights
 
         available, told = weights.lpips_state()
         if not available:

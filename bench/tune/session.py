@@ -9,12 +9,13 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import lease, snapshot, sweeps
+from bench import lease
 from bench.errors import BenchError, Blocked
 from bench.plan import GOING_ON, TO_DO, Item, look, preflight, unique
 from bench.progress import Display
 from bench.schedule import Scheduler, Watcher, finished
 from bench.store import Store
+from bench.sweep import ongoing, snapshot
 from bench.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
 from bench.tune.attempt import items_in
@@ -63,7 +64,7 @@ def run(
 ) -> Outcome:
     """Search until the plan is fulfilled and confirm what was found, or until interrupted."""
     items = [item for trial in study.trials() for item in items_in(study, trial)]  # for MLflow, which may lack some
-    with _alone(study), sweeps.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
+    with _alone(study), ongoing.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
         code = snapshot.take(study.store)
         tracker = Tracker(study.store, called(study.name, study.aim.scale), items)
         trouble = ""
@@ -104,7 +105,7 @@ def _confirm(
 
 
 def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
-    with sweeps.interruptible(scheduler, say):
+    with ongoing.interruptible(scheduler, say):
         scheduler.run()
     if scheduler.halted:
         say(f"stopped: {scheduler.halted}")

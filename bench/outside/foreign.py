@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench import inputs
 from bench.data.base import Dataset, Split
 from bench.data.sources import natural
 from bench.errors import BenchError
 from bench.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
 from bench.experiment import Evaluation
 from bench.files import replacing
-from bench.scores import Scores
+from bench.outside import inputs
+from bench.scoring.scores import Scores
 
 TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.connection import slug, tracking_uri
 from bench.files import read_json, write_json
 from bench.plan import Item
-from bench.scores import Scores, load
+from bench.scoring.scores import Scores, load
 from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+from bench.tracking.connection import slug, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric

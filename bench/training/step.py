@@ -20,7 +20,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from baselines.drop_path import DropPath
 from bench.evaluate import autocast
 from bench.spec import RunSpec
-from bench.team import ALONE, Team, running_statistics
+from bench.training.team import ALONE, Team, running_statistics
 
 
 def take_step(

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import catalog, measured
-from bench.measured import Kinds, Measured
+from bench import catalog
+from bench.costs import measured
+from bench.costs.measured import Kinds, Measured
 from bench.plan import NEW, TO_DO, TO_SCORE, Item, prediction_bytes, unique
 from bench.spec import RunSpec
 from bench.store import Store
@@ -220,7 +221,7 @@ def _sizes(to_do: Sequence[Item], kinds: Kinds, known: Sequence[Measured], store
         if "parameters" not in size or (scalable and "flops" not in size):
             if spent > COUNTING:
                 continue
-            import bench.costs  # noqa: F401  seconds that are not to count
+            import bench.costs.counted  # noqa: F401  seconds that are not to count
 
             began = time.monotonic()
             size = fresh[key] = _count(item.spec, scalable)
@@ -235,7 +236,7 @@ def _size_key(spec: RunSpec) -> str:
 
 
 def _count(spec: RunSpec, with_flops: bool) -> dict[str, float]:
-    from bench.costs import flops, on_meta, parameters
+    from bench.costs.counted import flops, on_meta, parameters
 
     shape = catalog.build("datasets", spec.data.name, spec.data.options).shape
     model = on_meta(spec.model, shape, spec.context, spec.horizon)

@@ -1,8 +1,9 @@
 """`bench plan --probe`: what runs will take, from 20 steps of each kind, in processes like the workers to come.
 
 As many at once as there will be workers, with as many threads, or a GPU each: what they take from one another counts. Nothing
-is written but what was measured (see bench.measured), and weights stay as they are made. As a program, `python -m bench.probe`
-reads one job from its standard input and prints a line of JSON per step, the last one with the result.
+is written but what was measured (see bench.costs.measured), and weights stay as they are made. As a program,
+`python -m bench.costs.probe` reads one job from its standard input and prints a line of JSON per step, the last one with
+the result.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from dataclasses import asdict, dataclass, replace
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-from bench import catalog, measured
+from bench import catalog
+from bench.costs import measured
+from bench.costs.forecast import Machine
+from bench.costs.measured import Measured
 from bench.executors import worker
 from bench.experiment import Evaluation, evaluation_from_json
-from bench.forecast import Machine
-from bench.measured import Measured
 from bench.plan import Item
 from bench.spec import RunSpec
 from bench.store import Store
@@ -119,7 +121,7 @@ def _start(item: Item, machine: Machine, slot: int) -> subprocess.Popen[str]:
     if machine.gpus:
         environment["CUDA_VISIBLE_DEVICES"] = machine.gpus[slot % len(machine.gpus)]
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "bench.probe"],
+        [sys.executable, "-P", "-m", "bench.costs.probe"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=environment, start_new_session=True,
     )  # fmt: skip
@@ -148,9 +150,9 @@ def main() -> int:
 
 
 def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device) -> Iterator[dict[str, Any]]:
-    from bench.compiling import compiled
-    from bench.costs import flops, parameters
+    from bench.costs.counted import flops, parameters
     from bench.train import build_model
+    from bench.training.compiling import compiled
 
     data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
     model = build_model(spec, data).to(device)
@@ -177,7 +179,7 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
 def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[tuple[int, float]]:
     """(stretch, seconds) of single steps, in stretches from all over the run: what a step costs may change on the way."""
     from bench.data.loading import batches
-    from bench.step import take_step
+    from bench.training.step import take_step
 
     supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
     learner = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, did_you_mean, listed
-from bench.scores import Scores, load
+from bench.scoring.scores import Scores, load
 from bench.store import Store
 
 

@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Callable
 
 from bench.errors import BenchError, Blocked
-from bench.snapshot import Changed
 from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
+from bench.sweep.snapshot import Changed
 
 Ended = tuple[str, str, str]
 """(state, kind, reason)."""
@@ -26,9 +26,9 @@ def attempt(run: Run, work: Callable[[], Ended | None]) -> Ended:
 
 def _ending(run: Run, error: Exception) -> Ended:
     """What an exception, while it is handled, means for a run."""
-    from bench.losses import Diverged
-    from bench.team import PeerLost
     from bench.train import Interrupted
+    from bench.training.losses import Diverged
+    from bench.training.team import PeerLost
 
     match error:
         case Interrupted():

@@ -90,7 +90,7 @@ def verify(run: Run) -> None:
 
 def here() -> Path:
     """The folder that this very process imports the suite from."""
-    return Path(__file__).parent.parent
+    return Path(__file__).parents[2]
 
 
 def fingerprint(root: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench import catalog
 from bench.experiment import Experiment
-from bench.guests import Guest
+from bench.outside.guests import Guest
 from bench.plan import Item
 from bench.store import FINISHED
 from reports.page import Picture
@@ -22,7 +22,7 @@ SCORE = "standard/psnr"
 
 def pictures(items: Sequence[Item], results: Results, guests: Sequence[Guest] = ()) -> list[Picture]:
     """A strip and an animation of the best, median and worst clip of the first variant; none where predictions are not kept."""
-    from bench.foreign import as_floats
+    from bench.outside.foreign import as_floats
 
     first = items[0]
     kept = {

@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 
 from bench import catalog
-from bench.compiling import compiled
 from bench.data.base import Dataset
 from bench.errors import BenchError
 from bench.evaluate import Pair, chunked, clips_to_score, evaluate, facts_of, scored
 from bench.experiment import Evaluation
-from bench.foreign import as_floats
-from bench.guests import Guest
+from bench.outside.foreign import as_floats
+from bench.outside.guests import Guest
+from bench.outside.trained import find
 from bench.plan import Item
-from bench.scores import Scores, load
+from bench.scoring.scores import Scores, load
 from bench.store import Run, Store
-from bench.trained import find
+from bench.training.compiling import compiled
 
 
 def rescore(run: Run, evaluation: Evaluation, protocols: Sequence[str], device: torch.device) -> str:

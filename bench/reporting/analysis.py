@@ -116,9 +116,9 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
     import torch
 
     from bench.evaluate import clips_to_score
+    from bench.outside.trained import find
     from bench.store import Store
     from bench.train import default_device
-    from bench.trained import find
 
     spec = run.spec
     data = catalog.build("datasets", spec.data.name, spec.data.options)

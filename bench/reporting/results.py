@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 import bench.metrics
 from bench.errors import BenchError, did_you_mean, listed
 from bench.experiment import Experiment
-from bench.guests import Guest, find
 from bench.metrics import METRICS
+from bench.outside.guests import Guest, find
 from bench.plan import Item
-from bench.scores import Kept, load, look
+from bench.scoring.scores import Kept, load, look
 from bench.store import FINISHED, Store
 from reports.results import Facts, Metric, Results
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.guests import Guest
+from bench.outside.guests import Guest
 from bench.plan import Item
-from bench.results import SELECTION, shows
-from bench.scores import Kept, load, look
+from bench.reporting.results import SELECTION, shows
+from bench.scoring.scores import Kept, load, look
 from bench.store import FINISHED
 from reports.ablation import ablation
 from reports.columns import Column

@@ -1,0 +1,1 @@
+"""What models and runs cost: counted, measured, and predicted before they run."""

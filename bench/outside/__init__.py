@@ -1,0 +1,1 @@
+"""What comes from elsewhere: frames, weights and scores of other people's code."""

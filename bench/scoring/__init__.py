@@ -1,0 +1,1 @@
+"""Scores as they are kept, made again, and the weights that LPIPS needs."""

@@ -1,0 +1,1 @@
+"""The parts of the copy in MLflow: the connection, one run's mirror, and the attached report."""
