@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
+from bench import gc
 from bench.errors import BenchError
 from bench.store import FAILED, Store
 from bench.tune import confirm, spaces
@@ -226,6 +227,19 @@ def test_the_best_are_confirmed_on_fresh_seeds_which_then_choose(store):
     assert [one.trial for one in found.candidates] == [trial.number for trial in study.ranking()[:2]]
     assert found.candidates[0].confirmed > found.candidates[1].confirmed
     assert found.seconds == pytest.approx(6 * 2 * 1.5 + 6 * 1.5)
+
+
+@pytest.mark.parametrize("storage", ["journal", "sqlite"])
+def test_no_run_that_a_search_refers_to_is_taken_for_unneeded(store, tmp_path, storage):
+    url = f"sqlite:///{tmp_path / 'record.db'}" if storage == "sqlite" else None
+    study, _, _ = search(store, plan=Plan(3, pruner="none"), url=url)
+    confirmed = confirm.plan(study, 1, 2)
+    stranger = store.run(spec := draw(FixedTrial({"lr": 1e-3, "slots": 3})))
+    for run, known in [*((item.run, item.spec) for item in confirmed), (stranger, spec)]:
+        run.create(known)
+    confirm.conclude(study, 1, 2)
+    assert len(store.runs()) == 3 + 2 + 1
+    assert [waste.run.name for waste in gc.find(store, runs=True) if waste.kind == gc.RUNS] == [stranger.name]
 
 
 def test_another_aim_is_another_study(store):

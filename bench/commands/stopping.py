@@ -51,7 +51,8 @@ def stop(
     for run in runs:
         run.ask_to_stop(reason)
     queue.cancel(runs, waiting_only=True)
-    print(f"asked {len(sweeps)} sweeps and {len(runs)} runs to save their work and end")
+    asked = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in ((sweeps, "sweep"), (runs, "run"))]
+    print(f"asked {' and '.join(asked)} to save their work and end")
     _wait_for(sweeps, runs)
 
 

@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.errors import BenchError
 from bench.experiment import Evaluation
 from bench.files import read_json, write_json
+from bench.spec import RunSpec
 from bench.store import Store
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.result import folder as folder_of
@@ -153,6 +154,18 @@ def find(store: Store, name: str, scale: str) -> Study:
     except KeyError:
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
     return Study(name, _aim(known["aim"]), store, folder, known["owner"], known["storage"], record)
+
+
+def runs(store: Store) -> set[str]:
+    """The names of the runs that the searches of a store refer to; BenchError if the record of one cannot be read."""
+    names: set[str] = set()
+    for path in store.root.glob("tuning/*/study.json"):
+        name, _, scale = path.parent.name.rpartition("-")
+        names.update(run for trial in find(store, name, scale).trials() for run in trial.user_attrs.get("runs", ()))
+        for one in (read_json(path.parent / "result.json") or {}).get("candidates", ()):
+            spec = RunSpec.from_json(one["spec"])
+            names.update(store.run(spec.but(seed=seed)).name for seed in one["seeds"])
+    return names
 
 
 def _aim(values: dict[str, Any]) -> Aim:
