@@ -124,6 +124,7 @@ def load(name: str, scale: str = "small") -> Experiment:
     if canonical(name).startswith(TUNED) and not name.endswith(".py"):
         tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
         return replace(tuned, name=canonical(name), scale=scale)
+    importlib.import_module("numpy")  # before torch: while that imports numpy itself, from C, a Ctrl-C is lost
     module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name)
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
     if make is None:

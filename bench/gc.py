@@ -150,14 +150,11 @@ def _unused_code(store: Store) -> list[Path]:
 
 def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
     """Runs that no experiment of the suite, at any scale, and no search of this store refers to."""
+    from bench.tune.study import runs as searched  # takes a second to import
+
     loaded = [experiment.load(name, scale) for name in experiment.names() for scale in experiment.SCALES]
     known = {json.dumps(spec.differences(), sort_keys=True) for each in loaded for _, spec in each.runs()}
-    if any(store.root.glob("tuning/*/study.json")):
-        from bench.tune.study import runs as searched  # takes a second to import
-
-        found = searched(store)
-    else:
-        found = set()
+    found = searched(store)
     return [run for run in runs if json.dumps(run.spec.differences(), sort_keys=True) not in known and run.name not in found]
 
 

@@ -206,11 +206,12 @@ def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
 
 
 def _children(process):
-    """The processes that a process has started, in whichever of its threads."""
+    """The probes that a process has started, in whichever of its threads."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == process:
+            probes = b"bench.costs.probe" in (stat.parent / "cmdline").read_bytes()
+            if probes and int(stat.read_text().rpartition(")")[2].split()[1]) == process:
                 found.append(int(stat.parent.name))
     return found
 

@@ -39,6 +39,13 @@ def test_help_loads_nothing_heavy():
     assert answer.stdout.splitlines()[-1] == "[]"
 
 
+def test_numpy_is_there_before_an_experiment_can_import_torch_which_would_lose_a_ctrl_c(tmp_path):
+    (tmp_path / "mine.py").write_text("import sys\nraise ValueError(f\"numpy first: {'numpy' in sys.modules}\")\n")
+    words = [sys.executable, "-m", "bench.cli", "plan", str(tmp_path / "mine.py"), "--store", str(tmp_path / "runs")]
+    answer = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert answer.returncode == 2 and "numpy first: True" in answer.stderr
+
+
 def test_help_answers_within_half_a_second_of_processor_time():
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 import bench.metrics
 from bench.errors import BenchError, did_you_mean, listed
+from bench.executors.local import cores
 from bench.experiment import Experiment
 from bench.metrics import METRICS
 from bench.outside.guests import Guest, find
@@ -128,7 +128,7 @@ def _scores(sources: Sequence[Source], labels: list[str], shown: NDArray[np.int6
         for name, column in scores.items():
             column[last - count : last] = read[name][shown].reshape(-1) if name in read.names else np.nan
 
-    with ThreadPoolExecutor(os.cpu_count()) as readers:  # decompressing lets go of Python's lock
+    with ThreadPoolExecutor(cores()) as readers:  # decompressing lets go of Python's lock
         list(readers.map(fill, sources, rows.cumsum(), rows))
     return pd.DataFrame(columns | scores, copy=False)
 
