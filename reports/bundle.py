@@ -1,6 +1,6 @@
 """Everything at once: a folder with the tables, the figures and the page of an experiment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
 from reports.ledger import ledger, with_warnings
 from reports.memory import Memories, memory_table
-from reports.page import Picture, page
+from reports.page import Picture, choices, page
+from reports.printing import printing
 from reports.render import render
 from reports.results import Results
-from reports.style import save
-from reports.table import Table, slices, table
+from reports.table import Table, over_horizon, slices, table
 
 COSTS = {  # what quality is drawn against
     "parameters": "Quality against parameters",
@@ -27,6 +27,7 @@ COSTS = {  # what quality is drawn against
 }
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 PUBLISHED, SPENT, MEMORY = "Beside published numbers", "What each variant costs", "What the memories do"
+FILES = {PUBLISHED: "published", MEMORY: "memory"}  # tables that not every report has
 Figures = dict[str, tuple[str, str, Figure]]
 """File name -> (heading of the page, caption, figure)."""
 
@@ -35,6 +36,7 @@ def bundle(
     results: Results,
     folder: Path,
     protocol: str = "standard",
+    others: Iterable[Results] = (),
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     pictures: Sequence[Picture] = (),
     sizes: Mapping[str, float] | None = None,
@@ -42,33 +44,42 @@ def bundle(
 ) -> list[Path]:
     """Write the tables under one protocol in every format, the figures for print, and index.html. Returns what was written.
 
-    configurations, pictures: as for `page`. sizes: as for `sweep`. memories: of the variants that have one, if any has.
+    others: as for `choices`. configurations, pictures: as for `page`. sizes: as for `sweep`.
+    memories: of the variants that have one, if any has.
     """
     horizon = results.facts.horizon
-    compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
-    differences = ablation(results, protocols=(protocol,))
-    tables = {name: with_warnings(made, results) for name, made in (("scores", compared), ("differences", differences))}
-    tables["costs"] = ledger(results)
+    figures = _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
+    with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
+        compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
+        differences = ablation(results, protocols=(protocol,))
+        chosen = choices(results, compared, others)
+        written = printed()
     more: dict[str, Table] = {}
-    beside = with_published(table(results, protocols=(protocol,)), results)
+    beside = with_published(over_horizon(compared), results)
     if any(row.published for row in beside.rows):
-        tables["published"] = more[PUBLISHED] = beside
+        more[PUBLISHED] = beside
     if memories and memories.variants:
-        tables["memory"] = more[MEMORY] = memory_table(results, memories)
-    written = [
+        more[MEMORY] = memory_table(results, memories)
+    tables = {name: with_warnings(made, results) for name, made in (("scores", compared), ("differences", differences))}
+    tables |= {"costs": ledger(results)} | {FILES[heading]: made for heading, made in more.items()}
+    written += [
         write(folder / f"{name}.{suffix}", render(made, format).encode())
         for name, made in tables.items()
         for format, suffix in SUFFIXES.items()
     ]
-    figures = _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
+    written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
+    text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder))
+    return [*written, write(folder / "index.html", text.encode())]
+
+
+def _sections(figures: Figures, folder: Path) -> dict[str, list[Picture]]:
+    """The printed figures as the page shows them, by heading."""
     sections: dict[str, list[Picture]] = {}
-    for name, (heading, caption, figure) in figures.items():
-        written += save(figure, folder, name)
+    for name, (heading, caption, _) in figures.items():
         if heading:
             drawing = (folder / f"{name}.svg").read_bytes()
             sections.setdefault(heading, []).append(Picture(caption, "svg+xml", drawing))
-    written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
-    return [*written, write(folder / "index.html", page(results, configurations, pictures, more, sections).encode())]
+    return sections
 
 
 def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) -> Figures:

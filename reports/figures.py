@@ -101,11 +101,15 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
         panel.margins(x=0.15)
         plain_logarithmic(panel.xaxis)
         title, written, _ = COSTS[cost]
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, place: counted(value)))
+        panel.xaxis.set_major_formatter(FuncFormatter(_counted))
         unit = {lasting: " (s)", sized: " (bytes)"}.get(written, "")
         panel.set(xlabel=title + unit, ylabel=header(score, metric))
         _legend(figure, results, _spread(results, "bars"), unseen, lines=False)
     return figure
+
+
+def _counted(value: float, place: int | None = None) -> str:
+    return counted(value)
 
 
 def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = "memory slots") -> Figure:

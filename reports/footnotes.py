@@ -52,12 +52,12 @@ def _protocol(results: Results, name: str) -> str:
 
 def _deviations(results: Results, variant: str) -> list[str]:
     """What is not as planned with a variant's runs: "seeds 1, 2 failed: out of memory." """
-    runs = results.runs[results.runs["variant"] == variant]
-    if not len(runs):
+    runs = results.planned.get(variant, [])
+    if not runs:
         return ["No run is planned."]
     scored = results.clips_scored[list(results.variants).index(variant)]
     said: dict[str, list[int]] = {}
-    for run in runs.to_dict("records"):
+    for run in runs:
         if run["state"] != "finished":
             reason = run["reason"]
             said.setdefault(f"{run['state']}{f': {reason}' if _is_text(reason) else ''}", []).append(int(run["seed"]))
@@ -65,7 +65,7 @@ def _deviations(results: Results, variant: str) -> list[str]:
             said.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
-    sources = dict.fromkeys(run["source"] for run in runs.to_dict("records") if _is_text(run.get("source")))
+    sources = dict.fromkeys(run["source"] for run in runs if _is_text(run.get("source")))
     return [
         *sources,
         *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in said.items()),

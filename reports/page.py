@@ -1,20 +1,21 @@
 """The whole report as one HTML file: opens from disk, asks the network for nothing, prints."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 
-from reports.ablation import ablation
+from reports.columns import Frames
 from reports.ledger import ledger
 from reports.results import Results
 from reports.statistics import student
 from reports.style import looks
-from reports.table import Cell, Table, slices, table
+from reports.table import Cell, Table, over_horizon, table
 
 SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # as style.DASHES
 
@@ -38,6 +39,9 @@ class Picture:
 
 def page(
     results: Results,
+    scores: Table,
+    differences: Table,
+    choices: Mapping[str, Any],
     configurations: Mapping[str, Mapping[str, Any]] | None = None,
     pictures: Sequence[Picture] = (),
     more: Mapping[str, Table] | None = None,
@@ -45,16 +49,13 @@ def page(
 ) -> str:
     """The page as text.
 
+    scores, differences: the tables of `results` that it opens with, under one protocol. choices: see there.
     configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
     pictures: strips and animations. more: heading -> a further table, such as one with published rows.
     figures: heading -> curves and maps, below the table of that heading or in a section of their own.
     """
-    protocols = list(dict.fromkeys(column.partition("/")[0] for column in results.columns)) or ["standard"]
-    spans = slices(10, results.facts.horizon) if results.facts.horizon > 10 else []
-    tables = {protocol: table(results, protocols=(protocol,), frames=spans) for protocol in protocols}
-    first = "standard" if "standard" in tables else protocols[0]
-    told = {
-        "Differences to the first": ablation(results, protocols=(first,)),
+    tables = {
+        "Differences to the first": differences,
         **(more or {}),
         "What each variant costs": ledger(results),
     }
@@ -63,13 +64,13 @@ def page(
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
     return environment.get_template("page.html").render(
         results=results,
-        scores=table(results, protocols=(first,)),
-        sections={name: (told.get(name), drawn.get(name, ())) for name in dict.fromkeys([*told, *drawn])},
+        scores=over_horizon(scores),
+        sections={name: (tables.get(name), drawn.get(name, ())) for name in dict.fromkeys([*tables, *drawn])},
         data={
-            "protocols": {name: _protocol(results, made) for name, made in tables.items()},
+            "protocols": choices,
             "variants": list(results.variants),
             "horizon": results.facts.horizon,
-            "spans": [f"{first}-{last}" for first, last in spans],
+            "spans": [f"{first}-{last}" for first, last in _spans(scores)],
             "looks": [
                 {"colour": "currentColor" if look.colour == "#000000" else look.colour, "dash": SVG_DASHES[i % len(SVG_DASHES)]}
                 for i, look in enumerate(looks(results.variants).values())
@@ -81,8 +82,30 @@ def page(
     )
 
 
+def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> dict[str, Any]:
+    """What the page's reader chooses between, for its script: the cells and curves of every metric by protocol.
+
+    scores: the table of `results` under one protocol, with the slices that are wanted of all of them.
+    others: the same results under further protocols, taken one at a time: each can be of 20 million rows.
+    """
+    chosen = {scores.columns[0].protocol: _protocol(results, scores)}
+    for further in map(partial(_further, frames=_spans(scores)), others):  # a loop over `others` would hold two of them at once
+        chosen |= further
+    return chosen
+
+
+def _further(results: Results, frames: Frames) -> dict[str, Any]:
+    protocols = dict.fromkeys(score.partition("/")[0] for score in results.columns)
+    return {name: _protocol(results, table(results, protocols=(name,), frames=frames)) for name in protocols}
+
+
+def _spans(scores: Table) -> list[tuple[int, int]]:
+    """The slices of the horizon that a table shows beside it."""
+    return [(column.first, column.last) for column in scores.columns if column.score == scores.columns[0].score][1:]
+
+
 def _protocol(results: Results, made: Table) -> dict[str, Any]:
-    """What the script needs of one protocol: per metric the cells of the horizon and of its slices, and curves per frame."""
+    """What there is to choose under one protocol: per metric the cells of the horizon and its slices, and curves per frame."""
     metrics: dict[str, Any] = {}
     for number, column in enumerate(made.columns):
         name, whole = column.score.partition("/")[2], column.key == column.score

@@ -1,9 +1,9 @@
 """What a report is made from: one table of per-frame scores, and the facts that go with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -94,6 +94,11 @@ class Results:
         return sorted(_score_columns(self.scores), key=lambda score: list(self.metrics).index(score.partition("/")[2]))
 
     @cached_property
+    def planned(self) -> dict[str, list[dict[Any, Any]]]:
+        """The rows of `runs` by variant."""
+        return {str(variant): rows.to_dict("records") for variant, rows in self.runs.groupby("variant")}
+
+    @cached_property
     def seeds(self) -> list[int]:
         """All planned seeds, sorted."""
         return sorted({int(seed) for seed in self.runs["seed"]} | {int(seed) for seed in self.scores["seed"].unique()})
@@ -103,6 +108,13 @@ class Results:
         """The numbers of the test clips, sorted: [clips]."""
         return np.sort(self.scores["clip"].unique())
 
+    def rescored(self, scores: pd.DataFrame) -> "Results":
+        """The same rows with other scores; what is known of 20 million rows is not found out again."""
+        known = {name: getattr(self, name) for name in ("planned", "seeds", "clips", "_places")}
+        made = replace(self, scores=scores)
+        made.__dict__.update(known)
+        return made
+
     def metric(self, column: str) -> Metric:
         """How the scores of "protocol/metric" are written."""
         return self.metrics[column.partition("/")[2]]
@@ -110,6 +122,8 @@ class Results:
     def cube(self, column: str) -> np.ndarray:
         """The scores of "protocol/metric" as float32 [variants, seeds, clips, horizon], NaN where there is none (yet)."""
         shape = (len(self.variants), len(self.seeds), len(self.clips), self.facts.horizon)
+        if column in self.scores and self._places is None:
+            return self.scores[column].to_numpy(np.float32).reshape(shape)
         cube = np.full(shape, np.nan, np.float32)
         if column in self.scores:
             cube.reshape(-1)[self._places] = self.scores[column].to_numpy()
@@ -117,13 +131,10 @@ class Results:
 
     def clip_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
         """Means over the frames first ... last (both included; the whole horizon if not given): [variants, seeds, clips]."""
-        span = (column, first, last or self.facts.horizon)
-        if span not in self._means:
-            if column not in self._latest:  # one column's slices are asked for in a row: keep its cube, and no other
-                self._latest.clear()
-                self._latest[column] = self.cube(column)
-            self._means[span] = self._latest[column][..., first - 1 : span[2]].mean(-1, dtype=np.float64)
-        return self._means[span]
+        known, span = self._of(column), (first, last or self.facts.horizon)
+        if span not in known.means:
+            known.means[span] = known.cube[..., first - 1 : span[1]].mean(-1, dtype=np.float64)
+        return known.means[span]
 
     def seed_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
         """Means over the clips that a run has scores of, and the frames first ... last: [variants, seeds]."""
@@ -143,7 +154,7 @@ class Results:
 
     def frame_means(self, column: str) -> np.ndarray:
         """Means over the clips: [variants, seeds, horizon]."""
-        return mean_of_known(self.cube(column), axis=2)
+        return mean_of_known(self._of(column).cube, axis=2)
 
     def cost(self, name: str) -> "pd.Series[float]":
         """A column of `runs` as the mean over each variant's runs, in declared order; NaN where it is not known."""
@@ -154,6 +165,8 @@ class Results:
     def clips_scored(self) -> np.ndarray:
         """How many clips each run has all frames of: [variants, seeds]."""
         runs = len(self.variants), len(self.seeds)
+        if self._places is None:
+            return np.full(runs, len(self.clips))
         frames = np.bincount(self._places // self.facts.horizon, minlength=runs[0] * runs[1] * len(self.clips))
         return (frames.reshape(*runs, -1) == self.facts.horizon).sum(-1)
 
@@ -162,29 +175,41 @@ class Results:
         """The variants whose runs have no parameters, such as copying the last frame."""
         return {str(variant) for variant, parameters in self.cost("parameters").items() if parameters == 0}
 
+    def _of(self, column: str) -> "_Column":
+        """What is known of a column, until another one is asked for: its slices and frames are wanted in a row."""
+        if column not in self._latest:
+            self._latest.clear()
+            self._latest[column] = _Column(self.cube(column), {})
+        return self._latest[column]
+
     @cached_property
-    def _means(self) -> dict[tuple[str, int, int], np.ndarray]:
+    def _latest(self) -> "dict[str, _Column]":
         return {}
 
     @cached_property
-    def _latest(self) -> dict[str, np.ndarray]:
-        return {}
-
-    @cached_property
-    def _places(self) -> np.ndarray:
-        """Where each row of scores belongs in a cube laid out flat."""
+    def _places(self) -> np.ndarray | None:
+        """Where each row of scores belongs in a cube laid out flat; None where the rows are such a cube already."""
+        cells = len(self.variants) * len(self.seeds) * len(self.clips) * self.facts.horizon
         variants = self.scores["variant"]
         if not isinstance(variants.dtype, pd.CategoricalDtype) or list(variants.cat.categories) != list(self.variants):
             variants = variants.astype(pd.CategoricalDtype(list(self.variants)))
-        place = variants.cat.codes.to_numpy().astype(np.int64)
+        place: np.ndarray = variants.cat.codes.to_numpy().astype(np.int32 if cells < 2**31 else np.int64)
         for name, known in (("seed", np.array(self.seeds)), ("clip", self.clips)):
             place *= len(known)
             numbers = self.scores[name].to_numpy()
             counted = len(known) > 0 and known[0] == 0 and known[-1] == len(known) - 1  # 0, 1, 2, ... are places already
-            place += numbers if counted else np.searchsorted(known, numbers)
+            np.add(place, numbers if counted else np.searchsorted(known, numbers), out=place, casting="unsafe")
         place *= self.facts.horizon
-        place += self.scores["frame"].to_numpy() - 1
-        return place
+        np.add(place, self.scores["frame"].to_numpy(), out=place, casting="unsafe")
+        place -= 1
+        return None if np.array_equal(place, np.arange(cells, dtype=place.dtype)) else place
+
+
+class _Column(NamedTuple):
+    """The scores of one column, and their means over frames first ... last as far as asked for."""
+
+    cube: np.ndarray
+    means: dict[tuple[int, int], np.ndarray]
 
 
 def _score_columns(scores: pd.DataFrame) -> list[str]:
@@ -194,6 +219,8 @@ def _score_columns(scores: pd.DataFrame) -> list[str]:
 def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
     """The mean along an axis of what is not NaN, in float64; NaN where nothing is known."""
     known = ~np.isnan(values)
+    if known.size and known.all():
+        return values.mean(axis, dtype=np.float64)
     count = known.sum(axis)
     total = np.sum(values, axis=axis, where=known, dtype=np.float64)
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)

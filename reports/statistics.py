@@ -5,6 +5,7 @@ of their distribution. Three seeds cannot carry that (the smallest p-value of 3 
 too narrow by more than half), so their part is widened as Student's t widens it. Everything is seeded: same scores, same text.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,16 +71,24 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
         profiles = np.stack([pairs[number].mean(0) for number in chosen], axis=1) / clips  # [clips, chosen]
         errors = np.array([_seed_error(pairs[number]) for number in chosen])
         size = np.abs(profiles.sum(0)) * (1 - 1e-5)  # a resample that equals it but for rounding counts as equal
-        random = np.random.default_rng(seed)
         rows = max(8, 16_000_000 // clips)
+        plus, random = _first_coins(min(rows, RESAMPLES), clips, seed)
+        random = copy.deepcopy(random)
         for start in range(0, RESAMPLES, rows):
-            plus = _coins(min(rows, RESAMPLES - start), clips, random)
+            plus = _coins(min(rows, RESAMPLES - start), clips, random) if start else plus
             means = 2 * (plus @ profiles.astype(np.float32)) - profiles.sum(0)  # the means with random signs: [rows, chosen]
             for seeds in {len(pairs[number]) for number in chosen} - {1}:
                 among = [place for place, number in enumerate(chosen) if len(pairs[number]) == seeds]
                 means[:, among] += np.outer(random.standard_t(seeds - 1, len(means)), errors[among])
             counts[chosen] += (np.abs(means) >= size).sum(0)
     return [(float(count) + 1) / (RESAMPLES + 1) for count in counts]
+
+
+@lru_cache(maxsize=1)
+def _first_coins(rows: int, clips: int, seed: int) -> tuple[np.ndarray, np.random.Generator]:
+    """The coins that every column of a table begins with, and the generator that goes on from there."""
+    random = np.random.default_rng(seed)
+    return _coins(rows, clips, random), random
 
 
 def _coins(rows: int, clips: int, random: np.random.Generator) -> np.ndarray:

@@ -88,6 +88,13 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
     return Table(results.question, tuple(columns), tuple(rows), tuple(notes))
 
 
+def over_horizon(table: Table) -> Table:
+    """The table without its columns of single frames and slices."""
+    kept = [number for number, column in enumerate(table.columns) if column.key == column.score]
+    rows = (replace(row, cells=tuple(row.cells[number] for number in kept)) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[number] for number in kept), rows=tuple(rows))
+
+
 def every(step: int, horizon: int) -> list[int]:
     """Every `step`-th frame of the horizon: 5, 10, 15, 20."""
     return list(range(step, horizon + 1, step))

@@ -59,7 +59,7 @@ def test_another_checkpoint_or_a_damaged_file_is_measured_again(items):
     (kept,) = (items[0].run.path / "analysis").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
     memories(items, told.append)
-    assert told == ["looking into the memory of tiny, seed 0"] * 3
+    assert told == ["looking into memory 1 of 1: tiny, seed 0"] * 3
     assert memories(items, lambda line: pytest.fail(line)).runs
 
 

@@ -10,7 +10,7 @@ from reports.beside import with_published
 from reports.check import check
 from reports.documents import tables
 from reports.ledger import ledger
-from reports.page import page
+from reports.page import choices, page
 from reports.render import render
 from reports.results import Facts
 from reports.table import table
@@ -56,7 +56,7 @@ def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, 
 
 
 def test_every_table_of_the_page_agrees_with_the_store(made):
-    found = check(made, page(made), "html")
+    found = check(made, page(made, table(made), ablation(made), choices(made, table(made))), "html")
     assert found.tables == 3 and found.numbers > 20 and (found.differences, found.unmatched) == ([], [])
 
 

@@ -1,11 +1,15 @@
 """One call writes all that a paper needs, whole, and the same bytes each time."""
 
+import time
+
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from reports.bundle import bundle
 from reports.files import write
 from reports.page import Picture
+from reports.printing import printing
 from tests.report_samples import results, runs
 
 SCORES = {("full", 0): [[30, 20]] * 3, ("full", 1): [[33, 23]] * 3, ("plain", 0): [[20, 10]] * 3, ("plain", 1): [[20, 12]] * 3}
@@ -52,3 +56,16 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch
     with pytest.raises(OSError, match="disk full"):
         write(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_a_figure_that_cannot_be_written_says_why(tmp_path):
+    (tmp_path / "report").write_text("a file where the folder should be")
+    with pytest.raises(FileExistsError), printing({"one": Figure()}, tmp_path / "report") as printed:
+        printed()
+
+
+def test_who_gives_up_does_not_wait_for_the_figures(tmp_path):
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), printing({str(n): Figure() for n in range(1000)}, tmp_path):
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 5 and len(list(tmp_path.iterdir())) < 1000

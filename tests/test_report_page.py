@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from reports.page import Picture, page
-from reports.table import Row, Table
+from reports.ablation import ablation
+from reports.page import Picture, choices, page
+from reports.table import Row, Table, slices, table
 from tests.report_samples import results, runs
 
 SCORES = {
@@ -27,10 +29,18 @@ def text():
     )
     scores = results(SCORES, planned).scores
     scores = scores.assign(**{"standard/mse": 100 - scores["standard/psnr"], "lmc2021/psnr": scores["standard/psnr"] + 5})
-    made = results(SCORES, planned, scores=scores, protocols={"standard": 1, "lmc2021": 2})
+    both = results(SCORES, planned, scores=scores, protocols={"standard": 1, "lmc2021": 2})
+    other = [column for column in scores if not column.startswith("standard/")]
     configurations = {"full <b>": {"model.slots": 100, "steps": 9}, "slots 50": {"model.slots": 50, "steps": 9}}
+    shown = table(both, frames=slices(10, 12))
     return page(
-        made, configurations, [Picture("a strip", "gif", b"GIF89a")], {"More": Table("More", (), (Row("x", "1", ()),), ())}
+        both,
+        shown,
+        ablation(both),
+        choices(both, shown, [replace(both, scores=scores[other])]),
+        configurations,
+        [Picture("a strip", "gif", b"GIF89a")],
+        {"More": Table("More", (), (Row("x", "1", ()),), ())},
     )
 
 
@@ -77,7 +87,8 @@ def test_a_cell_tells_what_it_rests_on_to_who_points_at_it(text):
 def test_figures_stand_below_the_table_of_their_heading_or_alone():
     drawn = Picture("a map", "svg+xml", b"<svg/>")
     costs, alone = "What each variant costs", "Training"
-    body = page(results(SCORES), figures={costs: [drawn], alone: [drawn]})
+    made = results(SCORES)
+    body = page(made, table(made), ablation(made), {}, figures={costs: [drawn], alone: [drawn]})
     for heading, tables in ((costs, 1), (alone, 0)):
         section = body.partition(f"<h2>{heading}</h2>")[2].partition("</section>")[0]
         assert section.count("<table>") == tables
@@ -182,4 +193,5 @@ def test_a_browser_requests_nothing_and_the_page_fits_its_window(driven):
 def test_a_page_of_an_experiment_without_scores_names_what_is_missing():
     planned = runs({"variant": "full", "seed": 0, "state": "missing", "parameters": None})
     nothing = results({("full", 0): [[1, 2]]}).scores.iloc[:0].drop(columns="standard/psnr")
-    assert "0 of 1" in page(results({("full", 0): [[1, 2]]}, planned, scores=nothing))
+    made = results({("full", 0): [[1, 2]]}, planned, scores=nothing)
+    assert "0 of 1" in page(made, table(made), ablation(made), choices(made, table(made)))

@@ -9,7 +9,7 @@ import torch
 
 from bench.experiment import Evaluation
 from bench.metrics.lpips import alexnet_features
-from bench.scoring.scores import load
+from bench.scoring.scores import Scores, load, look
 from bench.store import Store
 from tests.conftest import EVALUATION, TINY
 
@@ -151,3 +151,25 @@ def test_damaged_scores_and_predictions_are_made_again(finished, run):
     assert code == 2 and "`bench rescore` makes them again" in err
     assert "scored again from its checkpoint" in finished("rescore", "mine.py", "--only", "tiny")[1]
     assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)
+
+
+NAMES = ["standard/psnr", "lmc2021/psnr", "standard/ssim"]
+VALUES = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+
+
+def test_the_scores_of_one_protocol_are_read_alone(tmp_path):
+    Scores(VALUES, NAMES, {"fingerprint": "abc"}).save(tmp_path / "scores.npz")
+    read = load(tmp_path / "scores.npz", ["standard"])
+    assert read.names == ["standard/psnr", "standard/ssim"] and read.facts == {"fingerprint": "abc"}
+    assert np.array_equal(read.values, VALUES[..., [0, 2]])
+    whole = load(tmp_path / "scores.npz")
+    assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))
+
+
+def test_scores_from_before_each_protocol_lay_by_itself_are_still_read(tmp_path):
+    path = tmp_path / "scores.npz"
+    np.savez_compressed(path, values=VALUES, names=np.array(NAMES), facts=np.array("{}"))
+    assert look(path).shape == VALUES.shape
+    assert np.array_equal(load(path, ["lmc2021"]).values, VALUES[..., [1]])
+    whole = load(path)
+    assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))

@@ -16,6 +16,7 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.commands.selecting import Selection
     from bench.store import Store
+    from reports.memory import Memories
     from reports.results import Results
     from reports.table import Table
 
@@ -116,18 +117,22 @@ def report(
 
 def _memory(chosen: Selection) -> Table:
     """The table of what memories do; a BenchError where no variant has one."""
-    from bench.reporting.analysis import memories
     from reports.memory import memory_table
 
-    found = memories(chosen.items, _tell)
+    found = _memories(chosen)
     if not found.variants:
         raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")
     return memory_table(chosen.results, found)
 
 
-def _tell(line: str) -> None:
-    """What takes a while, beside the report itself."""
-    print(line, file=sys.stderr, flush=True)
+def _memories(chosen: Selection) -> Memories:
+    """What memories do, and on a terminal which one is being looked into."""
+    from rich.console import Console
+
+    from bench.reporting.analysis import memories
+
+    with Console(stderr=True).status("looking into memories") as shown:
+        return memories(chosen.items, shown.update)
 
 
 def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None) -> int:
@@ -169,17 +174,17 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     """Write tables, figures and the page, with all protocols to choose from, and attach them to the experiment in MLflow."""
     from bench.metrics.protocols import PROTOCOLS
     from bench.reporting import gallery
-    from bench.reporting.analysis import memories
-    from bench.reporting.results import results
+    from bench.reporting.results import results, under
     from bench.tracker import experiment_name
     from bench.tracking.attach import attach
     from reports.bundle import bundle
 
     experiment, items = chosen.experiment, chosen.items
-    found = results(experiment, items, tuple(PROTOCOLS), label, chosen.guests, curves=True)
-    shots = gallery.pictures(items, found, chosen.guests)
+    found = results(experiment, items, (protocol,), label, chosen.guests, curves=True)
+    others = under((name for name in PROTOCOLS if name != protocol), found, items, label, chosen.guests)
+    shots = gallery.pictures(items, found, f"{protocol}/psnr", chosen.guests)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
-    written = bundle(found, folder, protocol, configurations, shots, sizes, memories(items, _tell))
+    written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen))
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
     command = shlex.join(["bench", *sys.argv[1:]])
     trouble = attach(store, experiment_name(experiment), written, experiment.question, command, label or "")

@@ -41,9 +41,9 @@ def memories(items: Sequence[Item], tell: Callable[[str], None] = lambda line: N
     runs: list[Addressing] = []
     missing: dict[tuple[str, int], str] = {}
     shown: Shown | None = None
-    for item in concerned:
+    for number, item in enumerate(concerned, 1):
         try:
-            found = _found(item, tell)
+            found = _found(item, f"{number} of {len(concerned)}", tell)
         except BenchError as error:
             missing[item.label, item.seed] = str(error)
             continue
@@ -82,7 +82,7 @@ def _centres(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.stack([y, x], 1)
 
 
-def _found(item: Item, tell: Callable[[str], None]) -> Arrays:
+def _found(item: Item, place: str, tell: Callable[[str], None]) -> Arrays:
     """What was measured before, or is measured now."""
     if item.state != FINISHED:
         raise BenchError(f"{item.state}: {item.why}")
@@ -97,7 +97,7 @@ def _found(item: Item, tell: Callable[[str], None]) -> Arrays:
             return kept
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # never measured, or a damaged file: both are made now
-    tell(f"looking into the memory of {item.label}, seed {item.seed}")
+    tell(f"looking into memory {place}: {item.label}, seed {item.seed}")
     made = _measured(item.run, evaluation)
     made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(item.run)}))
     with contextlib.suppress(OSError), replacing(path) as temporary:  # a store that is read-only or full: measured again then

@@ -17,13 +17,12 @@ from reports.results import Results
 from reports.strips import animation, choose_clips, clip_scores, strip
 from reports.style import printed
 
-SCORE = "standard/psnr"
 
+def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequence[Guest] = ()) -> list[Picture]:
+    """A strip and an animation of the best, median and worst clip of the first variant; none where predictions are not kept.
 
-def pictures(items: Sequence[Item], results: Results, guests: Sequence[Guest] = ()) -> list[Picture]:
-    """A strip and an animation of the best, median and worst clip of the first variant; none where predictions are not kept."""
-    from bench.outside.foreign import as_floats
-
+    score: "protocol/psnr", by which clips are chosen and which stands under their frames.
+    """
     first = items[0]
     kept = {
         item.label: item.run.predictions_file(item.evaluations[0].key)
@@ -31,22 +30,25 @@ def pictures(items: Sequence[Item], results: Results, guests: Sequence[Guest] = 
         if item.state == FINISHED and item.run.predictions_file(item.evaluations[0].key).exists()
     }
     kept |= {guest.name: guest.frames for guest in reversed(guests) if guest.frames.exists()}
-    if first.label not in kept or SCORE not in results.columns:
+    if first.label not in kept or score not in results.columns:
         return []
     data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
     if first.spec.fingerprint is None:
         return []  # a report on another machine, without the data
+    from bench.outside.foreign import as_floats  # imports torch
+
     context, evaluation = first.spec.context, first.evaluations[0]
     made = []
-    for rule, clip in choose_clips(results, SCORE).items():
+    for rule, clip in choose_clips(results, score).items():
         frames = data.clips(evaluation.split, clip, clip + 1, context + (evaluation.horizon or 0))[0].numpy()
         known, truth = frames[:context], frames[context:]
         shown = [label for label in results.variants if label in kept]
         predicted = {label: as_floats(np.load(kept[label], mmap_mode="r")[clip]) for label in shown}
-        scores = clip_scores(results, SCORE, clip, first.seed)
-        title = f"{rule} clip of {first.label} (number {clip}), PSNR in dB under each frame, error maps from 0 (black) to 1"
+        scores = clip_scores(results, score, clip, first.seed)
+        protocol = score.partition("/")[0]
+        under = f"PSNR in dB ({protocol}) under each frame, error maps from 0 (black) to 1"
         drawn = strip(known, truth, predicted, scores, errors=True)
-        made.append(Picture(title, "png", printed(drawn), f"clip_{rule}"))
+        made.append(Picture(f"{rule} clip of {first.label} (number {clip}), {under}", "png", printed(drawn), f"clip_{rule}"))
         made.append(Picture(f"{rule} clip, animated", "gif", animation(known, truth, predicted), f"clip_{rule}"))
     return made
 

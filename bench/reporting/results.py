@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple
 
@@ -48,12 +48,7 @@ def results(
     guests: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
     curves: with the training curves of all runs, which take longer to read than their scores.
     """
-    ours = [
-        Source(item.label, item.seed, look(item.run.scores_file(item.evaluations[0].key)))
-        for item in items
-        if item.state == FINISHED
-    ]
-    theirs = [Source(guest.name, guest.seed, look(guest.path)) for guest in guests]
+    ours, theirs = _sources(items, guests)
     _comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
@@ -64,7 +59,7 @@ def results(
         question=experiment.question,
         scale="paper" if experiment.scale == "paper" else "small",
         variants=labels,
-        scores=_scores([*ours, *theirs], labels, shown, protocols),
+        scores=_scored(_rows([*ours, *theirs], labels, shown), [*ours, *theirs], shown, protocols),
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
@@ -72,6 +67,16 @@ def results(
         training=_training(items) if curves else None,
         outside=names,
     )
+
+
+def under(
+    protocols: Iterable[str], found: Results, items: Sequence[Item], label: str | None = None, guests: Sequence[Guest] = ()
+) -> Iterator[Results]:
+    """What was `found` of these items, label and guests under other protocols, each read when it is asked for."""
+    ours, theirs = _sources(items, guests)
+    shown = shows(ours[0].kept, label)
+    rows = found.scores[[name for name in found.scores.columns if "/" not in str(name)]]
+    return (found.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
 
 
 def guests(store: Store, items: Sequence[Item], names: Sequence[str]) -> list[Guest]:
@@ -102,9 +107,20 @@ def shows(kept: Kept, label: str | None) -> NDArray[np.int64]:
     return np.flatnonzero(np.array(labels) == label)
 
 
-def _scores(sources: Sequence[Source], labels: list[str], shown: NDArray[np.int64], protocols: Sequence[str]) -> pd.DataFrame:
-    """The scores of some protocols as one table: 20 million rows are no rarity, so each file goes straight to its place."""
-    variants = pd.CategoricalDtype(labels, ordered=True)
+def _sources(items: Sequence[Item], guests: Sequence[Guest]) -> tuple[list[Source], list[Source]]:
+    """What was scored, variant by variant: of our runs, and of what others trained."""
+    places = {label: place for place, label in enumerate(dict.fromkeys(item.label for item in items))}
+    finished = [item for item in items if item.state == FINISHED]
+    finished.sort(key=lambda item: (places[item.label], item.seed))
+    return (
+        [Source(item.label, item.seed, look(item.run.scores_file(item.evaluations[0].key))) for item in finished],
+        [Source(guest.name, guest.seed, look(guest.path)) for guest in guests],
+    )
+
+
+def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.int64]) -> pd.DataFrame:
+    """Which variant, seed, clip and frame each score is of: 20 million rows are no rarity."""
+    variants = pd.CategoricalDtype(list(labels), ordered=True)
     if not sources:
         return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
     frames = [source.kept.shape[1] for source in sources]
@@ -120,17 +136,25 @@ def _scores(sources: Sequence[Source], labels: list[str], shown: NDArray[np.int6
         kinds = pd.Categorical(labelled)
         clips = np.concatenate([np.repeat(kinds.codes[shown], length) for length in frames])
         columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
+    return pd.DataFrame(columns, copy=False)
+
+
+def _scored(
+    rows: pd.DataFrame, sources: Sequence[Source], shown: NDArray[np.int64], protocols: Collection[str]
+) -> pd.DataFrame:
+    """The rows with their scores under some protocols; each file goes straight to its place."""
     known = dict.fromkeys(name for source in sources for name in source.kept.names)
-    scores = {name: np.empty(rows.sum(), np.float32) for name in known if name.partition("/")[0] in protocols}
+    scores = {name: np.empty(len(rows), np.float32) for name in known if name.partition("/")[0] in protocols}
+    counts = np.array([len(shown) * source.kept.shape[1] for source in sources], int)
 
     def fill(source: Source, last: int, count: int) -> None:
-        read = load(source.kept.path)
+        read = load(source.kept.path, protocols)
         for name, column in scores.items():
             column[last - count : last] = read[name][shown].reshape(-1) if name in read.names else np.nan
 
-    with ThreadPoolExecutor(cores()) as readers:  # decompressing lets go of Python's lock
-        list(readers.map(fill, sources, rows.cumsum(), rows))
-    return pd.DataFrame(columns | scores, copy=False)
+    with ThreadPoolExecutor(cores()) as readers:  # checking and unpacking let go of Python's lock
+        list(readers.map(fill, sources, counts.cumsum(), counts))
+    return pd.concat([rows, pd.DataFrame(scores, copy=False)], axis=1)
 
 
 def _run(item: Item, experiment: Experiment) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,13 @@ class Scores:
         return {name: value for name, value in means.items() if np.isfinite(value)}
 
     def save(self, path: Path) -> None:
-        """Write everything to one .npz file, the whole of it or nothing."""
+        """Write everything to one .npz file, the whole of it or nothing.
+
+        Each protocol lies by itself and nothing is packed: a report reads thousands of files, one protocol at a time.
+        """
+        parts: dict[str, Any] = {protocol: self.values[..., places] for protocol, places in _by_protocol(self.names).items()}
         with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary, values=self.values, names=np.array(self.names), facts=np.array(json.dumps(self.facts))
-            )
+            np.savez(temporary, names=np.array(self.names), facts=np.array(json.dumps(self.facts)), **parts)
 
 
 @dataclass(frozen=True)
@@ -54,24 +58,40 @@ class Kept:
 
 def look(path: Path) -> Kept:
     """What is in a file of scores, read in a fraction of the time that `load` takes; BenchError if it is missing or damaged."""
+    with _opened(path) as file:
+        names = [str(name) for name in file["names"]]
+        first = "values" if "values" in file.files else names[0].partition("/")[0]
+        with file.zip.open(f"{first}.npy") as values:
+            np.lib.format.read_magic(values)
+            clips, frames, _ = np.lib.format.read_array_header_1_0(values)[0]
+        return Kept(path, (clips, frames, len(names)), names, json.loads(str(file["facts"])))
+
+
+def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
+    """The scores in a file that `Scores.save` wrote, all or those of some protocols; BenchError if it is missing or damaged."""
+    with _opened(path) as file:
+        names = [str(name) for name in file["names"]]
+        wanted = {name: places for name, places in _by_protocol(names).items() if protocols is None or name in protocols}
+        places = [place for among in wanted.values() for place in among]
+        if "values" in file.files:  # as files were before each protocol lay by itself
+            values = file["values"][..., places]
+        else:
+            values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
+        return Scores(values, [names[place] for place in places], json.loads(str(file["facts"])))
+
+
+def _by_protocol(names: Sequence[str]) -> dict[str, list[int]]:
+    """Where each protocol's metrics are on the last axis of `Scores.values`."""
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name.partition("/")[0], []).append(place)
+    return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            with file.zip.open("values.npy") as values:
-                np.lib.format.read_magic(values)
-                clips, frames, metrics = np.lib.format.read_array_header_1_0(values)[0]
-            return Kept(path, (clips, frames, metrics), [str(name) for name in file["names"]], json.loads(str(file["facts"])))
+            yield file
     except Exception as error:
-        raise _unreadable(path, error) from error
-
-
-def load(path: Path) -> Scores:
-    """The scores in a file that `Scores.save` wrote; BenchError if it is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Scores(file["values"], [str(name) for name in file["names"]], json.loads(str(file["facts"])))
-    except Exception as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> BenchError:
-    return BenchError(f"cannot read the scores {path}: {error}; `bench rescore` makes them again")
+        raise BenchError(f"cannot read the scores {path}: {error}; `bench rescore` makes them again") from error

@@ -1,0 +1,56 @@
+"""Figures printed beside the rest of a report: matplotlib takes as long as all of the numbers, so it gets a core of its own."""
+
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from reports.style import save
+
+
+@contextmanager
+def printing(figures: Mapping[str, Figure], folder: Path) -> Iterator[Callable[[], list[Path]]]:
+    """Write each figure as `folder/name.pdf` and so on in another process, which never outlives the block.
+
+    Gives what waits for the files and names them; an OSError where one could not be written.
+    """
+    with tempfile.TemporaryFile() as order:  # a file, because a pipe holds less than one figure
+        pickle.dump((dict(figures), folder), order)
+        order.seek(0)
+        words = [sys.executable, "-m", "reports.printing"]
+        process = subprocess.Popen(words, stdin=order, stdout=subprocess.PIPE, start_new_session=True)  # Ctrl-C is ours to hear
+
+    def written() -> list[Path]:
+        answer = process.communicate()[0]
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+        paths: list[Path] | OSError = pickle.loads(answer)
+        if isinstance(paths, OSError):
+            raise paths
+        return paths
+
+    with process:
+        try:
+            yield written
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    """Print what stdin orders, and tell the names of the files, or why one could not be written."""
+    figures, folder = pickle.load(sys.stdin.buffer)
+    answer: list[Path] | OSError
+    try:
+        answer = [path for name, figure in figures.items() for path in save(figure, folder, name)]
+    except OSError as error:
+        answer = error
+    pickle.dump(answer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()
