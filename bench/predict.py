@@ -12,16 +12,24 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bench.errors import BenchError
+from bench.evaluate import autocast
 from bench.files import replacing
 from bench.outside.inputs import BATCH, Clips, fitted
 from bench.reporting.pictures import image, save_gif, save_png, side_by_side, strip
+from bench.spec import Precision
 
 Frames = NDArray[np.float32]
 
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, clips: Clips, channels: int, context: int, horizon: int, device: torch.device
+    model: nn.Module,
+    clips: Clips,
+    channels: int,
+    context: int,
+    horizon: int,
+    device: torch.device,
+    precision: Precision = "float32",
 ) -> Iterator[tuple[Frames, Frames]]:
     """Some clips [b, T, C, H, W] and the `horizon` frames after their first `context`, not clamped, until all have been seen.
 
@@ -37,7 +45,9 @@ def predict(
     for first in range(0, len(clips), BATCH):
         part = fitted(clips[first : first + BATCH], channels)
         known = torch.from_numpy(part[:, :context]).to(device)
-        yield part, model(known, horizon).float().cpu().numpy()
+        with autocast(precision, device):
+            predicted = model(known, horizon)
+        yield part, predicted.float().cpu().numpy()
 
 
 def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[Path]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench import catalog
 from bench.experiment import Evaluation
 from bench.metrics.lpips import alexnet_features
 from bench.scoring.scores import Scores, load, look
@@ -71,6 +72,19 @@ def test_any_horizon_can_be_scored(finished, run):
     assert set(found["protocols"]) == {"standard", "lmc2021", "openstl", "predrnn"}
     psnr = found["protocols"]["standard"]["psnr"]
     assert len(psnr["per_frame"]) == 5 and psnr["mean"] == pytest.approx(np.mean(psnr["per_frame"]))
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_a_run_is_scored_and_predicts_in_the_precision_that_it_was_trained_in(bench, tmp_path):
+    assert bench("run", "mine.py", "--executor", "inline", "--only", "tiny", "--set", "precision=bf16")[0] == 0
+    (run,) = (run for run in Store(tmp_path / "runs").runs() if run.spec.precision == "bf16")
+    found = json.loads(bench("eval", run.name, "--clips", "3", "--json")[1])
+    assert found["protocols"]["standard"]["psnr"]["mean"] == _scores(run).means()["standard/psnr"]
+    data = catalog.build("datasets", run.spec.data.name, run.spec.data.options)
+    np.save(tmp_path / "clips.npy", data.clips("test", 0, 3, 11).numpy())
+    assert bench("predict", run.name, "clips.npy", "--pictures", "0", "--array", "predicted.npy")[0] == 0
+    kept = np.load(run.predictions_file(EVALUATION.at(run.spec).key))
+    assert np.array_equal(np.load("predicted.npy"), kept.astype(np.float32))
 
 
 def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_path, run):

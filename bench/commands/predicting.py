@@ -59,7 +59,7 @@ def predict(
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     drawn, number, written = len(clips) if pictures is None else pictures, 0, []
     with predicting.array(array, (len(clips), ahead, *shape)) as append:
-        for part, predictions in predicting.predict(network, clips, shape[0], seen, ahead, device):
+        for part, predictions in predicting.predict(network, clips, shape[0], seen, ahead, device, found.precision):
             append(predictions)
             for clip, prediction in zip(part, predictions, strict=True):
                 if number < drawn:

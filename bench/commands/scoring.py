@@ -171,7 +171,7 @@ def _of_model(
     with Progress(console=options.console(), transient=True) as progress:
         task = progress.add_task("scoring", total=None)
         scores = score(
-            network, dataset, seen, evaluation, device, keep=guest.frames if guest else None,
+            network, dataset, seen, evaluation, device, found.precision, keep=guest.frames if guest else None,
             on_clips=lambda done, total: progress.update(task, completed=done, total=total),
         )  # fmt: skip
     path = Path(named)

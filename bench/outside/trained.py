@@ -12,7 +12,7 @@ from torch import nn
 
 from bench import catalog, checkpoint
 from bench.errors import BenchError
-from bench.spec import Part, parsed
+from bench.spec import Part, Precision, parsed
 from bench.store import Run, Store
 
 
@@ -21,6 +21,7 @@ class Trained:
     """Weights and what they belong to.
 
     context, horizon, channels, data: what the model was trained with, None where a foreign file does not say.
+    precision: in which the model computes, that of its training; float32 where a foreign file does not say.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Trained:
     horizon: int | None = None
     channels: int | None = None
     data: Part | None = None
+    precision: Precision = "float32"
 
     def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
@@ -68,7 +70,7 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     if state is None:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
     channels = run.provenance().get("shape", [None])[0]
-    return Trained(run.name, spec.model, state["model"], spec.context, spec.horizon, channels, spec.data)
+    return Trained(run.name, spec.model, state["model"], spec.context, spec.horizon, channels, spec.data, spec.precision)
 
 
 def _foreign(path: Path, name: str, options: dict[str, Any]) -> Trained:
