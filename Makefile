@@ -4,7 +4,7 @@ BENCH := .venv/bin/bench
 PYTEST := .venv/bin/python -m pytest
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test slow chaos check clean setup
+.PHONY: demo test slow chaos gpu check clean setup
 
 demo: setup  ## the LMC-Memory ablation at small scale, and its table
 	$(BENCH) run ablation
@@ -18,6 +18,12 @@ slow: setup  ## what takes longer
 
 chaos: .venv/clusters  ## what must hold when things die; clusters are started where that is possible
 	OMP_NUM_THREADS=1 $(PYTEST) -m chaos
+
+gpu: setup  ## what wants a GPU: its tests, and the speeds that are measured there
+	$(PYTEST) -m gpu
+	$(BENCH) speed metrics
+	$(BENCH) speed data
+	$(BENCH) speed train --scale paper-size --device cuda --compile
 
 check: setup  ## what CI runs: style, types, tests
 	.venv/bin/ruff check .
