@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from bench.speed.train import has_bf16
 from lmc.learner import MemoryAlignment
 from lmc.model import LMC
 from tests.lmc_golden import REFERENCE, blobs, forward_numbers, weights
@@ -38,6 +39,7 @@ def test_predictions_and_motion_contexts_of_both_phases_are_the_authors_to_1e_4(
     assert_close(both_phases(published(64)), forward_numbers(), rtol=0, atol=1e-4)
 
 
+@pytest.mark.skipif(not has_bf16("cpu"), reason="this processor has no instructions for bfloat16; imitating them takes minutes")
 def test_in_bfloat16_they_stay_within_2e_2():
     with torch.autocast("cpu", torch.bfloat16):
         found = both_phases(published(64))
