@@ -55,6 +55,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
+    except SystemExit as ended:
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
+            print("interrupted; the same command goes on from here", file=sys.stderr)
+        raise
     except BrokenPipeError:  # `bench report | head` is no error
         sys.stderr.close()
         sys.exit(0)

@@ -32,7 +32,7 @@ def examine(store: Store) -> list[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    from bench.provenance import processor
+    from bench.provenance import has_bf16, processor
 
     yield Finding("python", platform.python_version())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -45,6 +45,8 @@ def _machine() -> Iterator[Finding]:
         yield Finding("gpu", ", ".join(devices))
     else:
         yield Finding("gpu", "none", "note", "small scale runs on the processor; paper scale wants a GPU")
+    if not has_bf16("cuda" if devices else "cpu"):
+        yield Finding("bfloat16", "imitated", "note", "precision=bf16 is many times slower than float32 here")
 
 
 def _packages() -> Iterator[Finding]:

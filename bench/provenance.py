@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.files import read_json
 
+BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo, on x86 and on Arm: what makes bfloat16 worth while
 PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
 
 
@@ -68,6 +69,20 @@ def processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def has_bf16(device: str) -> bool:
+    """Whether a device ("cpu", "cuda") has instructions for bfloat16; without them it is imitated, many times slower."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return False
+    flags = next((line.split() for line in lines if line.lower().startswith(("flags", "features"))), [])
+    return not set(BF16).isdisjoint(flags)
 
 
 def peak_memory() -> int:

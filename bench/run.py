@@ -97,6 +97,7 @@ def train_and_score(
 
     from bench import catalog
     from bench.costs.counted import flops, parameters, rollout_seconds
+    from bench.provenance import has_bf16
     from bench.train import train
     from bench.training.team import ALONE
 
@@ -108,6 +109,8 @@ def train_and_score(
     device = torch.device(device_name)
     data = catalog.build("datasets", spec.data.name, spec.data.options)
     log.info("%s on %s, %d threads, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
+    if spec.precision == "bf16" and not has_bf16(device.type):
+        log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
     known = run.provenance()
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
         raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")

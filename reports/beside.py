@@ -12,6 +12,15 @@ from reports.published import load
 from reports.results import Facts, Results
 from reports.table import Cell, Row, Table
 
+# Published names of what our experiments call otherwise; the letters behind ConvLSTM and SimVP are sizes, ours are these.
+NAMES = {
+    "ConvLSTM-S": "ConvLSTM",
+    "PredRNN++ (Causal LSTM)": "PredRNN++",
+    "PredRNN.V2": "PredRNN-V2",
+    "PredRNNv2": "PredRNN-V2",
+    "SimVP+gSTA-S": "SimVP",
+}
+
 
 def with_published(
     table: Table,
@@ -23,10 +32,13 @@ def with_published(
     """The table with a greyed row for each published method of the same data set, context, horizon and protocol.
 
     published: rows as `reports.published.load` gives them, the suite's own file if not given.
-    ours: published method -> our variant of it, whose difference to the published number is then shown.
+    ours: published method -> our variant of it, whose difference to the published number is shown; by their names if not given.
     methods: parts of names; only the methods that hold one of them (all if not given).
-    Columns of single frames and slices stay empty: what is published are means over the horizon.
+    Columns of single frames and slices stay empty: what is published are means over the horizon, and over whole test sets.
     """
+    if results.facts.label or results.facts.split != "test":
+        part = f"only clips of '{results.facts.label}'" if results.facts.label else f"clips of the {results.facts.split} split"
+        return replace(table, footnotes=(*table.footnotes, Footnote(f"Nothing published stands beside {part}.")))
     alike = _alike(load() if published is None else published, results.facts, [column.score for column in table.columns])
     cells_of = {row.label: row.cells for row in table.rows}
     first = 1 + max((int(note.mark) for note in table.footnotes if note.mark.isdigit()), default=0)
@@ -36,7 +48,8 @@ def with_published(
         if methods and not any(part.lower() in str(method).lower() for part in methods):
             continue
         by_score = numbers.set_index("score")
-        mine = cells_of.get((ours or {}).get(str(method), ""), (Cell(),) * len(table.columns))
+        same = _variant(str(method)) if ours is None else ours.get(str(method), "")
+        mine = cells_of.get(same, (Cell(),) * len(table.columns))
         cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, mine, strict=True)]
         said = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
         row_marks = [marks.setdefault(text, str(first + len(marks))) for text in said]
@@ -47,6 +60,12 @@ def with_published(
     marked = [note for note in table.footnotes if note.mark] + [Footnote(text, mark) for text, mark in marks.items()]
     general = [note for note in table.footnotes if not note.mark]
     return replace(table, rows=(*table.rows, *rows), footnotes=(*marked, *general, Footnote(summary)))
+
+
+def _variant(method: str) -> str:
+    """What our experiments call a published method: "ConvLSTM" for "ConvLSTM-S [OpenSTL 200 epoch]"."""
+    name = method.partition(" [")[0]
+    return NAMES.get(name, name)
 
 
 def _alike(published: pd.DataFrame, facts: Facts, scores: Sequence[str]) -> pd.DataFrame:

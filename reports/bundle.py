@@ -51,7 +51,7 @@ def bundle(
     figures = _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
     with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
         compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
-        differences = ablation(results, protocols=(protocol,))
+        compared, differences = (with_warnings(made, results) for made in (compared, ablation(results, protocols=(protocol,))))
         chosen = choices(results, compared, others)
         written = printed()
     more: dict[str, Table] = {}
@@ -60,8 +60,8 @@ def bundle(
         more[PUBLISHED] = beside
     if memories and memories.variants:
         more[MEMORY] = memory_table(results, memories)
-    tables = {name: with_warnings(made, results) for name, made in (("scores", compared), ("differences", differences))}
-    tables |= {"costs": ledger(results)} | {FILES[heading]: made for heading, made in more.items()}
+    tables = {"scores": compared, "differences": differences, "costs": ledger(results)}
+    tables |= {FILES[heading]: made for heading, made in more.items()}
     written += [
         write(folder / f"{name}.{suffix}", render(made, format).encode())
         for name, made in tables.items()

@@ -61,7 +61,7 @@ def _column(results: Results, score: str, span: tuple[int, int], whole: bool, ma
     metric, frames = results.metric(score), "-".join(map(str, sorted(set(span))))
     if whole:
         return Column(score, header(score, metric), metric, score, *span, mark)
-    return Column(f"{score}@{frames}", f"{_shown(score, metric)} t={frames}", metric, score, *span, mark)
+    return Column(f"{score}@{frames}", f"{shown(score, metric)} t={frames}", metric, score, *span, mark)
 
 
 def header(score: str, metric: Metric) -> str:
@@ -70,8 +70,9 @@ def header(score: str, metric: Metric) -> str:
     unit = f"1e{-power} {metric.unit}".strip() if power and "1e" not in metric.unit else metric.unit
     unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), unit)
     arrow = "↑" if metric.direction == "up" else "↓"
-    return " ".join(filter(None, [_shown(score, metric), f"({unit})" if unit else "", arrow]))
+    return " ".join(filter(None, [shown(score, metric), f"({unit})" if unit else "", arrow]))
 
 
-def _shown(score: str, metric: Metric) -> str:
+def shown(score: str, metric: Metric) -> str:
+    """What a score is called in a sentence: "PSNR"."""
     return metric.label or score.partition("/")[2].replace("_", " ").upper()

@@ -1,10 +1,11 @@
 """What has to be said under a table: where the numbers come from, and every run that is not as planned."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from reports.columns import shown
 from reports.results import Results
 
 SMALL_SCALE = "Small scale: it shows that the machinery works; its order of variants is no evidence."
@@ -22,7 +23,9 @@ def footnotes(
     results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str], how_to_read: Iterable[str] = ()
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
     """The footnotes of a table that shows `scores`, and the marks that each variant bears for those that concern it alone."""
-    concerns = {variant: _deviations(results, variant) for variant in results.variants}
+    known = [score for score in dict.fromkeys(scores) if len(results.scores)]
+    filled = [score for score in known if results.scores[score].notna().any()]
+    concerns = {variant: _deviations(results, variant, filled) for variant in results.variants}
     said = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
     numbered = {text: str(number) for number, text in enumerate(said, start=1)}
     marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}
@@ -36,7 +39,8 @@ def footnotes(
         f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
         *how_to_read,
         *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark),
-        *_empty(results, scores),
+        *_empty(results, [score for score in known if score not in filled]),
+        f"Only clips of '{facts.label}'." if facts.label else "",
         *facts.notes,
     ]
     return [
@@ -50,12 +54,13 @@ def _protocol(results: Results, name: str) -> str:
     return f"{name}, version {results.protocols[name]}" if name in results.protocols else name
 
 
-def _deviations(results: Results, variant: str) -> list[str]:
+def _deviations(results: Results, variant: str, scores: Sequence[str]) -> list[str]:
     """What is not as planned with a variant's runs: "seeds 1, 2 failed: out of memory." """
     runs = results.planned.get(variant, [])
     if not runs:
         return ["No run is planned."]
-    scored = results.clips_scored[list(results.variants).index(variant)]
+    place = list(results.variants).index(variant)
+    scored = results.clips_scored[place]
     said: dict[str, list[int]] = {}
     for run in runs:
         if run["state"] != "finished":
@@ -63,6 +68,9 @@ def _deviations(results: Results, variant: str) -> list[str]:
             said.setdefault(f"{run['state']}{f': {reason}' if _is_text(reason) else ''}", []).append(int(run["seed"]))
         elif (clips := scored[results.seeds.index(run["seed"])]) < len(results.clips):
             said.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
+        if run["state"] == "finished":
+            for what in _lost(results, place, results.seeds.index(run["seed"]), scores):
+                said.setdefault(what, []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
     sources = dict.fromkeys(run["source"] for run in runs if _is_text(run.get("source")))
@@ -72,9 +80,19 @@ def _deviations(results: Results, variant: str) -> list[str]:
     ]
 
 
+def _lost(results: Results, variant: int, seed: int, scores: Sequence[str]) -> list[str]:
+    """Which scores a run lacks because they are not finite on some of its clips."""
+    lost: dict[int, list[str]] = {}
+    for score in scores:
+        if clips := int(results.clips_lost(score)[variant, seed]):
+            lost.setdefault(clips, []).append(shown(score, results.metric(score)))
+    total = results.clips_scored[variant, seed]
+    return [f"without a finite {' and '.join(names)} on {clips} of {total} clips" for clips, names in lost.items()]
+
+
 def _empty(results: Results, scores: Iterable[str]) -> list[str]:
-    """Why columns are empty altogether."""
-    names = {score.partition("/")[2] for score in set(scores) if len(results.scores) and results.scores[score].isna().all()}
+    """Why columns are empty altogether, for the scores that are."""
+    names = {score.partition("/")[2] for score in scores}
     return [
         f"{name.upper()} is empty: {results.facts.lpips or 'it was not computed'}.".replace("..", ".") for name in sorted(names)
     ]

@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader
 
 from reports.columns import Frames
-from reports.ledger import ledger
+from reports.ledger import ledger, with_warnings
 from reports.results import Results
 from reports.statistics import student
 from reports.style import looks
@@ -96,7 +96,8 @@ def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> 
 
 def _further(results: Results, frames: Frames) -> dict[str, Any]:
     protocols = dict.fromkeys(score.partition("/")[0] for score in results.columns)
-    return {name: _protocol(results, table(results, protocols=(name,), frames=frames)) for name in protocols}
+    tables = {name: with_warnings(table(results, protocols=(name,), frames=frames), results) for name in protocols}
+    return {name: _protocol(results, made) for name, made in tables.items()}
 
 
 def _spans(scores: Table) -> list[tuple[int, int]]:

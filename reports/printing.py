@@ -10,6 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from reports.files import unfinished
 from reports.style import save
 
 
@@ -22,7 +23,7 @@ def printing(figures: Mapping[str, Figure], folder: Path) -> Iterator[Callable[[
     with tempfile.TemporaryFile() as order:  # a file, because a pipe holds less than one figure
         pickle.dump((dict(figures), folder), order)
         order.seek(0)
-        words = [sys.executable, "-m", "reports.printing"]
+        words = [sys.executable, "-P", "-m", "reports.printing"]
         process = subprocess.Popen(words, stdin=order, stdout=subprocess.PIPE, start_new_session=True)  # Ctrl-C is ours to hear
 
     def written() -> list[Path]:
@@ -39,6 +40,9 @@ def printing(figures: Mapping[str, Figure], folder: Path) -> Iterator[Callable[[
             yield written
         finally:
             process.kill()
+            process.wait()
+            for half in (half for name in figures for half in folder.glob(unfinished(f"{name}.*"))):
+                half.unlink(missing_ok=True)
 
 
 def main() -> None:

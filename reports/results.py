@@ -30,7 +30,8 @@ class Facts:
     """What the footnotes of every table state.
 
     selection: how the evaluated checkpoint was chosen, in words. lpips: why the LPIPS columns are empty, if they are.
-    notes: further footnotes, as sentences. trained: the horizon that the models learned, if it is not the one scored.
+    label: what all clips show, where the others were left out. notes: further footnotes, as sentences.
+    trained: the horizon that the models learned, if it is not the one scored.
     """
 
     dataset: str
@@ -41,6 +42,7 @@ class Facts:
     clips: int
     selection: str
     lpips: str = ""
+    label: str = ""
     notes: Sequence[str] = ()
     trained: int | None = None
 
@@ -130,11 +132,25 @@ class Results:
         return cube
 
     def clip_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
-        """Means over the frames first ... last (both included; the whole horizon if not given): [variants, seeds, clips]."""
+        """Means over the frames first ... last (both included; the whole horizon if not given): [variants, seeds, clips].
+
+        A run whose score is not finite on some of its clips has none: a mean over the others would flatter it.
+        """
         known, span = self._of(column), (first, last or self.facts.horizon)
         if span not in known.means:
-            known.means[span] = known.cube[..., first - 1 : span[1]].mean(-1, dtype=np.float64)
+            means = known.cube[..., first - 1 : span[1]].mean(-1, dtype=np.float64)
+            finite = np.isfinite(means).sum(-1)
+            means[finite < self.clips_scored] = np.nan
+            known.means[span] = means
+            if span == (1, self.facts.horizon):
+                self._lost[column] = np.maximum(self.clips_scored - finite, 0)
         return known.means[span]
+
+    def clips_lost(self, column: str) -> np.ndarray:
+        """On how many of the clips that a run was scored on a score is not finite: [variants, seeds]."""
+        if column not in self._lost:
+            self.clip_means(column)
+        return self._lost[column]
 
     def seed_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
         """Means over the clips that a run has scores of, and the frames first ... last: [variants, seeds]."""
@@ -153,8 +169,8 @@ class Results:
         return means
 
     def frame_means(self, column: str) -> np.ndarray:
-        """Means over the clips: [variants, seeds, horizon]."""
-        return mean_of_known(self._of(column).cube, axis=2)
+        """Means over the clips, of frames that have a finite score on all of them: [variants, seeds, horizon]."""
+        return mean_of_known(self._of(column).cube, axis=2, least=self.clips_scored[..., None])
 
     def cost(self, name: str) -> "pd.Series[float]":
         """A column of `runs` as the mean over each variant's runs, in declared order; NaN where it is not known."""
@@ -181,6 +197,10 @@ class Results:
             self._latest.clear()
             self._latest[column] = _Column(self.cube(column), {})
         return self._latest[column]
+
+    @cached_property
+    def _lost(self) -> dict[str, np.ndarray]:
+        return {}
 
     @cached_property
     def _latest(self) -> "dict[str, _Column]":
@@ -216,11 +236,11 @@ def _score_columns(scores: pd.DataFrame) -> list[str]:
     return [str(column) for column in scores.columns if "/" in str(column)]
 
 
-def mean_of_known(values: np.ndarray, axis: int) -> np.ndarray:
-    """The mean along an axis of what is not NaN, in float64; NaN where nothing is known."""
-    known = ~np.isnan(values)
+def mean_of_known(values: np.ndarray, axis: int, least: int | np.ndarray = 1) -> np.ndarray:
+    """The mean along an axis of what is finite, in float64; NaN where less than `least` (at least one) is."""
+    known = np.isfinite(values)
     if known.size and known.all():
         return values.mean(axis, dtype=np.float64)
     count = known.sum(axis)
     total = np.sum(values, axis=axis, where=known, dtype=np.float64)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count >= np.maximum(least, 1))

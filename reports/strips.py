@@ -28,12 +28,18 @@ def choose_clips(results: Results, score: str = "standard/psnr", reference: str 
     return {rule: int(results.clips[clip]) for rule, clip in ranks.items()}
 
 
-def clip_scores(results: Results, score: str, clip: int, seed: int) -> dict[str, np.ndarray]:
-    """Each variant's shown (scaled) score of one clip per frame: variant -> [horizon]. Variants without one are left out."""
-    rows = results.scores[(results.scores["clip"] == clip) & (results.scores["seed"] == seed)]
-    by_variant = {str(v): frames.sort_values("frame")[score] for v, frames in rows.groupby("variant", observed=True)}
+def clip_scores(results: Results, score: str, clip: int, seeds: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Each variant's shown (scaled) score of one clip per frame: variant -> [horizon]. Variants without one are left out.
+
+    seeds: variant -> the seed of the run that is meant.
+    """
+    rows = results.scores[results.scores["clip"] == clip]
+    runs = {
+        (str(variant), seed): frames.sort_values("frame")[score].to_numpy()
+        for (variant, seed), frames in rows.groupby(["variant", "seed"], observed=True)
+    }
     scale = results.metric(score).scale
-    return {variant: by_variant[variant].to_numpy() * scale for variant in results.variants if variant in by_variant}
+    return {variant: runs[variant, seed] * scale for variant, seed in seeds.items() if (variant, seed) in runs}
 
 
 def strip(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.executors.inline import Inline
+from bench.provenance import has_bf16
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,17 @@ def test_doctor_looks_at_everything(bench):
     assert code == 0 and "torch" in out and "lpips" in out and "`bench prepare kth --source DIR`" in out
 
 
+@pytest.mark.parametrize(
+    ("told", "there"), [("flags : fpu avx512_bf16 sse", True), ("Features : fp bf16", True), ("flags : fpu avx2", False)]
+)
+def test_doctor_says_where_bfloat16_is_only_imitated(bench, monkeypatch, told, there):
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.provenance.Path.read_text", lambda path: f"model name : X bf16\n{told}\n")
+        assert has_bf16("cpu") is there
+    monkeypatch.setattr("bench.provenance.has_bf16", lambda device: there)
+    assert ("bfloat16" in bench("doctor")[1]) is not there
+
+
 def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
     clip = np.random.default_rng(0).random((12, 1, 16, 16), np.float32)
     np.save(tmp_path / "clip.npy", clip)
@@ -193,3 +205,31 @@ def test_data_show_draws_every_split(bench, tmp_path):
 def test_data_that_cannot_be_had_are_explained(bench, words, message):
     code, out, err = bench(*words)
     assert code in (1, 2) and message in out + err and "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--out", "folder", "--protocol", "standard,openstl"), "a folder gets everything; --metrics"),
+        (("--out", "folder", "--metrics", "psnr"), "are for single tables"),
+        (("--out", "v1.0"), "got v1.0; make a folder first if its name has a dot"),
+        (("--costs", "--memory"), "ask for one at a time"),
+    ],
+)
+def test_options_of_a_report_that_would_be_ignored_are_refused(finished, words, message):
+    code, _, err = finished("report", "mine.py", *words)
+    assert code == 2 and message in err
+
+
+def test_a_metric_named_twice_is_one_column(finished):
+    twice = ("report", "mine.py", "--format", "csv", "--metrics", "psnr,psnr", "--protocol", "standard,standard")
+    assert finished(*twice)[1] == finished("report", "mine.py", "--format", "csv", "--metrics", "psnr")[1]
+
+
+def test_a_command_that_is_interrupted_says_so(bench, monkeypatch):
+    def interrupted(store):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.doctor.examine", interrupted)
+    code, _, err = bench("doctor")
+    assert code == 130 and err == "interrupted; the same command goes on from here\n"

@@ -131,3 +131,10 @@ def test_a_missing_seed_is_listed_and_not_counted(finished):
 def test_cells_that_are_not_there_are_explained(finished, words, message):
     code, _, err = finished("explain", "mine.py", *words)
     assert code == 2 and message in err and "Traceback" not in err
+
+
+def test_a_variant_may_be_called_anything(finished, tmp_path):
+    (tmp_path / "odd.py").write_text((tmp_path / "mine.py").read_text().replace('"tiny"', '"[/ours]"'))
+    code, out, _ = finished("explain", "odd.py", "[/ours]", "psnr")
+    assert code == 0 and "--only '[/ours]'" in out
+    assert finished("report", "odd.py")[0] == 0

@@ -1,5 +1,7 @@
 """A published number stands beside ours only where data set, horizon and protocol agree, and is never ranked."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -85,3 +87,19 @@ def test_the_suites_own_file_is_read_where_nothing_else_is_given():
     kth = results(scores, column="lmc2021/psnr", facts=Facts("kth", "test", "0", 10, 20, 2, "the last"))
     extended = with_published(table(kth, protocols=("lmc2021",)), kth, methods=["LMC-Memory"])
     assert [cell.text for cell in extended.rows[1].cells] == ["28.61"]
+
+
+def test_the_same_method_is_found_by_its_published_name(made):
+    named = PUBLISHED.assign(method=PUBLISHED["method"].replace({"LMC": "ConvLSTM-S [200 epoch]"}))
+    called = replace(made, variants=["ConvLSTM", "plain"], scores=made.scores.assign(
+        variant=made.scores["variant"].cat.rename_categories({"full": "ConvLSTM"})
+    ), runs=made.runs.replace({"full": "ConvLSTM"}))  # fmt: skip
+    rows = with_published(table(called, protocols=("lmc2021",)), called, named).rows
+    assert next(row for row in rows if row.label.startswith("ConvLSTM-S")).cells[0].text == "28.61 (ours -0.61)"
+
+
+@pytest.mark.parametrize("part", [{"label": "walking"}, {"split": "val"}])
+def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(made, part):
+    some = replace(made, facts=replace(made.facts, **part))
+    extended, rows = shown(some)
+    assert rows == {} and "Nothing published stands beside" in extended.footnotes[-1].text

@@ -1,6 +1,7 @@
 """One call writes all that a paper needs, whole, and the same bytes each time."""
 
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -64,8 +65,24 @@ def test_a_figure_that_cannot_be_written_says_why(tmp_path):
         printed()
 
 
-def test_who_gives_up_does_not_wait_for_the_figures(tmp_path):
+def test_who_gives_up_does_not_wait_for_the_figures_and_finds_no_half_of_one(tmp_path):
     began = time.monotonic()
+    (tmp_path / ".0.pdf.part").touch()
     with pytest.raises(KeyboardInterrupt), printing({str(n): Figure() for n in range(1000)}, tmp_path):
         raise KeyboardInterrupt
     assert time.monotonic() - began < 5 and len(list(tmp_path.iterdir())) < 1000
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_modules_in_the_user_s_folder_do_not_get_in_the_way_of_figures(tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise RuntimeError")
+    monkeypatch.chdir(tmp_path)
+    with printing({"one": Figure()}, tmp_path) as printed:
+        assert [path.suffix for path in printed()] == [".pdf", ".svg", ".png"]
+
+
+@pytest.mark.slow
+def test_the_page_warns_of_uneven_budgets_under_its_scores_and_differences(made, tmp_path):
+    costly = replace(made, runs=made.runs.assign(parameters=[1, 1, 9, 9]))
+    bundle(costly, tmp_path)
+    assert (tmp_path / "index.html").read_text("utf-8").count("Warning: budgets differ in parameters") >= 3

@@ -33,8 +33,14 @@ def test_where_less_is_better_the_best_clip_has_the_least():
 
 
 def test_the_scores_of_a_clip_are_those_of_its_frames():
-    found = clip_scores(results(SCORES), "standard/psnr", clip=4, seed=0)
+    found = clip_scores(results(SCORES), "standard/psnr", clip=4, seeds={"full": 0, "plain": 0})
     assert {variant: frames.tolist() for variant, frames in found.items()} == {"full": [7, 7], "plain": [6, 8]}
+
+
+def test_each_variant_has_the_scores_of_the_run_whose_frames_are_shown():
+    made = results({("full", 0): [[1, 2]], ("full", 1): [[3, 4]], ("plain", 0): [[5, 6]]})
+    found = clip_scores(made, "standard/psnr", clip=0, seeds={"full": 1, "plain": 7})
+    assert {variant: frames.tolist() for variant, frames in found.items()} == {"full": [3, 4]}
 
 
 def test_a_strip_shows_context_truth_models_and_their_errors():

@@ -4,6 +4,7 @@ import csv
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reports.columns import header
@@ -166,3 +167,19 @@ def test_metrics_stand_in_their_declared_order_and_not_in_that_of_the_scores():
 
 def test_nothing_is_ever_minus_zero():
     assert texts(table(results({("a", 0): [[-0.001, -0.001]]})))["a"] == ["0.00"]
+
+
+def test_a_run_whose_score_is_not_finite_on_some_clips_has_none_and_a_footnote_says_so():
+    nan = float("nan")
+    made = results({("full", 0): [[20, 20]] * 3, ("blown", 0): [[30, 30], [30, nan], [30, 30]], ("blown", 1): [[10, 10]] * 3})
+    found = table(made, frames=[1])
+    assert [cell.text for cell in found.rows[1].cells] == ["10.00", "20.00 ± 127.06"]  # at its first frame all is well
+    assert "Seed 0 without a finite PSNR on 1 of 3 clips." in [note.text for note in found.footnotes]
+    assert np.isnan(made.frame_means("standard/psnr")[1, 0]).tolist() == [False, True]
+
+
+def test_clips_that_were_never_scored_are_no_scores_that_are_not_finite():
+    made = results({("full", 0): [[20, 20]] * 3, ("shorter", 0): [[30, 30]] * 2})
+    found = table(made)
+    assert [row.cells[0].text for row in found.rows] == ["20.00", "30.00"]
+    assert "Seed 0 scored on 2 of 3 clips." in [note.text for note in found.footnotes]

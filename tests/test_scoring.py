@@ -187,3 +187,9 @@ def test_scores_from_before_each_protocol_lay_by_itself_are_still_read(tmp_path)
     assert np.array_equal(load(path, ["lmc2021"]).values, VALUES[..., [1]])
     whole = load(path)
     assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))
+
+
+def test_of_a_protocol_that_a_file_does_not_have_nothing_is_read(tmp_path):
+    Scores(VALUES, NAMES, {}).save(tmp_path / "scores.npz")
+    read = load(tmp_path / "scores.npz", ["openstl"])
+    assert read.names == [] and read.values.shape == (2, 2, 0)

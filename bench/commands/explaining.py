@@ -142,6 +142,7 @@ def _why(found: dict[str, Any]) -> str:
 
 def _runs(runs: Sequence[dict[str, Any]], times: float) -> Table:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -150,7 +151,7 @@ def _runs(runs: Sequence[dict[str, Any]], times: float) -> Table:
     for run in runs:
         mean = "–" if run["mean"] is None else f"{run['mean'] * times:.10g}"
         state = run["state"] if run["state"] == "finished" else f"{run['state']}: {run['why']}"
-        table.add_row(str(run["seed"]), run["run"], mean, str(run.get("clips", "–")), state)
+        table.add_row(str(run["seed"]), run["run"], mean, str(run.get("clips", "–")), escape(state))
     return table
 
 
@@ -178,7 +179,8 @@ def _facts(found: dict[str, Any]) -> Table:
 
     table = Table.grid(padding=(0, 2))
     data = found["data"]
-    table.add_row("data", f"{data['dataset']}, {data['split']} split, {data['context']} context frames, then {data['horizon']}")
+    where = f"{data['dataset']}, {data['split']} split, {data['context']} context frames, then {data['horizon']}"
+    table.add_row("data", escape(where))
     told = {run["seed"]: _told(run) for run in found["runs"]}
     for what in dict.fromkeys(what for facts in told.values() for what in facts):
         values = {seed: facts[what] for seed, facts in told.items() if what in facts}
@@ -186,7 +188,7 @@ def _facts(found: dict[str, Any]) -> Table:
         for seed, value in list(values.items())[: 1 if same else None]:
             table.add_row(what, escape(value if same else f"seed {seed}: {value}"))
     if "again" in found:
-        table.add_row("made again", f"`{found['again']}`")
+        table.add_row("made again", escape(f"`{found['again']}`"))
     for note in found["notes"]:
         table.add_row("note", escape(note))
     return table

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reports.results import Results
     from reports.table import Table
 
+METRICS = "psnr,ssim,lpips"
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
 
@@ -32,7 +33,7 @@ def report(
     name: options.Name,
     metrics: Annotated[
         str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae (`bench list metrics`).")
-    ] = "psnr,ssim,lpips",
+    ] = METRICS,
     protocol: selecting.Protocol = "standard",
     frames: Annotated[
         str | None, typer.Option(help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all.")
@@ -89,10 +90,13 @@ def report(
     chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
     if check:
         sys.exit(_check(chosen.results, check, protocols, form))
-    if out and not out.suffix:
-        if differences or costs or memory or published or frames:
+    if sum((differences, costs, memory)) > 1:
+        raise BenchError("--differences, --costs and --memory are tables of their own; ask for one at a time")
+    if out and (out.is_dir() or not out.suffix):
+        if differences or costs or memory or published or frames or form or len(protocols) > 1 or metrics != METRICS:
             raise BenchError(
-                "a folder gets everything: --differences, --costs, --memory, --published and --frames are for single tables"
+                "a folder gets everything; --metrics, --frames, --format, --differences, --costs, --memory, --published "
+                "and several protocols are for single tables"
             )
         _everything(chosen, store, out, protocols[0], label)
         return
@@ -102,7 +106,7 @@ def report(
         shown = with_warnings(shown, found)
         shown = ledger(found) if costs else with_published(shown, found) if published else shown
         shown = _memory(chosen) if memory else shown
-        form = form or (SUFFIXES.get(out.suffix, "") if out else "terminal")
+        form = form or (_format(out) if out else "terminal")
         text = "" if form == "terminal" and not out else render(shown, form)
     except ValueError as error:
         raise BenchError(str(error)) from error
@@ -113,6 +117,16 @@ def report(
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
         options.console().print(grid(shown))
+
+
+def _format(out: Path) -> str:
+    """The format that a file's name asks for."""
+    if out.suffix not in SUFFIXES:
+        raise BenchError(
+            f"--out takes a folder or a file that ends in {', '.join(SUFFIXES)}, got {out}; "
+            "make a folder first if its name has a dot, or name the --format of a file"
+        )
+    return SUFFIXES[out.suffix]
 
 
 def _memory(chosen: Selection) -> Table:

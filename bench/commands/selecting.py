@@ -73,7 +73,7 @@ def metrics(text: str) -> list[str]:
     """The metrics that `psnr,ssim` names; a BenchError for what is none."""
     from bench.metrics import METRICS
 
-    names = [word.strip().lower().replace("-", "_") for word in text.split(",")]
+    names = list(dict.fromkeys(word.strip().lower().replace("-", "_") for word in text.split(",")))
     for word in names:
         if word not in METRICS:
             raise BenchError(f"there is no metric '{word}'{did_you_mean(word, METRICS) or '; there are ' + listed(METRICS)}")

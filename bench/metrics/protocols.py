@@ -104,8 +104,8 @@ PROTOCOLS = {
 
 
 def checked(protocols: Iterable[str]) -> tuple[str, ...]:
-    """The names as a tuple. An unknown one is a BenchError."""
-    names = tuple(protocols)
+    """The names as a tuple, each once. An unknown one is a BenchError."""
+    names = tuple(dict.fromkeys(protocols))
     for name in names:
         if name not in PROTOCOLS:
             raise BenchError(f"there is no protocol '{name}'{did_you_mean(name, PROTOCOLS) or '; known: ' + listed(PROTOCOLS)}")

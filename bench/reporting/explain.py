@@ -15,7 +15,7 @@ from bench.scoring.scores import Kept, load, look
 from bench.store import FINISHED
 from reports.ablation import ablation
 from reports.columns import Column
-from reports.results import Results, mean_of_known
+from reports.results import Results
 from reports.statistics import compare, paired, student
 from reports.table import Cell, Row, table
 
@@ -141,11 +141,11 @@ def _values(path: Path, column: Column, shown: np.ndarray) -> dict[str, Any]:
     """The mean of a run, its mean at each frame and that of each clip, from its score file."""
     scores = load(path)
     values = scores[column.score][shown, column.first - 1 : column.last]
-    clips = values.mean(1, dtype=np.float64)
+    clips = values.mean(1, dtype=np.float64)  # one that is not finite leaves the run without a mean, as in the table
     return {
-        "mean": _plain([mean_of_known(clips, 0)])[0],
-        "clips": len(values),
-        "per_frame": _plain(mean_of_known(values, 0)),
+        "mean": _plain([clips.mean()])[0],
+        "clips": int(np.isfinite(clips).sum()),
+        "per_frame": _plain(values.mean(0, dtype=np.float64)),
         "per_clip": dict(zip(map(int, shown), _plain(clips), strict=True)),
         "scores": str(path),
         "fingerprint": scores.facts.get("fingerprint"),
@@ -156,7 +156,7 @@ def _values(path: Path, column: Column, shown: np.ndarray) -> dict[str, Any]:
 
 
 def _plain(values: Any) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _interval(means: Sequence[float]) -> dict[str, Any]:

@@ -24,12 +24,13 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
     score: "protocol/psnr", by which clips are chosen and which stands under their frames.
     """
     first = items[0]
+    files = [
+        (item.label, item.seed, item.run.predictions_file(item.evaluations[0].key)) for item in items if item.state == FINISHED
+    ]
+    files += [(guest.name, guest.seed, guest.frames) for guest in guests]
     kept = {
-        item.label: item.run.predictions_file(item.evaluations[0].key)
-        for item in reversed(items)  # the first seed of a variant stands for it
-        if item.state == FINISHED and item.run.predictions_file(item.evaluations[0].key).exists()
-    }
-    kept |= {guest.name: guest.frames for guest in reversed(guests) if guest.frames.exists()}
+        label: (seed, path) for label, seed, path in reversed(files) if path.exists()
+    }  # the first seed stands for a variant
     if first.label not in kept or score not in results.columns:
         return []
     data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
@@ -43,8 +44,8 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
         frames = data.clips(evaluation.split, clip, clip + 1, context + (evaluation.horizon or 0))[0].numpy()
         known, truth = frames[:context], frames[context:]
         shown = [label for label in results.variants if label in kept]
-        predicted = {label: as_floats(np.load(kept[label], mmap_mode="r")[clip]) for label in shown}
-        scores = clip_scores(results, score, clip, first.seed)
+        predicted = {label: as_floats(np.load(kept[label][1], mmap_mode="r")[clip]) for label in shown}
+        scores = clip_scores(results, score, clip, {label: kept[label][0] for label in shown})
         protocol = score.partition("/")[0]
         under = f"PSNR in dB ({protocol}) under each frame, error maps from 0 (black) to 1"
         drawn = strip(known, truth, predicted, scores, errors=True)

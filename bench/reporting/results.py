@@ -215,7 +215,8 @@ def _facts(items: Sequence[Item], facts: dict[str, Any], clips: int, label: str 
         clips=clips,
         selection=SELECTION[spec.select],
         lpips=facts.get("lpips_missing", ""),
-        notes=[*([f"Only clips of '{label}'."] if label else []), *_notes(facts)],
+        label=label or "",
+        notes=_notes(facts),
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
     )
 

@@ -60,11 +60,7 @@ def look(path: Path) -> Kept:
     """What is in a file of scores, read in a fraction of the time that `load` takes; BenchError if it is missing or damaged."""
     with _opened(path) as file:
         names = [str(name) for name in file["names"]]
-        first = "values" if "values" in file.files else names[0].partition("/")[0]
-        with file.zip.open(f"{first}.npy") as values:
-            np.lib.format.read_magic(values)
-            clips, frames, _ = np.lib.format.read_array_header_1_0(values)[0]
-        return Kept(path, (clips, frames, len(names)), names, json.loads(str(file["facts"])))
+        return Kept(path, _shape(file, names), names, json.loads(str(file["facts"])))
 
 
 def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
@@ -76,8 +72,18 @@ def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
         if "values" in file.files:  # as files were before each protocol lay by itself
             values = file["values"][..., places]
         else:
-            values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
+            none = np.empty((*_shape(file, names)[:2], 0), np.float32)
+            values = np.concatenate([none, *(file[protocol] for protocol in wanted)], axis=-1)
         return Scores(values, [names[place] for place in places], json.loads(str(file["facts"])))
+
+
+def _shape(file: Any, names: Sequence[str]) -> tuple[int, int, int]:
+    """[clip, frame, metric] of an opened file, from its headers alone."""
+    first = "values" if "values" in file.files else names[0].partition("/")[0]
+    with file.zip.open(f"{first}.npy") as values:
+        np.lib.format.read_magic(values)
+        clips, frames, _ = np.lib.format.read_array_header_1_0(values)[0]
+    return clips, frames, len(names)
 
 
 def _by_protocol(names: Sequence[str]) -> dict[str, list[int]]:

@@ -15,11 +15,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
 from bench.errors import BenchError
+from bench.provenance import has_bf16
 from bench.spec import Precision, RunSpec
 from experiments.recipes import LMC_KTH, LMC_MOVING_MNIST, LMC_SMALL
 
@@ -36,7 +36,6 @@ ON_GPU: list[Recipe] = [
 ]
 ROUNDS = {"small": 15, "paper-size": 3}
 IN_A_ROW = {"cpu": 1, "cuda": 10}  # steps between two looks at the clock
-BF16 = ("avx512_bf16", "amx_bf16")  # in /proc/cpuinfo: what makes bfloat16 worth while on a processor
 
 
 @dataclass(frozen=True)
@@ -189,19 +188,6 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def has_bf16(device: str) -> bool:
-    """Whether a device has instructions for bfloat16."""
-    if device == "cuda":
-        import torch
-
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return any(flag in flags for flag in BF16)
 
 
 def core() -> int:
