@@ -11,6 +11,7 @@ from reports.beside import with_published
 from reports.columns import Column
 from reports.documents import tables
 from reports.headers import SEEDS, Asked, asked
+from reports.latex import printable
 from reports.ledger import ledger
 from reports.results import Results
 from reports.table import Cell, Row, Table, table
@@ -120,8 +121,8 @@ def _scores(results: Results, columns: Sequence[Asked], differences: bool) -> Ta
 
 
 def _name(text: str) -> str:
-    """What of a label must agree: not its case, nor how its words are joined."""
-    return " ".join(re.sub(r"[-_\s]+", " ", text).lower().split())
+    """What of a label must agree: not its case, nor how its words are joined, nor signs that LaTeX has no letters for."""
+    return " ".join(re.sub(r"[-−_\s]+", " ", printable(text)).lower().split())
 
 
 def _seeds(line: Line, row: Row, stands: str, made: Checked) -> None:

@@ -37,13 +37,13 @@ def _is_rule(line: str) -> bool:
 
 def _plain(text: str) -> str:
     """A cell of Markdown without its markup; an escaped sign stays."""
-    text = re.sub(r"\\([\\|*_<>`\[\]#~-])", lambda found: chr(0xE000 + ord(found[1])), text)
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: chr(0xE000 + ord(found[1])), text)
     text = re.sub(r"<sup>.*?</sup>|\[\^[^\]]*\]", "", text)
     text = re.sub(r"</?[a-zA-Z][^>]*>", " ", text)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"[*`~]|(?<!\w)_+|_+(?!\w)", "", text)
-    text = re.sub("[\ue000-\ue0ff]", lambda found: chr(ord(found[0]) - 0xE000), text)
-    return " ".join(html.unescape(text).split())
+    text = re.sub("[\ue000-\ue0ff]", lambda found: chr(ord(found[0]) - 0xE000), html.unescape(text))
+    return " ".join(text.split())
 
 
 class _Html(HTMLParser):

@@ -70,6 +70,9 @@ def training(results: Results, names: Sequence[str] | None = None) -> Figure:
                     _band(panel, curve.index.to_numpy(), curve["min"].to_numpy(), curve["max"].to_numpy(), look)
             if "loss" in name and (log["value"][log["name"] == name] > 0).all():
                 panel.set_yscale("log")
+                low, high = panel.dataLim.intervaly
+                if high < low * (1 + 1e-6):  # a loss that stays as it is leaves a logarithmic axis nothing to span
+                    panel.set_ylim(low / 2, high * 2)
                 plain_logarithmic(panel.yaxis)
             panel.set(xlabel="training step", ylabel=name)
         unseen = {variant: "not trained" for variant in results.variants if variant not in trained}

@@ -63,6 +63,8 @@ def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) ->
             found.append(None if problem else one)
         else:
             found.append(None)
+    if not problems and all(column is None or column.name == SEEDS for column in found):
+        return [], []  # how many seeds there are is of what the other columns show, which is not ours
     return found, problems
 
 

@@ -1,32 +1,59 @@
 """A table for a paper: booktabs, compiles as it is, and its `table` environment can be pasted."""
 
 import re
+import unicodedata
+from collections.abc import Sequence
 
+from reports.columns import Column, header
 from reports.table import Cell, Row, Table
 
+# Signs that LaTeX has as mathematics only; the variants of letters are those that Unicode draws.
+GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ζ": "zeta", "η": "eta", "θ": "theta",
+    "ι": "iota", "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma",
+    "ς": "varsigma", "τ": "tau", "υ": "upsilon", "φ": "varphi", "χ": "chi", "ψ": "psi", "ω": "omega",
+    "Γ": "Gamma", "Δ": "Delta", "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Υ": "Upsilon", "Φ": "Phi",
+    "Ψ": "Psi", "Ω": "Omega",
+}  # fmt: skip
+MATHEMATICS = GREEK | {
+    "±": "pm", "∓": "mp", "×": "times", "÷": "div", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "≈": "approx",
+    "≡": "equiv", "∼": "sim", "∝": "propto", "≪": "ll", "≫": "gg", "∞": "infty", "∈": "in", "∉": "notin", "∅": "emptyset",
+    "∩": "cap", "∪": "cup", "⊂": "subset", "⊆": "subseteq", "∀": "forall", "∃": "exists", "∂": "partial", "∇": "nabla",
+    "∑": "sum", "∏": "prod", "√": "surd", "∘": "circ", "∗": "ast", "⊕": "oplus", "⊗": "otimes", "⊙": "odot", "↑": "uparrow",
+    "↓": "downarrow", "→": "to", "←": "leftarrow", "↔": "leftrightarrow", "⇒": "Rightarrow", "⇐": "Leftarrow",
+    "⇔": "Leftrightarrow", "†": "dagger", "‡": "ddagger", "•": "bullet", "★": "star", "ℓ": "ell",
+}  # fmt: skip
 # Signs that LaTeX reads otherwise than they are meant, or that its standard fonts lack.
 SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": r"\textbar{}",
-    "±": r"$\pm$", "−": "$-$", "–": "--", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "×": r"$\times$", "→": r"$\to$",
-    "⁻": "$^{-}$", **{sign: f"$^{number}$" for number, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    "`": r"\textasciigrave{}", "−": "$-$", "–": "--", "—": "---", "…": r"\ldots{}", "°": r"{}$^\circ$", "⁻": "{}$^{-}$",
+    **{sign: f"{{}}$^{number}$" for number, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{sign: f"$\\{name}$" for sign, name in MATHEMATICS.items()},
 }  # fmt: skip
+# What else pdflatex sets as it stands: ASCII, and the letters that fonts of the encoding T1 have.
+LETTERS = re.compile("[ -~¡£§«»¿À-ÖØ-öø-ĥĨ-ķĹ-ľŁ-ňŊ-ťŨ-ž]")
+# Signs in whose place ASCII, or a sign from above, reads alike.
+ALIKE = {"‐": "-", "‑": "-", "‒": "–", "―": "—", "‘": "'", "’": "'", "“": '"', "”": '"', "⁄": "/"}
+# Equal signs that a font joins to a dash or a quotation mark.
+JOINED = re.compile(r"(?<=[-–—])(?=[-–—])|(?<=,)(?=,)|(?<=')(?=')")
+
+# A tabular is broken into several, one below the other, where it has more columns or letters than can still be read: so many
+# letters fill the page below at 6 points.
+COLUMNS, WIDTH = 9, 160
 
 DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it needs the packages booktabs, graphicx and xcolor.
 \documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
+\usepackage[margin=2cm]{geometry}
 \usepackage{booktabs,graphicx,xcolor}
 \begin{document}
 \begin{table}[ht]
 \centering
 \caption{%s}
 \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%% smaller only where it is wider than the page
-\begin{tabular}{l%s}
-\toprule
-%s
-\bottomrule
-\end{tabular}}
+%s}
 \par\medskip
 \begin{minipage}{\linewidth}
 \footnotesize\raggedright
@@ -35,23 +62,101 @@ DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it nee
 \end{table}
 \end{document}
 """
+TABULAR = r"""\begin{tabular}{l%s}
+\toprule
+%s
+\bottomrule
+\end{tabular}"""
+# All in one size, and no higher than the page.
+STACK = r"""\resizebox*{!}{\ifdim\totalheight>0.7\textheight 0.7\textheight\else\totalheight\fi}{%%
+\shortstack[l]{%s}}"""
 
 
 def latex(table: Table) -> str:
     """The table as a document of its own: best bold, close to it underlined, marks as superscripts."""
-    header = ["variant", *(column.title for column in table.columns), "seeds"]
-    lines = [_line([escaped(title) for title in header]), r"\midrule", *(_row(row) for row in table.rows)]
+    blocks = _blocks(table)
+    tabulars = [_tabular(table, block, last=block is blocks[-1]) for block in blocks]
+    body = STACK % "\\\\[2ex]\n".join(tabulars) if len(tabulars) > 1 else tabulars[0]
     notes = [_mark([note.mark] if note.mark else []) + escaped(note.text) for note in table.footnotes]
-    return DOCUMENT % (escaped(table.title), "r" * (len(header) - 1), "\n".join(lines), "\\par\n".join(notes))
+    return DOCUMENT % (escaped(table.title), body, "\\par\n".join(notes))
 
 
 def escaped(text: str) -> str:
     """Text that LaTeX prints as it reads; a hyphen before a number becomes a minus."""
-    return "".join(SIGNS.get(sign, sign) for sign in re.sub(r"(?<![\w.-])-(?=\d)", "−", text))
+    text = re.sub(r"(?<![\w.-])-(?=\d)", "−", printable(text))
+    return "{}".join("".join(SIGNS.get(sign, sign) for sign in part) for part in JOINED.split(text))
 
 
-def _row(row: Row) -> str:
-    cells = [escaped(row.label) + _mark(row.marks), *(_cell(cell) for cell in row.cells), escaped(row.seeds)]
+def printable(text: str) -> str:
+    """The text in signs that `escaped` knows: others as the plain letters that they resemble, or as their number."""
+    return "".join(map(_printable, unicodedata.normalize("NFC", text)))
+
+
+def _printable(sign: str) -> str:
+    if sign in SIGNS or LETTERS.match(sign):
+        return sign
+    kind = unicodedata.category(sign)
+    if kind[0] in "ZC" and kind not in ("Co", "Cs", "Cn"):  # spaces, ends of lines, directions
+        return "" if kind == "Cf" else " "
+    alike = "".join(part for part in unicodedata.normalize("NFKD", sign) if not unicodedata.combining(part))
+    if alike != sign:
+        return "".join(map(_printable, alike))
+    return ALIKE.get(sign, f"U+{ord(sign):04X}")
+
+
+def _blocks(table: Table) -> list[list[int]]:
+    """The numbers of the columns of each tabular.
+
+    What is of one metric stays together as far as there is room, and equal titles, which tell protocols apart by their order,
+    always.
+    """
+    every = list(range(len(table.columns)))
+    if _fits(table, every):
+        return [every]
+    groups: dict[str, dict[str, list[int]]] = {}
+    for number, column in enumerate(table.columns):
+        groups.setdefault(_subject(column), {}).setdefault(column.title, []).append(number)
+    blocks: list[list[int]] = [[]]
+    for group in groups.values():
+        whole = [number for numbers in group.values() for number in numbers]
+        for numbers in [whole] if _fits(table, whole) else group.values():
+            if blocks[-1] and not _fits(table, blocks[-1] + numbers):
+                blocks.append([])
+            blocks[-1].extend(numbers)
+    return blocks
+
+
+def _subject(column: Column) -> str:
+    """What a column is about: its metric, or what the keys of columns without one begin with (cosine, cosine_chance)."""
+    return column.score.partition("/")[2] or column.key.partition("_")[0]
+
+
+def _fits(table: Table, numbers: Sequence[int]) -> bool:
+    label = max((len(row.label) for row in table.rows), default=0)
+    widths = [max([len(table.columns[n].title), *(len(row.cells[n].text) for row in table.rows)]) for n in numbers]
+    return len(numbers) <= COLUMNS and label + sum(widths) + 2 * len(widths) <= WIDTH
+
+
+def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
+    """Some columns of the table; the last tabular tells the seeds."""
+    titles = ["variant", *_titles([table.columns[number] for number in block]), *(["seeds"] if last else [])]
+    rows = [_row(row, [row.cells[number] for number in block], last) for row in table.rows]
+    lines = [_line([escaped(title) for title in titles]), r"\midrule", *rows]
+    return TABULAR % ("r" * (len(titles) - 1), "\n".join(lines))
+
+
+def _titles(columns: Sequence[Column]) -> list[str]:
+    """Where frames come first, without the mean that names the unit, they name it: there are two kinds of MSE."""
+    first = next((column for column in columns[:1] if column.score and column.key != column.score), None)
+    if first is None or not first.metric.unit:
+        return [column.title for column in columns]
+    full = f"{header(first.score, first.metric).rstrip(' ↑↓')} t={first.title.rpartition(' t=')[2]}"
+    return [full if column.title == first.title else column.title for column in columns]
+
+
+def _row(row: Row, shown: Sequence[Cell], seeds: bool) -> str:
+    label = "{}" + escaped(row.label) + _mark(row.marks)  # {}: a [ or * would belong to the end of the line above
+    cells = [label, *map(_cell, shown), *([escaped(row.seeds)] if seeds else [])]
     return _line([rf"\textcolor{{gray}}{{{cell}}}" for cell in cells] if row.published else cells)
 
 

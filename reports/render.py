@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 
 from jinja2 import Environment, PackageLoader
@@ -73,10 +74,8 @@ def _marked_down(cell: Cell) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text that Markdown leaves as it is."""
-    for sign in "\\|*_<`":
-        text = text.replace(sign, "\\" + sign)
-    return text
+    """Text that Markdown leaves as it is, on one line; GitHub also strikes ~out~ and sets $mathematics$."""
+    return re.sub(r"[\\|*_<`~$&\[\]]", r"\\\g<0>", " ".join(text.split()))
 
 
 def comma_separated(table: Table) -> str:

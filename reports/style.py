@@ -1,6 +1,7 @@
 """How figures look: colours that the colour-blind and a black-and-white printer can tell apart, and files that never change."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import LogFormatterMathtext
 
 from reports.files import write
 
@@ -23,6 +25,7 @@ SETTINGS: Any = {
     "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True,
     "grid.color": "#dddddd", "grid.linewidth": 0.5, "lines.linewidth": 1.3, "lines.markersize": 3.5, "legend.frameon": False,
     "figure.constrained_layout.use": True, "pdf.fonttype": 42, "svg.hashsalt": "lmc-bench", "axes.axisbelow": True,
+    "text.parse_math": False,  # a variant may be called a$^$b
 }  # fmt: skip
 COLUMN, PAGE = 3.4, 6.9  # inches: one column of a two-column paper, and both
 
@@ -58,13 +61,28 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("pdf
     return [write(folder / f"{name}.{format}", printed(figure, format)) for format in formats]
 
 
+def _lay_out(figure: Figure) -> None:
+    """Find every panel its place; where long names leave them none, on a larger figure."""
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+            for tick in axis.get_major_ticks():
+                tick.label1.set_parse_math(True)  # powers of ten are matplotlib's own mathematics, no name
+    for _ in range(8):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            figure.draw_without_rendering()
+        if not any("constrained_layout" in str(warning.message) for warning in said):
+            break
+        figure.set_size_inches(*(1.3 * figure.get_size_inches()))
+
+
 def printed(figure: Figure, format: str = "png") -> bytes:
     """The figure as a file's bytes: "png", "pdf" or "svg". The same figure gives the same bytes."""
     undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {"Software": None}}
     data = io.BytesIO()
     with paper():
         if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
-            figure.draw_without_rendering()  # lays it out, once for all formats
+            _lay_out(figure)  # once for all formats
             figure.set_layout_engine("none")
         figure.savefig(data, format=format, dpi=200, metadata=undated[format])
     return data.getvalue()

@@ -5,6 +5,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from reports.columns import RAISED
+from reports.latex import MATHEMATICS
+
 
 @dataclass(frozen=True)
 class Line:
@@ -20,9 +23,10 @@ class Line:
 
 ENVIRONMENTS = {"tabular": 1, "longtable": 1, "array": 1, "tabular*": 2, "tabularx": 2, "tabulary": 2, "xltabular": 2}
 """How many arguments come before the rows."""
-WORDS = {
-    "pm": "±", "textpm": "±", "uparrow": "↑", "downarrow": "↓", "textuparrow": "↑", "textdownarrow": "↓", "times": "×",
-    "texttimes": "×", "to": "→", "rightarrow": "→", "Delta": "Δ", "textminus": "-", "textendash": "–", "textemdash": "–",
+WORDS = {name: sign for sign, name in MATHEMATICS.items()} | {
+    "textpm": "±", "textuparrow": "↑", "textdownarrow": "↓", "texttimes": "×", "rightarrow": "→", "le": "≤", "ge": "≥",
+    "epsilon": "ε", "vartheta": "θ", "phi": "φ", "ldots": "…", "dots": "…", "textminus": "-", "textendash": "–",
+    "textemdash": "—", "textasciigrave": "`",
     "textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textbar": "|", "textless": "<", "textgreater": ">",
     "textunderscore": "_", "quad": " ", "qquad": " ", "newline": " ", "tabularnewline": " ", "\\": " ", ",": " ", ";": " ",
     ":": " ", " ": " ", "\n": " ", **{sign: sign for sign in "&%$#_{}"},
@@ -36,6 +40,7 @@ SILENT = {
 }  # fmt: skip
 """How many arguments of a command are no text."""
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}&$~^_]|[^\\{}&$~^_]+", re.DOTALL)
+DASHES = re.compile("-{2,}")
 OPTION = re.compile(r"\[[^\]]*\]|\([lr]+\)")
 
 
@@ -96,7 +101,7 @@ class _Rows:
             if name not in WORDS and name.isalpha():
                 self._skip(SILENT.get(name, 0))
         elif word not in ("{", "}", "$", "_"):
-            self.cell += " " if word in ("~", "&") else word
+            self.cell += " " if word in ("~", "&") else DASHES.sub(lambda found: "–—"[len(found[0]) > 2], word)
 
     def with_header(self) -> list[Line]:
         """The rows, those above the last rule before the first number with decimals as header; without rules the first one."""
@@ -107,18 +112,24 @@ class _Rows:
         return [replace(line, header=line in titles) for line in lines]
 
     def _raised(self) -> None:
-        """A footnote's mark, which is no text, or a power of ten, which is."""
-        group = re.compile(r"\s*(?:\{([^{}]*)\}|(\\[A-Za-z]+|.))").match(self.text, self.place)
-        if group:
-            self.place = group.end()
-            raised = (group[1] or group[2] or "").strip()
+        """A footnote's mark, which is no text, or a power of ten, which is; so is what `latex` raises after {}."""
+        meant = self.text.endswith("{}$^", 0, self.place)
+        group = re.compile(r"\s*(?:\{([^{}]*)\}|(\\[A-Za-z]+|[^{]))").match(self.text, self.place)
+        if not group:
+            self._skip(1)
+            return
+        self.place = group.end()
+        raised = (group[1] or group[2] or "").strip()
+        if meant:
+            self.cell += "°" if raised == r"\circ" else raised.translate(RAISED)
+        else:
             self.cell += f"^{raised}" if re.fullmatch(r"[-−\d]+", raised) and re.search(r"10(\^-)?$", self.cell) else ""
 
     def _skip(self, arguments: int) -> None:
         self.place = _after(self.text, self.place, arguments)
 
     def _end_cell(self) -> None:
-        plain = " ".join(re.sub("-{2,}", "–", self.cell).split())
+        plain = " ".join(self.cell.split())
         self.cells += [plain] * self.span
         self.cell, self.span = "", 1
 

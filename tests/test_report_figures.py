@@ -1,5 +1,6 @@
 """Figures draw the numbers of the tables, hide nothing and come out byte for byte the same."""
 
+import warnings
 from dataclasses import replace
 
 import matplotlib
@@ -7,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 
 from reports.figures import against_cost, per_frame, sweep, training
-from reports.style import looks, save
+from reports.memory import Addressing, Memories
+from reports.memory_figures import alignment
+from reports.style import looks, paper, printed, save
 from tests.report_samples import results, runs
 
 SCORES = {
@@ -112,6 +116,33 @@ def test_files_are_the_same_bytes_whenever_and_with_whatever_settings_they_are_m
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["frames.pdf", "frames.png", "frames.svg"]
+
+
+def test_names_are_no_mathematics_and_leave_the_panels_their_place_however_long(tmp_path):
+    names = ["a$^$b", r"$\frac$", *(f"{number} {'long ' * 30}" for number in range(3))]
+    made = results({(name, 0): [[30, 20]] for name in names})
+    path = np.linspace(0, 1, 2 * 64).reshape(2, 64, 1, 1)
+    memories = Memories(names, [Addressing(name, 0, path, path, path[:, :3, 0, 0], path) for name in names], {}, None)
+    figures = {"frames": per_frame(made), "alignment": alignment(made, memories)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, figure in figures.items():
+            save(figure, tmp_path, name, ["svg"])
+    assert legend(figures["frames"])[0] == "a$^$b"
+
+
+def test_powers_of_ten_at_an_axis_stay_mathematics():
+    with paper():
+        panel = Figure().subplots()
+        panel.loglog([1, 1e4], [1, 1e4])
+    printed(panel.figure)
+    assert all(tick.label1.get_parse_math() for axis in (panel.xaxis, panel.yaxis) for tick in axis.get_major_ticks())
+
+
+def test_a_loss_that_stays_as_it_is_can_be_seen():
+    steps = [{"variant": "full", "seed": s, "step": t, "name": "loss", "value": 0.1} for s in range(3) for t in (0, 10)]
+    low, high = training(results({("full", 0): [[1, 2]]}, training=pd.DataFrame(steps))).axes[0].get_ylim()
+    assert low < 0.06 and high > 0.15
 
 
 def test_a_cost_that_no_run_knows_is_refused_with_the_known_ones(made):

@@ -9,12 +9,19 @@ from html.parser import HTMLParser
 import pytest
 
 from reports.ablation import ablation
+from reports.check import check
 from reports.latex import escaped
 from reports.render import FORMATS, render
+from reports.results import Metric
 from reports.table import table
 from tests.report_samples import results, runs
 
 AWKWARD = "50% & _slots_ #1 {~^\\} <|> é"
+NAMES = (
+    AWKWARD, "[ours]", "* star", "λ=0.1 ≤ 2", "`run --fresh`", "a$^$b", "$x$ ~out~ ^~ #", "x--y", "x–y", "x—y", "a''b,,c",
+    "&lt;b&gt;", "[a](b) ![c]", "x² 10⁻³ 5°", "Łukasz ½ ﬁn", "ŷ ∞ … µ ϵ", "模型 \U0001f600", "−5 - 3", "a\\",
+    "<b>c</b>", "\u0301e\u0301\u200d\x00", "(l) [r]",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -63,9 +70,11 @@ def test_html_is_well_formed_and_escaped(made):
 
 
 def test_latex_says_signs_as_they_read():
-    assert escaped("LPIPS (×10⁻³) ↓") == r"LPIPS ($\times$10$^{-}$$^3$) $\downarrow$"
+    assert escaped("LPIPS (×10⁻³) ↓") == r"LPIPS ($\times$10{}$^{-}${}$^3$) $\downarrow$"
     assert escaped("-0.21 [-0.35, +0.07]") == "$-$0.21 [$-$0.35, +0.07]"
     assert escaped("t=11-20") == "t=11-20"
+    assert escaped("`run --fresh`, λ ≤ 2") == r"\textasciigrave{}run -{}-fresh\textasciigrave{}, $\lambda$ $\leq$ 2"
+    assert escaped("ŷ, Łukasz, ẑ\n½, ﬁn, 模") == "ŷ, Łukasz, z 1/2, fin, U+6A21"
 
 
 @pytest.mark.slow
@@ -73,8 +82,67 @@ def test_latex_says_signs_as_they_read():
 def test_latex_compiles_as_it_is(made, make, tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("pdflatex is not installed")
-    (tmp_path / "table.tex").write_text(render(make(made, frames=[1, 2, (1, 2)]), "latex"), "utf-8")
+    compiled(render(make(made, frames=[1, 2, (1, 2)]), "latex"), tmp_path)
+
+
+@pytest.mark.slow
+def test_latex_prints_any_name_as_it_reads_and_the_check_finds_it_again(tmp_path):
+    made = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)}, question=" / ".join(NAMES))
+    text = render(table(made), "latex")
+    found = check(made, text, "latex")
+    assert (found.numbers, found.differences, found.unmatched) == (2 * len(NAMES), [], [])
+    lines = [line.strip() for line in compiled(text, tmp_path).splitlines()]
+    for printed in ("[ours]", "* star", "λ=0.1 ≤ 2", "`run --fresh`", "a$^$b", "x--y", "[a](b) ![c]", "U+6A21U+578B", "−5 - 3"):
+        assert any(line.startswith(f"{printed} ") for line in lines), printed
+
+
+@pytest.mark.slow
+def test_a_wide_latex_table_is_broken_by_metric_stays_readable_and_is_checked_whole(tmp_path):
+    metrics = {name: Metric("up", "dB") for name in ("one", "two", "three", "four", "five", "six", "seven")}
+    values = {("full", seed): [[20 + seed] * 24] * 2 for seed in range(2)}
+    scored = results(values).scores
+    more = scored.drop(columns="standard/psnr").assign(**{f"standard/{name}": scored["standard/psnr"] for name in metrics})
+    made = results(values, scores=more, metrics=metrics)
+    text = render(table(made, frames=[(1, 10), (11, 20), (21, 24)]), "latex")
+    heads = [line for line in text.splitlines() if line.startswith("variant &")]
+    assert [head.count("(dB)") for head in heads] == [2, 2, 2, 1] and text.count("\n\\begin{table}") == 1
+    found = check(made, text, "latex")
+    assert (found.numbers, found.differences, found.unmatched) == (7 * 4 * 2 + 1, [], [])
+    compiled(text, tmp_path)
+
+
+@pytest.mark.parametrize("protocols", [("standard",), ("standard", "openstl")])
+def test_a_metric_of_very_many_frames_is_broken_too_and_two_of_one_name_stay_apart(protocols):
+    values = {("full", seed): [list(range(20, 32))] * 2 for seed in range(2)}
+    frames = results(values).scores["standard/psnr"]
+    metrics = {"mse": Metric("down", "1e-3 per pixel", 3, 1000, "MSE"), "mse_sum": Metric("down", "sum per frame", label="MSE")}
+    columns = [f"{protocol}/{name}" for protocol in protocols for name in metrics]
+    scores = {column: frames + 100 * number for number, column in enumerate(columns)}
+    more = results(values).scores.drop(columns="standard/psnr").assign(**scores)
+    made = results(values, scores=more, metrics=metrics, protocols=dict.fromkeys(protocols, 1))
+    text = render(table(made, protocols=protocols, frames=range(1, 13)), "latex")
+    assert max(line.count("t=") for line in text.splitlines()) <= 9
+    found = check(made, text, "latex", protocols)
+    assert (found.numbers, found.differences, found.unmatched) == (2 * len(columns) * 13 + 1, [], [])
+
+
+def test_markdown_leaves_names_as_they_are_and_the_check_finds_them_again():
+    made = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)})
+    found = check(made, render(table(made), "markdown"), "markdown")
+    assert (found.numbers, found.differences, found.unmatched) == (2 * len(NAMES), [], [])
+
+
+def compiled(text, folder):
+    """What the page reads as pdflatex prints it, where pdftotext is there to tell."""
+    if not shutil.which("pdflatex"):
+        pytest.skip("pdflatex is not installed")
+    (folder / "table.tex").write_text(text, "utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout[-2000:]
-    assert not re.search(r"Overfull \\hbox|Missing character", done.stdout)
+    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)
+    told = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, told[-2000:]
+    assert not re.search(r"Overfull \\hbox|Missing character|Float too large", told)
+    if not shutil.which("pdftotext"):
+        pytest.skip("pdftotext is not installed")
+    read = subprocess.run(["pdftotext", "-layout", "table.pdf", "-"], cwd=folder, capture_output=True, check=True)
+    return read.stdout.decode()

@@ -135,6 +135,11 @@ const scheme = () => getComputedStyle(document.documentElement).colorScheme;
 const before = scheme();
 at("theme").click();
 say("themes", [before, scheme()].sort());
+say("ticks", [[0, 1], [34, 83], [0.4999, 0.5001], [-2, 1e6], [1, 10]].map(([low, high]) => ticks(low, high).length));
+data.protocols = Object.fromEntries(Object.entries(data.protocols).reverse());
+at("protocol").replaceChildren();
+start();
+say("opens under", at("protocol").value);
 say("overflow", document.documentElement.scrollWidth - innerWidth);
 say("requests", performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length);
 document.body.replaceChildren(make("pre", {}, JSON.stringify(Object.fromEntries(told))));
@@ -182,6 +187,8 @@ def test_a_browser_sorts_filters_and_switches(driven):
     assert found["details"] > 0
     assert found["seeds"] == "0000111222"
     assert found["themes"] == ["dark", "light"]
+    assert all(3 <= count <= 9 for count in found["ticks"])
+    assert found["opens under"] == "lmc2021"  # the protocol that comes first was asked for
 
 
 @pytest.mark.slow

@@ -102,8 +102,9 @@ function sort(table, header, column) {
 
 const WIDTH = 360, HEIGHT = 230, LEFT = 46, RIGHT = 8, TOP = 22, BOTTOM = 34;
 
+/** Round numbers from low to high: nine at most, and three at least, since a step is under a third of the way. */
 function ticks(low, high) {
-  const rough = (high - low) / 4 || 1;
+  const rough = (high - low) / 8 || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((multiple) => multiple * power >= rough) * power;
   const found = [];
@@ -204,7 +205,6 @@ function offerMetrics() {
 
 function start() {
   at("protocol").append(...Object.keys(data.protocols).map((name) => make("option", { value: name }, name)));
-  at("protocol").value = "standard" in data.protocols ? "standard" : Object.keys(data.protocols)[0];
   const single = Array.from({ length: data.horizon }, (_, t) => make("option", { value: `t${t + 1}` }, `frame ${t + 1}`));
   const slices = data.spans.map((span) => make("option", { value: span }, `frames ${span}`));
   at("frames").append(make("option", { value: "" }, "whole horizon"), ...slices, ...single);
