@@ -138,3 +138,13 @@ def test_a_variant_may_be_called_anything(finished, tmp_path):
     code, out, _ = finished("explain", "odd.py", "[/ours]", "psnr")
     assert code == 0 and "--only '[/ours]'" in out
     assert finished("report", "odd.py")[0] == 0
+
+
+def test_a_cost_is_explained_by_the_runs_that_it_is_the_mean_of(finished):
+    found = explained(finished, "tiny", "parameters")
+    (run,) = found["runs"]
+    assert found["value"] == run["value"] > 0 and found["text"] in finished("report", "mine.py", "--costs")[1]
+    code, out, _ = finished("explain", "mine.py", "tiny", "train-seconds", "--seeds", "2")
+    assert code == 0 and " s, the mean of 1 run\n" in out and "new: never started" in out and "commit" in out
+    code, _, err = finished("explain", "mine.py", "tiny", "parameters", "--frame", "1")
+    assert code == 2 and "parameters is a cost of whole runs" in err

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bench.outside.guests import Guest
 from bench.plan import Item
@@ -15,27 +16,28 @@ from bench.scoring.scores import Kept, load, look
 from bench.store import FINISHED
 from reports.ablation import ablation
 from reports.columns import Column
+from reports.ledger import COSTS, lasting, sized
 from reports.results import Results
 from reports.statistics import compare, paired, student
 from reports.table import Cell, Row, table
 
 
-def explain(
+def score(
     results: Results,
     items: Sequence[Item],
     guests: Sequence[Guest],
     variant: str,
-    score: str,
+    name: str,
     frames: tuple[int, int] | None = None,
     label: str | None = None,
     differences: bool = False,
 ) -> dict[str, Any]:
-    """Everything behind the cell of a variant under "protocol/metric", as plain values for JSON.
+    """Everything behind the cell of a variant under the score `name` ("protocol/metric"), as plain values for JSON.
 
     results: of these items and guests and that label. frames: first and last, both included; the mean over the horizon if not
     given. differences: the cell of the table of differences to the first variant.
     """
-    protocol, _, metric = score.partition("/")
+    protocol, _, metric = name.partition("/")
     made = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
     column, place = made.columns[-1], list(results.variants).index(variant)
     row = made.rows[place]
@@ -46,7 +48,7 @@ def explain(
         "experiment": results.name,
         "scale": results.scale,
         "variant": variant,
-        "score": score,
+        "score": name,
         "version": results.protocols.get(protocol),
         "frames": [column.first, column.last],
         "label": label,
@@ -61,6 +63,34 @@ def explain(
     # The files say by themselves what the table has by way of its statistics.
     assert not means or np.isclose(np.mean(means), row.cells[-1].value or 0, rtol=1e-6), (means, row.cells[-1])
     return found | ({"interval": _interval(means)} if len(means) > 1 else {})
+
+
+def cost(results: Results, items: Sequence[Item], variant: str, name: str) -> dict[str, Any]:
+    """Everything behind the cell of a variant in the table of what variants cost, as plain values for JSON."""
+    title, written, _ = COSTS[name]
+    spent = {(row["key"], row["seed"]): row.get(name) for row in results.planned.get(variant, [])}
+    mean = results.cost(name)[variant]
+    return {
+        "experiment": results.name,
+        "scale": results.scale,
+        "variant": variant,
+        "cost": name,
+        "title": title,
+        "text": "–" if np.isnan(mean) else written(mean),
+        "value": _plain([mean])[0],
+        "unit": {lasting: " s", sized: " bytes"}.get(written, ""),
+        "data": _data(results),
+        "notes": [],
+        "runs": [
+            {
+                **_identity(item),
+                "value": None if pd.isna(spent[item.run.name, item.seed]) else spent[item.run.name, item.seed],
+                **_provenance(item.run.provenance()),
+            }
+            for item in items
+            if item.label == variant
+        ],
+    }
 
 
 def _first(items: Sequence[Item]) -> Kept:
@@ -90,11 +120,7 @@ def _run(item: Item, column: Column, shown: np.ndarray) -> dict[str, Any]:
     """One run: how it ended, where it comes from, and its part of the number."""
     spec = item.spec
     return {
-        "seed": item.seed,
-        "run": item.run.name,
-        "path": str(item.run.path),
-        "state": item.state,
-        "why": item.why,
+        **_identity(item),
         "mean": None,
         **(_values(item.run.scores_file(item.evaluations[0].key), column, shown) if item.state == FINISHED else {}),
         **_provenance(item.run.provenance()),
@@ -102,6 +128,10 @@ def _run(item: Item, column: Column, shown: np.ndarray) -> dict[str, Any]:
         "checkpoint": _checkpoint(item),
         "settings": spec.flat(),
     }
+
+
+def _identity(item: Item) -> dict[str, Any]:
+    return {"seed": item.seed, "run": item.run.name, "path": str(item.run.path), "state": item.state, "why": item.why}
 
 
 def _guest(guest: Guest, column: Column, shown: np.ndarray) -> dict[str, Any]:
