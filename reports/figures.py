@@ -29,26 +29,28 @@ def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
     trained = results.facts.trained or len(frames)
     with paper():
         figure, panels = _panels(len(scores))
-        unseen: dict[str, str] = {}
+        said: dict[str, list[str]] = {}  # of a variant, panel by panel, why one does not show it
         for panel, score in zip(panels, scores, strict=True):
             means = results.frame_means(score) * results.metric(score).scale  # [variants, seeds, frames]
             for number, (variant, look) in enumerate(looks(results.variants).items()):
                 runs = means[number][~np.isnan(means[number]).all(1)]
                 if not len(runs):
-                    unseen[variant] = "no scores"
+                    said.setdefault(variant, []).append("no scores")
                     continue
                 middle = runs.mean(0)
                 _curve(panel, frames, middle, look, number)
                 if len(runs) > 1:
                     half = student(len(runs) - 1) * runs.std(0, ddof=1) / np.sqrt(len(runs))
                     _band(panel, frames, middle - half, middle + half, look)
-            unseen |= _focus(panel, results, means)
+            for variant, where in _focus(panel, results, means).items():
+                said.setdefault(variant, []).append(where)
             if trained < len(frames):
                 panel.axvspan(trained + 0.5, len(frames) + 0.5, color="#eeeeee", zorder=0, linewidth=0)
             panel.set(xlabel="predicted frame", ylabel=header(score, results.metric(score)), xlim=(0.5, len(frames) + 0.5))
             panel.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         shaded = f"; shaded: beyond the {trained} frames trained for" if trained < len(frames) else ""
-        _legend(figure, results, _spread(results, "bands") + shaded, unseen)
+        unseen = {variant: _in_short(reasons, len(panels)) for variant, reasons in said.items()}
+        _legend(figure, results, _spread(results, "bands") + shaded, {name: why for name, why in unseen.items() if why})
     return figure
 
 
@@ -162,6 +164,13 @@ def _curve(panel: Axes, x: np.ndarray, y: np.ndarray, look: Look, number: int) -
 
 def _band(panel: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, look: Look) -> None:
     panel.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+
+
+def _in_short(reasons: Sequence[str], panels: int) -> str:
+    """Why a variant is not to be seen, or not everywhere, given why it is not in some of the panels."""
+    if len(reasons) == panels and len(set(reasons)) == 1:
+        return reasons[0]
+    return "partly off the axis" if any("axis" in reason for reason in reasons) else ""
 
 
 def _focus(panel: Axes, results: Results, values: np.ndarray) -> dict[str, str]:

@@ -84,6 +84,14 @@ def test_a_floor_far_below_does_not_flatten_the_curves_and_is_named():
     assert figure.axes[0].get_ylim()[0] > 5
 
 
+def test_a_floor_that_one_of_the_panels_shows_is_only_partly_off_the_axis():
+    planned = runs(*COSTS, {"variant": "black", "seed": 0, "parameters": 0})
+    scores = results({**SCORES, ("black", 0): [[1, 1]] * 2}, planned).scores
+    level = scores["standard/psnr"].where(scores["variant"] != "black", 30).astype("float32")
+    figure = per_frame(results(SCORES, planned, scores=scores.assign(**{"standard/ssim": level})))
+    assert "black (partly off the axis)" in legend(figure)
+
+
 def test_frames_beyond_training_are_shaded_and_said(made):
     longer = replace(made, facts=replace(made.facts, trained=1))
     assert "beyond the 1 frames" in per_frame(longer).legends[0].get_title().get_text()
