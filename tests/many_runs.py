@@ -1,5 +1,6 @@
 """A store of many finished runs, written straight into its directories: `python -m tests.many_runs FOLDER [SEEDS]`."""
 
+import hashlib
 import json
 import shutil
 import sys
@@ -25,6 +26,14 @@ def experiment(scale):
     return Experiment("Does it scale?", VARIANTS, seeds=tuple(range({seeds})), evaluation=EVALUATION)
 """
 LINES = 20  # of metrics a run
+
+
+def yardstick() -> float:
+    """Processor seconds in which this machine writes down and hashes 10,000 specs: what else it does is judged by that."""
+    began = time.process_time()
+    for _ in range(10_000):
+        hashlib.sha256(json.dumps(SPEC.to_json(), sort_keys=True).encode()).hexdigest()
+    return time.process_time() - began
 
 
 def write_experiment(folder: Path, seeds: int) -> Path:

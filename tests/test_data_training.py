@@ -59,6 +59,6 @@ def test_a_report_can_be_of_one_action_alone(run):
     items = plan(experiment, Store(run.path.parent))
     walking = results(experiment, items, ["standard"], label="walking")
     assert (walking.facts.clips, len(walking.scores)) == (2, 4)
-    assert "Only clips of 'walking'." in walking.facts.notes
+    assert walking.facts.label == "walking"
     with pytest.raises(BenchError, match="no test clip is labelled 'waking': did you mean 'walking'"):
         results(experiment, items, ["standard"], label="waking")

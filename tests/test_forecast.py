@@ -19,6 +19,7 @@ from bench.plan import plan, unique
 from bench.spec import Part
 from bench.store import FINISHED, INTERRUPTED
 from tests.conftest import EVALUATION, TINY
+from tests.many_runs import yardstick
 
 HERE = Machine("AMD EPYC, 1 thread", slots=2, threads=1)
 MACHINE = {"processor": "AMD EPYC", "threads": 1, "accelerators": []}
@@ -134,12 +135,12 @@ def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameter
     assert _cost(alone, store).disk == there + predictions
 
 
-def test_ten_thousand_planned_runs_are_forecast_in_under_two_seconds(store, pair, tiny):
+def test_forecasting_ten_thousand_runs_takes_a_dozen_times_as_long_as_writing_them_down(store, pair, tiny):
     _finished(store, tiny)
     many = replace(pair, variants={str(n): tiny.but(steps=n + 7) for n in range(100)}, seeds=tuple(range(100)))
     began = time.process_time()
     found = forecast(plan(many, store), store, HERE)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 12 * yardstick()  # 7
     assert len(found.costs) == 10_000 and found.unknown() == 0
 
 

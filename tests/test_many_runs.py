@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.many_runs import write_experiment, write_store
+from tests.many_runs import write_experiment, write_store, yardstick
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,13 +46,13 @@ def many(tmp_path_factory):
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
-def test_2000_finished_runs_are_looked_at_in_5_seconds(many, words, told):
-    seconds, out = taken(many, *words)  # 0.6 for plan and status, 2 for reports, on one core of an AMD EPYC
-    assert told in out and seconds < 5
+def test_looking_at_2000_finished_runs_takes_30_times_as_long_as_writing_10000_down(many, words, told):
+    seconds, out = taken(many, *words)
+    assert told in out and seconds < 30 * yardstick()  # 4 to 20
 
 
 @pytest.mark.slow
-def test_10000_planned_runs_take_2_seconds(tmp_path):
+def test_a_plan_of_10000_runs_takes_10_times_as_long_as_writing_them_down(tmp_path):
     write_experiment(tmp_path, 2500)
-    seconds, out = taken(tmp_path, "plan", "many.py")  # 1.3
-    assert "10000 of 10000 runs to do" in out and seconds < 2
+    seconds, out = taken(tmp_path, "plan", "many.py")
+    assert "10000 of 10000 runs to do" in out and seconds < 10 * yardstick()

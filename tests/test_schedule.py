@@ -15,6 +15,7 @@ from bench.schedule import Scheduler
 from bench.spec import Part
 from bench.store import FAILED, FINISHED, RUNNING, Run
 from bench.sweep.failures import OUT_OF_MEMORY
+from tests.many_runs import yardstick
 
 
 class Pretend:
@@ -267,10 +268,10 @@ def test_inline_and_in_child_processes_the_scores_are_the_same(tmp_path, pair):
     assert found[0] == found[1]
 
 
-def test_ten_thousand_runs_are_planned_in_under_two_seconds(store, pair, tiny):
+def test_planning_ten_thousand_runs_takes_ten_times_as_long_as_writing_them_down(store, pair, tiny):
     import time
 
     many = replace(pair, variants={str(n): tiny.but(steps=n + 1) for n in range(100)}, seeds=tuple(range(100)))
     began = time.process_time()
     assert len(plan(many, store)) == 10_000
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10 * yardstick()  # 5.5

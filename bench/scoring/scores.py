@@ -71,9 +71,10 @@ def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
         places = [place for among in wanted.values() for place in among]
         if "values" in file.files:  # as files were before each protocol lay by itself
             values = file["values"][..., places]
+        elif wanted:
+            values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
         else:
-            none = np.empty((*_shape(file, names)[:2], 0), np.float32)
-            values = np.concatenate([none, *(file[protocol] for protocol in wanted)], axis=-1)
+            values = np.empty((*_shape(file, names)[:2], 0), np.float32)
         return Scores(values, [names[place] for place in places], json.loads(str(file["facts"])))
 
 
