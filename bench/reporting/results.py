@@ -18,7 +18,7 @@ from bench.experiment import Experiment
 from bench.metrics import METRICS
 from bench.outside.guests import Guest, find
 from bench.plan import Item
-from bench.scoring.scores import Kept, load, look
+from bench.scoring.scores import Kept, look
 from bench.store import FINISHED, Store
 from reports.results import Facts, Metric, Results
 
@@ -148,7 +148,7 @@ def _scored(
     counts = np.array([len(shown) * source.kept.shape[1] for source in sources], int)
 
     def fill(source: Source, last: int, count: int) -> None:
-        read = load(source.kept.path, protocols)
+        read = source.kept.load(protocols)
         for name, column in scores.items():
             column[last - count : last] = read[name][shown].reshape(-1) if name in read.names else np.nan
 

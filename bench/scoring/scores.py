@@ -55,6 +55,11 @@ class Kept:
     names: list[str]
     facts: dict[str, Any]
 
+    def load(self, protocols: Collection[str]) -> Scores:
+        """The scores of some protocols; BenchError if the file is missing or damaged."""
+        with _opened(self.path) as file:
+            return _read(file, self.names, self.facts, protocols)
+
 
 def look(path: Path) -> Kept:
     """What is in a file of scores, read in a fraction of the time that `load` takes; BenchError if it is missing or damaged."""
@@ -66,16 +71,19 @@ def look(path: Path) -> Kept:
 def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
     """The scores in a file that `Scores.save` wrote, all or those of some protocols; BenchError if it is missing or damaged."""
     with _opened(path) as file:
-        names = [str(name) for name in file["names"]]
-        wanted = {name: places for name, places in _by_protocol(names).items() if protocols is None or name in protocols}
-        places = [place for among in wanted.values() for place in among]
-        if "values" in file.files:  # as files were before each protocol lay by itself
-            values = file["values"][..., places]
-        elif wanted:
-            values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
-        else:
-            values = np.empty((*_shape(file, names)[:2], 0), np.float32)
-        return Scores(values, [names[place] for place in places], json.loads(str(file["facts"])))
+        return _read(file, [str(name) for name in file["names"]], json.loads(str(file["facts"])), protocols)
+
+
+def _read(file: Any, names: list[str], facts: dict[str, Any], protocols: Collection[str] | None) -> Scores:
+    wanted = {name: places for name, places in _by_protocol(names).items() if protocols is None or name in protocols}
+    places = [place for among in wanted.values() for place in among]
+    if "values" in file.files:  # as files were before each protocol lay by itself
+        values = file["values"][..., places]
+    elif wanted:
+        values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
+    else:
+        values = np.empty((*_shape(file, names)[:2], 0), np.float32)
+    return Scores(values, [names[place] for place in places], facts)
 
 
 def _shape(file: Any, names: Sequence[str]) -> tuple[int, int, int]:
