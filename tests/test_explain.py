@@ -120,6 +120,7 @@ def test_a_missing_seed_is_listed_and_not_counted(finished):
     [
         (("tniy", "psnr"), "mine has no variant 'tniy': did you mean 'tiny'?"),
         (("tiny", "pnsr"), "there is no metric 'pnsr': did you mean 'psnr'?"),
+        (("tiny", "parameterz"), "there is no metric and no cost 'parameterz': did you mean 'parameters'?"),
         (("tiny", "psnr", "--protocol", "openslt"), "did you mean 'openstl'?"),
         (("tiny", "psnr", "--frame", "3"), "frames 3 to 3 are not within the horizon, 1 to 2"),
         (("tiny", "psnr", "--frame", "1,2"), "one frame or of one slice"),

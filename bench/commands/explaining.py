@@ -45,11 +45,15 @@ def explain(
     --json adds each clip's.
     """
     from bench.commands import explanation
+    from bench.metrics import METRICS
     from bench.reporting.explain import cost, score
     from reports.ledger import COSTS
 
     protocol, metric, frame = _column(metric, protocol, frame)
-    spent = metric.replace("-", "_") if metric.replace("-", "_") in COSTS else ""
+    asked = metric.strip().lower().replace("-", "_")
+    spent = asked if asked in COSTS else ""
+    if asked not in (*METRICS, *COSTS) and not did_you_mean(asked, METRICS) and (hint := did_you_mean(asked, COSTS)):
+        raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
     names, protocols = [spent] if spent else selecting.metrics(metric), selecting.protocols(protocol)
     if len(names) > 1 or len(protocols) > 1:
         raise BenchError("a cell is of one metric and one protocol")

@@ -24,13 +24,11 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
     score: "protocol/psnr", by which clips are chosen and which stands under their frames.
     """
     first = items[0]
-    files = [
-        (item.label, item.seed, item.run.predictions_file(item.evaluations[0].key)) for item in items if item.state == FINISHED
-    ]
+    finished = [item for item in items if item.state == FINISHED]
+    files = [(item.label, item.seed, item.run.predictions_file(item.evaluations[0].key)) for item in finished]
     files += [(guest.name, guest.seed, guest.frames) for guest in guests]
-    kept = {
-        label: (seed, path) for label, seed, path in reversed(files) if path.exists()
-    }  # the first seed stands for a variant
+    # The first seed that has frames stands for a variant.
+    kept = {label: (seed, path) for label, seed, path in reversed(files) if path.exists()}
     if first.label not in kept or score not in results.columns:
         return []
     data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
