@@ -30,6 +30,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "predrnn_pp": "baselines.predrnn_pp:PredRNNpp",
         "predrnn_v2": "baselines.predrnn_v2:PredRNNv2",
         "e3d_lstm": "baselines.e3d_lstm:E3DLSTM",
+        "e3d_lstm_openstl": "baselines.e3d_lstm_openstl:OpenSTLE3DLSTM",
         "mim": "baselines.mim:MIM",
         "mau": "baselines.mau:MAU",
         "phydnet": "baselines.phydnet:PhyDNet",

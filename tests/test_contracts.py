@@ -22,6 +22,7 @@ TINY = {
     "predrnn_pp": ({"hidden": 16, "layers": 2}, "scheduled_sampling"),
     "predrnn_v2": ({"hidden": 16, "layers": 2}, "reverse_scheduled_sampling"),
     "e3d_lstm": ({"hidden": 16, "layers": 2}, "scheduled_sampling"),
+    "e3d_lstm_openstl": ({"hidden": 16, "layers": 2}, "scheduled_sampling"),
     "mim": ({"hidden": 16, "layers": 2}, "scheduled_sampling"),
     "mau": ({"hidden": 16, "layers": 2}, "scheduled_sampling"),
     "phydnet": ({"width": 32, "residual": (16, 16)}, "teacher_forcing"),

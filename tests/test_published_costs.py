@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from baselines.conv_tt_lstm import ConvTTLSTM
 from baselines.convlstm import ConvLSTM, PeepholeConvLSTM
 from baselines.e3d_lstm import E3DLSTM, WindowConv
+from baselines.e3d_lstm_openstl import OpenSTLE3DLSTM
 from baselines.mau import MAU
 from baselines.mim import MIM
 from baselines.phydnet import PhyDNet
@@ -22,6 +23,7 @@ from baselines.simvp import SimVP
 from baselines.swinlstm import SwinLSTM
 from baselines.tau import TAU
 from baselines.trajgru import TrajGRU
+from bench.costs.counted import flops
 
 # Parameters and multiply-adds (10 -> 10 frames) of the OpenSTL builds at 64x64x1, counted on their code; what is subtracted was
 # found to get no gradient, or to be computed and thrown away.
@@ -88,6 +90,12 @@ def test_e3d_lstm_has_the_convolutions_of_the_published_build_and_the_authors_bi
     biases, norms = 4 * 18 * 128 + 16, 4 * 2 * 16 * 128
     parameters = sum(p.numel() for p in on_meta(E3DLSTM, (1, 64, 64)).parameters())
     assert parameters == convolutions + biases + norms == 50_848_784
+
+
+def test_openstls_e3d_lstm_has_the_parameters_that_learn_there_and_takes_fewer_operations():
+    model = on_meta(OpenSTLE3DLSTM, (1, 64, 64)).eval()
+    assert sum(p.numel() for p in model.parameters()) == 51_347_456 - 13_107_200  # those of the memory, which is always zero
+    assert 0.75 < flops(model, (1, 64, 64), context=10, horizon=10) / 597_688_320_000 < 0.8  # counted on OpenSTL's code
 
 
 def test_e3d_lstm_multiplies_less_than_the_authors_cell_as_they_write_it(monkeypatch):

@@ -52,7 +52,7 @@ def measure() -> Iterator[Row]:
 
 
 def public_codes() -> dict[str, dict[str, str]]:
-    """By model: trained parameters, FLOPs and processor seconds of the public code, its configuration, and a remark."""
+    """By model: trained parameters, FLOPs and processor seconds of the public code that computes the same, and a remark."""
     with open(Path(__file__).parent / "public_codes.csv", newline="") as file:
         return {row["model"]: row for row in csv.DictReader(file)}
 
@@ -67,9 +67,9 @@ def _row(name: str, peak: float) -> Row:
         gflops=operations / 1e9,
         seconds=seconds,
         share=operations / seconds / peak,
-        public_parameters=int(public["parameters"]) if public else None,
-        public_gflops=int(public["flops"]) / 1e9 if public else None,
-        public_seconds=float(public["cpu_seconds"]) if public else None,
+        public_parameters=int(public["parameters"]) if public.get("parameters") else None,
+        public_gflops=int(public["flops"]) / 1e9 if public.get("flops") else None,
+        public_seconds=float(public["cpu_seconds"]) if public.get("cpu_seconds") else None,
         public_remark=public.get("remark", ""),
     )
 

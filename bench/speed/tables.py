@@ -38,7 +38,7 @@ def _models(rows: Sequence[Any], console: Console) -> None:
     console.print(note, highlight=False)
     for row in rows:
         if row.public_remark:
-            console.print(f"{row.model}: the public code {row.public_remark}", highlight=False)
+            console.print(f"{row.model}: {row.public_remark}", highlight=False)
 
 
 def _train(rows: Sequence[Any], console: Console) -> None:
