@@ -48,7 +48,7 @@ class Cell(nn.Module):
 
 
 class OpenSTLE3DLSTM(Recurrent):
-    """A stack of such cells that see a window of two frames, the last one before the present one.
+    """A stack of OpenSTL's E3D-LSTM cells that see a window of two frames, the last one before the present one.
 
     shape: (C, H, W) of a frame; H and W divisible by `patch`.
     """
