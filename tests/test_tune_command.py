@@ -76,6 +76,7 @@ def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scal
         (["run", "tuned-lmc"], "no search 'lmc' (scale small)"),
         (["run", "tuned-comparison"], "no search 'lmc' (scale small)"),
         (["report", "tune:lmc"], "there is no study 'lmc' (scale small)"),
+        (["sync", "tune:lmc", "--scale", "paper"], "`bench tune lmc --scale paper` makes it"),
         (["ui", "--optuna"], "there are no searches in"),
     ],
 )
@@ -99,6 +100,19 @@ def test_a_search_ends_with_its_best_confirmed_and_a_second_one_does_nothing(ben
     assert [row["variant"] for row in rows] == ["tuned", "copy last frame", "all black"]
     names = {path.name for path in (tmp_path / "runs").glob("lmc-*/mlflow/*")}
     assert {"tune-small-small-trial-0.json", "tune-small-small-trial-1.json"} <= names
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_a_search_that_mlflow_has_missed_is_copied_later_with_the_runs_that_confirm_it(bench, tmp_path, monkeypatch):
+    (tmp_path / "small.py").write_text(SPACE)
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+        code, out, _ = bench("tune", "small.py", "--trials", 2, "--executor", "inline", "--confirm-seeds", 1)
+    assert code == 0 and "`bench sync tune:small` copies everything later" in out
+    assert bench("sync", "tune:small")[1].startswith("3 of 3 runs had something new")
+    assert bench("sync", "tune:small")[1].startswith("0 of 3 runs")
+    code, _, err = bench("sync", "tune:small", "--only", "x")
+    assert code == 2 and "a search is copied as a whole" in err
 
 
 def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options, selecting, tuning
+from bench.commands import options, searches, selecting
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def report(
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
     With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed.
     """
-    if name.startswith(tuning.SEARCH):
-        tuning.show(name.removeprefix(tuning.SEARCH), scale, out, form, options.store(store_path))
+    if name.startswith(searches.SEARCH):
+        searches.show(name.removeprefix(searches.SEARCH), scale, out, form, options.store(store_path))
         return
     from bench.files import write_bytes
     from reports.ablation import ablation

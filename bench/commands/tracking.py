@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bench.commands import options
+from bench.commands import options, searches
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -78,19 +78,25 @@ def sync(
     settings: options.Set = None,
     store_path: options.StorePath = None,
 ) -> None:
-    """Copy runs into MLflow.
+    """Copy the runs of an experiment, or of a search (tune:lmc), into MLflow.
 
-    Sends what is new, once, however often it is called. `bench run` does it by itself while MLflow can be reached.
+    Sends what is new, once, however often it is called. `bench run` and `bench tune` do it by themselves while MLflow can be
+    reached.
     """
     from bench import tracker
     from bench.plan import plan
     from bench.tracking import connection
 
     store = options.store(store_path)
-    experiment = options.experiment(name, scale, seeds, only, settings)
-    items = plan(experiment, store)
+    if name.startswith(searches.SEARCH):
+        if seeds or only or settings:
+            raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is copied as a whole")
+        called, items = searches.runs(name.removeprefix(searches.SEARCH), scale, store)
+    else:
+        experiment = options.experiment(name, scale, seeds, only, settings)
+        called, items = tracker.experiment_name(experiment), plan(experiment, store)
     try:
-        count = tracker.sync(store, tracker.experiment_name(experiment), items)
+        count = tracker.sync(store, called, items)
     except BenchError:
         raise
     except Exception as error:

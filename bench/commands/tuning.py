@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import options
+from bench.commands.searches import SEARCH, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from rich.table import Table
-
     from bench.store import Store
     from bench.tune.result import Result
     from bench.tune.session import Outcome
 
 ALL = "comparison"
-SEARCH = "tune:"  # begins the names of searches in `bench report`
 
 
 def register(app: typer.Typer) -> None:
@@ -176,58 +173,20 @@ def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
     trials, seconds = (sum(getattr(outcome.result, what) for outcome in outcomes) for what in ("trials", "seconds"))
     print(f"{trials} trials finished, {lasting(seconds)} of training")
     if trouble := next((outcome.trouble for outcome in outcomes if outcome.trouble), ""):
-        print(f"MLflow could not be reached ({trouble}); the same command copies everything later")
+        print(f"MLflow could not be reached ({trouble}); {_syncing(outcomes)} copies everything later")
     if outcomes[-1].interrupted:
         print(f"interrupted; `{_command()}` goes on from here")
         return 130
     if left:
         print(f"{left} trials are still open; `{_command()}` goes on with them")
     if result.candidates:
-        named = ALL if name == ALL else result.study
-        pictures = f"`bench report {SEARCH}{result.study} --out DIR` draws the search"
-        print(f"`bench run tuned-{named}` scores what was found on the test clips, {pictures}, `bench ui --optuna` browses it")
+        scored = typed("run", f"tuned-{ALL if name == ALL else result.study}", result.scale)
+        drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")
+        print(f"{scored} scores what was found on the test clips, {drawn} draws the search, `bench ui --optuna` browses it")
     return int(left > 0)
 
 
-def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
-    """What `bench report` prints of a study or writes."""
-    from bench.experiment import canonical
-    from bench.tune.facts import searched
-    from bench.tune.study import find
-    from reports.tuning import confirmed_table, markdown, trials_table
-    from reports.tuning_figures import everything
-
-    found = searched(find(store, canonical(study), scale))
-    if out and out.suffix:
-        raise BenchError(f"a search is reported to a folder of tables and pictures, not to a file; got --out {out}")
-    if form not in (None, "terminal", "markdown", "csv"):
-        raise BenchError(f"a search is reported as terminal, markdown or csv, got --format {form}")
-    if not len(found.trials):
-        raise BenchError(f"the study '{study}' has no trials yet; `bench tune {study}` asks for some")
-    if out:
-        written = everything(found, out)
-        print(f"wrote {len(written)} files to {out}: {', '.join(sorted({path.stem for path in written}))}")
-        return
-    tables = [table for table in (trials_table(found), confirmed_table(found)) if len(table)]
-    for table in tables:
-        if form == "markdown":
-            print(markdown(table))
-        elif form == "csv":
-            print(table.to_csv(index=False))
-        else:
-            options.console().print(_grid(table), highlight=False)
-    if found.importances and form in (None, "terminal"):
-        print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
-        print(f"`bench report {SEARCH}{study} --out DIR` writes tables and pictures")
-
-
-def _grid(table: pd.DataFrame) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        grid.add_column(str(column), justify="left" if column == "ended" else "right")
-    for row in table.to_numpy():
-        grid.add_row(*map(str, row))
-    return grid
+def _syncing(outcomes: list[Outcome]) -> str:
+    """What copies the searches that MLflow has not got."""
+    missing = [outcome.result for outcome in outcomes if outcome.trouble]
+    return " and ".join(typed("sync", SEARCH + one.study, one.scale) for one in missing)

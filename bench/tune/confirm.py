@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from optuna.trial import FrozenTrial
 
+from bench.errors import BenchError
 from bench.plan import Item, look
 from bench.spec import RunSpec
 from bench.store import FINISHED
 from bench.tune import result
-from bench.tune.attempt import seconds
+from bench.tune.attempt import items_in, seconds
 from bench.tune.objectives import OBJECTIVES, value
 from bench.tune.result import Candidate, Result
 from bench.tune.study import Study, finished, settings
@@ -20,6 +21,16 @@ from bench.tune.study import Study, finished, settings
 def plan(study: Study, best: int, seeds: int) -> list[Item]:
     """The runs that confirm the best trials, each with so many fresh seeds."""
     return [item for trial in study.ranking()[:best] for item in _items(study, trial, seeds)]
+
+
+def everything(study: Study) -> list[Item]:
+    """The runs of all trials, and those that confirm what was found."""
+    trials = [item for trial in study.trials() for item in items_in(study, trial)]
+    try:
+        found = result.read(study.store, study.name, study.aim.scale).candidates
+    except BenchError:  # nothing yet
+        return trials
+    return [*trials, *plan(study, len(found), len(found[0].seeds))]
 
 
 def conclude(study: Study, best: int, seeds: int) -> Result:

@@ -73,9 +73,8 @@ def read(store: Store, study: str, scale: str) -> Result:
     """What the study of that name has found; BenchError if it has found nothing yet."""
     values: dict[str, Any] | None = read_json(folder(store, study, scale) / "result.json")
     if not values or not values["candidates"]:
-        more = "" if scale == "small" else f" --scale {scale}"
         raise BenchError(
-            f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; `bench tune {study}{more}`"
+            f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; `bench tune {study} --scale {scale}`"
         )
     candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
     return Result(**{**values, "candidates": candidates})

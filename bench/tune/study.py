@@ -148,7 +148,8 @@ def find(store: Store, name: str, scale: str) -> Study:
     folder = folder_of(store, name, scale)
     known = read_json(folder / "study.json")
     if known is None:
-        raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `bench tune {name}` makes it")
+        making = f"`bench tune {name} --scale {scale}` makes it"
+        raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; {making}")
     try:
         record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, known["storage"]))
     except KeyError:

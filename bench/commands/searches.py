@@ -1,0 +1,78 @@
+"""Searches of `bench tune` by name, for the commands that take one in an experiment's place: tune:lmc."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.commands import options
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from rich.table import Table
+
+    from bench.plan import Item
+    from bench.store import Store
+
+SEARCH = "tune:"  # begins their names
+
+
+def typed(verb: str, name: str, scale: str, more: str = "") -> str:
+    """What to type to do `verb` with that, as messages quote it."""
+    return f"`{options.command(verb, name, scale, None, None, None)}{more}`"
+
+
+def runs(study: str, scale: str, store: Store) -> tuple[str, list[Item]]:
+    """What a study is called in MLflow, and its runs; BenchError where there is no such study."""
+    from bench.experiment import canonical
+    from bench.tune.confirm import everything
+    from bench.tune.study import called, find
+
+    found = find(store, canonical(study), scale)
+    return called(found.name, found.aim.scale), everything(found)
+
+
+def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
+    """What `bench report` prints of a study or writes."""
+    from bench.experiment import canonical
+    from bench.tune.facts import searched
+    from bench.tune.study import find
+    from reports.tuning import confirmed_table, markdown, trials_table
+    from reports.tuning_figures import everything
+
+    found = searched(find(store, canonical(study), scale))
+    if out and out.suffix:
+        raise BenchError(f"a search is reported to a folder of tables and pictures, not to a file; got --out {out}")
+    if form not in (None, "terminal", "markdown", "csv"):
+        raise BenchError(f"a search is reported as terminal, markdown or csv, got --format {form}")
+    if not len(found.trials):
+        raise BenchError(f"the study '{study}' has no trials yet; {typed('tune', study, scale)} asks for some")
+    if out:
+        written = everything(found, out)
+        print(f"wrote {len(written)} files to {out}: {', '.join(sorted({path.stem for path in written}))}")
+        return
+    tables = [table for table in (trials_table(found), confirmed_table(found)) if len(table)]
+    for table in tables:
+        if form == "markdown":
+            print(markdown(table))
+        elif form == "csv":
+            print(table.to_csv(index=False))
+        else:
+            options.console().print(_grid(table), highlight=False)
+    if found.importances and form in (None, "terminal"):
+        print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
+        print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes tables and pictures")
+
+
+def _grid(table: pd.DataFrame) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        grid.add_column(str(column), justify="left" if column == "ended" else "right")
+    for row in table.to_numpy():
+        grid.add_row(*map(str, row))
+    return grid
