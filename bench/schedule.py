@@ -17,7 +17,7 @@ from typing import Protocol
 from bench.experiment import Evaluation
 from bench.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
 from bench.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
-from bench.sweep.failures import OUT_OF_MEMORY
+from bench.sweep import failures
 
 TICK = 0.5  # seconds between two looks
 PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
@@ -78,6 +78,10 @@ class Scheduler:
         elif item.state in GOING_ON:
             self.elsewhere.append(item)
 
+    def has(self, item: Item) -> bool:
+        """Whether its run waits, or goes on here or elsewhere."""
+        return any(other.run.name == item.run.name for other in (*self.waiting, *self.elsewhere, *self.active.values()))
+
     def run(self) -> None:
         """Until every run has ended, here or elsewhere, or until stopped."""
         while True:
@@ -127,7 +131,7 @@ class Scheduler:
             self.prepare(item.run)
             future = self.executor.submit(item.run, item.evaluations)
         except OSError as error:
-            self._fail(item, "disk", f"{error.strerror or error}: {error.filename or item.run.path}")
+            self._fail(item, failures.of(error), f"{error.strerror or error}: {error.filename or item.run.path}")
             return
         for watcher in self.watchers:
             watcher.started(item)
@@ -137,7 +141,7 @@ class Scheduler:
         status = item.run.status()
         if not item.run.path.exists():
             self._file(replace(item, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh"))
-        elif status.kind == "memory" or (death == OUT_OF_MEMORY and status.state == INTERRUPTED):
+        elif status.kind == "memory" or (death == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
             self._in_smaller_parts(item, status, death)
         elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
             self._resume(item, status, death)

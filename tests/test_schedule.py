@@ -1,6 +1,9 @@
 """From a plan to finished runs, whatever happens to single ones."""
 
+import errno
 import shutil
+import subprocess
+import sys
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -58,6 +61,28 @@ def five(pair, tiny):
 
 def _states(experiment, store):
     return [item.state for item in plan(experiment, store)]
+
+
+def test_a_ctrl_c_while_a_worker_is_being_started_reaches_it_too(store, tiny, monkeypatch):
+    executor, popen = Local(workers=1), subprocess.Popen
+
+    def interrupted(command, **options):
+        executor.stop()  # as the handler does, in the thread that is starting it
+        return popen([sys.executable, "-c", "import time; time.sleep(60)"], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    (run := store.run(tiny)).create(tiny)
+    assert executor.submit(run, ()).result(timeout=30) == "killed by SIGTERM"
+
+
+def test_workers_that_the_system_will_not_start_fail_one_by_one_and_are_tried_again_next_time(store, five, monkeypatch):
+    def refuse(command, **options):
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    Scheduler(plan(five, store), store, Local(workers=1)).run()
+    assert {item.run.status().kind for item in plan(five, store)} == {"system"}
+    assert all(item.state in TO_DO for item in plan(five, store))
 
 
 def test_every_run_is_trained_once_and_a_second_time_nothing_is(store, five):

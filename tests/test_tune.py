@@ -144,6 +144,13 @@ def test_suggesting_the_same_again_trains_nothing_and_ends(store, sampler):
     assert _states(study) == {"COMPLETE": 12} and len(set(executor.started)) == len(executor.started) <= 4
 
 
+@pytest.mark.parametrize("slots", [2, 4])
+def test_the_same_settings_at_once_share_the_runs_of_all_their_seeds(store, slots):
+    study, executor, searching = search(store, Pretend(slots, seconds=0.01), Plan(8, "random", "none"), draw=few, seeds=2)
+    assert _states(study) == {"COMPLETE": 8} and searching.open() == 0
+    assert len(set(executor.started)) == len(executor.started) <= 8
+
+
 def test_what_was_pruned_is_pruned_again_without_training(store):
     study, _, _ = search(store, Pretend(2, seconds=0.05), Plan(12, pruner="median"), draw=draw)
     pruned = next(trial for trial in study.trials() if trial.state == TrialState.PRUNED)

@@ -42,20 +42,24 @@ class Local:
         self.threads = max(1, cores() // self.slots)
         self._free = list(range(self.slots))
         self._children: dict[int, subprocess.Popen[bytes]] = {}
-        self._lock = threading.Lock()
+        self._told: signal.Signals | None = None
+        self._lock = threading.RLock()  # a Ctrl-C, whose handler tells the children, may come while one is being started
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Start a child on the run directory; its output goes to the directory's log.txt."""
         environment = worker.environment(run, self.threads)
         with open(run.path / "log.txt", "ab") as log, self._lock:
-            slot = self._free.pop(0)
+            slot = self._free[0]
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
             child = subprocess.Popen(
                 worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.threads, self.devices),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
+            self._free.remove(slot)
             self._children[slot] = child
+            if self._told:
+                _tell(child, self._told)
         future: Future[str] = Future()
         threading.Thread(target=self._wait, args=(slot, child, future), daemon=True).start()
         return future
@@ -75,10 +79,15 @@ class Local:
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
+            self._told = number
             children = list(self._children.values())
         for child in children:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, number)
+            _tell(child, number)
+
+
+def _tell(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
 
 
 def cores() -> int:

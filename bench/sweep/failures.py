@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,14 @@ KINDS = {
 }
 OUT_OF_MEMORY = "killed by the kernel for want of memory"
 """What an executor says of a process that ended so."""
+
+
+DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+
+
+def of(error: OSError) -> str:
+    """The kind of what the system says."""
+    return "disk" if error.errno in DISK else "system"
 
 
 def tried_again(kind: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from bench.errors import BenchError, Blocked
 from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
+from bench.sweep import failures
 from bench.sweep.snapshot import Changed
 
 Ended = tuple[str, str, str]
@@ -48,7 +49,6 @@ def _ending(run: Run, error: Exception) -> Ended:
             return FAILED, "memory", "out of memory"
     log.error("%s", traceback.format_exc())
     if isinstance(error, OSError):
-        kind = "disk" if error.errno in (28, 30, 122) else "system"
-        return FAILED, kind, f"{error.strerror or error}: {error.filename or run.path}"
+        return FAILED, failures.of(error), f"{error.strerror or error}: {error.filename or run.path}"
     kind = "memory" if type(error).__name__ == "OutOfMemoryError" else "code"
     return FAILED, kind, f"{type(error).__name__}: {error}".splitlines()[0]

@@ -167,7 +167,7 @@ class Search:
             self._tell(attempt, TrialState.COMPLETE, [value(name, attempt.items) for name in self.study.aim.objectives])
         elif item.state in (FAILED, DIVERGED, BLOCKED):
             self._fail(attempt, item)
-        elif not any(item.run.name == other.run.name for other in self._going_on(but=attempt)):
+        elif not self.scheduler.has(item):
             self.scheduler.add(item)
 
     def _report(self, attempt: Attempt) -> None:
@@ -212,10 +212,6 @@ class Search:
     def _at(self, item: Item) -> list[Attempt]:
         """The attempts that wait for a run: several where a sampler has suggested the same twice."""
         return [attempt for attempt in self.attempts if any(own.run.name == item.run.name for own in attempt.items)]
-
-    def _going_on(self, but: Attempt) -> list[Item]:
-        found = (attempt.unfinished() for attempt in self.attempts if attempt is not but)
-        return [item for item in found if item is not None]
 
     def _pruned_twin(self, number: int, items: Sequence[Item]) -> FrozenTrial | None:
         """An earlier trial with the same settings that was pruned: its word stands."""
