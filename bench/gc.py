@@ -6,6 +6,7 @@ removal leaves in `.trash/` is found by the next. Whatever belongs to a run that
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from bench import experiment, lease
 from bench.costs.measured import CACHE
 from bench.errors import BenchError
 from bench.plan import GOING_ON, seen
+from bench.spec import RunSpec
 from bench.store import FINISHED, Run, Store
 from bench.sweep import ongoing, snapshot
 
@@ -80,6 +82,8 @@ def remove(store: Store, waste: Waste) -> bool:
         return _remove_run(store, waste.run)
     if waste.run is not None and seen(waste.run).state in GOING_ON:
         return False
+    if waste.kind == "code" and waste.path not in _unused_code(store):
+        return False  # a sweep has begun meanwhile
     if waste.kind == "checkpoints" and not _whole(_checkpoints(waste.path.parent, waste.path.name.partition("-")[0])[0]):
         return False  # it may be needed: the newest one is damaged
     return _discard(store, waste.path)
@@ -149,17 +153,25 @@ def _unused_code(store: Store) -> list[Path]:
 
 
 def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
-    """Runs that no experiment of the suite, at any scale, and no search of this store refers to."""
+    """Runs that no experiment of the suite, at any scale and with any seeds, and no search of this store refers to."""
     from bench.tune.study import runs as searched  # takes a second to import
 
     loaded = [experiment.load(name, scale) for name in experiment.names() for scale in experiment.SCALES]
-    known = {json.dumps(spec.differences(), sort_keys=True) for each in loaded for _, spec in each.runs()}
+    for folder in store.root.glob("tuning/*/result.json"):
+        study, _, scale = folder.parent.name.rpartition("-")
+        with contextlib.suppress(BenchError):  # it has found nothing yet
+            loaded.append(experiment.load(f"tuned-{study}", scale))
+    known = {_but_for_its_seed(spec) for each in loaded for spec in each.variants.values()}
     found = searched(store)
-    return [run for run in runs if json.dumps(run.spec.differences(), sort_keys=True) not in known and run.name not in found]
+    return [run for run in runs if _but_for_its_seed(run.spec) not in known and run.name not in found]
+
+
+def _but_for_its_seed(spec: RunSpec) -> str:
+    return json.dumps(spec.but(seed=0).differences(), sort_keys=True)
 
 
 def _known_to(run: Run) -> str:
-    """The experiments that have copied this run into MLflow."""
+    """What this run is called in MLflow: experiment and variant, as often as it was copied there."""
     return ", ".join(sorted(path.stem for path in run.path.glob("mlflow/*.json")))
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from bench import catalog
 from bench.data.prepare import prepare
 from bench.errors import BenchError, Blocked
+from bench.outside import inputs
 from tests.data_samples import walker, write_frames, write_video
 
 SPLITS = {"train": (12, 3), "val": (4,), "test": (9, 4)}
@@ -90,6 +91,8 @@ def test_pictures_of_16_bits_are_refused(tmp_path):
     Image.fromarray(np.zeros((8, 12), np.uint16)).save(source / "train" / "video_00000" / "frame_0.png")
     with pytest.raises(BenchError, match="has more than 8 bits per pixel"):
         frames(source)
+    with pytest.raises(BenchError, match="has more than 8 bits per pixel"):
+        inputs.read(source / "train" / "video_00000")
 
 
 @pytest.mark.parametrize(

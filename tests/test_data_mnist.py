@@ -5,6 +5,7 @@ import hashlib
 import urllib.request
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,6 +94,42 @@ def test_without_a_network_one_message_says_which_files_to_put_where(data_root, 
     message = str(error.value)
     assert "cannot be downloaded" in message and "t10k-images-idx3-ubyte.gz" in message
     assert str(data_root / "mnist") in message and "bench prepare mnist --source DIR" in message
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    """A mirror that has all files; what it was asked for, and how many answers it gives before it hangs up."""
+    source, asked = write_mnist(tmp_path / "source"), []
+    sums = {path.stem: hashlib.md5(path.read_bytes()).hexdigest() for path in source.iterdir()}
+
+    def answer(url, timeout):
+        asked.append(url.rsplit("/", 1)[1])
+        if len(asked) > mirror.patience:
+            raise mirror.trouble
+        return BytesIO((source / asked[-1]).read_bytes())
+
+    mirror = SimpleNamespace(asked=asked, patience=9, trouble=KeyboardInterrupt())
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    monkeypatch.setattr(mnist, "MD5", sums)
+    return mirror
+
+
+def test_an_interrupted_download_goes_on_where_it_was(mirror):
+    mirror.patience = 1
+    with pytest.raises(KeyboardInterrupt):
+        prepare("mnist", {})
+    mirror.patience = 9
+    prepare("mnist", {})
+    assert len(mirror.asked) == 3 and mirror.asked[0] != mirror.asked[1] == mirror.asked[2]
+    assert (len(mnist.digits("train")), len(mnist.digits("t10k"))) == (100, 50)
+
+
+def test_where_the_rest_cannot_be_fetched_the_digits_that_are_there_will_do(mirror, data_root):
+    write_mnist(data_root / "mnist", train=0)
+    mirror.patience, mirror.trouble = 0, OSError("no network")
+    lines = prepare("mnist", {})
+    assert len(mnist.digits("t10k")) == 50
+    assert any("cannot be downloaded" in line for line in lines) and any("only_t10k=True" in line for line in lines)
 
 
 def test_the_second_mirror_is_asked_when_the_first_sends_something_else(tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def test_of_a_run_that_goes_on_nothing_is_listed_and_nothing_is_removed(kept):
 def test_runs_that_no_experiment_refers_to_are_listed_on_request_alone(kept):
     from bench.experiment import load
 
-    ours = next(iter(load("ablation").variants.values()))
+    ours = next(iter(load("ablation").variants.values())).but(seed=7)  # `bench run ablation --seeds 7`
     run = kept.run(ours)
     run.create(ours)
     assert gc.RUNS not in _kinds(kept)
@@ -122,9 +122,11 @@ def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes
     Snapshot(str(kept.root / ".code" / "needed"), "needed").note(run)
     owned = lease.take(run.path)
     assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
+    [unused] = [waste for waste in gc.find(kept) if waste.kind == "code"]
     with ongoing.announced(kept, "mine-small", "bench run mine.py"):
-        assert "code" not in _kinds(kept)
+        assert "code" not in _kinds(kept) and not gc.remove(kept, unused)
     owned.release()
+    assert gc.remove(kept, unused)
 
 
 def test_the_command_lists_asks_and_removes(finished, tmp_path):

@@ -139,6 +139,17 @@ def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_sea
     assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
 
 
+def test_what_a_tuned_experiment_trains_is_nothing_to_clear_away(bench, tmp_path):
+    from bench import gc
+
+    store, recipe = Store(tmp_path / "runs"), experiment.load("comparison").variants["LMC-Memory"]
+    winner = recipe.but(optimizer=recipe.optimizer.but(lr=0.123))
+    result.write(store, Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "", winner, [16.0], [1], [15.9])]))
+    for _, spec in replace(experiment.load("tuned-lmc"), seeds=(5, 6)).runs():
+        store.run(spec).create(spec)
+    assert len(store.runs()) == 6 and not [waste for waste in gc.find(store, runs=True) if waste.kind == gc.RUNS]
+
+
 def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
     from bench.plan import plan
     from bench.reporting.results import results

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bench.data.sources import Progress
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
-DEEP = ("I", "F")  # Pillow's modes of more than 8 bits begin with these
 
 
 class Frames(NamedDataset):
@@ -75,15 +74,13 @@ def _pictures(video: Path, grey: bool) -> Iterator[NDArray[np.uint8]]:
 
 
 def _picture(path: Path, grey: bool) -> NDArray[np.uint8]:
-    import numpy as np
     from PIL import Image
 
+    from bench.data.pictures import pixels
     from bench.data.sources import Damaged
 
     try:
         with Image.open(path) as image:
-            if image.mode.startswith(DEEP):
-                raise BenchError(f"{path} has more than 8 bits per pixel; convert the pictures to 8 bits")
-            return np.asarray(image.convert("L" if grey or image.mode in ("1", "L", "LA") else "RGB"))
+            return pixels(image, path, grey)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
         raise Damaged(f"{path} cannot be read ({error}); replace it") from error

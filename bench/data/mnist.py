@@ -60,14 +60,13 @@ def digits(part: Part) -> NDArray[np.uint8]:
 
 
 def prepare_mnist(*, source: str | None = None, progress: Progress) -> list[str]:
-    """Put MNIST's files into the data root: from the folder `source`, else those already lying there, else by download.
+    """Put MNIST's files into the data root: from the folder `source`, else those already lying there and the rest by download.
 
     Returns lines that say what is there now.
     """
-    given = _files_in(Path(source)) if source else _files_in(folder()) or _download(progress)
-    if not any(images_file(part) in given for part in ("train", "t10k")):
+    given, remarks = (_files_in(Path(source)), []) if source else _download(progress)
+    if not _has_digits(given):
         raise BenchError(f"{source} holds none of MNIST's files {_names()}; --source takes the folder that they are in")
-    remarks = []
     for done, (name, path) in enumerate(given.items()):
         progress(done, len(given), name)
         if remark := _install(name, path):
@@ -108,15 +107,29 @@ def _files_in(source: Path) -> dict[str, Path]:
     return found
 
 
-def _download(progress: Progress) -> dict[str, Path]:
-    """Fetch the four files into the data root. Without a network: one message that says which files to put where."""
-    fetched = {}
+def _has_digits(files: dict[str, Path]) -> bool:
+    return any(images_file(part) in files for part in ("train", "t10k"))
+
+
+def _download(progress: Progress) -> tuple[dict[str, Path], list[str]]:
+    """The four files in the data root, fetched if they are not there yet; and remarks.
+
+    Without a network: one message that says which files to put where, or, where there are digits already, a remark.
+    """
+    found = _files_in(folder())
     for done, (name, md5) in enumerate(MD5.items()):
+        if name in found:
+            continue
         progress(done, len(MD5), f"downloading {name}.gz")
         path = folder() / f"{name}.gz"
-        write_bytes(path, _fetched(f"{name}.gz", md5))
-        fetched[name] = path
-    return fetched
+        try:
+            write_bytes(path, _fetched(f"{name}.gz", md5))
+        except BenchError as error:
+            if not _has_digits(found):
+                raise
+            return found, [str(error)]
+        found[name] = path
+    return found, []
 
 
 def _fetched(name: str, md5: str) -> bytes:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.data.pictures import pixels
 from bench.data.sources import natural
 from bench.errors import BenchError
 
@@ -75,8 +76,7 @@ def _pictures(folder: Path) -> NDArray[np.uint8]:
     for path in files:
         try:
             with Image.open(path) as picture:
-                grey = picture.mode in ("1", "L", "LA", "I;16")
-                frame = np.asarray(picture.convert("L" if grey else "RGB"))
+                frame = pixels(picture, path)
         except (OSError, SyntaxError) as error:
             raise BenchError(f"{path} cannot be read as a picture: {error}") from error
         frames.append(frame[None] if frame.ndim == 2 else np.moveaxis(frame, 2, 0))
