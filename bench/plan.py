@@ -62,8 +62,12 @@ def unique(items: Sequence[Item]) -> list[Item]:
 
 def prediction_bytes(item: Item) -> int:
     """Disk that a run's kept predictions take: two bytes a pixel."""
-    channels, height, width = catalog.build("datasets", item.spec.data.name, item.spec.data.options).shape
-    frames = sum((e.clips or 0) * (e.horizon or 0) for e in item.evaluations if e.keep_predictions)
+    data = catalog.build("datasets", item.spec.data.name, item.spec.data.options)
+    channels, height, width = data.shape
+    frames = 0
+    for e in item.evaluations:
+        if e.keep_predictions and e.horizon:
+            frames += e.horizon * (e.clips or data.count(e.split, item.spec.context + e.horizon) or 0)
     return 2 * frames * channels * height * width
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from bench.files import read_json
 
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo, on x86 and on Arm: what makes bfloat16 worth while
+CODE = ("bench", "lmc", "baselines", "experiments")  # what numbers depend on
 PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
 
 
@@ -33,13 +34,23 @@ def snapshot() -> dict[str, Any]:
 @cache
 def code() -> dict[str, str]:
     """The commit of this project, and its uncommitted changes in full where there are some."""
-    folder = Path(__file__).parent.parent
+    return code_in(Path(__file__).parent.parent)
+
+
+def code_in(folder: Path) -> dict[str, str]:
+    """The same of the project in that folder. Installed into somebody else's checkout, it has no commit of its own."""
     if planned := read_json(folder / "code.json"):  # a snapshot: see bench.sweep.snapshot
         return dict(planned)
-    commit = _git(folder, "rev-parse", "HEAD")
+    tracked = _git(folder, "ls-files", "--", "bench/provenance.py")
+    commit = _git(folder, "rev-parse", "HEAD") if tracked else ""
     if not commit:
         return {"commit": "not a git checkout", "version": _version("lmc-bench")}
-    return {"commit": commit, "diff": _git(folder, "diff", "HEAD", "--", "bench", "lmc", "baselines", "experiments")}
+    new = _git(folder, "ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines()
+    changes = [
+        _git(folder, "diff", "HEAD", "--", *CODE),
+        *(_git(folder, "diff", "--no-index", os.devnull, path) for path in new),
+    ]
+    return {"commit": commit, "diff": "\n".join(filter(None, changes))}
 
 
 def packages() -> dict[str, str]:
@@ -99,7 +110,9 @@ def _version(package: str) -> str:
 
 def _git(folder: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20)
+        command = ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    fine = (0, 1) if "--no-index" in arguments else (0,)  # which ends as diff does: 1 where there are differences
+    return done.stdout.strip() if done.returncode in fine else ""

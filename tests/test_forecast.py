@@ -96,6 +96,24 @@ def test_what_the_seconds_leave_out_is_named(store, tiny, alone):
     assert _cost(other, store).without == ("scoring",)
 
 
+def test_a_compiled_run_is_of_another_kind_than_the_same_one_as_it_is(store, tiny, pair):
+    both = replace(pair, variants={"tiny": tiny.but(seed=7), "compiled": tiny.but(compile=True)}, seeds=(7,))
+    _finished(store, tiny)
+    assert [item.label for item in lacking(plan(both, store), store, HERE)] == ["compiled"]
+
+
+@pytest.mark.parametrize("clips", [3, None])
+def test_kept_predictions_take_disk_once_whether_some_clips_are_scored_or_all(store, tiny, alone, clips, monkeypatch):
+    monkeypatch.setattr("bench.data.digits.Digits.count", lambda self, split, frames: 3)
+    kept = replace(alone, evaluation=replace(EVALUATION, clips=clips, keep_predictions=True))
+    run = _finished(store, tiny)
+    predictions = run.predictions_file("x")
+    predictions.parent.mkdir()
+    predictions.write_bytes(bytes(10_000))
+    others = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file()) - 10_000
+    assert _cost(kept, store).disk == others + 3 * tiny.horizon * 16 * 16 * 2
+
+
 def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_scoring(store, tiny, alone):
     _finished(store, tiny)
     [(_, spec)] = alone.runs()

@@ -25,7 +25,7 @@ class Measured:
     kind: its settings, but for those that a step's cost does not depend on; family: those that runs share whose costs can be
     reckoned from one another's by their FLOPs. place: what it ran on. step_seconds: of a step, its share of the validations
     included. score_seconds: by the key of the evaluation. other_seconds: starting up, and what else is neither. flops: of
-    predicting one clip. checkpoint_bytes: of one. None where nobody measured it.
+    predicting one clip. run_bytes: of the run's directory but for kept predictions. None where nobody measured it.
     """
 
     kind: str
@@ -54,7 +54,15 @@ class Kinds:
     def of(self, spec: RunSpec) -> tuple[str, str]:
         """(kind, family)."""
         parts = (id(spec.model), id(spec.learner), id(spec.data), spec.optimizer.name)
-        plain = (spec.batch, spec.context, spec.horizon, spec.precision, spec.validate_every, spec.validation_clips)
+        plain = (
+            spec.batch,
+            spec.context,
+            spec.horizon,
+            spec.precision,
+            spec.compile,
+            spec.validate_every,
+            spec.validation_clips,
+        )
         key = (*parts, *plain, spec.steps > 0)
         if key not in self._known:
             self._known[key] = (kind_of(spec), family_of(spec))
@@ -89,8 +97,15 @@ def of_run(run: Run, kind: str, family: str) -> Measured | None:
         flops=known.get("flops"),
         batch=spec.batch,
         parameters=known["parameters"],
-        run_bytes=sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file()),
+        run_bytes=sum(_bytes_but_for_predictions(run)),
     )
+
+
+def _bytes_but_for_predictions(run: Run) -> Iterator[int]:
+    """Of each file of its directory; whether frames are kept, and how many, is a matter of the evaluation."""
+    for path in run.path.rglob("*"):
+        if path.is_file() and (path.parent.name, path.suffix) != ("predictions", ".npy"):
+            yield path.stat().st_size
 
 
 def place_of(provenance: dict[str, Any]) -> str | None:

@@ -1,0 +1,46 @@
+"""Where a number comes from is told in full, and nobody else's history is taken for ours."""
+
+import subprocess
+
+import pytest
+
+from bench.provenance import code_in
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A git checkout with the suite in it, committed."""
+    for path in ("bench/provenance.py", "baselines/theirs.py"):
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text("old = 1\n")
+    _git(tmp_path, "init", "--quiet")
+    _commit(tmp_path)
+    return tmp_path
+
+
+def _git(folder, *words):
+    return subprocess.run(["git", "-C", folder, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _commit(folder):
+    _git(folder, "add", "--all")
+    _git(folder, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "x")
+
+
+def test_what_is_committed_is_its_commit(project):
+    assert code_in(project) == {"commit": _git(project, "rev-parse", "HEAD"), "diff": ""}
+
+
+def test_changes_and_new_files_are_told_in_full(project):
+    (project / "baselines" / "theirs.py").write_text("new = 2\n")
+    (project / "baselines" / "más.py").write_text("mine = 3\n")
+    (project / "notes.txt").write_text("of no matter")
+    diff = code_in(project)["diff"]
+    assert "+new = 2" in diff and "+mine = 3" in diff and "baselines/más.py" in diff and "of no matter" not in diff
+
+
+def test_installed_into_a_foreign_checkout_it_has_no_commit(project):
+    installed = project / ".venv" / "site-packages"
+    (installed / "bench").mkdir(parents=True)
+    (installed / "bench" / "provenance.py").write_text("")
+    assert code_in(installed)["commit"] == "not a git checkout"
