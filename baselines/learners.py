@@ -102,7 +102,7 @@ class ScheduledSampling(Fed):
 
     def __init__(self, model: nn.Module, context: int, horizon: int, steps: int, end: float = 0.4):
         super().__init__(model, context, horizon, steps)
-        self.end = end
+        self.end = _fraction("end", end)
 
     def keep(self, clips: int, step: int) -> Tensor:
         """One draw for every clip and frame after the context."""
@@ -112,7 +112,7 @@ class ScheduledSampling(Fed):
 
     def probability(self, step: int) -> float:
         """That a true frame is fed."""
-        return max(0.0, 1 - (step + 1) / (self.end * self.steps))
+        return _fallen(step + 1, self.end * self.steps)
 
 
 class ReverseScheduledSampling(Fed):
@@ -133,7 +133,7 @@ class ReverseScheduledSampling(Fed):
         decay: float = 0.04,
     ):
         super().__init__(model, context, horizon, steps)
-        self.start, self.end, self.decay = start, end, decay
+        self.start, self.end, self.decay = _fraction("start", start), _fraction("end", end), _fraction("decay", decay)
 
     def keep(self, clips: int, step: int) -> Tensor:
         """One draw for every clip and frame but the first."""
@@ -149,7 +149,8 @@ class ReverseScheduledSampling(Fed):
         if step < start:
             return 0.5, 0.5
         if step < end:
-            return 1 - 0.5 * math.exp((start - step) / decay), 0.5 * (end - step) / (end - start)
+            approach = math.exp((start - step) / decay) if decay else 0.0
+            return 1 - 0.5 * approach, 0.5 * (end - step) / (end - start)
         return 1.0, 0.0
 
 
@@ -161,7 +162,7 @@ class TeacherForcing(Fed):
 
     def __init__(self, model: nn.Module, context: int, horizon: int, steps: int, end: float = 0.1667):
         super().__init__(model, context, horizon, steps)
-        self.end = end
+        self.end = _fraction("end", end)
 
     def keep(self, clips: int, step: int) -> Tensor:
         """One draw for the whole batch."""
@@ -171,7 +172,18 @@ class TeacherForcing(Fed):
 
     def probability(self, step: int) -> float:
         """That the batch is fed true frames throughout."""
-        return max(0.0, 1 - step / (self.end * self.steps))
+        return _fallen(step, self.end * self.steps)
+
+
+def _fraction(name: str, value: float) -> float:
+    if value < 0:
+        raise ValueError(f"{name} is a fraction of the run, from 0 up, got {value}")
+    return value
+
+
+def _fallen(step: float, end: float) -> float:
+    """What has fallen from 1 at step 0 linearly to 0 at the step `end`, at once where that is 0."""
+    return max(0.0, 1 - step / end) if end > 0 else 0.0
 
 
 def _require_step(model: nn.Module, what: str) -> None:

@@ -59,6 +59,14 @@ def test_schedules_shrink_with_the_run():
     assert short.probability(40) == 0
 
 
+def test_a_schedule_may_end_where_it_begins_but_not_before():
+    assert ScheduledSampling(Scale(), 10, 10, steps=100, end=0.0).probability(0) == 0.0
+    assert TeacherForcing(Scale(), 10, 10, steps=100, end=0.0).probability(0) == 0.0
+    assert ReverseScheduledSampling(Scale(), 10, 10, steps=100, start=0.0, decay=0.0).probabilities(10) == (1.0, 0.375)
+    with pytest.raises(ValueError, match="end is a fraction of the run"):
+        ScheduledSampling(Scale(), 10, 10, steps=100, end=-0.1)
+
+
 def test_scheduled_sampling_keeps_the_context_and_draws_for_every_clip_and_frame_after_it():
     torch.manual_seed(0)
     learner = ScheduledSampling(Scale(), context=3, horizon=41, steps=1000, end=1.0)
