@@ -6,18 +6,15 @@ metric or executor is one file and one line here; a package of one's own adds mo
 `lmc_bench.models`, and any class can be named in full as `package.module:Class`.
 """
 
-import ast
-import builtins
 import importlib
-import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
+from bench import signatures
 from bench.errors import BenchError, did_you_mean, listed
+from bench.signatures import Option
 from bench.types import accepts, adapt
 
 CATALOG: dict[str, dict[str, str]] = {
@@ -81,16 +78,6 @@ SINGULAR = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Option:
-    """One argument of a constructor: its annotation as written, and its default unless it is required."""
-
-    name: str
-    annotation: str
-    required: bool
-    default: Any = None
-
-
 def names(kind: str) -> list[str]:
     """All names of a kind, in declared order, those of installed packages last."""
     return [*CATALOG[kind], *(name for name in _installed(kind) if name not in CATALOG[kind])]
@@ -151,7 +138,7 @@ def build(kind: str, name: str, options: Mapping[str, Any], **supplied: Any) -> 
 
 def load(kind: str, name: str) -> Any:
     """The class behind a name, imported."""
-    module, _, attribute = _target(kind, name).partition(":")
+    module, _, attribute = target(kind, name).partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
@@ -163,10 +150,8 @@ def defaults(kind: str, name: str) -> dict[str, Any]:
 
 def purpose(kind: str, name: str) -> str:
     """What a name stands for: the first line of its docstring."""
-    module, _, attribute = _target(kind, name).partition(":")
-    tree = _parsed(module, name)
-    found = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == attribute), None)
-    return ((found and ast.get_docstring(found)) or "").partition("\n")[0]
+    module, _, attribute = target(kind, name).partition(":")
+    return signatures.purpose(module, attribute, name)
 
 
 # What the suite itself passes to constructors that ask for it; never an option of a Part.
@@ -176,75 +161,12 @@ SUPPLIED = frozenset({"self", "shape", "context", "horizon", "steps", "model", "
 @cache
 def signature(kind: str, name: str) -> tuple[Option, ...]:
     """The constructor's arguments, read from the source without importing it."""
-    module, _, attribute = _target(kind, name).partition(":")
-    return tuple(_arguments(module, attribute, f"{SINGULAR[kind]} '{name}'"))
+    module, _, attribute = target(kind, name).partition(":")
+    return tuple(signatures.arguments(module, attribute, f"{SINGULAR[kind]} '{name}'"))
 
 
-def _arguments(module: str, class_name: str, what: str) -> list[Option]:
-    tree = _parsed(module, what)
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == class_name:
-            init = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-            if init is not None:
-                return _options(init, tree)
-            for base in node.bases:  # an inherited constructor, of this file or imported into it
-                if isinstance(base, ast.Name) and base.id not in dir(builtins):
-                    return _arguments(*_where(tree, module, base.id), what)
-            return []
-    elsewhere = _where(tree, module, class_name)
-    if elsewhere != (module, class_name):  # imported into this file from another, as packages do in their __init__
-        return _arguments(*elsewhere, what)
-    raise BenchError(f"{what}: there is no class '{class_name}' in the module '{module}'")
-
-
-def _where(tree: ast.Module, module: str, name: str) -> tuple[str, str]:
-    """(module, name) that `name` stands for in a file: imported from elsewhere, or defined there."""
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return node.module, alias.name
-    return module, name
-
-
-def _options(init: ast.FunctionDef, tree: ast.Module) -> list[Option]:
-    positional = [*init.args.posonlyargs, *init.args.args]
-    first = len(positional) - len(init.args.defaults)
-    defaults = {arg.arg: default for arg, default in zip(positional[first:], init.args.defaults, strict=True)}
-    defaults |= {a.arg: d for a, d in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True) if d is not None}
-    return [
-        Option(
-            name=arg.arg,
-            annotation=ast.unparse(arg.annotation) if arg.annotation else "Any",
-            required=arg.arg not in defaults,
-            default=_literal(defaults[arg.arg], tree) if arg.arg in defaults else None,
-        )
-        for arg in [*positional, *init.args.kwonlyargs]
-        if arg.arg != "self"
-    ]
-
-
-def _literal(default: ast.expr, tree: ast.Module) -> Any:
-    """The value of a default: a literal, or the name of a constant of the same file."""
-    if isinstance(default, ast.Name):
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == default.id for t in node.targets):
-                return ast.literal_eval(node.value)
-    return ast.literal_eval(default)
-
-
-@cache
-def _parsed(module: str, what: str) -> ast.Module:
-    try:
-        found = importlib.util.find_spec(module)
-    except (ImportError, ValueError) as error:
-        raise BenchError(f"{what}: cannot find the module '{module}' ({error})") from error
-    if found is None or not found.origin or not found.origin.endswith(".py"):
-        raise BenchError(f"{what}: there is no Python file for the module '{module}'")
-    return ast.parse(Path(found.origin).read_text())
-
-
-def _target(kind: str, name: str) -> str:
+def target(kind: str, name: str) -> str:
+    """What a name stands for, as `package.module:Class`."""
     if ":" in name:
         return name
     return CATALOG[kind].get(name) or _installed(kind)[name]

@@ -163,9 +163,9 @@ def module_of(path: Path, what: str) -> ModuleType:
     """The module in a Python file of one's own; `what` it should hold, for the message if there is none."""
     if not path.is_file():
         raise BenchError(f"there is no {what} file {path}")
-    source = importlib.util.spec_from_file_location(path.stem, path)
+    source = importlib.util.spec_from_file_location(f"own_{path.stem}", path)  # a name that nothing else has
     assert source is not None and source.loader is not None
-    module = importlib.util.module_from_spec(source)
+    module = sys.modules[source.name] = importlib.util.module_from_spec(source)  # where dataclasses look for it
     sys.path.insert(0, str(path.parent.resolve()))  # so that the file may import its neighbours, as a script could
     try:
         source.loader.exec_module(module)

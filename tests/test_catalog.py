@@ -6,6 +6,9 @@ import pytest
 
 from bench import catalog
 from bench.errors import BenchError
+from bench.spec import Part
+from bench.sweep.snapshot import own_modules
+from tests.conftest import TINY
 
 EVERYTHING = [(kind, name) for kind, entries in catalog.CATALOG.items() for name in entries]
 
@@ -35,6 +38,27 @@ def test_a_model_outside_the_suite_is_named_in_full(tmp_path, monkeypatch):
         catalog.check("models", "my_models:Echo", {"gian": 2})
 
 
+def test_what_only_running_the_code_could_tell_is_no_obstacle(tmp_path, monkeypatch):
+    package = tmp_path / "packaged"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .inner import Model as Theirs\n")
+    (package / "inner.py").write_text(
+        "import math\nLEAST: int = 2\n\nclass Model:\n    'Predicts.'\n\n"
+        "    def __init__(self, most: float = math.inf, least: int = LEAST):\n        self.most, self.least = most, least\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert catalog.defaults("models", "packaged:Theirs") == {"most": "math.inf", "least": 2}
+    assert catalog.purpose("models", "packaged:Theirs") == "Predicts."
+    assert catalog.build("models", "packaged:Theirs", {"least": 3}).most == float("inf")
+
+
+def test_a_module_that_does_not_parse_is_said_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "wrong.py").write_text("class Model:\n    def (self)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BenchError, match=r"model 'wrong:Model': .*line 2"):
+        catalog.check("models", "wrong:Model", {})
+
+
 def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypatch):
     (tmp_path / "throw_away.py").write_text(
         'class Blur:\n    """Blurs."""\n\n    def __init__(self, radius: int = 3):\n        self.radius = radius\n'
@@ -48,6 +72,8 @@ def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypa
     try:
         assert "blur" in catalog.names("models")
         assert catalog.build("models", "blur", {}).radius == 3
+        spec = TINY.but(model=Part("blur"))  # its code, too, is watched while runs wait
+        assert own_modules(spec) == [tmp_path / "throw_away.py"] and own_modules(TINY) == []
     finally:
         catalog._installed.cache_clear()
         catalog.signature.cache_clear()

@@ -74,6 +74,11 @@ def test_a_file_of_ones_own_is_an_experiment_and_its_mistakes_are_said(tmp_path)
     path = tmp_path / "mine.py"
     path.write_text("from experiments.ablation import experiment\n")
     assert experiment.load(str(path)).name == "mine"
+    path.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom experiments.ablation import experiment\n\n"
+        "@dataclass\nclass Own:\n    size: int = 3\n"
+    )
+    assert experiment.load(str(path)).name == "mine"
     path.write_text("x = 1\n")
     with pytest.raises(BenchError, match=r"defines no function `experiment\(scale\)`"):
         experiment.load(str(path))

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bench import catalog
 from bench.errors import BenchError, listed
 from bench.files import read_json, write_json
 from bench.spec import KINDS, RunSpec
@@ -100,8 +101,8 @@ def fingerprint(root: Path) -> str:
 
 
 def own_modules(spec: RunSpec) -> list[Path]:
-    """The files outside the suite that define what a spec names (`package.module:Class`)."""
-    modules = {getattr(spec, name).name.partition(":")[0] for name in KINDS if ":" in getattr(spec, name).name}
+    """The files outside the suite that define what a spec names, in full or by an entry point."""
+    modules = {catalog.target(kind, getattr(spec, name).name).partition(":")[0] for name, kind in KINDS.items()}
     found = [importlib.util.find_spec(module) for module in sorted(modules) if module.partition(".")[0] not in PACKAGES]
     return [Path(source.origin) for source in found if source is not None and source.origin]
 

@@ -1,0 +1,115 @@
+"""What a class says of itself, read from its source without importing it: torch takes seconds, and nobody's code is run."""
+
+import ast
+import builtins
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+
+
+class Expression(str):
+    """A default that only running the code could tell, as it is written there: `math.inf`."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument of a constructor: its annotation as written, and its default unless it is required."""
+
+    name: str
+    annotation: str
+    required: bool
+    default: Any = None
+
+
+def arguments(module: str, class_name: str, what: str) -> list[Option]:
+    """Of a class's constructor, its own or inherited; BenchError, beginning with `what`, where there is no such class."""
+    tree, module, found = _class(module, class_name, what)
+    init = next((n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    if init is not None:
+        return _options(init, tree)
+    for base in found.bases:
+        if isinstance(base, ast.Name) and base.id not in dir(builtins):
+            return arguments(module, base.id, what)
+    return []
+
+
+def purpose(module: str, class_name: str, what: str) -> str:
+    """The first line of a class's docstring; empty if it has none."""
+    _, _, found = _class(module, class_name, what)
+    return (ast.get_docstring(found) or "").partition("\n")[0]
+
+
+def _class(module: str, name: str, what: str) -> tuple[ast.Module, str, ast.ClassDef]:
+    """(file, module, definition) of a class that a module defines or imports from another, as packages do in their __init__."""
+    tree = _parsed(module, what)
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return tree, module, node
+    for source, theirs, ours in _imported(tree, module):
+        if ours == name:
+            return _class(source, theirs, what)
+    raise BenchError(f"{what}: there is no class '{name}' in the module '{module}'")
+
+
+def _imported(tree: ast.Module, module: str) -> Iterator[tuple[str, str, str]]:
+    """(module, its name there, its name here) of everything that a file imports by name."""
+    package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield from ((source, alias.name, alias.asname or alias.name) for alias in node.names)
+
+
+def _options(init: ast.FunctionDef, tree: ast.Module) -> list[Option]:
+    positional = [*init.args.posonlyargs, *init.args.args]
+    first = len(positional) - len(init.args.defaults)
+    defaults = {arg.arg: default for arg, default in zip(positional[first:], init.args.defaults, strict=True)}
+    defaults |= {a.arg: d for a, d in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True) if d is not None}
+    return [
+        Option(
+            name=arg.arg,
+            annotation=ast.unparse(arg.annotation) if arg.annotation else "Any",
+            required=arg.arg not in defaults,
+            default=_literal(defaults[arg.arg], tree) if arg.arg in defaults else None,
+        )
+        for arg in [*positional, *init.args.kwonlyargs]
+        if arg.arg != "self"
+    ]
+
+
+def _literal(default: ast.expr, tree: ast.Module) -> Any:
+    """The value of a default: a literal, or the name of a constant of the same file; else the expression."""
+    value: ast.expr | None = default
+    if isinstance(default, ast.Name):
+        for node in tree.body:
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(isinstance(target, ast.Name) and target.id == default.id for target in targets):
+                    value = node.value
+    try:
+        return ast.literal_eval(value or default)
+    except ValueError:
+        return Expression(ast.unparse(default))
+
+
+@cache
+def _file(module: str) -> Path:
+    found = importlib.util.find_spec(module)
+    if found is None or not found.origin or not found.origin.endswith(".py"):
+        raise ImportError(f"there is no Python file for the module '{module}'")
+    return Path(found.origin)
+
+
+@cache
+def _parsed(module: str, what: str) -> ast.Module:
+    try:
+        return ast.parse(_file(module).read_text("utf-8"))
+    except (ImportError, ValueError, OSError) as error:
+        raise BenchError(f"{what}: cannot read the module '{module}' ({error})") from error
+    except SyntaxError as error:
+        raise BenchError(f"{what}: {error.filename or module}, line {error.lineno}: {error.msg}") from error
