@@ -1,6 +1,7 @@
 """The command line: what it prints, how it ends, and that bad input gets one clear message."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -81,6 +82,21 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
     assert code == 130 and "`bench run mine.py --executor inline` goes on from here" in out
     assert json.loads(bench("plan", "mine.py", "--json")[1])[0]["state"] == "resumable"
     assert bench("run", "mine.py", "--executor", "inline")[0] == 0
+
+
+def test_what_is_suggested_to_type_next_finds_the_store_that_was_named(finished, tmp_path):
+    other = tmp_path / "of mine"
+    (tmp_path / "runs").rename(other)
+    named = f"--store '{other}'"
+    code, out, _ = finished("run", "mine.py", "--store", other)
+    assert code == 0 and f"`bench report mine.py {named}`" in out and f"`bench ui {named}`" in out
+    assert finished(*shlex.split(f"report mine.py {named}"))[0] == 0
+    code, _, err = finished("report", "mine.py", "--seeds", "5,", "--store", other)
+    assert code == 2 and f"`bench run mine.py --seeds 5, {named}` trains them" in err
+    assert (
+        f"`bench run mine.py --seeds 5, {named}` trains them"
+        in finished("rescore", "mine.py", "--seeds", "5,", "--store", other)[2]
+    )
 
 
 @pytest.mark.usefixtures("mlflow_ready")

@@ -12,10 +12,10 @@ from bench.errors import BenchError
 from bench.store import FAILED, Store
 from bench.tune import confirm, spaces
 from bench.tune.board import Board
-from bench.tune.result import journal
+from bench.tune.result import Aim, journal
 from bench.tune.search import Plan
 from bench.tune.spaces import Space
-from bench.tune.study import Aim, begin, find, finished
+from bench.tune.study import begin, find, finished
 from tests.tune_samples import Pretend, draw, few, quality, search
 
 

@@ -76,7 +76,7 @@ def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scal
         (["run", "tuned-lmc"], "no search 'lmc' (scale small)"),
         (["run", "tuned-comparison"], "no search 'lmc' (scale small)"),
         (["report", "tune:lmc"], "there is no study 'lmc' (scale small)"),
-        (["sync", "tune:lmc", "--scale", "paper"], "`bench tune lmc --scale paper` makes it"),
+        (["sync", "tune:lmc", "--scale", "paper"], "`bench tune lmc --scale paper --objective psnr` makes it"),
         (["ui", "--optuna"], "there are no searches in"),
     ],
 )
@@ -117,7 +117,8 @@ def test_a_search_that_mlflow_has_missed_is_copied_later_with_the_runs_that_conf
 
 def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store):
     from bench import lease
-    from bench.tune.study import Aim, begin
+    from bench.tune.result import Aim
+    from bench.tune.study import begin
 
     (tmp_path / "small.py").write_text(SPACE)
     owned = lease.take(begin(store, "small", Aim("small.py", "small")).folder)
@@ -178,7 +179,7 @@ def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
     study, _, _ = search(store, plan=Plan(3))
     found = confirm.conclude(study, 1, 1)
     assert result.read(store, "sample", "small") == found
-    with pytest.raises(BenchError, match="`bench tune other --scale paper`"):
+    with pytest.raises(BenchError, match="`bench tune SPACE --scale paper --objective psnr --study other`"):
         result.read(store, "other", "paper")
 
 

@@ -14,9 +14,10 @@ from bench.schedule import Scheduler
 from bench.scoring.scores import Scores
 from bench.spec import Part, RunSpec
 from bench.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
+from bench.tune.result import Aim
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
-from bench.tune.study import Aim, begin
+from bench.tune.study import begin
 from tests.conftest import TINY
 
 PLAN = Plan(12)

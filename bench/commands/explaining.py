@@ -60,7 +60,8 @@ def explain(
     if spent and (frame or differences or label):
         raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
     experiment, store = options.experiment(name, scale, seeds, only, settings), options.store(store_path)
-    chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
+    training = options.command("run", name, scale, seeds, only, settings)
+    chosen = selecting.select(experiment, store, protocols, label, guests or [], training)
     known = chosen.results.variants
     if variant not in known:
         hint = did_you_mean(variant, known) or f"; it has {listed(known)}"

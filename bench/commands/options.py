@@ -57,8 +57,12 @@ PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.
 Devices = Annotated[int, typer.Option(help="GPUs (without GPUs, processes) that train one run together.", min=1)]
 
 
+_named = {"store": ""}  # as this command's --store has it
+
+
 def _everywhere(path: Path | None) -> Path | None:
     """--store is $BENCH_STORE for one command: tuned experiments are loaded by name, from what a search left in the store."""
+    _named["store"] = str(path or "")
     if path:
         os.environ["BENCH_STORE"] = str(path.absolute())
     return path
@@ -89,7 +93,12 @@ def command(verb: str, name: str, scale: str, seeds: str | None, only: str | Non
     """What to type to do `verb` with the same runs."""
     words = ["bench", verb, name, *(["--scale", scale] if scale != "small" else [])]
     words += [*(["--seeds", seeds] if seeds else []), *(["--only", only] if only else [])]
-    return shlex.join([*words, *(word for setting in settings or [] for word in ("--set", setting))])
+    return shlex.join([*words, *(word for setting in settings or [] for word in ("--set", setting))]) + same_store()
+
+
+def same_store() -> str:
+    """What to add to a command so that it finds this one's store; nothing where none was named."""
+    return f" --store {shlex.quote(_named['store'])}" if _named["store"] else ""
 
 
 def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:

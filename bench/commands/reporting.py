@@ -87,7 +87,8 @@ def report(
         raise BenchError("--check compares the metrics and frames that the document has: --out and --frames do not go with it")
     names, protocols, store = selecting.metrics(metrics), selecting.protocols(protocol), options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
-    chosen = selecting.select(name, experiment, store, protocols, label, guests or [])
+    training = options.command("run", name, scale, seeds, only, settings)
+    chosen = selecting.select(experiment, store, protocols, label, guests or [], training)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form))
     if sum((differences, costs, memory)) > 1:

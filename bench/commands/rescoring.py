@@ -43,7 +43,8 @@ def rescore(
     items = unique(plan(options.experiment(name, scale, seeds, only, settings), store))
     trained = [item for item in items if item.run.status().trained]
     if not trained:
-        raise BenchError(f"no run of {name} is trained yet; `bench run {name}` trains them")
+        training = options.command("run", name, scale, seeds, only, settings)
+        raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
     for number, item in enumerate(trained, 1):
         for evaluation in item.evaluations:
             source = make_again(item.run, evaluation, chosen, default_device())

@@ -63,7 +63,8 @@ def run(
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings)
     items = planned(experiment, store)
-    again, table = (options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report"))
+    again, table, later = (options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
+    next_steps = f"`{table}` shows the table, `bench ui{options.same_store()}` the curves"
     again += options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices)
     if fresh:
         for item in unique(items):
@@ -77,8 +78,8 @@ def run(
         items = planned(experiment, store)
     if all(item.state == FINISHED for item in items):
         print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
-        _catch_up(experiment, store, items)
-        print(f"`{table}` shows the table, `bench ui` the curves")
+        _catch_up(experiment, store, items, later)
+        print(next_steps)
         return
     interrupted = False
     if any(item.state in (*TO_DO, *GOING_ON) for item in items):
@@ -90,14 +91,13 @@ def run(
             return
         interrupted, trouble = _schedule(experiment, store, items, where, again)
         if trouble:
-            later = options.command("sync", name, scale, seeds, only, settings)
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
         items = planned(experiment, store)
     code = _summary(items, interrupted, again)
     if interrupted:
         print(f"interrupted; `{again}` goes on from here")
     elif any(item.state == FINISHED for item in items):
-        print(f"`{table}` shows the table, `bench ui` the curves")
+        print(next_steps)
     sys.exit(code)
 
 
@@ -124,12 +124,12 @@ def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], execu
     return scheduler.stopped_at is not None, tracker.close()
 
 
-def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item]) -> None:
+def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item], later: str) -> None:
     """Copy into MLflow what a scheduler that was killed at its very end has not."""
     from bench.tracker import Tracker, experiment_name
 
     if trouble := Tracker(store, experiment_name(experiment), list(items)).close():
-        print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
+        print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
 
 
 def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> None:
@@ -149,7 +149,9 @@ def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], exec
     print(f"; {queued} were queued before" if queued else "")
     if scheduler.waiting:
         print(f"{len(scheduler.waiting)} more do not fit into the queue now; the same command adds them later")
-    print(f"`bench status` shows how far they are, `{command}` waits for them; `bench stop --all` takes them back")
+    store_named = options.same_store()
+    print(f"`bench status{store_named}` shows how far they are, `{command}` waits for them", end="; ")
+    print(f"`bench stop --all{store_named}` takes them back")
 
 
 def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:

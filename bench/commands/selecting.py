@@ -51,11 +51,11 @@ class Selection:
 
 
 def select(
-    name: str, experiment: Experiment, store: Store, protocols: Sequence[str], label: str | None, names: Sequence[str]
+    experiment: Experiment, store: Store, protocols: Sequence[str], label: str | None, names: Sequence[str], training: str
 ) -> Selection:
     """What the store has of an experiment, and of guests by name; a BenchError where nothing is finished.
 
-    name: the experiment as it was typed.
+    training: the command that trains the experiment's runs.
     """
     from bench.plan import plan
     from bench.reporting.results import guests
@@ -63,9 +63,7 @@ def select(
 
     items = plan(experiment, store)
     if not any(item.state == FINISHED for item in items):
-        raise BenchError(
-            f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `bench run {name}` trains them"
-        )
+        raise BenchError(f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `{training}` trains them")
     return Selection(experiment, items, guests(store, items, names), protocols, label)
 
 

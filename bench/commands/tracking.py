@@ -43,9 +43,8 @@ def ui(
         print(f"runs are copied to {remote}; open it in a browser")
         return
     if not (store.root / "mlflow.db").exists():
-        raise BenchError(
-            f"MLflow knows of no runs in {store.root} yet; `bench run ablation` makes some, `bench sync` copies old ones"
-        )
+        copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
+        raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
     port = _free(port)
     print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
     environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -91,9 +91,10 @@ def tune(
     from bench.experiment import canonical
     from bench.files import writable
     from bench.tune import objectives, spaces
+    from bench.tune.result import Aim
     from bench.tune.search import Plan
     from bench.tune.session import Confirmation, check, run
-    from bench.tune.study import Aim, begin
+    from bench.tune.study import begin
 
     names = _all_of(scale) if name == ALL else [name]
     if study and len(names) > 1:
@@ -182,7 +183,8 @@ def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
     if result.candidates:
         scored = typed("run", f"tuned-{ALL if name == ALL else result.study}", result.scale)
         drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")
-        print(f"{scored} scores what was found on the test clips, {drawn} draws the search, `bench ui --optuna` browses it")
+        browsed = f"`bench ui --optuna{options.same_store()}`"
+        print(f"{scored} scores what was found on the test clips, {drawn} draws the search, {browsed} browses it")
     return int(left > 0)
 
 

@@ -1,15 +1,43 @@
-"""What a search has found, for experiments and reports; read without Optuna."""
+"""What a search is after and what it has found, for experiments and reports; read without Optuna."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.experiment import canonical
 from bench.files import read_json, write_json
 from bench.spec import RunSpec
 from bench.store import Store
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a study searches and by what it judges; it never changes.
+
+    seeds: runs of each trial, whose mean counts. seed: where the sampler's randomness begins.
+    """
+
+    space: str
+    scale: str
+    objectives: tuple[str, ...] = ("psnr",)
+    seeds: int = 1
+    seed: int = 0
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Aim:
+        """What was written down, perhaps by another version."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        return cls(**{**known, "objectives": tuple(known["objectives"])})
+
+    def words(self, study: str = "") -> str:
+        """What to type for it, and for a study of that name."""
+        own = study not in ("", canonical(Path(self.space).stem))
+        more = [f"--seeds {self.seeds}"] * (self.seeds > 1) + [f"--seed {self.seed}"] * (self.seed > 0)
+        more += [f"--study {study}"] * own
+        return " ".join([f"bench tune {self.space} --scale {self.scale} --objective {','.join(self.objectives)}", *more])
 
 
 @dataclass(frozen=True)
@@ -62,6 +90,16 @@ def record(store: Store) -> str:
     return found.pop() or str(journal(store))
 
 
+def making(store: Store, study: str, scale: str) -> str:
+    """The command that goes on with a study, or that begins one of that name."""
+    known = (read_json(folder(store, study, scale) / "study.json") or {}).get("aim")
+    if known:
+        return Aim.from_json(known).words(study)
+    from experiments.tuning import SPACES
+
+    return Aim(study if study in SPACES else "SPACE", scale).words(study)
+
+
 def write(store: Store, found: Result) -> None:
     """Keep a result; an older one of the same study is replaced."""
     values = asdict(found)
@@ -73,8 +111,7 @@ def read(store: Store, study: str, scale: str) -> Result:
     """What the study of that name has found; BenchError if it has found nothing yet."""
     values: dict[str, Any] | None = read_json(folder(store, study, scale) / "result.json")
     if not values or not values["candidates"]:
-        raise BenchError(
-            f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; `bench tune {study} --scale {scale}`"
-        )
+        searching = f"`{making(store, study, scale)}` searches"
+        raise BenchError(f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; {searching}")
     candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
     return Result(**{**values, "candidates": candidates})

@@ -20,10 +20,10 @@ from bench.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
 from bench.tune.attempt import items_in
 from bench.tune.board import Board
-from bench.tune.result import Result
+from bench.tune.result import Aim, Result
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
-from bench.tune.study import Aim, Study, called, evaluation
+from bench.tune.study import Study, called, evaluation
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import uuid
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from bench.files import read_json, write_json
 from bench.spec import RunSpec
 from bench.store import Store
 from bench.tune.objectives import OBJECTIVES
+from bench.tune.result import Aim, journal, making
 from bench.tune.result import folder as folder_of
-from bench.tune.result import journal
 
 CLIPS = {"small": 128, "paper": 1000}  # of the validation split that judge a trial
 COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial
@@ -38,25 +38,6 @@ SURPLUS = "surplus"
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True)
-class Aim:
-    """What a study searches and by what it judges; it never changes.
-
-    seeds: runs of each trial, whose mean counts. seed: where the sampler's randomness begins.
-    """
-
-    space: str
-    scale: str
-    objectives: tuple[str, ...] = ("psnr",)
-    seeds: int = 1
-    seed: int = 0
-
-    def words(self) -> str:
-        """What to type for it."""
-        more = [f"--seeds {self.seeds}"] * (self.seeds > 1) + [f"--seed {self.seed}"] * (self.seed > 0)
-        return " ".join([f"bench tune {self.space} --scale {self.scale} --objective {','.join(self.objectives)}", *more])
 
 
 @dataclass(frozen=True)
@@ -135,7 +116,7 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     except ValueError as error:
         raise BenchError(f"the study '{name}' cannot be used: {error}") from error
     if "aim" in record.user_attrs:
-        _same(name, _aim(record.user_attrs["aim"]), aim)
+        _same(name, Aim.from_json(record.user_attrs["aim"]), aim)
     else:
         record.set_user_attr("aim", asdict(aim))
     owner = known.get("owner") or uuid.uuid4().hex[:12]
@@ -148,13 +129,12 @@ def find(store: Store, name: str, scale: str) -> Study:
     folder = folder_of(store, name, scale)
     known = read_json(folder / "study.json")
     if known is None:
-        making = f"`bench tune {name} --scale {scale}` makes it"
-        raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; {making}")
+        raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `{making(store, name, scale)}` makes it")
     try:
         record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, known["storage"]))
     except KeyError:
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
-    return Study(name, _aim(known["aim"]), store, folder, known["owner"], known["storage"], record)
+    return Study(name, Aim.from_json(known["aim"]), store, folder, known["owner"], known["storage"], record)
 
 
 def runs(store: Store) -> set[str]:
@@ -167,11 +147,6 @@ def runs(store: Store) -> set[str]:
             spec = RunSpec.from_json(one["spec"])
             names.update(store.run(spec.but(seed=seed)).name for seed in one["seeds"])
     return names
-
-
-def _aim(values: dict[str, Any]) -> Aim:
-    known = {field.name: values[field.name] for field in fields(Aim) if field.name in values}
-    return Aim(**{**known, "objectives": tuple(known["objectives"])})
 
 
 def _same(name: str, known: Aim, asked: Aim) -> None:
