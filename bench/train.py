@@ -143,14 +143,14 @@ def _loop(
         due = validated or stop or time.monotonic() - saved > CHECKPOINT_SECONDS
         if logged or due or device.type == "cpu":  # on a processor there is nothing to wait for
             progress.add(losses.read())
+        if lost():
+            raise Interrupted  # another process owns the run now: nothing more may be written
         if logged:
             means = {f"loss/{name}": total / progress.summed for name, total in progress.sums.items()}
             run.append(progress.step, {**means, "rate": optimizer.param_groups[0]["lr"]})
             progress.sums, progress.summed = {}, 0
         if validated:
-            _validate(spec, data, run, device, model, progress)
-        if lost():
-            raise Interrupted  # another process owns the run now: nothing more may be written
+            _validate(spec, data, run, device, model, progress, lost)
         if due:
             progress.seconds, saved = time.monotonic() - began, time.monotonic()
             _save(model, optimizer, progress, run)
@@ -158,9 +158,19 @@ def _loop(
             raise Interrupted
 
 
-def _validate(spec: RunSpec, data: Dataset, run: Run, device: torch.device, model: nn.Module, progress: Progress) -> None:
+def _validate(
+    spec: RunSpec,
+    data: Dataset,
+    run: Run,
+    device: torch.device,
+    model: nn.Module,
+    progress: Progress,
+    lost: Callable[[], bool],
+) -> None:
     with torch.random.fork_rng():
         scores = validate(model, data, spec, device)
+    if lost():  # it can take minutes
+        raise Interrupted
     run.append(progress.step, {f"validation/{name}": value for name, value in scores.items()})
     if spec.select == "best" and scores["psnr"] > progress.best:
         progress.best = scores["psnr"]

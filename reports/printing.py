@@ -41,7 +41,7 @@ def printing(figures: Mapping[str, Figure], folder: Path) -> Iterator[Callable[[
         finally:
             process.kill()
             process.wait()
-            for half in (half for name in figures for half in folder.glob(unfinished(f"{name}.*"))):
+            for half in (half for name in figures for half in unfinished(folder, f"{name}.*")):
                 half.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """One call writes all that a paper needs, whole, and the same bytes each time."""
 
+import os
 import time
 from dataclasses import replace
 
@@ -56,7 +57,19 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch
     monkeypatch.setattr("os.fsync", lambda number: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         write(path, b"new")
-    assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"old" and [path] == list(path.parent.iterdir())
+
+
+def test_two_writers_of_one_file_leave_the_whole_of_one_of_them(tmp_path, monkeypatch):
+    path, replace = tmp_path / "index.html", os.replace
+
+    def later(half, whole):
+        monkeypatch.setattr("os.replace", replace)
+        write(path, b"another report")  # begins and ends while the first is about to
+        replace(half, whole)
+
+    monkeypatch.setattr("os.replace", later)
+    assert write(path, b"report").read_bytes() == b"report" and [path] == list(tmp_path.iterdir())
 
 
 def test_a_figure_that_cannot_be_written_says_why(tmp_path):
@@ -67,7 +80,7 @@ def test_a_figure_that_cannot_be_written_says_why(tmp_path):
 
 def test_who_gives_up_does_not_wait_for_the_figures_and_finds_no_half_of_one(tmp_path):
     began = time.monotonic()
-    (tmp_path / ".0.pdf.part").touch()
+    (tmp_path / ".0.pdf.0123abcd.part").touch()
     with pytest.raises(KeyboardInterrupt), printing({str(n): Figure() for n in range(1000)}, tmp_path):
         raise KeyboardInterrupt
     assert time.monotonic() - began < 5 and len(list(tmp_path.iterdir())) < 1000

@@ -10,12 +10,15 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+import torch
 
-from bench import checkpoint, files, train
+from bench import catalog, checkpoint, files, train
 from bench.run import execute
 from bench.scoring.scores import load
 from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
 from tests.conftest import EVALUATION, TINY
+
+CPU = torch.device("cpu")
 
 
 class Killed(BaseException):
@@ -91,6 +94,18 @@ def test_a_damaged_newest_checkpoint_costs_time_alone(tmp_path, undisturbed):
     run.scores_file(EVALUATION.at(TINY).key).unlink()
     assert execute(run, [EVALUATION], "cpu", lambda: False) == FINISHED
     _assert_same(run, undisturbed)
+
+
+def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_path):
+    spec = TINY.but(select="best", validate_every=1)
+    run = Store(tmp_path).run(spec)
+    run.create(spec)
+    answers = iter([False, False, False, True])  # two a step: before its losses are written, and after its validation
+    with pytest.raises(train.Interrupted):
+        train.train(spec, catalog.build("datasets", spec.data.name, spec.data.options), run, CPU, lost=lambda: next(answers))
+    written = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
+    assert max(step for step, *names in written if names) == 1 and run.status().step == 1
+    assert [path.name.split("-")[1] for path in run.path.glob("checkpoints/best-*")] == ["00000001"]
 
 
 @pytest.mark.parametrize("learner", ["memory_alignment", "scheduled_sampling"])

@@ -84,6 +84,18 @@ def test_a_job_that_comes_back_is_alive(cluster, store, four, state):
     assert [item.state for item in plan(four, store)] == [QUEUED] * 4
 
 
+def test_a_full_disk_does_not_keep_who_waits_from_hearing_of_the_end(cluster, store, four, monkeypatch):
+    executor, item = _executor(), plan(four, store)[0]
+    item.run.create(item.spec)
+    future = executor.submit(item.run, item.evaluations)
+    monkeypatch.setattr(queue, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    until = time.monotonic() + 20
+    while not cluster.scripts() and time.monotonic() < until:
+        time.sleep(0.05)
+    cluster.say(_1_0="CANCELLED")
+    assert future.result(timeout=20).startswith("SLURM job 1 ended")
+
+
 @pytest.mark.parametrize("state", ["CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "FAILED", "COMPLETED"])
 def test_a_job_that_ended_or_is_forgotten_leaves_its_run_to_be_done(cluster, store, four, state):
     _queued(four, store)

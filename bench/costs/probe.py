@@ -132,7 +132,7 @@ def _start(item: Item, machine: Machine, slot: int) -> subprocess.Popen[str]:
         "threads": machine.threads,
     }
     assert child.stdin is not None
-    with child.stdin as words, contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError), child.stdin as words:  # it has died: what it said tells why
         json.dump(job, words)
     return child
 

@@ -6,6 +6,7 @@ themselves (bench.executors.slurm_job), and whoever calls `bench run` next finds
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -155,11 +156,15 @@ class Slurm:
                     continue
                 self._watched.remove(submission)
                 if held:
-                    queue.forget(submission.run, held.job)
-                    if job.state == "CANCELLED" and submission.run.status().state == INTERRUPTED:
-                        words = f"its SLURM job {held.job} was cancelled"
-                        submission.run.set_status(INTERRUPTED, kind="asked", reason=words)
+                    with contextlib.suppress(OSError):  # on a full disk: whoever waits must hear of the end all the same
+                        self._note_end(submission.run, held.job, job)
                 submission.future.set_result(_words(held.job if held else "", job))
+
+    def _note_end(self, run: Run, name: str, job: queue.Job) -> None:
+        """In the run's directory."""
+        queue.forget(run, name)
+        if job.state == "CANCELLED" and run.status().state == INTERRUPTED:
+            run.set_status(INTERRUPTED, kind="asked", reason=f"its SLURM job {name} was cancelled")
 
     def _flush(self) -> None:
         """Submit what was gathered as arrays; a refusal is everybody's."""

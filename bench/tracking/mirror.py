@@ -54,7 +54,7 @@ class Copy:
         status = item.run.status()
         stamp = _scores_stamp(item)
         if scores and stamp is not None and note.get("scored") != stamp:
-            metrics += _score_metrics(scores, stamp)
+            metrics += _score_metrics(scores, stamp, self._known_scores(run_id))
         for first in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[first : first + BATCH])
         _artifacts(client, run_id, item)
@@ -92,6 +92,10 @@ class Copy:
         self.client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
         return run_id
 
+    def _known_scores(self, run_id: str) -> dict[str, float]:
+        """What MLflow has of the means; a value that is the same again would only double its points."""
+        return dict(self.client.get_run(run_id).data.metrics) if self.note.get("scored") else {}
+
     def _all(self) -> list[str]:
         """The MLflow runs that stand for the run; more than one after an answer that got lost."""
         identity, label = self.item.run.identity(), _quoted(self.item.label)
@@ -127,12 +131,16 @@ def _training(item: Item, after: int) -> tuple[list[Metric], int]:
     return metrics, max(after, covered)
 
 
-def _score_metrics(scores: Scores, stamp: int) -> list[Metric]:
-    """Per-frame means, whose step is the frame (1 is the first predicted), and under `mean/` those over the horizon."""
+def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[Metric]:
+    """Per-frame means, whose step is the frame (1 is the first predicted), and under `mean/` those over the horizon.
+
+    Of those that are not known as they are.
+    """
     from mlflow.entities import Metric
 
-    metrics = [Metric(f"mean/{name}", value, stamp, 0) for name, value in scores.means().items()]
-    for name in scores.means():
+    means = {name: value for name, value in scores.means().items() if known.get(f"mean/{name}") != value}
+    metrics = [Metric(f"mean/{name}", value, stamp, 0) for name, value in means.items()]
+    for name in means:
         frames = scores[name].mean(0, dtype="float64")
         metrics += [Metric(f"frame/{name}", float(value), stamp, frame) for frame, value in enumerate(frames, 1)]
     return metrics

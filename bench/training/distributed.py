@@ -89,7 +89,7 @@ def _start(
                 "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
                 "--device", device, "--rank", str(rank), "--size", str(size), "--threads", str(share),
             ],
-            stdin=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": str(share)},
+            stdin=subprocess.PIPE, bufsize=0, env={**os.environ, "OMP_NUM_THREADS": str(share)},
         )  # fmt: skip
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
@@ -99,7 +99,6 @@ def _tell_to_stop(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # it has ended meanwhile
         process.stdin.write(b".")
-        process.stdin.flush()
 
 
 def _wait_for_last_words(team: list[subprocess.Popen[bytes]], folder: str) -> None:
