@@ -25,17 +25,18 @@ class Cell(nn.Module):
         self.conv2d_x = nn.Conv2d(width, 4 * width, 3, padding=1)
         self.conv2d_h = nn.Conv2d(width, 4 * width, 3, padding=1)
 
-    def forward(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """A sequence [B, T, D, h, w] from a state on (None: zero) -> all hidden states [B, T, D, h, w], and the last state."""
+    def forward(self, inputs: Tensor, steps: int, state: State | None) -> tuple[Tensor, State]:
+        """Inputs [T * B, D, h, w] of T steps, one after the other, from a state on (None: zero) -> all hidden states likewise,
+        and the last state."""
         states: list[State] = []
-        for gates in self.conv2d_x(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2]).unbind(1):
+        for gates in self.conv2d_x(inputs).chunk(steps):
             if state is None:  # the convolution of zeros is its bias, and the forget gate has nothing to keep
                 bias = self.conv2d_h.get_parameter("bias").to(gates.dtype)
                 state = update(gates + bias[:, None, None], gates.new_zeros(()))
             else:
                 state = update(gates + self.conv2d_h(state[0]), state[1])
             states.append(state)
-        return torch.stack([hidden for hidden, _ in states], 1), states[-1]
+        return torch.cat([hidden for hidden, _ in states]), states[-1]
 
 
 def update(gates: Tensor, cell: Tensor) -> State:
@@ -47,6 +48,16 @@ def update(gates: Tensor, cell: Tensor) -> State:
     i, g, f, o = (gates.float() if gates.dtype == torch.bfloat16 else gates).chunk(4, 1)
     cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
     return (torch.sigmoid(o) * torch.tanh(cell)).to(gates.dtype), cell
+
+
+class Mean(nn.Module):
+    """The mean over positions, [B, D, h, w] -> [B, D, 1, 1], whose gradient has its channels last, as everything here has.
+
+    The gradient of `nn.AdaptiveAvgPool2d` has not, and every cell state before it would hand that layout on to a convolution.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.movedim(1, -1).mean((1, 2), keepdim=True).movedim(-1, 1)
 
 
 class LMC(nn.Module):
@@ -98,7 +109,7 @@ class LMC(nn.Module):
         self.convlstm_list = nn.ModuleList(Cell(2 * width) for _ in range(layers))
         self.memory = Memory(channels, width, slots, decompose, temperature, storing) if memory else None
         self.attention_func = nn.Sequential(
-            *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+            *(Mean(), nn.Flatten()),
             *(nn.Linear(4 * width, width // 4), nn.ReLU()),
             *(nn.Linear(width // 4, 2 * width), nn.Sigmoid()),
         )
@@ -132,10 +143,10 @@ class LMC(nn.Module):
 
     def advance(self, inputs: Tensor, states: list[State] | None) -> list[State]:
         """The states of all layers after frames [B, T, C, H, W], given those before them; None at the start of a clip."""
-        hidden = self.encoder(inputs.flatten(0, 1)).unflatten(0, inputs.shape[:2])
+        hidden = self.encoder(inputs.transpose(0, 1).flatten(0, 1))  # step by step, so that each is one piece of memory
         reached: list[State] = []
         for layer, cell in enumerate(self.convlstm_list):
-            hidden, state = cell(hidden, states[layer] if states else None)
+            hidden, state = cell(hidden, inputs.shape[1], states[layer] if states else None)
             reached.append(state)
         return reached
 

@@ -14,7 +14,7 @@ from lmc.model import LMC
 
 class PlainLMC(LMC):
     """LMC-Memory without any of the reordering: frame by frame, both convolutions of every cell at every frame, ReLU before
-    pooling, memory in PyTorch's default layout."""
+    pooling, maps in PyTorch's default layout."""
 
     def __init__(self, shape: tuple[int, int, int], **options: Any):
         super().__init__(shape, **options)
@@ -22,6 +22,7 @@ class PlainLMC(LMC):
             self.memory.motion_matching_encoder = plain(self.memory.motion_matching_encoder)
             if self.memory.motion_context_encoder is not None:
                 self.memory.motion_context_encoder = plain(self.memory.motion_context_encoder)
+        self.attention_func[0] = nn.AdaptiveAvgPool2d(1)
         for parameter in self.parameters():
             parameter.data = parameter.data.contiguous()
         for layer in self.modules():

@@ -11,6 +11,7 @@ import pytest
 
 from bench import lease
 from bench.errors import BenchError
+from bench.executors import worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, preflight, retry
@@ -83,6 +84,13 @@ def test_workers_that_the_system_will_not_start_fail_one_by_one_and_are_tried_ag
     Scheduler(plan(five, store), store, Local(workers=1)).run()
     assert {item.run.status().kind for item in plan(five, store)} == {"system"}
     assert all(item.state in TO_DO for item in plan(five, store))
+
+
+def test_a_worker_keeps_the_memory_it_has_unless_the_user_has_said_otherwise(store, tiny, monkeypatch):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    settings = worker.environment(store.run(tiny), threads=3)
+    assert settings["OMP_NUM_THREADS"] == "3" and settings["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert int(settings["MALLOC_TRIM_THRESHOLD_"]) > int(settings["MALLOC_MMAP_THRESHOLD_"]) >= 2**30
 
 
 def test_every_run_is_trained_once_and_a_second_time_nothing_is(store, five):

@@ -55,7 +55,7 @@ class Ray:
         task = self.ray.remote(**resources)(_work)
         command = worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.cpus, self.devices)
         settings = worker.environment(run, self.cpus)
-        kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "PYTHONPATH")}
+        kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.USUAL)}
         for name in ("BENCH_DATA", "TORCH_HOME"):
             kept |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
         reference = task.remote(command, kept, str(run.path / "log.txt"))

@@ -16,6 +16,12 @@ from bench.store import Run
 from bench.sweep import snapshot
 from bench.sweep.failures import OUT_OF_MEMORY
 
+KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+"""Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
+every step of training: a tenth of the time on a processor. Peaks are as high as before."""
+
+USUAL = {"OMP_WAIT_POLICY": "PASSIVE", **KEEPING}  # waiting threads do not burn a core that another run could use
+
 
 def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: int, devices: int = 1) -> list[str]:
     """What to execute. `-P` keeps the working directory out of the imports: the code is the one that was planned.
@@ -39,8 +45,7 @@ def environment(run: Run, threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "PYTHONPATH": os.pathsep.join([*folders, *filter(None, sys.path)]),
     }
-    values.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads do not burn a core that another run could use
-    return values
+    return USUAL | values
 
 
 def run_to_end(child: subprocess.Popen[bytes]) -> str:

@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any, Literal
 
 from bench.errors import BenchError
+from bench.executors.worker import USUAL
 from bench.provenance import has_bf16
 from bench.spec import Precision, RunSpec
 from experiments.recipes import LMC_KTH, LMC_MOVING_MNIST, LMC_SMALL
@@ -129,7 +130,8 @@ class Contestant:
         command = [sys.executable, "-P", "-m", "bench.speed.contestant", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
         threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}
-        environment = {**os.environ, **threads, "PYTHONPATH": paths}
+        usual = {} if self.order["plain"] else USUAL
+        environment = {**usual, **os.environ, **threads, "PYTHONPATH": paths}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
         )
