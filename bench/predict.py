@@ -51,7 +51,14 @@ def predict(
 
 
 def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[Path]:
-    """PNG frames of one clip's prediction, a strip of all its frames, and a GIF beside the truth as far as that is known."""
+    """PNG frames of one clip's prediction, a strip of all its frames, and a GIF beside the truth as far as that is known.
+
+    The frames of an earlier prediction that this one has not are removed: together they would be no video.
+    """
+    new = {f"predicted_{context + t:05d}.png" for t in range(len(prediction))}
+    for path in folder.glob("predicted_[0-9]*.png"):
+        if path.name not in new:
+            path.unlink()
     for t, frame in enumerate(prediction):
         save_png(image(frame), folder / f"predicted_{context + t:05d}.png")
     truth = clip[context : context + len(prediction)]

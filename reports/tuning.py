@@ -16,8 +16,8 @@ class Searched:
     """One search.
 
     objectives: by name, the one that matters most first; how its values are written.
-    trials: one row per trial: `trial` (its number), `state` (complete, pruned, failed, running), `reason`, `seconds` trained
-      and a column per objective (NaN where it is not known; of pruned trials the last value while training).
+    trials: one row per trial: `trial` (its number), `state` (complete, pruned, failed, running), `reason`, seconds
+      `trained`, and a column per objective (NaN where it is not known; of pruned trials the last value while training).
     settings: one row per trial, indexed by its number, a column per setting; NaN where a trial did not have it.
     logarithmic: the settings that were drawn from a logarithmic range.
     curves: trial, step, value of the first objective while training.
@@ -65,26 +65,29 @@ def trials_table(searched: Searched) -> pd.DataFrame:
     for _, row in shown.iterrows():
         given = searched.settings.loc[row["trial"]].dropna()
         complete = row["state"] == COMPLETE
-        scores = {name: written(metric, row[name]) if complete else "" for name, metric in searched.objectives.items()}
+        scores = [written(metric, row[name]) if complete else "" for name, metric in searched.objectives.items()]
         ended = row["state"] if complete else row["reason"] or row["state"]
         if not complete and row["trial"] in reached.index:  # what it had reached is no score of a trained model
             last = reached.loc[row["trial"]]
             ended += f" at step {last['step']:.0f}, {written(searched.objectives[searched.first], last['value'])}"
-        settings = {name: setting(given[name]) if name in given else "" for name in searched.settings.columns}
-        rows.append({"trial": row["trial"], **scores, **settings, "ended": ended})
-    return pd.DataFrame(rows)
+        settings = [setting(given[name]) if name in given else "" for name in searched.settings.columns]
+        rows.append([row["trial"], *scores, *settings, ended])
+    ours = ["trial", *searched.objectives, "ended"]
+    settings = [f"setting {name}" if name in ours else str(name) for name in searched.settings.columns]
+    return pd.DataFrame(rows, columns=[*ours[:-1], *settings, ours[-1]])
 
 
 def confirmed_table(searched: Searched) -> pd.DataFrame:
     """The candidates: what they scored in the search, and what on fresh seeds."""
     rows = []
     for _, row in searched.confirmed.iterrows():
+        known = not pd.isna(row[f"confirmed {searched.first}"])
         pairs = [
             (f"{'search' if kind == 'search' else 'confirmed'} {name}", written(metric, row[f"{kind} {name}"]))
             for name, metric in searched.objectives.items()
             for kind in ("search", "confirmed")
         ]
-        rows.append({"trial": row["trial"], **dict(pairs), "fresh seeds": row["seeds"]})
+        rows.append({"trial": row["trial"], **dict(pairs), "fresh seeds": row["seeds"] if known else ""})
     return pd.DataFrame(rows)
 
 

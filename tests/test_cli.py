@@ -8,6 +8,7 @@ import pytest
 
 from bench.executors.inline import Inline
 from bench.provenance import has_bf16
+from bench.store import Store
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,16 @@ def test_a_failed_run_is_named_and_the_exit_code_is_1(bench, monkeypatch):
     monkeypatch.setattr("bench.data.digits.Digits.batch", lambda *_: 1 / 0)
     code, out, err = bench("run", "mine.py", "--executor", "inline")
     assert code == 1 and "1 of 2 runs finished, 1 failed" in out and "ZeroDivisionError" in out and "Traceback" not in out + err
+
+
+def test_a_run_that_failed_in_another_experiment_s_scoring_is_no_failure_of_this_one(finished, tmp_path):
+    store = Store(tmp_path / "runs")
+    run = next(run for run in store.runs() if run.spec.steps)
+    run.set_status("failed", kind="code", reason="another evaluation went wrong")
+    more = (tmp_path / "mine.py").read_text().replace("FLOOR}", "FLOOR, 'black': FLOOR.edited('model=black')}")
+    (tmp_path / "mine.py").write_text(more)
+    code, out, _ = finished("run", "mine.py", "--executor", "inline")
+    assert code == 0 and "3 of 3 runs finished" in out and "failed" not in out
 
 
 @pytest.mark.usefixtures("mlflow_ready")
@@ -157,6 +168,13 @@ def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
     code, out, _ = finished("predict", run, "clip.npy", "--out", "frames", "--array", "numbers.npy")
     assert code == 0 and "9 frames seen, 3 predicted" in out
     assert len(list((tmp_path / "frames").glob("predicted_*.png"))) == 3
+    (tmp_path / "frames" / "notes.txt").write_text("mine")
+    assert finished("predict", run, "clip.npy", "--out", "frames", "--horizon", "2")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [
+        "notes.txt", "predicted_00009.png", "predicted_00010.png", "prediction.gif", "strip.png",
+    ]  # fmt: skip
+    code, _, err = finished("predict", run, "frames", "--out", "./frames")
+    assert code == 2 and "is where the input's frames are" in err
     assert (tmp_path / "frames" / "prediction.gif").exists() and np.load(tmp_path / "numbers.npy").shape == (1, 3, 1, 16, 16)
 
 

@@ -135,7 +135,7 @@ def test_guests_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path
     assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
     heights = []
     for names in ([], ["Their model"]):
-        chosen = select("pair", pair, Store(tmp_path / "runs"), ["standard"], None, names)
+        chosen = select(pair, Store(tmp_path / "runs"), ["standard"], None, names, "bench run pair")
         shots = pictures(chosen.items, chosen.results, "standard/psnr", chosen.guests)
         heights.append(Image.open(io.BytesIO(shots[0].data)).height)
     assert heights[1] > heights[0] > 0

@@ -1,6 +1,7 @@
 """A search as tables and pictures, from plain tables alone."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -28,7 +29,7 @@ def searched():
     return Searched(
         name="lmc",
         objectives={"psnr": PSNR, "cost": COST},
-        trials=pd.DataFrame(ROWS, columns=["trial", "state", "reason", "seconds", "psnr", "cost"]),
+        trials=pd.DataFrame(ROWS, columns=["trial", "state", "reason", "trained", "psnr", "cost"]),
         settings=SETTINGS,
         logarithmic=frozenset({"lr"}),
         curves=pd.DataFrame(
@@ -50,6 +51,20 @@ def test_trials_stand_best_first_and_what_a_pruned_one_had_reached_is_no_score(s
     assert table["ended"].iloc[3] == "pruned at step 100, 20.50"
     assert table["ended"].iloc[4] == "diverged: the loss is nan at step 7"
     assert list(table["warmup"]) == ["5", "4", "3", "", ""]
+
+
+def test_settings_and_objectives_may_be_called_anything(searched):
+    called = searched.settings.rename(columns={"lr": "trial", "kind": "seconds", "warmup": "psnr"})
+    trials = searched.trials.rename(columns={"cost": "seconds"})
+    named = replace(searched, settings=called, trials=trials, objectives={"psnr": PSNR, "seconds": COST})
+    table = trials_table(named)
+    assert list(table.columns) == ["trial", "psnr", "seconds", "setting trial", "setting seconds", "setting psnr", "ended"]
+    assert list(table["trial"]) == [2, 4, 0, 1, 3] and list(table["psnr"])[:2] == ["23.50", "22.00"]
+
+
+def test_seeds_that_were_not_trained_are_not_named(searched):
+    unconfirmed = searched.confirmed.assign(**{"confirmed psnr": math.nan})
+    assert confirmed_table(replace(searched, confirmed=unconfirmed)).iloc[0]["fresh seeds"] == ""
 
 
 def test_the_search_score_stands_beside_the_confirmed_one(searched):

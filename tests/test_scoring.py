@@ -117,6 +117,26 @@ def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench,
     assert ssim[0] == pytest.approx(ssim[1], abs=1e-5)
 
 
+def test_clips_and_frames_whose_names_agree_in_part_are_not_paired_by_their_order(bench, tmp_path):
+    from bench.reporting.pictures import image, save_png
+
+    folder = tmp_path / "theirs"
+    for side in ("prediction", "target"):
+        for path in (f"{side}/a/0.png", f"{side}/a/1.png", f"{side}/b/0.png", f"{side}/b/1.png"):
+            save_png(image(np.zeros((1, 16, 16))), folder / path)
+    (folder / "prediction" / ".hidden").mkdir()
+    assert bench("eval", "--predictions", folder)[0] == 0
+    for old, new in (("b", "c"), ("a/0.png", "a/7.png")):
+        (folder / "prediction" / old).rename(folder / "prediction" / new)
+        code, _, err = bench("eval", "--predictions", folder)
+        assert code == 2 and f"{new} has no counterpart of that name" in err and len(err.splitlines()) == 1
+        (folder / "prediction" / new).rename(folder / "prediction" / old)
+    for clip in (folder / "prediction").glob("[ab]"):  # a code base that calls its predictions otherwise throughout
+        for frame in clip.iterdir():
+            frame.rename(clip / f"predicted_{frame.name}")
+    assert bench("eval", "--predictions", folder)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.commands import options
+from bench.errors import BenchError
 
 SHOWN = 8  # names of written files
 
@@ -49,6 +50,8 @@ def predict(
     from bench.outside.inputs import read
     from bench.train import default_device
 
+    if out.resolve() == source.resolve():
+        raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source)
     device = default_device()
     found = trained.find(what, options.store(store_path), model, settings or [])

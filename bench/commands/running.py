@@ -162,7 +162,8 @@ def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
 
     runs = unique(items)
     good = sum(item.state == FINISHED for item in runs)
-    bad = [item for item in runs if item.state in (DIVERGED, BLOCKED) or item.run.status().state == FAILED]
+    failed = [item for item in runs if item.state != FINISHED and item.run.status().state == FAILED]
+    bad = [item for item in runs if item.state in (DIVERGED, BLOCKED) or item in failed]
     print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
     for item in bad:
         log = item.run.path / "log.txt"

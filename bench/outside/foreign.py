@@ -42,7 +42,8 @@ def read(path: Path) -> dict[str, Frames]:
     """The frames by side, "prediction" and (unless it is left out) "target".
 
     path: an .npz file with arrays of these names [N, T, C, H, W] in [0, 1], or a folder with folders of these names, each
-    holding one folder of pictures per clip, in the order of their names.
+    holding one folder of pictures per clip. Clips and frames stand in the order of their names; where some names of the two
+    sides agree, all must.
     """
     sides = _arrays(path) if path.suffix == ".npz" else _folders(path)
     if len({(side.count, side.shape) for side in sides.values()}) > 1:
@@ -164,14 +165,31 @@ def _of_array(array: NDArray[Any], checked: Path | None) -> Frames:
 
 
 def _folders(path: Path) -> dict[str, Frames]:
-    sides = {}
-    for name in ("prediction", "target"):
-        clips = sorted((folder for folder in (path / name).glob("*") if folder.is_dir()), key=natural)
-        if clips:
-            sides[name] = _of_folders(clips, path / name)
-        elif name == "prediction":
-            raise BenchError(f"{path / name} must hold one folder of pictures per clip; `bench eval --help` says more")
-    return sides
+    clips = {name: _inside(path / name, Path.is_dir) for name in ("prediction", "target")}
+    if not clips["prediction"]:
+        raise BenchError(f"{path / 'prediction'} must hold one folder of pictures per clip; `bench eval --help` says more")
+    if clips["target"]:
+        _pair(*clips.values())
+        for predicted, true in zip(*clips.values(), strict=False):
+            _pair(*(_inside(clip, lambda file: file.suffix.lower() in inputs.PICTURES) for clip in (predicted, true)))
+    return {name: _of_folders(found, path / name) for name, found in clips.items() if found}
+
+
+def _inside(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
+    """What of that kind a folder holds, in natural order, but for what is hidden."""
+    there = folder.iterdir() if folder.is_dir() else ()
+    return sorted((path for path in there if wanted(path) and not path.name.startswith(".")), key=natural)
+
+
+def _pair(predictions: list[Path], targets: list[Path]) -> None:
+    """Refuse two sides some of whose names agree and others do not: by their order alone, the wrong ones would be compared."""
+    sides = [{path.name: path for path in side} for side in (predictions, targets)]
+    alone = [side[name] for side in sides for name in side if not all(name in other for other in sides)]
+    if alone and len(alone) < len(predictions) + len(targets):
+        raise BenchError(
+            f"{alone[0]} has no counterpart of that name on the other side, where others have one; "
+            "name clips and frames alike in prediction/ and target/"
+        )
 
 
 def _of_folders(folders: list[Path], side: Path) -> Frames:

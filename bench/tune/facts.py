@@ -27,7 +27,7 @@ def searched(study: Study) -> Searched:
     """Everything that the record and the store know about a search."""
     names = study.aim.objectives
     trials = [trial for trial in study.trials() if trial.state in STATES]
-    columns = ["trial", "state", "reason", "seconds", *names]
+    columns = ["trial", "state", "reason", "trained", *names]
     steps = [(t.number, step, value) for t in trials for step, value in sorted(t.intermediate_values.items())]
     settings = pd.DataFrame({t.number: pd.Series(t.params, dtype=object) for t in trials}).T
     logarithmic = {name for t in trials for name, drawn in t.distributions.items() if _logarithmic(drawn)}
