@@ -38,6 +38,14 @@ class Evaluation:
     split: Literal["val", "test"] = "test"
     keep_predictions: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("clips", "horizon"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise BenchError(f"an evaluation's {name} must be a number from 1 up, or None; got {value!r}")
+        if self.split not in ("val", "test"):
+            raise BenchError(f"an evaluation's split is 'val' or 'test', got {self.split!r}")
+
     def at(self, spec: RunSpec) -> Evaluation:
         """The evaluation of one run, its horizon filled in."""
         return self if self.horizon else _with_horizon(self, spec.horizon)
@@ -75,6 +83,17 @@ class Experiment:
     scale: str = "small"
     searched: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        variants, seeds = self.variants, self.seeds
+        named = isinstance(variants, Mapping) and all(isinstance(label, str) for label in variants)
+        if not named or not variants or not all(isinstance(spec, RunSpec) for spec in variants.values()):
+            raise BenchError(f"an experiment's variants are RunSpecs by their labels, {{'full': LMC}}; got {variants!s:.80}")
+        numbers = isinstance(seeds, (tuple, list)) and all(isinstance(seed, int) and seed >= 0 for seed in seeds)
+        if not numbers or not seeds or len(set(seeds)) < len(seeds):
+            raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
+        if not isinstance(self.evaluation, Evaluation):
+            raise BenchError(f"an experiment's evaluation is an Evaluation, got {self.evaluation!r}")
+
     def runs(self) -> list[tuple[str, RunSpec]]:
         """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next.
 
@@ -96,6 +115,8 @@ class Experiment:
         edited = dict(self.variants)
         for setting in settings:
             refusals: list[BenchError] = []
+            if setting.partition("=")[0].strip() == "seed":
+                raise BenchError(f"--set {setting}: seeds are chosen with --seeds, for all variants alike")
             for_all = setting.partition("=")[0].partition(".")[0].strip() in MEANT_FOR_ALL
             concerned = [label for label, spec in edited.items() if for_all or spec.steps > 0]
             for label in concerned:
@@ -129,7 +150,14 @@ def load(name: str, scale: str = "small") -> Experiment:
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
     if make is None:
         raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
-    made = make(scale)
+    try:
+        made = make(scale)
+    except BenchError:
+        raise
+    except Exception as error:
+        if not name.endswith(".py"):
+            raise
+        raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
     if not isinstance(made, Experiment):
         raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(made).__name__}")
     return replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)

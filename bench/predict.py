@@ -39,9 +39,8 @@ def predict(
     if context < least:
         raise BenchError(f"the model needs at least {least} context frames, got {context}")
     if clips.shape[1] < context:
-        raise BenchError(
-            f"the input has {clips.shape[1]} frames, fewer than the {context} of context; give more, or a smaller --context"
-        )
+        smaller = f", or a smaller --context (from {least} up)" if clips.shape[1] >= least else ""
+        raise BenchError(f"the input has {clips.shape[1]} frames, fewer than the {context} of context; give more{smaller}")
     for first in range(0, len(clips), BATCH):
         part = fitted(clips[first : first + BATCH], channels)
         known = torch.from_numpy(part[:, :context]).to(device)

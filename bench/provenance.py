@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import shlex
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas",
 def snapshot() -> dict[str, Any]:
     """What produced the numbers, as far as this process can know."""
     return {
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
         "code": code(),
         "packages": packages(),
         "machine": machine(),

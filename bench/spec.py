@@ -93,12 +93,16 @@ class RunSpec:
         for spec_field in fields(self):
             value = getattr(self, spec_field.name)
             if kind := KINDS.get(spec_field.name):
+                if not isinstance(value, Part):
+                    raise BenchError(f"{spec_field.name} must be a Part, such as Part('{value}'), got {value!r}")
                 object.__setattr__(self, spec_field.name, value.checked(kind))
             else:
                 self._check_plain(spec_field.name, value)
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise BenchError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise BenchError(f"clip_norm must be above 0, or None for gradients as they are; got {self.clip_norm}")
 
     def _check_plain(self, name: str, value: Any) -> None:
         annotation = ANNOTATIONS[name]

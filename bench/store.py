@@ -225,9 +225,8 @@ class Store:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            raise BenchError(
-                f"'{name}' fits {len(matches)} runs: {', '.join(run.name for run in matches[:5])}; say more of its name"
-            )
+            some = ", ".join(run.name for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
+            raise BenchError(f"'{name}' fits {len(matches)} runs: {some}; say more of its name")
         hint = did_you_mean(name, [run.name for run in runs])
         raise BenchError(f"there is no run '{name}' in {self.root}{hint or '; `bench status` lists them'}")
 

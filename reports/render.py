@@ -4,7 +4,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader
 from rich.console import Console, Group
@@ -22,18 +23,46 @@ def render(table: Table, format: str = "terminal") -> str:
     return FORMATS[format](table)
 
 
-def grid(table: Table) -> Group:
-    """For a rich console: the grid and its footnotes. Best bold, close to it underlined."""
-    grid = Grid(title=table.title, title_style="bold", title_justify="left", header_style="")
-    grid.add_column("variant", no_wrap=True)
+def grid(table: Table, width: int | None = None) -> Group:
+    """For a rich console: the grid and its footnotes. Best bold, close to it underlined.
+
+    width: of the console, in letters; a wider table becomes several, one below the other, so that no number is cut off.
+    """
+    parts = [table] if width is None else _fitting(table, width)
+    notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
+    return Group(*map(_grid, parts), *notes)
+
+
+def _fitting(table: Table, width: int) -> Iterator[Table]:
+    """The columns in as many tables as it takes, at least one in each."""
+    first = 0
+    while first == 0 or first < len(table.columns):
+        last = first + 1
+        while last < len(table.columns) and _least(_columns(table, first, last + 1)) <= width:
+            last += 1
+        yield _columns(table, first, last)
+        first = last
+
+
+def _columns(table: Table, first: int, last: int) -> Table:
+    rows = tuple(replace(row, cells=row.cells[first:last]) for row in table.rows)
+    return replace(table, title=table.title if first == 0 else "", columns=table.columns[first:last], rows=rows)
+
+
+def _least(table: Table) -> int:
+    return Console(width=10_000).measure(_grid(table)).minimum
+
+
+def _grid(table: Table) -> Grid:
+    grid = Grid(title=table.title or None, title_style="bold", title_justify="left", header_style="")
+    grid.add_column("variant", overflow="fold")
     for column in table.columns:
         grid.add_column(column.title, justify="right")
     grid.add_column("seeds", justify="right")
     for row in table.rows:
         label = Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim")
         grid.add_row(label, *(_styled(cell) for cell in row.cells), row.seeds, style="dim italic" if row.published else None)
-    notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
-    return Group(grid, *notes)
+    return grid
 
 
 def _styled(cell: Cell) -> Text:
@@ -51,7 +80,7 @@ def terminal(table: Table) -> str:
 
 def _width(table: Table) -> int:
     """Room for every cell on one line, and at least 100 for the footnotes."""
-    return max(100, Console(width=10_000).measure(grid(Table(table.title, table.columns, table.rows, ()))).maximum)
+    return max(100, Console(width=10_000).measure(_grid(table)).maximum)
 
 
 def markdown(table: Table) -> str:

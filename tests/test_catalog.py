@@ -1,6 +1,7 @@
 """The catalogue: every name stands for something, and its options are those of its constructor."""
 
 import inspect
+import json
 
 import pytest
 
@@ -50,6 +51,12 @@ def test_what_only_running_the_code_could_tell_is_no_obstacle(tmp_path, monkeypa
     assert catalog.defaults("models", "packaged:Theirs") == {"most": "math.inf", "least": 2}
     assert catalog.purpose("models", "packaged:Theirs") == "Predicts."
     assert catalog.build("models", "packaged:Theirs", {"least": 3}).most == float("inf")
+
+
+def test_a_broken_package_hides_no_other_model(bench, monkeypatch):
+    monkeypatch.setattr(catalog, "_installed", lambda kind: {"broken": "lmc.model:Nope"} if kind == "models" else {})
+    rows = {row["name"]: row for row in json.loads(bench("list", "models", "--json")[1])}
+    assert "there is no class 'Nope'" in rows["broken"]["what"] and rows["convlstm"]["parameters"] == 11_675_648
 
 
 def test_a_module_that_does_not_parse_is_said_with_its_line(tmp_path, monkeypatch):

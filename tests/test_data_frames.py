@@ -54,7 +54,7 @@ def test_png_and_jpeg_grey_and_colour(tmp_path, suffix):
 def test_frames_can_be_brought_to_one_size(tmp_path):
     source = write_frames(tmp_path / "source", SPLITS)
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(source / "train" / "video_00000" / "frame_5.png")
-    with pytest.raises(BenchError, match=r"video_00000 changes size: 8x12 .* then 20x20 .* at frame 6; pass --size"):
+    with pytest.raises(BenchError, match=r"video_00000 changes: 8x12 .* then 20x20 .* at frame 6; pass --size"):
         frames(source)
     assert frames(source, size=6).shape == (1, 6, 6)
 
@@ -84,6 +84,18 @@ def test_a_video_folder_without_pictures_is_named(tmp_path):
     (source / "test" / "video_00007").mkdir()
     with pytest.raises(BenchError, match="video_00007 has no PNG or JPEG pictures in it"):
         frames(source)
+
+
+def test_grey_and_coloured_pictures_are_told_how_to_become_alike_and_hidden_files_are_none(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    (source / "train" / ".git").mkdir()
+    (source / "train" / "video_00000" / "._frame_0.png").write_bytes(b"of another system")
+    frames(source)
+    for path in (source / "test").glob("*/*"):
+        with Image.open(path) as picture:
+            picture.convert("RGB").save(path)
+    with pytest.raises(BenchError, match=r"the videos differ: .*; pass --grey to make them all grey$"):
+        frames(source, name="mixed")
 
 
 def test_pictures_of_16_bits_are_refused(tmp_path):
@@ -177,7 +189,7 @@ def test_a_truncated_video_is_named(tmp_path, suffix, keep):
     content = video.read_bytes()
     video.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
     with pytest.raises(
-        BenchError, match=rf"train/a.{suffix} is (cut off|damaged).*fetch the file again, or leave such videos out"
+        BenchError, match=rf"train/a.{suffix} is (cut off|damaged).*fetch the file again; --skip-damaged leaves such videos out"
     ):
         prepare("videos", {"source": str(source)})
 

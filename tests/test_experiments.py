@@ -70,6 +70,32 @@ def test_keeping_predictions_does_not_change_what_is_measured():
     assert Evaluation(clips=3, horizon=2).key != Evaluation(clips=4, horizon=2).key
 
 
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("Experiment('?', {'a': TINY}, seeds=3)", "seeds are different numbers from 0 up, (0, 1, 2); got 3"),
+        ("Experiment('?', {'a': TINY}, seeds=(0, 0))", "seeds are different numbers"),
+        ("Experiment('?', {'a': TINY}, seeds=())", "seeds are different numbers"),
+        ("Experiment('?', {})", "variants are RunSpecs by their labels"),
+        ("Experiment('?', [TINY])", "variants are RunSpecs by their labels"),
+        ("Experiment('?', {1: TINY})", "variants are RunSpecs by their labels"),
+        ("Experiment('?', {'a': 1})", "variants are RunSpecs by their labels"),
+        ("Experiment('?', {'a': TINY.but(model='convlstm')})", "model must be a Part, such as Part('convlstm')"),
+        ("Experiment('?', {'a': TINY}, evaluation=Evaluation(clips=0))", "clips must be a number from 1 up"),
+        ("Experiment('?', {'a': TINY}, evaluation=Evaluation(clips='x'))", "clips must be a number from 1 up"),
+        ("Experiment('?', {'a': TINY}, evaluation=Evaluation(split='tset'))", "split is 'val' or 'test', got 'tset'"),
+        ("{'a': TINY}['b']", "does not work: KeyError: 'b'"),
+    ],
+)
+def test_an_experiment_that_makes_no_sense_is_refused_before_anything_runs(tmp_path, made, told):
+    path = tmp_path / "mine.py"
+    imports = "from bench.experiment import Evaluation, Experiment\nfrom tests.conftest import TINY\n\n"
+    path.write_text(f"{imports}def experiment(scale):\n    return {made}\n")
+    with pytest.raises(BenchError) as error:
+        experiment.load(str(path))
+    assert told in str(error.value)
+
+
 def test_a_file_of_ones_own_is_an_experiment_and_its_mistakes_are_said(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from experiments.ablation import experiment\n")

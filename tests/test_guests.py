@@ -118,6 +118,18 @@ def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, cl
     assert np.array_equal(load(path).values, before.values, equal_nan=True) and load(path).facts == before.facts
 
 
+def test_who_was_not_trained_to_the_end_is_said_to_be_so_wherever_the_score_is_shown(finished, tmp_path):
+    run = Store(tmp_path / "runs").run(TINY)
+    early = sorted((run.path / "checkpoints").glob("step-*"))[0]
+    words = ("--clips", "3", "--name")
+    assert "it is at step 3 of 6" in finished("eval", "--checkpoint", early, *words, "Early")[2]
+    assert "trained to its end" not in finished("eval", run.name, *words, "Late")[2]
+    out = finished("report", "mine.py", "--with", "Early", "--with", "Late", "--format", "markdown")[1]
+    assert f"{early}, at step 3 of 6 (sha256" in out and f"Not of this experiment: scored from the run {run.name}." in out
+    np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
+    assert "(at step 3 of 6): 1 clip(s)" in finished("predict", early, "clip.npy")[1]
+
+
 def test_a_checkpoint_enters_the_table_the_same_way_and_a_second_seed_is_a_second_run(finished, tmp_path):
     run = Store(tmp_path / "runs").run(TINY)
     checkpoint = sorted((run.path / "checkpoints").glob("step-*"))[-1]
@@ -171,7 +183,7 @@ def test_lpips_of_guests_is_filled_in_with_the_experiments(bench, tmp_path):
         (("report", "mine.py", "--with", "nobody"), "there are Their model"),
         (("report", "mine.py", "--with", "tiny"), "'tiny' is a variant already"),
         (("eval", "--predictions", "theirs.npz"), "has no targets"),
-        (("eval", "--predictions", "theirs.npz", "--horizon", "2"), "--data says whose clips they are of"),
+        (("eval", "--predictions", "theirs.npz", "--horizon", "2"), "--horizon does not go with --predictions"),
         (("eval", "--predictions", "theirs.npz", *DATA[:2]), "the test split has 3 of 10 + 2 frames [1, 32, 32]"),
     ],
 )  # fmt: skip

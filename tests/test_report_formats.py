@@ -1,5 +1,6 @@
 """Every format is made from the same cells, and each is valid where it goes."""
 
+import io
 import json
 import re
 import shutil
@@ -7,11 +8,12 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from rich.console import Console
 
 from reports.ablation import ablation
 from reports.check import check
 from reports.latex import escaped
-from reports.render import FORMATS, render
+from reports.render import FORMATS, grid, render
 from reports.results import Metric
 from reports.table import table
 from tests.report_samples import results, runs
@@ -40,6 +42,17 @@ def test_every_format_shows_the_same_numbers_the_lost_variant_and_its_reason(mad
     text = render(table(made), format)
     for word in ("lost", "full", "out of memory", "23" if format in ("csv", "json") else "23.00"):
         assert word in text
+
+
+@pytest.mark.parametrize("width", [30, 60])
+def test_on_a_narrow_terminal_a_table_becomes_several_and_no_number_is_cut_off(made, width):
+    whole = table(made, ["psnr"], frames=[1, 2, (1, 2)])
+    page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    page.print(grid(whole, width))
+    lines = page.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width and "…" not in page.file.getvalue()
+    numbers = re.findall(r"\d+\.\d\d", page.file.getvalue())
+    assert sorted(numbers) == sorted(re.findall(r"\d+\.\d\d", " ".join(cell.text for row in whole.rows for cell in row.cells)))
 
 
 def test_json_holds_raw_values_intervals_and_p(made):

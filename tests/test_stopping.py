@@ -75,6 +75,13 @@ def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(be
     owned.release()
 
 
+def test_a_sweep_can_be_stopped_by_the_file_that_it_was_started_with(bench, store, monkeypatch):
+    monkeypatch.setattr("bench.commands.stopping.LONGEST", 0.1)
+    assert bench("stop", "--all")[1] == "nothing goes on\n"
+    with ongoing.announced(store, "mine-small", "bench run mine.py") as sweep:
+        assert "asked 1 sweep" in bench("stop", "mine.py")[1] and sweep.asked_to_stop()
+
+
 def test_stop_waits_until_a_run_has_ended(bench, started):
     owned = lease.take(started.path)
 

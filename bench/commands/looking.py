@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -36,7 +37,8 @@ def list_names(
             from bench.spec import Part
 
             for row in rows:  # at the Moving-MNIST configuration: default options, 10 -> 10 frames of 64x64x1
-                row["parameters"] = parameters(on_meta(Part(row["name"]), (1, 64, 64), context=10, horizon=10))
+                with suppress(BenchError):  # somebody's model may need options, or be broken
+                    row["parameters"] = parameters(on_meta(Part(row["name"]), (1, 64, 64), context=10, horizon=10))
         options.print_json(rows)
         return
     from rich import box
@@ -91,10 +93,13 @@ def _rows(kind: str) -> list[dict[str, Any]]:
     from bench import catalog
 
     real = "datasets" if kind == "data" else kind
-    return [
-        {"name": name, "what": catalog.purpose(real, name), "options": catalog.defaults(real, name)}
-        for name in catalog.names(real)
-    ]
+    rows: list[dict[str, Any]] = []
+    for name in catalog.names(real):
+        try:
+            rows.append({"name": name, "what": catalog.purpose(real, name), "options": catalog.defaults(real, name)})
+        except BenchError as error:  # of an installed package: the others are there all the same
+            rows.append({"name": name, "what": f"cannot be used: {error}", "options": {}})
+    return rows
 
 
 def _shown(value: Any) -> str:

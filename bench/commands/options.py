@@ -168,12 +168,15 @@ def store(path: Path | None) -> Store:
     return Store(path)
 
 
-def console() -> Console:
-    """Where commands print; wide when the output is no terminal, so that lines stay whole."""
+def console(aside: bool = False) -> Console:
+    """Where commands print; wide when the output is no terminal, so that lines stay whole.
+
+    aside: on standard error, since standard output belongs to a script.
+    """
     from rich.console import Console
 
-    plain = Console()
-    return plain if plain.is_terminal else Console(width=200)
+    plain = Console(stderr=aside)
+    return plain if plain.is_terminal else Console(stderr=aside, width=200)
 
 
 def print_json(value: Any) -> None:

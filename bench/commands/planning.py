@@ -11,6 +11,8 @@ from bench.commands import options, showing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from bench.costs.forecast import Forecast, Machine
     from bench.plan import Item
     from bench.store import Store
@@ -48,7 +50,7 @@ def plan(
     items = planned(options.experiment(name, scale, seeds, only, settings), store)
     where = machine(workers, per_gpu, len(unique(items)))
     if probing:
-        _probe(lacking(items, store, where), store, where)
+        _probe(lacking(items, store, where), store, where, options.console(aside=as_json))
     costs = forecast(items, store, where)
     if as_json:
         options.print_json(
@@ -59,7 +61,7 @@ def plan(
     _print_total(items, store, costs, where, options.command("plan", name, scale, seeds, only, settings))
 
 
-def _probe(items: Sequence[Item], store: Store, where: Machine) -> None:
+def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console) -> None:
     """Measure what is lacking, showing how far it is."""
     from rich.progress import Progress
 
@@ -69,7 +71,6 @@ def _probe(items: Sequence[Item], store: Store, where: Machine) -> None:
     if not items:
         return
     writable(store.root)
-    console = options.console()
     width = max(len(item.label) for item in items)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         tasks = {item.run.name: shown.add_task(f"probing {item.label:<{width}}", total=STEPS, start=False) for item in items}

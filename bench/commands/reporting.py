@@ -117,7 +117,8 @@ def report(
     elif text:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
-        options.console().print(grid(shown))
+        console = options.console()
+        console.print(grid(shown, console.width if console.is_terminal else None))
 
 
 def _format(out: Path) -> str:

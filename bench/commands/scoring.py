@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands import options, selecting
-from bench.errors import BenchError
+from bench.errors import BenchError, listed
 
 if TYPE_CHECKING:
     from bench.data.base import Dataset, Split
@@ -80,9 +80,12 @@ def evaluate(
     about = [setting for setting in settings or [] if setting.startswith("data.")]
     described = [setting for setting in settings or [] if setting not in about]
     if foreign:
-        if described or model or horizon or clips or (not data and (context or about)):
+        unused = {"--set of a model": described, "--model": model, "--horizon": horizon, "--clips": clips}
+        unused |= {} if data else {"--context": context, "--set data": about}
+        if found := [option for option, value in unused.items() if value]:
             raise BenchError(
-                "with --predictions, --data says whose clips they are of and --context how many frames came before"
+                f"{listed(found)} {'do' if len(found) > 1 else 'does'} not go with --predictions: all are scored, against the "
+                " targets beside them or what follows --context frames of --data"
             )
         scores = _of_frames(foreign, data, about, context or 10, part, guest)
     else:
@@ -109,12 +112,12 @@ class Keeping:
 
         return folder(self.store, self.name) / f"scoring-seed-{self.seed}.npy"
 
-    def keep(self, scores: Scores, what: str, path: Path, digest: str) -> Scores:
+    def keep(self, scores: Scores, what: str, given: str, digest: str, unfinished: str = "") -> Scores:
         """Keep the scores, and say so."""
         from bench.outside.guests import keep
 
-        about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest}
-        guest = keep(self.store, scores, self.frames, **about, given=str(path), path=str(path.absolute()))
+        about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
+        guest = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
         again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}`"
         print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
         return guest.scores
@@ -130,7 +133,7 @@ def _of_frames(path: Path, data: str | None, about: list[str], context: int, spl
         scores, digest = score_on(path, _dataset(Part(data), about), split, context, device, keep)
     else:
         scores, digest = score(path, device, keep)
-    return guest.keep(scores, "the frames in", path, digest) if guest else scores
+    return guest.keep(scores, "the frames in", str(path), digest) if guest else scores
 
 
 def _dataset(part: Part, settings: list[str]) -> Dataset:
@@ -174,11 +177,14 @@ def _of_model(
             network, dataset, seen, evaluation, device, found.precision, keep=guest.frames if guest else None,
             on_clips=lambda done, total: progress.update(task, completed=done, total=total),
         )  # fmt: skip
-    path = Path(named)
+    if found.unfinished:
+        print(f"{found.name} has not been trained to its end: it is {found.unfinished}", file=sys.stderr)
     if not guest:
         return scores
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else found.name
-    return guest.keep(scores, "the checkpoint" if path.is_file() else "the run", path, digest)
+    if not (path := Path(named)).is_file():
+        return guest.keep(scores, "the run", found.name, found.name, found.unfinished)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return guest.keep(scores, "the checkpoint", named, digest, found.unfinished)
 
 
 def _as_dict(scores: Scores, protocols: tuple[str, ...]) -> dict[str, Any]:
@@ -206,7 +212,7 @@ def _print(scores: Scores, protocols: tuple[str, ...]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("protocol")
     for metric in METRICS.values():
-        table.add_column(f"{metric.label} ({metric.unit})" if metric.unit else metric.label, justify="right")
+        table.add_column(f"{metric.label} ({metric.unit})" if metric.unit else metric.label, justify="right", overflow="fold")
     means = scores.means()
     for protocol in protocols:
         cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in METRICS.items()]

@@ -72,7 +72,7 @@ def _grid(table: pd.DataFrame) -> Table:
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
-        grid.add_column(str(column), justify="left" if column == "ended" else "right")
+        grid.add_column(str(column), justify="left" if column == "ended" else "right", overflow="fold")
     for row in table.to_numpy():
         grid.add_row(*map(str, row))
     return grid

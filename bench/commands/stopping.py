@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,6 +44,11 @@ def stop(
     if not names and not everything:
         _show(sweeps, runs)
         return
+    if everything and names:
+        raise BenchError(f"--all stops everything, and you name {listed(names)}, too; leave out one of them")
+    if not sweeps and not runs and everything:
+        print("nothing goes on")
+        return
     if not everything:
         sweeps, runs = _chosen(names or [], sweeps, runs)
     reason = f"asked to stop by `bench stop` on {socket.gethostname()} (process {os.getpid()})"
@@ -75,7 +81,7 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
     """What the names stand for; a sweep's own runs are left to the sweep."""
     chosen_sweeps, chosen_runs = [], []
     for name in names:
-        plain = name.lower().replace("_", "-")
+        plain = (Path(name).stem if name.endswith(".py") else name).lower().replace("_", "-")
         of_sweeps = [
             s for s in sweeps if plain in (s.experiment.replace("_", "-"), s.experiment.rpartition("-")[0].replace("_", "-"))
         ]

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ui(
-    port: Annotated[int, typer.Option(help="Where to listen; the next free one if it is taken.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen; the next free one if it is taken.")] = 5000,
     studies: Annotated[bool, typer.Option("--optuna", help="The searches of `bench tune`, in optuna-dashboard.")] = False,
     store_path: options.StorePath = None,
 ) -> None:
@@ -105,7 +105,7 @@ def sync(
 
 
 def _free(port: int) -> int:
-    for candidate in range(port, port + 50):
+    for candidate in range(port, min(port + 50, 65536)):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", candidate)) != 0:
                 return candidate

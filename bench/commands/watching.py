@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import options, showing
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.gc import Waste
@@ -47,6 +48,8 @@ def status(
 
     store = options.store(store_path)
     experiment = options.experiment(name, scale, seeds, only, settings) if name else None
+    if watching and as_json:
+        raise BenchError("--watch is for people, who see every change; --json prints how things stand, once")
     if watching:
         from bench.sweep.watch import Board, watch
 

@@ -47,9 +47,9 @@ def prepare_frames(
 
 def _videos(split: Path) -> list[Path]:
     """The folders of a split in natural order, each a video."""
-    from bench.data.sources import natural
+    from bench.data.sources import within
 
-    folders = sorted((path for path in split.iterdir() if path.is_dir()), key=natural)
+    folders = [path for path in within(split) if path.is_dir()]
     if not folders:
         loose = "; its pictures must be in one folder per video, such as video_00000" if _files(split) else ""
         raise BenchError(f"{split} has no video folders in it{loose}")
@@ -57,9 +57,9 @@ def _videos(split: Path) -> list[Path]:
 
 
 def _files(video: Path) -> list[Path]:
-    from bench.data.sources import natural
+    from bench.data.sources import within
 
-    return sorted((path for path in video.iterdir() if path.suffix.lower() in SUFFIXES), key=natural)
+    return [path for path in within(video) if path.suffix.lower() in SUFFIXES]
 
 
 def _pictures(video: Path, grey: bool) -> Iterator[NDArray[np.uint8]]:

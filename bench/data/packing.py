@@ -28,6 +28,7 @@ from bench.files import read_json, replacing, write_json
 
 COPY = 16 * 2**20  # bytes at a time
 CURE = "pass --size to bring all frames to one size"
+GREY = "pass --grey to make them all grey"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _read_all(
                 future.result()
             except Damaged as error:
                 if not skip_damaged:
-                    raise Damaged(f"{error}, or leave such videos out with --skip-damaged") from error
+                    raise Damaged(f"{error}; --skip-damaged leaves such videos out") from error
                 skipped[video] = f"left out: {error}"
             progress(done, len(videos), video.name)
     finally:
@@ -115,7 +116,8 @@ def _write_part(part: Path, video: Video, read: Reader) -> None:
             shape = shape or frame.shape
             if frame.shape != shape:
                 raise BenchError(
-                    f"{video.path} changes size: {_size(shape)}, then {_size(frame.shape)} at frame {len(names) + 1}; {CURE}"
+                    f"{video.path} changes: {_size(shape)}, then {_size(frame.shape)} at frame {len(names) + 1}; "
+                    + (CURE if frame.shape[1:] != shape[1:] else GREY)
                 )
             file.write(np.ascontiguousarray(frame).data)
             names.append(name)
@@ -143,7 +145,8 @@ def _join(
     shapes = {tuple(record["shape"]): video.path for video, _, record in records}
     if len(shapes) > 1:
         found = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
-        raise BenchError(f"the videos differ in size: {found}; {CURE}")
+        cures = [GREY] * (len({shape[0] for shape in shapes}) > 1) + [CURE] * (len({shape[1:] for shape in shapes}) > 1)
+        raise BenchError(f"the videos differ: {found}; {' and '.join(cures)}")
     index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
         index[video.split] += [packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]]

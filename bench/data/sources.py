@@ -27,6 +27,11 @@ def source_folder(source: str | None, command: str, holds: str) -> Path:
     return folder
 
 
+def within(folder: Path) -> list[Path]:
+    """What a folder holds, in natural order, but for what is hidden: systems leave files of their own behind."""
+    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural)
+
+
 def natural(path: Path) -> list[int | str]:
     """A key that sorts frame_2 before frame_10."""
     return [int(piece) if piece.isdigit() else piece.lower() for piece in re.split(r"(\d+)", path.name)]

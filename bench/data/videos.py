@@ -41,9 +41,9 @@ def prepare_videos(
 
 def _files(split: Path) -> list[Path]:
     """The video files of a split in natural order."""
-    from bench.data.sources import natural
+    from bench.data.sources import within
 
-    files = sorted((path for path in split.iterdir() if path.suffix.lower() in SUFFIXES), key=natural)
+    files = [path for path in within(split) if path.suffix.lower() in SUFFIXES]
     if not files:
         kinds = ", ".join(sorted(SUFFIXES))
         raise BenchError(f"{split} has no video files in it ({kinds})")

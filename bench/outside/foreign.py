@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.data.base import Dataset, Split
-from bench.data.sources import natural
+from bench.data.sources import within
 from bench.errors import BenchError
 from bench.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
 from bench.experiment import Evaluation
@@ -176,9 +176,8 @@ def _folders(path: Path) -> dict[str, Frames]:
 
 
 def _inside(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
-    """What of that kind a folder holds, in natural order, but for what is hidden."""
-    there = folder.iterdir() if folder.is_dir() else ()
-    return sorted((path for path in there if wanted(path) and not path.name.startswith(".")), key=natural)
+    """What of that kind a folder holds, if there is one."""
+    return [path for path in within(folder) if wanted(path)] if folder.is_dir() else []
 
 
 def _pair(predictions: list[Path], targets: list[Path]) -> None:

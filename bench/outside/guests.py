@@ -42,7 +42,11 @@ class Guest:
     @property
     def source(self) -> str:
         """A sentence for the footnotes."""
-        return f"Not trained here: scored from {self.about['what']} {self.about['given']} (sha256 {self.about['hash']})."
+        about = self.about
+        which = f"{about['what']} {about['given']}" + (f", {about['unfinished']}" if about.get("unfinished") else "")
+        if about["given"] == about["hash"]:
+            return f"Not of this experiment: scored from {which}."
+        return f"Not trained here: scored from {which} (sha256 {about['hash']})."
 
     @property
     def frames(self) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.pictures import pixels
-from bench.data.sources import natural
+from bench.data.sources import within
 from bench.errors import BenchError
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -69,7 +69,7 @@ def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
 
 
 def _pictures(folder: Path) -> NDArray[np.uint8]:
-    files = sorted((path for path in folder.iterdir() if path.suffix.lower() in PICTURES), key=natural)
+    files = [path for path in within(folder) if path.suffix.lower() in PICTURES]
     if not files:
         raise BenchError(f"{folder} holds no pictures ({', '.join(sorted(PICTURES))})")
     frames = []

@@ -22,6 +22,7 @@ class Trained:
 
     context, horizon, channels, data: what the model was trained with, None where a foreign file does not say.
     precision: in which the model computes, that of its training; float32 where a foreign file does not say.
+    unfinished: how far training had come where it has not ended, in words.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Trained:
     channels: int | None = None
     data: Part | None = None
     precision: Precision = "float32"
+    unfinished: str = ""
 
     def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
@@ -69,8 +71,14 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     spec = run.spec
     if state is None:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
-    channels = run.provenance().get("shape", [None])[0]
-    return Trained(run.name, spec.model, state["model"], spec.context, spec.horizon, channels, spec.data, spec.precision)
+    step = state.get("progress", {}).get("step", run.status().step)
+    return Trained(
+        run.name, spec.model, state["model"], spec.context, spec.horizon,
+        channels=run.provenance().get("shape", [None])[0],
+        data=spec.data,
+        precision=spec.precision,
+        unfinished=f"at step {step:,} of {spec.steps:,}" if step < spec.steps else "",
+    )  # fmt: skip
 
 
 def _foreign(path: Path, name: str, options: dict[str, Any]) -> Trained:

@@ -48,7 +48,8 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
     """Refuse what no trial could be asked for or trained with, before anything is written down."""
     samplers.sampler(plan.sampler, aim.seed, len(aim.objectives))
     samplers.pruner(plan.pruner, 1, 1)
-    spec = spaces.typical(space)
+    points = [spaces.typical(space)] if space.start else spaces.some(space)
+    spec = points[0]
     if spec.fingerprint is None:
         from bench import catalog
 
@@ -56,7 +57,14 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
             catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
         except Blocked as error:
             raise BenchError(str(error)) from error
-    preflight([look(space.name, spec, store, (evaluation(aim).at(spec),))])
+    refusals = []
+    for spec in points:
+        try:
+            preflight([look(space.name, spec, store, (evaluation(aim).at(spec),))])
+            return
+        except BenchError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
 def run(

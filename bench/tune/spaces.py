@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bench.experiment import canonical, module_of
 from bench.spec import RunSpec
 
 POINTS = 3  # of a range, in a grid
+CORNERS = 64  # of a space that are looked at
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:
 def typical(space: Space) -> RunSpec:
     """One spec of the space: its start, else the first point of its grid."""
     return space.draw(_Walk([], POINTS, space.start or {}))
+
+
+def some(space: Space) -> list[RunSpec]:
+    """A few specs from all over the space, the typical one first."""
+    corners = [walk.values for walk in islice(_walks(space, 2), CORNERS)]
+    return [typical(space), *(space.draw(_Walk([], POINTS, values)) for values in corners)]
 
 
 def _walks(space: Space, points: int) -> Iterator[_Walk]:
