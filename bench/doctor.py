@@ -38,8 +38,10 @@ def _machine() -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield Finding("processor", f"{processor()}, {cores} cores, {memory:.0f} GiB of memory")
-    import torch
-
+    try:
+        import torch
+    except ImportError:  # the list of packages says so
+        return
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     if devices:
         yield Finding("gpu", ", ".join(devices))

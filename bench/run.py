@@ -123,7 +123,7 @@ def train_and_score(
             "train_seconds": progress.seconds,
             "parameters": parameters(model),
             "flops": flops(model, data.shape, spec.context, spec.horizon),
-            "peak_memory_bytes": _peak_memory(device, run),
+            "peak_memory_bytes": _peak_memory(device),
             "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
         }
         _record(run, cost)
@@ -187,14 +187,13 @@ def _record_seconds(run: Run, scoring: dict[str, float], training: float | None)
     write_json(run.path / "provenance.json", {**run.provenance(), **spent})
 
 
-def _peak_memory(device: torch.device, run: Run) -> int:
-    """Bytes: of the accelerator where there is one, else of this process; the largest over all interruptions."""
+def _peak_memory(device: torch.device) -> int:
+    """Bytes: of the accelerator where there is one, else of this process, the last one that has trained the run."""
     import torch
 
     from bench import provenance
 
-    now = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else provenance.peak_memory()
-    return max(now, int(run.provenance().get("peak_memory_bytes", 0)))
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else provenance.peak_memory()
 
 
 class Stopping:

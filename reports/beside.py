@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.columns import Column
 from reports.footnotes import Footnote
-from reports.published import load
+from reports.published import load, of_task
 from reports.results import Facts, Results
 from reports.table import Cell, Row, Table
 
@@ -19,6 +19,7 @@ NAMES = {
     "PredRNN.V2": "PredRNN-V2",
     "PredRNNv2": "PredRNN-V2",
     "SimVP+gSTA-S": "SimVP",
+    "E3D-LSTM [OpenSTL": "E3D-LSTM (OpenSTL)",  # which computes less than the authors' does
 }
 
 
@@ -64,19 +65,16 @@ def with_published(
 
 def _variant(method: str) -> str:
     """What our experiments call a published method: "ConvLSTM" for "ConvLSTM-S [OpenSTL 200 epoch]"."""
-    name = method.partition(" [")[0]
-    return NAMES.get(name, name)
+    name, _, training = method.partition(" [")
+    by_whom = f"{name} [{training.partition(' ')[0]}"
+    return NAMES.get(by_whom, NAMES.get(name, name))
 
 
 def _alike(published: pd.DataFrame, facts: Facts, scores: Sequence[str]) -> pd.DataFrame:
     """What is published for the same task, one number (the surest) a method and `score` ("protocol/metric")."""
-    dataset = facts.dataset.partition(" ")[0]
-    given = published.assign(score=published["protocol"] + "/" + published["metric"])
-    task = given["dataset"].isin(
-        [dataset, dataset.removesuffix("_fixed")]
-    )  # moving_mnist_fixed is Moving-MNIST's fixed test set
-    same = task & (given["context"] == facts.context) & (given["horizon"] == facts.horizon)
-    surest = given[same & given["score"].isin(scores)].sort_values(
+    given = of_task(published, facts.dataset.partition(" ")[0], facts.context, facts.horizon)
+    given = given.assign(score=given["protocol"] + "/" + given["metric"])
+    surest = given[given["score"].isin(scores)].sort_values(
         "confidence", key=lambda confidence: confidence != "high", kind="stable"
     )
     return surest.drop_duplicates(["method", "score"]).sort_index()

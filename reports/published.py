@@ -48,11 +48,11 @@ def load() -> pd.DataFrame:
     return table[[*SETTING, "method", "metric", "value", "rankable", "source", "confidence", "note"]]
 
 
-def lookup(dataset: str, context: int, horizon: int, protocol: str) -> pd.DataFrame:
-    """The published scores that may stand beside ours: of that data set, frames seen and predicted, and protocol."""
-    table = load()
-    chosen = (table["dataset"] == dataset) & (table["context"] == context) & (table["horizon"] == horizon)
-    return table[chosen & (table["protocol"] == protocol) & table["metric"].isin(SCORES)].reset_index(drop=True)
+def of_task(table: pd.DataFrame, dataset: str, context: int, horizon: int) -> pd.DataFrame:
+    """The scores that may stand beside ours under their own protocol: of that data set, frames seen and frames predicted."""
+    named = table["dataset"].isin([dataset, dataset.removesuffix("_fixed")])  # moving_mnist_fixed is Moving-MNIST's test set
+    same = named & (table["context"] == context) & (table["horizon"] == horizon)
+    return table[same & table["metric"].isin(SCORES)]
 
 
 # A mean of per-frame PSNR exceeds the PSNR of the mean MSE, the more the more uneven the frames are (Jensen's inequality; the

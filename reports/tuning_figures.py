@@ -18,7 +18,6 @@ from reports.style import COLOURS, COLUMN, PAGE, paper, save
 from reports.tuning import COMPLETE, PRUNED, Searched, confirmed_table, markdown, trials_table
 
 BLUE, ORANGE, GREEN = COLOURS[:3]
-GREY = "#999999"
 
 
 def history(searched: Searched) -> Figure:

@@ -125,7 +125,7 @@ def test_who_was_not_trained_to_the_end_is_said_to_be_so_wherever_the_score_is_s
     assert "it is at step 3 of 6" in finished("eval", "--checkpoint", early, *words, "Early")[2]
     assert "trained to its end" not in finished("eval", run.name, *words, "Late")[2]
     out = finished("report", "mine.py", "--with", "Early", "--with", "Late", "--format", "markdown")[1]
-    assert f"{early}, at step 3 of 6 (sha256" in out and f"Not of this experiment: scored from the run {run.name}." in out
+    assert ", at step 3 of 6 (sha256" in out and f"Not of this experiment: scored from the run {run.name}." in out
     np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
     assert "(at step 3 of 6): 1 clip(s)" in finished("predict", early, "clip.npy")[1]
 

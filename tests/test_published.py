@@ -5,7 +5,7 @@ import pytest
 
 from bench.metrics import METRICS
 from bench.metrics.protocols import PROTOCOLS
-from reports.published import SCORES, SETTING, UNEVEN_DB, contradictions, load, lookup
+from reports.published import SCORES, SETTING, UNEVEN_DB, contradictions, load, of_task
 
 
 def value(table: pd.DataFrame, method: str, metric: str) -> float:
@@ -14,8 +14,13 @@ def value(table: pd.DataFrame, method: str, metric: str) -> float:
     return float(rows["value"].iloc[0])
 
 
+def under(protocol: str, dataset: str, context: int, horizon: int) -> pd.DataFrame:
+    rows = of_task(load(), dataset, context, horizon)
+    return rows[rows["protocol"] == protocol]
+
+
 def test_the_targets_of_a_faithful_lmc_memory_run_are_there_under_its_protocol():
-    mnist, kth, long = (lookup(*task, "lmc2021") for task in (("moving_mnist", 10, 10), ("kth", 10, 20), ("kth", 10, 40)))
+    mnist, kth, long = (under("lmc2021", *task) for task in (("moving_mnist", 10, 10), ("kth", 10, 20), ("kth", 10, 40)))
     assert value(mnist, "LMC-Memory", "mse_sum") == 41.5
     assert value(mnist, "LMC-Memory", "ssim") == 0.924
     assert value(mnist, "LMC-Memory", "lpips") == pytest.approx(0.0469)
@@ -48,12 +53,12 @@ def test_values_are_in_the_units_that_scores_are_stored_in():
 
 
 def test_a_number_is_offered_only_for_its_own_data_frames_and_protocol():
-    rows = lookup("kth", 10, 20, "openstl")
+    rows = under("openstl", "kth", 10, 20)
     assert (
         len(rows) and set(rows["dataset"]) == {"kth"} and set(rows["horizon"]) == {20} and set(rows["protocol"]) == {"openstl"}
     )
     assert set(rows["metric"]) <= set(SCORES)
-    assert lookup("moving_mnist", 10, 10, "standard").empty
+    assert under("standard", "moving_mnist", 10, 10).empty
 
 
 def test_rows_with_a_note_are_never_ranked():

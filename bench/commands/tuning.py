@@ -13,7 +13,6 @@ from bench.commands.searches import SEARCH, typed
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.store import Store
     from bench.tune.result import Result
     from bench.tune.session import Outcome
 
@@ -118,7 +117,7 @@ def tune(
         _print(outcomes[-1].result)
         if outcomes[-1].interrupted:
             break
-    sys.exit(_end(name, outcomes, store))
+    sys.exit(_end(name, outcomes))
 
 
 def _all_of(scale: str) -> list[str]:
@@ -166,7 +165,7 @@ def _print(result: Result) -> None:
     options.console().print(table, highlight=False)
 
 
-def _end(name: str, outcomes: list[Outcome], store: Store) -> int:
+def _end(name: str, outcomes: list[Outcome]) -> int:
     """Say what to do next; the exit code."""
     from reports.ledger import lasting
 
