@@ -104,3 +104,10 @@ def test_the_same_method_is_found_by_its_published_name(made, published, ours):
     ), runs=made.runs.replace({"full": ours}))  # fmt: skip
     rows = with_published(table(called, protocols=("lmc2021",)), called, named).rows
     assert next(row for row in rows if row.label == published).cells[0].text == "28.61 (ours -0.61)"
+
+
+@pytest.mark.parametrize("part", [{"label": "walking"}, {"split": "val"}])
+def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(made, part):
+    some = replace(made, facts=replace(made.facts, **part))
+    extended, rows = shown(some)
+    assert rows == {} and "Nothing published stands beside" in extended.footnotes[-1].text
