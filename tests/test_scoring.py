@@ -117,6 +117,15 @@ def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench,
     assert ssim[0] == pytest.approx(ssim[1], abs=1e-5)
 
 
+def test_a_mean_that_is_missing_is_explained(bench, tmp_path):
+    frames = np.zeros((3, 2, 1, 16, 16), np.float32)
+    spoilt = frames.copy()
+    spoilt[1, 1, 0, 3, 3] = np.nan
+    np.savez(tmp_path / "frames.npz", prediction=spoilt, target=frames)
+    code, out, _ = bench("eval", "--predictions", "frames.npz")
+    assert code == 0 and "not finite: 1 of 3 clips" in out
+
+
 def test_clips_and_frames_whose_names_agree_in_part_are_not_paired_by_their_order(bench, tmp_path):
     from bench.reporting.pictures import image, save_png
 
@@ -144,6 +153,7 @@ def test_clips_and_frames_whose_names_agree_in_part_are_not_paired_by_their_orde
         (["--predictions", "nowhere.npz"], "must be an .npz file with arrays 'prediction' and 'target'"),
         (["--predictions", "empty"], "must hold one folder of pictures per clip"),
         (["nonsense"], "there is no run 'nonsense'"),
+        (["nonsense", "--name", " "], "--name takes the name that the scores are to be kept under"),
         (["nonsense", "--protocol", "openslt"], "did you mean 'openstl'?"),
     ],
 )

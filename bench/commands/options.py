@@ -82,7 +82,7 @@ def experiment(name: str, scale: str, seeds: str | None, only: str | None, setti
     from bench.experiment import load
 
     chosen = load(name, scale)
-    if only:
+    if only is not None:
         chosen = chosen.only([label.strip() for label in only.split(",")])
     if seeds:
         chosen = replace(chosen, seeds=numbers(seeds))

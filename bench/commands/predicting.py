@@ -37,7 +37,10 @@ def predict(
         int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="What model a foreign checkpoint is of, such as lmc.")] = None,
-    settings: options.Set = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="model.slots=50 describes a foreign checkpoint. Repeatable."),
+    ] = None,
     store_path: options.StorePath = None,
 ) -> None:
     """Predict the frames that follow.
@@ -50,6 +53,8 @@ def predict(
     from bench.outside.inputs import read
     from bench.train import default_device
 
+    if pictures == 0 and not array:
+        raise BenchError("with --pictures 0 and no --array there is nothing to write")
     if out.resolve() == source.resolve():
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source)

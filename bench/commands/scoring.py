@@ -55,7 +55,14 @@ def evaluate(
         str | None, typer.Option(metavar="TEXT", help="Keep scores and frames under this name, for `bench report --with`.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="With --name: which of several trainings of theirs this is.")] = 0,
-    settings: options.Set = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="model.slots=50 describes a foreign checkpoint, data.digits=3 the data set. Repeatable.",
+        ),
+    ] = None,
     protocol: selecting.Protocols = None,
     store_path: options.StorePath = None,
     as_json: options.Json = False,
@@ -76,6 +83,8 @@ def evaluate(
     if split != part:
         raise BenchError(f"--split is val or test, got '{split}'")
     store = options.store(store_path)
+    if name is not None and not name.strip():
+        raise BenchError("--name takes the name that the scores are to be kept under, and it is empty")
     guest = Keeping(store, name, seed) if name else None
     about = [setting for setting in settings or [] if setting.startswith("data.")]
     described = [setting for setting in settings or [] if setting not in about]
@@ -204,6 +213,7 @@ def _as_dict(scores: Scores, protocols: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _print(scores: Scores, protocols: tuple[str, ...]) -> None:
+    import numpy as np
     from rich import box
     from rich.table import Table
 
@@ -219,5 +229,8 @@ def _print(scores: Scores, protocols: tuple[str, ...]) -> None:
         table.add_row(protocol, *("–" if value is None else f"{value * m.scale:.{m.digits}f}" for value, m in cells))
     options.console().print(table)
     print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
+    lost = int((~np.isfinite(scores[f"{protocols[0]}/psnr"])).any(1).sum())
+    if lost:
+        print(f"a mean is missing where a clip's scores are not finite: {lost} of {len(scores.values)} clips")
     if missing := scores.facts.get("lpips_missing"):
         print(f"LPIPS is empty: {missing}")

@@ -107,7 +107,7 @@ def tune(
         space = spaces.load(wanted, scale)
         aim = Aim(Path(wanted).name, scale, judged, seeds, seed)
         check(store, space, aim, plan)
-        searched = begin(store, canonical(study or space.name), aim, storage)
+        searched = begin(store, canonical(space.name if study is None else study), aim, storage)
         where = options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
         of = f" ({place} of {len(names)})" if len(names) > 1 else ""
         print(
@@ -171,7 +171,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
     trials, seconds = (sum(getattr(outcome.result, what) for outcome in outcomes) for what in ("trials", "seconds"))
-    print(f"{trials} trials finished, {lasting(seconds)} of training")
+    print(f"{trials} trial{'s' if trials != 1 else ''} finished, {lasting(seconds)} of training")
     if trouble := next((outcome.trouble for outcome in outcomes if outcome.trouble), ""):
         print(f"MLflow could not be reached ({trouble}); {_syncing(outcomes)} copies everything later")
     if outcomes[-1].interrupted:
