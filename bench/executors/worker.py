@@ -18,7 +18,7 @@ from bench.sweep.failures import OUT_OF_MEMORY
 
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
 """Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
-every step of training: a tenth of the time on a processor. Peaks are as high as before."""
+every step of training: for LMC-Memory's large volumes a tenth of the time on a processor. Peaks are as high as before."""
 
 USUAL = {"OMP_WAIT_POLICY": "PASSIVE", **KEEPING}  # waiting threads do not burn a core that another run could use
 
