@@ -7,7 +7,6 @@ removal leaves in `.trash/` is found by the next. Whatever belongs to a run that
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -25,6 +24,7 @@ from bench.plan import GOING_ON, seen
 from bench.spec import RunSpec
 from bench.store import FINISHED, Run, Store
 from bench.sweep import ongoing, snapshot
+from bench.training import saved
 
 KINDS = {
     "trash": "left over from a `bench gc` that was interrupted",
@@ -42,7 +42,6 @@ RUNS = "runs"
 """Runs that no experiment of the suite refers to; only on request, since an experiment of one's own may."""
 YOUNG = 600.0  # seconds in which a temporary file may still be written to
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how bench.files calls them
-CHECKPOINT = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def remove(store: Store, waste: Waste) -> bool:
         return False
     if waste.kind == "code" and waste.path not in _unused_code(store):
         return False  # a sweep has begun meanwhile
-    if waste.kind == "checkpoints" and not _whole(_checkpoints(waste.path.parent, waste.path.name.partition("-")[0])[0]):
+    if waste.kind == "checkpoints" and not saved.is_whole(_newest(waste.path)):
         return False  # it may be needed: the newest one is damaged
     return _discard(store, waste.path)
 
@@ -106,24 +105,13 @@ def _of_run(run: Run) -> Iterator[Waste]:
         yield Waste("leases", path, _size(path), run)
     if run.status().state == FINISHED:
         for word in ("step", "best"):
-            for path in _checkpoints(run.path / "checkpoints", word)[1:]:
+            for path in saved.newest_first(run.path / "checkpoints", word)[1:]:
                 yield Waste("checkpoints", path, _size(path), run)
 
 
-def _checkpoints(folder: Path, word: str) -> list[Path]:
-    """The newest first."""
-    found = [(int(match[2]), _changed(path), path) for path in _inside(folder) if (match := CHECKPOINT.fullmatch(path.name))]
-    return [path for _, _, path in sorted(found, reverse=True) if path.name.startswith(word)]
-
-
-def _whole(path: Path) -> bool:
-    """Whether the content of a checkpoint is the one that its name says."""
-    match = CHECKPOINT.fullmatch(path.name)
-    try:
-        with open(path, "rb") as file:
-            return match is not None and hashlib.file_digest(file, "sha256").hexdigest()[:12] == match[3]
-    except OSError:
-        return False
+def _newest(path: Path) -> Path:
+    """The newest checkpoint of the kind of this one."""
+    return saved.newest_first(path.parent, path.name.partition("-")[0])[0]
 
 
 def _temporary(paths: Iterable[Path]) -> Iterator[Path]:

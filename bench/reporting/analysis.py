@@ -21,6 +21,7 @@ from bench.files import replacing
 from bench.plan import Item
 from bench.spec import RunSpec
 from bench.store import FINISHED, Run
+from bench.training import saved
 from reports.memory import Addressing, Memories, Shown
 
 VERSION = 1  # of what is measured; files of another one are made again
@@ -107,8 +108,7 @@ def _found(item: Item, place: str, tell: Callable[[str], None]) -> Arrays:
 
 def _checkpoint(run: Run) -> str:
     """The file that a finished run is judged by; its name holds a hash of its content. Empty where there is none."""
-    word = "best" if run.spec.select == "best" else "step"
-    return max((path.name for path in (run.path / "checkpoints").glob(f"{word}-*.pt")), default="")
+    return next((path.name for path in saved.selected(run.path / "checkpoints", run.spec.select)), "")
 
 
 def _measured(run: Run, evaluation: Evaluation) -> Arrays:

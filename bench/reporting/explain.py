@@ -14,6 +14,7 @@ from bench.plan import Item
 from bench.reporting.results import SELECTION, shows
 from bench.scoring.scores import Kept, load, look
 from bench.store import FINISHED
+from bench.training import saved
 from reports.ablation import ablation
 from reports.columns import Column
 from reports.ledger import COSTS, lasting, sized
@@ -149,8 +150,7 @@ def _guest(guest: Guest, column: Column, shown: np.ndarray) -> dict[str, Any]:
 
 def _checkpoint(item: Item) -> str | None:
     """The file whose weights were scored; its name holds the step and the hash of its content."""
-    kind = "best" if item.spec.select == "best" else "step"
-    return max((path.name for path in (item.run.path / "checkpoints").glob(f"{kind}-*.pt")), default=None)
+    return next((path.name for path in saved.selected(item.run.path / "checkpoints", item.spec.select)), None)
 
 
 def _provenance(known: dict[str, Any]) -> dict[str, Any]:
