@@ -125,17 +125,14 @@ def differences(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, A
 def build(kind: str, name: str, options: Mapping[str, Any], **supplied: Any) -> Any:
     """Build what a Part names. Of `supplied` (shape, context, ...) the constructor gets what it declares.
 
-    Constructors say ValueError in words for sizes that cannot work (models know nothing of bench), torch says RuntimeError of
-    others, such as negative ones; the user sees a BenchError.
+    Constructors say ValueError in words for sizes that cannot work (models know nothing of bench); the user sees a BenchError.
     """
     name, options = check(kind, name, options)
     declared = {option.name for option in signature(kind, name)}
     given = {key: value for key, value in supplied.items() if key in declared}
     try:
         return load(kind, name)(**given, **options)
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        if type(error).__name__ == "OutOfMemoryError":
-            raise
+    except ValueError as error:
         raise BenchError(f"{SINGULAR[kind]} '{name}': {error}") from error
 
 

@@ -88,7 +88,9 @@ class Experiment:
         named = isinstance(variants, Mapping) and all(isinstance(label, str) for label in variants)
         if not named or not variants or not all(isinstance(spec, RunSpec) for spec in variants.values()):
             raise BenchError(f"an experiment's variants are RunSpecs by their labels, {{'full': LMC}}; got {variants!s:.80}")
-        numbers = isinstance(seeds, (tuple, list)) and all(isinstance(seed, int) and seed >= 0 for seed in seeds)
+        if isinstance(seeds, Sequence) and not isinstance(seeds, str):
+            object.__setattr__(self, "seeds", tuple(seeds))
+        numbers = isinstance(self.seeds, tuple) and all(isinstance(seed, int) and seed >= 0 for seed in self.seeds)
         if not numbers or not seeds or len(set(seeds)) < len(seeds):
             raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
         if not isinstance(self.evaluation, Evaluation):

@@ -106,6 +106,8 @@ def preflight(items: Sequence[Item]) -> None:
                 clips_to_score(data, evaluation, spec.context)
         except BenchError as error:
             raise BenchError(f"variant '{item.label}': {error}") from error
+        except (RuntimeError, ZeroDivisionError) as error:  # what torch says of sizes such as -4
+            raise BenchError(f"variant '{item.label}': model '{spec.model.name}' cannot be built: {error}") from error
 
 
 def _absent(spec: RunSpec) -> tuple[str, str]:

@@ -55,7 +55,7 @@ def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[
     The frames of an earlier prediction that this one has not are removed: together they would be no video.
     """
     new = {f"predicted_{context + t:05d}.png" for t in range(len(prediction))}
-    for path in folder.glob("predicted_[0-9]*.png"):
+    for path in folder.glob(f"predicted_{'[0-9]' * 5}.png"):
         if path.name not in new:
             path.unlink()
     for t, frame in enumerate(prediction):

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench.files import read_json
 
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo, on x86 and on Arm: what makes bfloat16 worth while
 CODE = ("bench", "lmc", "baselines", "experiments")  # what numbers depend on
+LARGEST = 100_000  # bytes of a new file that is kept whole
 PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
 
 
@@ -34,7 +36,7 @@ def snapshot() -> dict[str, Any]:
 
 @cache
 def code() -> dict[str, str]:
-    """The commit of this project, and its uncommitted changes in full where there are some."""
+    """The commit of this project, and its uncommitted changes where there are some, new files of text among them."""
     return code_in(Path(__file__).parent.parent)
 
 
@@ -46,12 +48,26 @@ def code_in(folder: Path) -> dict[str, str]:
     commit = _git(folder, "rev-parse", "HEAD") if tracked else ""
     if not commit:
         return {"commit": "not a git checkout", "version": _version("lmc-bench")}
-    new = _git(folder, "ls-files", "--others", "--exclude-standard", "--", *CODE).splitlines()
-    changes = [
-        _git(folder, "diff", "HEAD", "--", *CODE),
-        *(_git(folder, "diff", "--no-index", os.devnull, path) for path in new),
-    ]
-    return {"commit": commit, "diff": "\n".join(filter(None, changes))}
+    changes = _git(folder, "diff", "HEAD", "--", *CODE)
+    return {"commit": commit, "diff": "\n".join(filter(None, [changes, *_new_files(folder)]))}
+
+
+def _new_files(folder: Path) -> Iterator[str]:
+    """What git does not track yet, as a patch; of what is large, or no text, the size alone. Nothing that is hidden."""
+    listed = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", *CODE).split("\0")
+    for name in (name for name in listed if name and not any(part.startswith(".") for part in Path(name).parts)):
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if path.is_file() and size <= LARGEST:
+                lines = path.read_text("utf-8").splitlines()
+                yield "\n".join([f"--- /dev/null\n+++ b/{name}\n@@ -0,0 +1,{len(lines)} @@", *(f"+{line}" for line in lines)])
+            else:
+                yield f"+++ b/{name}: {size:,} bytes, not kept"
+        except UnicodeDecodeError:
+            yield f"+++ b/{name}: {size:,} bytes, no text"
+        except OSError:
+            continue  # gone meanwhile
 
 
 def packages() -> dict[str, str]:
@@ -112,8 +128,7 @@ def _version(package: str) -> str:
 def _git(folder: Path, *arguments: str) -> str:
     try:
         command = ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    fine = (0, 1) if "--no-index" in arguments else (0,)  # which ends as diff does: 1 where there are differences
-    return done.stdout.strip() if done.returncode in fine else ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -28,14 +28,23 @@ class Option:
 
 def arguments(module: str, class_name: str, what: str) -> list[Option]:
     """Of a class's constructor, its own or inherited; BenchError, beginning with `what`, where there is no such class."""
-    tree, module, found = _class(module, class_name, what)
+    return _of(*_class(module, class_name, what), what)
+
+
+def _of(tree: ast.Module, module: str, found: ast.ClassDef, what: str) -> list[Option]:
     init = next((n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     if init is not None:
         return _options(init, tree)
     for base in found.bases:
         if isinstance(base, ast.Name) and base.id not in dir(builtins):
-            return arguments(module, base.id, what)
+            return _of(*_class(module, base.id, what, found), what)
     return []
+
+
+def sources(module: str, class_name: str, what: str) -> list[Path]:
+    """The file that is named, and the one that the class is defined in."""
+    _, defining, _ = _class(module, class_name, what)
+    return list(dict.fromkeys([_file(module), _file(defining)]))
 
 
 def purpose(module: str, class_name: str, what: str) -> str:
@@ -44,11 +53,14 @@ def purpose(module: str, class_name: str, what: str) -> str:
     return (ast.get_docstring(found) or "").partition("\n")[0]
 
 
-def _class(module: str, name: str, what: str) -> tuple[ast.Module, str, ast.ClassDef]:
-    """(file, module, definition) of a class that a module defines or imports from another, as packages do in their __init__."""
+def _class(module: str, name: str, what: str, child: ast.ClassDef | None = None) -> tuple[ast.Module, str, ast.ClassDef]:
+    """(file, module, definition) of a class that a module defines or imports from another, as packages do in their __init__.
+
+    child: a class that extends it, perhaps under the same name.
+    """
     tree = _parsed(module, what)
     for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == name:
+        if isinstance(node, ast.ClassDef) and node.name == name and node is not child:
             return tree, module, node
     for source, theirs, ours in _imported(tree, module):
         if ours == name:
@@ -61,7 +73,10 @@ def _imported(tree: ast.Module, module: str) -> Iterator[tuple[str, str, str]]:
     package = module if _file(module).name == "__init__.py" else module.rpartition(".")[0]
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
-            source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            try:
+                source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            except ImportError:  # from beyond the package that it is in
+                continue
             yield from ((source, alias.name, alias.asname or alias.name) for alias in node.names)
 
 

@@ -4,10 +4,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.table import Table as Grid
 from rich.text import Text
@@ -55,14 +56,21 @@ def _least(table: Table) -> int:
 
 def _grid(table: Table) -> Grid:
     grid = Grid(title=table.title or None, title_style="bold", title_justify="left", header_style="")
-    grid.add_column("variant", overflow="fold")
-    for column in table.columns:
-        grid.add_column(column.title, justify="right")
-    grid.add_column("seeds", justify="right")
-    for row in table.rows:
-        label = Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim")
-        grid.add_row(label, *(_styled(cell) for cell in row.cells), row.seeds, style="dim italic" if row.published else None)
+    labels = [Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim") for row in table.rows]
+    cells = [[_styled(cell) for cell in row.cells] for row in table.rows]
+    grid.add_column("variant", overflow="fold", min_width=_longest(word for label in labels for word in label.plain.split()))
+    for number, column in enumerate(table.columns):
+        width = _longest([*column.title.split(), *(row[number].plain for row in cells)])
+        grid.add_column(column.title, justify="right", min_width=width)
+    grid.add_column("seeds", justify="right", min_width=_longest(["seeds", *(row.seeds for row in table.rows)]))
+    for row, label, styled in zip(table.rows, labels, cells, strict=True):
+        grid.add_row(label, *styled, row.seeds, style="dim italic" if row.published else None)
     return grid
+
+
+def _longest(words: Iterable[str]) -> int:
+    """How wide the widest is: less than that, and rich would cut it off."""
+    return max(map(cell_len, words), default=0)
 
 
 def _styled(cell: Cell) -> Text:

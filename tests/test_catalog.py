@@ -53,6 +53,22 @@ def test_what_only_running_the_code_could_tell_is_no_obstacle(tmp_path, monkeypa
     assert catalog.build("models", "packaged:Theirs", {"least": 3}).most == float("inf")
 
 
+def test_a_class_may_extend_an_imported_one_of_the_same_name(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("from . import nothing\nfrom lmc.model import LMC\n\nclass LMC(LMC):\n    'Mine.'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert catalog.defaults("models", "mine:LMC") == catalog.defaults("models", "lmc")
+    assert catalog.purpose("models", "mine:LMC") == "Mine."
+
+
+def test_the_file_that_a_class_is_defined_in_is_watched_too(tmp_path, monkeypatch):
+    (tmp_path / "outer").mkdir()
+    (tmp_path / "outer" / "__init__.py").write_text("from .inner import Model\n")
+    (tmp_path / "outer" / "inner.py").write_text("class Model:\n    def __init__(self, shape: tuple):\n        pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    watched = own_modules(TINY.but(model=Part("outer:Model")))
+    assert watched == [tmp_path / "outer" / "__init__.py", tmp_path / "outer" / "inner.py"]
+
+
 def test_a_broken_package_hides_no_other_model(bench, monkeypatch):
     monkeypatch.setattr(catalog, "_installed", lambda kind: {"broken": "lmc.model:Nope"} if kind == "models" else {})
     rows = {row["name"]: row for row in json.loads(bench("list", "models", "--json")[1])}

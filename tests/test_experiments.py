@@ -96,6 +96,12 @@ def test_an_experiment_that_makes_no_sense_is_refused_before_anything_runs(tmp_p
     assert told in str(error.value)
 
 
+def test_seeds_may_be_a_range_or_a_list():
+    spec = experiment.load("ablation").variants["full"]
+    for seeds in (range(3), [0, 1, 2]):
+        assert experiment.Experiment("?", {"a": spec}, seeds=seeds).seeds == (0, 1, 2)
+
+
 def test_a_file_of_ones_own_is_an_experiment_and_its_mistakes_are_said(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from experiments.ablation import experiment\n")

@@ -39,6 +39,15 @@ def test_changes_and_new_files_are_told_in_full(project):
     assert "+new = 2" in diff and "+mine = 3" in diff and "baselines/más.py" in diff and "of no matter" not in diff
 
 
+def test_of_large_files_the_size_is_told_and_of_hidden_ones_nothing(project):
+    files = {"large.csv": b"1\n" * 60_000, 'odd "name.py': b"odd = 4", "w.bin": b"\xff\xfe", ".env": b"TOKEN=x"}
+    for name, content in files.items():
+        (project / "baselines" / name).write_bytes(content)
+    diff = code_in(project)["diff"]
+    assert "large.csv: 120,000 bytes, not kept" in diff and "+odd = 4" in diff and "w.bin: 2 bytes, no text" in diff
+    assert len(diff) < 1000 and "TOKEN" not in diff and ".env" not in diff
+
+
 def test_installed_into_a_foreign_checkout_it_has_no_commit(project):
     installed = project / ".venv" / "site-packages"
     (installed / "bench").mkdir(parents=True)

@@ -13,6 +13,7 @@ from rich.console import Console
 from reports.ablation import ablation
 from reports.check import check
 from reports.latex import escaped
+from reports.ledger import ledger
 from reports.render import FORMATS, grid, render
 from reports.results import Metric
 from reports.table import table
@@ -41,6 +42,19 @@ def made():
 def test_every_format_shows_the_same_numbers_the_lost_variant_and_its_reason(made, format):
     text = render(table(made), format)
     for word in ("lost", "full", "out of memory", "23" if format in ("csv", "json") else "23.00"):
+        assert word in text
+
+
+@pytest.mark.parametrize("width", range(40, 100, 5))
+def test_a_table_of_costs_fits_any_terminal_without_a_cut_word(width):
+    costs = {"parameters": 38_240_256, "flops": 4.6e11, "train_seconds": 12_345.0, "rollout_seconds_per_clip": 0.25}
+    planned = runs(*({"variant": name, "seed": 0, **costs} for name in ("no query decomposition", "E3D-LSTM (OpenSTL)")))
+    scores = {(name, 0): [[20, 18]] for name in ("no query decomposition", "E3D-LSTM (OpenSTL)")}
+    page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+    page.print(grid(ledger(results(scores, planned)), width))
+    text = page.file.getvalue()
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    for word in ("decomposition", "E3D-LSTM", "(OpenSTL)", "38.2"):
         assert word in text
 
 

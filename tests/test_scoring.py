@@ -140,6 +140,8 @@ def test_clips_and_frames_whose_names_agree_in_part_are_not_paired_by_their_orde
         code, _, err = bench("eval", "--predictions", folder)
         assert code == 2 and f"{new} has no counterpart of that name" in err and len(err.splitlines()) == 1
         (folder / "prediction" / new).rename(folder / "prediction" / old)
+    (folder / "prediction" / "a" / "0.png").rename(folder / "prediction" / "a" / "00.png")  # the same number
+    assert bench("eval", "--predictions", folder)[0] == 0
     for clip in (folder / "prediction").glob("[ab]"):  # a code base that calls its predictions otherwise throughout
         for frame in clip.iterdir():
             frame.rename(clip / f"predicted_{frame.name}")

@@ -115,6 +115,26 @@ def test_a_search_that_mlflow_has_missed_is_copied_later_with_the_runs_that_conf
     assert code == 2 and "a search is copied as a whole" in err
 
 
+@pytest.mark.usefixtures("mlflow_ready")
+def test_a_corner_of_a_space_that_cannot_be_trained_does_not_rule_out_the_rest(bench, tmp_path):
+    (tmp_path / "corners.py").write_text(
+        "from bench.errors import BenchError\nfrom tests.conftest import TINY\n\n"
+        "def space(trial, scale):\n"
+        "    width, slots = trial.suggest_categorical('width', [-4, 4]), trial.suggest_int('slots', 2, 3)\n"
+        "    if slots == 2:\n        raise BenchError('too few for us')\n"
+        "    return TINY.but(model=TINY.model.but(width=width, slots=slots))\n"
+    )
+    words = ("tune", "corners.py", "--sampler", "random", "--trials", 6, "--executor", "inline", "--confirm", 0)
+    code, out, err = bench(*words)
+    assert code == 0 and "6 trials finished" in out and "Traceback" not in out + err
+    told = bench("report", "tune:corners")[1]
+    assert "too few for us" in told and "width" in told and "complete" in told
+    (tmp_path / "never.py").write_text(
+        "from tests.conftest import TINY\n\ndef space(trial, scale):\n    return TINY.but(context=2)\n"
+    )
+    assert "needs at least 9 context frames" in bench("tune", "never.py")[2]
+
+
 def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store):
     from bench import lease
     from bench.tune.result import Aim
@@ -179,7 +199,7 @@ def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
     study, _, _ = search(store, plan=Plan(3))
     found = confirm.conclude(study, 1, 1)
     assert result.read(store, "sample", "small") == found
-    with pytest.raises(BenchError, match="`bench tune SPACE --scale paper --objective psnr --study other`"):
+    with pytest.raises(BenchError, match="`bench tune SPACE --scale paper --objective psnr --study other --store "):
         result.read(store, "other", "paper")
 
 

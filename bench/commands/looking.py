@@ -37,7 +37,7 @@ def list_names(
             from bench.spec import Part
 
             for row in rows:  # at the Moving-MNIST configuration: default options, 10 -> 10 frames of 64x64x1
-                with suppress(BenchError):  # somebody's model may need options, or be broken
+                with suppress(BenchError, RuntimeError):  # somebody's model may need options, or be broken
                     row["parameters"] = parameters(on_meta(Part(row["name"]), (1, 64, 64), context=10, horizon=10))
         options.print_json(rows)
         return

@@ -94,7 +94,7 @@ def evaluate(
         if found := [option for option, value in unused.items() if value]:
             raise BenchError(
                 f"{listed(found)} {'do' if len(found) > 1 else 'does'} not go with --predictions: all are scored, against the "
-                " targets beside them or what follows --context frames of --data"
+                "targets beside them or what follows --context frames of --data"
             )
         scores = _of_frames(foreign, data, about, context or 10, part, guest)
     else:
@@ -127,7 +127,7 @@ class Keeping:
 
         about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
         guest = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
-        again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}`"
+        again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{options.same_store()}`"
         print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
         return guest.scores
 

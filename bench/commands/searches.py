@@ -38,6 +38,7 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
     """What `bench report` prints of a study or writes."""
     from bench.experiment import canonical
     from bench.tune.facts import searched
+    from bench.tune.result import making
     from bench.tune.study import find
     from reports.tuning import confirmed_table, markdown, trials_table
     from reports.tuning_figures import everything
@@ -48,7 +49,7 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
     if form not in (None, "terminal", "markdown", "csv"):
         raise BenchError(f"a search is reported as terminal, markdown or csv, got --format {form}")
     if not len(found.trials):
-        raise BenchError(f"the study '{study}' has no trials yet; {typed('tune', study, scale)} asks for some")
+        raise BenchError(f"the study '{study}' has no trials yet; `{making(store, canonical(study), scale)}` asks for some")
     if out:
         written = everything(found, out)
         print(f"wrote {len(written)} files to {out}: {', '.join(sorted({path.stem for path in written}))}")

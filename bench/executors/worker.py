@@ -16,9 +16,9 @@ from bench.store import Run
 from bench.sweep import snapshot
 from bench.sweep.failures import OUT_OF_MEMORY
 
-KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}  # older glibc takes no more than 2**25
 """Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
-every step of training: for LMC-Memory's large volumes a tenth of the time on a processor. Peaks are as high as before."""
+every step of training: for LMC-Memory's volumes up to a tenth of the time on a processor. Peaks are as high as before."""
 
 USUAL = {"OMP_WAIT_POLICY": "PASSIVE", **KEEPING}  # waiting threads do not burn a core that another run could use
 

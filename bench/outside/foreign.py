@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.data.base import Dataset, Split
-from bench.data.sources import within
+from bench.data.sources import natural, within
 from bench.errors import BenchError
 from bench.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
 from bench.experiment import Evaluation
@@ -182,7 +182,7 @@ def _inside(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
 
 def _pair(predictions: list[Path], targets: list[Path]) -> None:
     """Refuse two sides some of whose names agree and others do not: by their order alone, the wrong ones would be compared."""
-    sides = [{path.name: path for path in side} for side in (predictions, targets)]
+    sides = [{tuple(natural(path.with_suffix(""))): path for path in side} for side in (predictions, targets)]
     alone = [side[name] for side in sides for name in side if not all(name in other for other in sides)]
     if alone and len(alone) < len(predictions) + len(targets):
         raise BenchError(

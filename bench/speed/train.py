@@ -1,9 +1,9 @@
 """`bench speed train`: an iteration of LMC-Memory (two phases on one batch) against the plain path on the same batch.
 
-The plain path (`lmc.plain`) reads every frame on its own, in float32. Both are processes of their own: on a processor they
-take their steps in turn, each on the same single core, and processor time is counted, so that whatever else the machine does
-hits both alike; on a GPU, one after the other, by the clock. The matrix product is timed between the steps, in the precision
-of the row. Clips are random numbers that lie on the device: `bench speed data` measures loading.
+The plain path (`lmc.plain`) reads every frame on its own, in float32. Both are processes of their own, with a worker's
+settings: on a processor they take their steps in turn, each on the same single core, and processor time is counted, so that
+whatever else the machine does hits both alike; on a GPU, one after the other, by the clock. The matrix product is timed between
+the steps, in the precision of the row. Clips are random numbers that lie on the device: `bench speed data` measures loading.
 """
 
 from __future__ import annotations
@@ -130,8 +130,7 @@ class Contestant:
         command = [sys.executable, "-P", "-m", "bench.speed.contestant", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
         threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}
-        usual = {} if self.order["plain"] else USUAL
-        environment = {**usual, **os.environ, **threads, "PYTHONPATH": paths}
+        environment = {**USUAL, **os.environ, **threads, "PYTHONPATH": paths}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
         )

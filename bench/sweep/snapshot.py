@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench import catalog
+from bench import catalog, signatures
 from bench.errors import BenchError, listed
 from bench.files import read_json, write_json
 from bench.spec import KINDS, RunSpec
@@ -102,9 +101,12 @@ def fingerprint(root: Path) -> str:
 
 def own_modules(spec: RunSpec) -> list[Path]:
     """The files outside the suite that define what a spec names, in full or by an entry point."""
-    modules = {catalog.target(kind, getattr(spec, name).name).partition(":")[0] for name, kind in KINDS.items()}
-    found = [importlib.util.find_spec(module) for module in sorted(modules) if module.partition(".")[0] not in PACKAGES]
-    return [Path(source.origin) for source in found if source is not None and source.origin]
+    found: list[Path] = []
+    for name, kind in KINDS.items():
+        module, _, attribute = catalog.target(kind, getattr(spec, name).name).partition(":")
+        if module.partition(".")[0] not in PACKAGES:
+            found += signatures.sources(module, attribute, f"{name} '{getattr(spec, name).name}'")
+    return list(dict.fromkeys(found))
 
 
 def _differences(folder: Path) -> list[str]:

@@ -139,10 +139,11 @@ def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[
     from mlflow.entities import Metric
 
     means = {name: value for name, value in scores.means().items() if known.get(f"mean/{name}") != value}
-    metrics = [Metric(f"mean/{name}", value, stamp, 0) for name, value in means.items()]
-    for name in means:
+    metrics = []
+    for name, mean in means.items():
         frames = scores[name].mean(0, dtype="float64")
         metrics += [Metric(f"frame/{name}", float(value), stamp, frame) for frame, value in enumerate(frames, 1)]
+        metrics.append(Metric(f"mean/{name}", mean, stamp, 0))  # last: it tells that the frames are there
     return metrics
 
 

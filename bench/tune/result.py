@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class Aim:
         own = study not in ("", canonical(Path(self.space).stem))
         more = [f"--seeds {self.seeds}"] * (self.seeds > 1) + [f"--seed {self.seed}"] * (self.seed > 0)
         more += [f"--study {study}"] * own
-        return " ".join([f"bench tune {self.space} --scale {self.scale} --objective {','.join(self.objectives)}", *more])
+        what = f"{shlex.quote(self.space)} --scale {self.scale} --objective {','.join(self.objectives)}"
+        return " ".join(["bench tune", what, *more])
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ def record(store: Store) -> str:
 
 def making(store: Store, study: str, scale: str) -> str:
     """The command that goes on with a study, or that begins one of that name."""
-    known = (read_json(folder(store, study, scale) / "study.json") or {}).get("aim")
-    if known:
-        return Aim.from_json(known).words(study)
     from experiments.tuning import SPACES
 
-    return Aim(study if study in SPACES else "SPACE", scale).words(study)
+    known = (read_json(folder(store, study, scale) / "study.json") or {}).get("aim")
+    aim = Aim.from_json(known) if known else Aim(study if study in SPACES else "SPACE", scale)
+    usual = store.root == Path("runs").absolute()
+    return aim.words(study) + ("" if usual else f" --store {shlex.quote(str(store.root))}")
 
 
 def write(store: Store, found: Result) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import lease
+from bench import catalog, lease
 from bench.errors import BenchError, Blocked
 from bench.plan import GOING_ON, TO_DO, Item, look, preflight, unique
 from bench.progress import Display
@@ -48,21 +48,16 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
     """Refuse what no trial could be asked for or trained with, before anything is written down."""
     samplers.sampler(plan.sampler, aim.seed, len(aim.objectives))
     samplers.pruner(plan.pruner, 1, 1)
-    points = [spaces.typical(space)] if space.start else spaces.some(space)
-    spec = points[0]
-    if spec.fingerprint is None:
-        from bench import catalog
-
-        try:
-            catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
-        except Blocked as error:
-            raise BenchError(str(error)) from error
     refusals = []
-    for spec in points:
+    for choices in spaces.points(space):
         try:
+            spec = spaces.drawn(space, choices)
+            catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
             preflight([look(space.name, spec, store, (evaluation(aim).at(spec),))])
             return
-        except BenchError as error:
+        except Blocked as error:
+            raise BenchError(str(error)) from error
+        except BenchError as error:  # of this corner of the space; a trial that is refused counts as a failed one
             refusals.append(error)
     raise refusals[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -60,22 +61,40 @@ def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:
 
 
 def typical(space: Space) -> RunSpec:
-    """One spec of the space: its start, else the first point of its grid."""
-    return space.draw(_Walk([], POINTS, space.start or {}))
+    """One spec of the space: its start, else the first that there is."""
+    refusals = []
+    for choices in points(space):
+        try:
+            return drawn(space, choices)
+        except BenchError as error:
+            refusals.append(error)
+    raise refusals[0]
 
 
-def some(space: Space) -> list[RunSpec]:
-    """A few specs from all over the space, the typical one first."""
-    corners = [walk.values for walk in islice(_walks(space, 2), CORNERS)]
-    return [typical(space), *(space.draw(_Walk([], POINTS, values)) for values in corners)]
+def points(space: Space) -> Iterator[dict[str, Any]]:
+    """The choices to begin with; where a space names none, a few from all over it, whether or not anything comes of them."""
+    if space.start:
+        yield space.start
+        return
+    yield {}
+    yield from (walk.values for walk in islice(_walks(space, 2, forgiving=True), CORNERS))
 
 
-def _walks(space: Space, points: int) -> Iterator[_Walk]:
-    """Depth first: each walk takes the next branch of the last choice that has one left."""
+def drawn(space: Space, values: dict[str, Any]) -> RunSpec:
+    """What a space makes of choices; of those that are not given it takes the first."""
+    return space.draw(_Walk([], POINTS, values))
+
+
+def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk]:
+    """Depth first: each walk takes the next branch of the last choice that has one left.
+
+    forgiving: choices that the space refuses count as far as they were made.
+    """
     path: list[int] = []
     while True:
         walk = _Walk(path, points)
-        space.draw(walk)
+        with suppress(*[BenchError] * forgiving):
+            space.draw(walk)
         yield walk
         path = [taken for taken, _ in walk.taken]
         while path and path[-1] + 1 == walk.taken[len(path) - 1][1]:

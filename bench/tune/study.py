@@ -151,9 +151,8 @@ def runs(store: Store) -> set[str]:
 
 def _same(name: str, known: Aim, asked: Aim) -> None:
     if known != asked:
-        raise BenchError(
-            f"the study '{name}' is of `{known.words()}`, and you asked for `{asked.words()}`; --study NAME begins another one"
-        )
+        there, here = known.words(name), asked.words(name)
+        raise BenchError(f"the study '{name}' is of `{there}`, and you asked for `{here}`; --study NAME begins another one")
 
 
 def _storage(store: Store, url: str | None) -> BaseStorage:
