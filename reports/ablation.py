@@ -16,12 +16,13 @@ def ablation(
 ) -> Table:
     """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
     columns = choose_columns(results, metrics, protocols, frames)
+    several = max((len(_first_runs(results, column)) for column in columns), default=0) > 1
+    intervals = " with 95% intervals (bootstrap over seeds and clips together, each for itself)" if several else ""
     notes = [
-        f"Below the first row: paired differences to '{results.variants[0]}' with 95% intervals "
-        "(bootstrap over seeds and clips together, each for itself).",
+        f"Below the first row: paired differences to '{results.variants[0]}'{intervals}.",
         "Underlined: not distinguishable from no difference (permutation test at 5%, Holm's correction over the column).",
     ]
-    if max((len(_first_runs(results, column)) for column in columns), default=0) < 2:
+    if not several:
         notes.append("n = 1 seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
     return assemble(results, columns, [_cells(results, column) for column in columns], notes)
 

@@ -17,7 +17,7 @@ from reports.results import Results
 from reports.table import Cell, Row, Table, table
 from reports.unlatex import Line
 
-NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")  # papers write .420, too
 NOTHING = {"–", "—", "-", "n/a", "nan"}
 
 
@@ -96,7 +96,7 @@ class _Shown:
         """Whether all scores but those of the first variant have a sign."""
         others = [line for line in lines if _name(results.variants[0]) not in map(_name, line.cells)]
         cells = [cell for line in others for column, cell in self._cells(line) if column.is_score and NUMBER.search(cell)]
-        return bool(cells) and all(re.match(r"[-+−]\d", cell) for cell in cells)
+        return bool(cells) and all(re.match(r"[-+−][\d.]", cell) for cell in cells)
 
     def compare(self, made: Checked) -> None:
         """Hold every cell against the store's."""

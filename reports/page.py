@@ -128,7 +128,7 @@ def _told(cell: Cell) -> dict[str, Any]:
 
 
 def _frames(results: Results, score: str) -> dict[str, list[list[float | None]]]:
-    """Per variant and frame the mean over seeds and half its 95% interval (None with one seed), to 6 digits."""
+    """Per variant and frame the mean over seeds and half its 95% interval (None with one seed), to 12 digits: it rounds."""
     means = results.frame_means(score)  # [variants, seeds, frames]
     known = ~np.isnan(means)
     count = known.sum(1)
@@ -141,7 +141,7 @@ def _frames(results: Results, score: str) -> dict[str, list[list[float | None]]]
 
 
 def _rounded(values: np.ndarray) -> list[list[float | None]]:
-    return [[float(f"{value:.6g}") if np.isfinite(value) else None for value in row] for row in values]
+    return [[float(f"{value:.12g}") if np.isfinite(value) else None for value in row] for row in values]
 
 
 def _told_runs(runs: pd.DataFrame) -> pd.DataFrame:

@@ -116,15 +116,20 @@ def _plain(text: str) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    """One line a variant, numbers to six digits, missing ones empty; the last column holds the footnotes that concern it."""
+    """One line a variant, whole numbers as they are and others to six digits, missing ones empty; the last column holds the
+    footnotes that concern it."""
     notes = {note.mark: note.text for note in table.footnotes if note.mark}
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(["variant", *(column.key for column in table.columns), "seeds", "notes"])
     for row in table.rows:
-        values = ["" if cell.value is None else f"{cell.value:.6g}" for cell in row.cells]
+        values = ["" if cell.value is None else _plain_number(cell.value) for cell in row.cells]
         writer.writerow([row.label, *values, row.seeds, " ".join(notes[mark] for mark in row.marks)])
     return page.getvalue()
+
+
+def _plain_number(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"
 
 
 def html(table: Table) -> str:

@@ -55,6 +55,12 @@ def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, 
     assert (found.differences, found.unmatched, found.numbers) == ([], [], numbers[shows])  # fmt: skip
 
 
+def test_numbers_without_a_leading_zero_are_numbers(made):
+    text = "| variant | LPIPS (×10⁻³) ↓ |\n| --- | --- |\n| full model | .264 |\n| no_memory | .999 |\n"
+    found = check(made, text.replace(" (×10⁻³)", ""), "markdown")
+    assert found.numbers == 2 and [(d.row, d.stands) for d in found.differences] == [("no_memory", ".999")]
+
+
 def test_every_table_of_the_page_agrees_with_the_store(made):
     found = check(made, page(made, table(made), ablation(made), choices(made, table(made))), "html")
     assert found.tables == 3 and found.numbers > 20 and (found.differences, found.unmatched) == ([], [])

@@ -137,6 +137,7 @@ def test_a_truncated_video_is_named_and_left_out_only_when_told_to(tmp_path):
         kth().fingerprint()
     lines = prepare("kth", {"source": str(source), "size": 16, "skip_damaged": True})
     assert any(line.startswith("left out: ") and "person01_boxing_d1" in line for line in lines)
+    assert f": {len(list(source.rglob('*.avi'))) - 1} videos of the " in lines[0]
     assert names(kth(), "train") == ["person01_walking_d1/1", "person01_walking_d1/2"]
 
 

@@ -149,3 +149,10 @@ def test_a_cost_is_explained_by_the_runs_that_it_is_the_mean_of(finished):
     assert code == 0 and " s, the mean of 1 run\n" in out and "new: never started" in out and "commit" in out
     code, _, err = finished("explain", "mine.py", "tiny", "parameters", "--frame", "1")
     assert code == 2 and "parameters is a cost of whole runs" in err
+
+
+def test_the_data_set_that_is_named_is_the_one_that_was_scored(finished, tmp_path):
+    kth = "{'other': TINY.edited('data=kth'), 'tiny': TINY, "
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace('{"tiny": TINY, ', kth))
+    assert "Data: digits, test split" in finished("report", "mine.py", "--format", "markdown")[1]
+    assert json.loads(finished("explain", "mine.py", "tiny", "psnr", "--json")[1])["data"]["dataset"] == "digits"

@@ -1,10 +1,11 @@
 """Where a number comes from is told in full, and nobody else's history is taken for ours."""
 
 import subprocess
+import sys
 
 import pytest
 
-from bench.provenance import code_in
+from bench.provenance import code_in, peak_memory
 
 
 @pytest.fixture
@@ -46,6 +47,13 @@ def test_of_large_files_the_size_is_told_and_of_hidden_ones_nothing(project):
     diff = code_in(project)["diff"]
     assert "large.csv: 120,000 bytes, not kept" in diff and "+odd = 4" in diff and "w.bin: 2 bytes, no text" in diff
     assert len(diff) < 1000 and "TOKEN" not in diff and ".env" not in diff
+
+
+def test_the_peak_of_memory_is_a_process_s_own_and_not_that_of_who_started_it():
+    ballast = bytearray(300_000_000)
+    command = [sys.executable, "-c", "from bench.provenance import peak_memory; print(peak_memory())"]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(told) < 100_000_000 < len(ballast) < peak_memory()
 
 
 def test_installed_into_a_foreign_checkout_it_has_no_commit(project):

@@ -129,6 +129,18 @@ def test_scores_made_again_reach_mlflow(copied, pair):
     assert {name: points for name, points in after.items() if "lpips" not in name[1]} == before  # nothing is there twice
 
 
+def test_a_store_that_was_copied_leaves_the_artifacts_of_the_original_alone(copied, pair, tmp_path):
+    other = Store(tmp_path / "elsewhere" / "runs")
+    shutil.copytree(copied.root, other.root)  # with times of its own
+    before = _histories(copied), sorted((path, path.stat().st_mtime_ns) for path in copied.root.rglob("*") if path.is_file())
+    plan(pair, other)[0].run.set_status("finished", step=6, trained=True)
+    assert tracker.sync(other, "pair-small", plan(pair, other)) == 2
+    runs = _runs(other)
+    assert all(run.info.artifact_uri.startswith(str(other.root / "mlflow-artifacts")) for run in runs.values())
+    assert len(runs) == 2 and _histories(other) == before[0]
+    assert sorted((path, path.stat().st_mtime_ns) for path in copied.root.rglob("*") if path.is_file()) == before[1]
+
+
 def test_a_run_trained_afresh_is_a_run_of_its_own(copied, pair):
     item = plan(pair, copied)[1]
     copied.set_aside(item.run)

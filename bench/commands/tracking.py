@@ -45,6 +45,7 @@ def ui(
     if not (store.root / "mlflow.db").exists():
         copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
         raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
+    connection.settle(store)
     port = _free(port)
     print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
     environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -78,7 +78,7 @@ def prepare_kth(
     Returns lines that say what is there now.
     """
     from bench.data.kth_sequences import read_sequences
-    from bench.data.packing import pack
+    from bench.data.packing import LEFT_OUT, pack
     from bench.data.sources import source_folder
 
     if size < 1:
@@ -96,7 +96,8 @@ def prepare_kth(
         target, videos, partial(_frames, entries=entries, size=size, centred=centred), settings,
         progress=progress, skip_damaged=skip_damaged, remark=lambda found: [*notes, *_shortfalls(found, entries)],
     )  # fmt: skip
-    return [f"{target}: {len(videos)} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *made.notes]
+    kept = len(videos) - sum(note.startswith(LEFT_OUT) for note in made.notes)
+    return [f"{target}: {kept} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *made.notes]
 
 
 def splits_of_persons(train: str, val: str, test: str) -> dict[str, list[int]]:

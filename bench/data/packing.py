@@ -28,6 +28,7 @@ from bench.files import read_json, replacing, write_json
 
 COPY = 16 * 2**20  # bytes at a time
 CURE = "pass --size to bring all frames to one size"
+LEFT_OUT = "left out: "  # begins the note on a video that could not be read
 GREY = "pass --grey to make them all grey"
 
 
@@ -97,7 +98,7 @@ def _read_all(
             except Damaged as error:
                 if not skip_damaged:
                     raise Damaged(f"{error}; --skip-damaged leaves such videos out") from error
-                skipped[video] = f"left out: {error}"
+                skipped[video] = f"{LEFT_OUT}{error}"
             progress(done, len(videos), video.name)
     finally:
         pool.shutdown(cancel_futures=True)

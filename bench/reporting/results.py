@@ -63,7 +63,7 @@ def results(
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
         metrics={name: _metric(metric) for name, metric in METRICS.items()},
         protocols=facts.get("protocols", {}),
-        facts=_facts(items, facts, len(shown), label),
+        facts=_facts(_first_scored(items, ours), facts, len(shown), label),
         training=_training(items) if curves else None,
         outside=names,
     )
@@ -204,8 +204,14 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
             raise BenchError(f"'{one}' and '{other}' were scored {cure}; {again}")
 
 
-def _facts(items: Sequence[Item], facts: dict[str, Any], clips: int, label: str | None) -> Facts:
-    spec, evaluation = items[0].spec, items[0].evaluations[0]
+def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:
+    """Whose data set the scores are of: variants that have none yet may be of another."""
+    scored = {(source.label, source.seed) for source in ours}
+    return next((item for item in items if (item.label, item.seed) in scored), items[0])
+
+
+def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None) -> Facts:
+    spec, evaluation = item.spec, item.evaluations[0]
     return Facts(
         dataset=spec.data.name,
         split=evaluation.split,

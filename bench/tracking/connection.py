@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from bench.store import Store
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+FOLDER = "/mlflow-artifacts/"
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -35,7 +37,7 @@ def tracking_uri(store: Store) -> str:
 
 def artifact_root(store: Store) -> Path:
     """Where the embedded MLflow keeps its artifacts."""
-    return store.root / "mlflow-artifacts"
+    return store.root / FOLDER.strip("/")
 
 
 def slug(label: str) -> str:
@@ -50,7 +52,25 @@ def connect(store: Store) -> MlflowClient:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient
 
+    settle(store)
     return MlflowClient(tracking_uri(store))
+
+
+def settle(store: Store) -> None:
+    """Where a store was moved or copied, let the embedded MLflow keep artifacts here and no longer at the old place.
+
+    MLflow writes down whole paths. Those of a copy would have it write into the original, and delete there.
+    """
+    database, here = store.root / "mlflow.db", f"{artifact_root(store)}/"
+    if remote(store) or not database.exists():
+        return
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database, timeout=5)) as tables, tables:
+        known = tables.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        folders = {f"{place.partition(FOLDER)[0]}{FOLDER}" for (place,) in known if place and FOLDER in place}
+        for there in folders - {here}:
+            for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+                moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
+                tables.execute(moved, (here, len(there) + 1, len(there), there))
 
 
 def experiment_id(client: MlflowClient, name: str, store: Store) -> str:
