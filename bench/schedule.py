@@ -155,10 +155,12 @@ class Scheduler:
         step, deaths = self._deaths.get(item.run.name, (-1, 0))
         deaths = deaths + 1 if status.step == step else 1
         self._deaths[item.run.name] = (status.step, deaths)
+        how = death or "without a word"
         if deaths <= DEATHS:
+            with contextlib.suppress(OSError), open(item.run.path / "log.txt", "a") as log:
+                print(f"its process died at step {status.step} ({how}); it is started again", file=log)
             self.waiting.appendleft(item)
         else:
-            how = death or "without a word"
             self._fail(item, "died", f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
 
     def _in_smaller_parts(self, item: Item, status: Status, death: str) -> None:

@@ -103,6 +103,25 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
     assert bench("run", "mine.py", "--executor", "inline")[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--frames", "2-1"], "a slice begins with its first frame, 1-2"),
+        (["--costs", "--frames", "all"], "--costs is a table of its own"),
+        (["--memory", "--metrics", "psnr"], "--memory is a table of its own"),
+        (["--metrics", ","], "--metrics takes some of psnr, ssim"),
+    ],
+)
+def test_a_report_refuses_what_it_would_have_to_ignore(finished, words, told):
+    code, _, err = finished("report", "mine.py", *words)
+    assert code == 2 and told in err and len(err.splitlines()) == 1
+
+
+def test_a_column_that_is_asked_for_twice_stands_there_once(finished):
+    out = finished("report", "mine.py", "--metrics", "psnr,", "--frames", "1,1,1-2,1-2", "--format", "csv")[1]
+    assert out.splitlines()[0] == "variant,standard/psnr,standard/psnr@1,standard/psnr@1-2,seeds,notes"
+
+
 def test_what_is_suggested_to_type_next_finds_the_store_that_was_named(finished, tmp_path):
     other = tmp_path / "of mine"
     (tmp_path / "runs").rename(other)

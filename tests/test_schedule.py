@@ -228,6 +228,7 @@ def test_a_run_that_dies_again_and_again_at_the_same_step_is_given_up_in_words(s
     Scheduler(items, store, Pretend({items[0].run.name: [None]})).run()
     status = items[0].run.status()
     assert (status.state, status.kind) == (FAILED, "died") and "killed by SIGKILL" in status.reason
+    assert (items[0].run.path / "log.txt").read_text().count("died at step 0 (killed by SIGKILL); it is started again") == 2
 
 
 def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_twice(store, five, monkeypatch):

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def report(
     name: options.Name,
     metrics: Annotated[
-        str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae (`bench list metrics`).")
+        str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae, mse_sum, mae_sum (`bench list metrics`).")
     ] = METRICS,
     protocol: selecting.Protocol = "standard",
     frames: Annotated[
@@ -93,6 +93,8 @@ def report(
         sys.exit(_check(chosen.results, check, protocols, form))
     if sum((differences, costs, memory)) > 1:
         raise BenchError("--differences, --costs and --memory are tables of their own; ask for one at a time")
+    if (costs or memory) and (frames or metrics != METRICS):
+        raise BenchError(f"--{'costs' if costs else 'memory'} is a table of its own; --metrics and --frames choose scores")
     if out and (out.is_dir() or not out.suffix):
         if differences or costs or memory or published or frames or form or len(protocols) > 1 or metrics != METRICS:
             raise BenchError(

@@ -71,7 +71,9 @@ def metrics(text: str) -> list[str]:
     """The metrics that `psnr,ssim` names; a BenchError for what is none."""
     from bench.metrics import METRICS
 
-    names = list(dict.fromkeys(word.strip().lower().replace("-", "_") for word in text.split(",")))
+    names = list(dict.fromkeys(word.strip().lower().replace("-", "_") for word in text.split(",") if word.strip()))
+    if not names:
+        raise BenchError(f"--metrics takes some of {listed(METRICS)}, and got none")
     for word in names:
         if word not in METRICS:
             raise BenchError(f"there is no metric '{word}'{did_you_mean(word, METRICS) or '; there are ' + listed(METRICS)}")
@@ -100,6 +102,8 @@ def frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
         for word in text.split(","):
             first, dash, last = word.partition("-")
             chosen.append((int(first), int(last)) if dash else int(first))
-        return chosen
+            if dash and int(first) > int(last):
+                raise BenchError(f"--frames {word}: a slice begins with its first frame, {last}-{first}")
+        return list(dict.fromkeys(chosen))
     except ValueError:
         raise BenchError(f"--frames takes 1,5,10 or 1-5,6-10 or every:5 or all, got '{text}'") from None

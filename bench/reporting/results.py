@@ -201,6 +201,8 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
         found = {json.dumps(source.kept.facts.get(fact)): source for source in (*theirs, *ours)}
         if len(found) > 1:
             one, other = (source.label for source in list(found.values())[:2])
+            if len({source.kept.facts.get("fingerprint") for source in ours}) > 1:
+                raise BenchError(f"'{one}' and '{other}' are of different data sets; --only shows those of one")
             raise BenchError(f"'{one}' and '{other}' were scored {cure}; {again}")
 
 

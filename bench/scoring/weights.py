@@ -145,11 +145,8 @@ def _convolutions(file: Path, source: str) -> dict[str, Tensor]:
 
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BenchError(
-            f"{source} cannot be read as a file of plain tensors, and anything else is not opened ({reason})"
-        ) from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
+        raise BenchError(f"{source} cannot be read as a file of plain tensors, and anything else is not opened") from None
     if not isinstance(state, dict):
         raise BenchError(f"{source} holds a {type(state).__name__}, not the weights of AlexNet by name")
     found = {str(name).removeprefix("features."): value for name, value in state.items()}
