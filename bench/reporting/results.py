@@ -208,8 +208,7 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
 
 def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:
     """Whose data set the scores are of: variants that have none yet may be of another."""
-    scored = {(source.label, source.seed) for source in ours}
-    return next((item for item in items if (item.label, item.seed) in scored), items[0])
+    return next((item for item in items if ours and item.label == ours[0].label), items[0])
 
 
 def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None) -> Facts:
