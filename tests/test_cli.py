@@ -117,6 +117,13 @@ def test_a_report_refuses_what_it_would_have_to_ignore(finished, words, told):
     assert code == 2 and told in err and len(err.splitlines()) == 1
 
 
+def test_a_label_with_a_comma_can_be_chosen(bench, tmp_path):
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace('"tiny"', '"tiny, five slots"'))
+    for only in ("tiny, five slots", "copy,tiny, five slots"):
+        rows = json.loads(bench("plan", "mine.py", "--only", only, "--json")[1])
+        assert "tiny, five slots" in {row["variant"] for row in rows} and len(rows) == (2 if "copy" in only else 1)
+
+
 def test_a_column_that_is_asked_for_twice_stands_there_once(finished):
     out = finished("report", "mine.py", "--metrics", "psnr,", "--frames", "1,1,1-2,1-2", "--format", "csv")[1]
     assert out.splitlines()[0] == "variant,standard/psnr,standard/psnr@1,standard/psnr@1-2,seeds,notes"

@@ -118,6 +118,13 @@ def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, cl
     assert np.array_equal(load(path).values, before.values, equal_nan=True) and load(path).facts == before.facts
 
 
+def test_a_score_that_takes_the_place_of_another_model_s_says_so(finished, clips, tmp_path):
+    for name, shift, told in (("a", 0.1, False), ("a", 0.1, False), ("b", 0.2, True)):
+        np.savez(tmp_path / f"{name}.npz", prediction=np.abs(clips - shift))
+        _, _, err = finished("eval", "--predictions", f"{name}.npz", "--name", "Theirs", *DATA)
+        assert ("in place of what that name had on these clips, from the frames in a.npz" in err) is told
+
+
 def test_who_was_not_trained_to_the_end_is_said_to_be_so_wherever_the_score_is_shown(finished, tmp_path):
     run = Store(tmp_path / "runs").run(TINY)
     early = sorted((run.path / "checkpoints").glob("step-*"))[0]

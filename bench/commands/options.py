@@ -13,7 +13,7 @@ import typer
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
@@ -83,10 +83,20 @@ def experiment(name: str, scale: str, seeds: str | None, only: str | None, setti
 
     chosen = load(name, scale)
     if only is not None:
-        chosen = chosen.only([label.strip() for label in only.split(",")])
+        chosen = chosen.only(_labels(only, chosen.variants))
     if seeds:
         chosen = replace(chosen, seeds=numbers(seeds))
     return chosen.edited(settings) if settings else chosen
+
+
+def _labels(text: str, known: Collection[str]) -> list[str]:
+    """The labels that a list names, of which some may hold commas themselves."""
+    words, found = text.split(","), []
+    while words:
+        taken = next((n for n in range(len(words), 1, -1) if ",".join(words[:n]).strip() in known), 1)
+        found.append(",".join(words[:taken]).strip())
+        words = words[taken:]
+    return found
 
 
 def command(verb: str, name: str, scale: str, seeds: str | None, only: str | None, settings: list[str] | None) -> str:

@@ -123,12 +123,17 @@ class Keeping:
 
     def keep(self, scores: Scores, what: str, given: str, digest: str, unfinished: str = "") -> Scores:
         """Keep the scores, and say so."""
-        from bench.outside.guests import keep
+        from bench.outside.guests import keep, place
+        from bench.scoring.scores import load
 
+        former = place(self.store, self.name, self.seed, scores)
+        before = load(former).facts["guest"] if former.exists() else {"hash": digest}
         about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
         guest = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
         again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{options.same_store()}`"
         print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
+        if before["hash"] != digest:
+            print(f"in place of what that name had on these clips, from {before['what']} {before['given']}", file=sys.stderr)
         return guest.scores
 
 

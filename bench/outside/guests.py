@@ -60,6 +60,11 @@ def folder(store: Store, name: str) -> Path:
     return store.root / "guests" / f"{plain[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
 
 
+def place(store: Store, name: str, seed: int, scores: Scores) -> Path:
+    """Where scores of that name and seed on the same clips are kept."""
+    return folder(store, name) / f"{scores.facts['targets']}-seed-{seed}.npz"
+
+
 def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> Guest:
     """Keep scores with the frames they were made from; takes the place of what that name and seed had on these clips.
 
@@ -69,7 +74,7 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> Guest:
     from bench.provenance import snapshot
 
     scores = replace(scores, facts={**scores.facts, "guest": {**about, **snapshot()}})
-    guest = Guest(folder(store, about["name"]) / f"{scores.facts['targets']}-seed-{about['seed']}.npz", scores)
+    guest = Guest(place(store, about["name"], about["seed"], scores), scores)
     frames.replace(guest.frames)
     scores.save(guest.path)
     for former in guest.path.parent.glob(f"{guest.path.stem}-*.npy"):
