@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from bench.reporting.pictures import image, save_gif, save_png, side_by_side, st
 from bench.spec import Precision
 
 Frames = NDArray[np.float32]
+STRIP, ANIMATION = "strip.png", "prediction.gif"
 
 
 @torch.inference_mode()
@@ -50,24 +51,36 @@ def predict(
 
 
 def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[Path]:
-    """PNG frames of one clip's prediction, a strip of all its frames, and a GIF beside the truth as far as that is known.
-
-    The frames of an earlier prediction that this one has not are removed: together they would be no video.
-    """
-    new = {f"predicted_{context + t:05d}.png" for t in range(len(prediction))}
-    for path in folder.glob(f"predicted_{'[0-9]' * 5}.png"):
-        if path.name not in new:
-            path.unlink()
+    """PNG frames of one clip's prediction, a strip of all its frames, and a GIF beside the truth as far as that is known."""
+    forget(folder, {f"predicted_{context + t:05d}.png" for t in range(len(prediction))})
     for t, frame in enumerate(prediction):
         save_png(image(frame), folder / f"predicted_{context + t:05d}.png")
     truth = clip[context : context + len(prediction)]
     rows = {"context": clip[:context], "truth": truth, "prediction": prediction}
     starts = {"truth": context, "prediction": context}
-    save_png(strip({label: row for label, row in rows.items() if len(row)}, starts), folder / "strip.png")
+    save_png(strip({label: row for label, row in rows.items() if len(row)}, starts), folder / STRIP)
     whole = np.concatenate([clip[:context], prediction])
     beside = {"truth": clip[: len(whole)], "prediction": whole} if len(truth) == len(prediction) else {"prediction": whole}
-    save_gif(side_by_side(beside), folder / "prediction.gif")
-    return [folder / "strip.png", folder / "prediction.gif"]
+    save_gif(side_by_side(beside), folder / ANIMATION)
+    return [folder / STRIP, folder / ANIMATION]
+
+
+def forget(folder: Path, but: Collection[str] = ()) -> None:
+    """Remove the frames of an earlier prediction of a clip: beside those of a new one they would be no video."""
+    for path in folder.glob(f"predicted_{'[0-9]' * 5}.png"):
+        if path.name not in but:
+            path.unlink()
+
+
+def forget_clips(out: Path, count: int) -> None:
+    """Remove the pictures of the clips from number `count` on, which an earlier prediction of more clips has left."""
+    for folder in out.glob(f"clip_{'[0-9]' * 5}"):
+        if int(folder.name.removeprefix("clip_")) >= count:
+            forget(folder)
+            for name in (STRIP, ANIMATION):
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # somebody keeps something of his own there
+                folder.rmdir()
 
 
 @contextlib.contextmanager

@@ -220,6 +220,10 @@ def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, 
     code, out, _ = finished("predict", run, "clips.npy", "--array", "all", "--pictures", "1")
     assert code == 0 and "20 clip(s)" in out and [path.name for path in (tmp_path / "out").iterdir()] == ["clip_00000"]
     assert finished("predict", run, "last.npy", "--array", "one.npy", "--pictures", "0")[0] == 0
+    assert finished("predict", run, "clips.npy", "--pictures", "3")[0] == 0
+    np.save(tmp_path / "two.npy", clips[:2])
+    assert finished("predict", run, "two.npy")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip_00000", "clip_00001"]
     together, alone = np.load(tmp_path / "all.npy"), np.load(tmp_path / "one.npy")
     assert together.shape == (20, 3, 1, 16, 16) and together.dtype == np.float32
     np.testing.assert_allclose(together[-1:], alone, atol=1e-5)

@@ -74,6 +74,8 @@ def predict(
                     folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
                     written += predicting.write(folder, clip, prediction, seen)
                 number += 1
+    if drawn:
+        predicting.forget_clips(out, drawn if len(clips) > 1 else 0)
     which = f"{found.name} ({found.unfinished})" if found.unfinished else found.name
     print(f"{which}: {len(clips)} clip(s), {seen} frames seen, {ahead} predicted")
     for path in [*written[:SHOWN], *([array] if array else [])]:
