@@ -134,7 +134,7 @@ def test_who_was_not_trained_to_the_end_is_said_to_be_so_wherever_the_score_is_s
     out = finished("report", "mine.py", "--with", "Early", "--with", "Late", "--format", "markdown")[1]
     assert ", at step 3 of 6 (sha256" in out and f"Not of this experiment: scored from the run {run.name}." in out
     np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
-    assert "(at step 3 of 6): 1 clip(s)" in finished("predict", early, "clip.npy")[1]
+    assert "(at step 3 of 6): 1 clip, " in finished("predict", early, "clip.npy")[1]
 
 
 def test_a_checkpoint_enters_the_table_the_same_way_and_a_second_seed_is_a_second_run(finished, tmp_path):

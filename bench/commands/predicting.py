@@ -77,7 +77,7 @@ def predict(
     if drawn:
         predicting.forget_clips(out, drawn if len(clips) > 1 else 0)
     which = f"{found.name} ({found.unfinished})" if found.unfinished else found.name
-    print(f"{which}: {len(clips)} clip(s), {seen} frames seen, {ahead} predicted")
+    print(f"{which}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {seen} frames seen, {ahead} predicted")
     for path in [*written[:SHOWN], *([array] if array else [])]:
         print(f"  {path}")
     if len(written) > SHOWN:
