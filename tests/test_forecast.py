@@ -217,7 +217,10 @@ def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
         "    return Experiment('?', {'slow': slow}, evaluation=EVALUATION)\n"
     )
     words = [sys.executable, "-m", "bench.cli", "plan", str(tmp_path / "long.py"), "--probe", "--store", str(store.root)]
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    child = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs are born deaf to it
+    )  # fmt: skip
     until = time.monotonic() + 60
     while not (probing := _children(child.pid)) and time.monotonic() < until:
         time.sleep(0.05)
