@@ -153,6 +153,7 @@ def test_clips_and_frames_whose_names_agree_in_part_are_not_paired_by_their_orde
     [
         ([], "name one thing to score"),
         (["--predictions", "nowhere.npz"], "must be an .npz file with arrays 'prediction' and 'target'"),
+        (["--predictions", "nowhere"], "there is no folder nowhere"),
         (["--predictions", "empty"], "must hold one folder of pictures per clip"),
         (["nonsense"], "there is no run 'nonsense'"),
         (["nonsense", "--name", " "], "--name takes the name that the scores are to be kept under"),

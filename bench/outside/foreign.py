@@ -165,6 +165,8 @@ def _of_array(array: NDArray[Any], checked: Path | None) -> Frames:
 
 
 def _folders(path: Path) -> dict[str, Frames]:
+    if not path.is_dir():
+        raise BenchError(f"there is no folder {path}; --predictions takes one, or an .npz file (`bench eval --help` says more)")
     clips = {name: _inside(path / name, Path.is_dir) for name in ("prediction", "target")}
     if not clips["prediction"]:
         raise BenchError(f"{path / 'prediction'} must hold one folder of pictures per clip; `bench eval --help` says more")

@@ -56,7 +56,8 @@ def newest(store: Path, measure: str) -> Path:
     for path in sorted((store / FOLDER).glob("*.json"), reverse=True):
         if measure == "all" or measure in (read_json(path) or ()):
             return path
-    raise BenchError(f"{store / FOLDER} has no result of `bench speed {measure}`; run that first")
+    command = "bench speed" if measure == "all" else f"bench speed {measure}"
+    raise BenchError(f"{store / FOLDER} has no result of `{command}`; run that first")
 
 
 def read(path: Path) -> dict[str, Any]:
