@@ -127,6 +127,7 @@ def test_a_corner_of_a_space_that_cannot_be_trained_does_not_rule_out_the_rest(b
     words = ("tune", "corners.py", "--sampler", "random", "--trials", 6, "--executor", "inline", "--confirm", 0)
     code, out, err = bench(*words)
     assert code == 0 and "6 trials finished" in out and "Traceback" not in out + err
+    assert " of 4 runs had" in bench("sync", "tune:corners")[1]  # two trials came to none, and none was to be confirmed
     told = bench("report", "tune:corners")[1]
     assert "too few for us" in told and "width" in told and "complete" in told
     (tmp_path / "never.py").write_text(

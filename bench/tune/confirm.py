@@ -24,13 +24,13 @@ def plan(study: Study, best: int, seeds: int) -> list[Item]:
 
 
 def everything(study: Study) -> list[Item]:
-    """The runs of all trials, and those that confirm what was found."""
+    """The runs of all trials, and those begun to confirm what was found."""
     trials = [item for trial in study.trials() for item in items_in(study, trial)]
     try:
         found = result.read(study.store, study.name, study.aim.scale).candidates
     except BenchError:  # nothing yet
         return trials
-    return [*trials, *plan(study, len(found), len(found[0].seeds))]
+    return [*trials, *(item for item in plan(study, len(found), len(found[0].seeds)) if item.run.path.exists())]
 
 
 def conclude(study: Study, best: int, seeds: int) -> Result:
