@@ -50,6 +50,7 @@ CATALOG: dict[str, dict[str, str]] = {
     },
     "datasets": {
         "digits": "bench.data.digits:Digits",
+        "actions": "bench.data.actions:Actions",
         "moving_mnist": "bench.data.moving_mnist:MovingMNIST",
         "moving_mnist_fixed": "bench.data.moving_mnist:MovingMNISTFixed",
         "kth": "bench.data.kth:KTH",

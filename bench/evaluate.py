@@ -99,13 +99,12 @@ def scored(
 
 def facts_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:
     """What is known of an evaluation before it begins."""
-    labels = data.labels(evaluation.split, context + (evaluation.horizon or 0)) or []
     return {
         "data": data.conventions(),
         "fingerprint": data.fingerprint(),
         "split": evaluation.split,
         "context": context,
-        "labels": labels[:count],
+        "labels": data.labels(evaluation.split, context + (evaluation.horizon or 0), count) or [],
     }
 
 

@@ -39,7 +39,7 @@ def test_training_windows_slide_and_test_clips_do_not_overlap(tmp_path):
     assert dataset._window_starts(3).tolist() == [*range(10), 12]
     assert dataset.count("test", 4) == 3  # two of 9 frames, one of 4
     assert sorted((dataset.clips("test", 0, 3, 4)[:, 0, 0, 0, 0] * 255).round().tolist()) == [200, 204, 220]
-    assert dataset.labels("test", 4) is None
+    assert dataset.labels("test", 4, 9) is None
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "JPEG"])

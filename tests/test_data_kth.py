@@ -50,7 +50,7 @@ def test_fixed_clips_do_not_overlap_and_carry_their_action(tmp_path):
     assert data.count("test", 5) == 2 + 2 + 2
     starts = [start for start, _ in data._fixed("test", 5)]
     assert sorted(starts) == [0, 5, 13, 18, 24, 29]  # sequences of 13, 11 and 11 frames
-    assert data.labels("test", 5) == ["walking" if start < 24 else "jogging" for start in starts]
+    assert data.labels("test", 5, 99) == ["walking" if start < 24 else "jogging" for start in starts]
     frames = torch.from_numpy(np.array(data.packed.frames("test")))
     expected = torch.stack([frames[start : start + 5] for start in starts]).float() / 255
     assert torch.equal(data.clips("test", 0, 6, 5), expected)
@@ -58,7 +58,7 @@ def test_fixed_clips_do_not_overlap_and_carry_their_action(tmp_path):
 
 def test_the_first_fixed_clips_stand_for_all_actions(tmp_path):
     prepare_kth(tmp_path / "source")
-    labels = kth().labels("test", 1)  # 24 frames of walking, then 11 of jogging
+    labels = kth().labels("test", 1, 99)  # 24 frames of walking, then 11 of jogging
     assert len(set(labels[:8])) == 2
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from bench.data.actions import Actions
 from bench.data.base import Dataset
 from bench.data.digits import Digits
 from bench.data.loading import AHEAD, Movable, _ahead, batches
@@ -88,7 +89,7 @@ def test_batches_on_a_gpu_equal_those_on_the_processor(tmp_path, monkeypatch):
 
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     prepare("mnist", {"source": str(write_mnist(tmp_path / "source"))})
-    for data in (Digits(), MovingMNIST()):
+    for data in (Digits(), MovingMNIST(), Actions()):
         there = list(batches(data, 0, 0, 5, 4, 6, torch.device("cuda")))
         for made, plain in zip(there, batches(type(data)(), 0, 0, 5, 4, 6, CPU), strict=True):
             assert torch.equal(made.cpu(), plain)

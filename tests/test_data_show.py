@@ -22,8 +22,8 @@ def state(kind, full=False, **options):
     return entry
 
 
-def test_nothing_but_the_embedded_digits_is_ready_at_first():
-    assert [entry.name for entry in listing() if entry.state == "ready"] == ["digits"]
+def test_nothing_but_the_embedded_sets_is_ready_at_first():
+    assert [entry.name for entry in listing() if entry.state == "ready"] == ["digits", "actions"]
     assert "`bench prepare kth --source DIR` puts it there" in state("kth").detail
     assert "`bench prepare mnist` puts it there" in state("moving_mnist").detail
 

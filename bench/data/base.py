@@ -42,6 +42,6 @@ class Dataset(ABC):
         """How many fixed clips of `frames` frames a split has; None where they are generated, as many as are asked for."""
         return None
 
-    def labels(self, split: Split, frames: int) -> list[str] | None:
-        """What each fixed clip shows (KTH: the action), in the order of their numbers; None where clips have no labels."""
+    def labels(self, split: Split, frames: int, clips: int) -> list[str] | None:
+        """What each of the first `clips` fixed clips shows (KTH: the action); None where clips have no labels."""
         return None

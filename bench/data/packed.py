@@ -117,8 +117,8 @@ class PackedDataset(Dataset):
     def count(self, split: Split, frames: int) -> int:
         return len(self._fixed(split, frames))
 
-    def labels(self, split: Split, frames: int) -> list[str] | None:
-        labels = [sequence.label for _, sequence in self._fixed(split, frames)]
+    def labels(self, split: Split, frames: int, clips: int) -> list[str] | None:
+        labels = [sequence.label for _, sequence in self._fixed(split, frames)[:clips]]
         return None if None in labels else [label for label in labels if label is not None]
 
     def verify(self) -> None:

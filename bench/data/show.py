@@ -59,7 +59,8 @@ def _sequences(sequences: list[Sequence]) -> list[str]:
 
 def _rows(data: Dataset, split: Split, clips: int, frames: int) -> dict[str, Frames]:
     """Clips spread evenly over a split, [T, C, H, W] each, under their numbers and labels."""
-    number, labels = data.count(split, frames), data.labels(split, frames)
+    number = data.count(split, frames)
+    labels = data.labels(split, frames, clips if number is None else number)
     chosen = range(clips) if number is None else np.unique(np.linspace(0, number - 1, clips).astype(int)).tolist()
     titles = {n: f"{split} {n}{f': {labels[n]}' if labels else ''}" for n in chosen}
     return {titles[n]: data.clips(split, n, n + 1, frames)[0].numpy() for n in chosen}

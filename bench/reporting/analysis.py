@@ -149,7 +149,7 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
             keep("long", memory.address(memory.query(clips[:, :long], "matching")))
             if memory.motion_context_encoder is not None:
                 keep("storing", memory.address(memory.query(clips[:, :long], "storing")))
-    known = data.labels(evaluation.split, frames)
+    known = data.labels(evaluation.split, frames, count)
     labels = [known[number] for number in numbers] if known else ways
     places = sorted({labels.index(label) for label in labels})[:SHOWN]
     facts = {"labelled": "label" if known else "direction of the last steps", "context": spec.context}

@@ -1,14 +1,15 @@
 """`bench speed data`: loading against decoding as many clips from JPEG folders with OpenCV, in one process on one core.
 
-Both sides end with the same float tensor, and seconds are processor time. Contents are made up (the embedded digits; a figure
-on grainy ground for KTH), so that nothing needs to be prepared.
+Both sides end with the same float tensor, and seconds are processor time. Contents are made up (the embedded digits and
+actions; a figure on grainy ground for KTH), so that nothing needs to be prepared.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.data.base import Split
+from bench.data.actions import Actions
+from bench.data.base import Dataset, Split
 from bench.data.digits import resized
 from bench.data.moving_mnist import MovingMNIST
 from bench.data.packed import PackedDataset
@@ -39,29 +41,32 @@ class EmbeddedMovingMNIST(MovingMNIST):
 
 
 def measure() -> list[Row]:
-    """The generator, the packed loader and, where there is a GPU, generation on it."""
+    """The generators, the packed loader and, where there is a GPU, generation on it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            rows = [_generator(Path(folder) / "digits"), _packed(Path(folder) / "kth")]
-        return rows + ([_gpu()] if torch.cuda.is_available() else [])
+            rows = [
+                _generator("moving_mnist", EmbeddedMovingMNIST(), Path(folder) / "digits"),
+                _generator("actions", Actions(size=64), Path(folder) / "actions"),
+                _packed(Path(folder) / "kth"),
+            ]
+        if torch.cuda.is_available():
+            rows += [_gpu("moving_mnist", EmbeddedMovingMNIST), _gpu("actions", partial(Actions, size=64))]
+        return rows
     finally:
         torch.set_num_threads(threads)
 
 
-def _generator(folder: Path) -> Row:
-    data = EmbeddedMovingMNIST()
-    _write_jpegs(folder, data.painted("train", 0, 0, CLIPS, FRAMES))
+def _generator(name: str, data: Dataset, folder: Path) -> Row:
+    _write_jpegs(folder, data.batch(0, 0, CLIPS, FRAMES)[:, :, 0].mul(255).round().to(torch.uint8).numpy())
     own, peer = fastest(
         lambda: data.batch(0, 0, CLIPS, FRAMES),
         lambda: _from_jpegs([folder / f"{n}" for n in range(CLIPS)], range(FRAMES)),
         ROUNDS,
         time.process_time,
     )
-    return Row(
-        f"moving_mnist, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own
-    )
+    return Row(f"{name}, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own)
 
 
 def _packed(folder: Path) -> Row:
@@ -79,8 +84,8 @@ def _packed(folder: Path) -> Row:
     )
 
 
-def _gpu() -> Row:
-    core, there = EmbeddedMovingMNIST(), EmbeddedMovingMNIST()
+def _gpu(name: str, build: Callable[[], MovingMNIST | Actions]) -> Row:
+    core, there = build(), build()
     there.move_train_to(torch.device("cuda"))
 
     def on_gpu() -> None:
@@ -88,7 +93,7 @@ def _gpu() -> Row:
         torch.cuda.synchronize()
 
     own, peer = fastest(on_gpu, lambda: core.batch(0, 0, CLIPS, FRAMES), ROUNDS)
-    return Row(f"moving_mnist, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
+    return Row(f"{name}, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
 
 
 def _made_kth(folder: Path, frames: NDArray[np.uint8]) -> PackedDataset:
