@@ -1,0 +1,1 @@
+"""What keeps a machine and a store in order."""

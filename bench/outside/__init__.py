@@ -1,1 +1,0 @@
-"""What comes from elsewhere: frames, weights and scores of other people's code."""

@@ -1,1 +1,0 @@
-"""Scores as they are kept, made again, and the weights that LPIPS needs."""

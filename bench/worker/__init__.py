@@ -1,0 +1,1 @@
+"""The process that trains and scores one run directory, and how its work ends."""
