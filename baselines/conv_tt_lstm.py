@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 LayerState = tuple[Tensor, Tensor, list[Tensor]]
 """Hidden state and memory [B, hidden, H, W]; the projections of the older hidden states, oldest first."""

@@ -9,9 +9,9 @@ reads and predicts instead of an encoder and a forecaster, and the mean squared 
 import torch
 from torch import Tensor, nn
 
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 State = list[tuple[Tensor, Tensor]]
 """For every layer h and c, [B, hidden, H/p, W/p] each."""

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
+from baselines.layers.zeros import untouched, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import untouched, zeros
 
 State = tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor, Tensor]
 """For every layer h, c and the history of c [B, 2HW(t+1), hidden]; the memory m that all share; the last patches.

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.e3d_lstm import recall
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 State = tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]
 """For every layer h, c [B, 2 * hidden, H, W] and the history of c [B, 2HW(t+1), hidden]; and the last patches.

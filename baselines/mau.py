@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 State = list[tuple[Tensor, Tensor]]
 """For every layer the last `window` spatial inputs and temporal states, each [B, window, hidden, H, W], oldest first."""

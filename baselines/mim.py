@@ -11,10 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
+from baselines.layers.zeros import StateConv, zeros
 from baselines.predrnn import FORGET_BIAS, STLSTM
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 
 class LayerState(NamedTuple):

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 State = tuple[Tensor, list[tuple[Tensor, Tensor]]]
 """The physical state, and (hidden, memory) of every residual layer; all are maps of H/4 x W/4."""

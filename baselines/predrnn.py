@@ -7,9 +7,9 @@ OpenSTL's is equal. Layer norm after the convolutions is an option there, off in
 import torch
 from torch import Tensor, nn
 
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 State = tuple[list[tuple[Tensor, Tensor]], Tensor]
 """For every layer h and c, and the memory m that all share; [B, hidden, H/p, W/p] each."""

@@ -8,9 +8,9 @@ whose output it never uses is not made.
 import torch
 from torch import Tensor, nn
 
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
+from baselines.layers.zeros import StateConv, zeros
 from baselines.rollout import Recurrent
-from baselines.zeros import StateConv, zeros
 
 State = tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]
 """For every layer h and c, the memory m that all share, and the highway's z; [B, hidden, H/p, W/p] each."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from baselines.packed import packed
+from baselines.layers.packed import packed
 
 State = Any
 Step = Callable[[Tensor, State | None], tuple[Tensor, State]]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from baselines.drop_path import DropPath
+from baselines.layers.drop_path import DropPath
 
 
 class ConvNorm(nn.Sequential):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from baselines.drop_path import DropPath
+from baselines.layers.drop_path import DropPath
 from baselines.rollout import Recurrent
 
 Memory = tuple[Tensor, Tensor]

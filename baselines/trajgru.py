@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.patches import patched, patchify, unpatchify
+from baselines.layers.patches import patched, patchify, unpatchify
 
 SLOPE = 0.2  # of every leaky ReLU
 FLOW_CHANNELS = 32  # between the states and the flows

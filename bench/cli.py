@@ -8,21 +8,27 @@ import typer
 
 from bench.commands import (
     data,
-    explaining,
-    looking,
-    planning,
-    predicting,
-    reporting,
-    rescoring,
-    running,
-    scoring,
+    doctor,
+    eval,
+    explain,
+    gc,
+    list,
+    logs,
+    plan,
+    predict,
+    prepare,
+    report,
+    rescore,
+    run,
     speed,
-    stopping,
-    tracking,
-    tuning,
-    watching,
+    status,
+    stop,
+    sync,
+    tune,
+    ui,
+    weights,
 )
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 app = typer.Typer(
     name="bench",
@@ -34,12 +40,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-ROOMS = (
-    *(planning, running, tuning, stopping, watching, reporting, explaining, tracking, scoring, rescoring),
-    *(predicting, data, looking, speed),
+COMMANDS = (  # in the order of the help
+    *(plan, run, tune, status, logs, stop, report, explain, ui, sync, eval, rescore, weights),
+    *(predict, prepare, data, list, doctor, speed, gc),
 )
-for room in ROOMS:
-    room.register(app)
+for command in COMMANDS:
+    command.register(app)
 
 
 def main() -> None:

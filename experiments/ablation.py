@@ -5,8 +5,7 @@ Removes one part at a time, as the paper's ablation does, beside a ConvLSTM and 
 last frame. Paper scale: about 107 TFLOP an iteration.
 """
 
-from bench.experiment import Experiment
-from bench.spec import Part
+from bench.spec import Experiment, Part
 from experiments.recipes import EVALUATION, LMC, MOVING_MNIST, SMALL, floor
 
 SLOTS = {"small": (10,), "paper": (50, 200)}

@@ -5,8 +5,7 @@ SimVP and TAU stand outside the family of recurrent models, for reference. Small
 scale: Moving-MNIST, 10 -> 10 frames, three seeds.
 """
 
-from bench.experiment import Experiment
-from bench.spec import Part, RunSpec
+from bench.spec import Experiment, Part, RunSpec
 from experiments.recipes import EVALUATION, LMC_MOVING_MNIST, LMC_SMALL, MOVING_MNIST, SMALL, SMALL_STEPS, floor
 
 SEEDS = {"small": (0,), "paper": (0, 1, 2)}

@@ -5,8 +5,7 @@ horizon and scored at 10, 20, 30 and 40 frames (`bench report long_term --frames
 about 6 minutes on two cores.
 """
 
-from bench.experiment import Experiment
-from bench.spec import Part, RunSpec
+from bench.spec import Experiment, Part, RunSpec
 from experiments.comparison import experiment as comparison
 from experiments.recipes import EVALUATION, floor
 

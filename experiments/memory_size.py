@@ -4,7 +4,7 @@ The paper's sweep of the memory size. Small scale: under 10 minutes on two cores
 since ten digits in eight-pixel steps ask little of a memory.
 """
 
-from bench.experiment import Experiment
+from bench.spec import Experiment
 from experiments.recipes import EVALUATION, LMC
 
 SLOTS = {"small": (5, 20, 50, 100, 200), "paper": (25, 50, 100, 200, 400)}

@@ -6,8 +6,7 @@ on one core. They show that the machinery works, and say nothing about the paper
 
 from typing import Any
 
-from bench.experiment import Evaluation
-from bench.spec import Part, RunSpec
+from bench.spec import Evaluation, Part, RunSpec
 
 # Sources: "paper" is Lee et al., CVPR 2021 (arXiv 2104.00924), section 4 and its supplement.
 LMC_MOVING_MNIST = RunSpec(

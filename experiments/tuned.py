@@ -6,10 +6,9 @@ a search has cost stands in the report's costs.
 
 from dataclasses import replace
 
-from bench.experiment import Experiment
-from bench.spec import RunSpec
-from bench.store import Store
-from bench.tune.result import Result, read
+from bench.spec import Experiment, RunSpec
+from bench.store.search_results import Result, read
+from bench.store.store import Store
 from experiments.comparison import experiment as comparison
 from experiments.recipes import floor
 

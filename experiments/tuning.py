@@ -9,8 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench import catalog
-from bench.spec import Part, RunSpec
+from bench.spec import Part, RunSpec, catalog
 from experiments.comparison import experiment as comparison
 
 if TYPE_CHECKING:

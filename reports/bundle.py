@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 
 from reports import memory_figures
 from reports.ablation import ablation
-from reports.beside import with_published
+from reports.costs import ledger, with_warnings
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
-from reports.ledger import ledger, with_warnings
 from reports.memory import Memories, memory_table
 from reports.page import Picture, choices, page
 from reports.printing import printing
+from reports.published_rows import with_published
 from reports.render import render
 from reports.results import Results
 from reports.table import Table, over_horizon, slices, table

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from reports.ablation import ablation
-from reports.beside import with_published
 from reports.columns import Column
+from reports.costs import ledger
 from reports.documents import tables
 from reports.headers import SEEDS, Asked, asked
 from reports.latex import printable
-from reports.ledger import ledger
+from reports.latex_tables import Line
+from reports.published_rows import with_published
 from reports.results import Results
 from reports.table import Cell, Row, Table, table
-from reports.unlatex import Line
 
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")  # papers write .420, too
 NOTHING = {"–", "—", "-", "n/a", "nan"}

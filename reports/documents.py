@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from html.parser import HTMLParser
 
-from reports.unlatex import Line, latex_tables
+from reports.latex_tables import Line, latex_tables
 
 
 def tables(text: str, kind: str) -> list[list[Line]]:

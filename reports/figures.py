@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from reports.columns import header
-from reports.ledger import COSTS, counted, lasting, sized
+from reports.costs import COSTS, counted, lasting, sized
 from reports.results import Results
 from reports.statistics import half_interval, student
 from reports.style import COLUMN, PAGE, Look, looks, paper

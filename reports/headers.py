@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.ledger import ledger
+from reports.costs import ledger
+from reports.latex_tables import Line
 from reports.results import Results
-from reports.unlatex import Line
 
 SEEDS = "seeds"
 FRAMES = (re.compile(r"(?:\bt ?=? ?|@|\bframes? )(\d+)(?: ?[-–] ?(\d+))?"), re.compile(r"(?:^|\s)(\d+)(?: ?[-–] ?(\d+))?\s*$"))

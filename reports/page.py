@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader
 
 from reports.columns import Frames
-from reports.ledger import ledger, with_warnings
+from reports.costs import ledger, with_warnings
 from reports.results import Results
 from reports.statistics import student
 from reports.style import looks

@@ -12,11 +12,11 @@ import torch
 
 from bench import cli
 from bench.executors.inline import Inline
-from bench.experiment import Evaluation, Experiment
-from bench.plan import plan
-from bench.schedule import Scheduler
-from bench.spec import Part, RunSpec
-from bench.store import Store
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import Part, RunSpec
+from bench.store.store import Store
+from bench.sweep.plan import plan
+from bench.sweep.scheduler import Scheduler
 from bench.tracking.connection import connect
 
 torch.set_num_threads(1)
@@ -70,7 +70,7 @@ def pair() -> Experiment:
 
 
 EXPERIMENT = """
-from bench.experiment import Experiment
+from bench.spec import Experiment
 from tests.conftest import EVALUATION, FLOOR, TINY
 
 def experiment(scale):

@@ -8,8 +8,8 @@ import av
 import numpy as np
 from PIL import Image
 
-from bench.data.idx import idx_bytes
-from bench.data.prepare import prepare
+from bench.data.preparing.idx import idx_bytes
+from bench.data.preparing.prepare import prepare
 
 
 def write_mnist(folder: Path, train: int = 100, t10k: int = 50, gzipped: bool = True) -> Path:

@@ -8,9 +8,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.experiment import Evaluation, Experiment
-from bench.spec import Part, RunSpec
-from bench.store import FINISHED, Status, Store
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import Part, RunSpec
+from bench.store.store import FINISHED, Status, Store
 
 EVALUATION = Evaluation(clips=8)
 SPEC = RunSpec(
@@ -19,7 +19,7 @@ SPEC = RunSpec(
 )  # fmt: skip
 VARIANTS = {f"{slots} slots": SPEC.but(model=SPEC.model.but(slots=slots)) for slots in (5, 6, 7, 8)}
 FILE = """
-from bench.experiment import Experiment
+from bench.spec import Experiment
 from tests.many_runs import EVALUATION, VARIANTS
 
 def experiment(scale):
@@ -47,10 +47,10 @@ def write_store(folder: Path, seeds: int) -> Store:
     """Finished runs of that experiment, all the files that a real run leaves, with made-up scores."""
     import numpy as np
 
-    from bench import catalog
-    from bench.evaluate import facts_of
+    from bench.evaluation.evaluate import facts_of
+    from bench.evaluation.scores import Scores
     from bench.metrics.protocols import PROTOCOLS, score_names
-    from bench.scoring.scores import Scores
+    from bench.spec import catalog
 
     store, random = Store(folder / "runs"), np.random.default_rng(0)
     data = catalog.build("datasets", SPEC.data.name, SPEC.data.options)
@@ -80,7 +80,7 @@ def _files(folder: Path) -> None:
     now = time.time()
     status = Status(FINISHED, SPEC.steps, trained=True, updated=now)
     known = {
-        "command": "bench/run.py runs/lmc-0 --evaluations []", "code": {"commit": "0" * 40, "diff": ""},
+        "command": "bench/worker/main.py runs/lmc-0 --evaluations []", "code": {"commit": "0" * 40, "diff": ""},
         "packages": {"python": "3.11", "torch": "2.13"}, "machine": {"host": "here", "processor": "x", "accelerators": []},
         "written": now, "fingerprint": "digits", "device": "cpu", "samples": 12, "shape": [1, 16, 16], "train_seconds": 1.5,
         "parameters": 1000, "flops": 10**6, "peak_memory_bytes": 10**8,

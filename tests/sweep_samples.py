@@ -5,14 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench import lease
-from bench.experiment import Evaluation, Experiment, load
-from bench.plan import plan
-from bench.scoring.scores import load as load_scores
-from bench.store import Store
+from bench.common import lease
+from bench.evaluation.scores import load as load_scores
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.loading import load
+from bench.store.store import Store
+from bench.sweep.plan import plan
 
 TWELVE = """
-from bench.experiment import Evaluation, Experiment
+from bench.spec import Evaluation, Experiment
 from tests.conftest import TINY
 
 def experiment(scale):

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import catalog
-from bench.errors import Blocked
-from bench.experiment import Experiment
-from bench.outside.trained import find
-from bench.plan import plan
+from bench.common.errors import Blocked
+from bench.external.models import find
 from bench.reporting import analysis
 from bench.reporting.analysis import directions, memories
-from bench.store import Store
+from bench.spec import catalog
+from bench.spec.experiment import Experiment
+from bench.store.store import Store
+from bench.sweep.plan import plan
 from tests.conftest import EVALUATION, FLOOR, TINY
 
 
@@ -106,8 +106,8 @@ def test_kept_analyses_are_read_without_torch(items):
     memories(items)
     code = (
         "import sys\n"
-        "from bench.reporting.analysis import memories\nfrom bench.experiment import Evaluation\n"
-        "from bench.plan import look\nfrom bench.store import Store\n"
+        "from bench.reporting.analysis import memories\nfrom bench.spec import Evaluation\n"
+        "from bench.sweep.plan import look\nfrom bench.store.store import Store\n"
         f"store = Store({str(items[0].run.path.parent)!r})\n"
         "run, = [run for run in store.runs() if run.name.startswith('lmc')]\n"
         "found = memories([look('tiny', run.spec, store, (Evaluation(clips=3, horizon=2),))])\n"

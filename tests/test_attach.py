@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bench.store import Store
+from bench.store.store import Store
 from bench.tracking import attach as attaching
 from bench.tracking.attach import attach
 from bench.tracking.connection import connect

@@ -8,10 +8,10 @@ from threading import Event, Thread
 
 import pytest
 
-from bench import lease
-from bench.files import write_json
-from bench.run import execute
-from bench.store import FINISHED, RUNNING, Store
+from bench.common import lease
+from bench.common.files import write_json
+from bench.store.store import FINISHED, RUNNING, Store
+from bench.worker.main import execute
 from tests.conftest import EVALUATION, FLOOR, TINY
 
 

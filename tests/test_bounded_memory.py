@@ -14,9 +14,9 @@ from bench.metrics.score import score
 EVALUATE = """
 import resource, sys, torch
 from pathlib import Path
-from bench import catalog
-from bench.evaluate import evaluate
-from bench.experiment import Evaluation
+from bench.spec import catalog
+from bench.evaluation.evaluate import evaluate
+from bench.spec import Evaluation
 
 torch.set_num_threads(1)
 data = catalog.build("datasets", "digits", {"size": 64})

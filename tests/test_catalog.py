@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from bench import catalog
-from bench.errors import BenchError
-from bench.spec import Part
-from bench.sweep.snapshot import own_modules
+from bench.common.errors import BenchError
+from bench.spec import catalog
+from bench.spec.runspec import Part
+from bench.store.snapshot import own_modules
 from tests.conftest import TINY
 
 EVERYTHING = [(kind, name) for kind, entries in catalog.CATALOG.items() for name in entries]

@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from bench import tracker
-from bench.experiment import load
-from bench.plan import plan
-from bench.store import FINISHED, Store
+from bench.spec.loading import load
+from bench.store.store import FINISHED, Store
+from bench.sweep.plan import plan
+from bench.tracking import tracker
 from tests.sweep_samples import bench, outcome, owners, states, twelve
 
 KILLS = 20

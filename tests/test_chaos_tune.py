@@ -9,7 +9,7 @@ import time
 import pytest
 from optuna.trial import TrialState
 
-from bench.store import Store
+from bench.store.store import Store
 from bench.tune.study import find, finished
 from tests.sweep_samples import bench, owners
 

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from reports.ablation import ablation
-from reports.beside import with_published
 from reports.check import Checked, check
+from reports.costs import ledger
 from reports.documents import tables
-from reports.ledger import ledger
 from reports.page import choices, page
+from reports.published_rows import with_published
 from reports.render import render
 from reports.results import Facts
 from reports.table import table

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench import checkpoint
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.training import checkpoint
 
 
 def test_only_the_newest_two_are_kept(tmp_path):

@@ -6,9 +6,9 @@ import shlex
 import numpy as np
 import pytest
 
+from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
-from bench.provenance import has_bf16
-from bench.store import Store
+from bench.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_doctor_looks_at_everything(bench):
 )
 def test_doctor_says_where_bfloat16_is_only_imitated(bench, monkeypatch, told, there):
     with monkeypatch.context() as patch:
-        patch.setattr("bench.provenance.Path.read_text", lambda path: f"model name : X bf16\n{told}\n")
+        patch.setattr("bench.common.machine.Path.read_text", lambda path: f"model name : X bf16\n{told}\n")
         assert has_bf16("cpu") is there
-    monkeypatch.setattr("bench.provenance.has_bf16", lambda device: there)
+    monkeypatch.setattr("bench.common.machine.has_bf16", lambda device: there)
     assert ("bfloat16" in bench("doctor")[1]) is not there
 
 
@@ -303,6 +303,6 @@ def test_a_command_that_is_interrupted_says_so(bench, monkeypatch):
     def interrupted(store):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.doctor.examine", interrupted)
+    monkeypatch.setattr("bench.maintenance.doctor.examine", interrupted)
     code, _, err = bench("doctor")
     assert code == 130 and err == "interrupted; the same command goes on from here\n"

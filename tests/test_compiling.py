@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from bench.costs.counted import flops
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.training import compiling
+from bench.training.flops import flops
 from bench.training.optim import Adam
 from bench.training.step import take_step
 from lmc.learner import MatchingOnly

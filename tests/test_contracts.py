@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.functional import mse_loss
 from torch.testing import assert_close
 
-from bench import catalog
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.spec import catalog
 
 # Options that make a model small enough to train here on frames of 16x16, and the learner it is trained by.
 TINY = {

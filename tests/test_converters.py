@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import catalog
+from bench.common.errors import BenchError
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import read, unwrapped
-from bench.errors import BenchError
+from bench.spec import catalog
 from tests.checkpoint_samples import OPENSTL, SAMPLES, frames, hollow, saved
 from tests.parity import FOLDER
 

@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from bench.costs.counted import flops, rollout_seconds
-from bench.plan import plan
 from bench.reporting.results import results
-from bench.store import Store
+from bench.store.store import Store
+from bench.sweep.plan import plan
+from bench.training.flops import flops, rollout_seconds
 
 
 class Slow(nn.Module):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench import catalog
+from bench.common.errors import BenchError
 from bench.data import acting
 from bench.data.actions import SPLITS, Actions, acted, figures
 from bench.data.strokes import draw, draw_there, strokes
-from bench.errors import BenchError
+from bench.spec import catalog
 
 EACH = len(acting.ACTIONS)
 
@@ -23,7 +23,7 @@ def performed(action, frames, **changed):
 
 
 def test_the_actions_are_those_of_kth():
-    from bench.data.kth_sequences import ACTIONS
+    from bench.data.preparing.kth_sequences import ACTIONS
 
     assert acting.ACTIONS == ACTIONS
 

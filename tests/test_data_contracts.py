@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from bench import catalog
 from bench.data.loading import Movable
-from bench.data.prepare import prepare
+from bench.data.preparing.prepare import prepare
+from bench.spec import catalog
 from tests.data_samples import walker, write_frames, write_kth, write_mnist, write_video
 
 SPLITS = ("train", "val", "test")
@@ -59,7 +59,7 @@ def test_clips_are_frames_between_0_and_1_of_the_shape_that_the_data_set_states(
     data = build()
     for clips in (data.batch(0, 0, 2, 10), *(data.clips(split, 0, 2, 10) for split in SPLITS)):
         assert clips.shape == (2, 10, *data.shape) and clips.dtype == torch.float32
-        assert 0 <= clips.min() and clips.min() < clips.max() <= 1
+        assert clips.min() >= 0 and clips.min() < clips.max() <= 1
 
 
 def test_a_batch_is_a_function_of_seed_and_step_alone(build):

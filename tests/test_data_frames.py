@@ -5,10 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
-from bench import catalog
-from bench.data.prepare import prepare
-from bench.errors import BenchError, Blocked
-from bench.outside import inputs
+from bench.common.errors import BenchError, Blocked
+from bench.data.preparing.prepare import prepare
+from bench.external.frames import read
+from bench.spec import catalog
 from tests.data_samples import walker, write_frames, write_video
 
 SPLITS = {"train": (12, 3), "val": (4,), "test": (9, 4)}
@@ -104,7 +104,7 @@ def test_pictures_of_16_bits_are_refused(tmp_path):
     with pytest.raises(BenchError, match="has more than 8 bits per pixel"):
         frames(source)
     with pytest.raises(BenchError, match="has more than 8 bits per pixel"):
-        inputs.read(source / "train" / "video_00000")
+        read(source / "train" / "video_00000")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.kth_sequences import ACTIONS, cuts, read_sequences
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.data.preparing.kth_sequences import ACTIONS, cuts, read_sequences
 
 SHIPPED = Path(__file__).parent / "data" / "00sequences.txt"
 

@@ -84,7 +84,7 @@ def test_bytes_become_exact_fractions_of_255():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_on_a_gpu_equal_those_on_the_processor(tmp_path, monkeypatch):
-    from bench.data.prepare import prepare
+    from bench.data.preparing.prepare import prepare
     from tests.data_samples import write_mnist
 
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))

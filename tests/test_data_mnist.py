@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bench.common.errors import BenchError, Blocked
 from bench.data import mnist
-from bench.data.idx import idx_bytes, read_idx
-from bench.data.prepare import prepare
-from bench.errors import BenchError, Blocked
+from bench.data.preparing.idx import idx_bytes, read_idx
+from bench.data.preparing.prepare import prepare
 from tests.data_samples import write_mnist
 
 

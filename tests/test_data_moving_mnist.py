@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench import catalog
+from bench.common.errors import BenchError, Blocked
 from bench.data import mnist
 from bench.data.bouncing import draws, paint, scenes, trajectories
 from bench.data.painting import paint_there
-from bench.data.prepare import prepare
-from bench.errors import BenchError, Blocked
+from bench.data.preparing.prepare import prepare
+from bench.spec import catalog
 from tests.data_samples import write_mnist
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data import manifest, packing
+from bench.common.errors import BenchError, Blocked
+from bench.data import manifest
 from bench.data.packed import Packed
-from bench.data.packing import Video, pack
-from bench.errors import BenchError, Blocked
+from bench.data.preparing import packing
+from bench.data.preparing.packing import Video, pack
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_a_source_that_changed_since_the_interruption_is_read_again(tmp_path, vi
 @pytest.mark.chaos
 @pytest.mark.parametrize("moment", ["part", "join", "index", "manifest", "rename"])
 def test_a_full_disk_never_leaves_something_that_counts_as_ready(tmp_path, videos, monkeypatch, moment):
-    from bench.data import prepare as preparing
+    from bench.data.preparing import prepare as preparing
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

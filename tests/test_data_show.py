@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.listing import listing
-from bench.data.prepare import prepare
-from bench.data.show import show
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.data.preparing.listing import listing
+from bench.data.preparing.prepare import prepare
+from bench.data.preparing.show import show
 from tests.data_samples import prepare_kth, write_frames, write_mnist
 
 

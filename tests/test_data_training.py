@@ -2,16 +2,16 @@
 
 import pytest
 
-from bench import catalog
+from bench.common.errors import BenchError
 from bench.data.root import data_root
-from bench.errors import BenchError
-from bench.experiment import Experiment
-from bench.plan import plan
+from bench.evaluation.scores import load
 from bench.reporting.results import results
-from bench.run import execute
-from bench.scoring.scores import load
-from bench.spec import Part
-from bench.store import FAILED, FINISHED, Store
+from bench.spec import catalog
+from bench.spec.experiment import Experiment
+from bench.spec.runspec import Part
+from bench.store.store import FAILED, FINISHED, Store
+from bench.sweep.plan import plan
+from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
 from tests.data_samples import prepare_kth
 

@@ -13,14 +13,15 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from bench import catalog, checkpoint
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.executors import local
-from bench.run import execute
-from bench.spec import Part
-from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from bench.spec import catalog
+from bench.spec.runspec import Part
+from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from bench.training import checkpoint
+from bench.training.process_group import ALONE, Team
 from bench.training.step import take_step
-from bench.training.team import ALONE, Team
+from bench.worker.main import execute
 from tests import test_contracts as contracts
 from tests.conftest import TINY
 
@@ -207,7 +208,7 @@ def test_asked_to_stop_all_processes_end_and_the_work_is_saved(tmp_path):
 
 def _training(run):
     """A worker that has saved its first checkpoint, and the processes of its team."""
-    command = [sys.executable, "-m", "bench.run", str(run.path), "--devices", "2"]
+    command = [sys.executable, "-m", "bench.worker.main", str(run.path), "--devices", "2"]
     worker = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     while run.status().step < 10:
         assert worker.poll() is None

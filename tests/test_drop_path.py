@@ -3,7 +3,7 @@
 import torch
 from torch.testing import assert_close
 
-from baselines.drop_path import DropPath
+from baselines.layers.drop_path import DropPath
 
 
 def test_a_branch_is_left_out_or_scaled_up_for_a_whole_sample():

@@ -4,24 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from bench import experiment
-from bench.errors import BenchError
-from bench.experiment import SCALES, Evaluation
+from bench.common.errors import BenchError
+from bench.spec import Experiment, loading
+from bench.spec.experiment import SCALES, Evaluation
 from experiments import recipes
 
-every_experiment = pytest.mark.parametrize("name", experiment.names())
+every_experiment = pytest.mark.parametrize("name", loading.names())
 every_scale = pytest.mark.parametrize("scale", SCALES)
 
 
 def test_the_suite_brings_the_experiments_that_its_readme_names():
-    assert {"ablation", "memory_size", "comparison", "long_term"} <= set(experiment.names())
+    assert {"ablation", "memory_size", "comparison", "long_term"} <= set(loading.names())
 
 
 @every_scale
 @every_experiment
 def test_an_experiment_answers_a_question_with_different_runs(name, scale):
-    loaded = experiment.load(name, scale)
-    assert loaded.question.endswith("?") and experiment.describe(name) == loaded.question
+    loaded = loading.load(name, scale)
+    assert loaded.question.endswith("?") and loading.describe(name) == loaded.question
     keys = {spec.key for spec in loaded.variants.values()}
     assert len(keys) == len(loaded.variants) >= 3
 
@@ -29,20 +29,20 @@ def test_an_experiment_answers_a_question_with_different_runs(name, scale):
 @every_scale
 @every_experiment
 def test_all_variants_see_the_same_clips_and_predict_as_far(name, scale):
-    specs = list(experiment.load(name, scale).variants.values())
+    specs = list(loading.load(name, scale).variants.values())
     assert len({(repr(spec.data), spec.context, spec.horizon) for spec in specs}) == 1
 
 
 @pytest.mark.parametrize("name", ["ablation", "comparison"])
 def test_all_learned_variants_have_the_same_budget_of_clips(name):
     for scale in SCALES:
-        specs = [spec for spec in experiment.load(name, scale).variants.values() if spec.steps]
+        specs = [spec for spec in loading.load(name, scale).variants.values() if spec.steps]
         assert len({spec.steps * spec.batch for spec in specs}) == 1
 
 
 def test_at_small_scale_nothing_needs_to_be_downloaded():
-    for name in experiment.names():
-        assert all(spec.fingerprint for spec in experiment.load(name, "small").variants.values())
+    for name in loading.names():
+        assert all(spec.fingerprint for spec in loading.load(name, "small").variants.values())
 
 
 def test_the_papers_numbers_are_in_the_recipes():
@@ -89,31 +89,31 @@ def test_keeping_predictions_does_not_change_what_is_measured():
 )
 def test_an_experiment_that_makes_no_sense_is_refused_before_anything_runs(tmp_path, made, told):
     path = tmp_path / "mine.py"
-    imports = "from bench.experiment import Evaluation, Experiment\nfrom tests.conftest import TINY\n\n"
+    imports = "from bench.spec import Evaluation, Experiment\nfrom tests.conftest import TINY\n\n"
     path.write_text(f"{imports}def experiment(scale):\n    return {made}\n")
     with pytest.raises(BenchError) as error:
-        experiment.load(str(path))
+        loading.load(str(path))
     assert told in str(error.value)
 
 
 def test_seeds_may_be_a_range_or_a_list():
-    spec = experiment.load("ablation").variants["full"]
+    spec = loading.load("ablation").variants["full"]
     for seeds in (range(3), [0, 1, 2]):
-        assert experiment.Experiment("?", {"a": spec}, seeds=seeds).seeds == (0, 1, 2)
+        assert Experiment("?", {"a": spec}, seeds=seeds).seeds == (0, 1, 2)
 
 
 def test_a_file_of_ones_own_is_an_experiment_and_its_mistakes_are_said(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from experiments.ablation import experiment\n")
-    assert experiment.load(str(path)).name == "mine"
+    assert loading.load(str(path)).name == "mine"
     path.write_text(
         "from __future__ import annotations\nfrom dataclasses import dataclass\nfrom experiments.ablation import experiment\n\n"
         "@dataclass\nclass Own:\n    size: int = 3\n"
     )
-    assert experiment.load(str(path)).name == "mine"
+    assert loading.load(str(path)).name == "mine"
     path.write_text("x = 1\n")
     with pytest.raises(BenchError, match=r"defines no function `experiment\(scale\)`"):
-        experiment.load(str(path))
+        loading.load(str(path))
     path.write_text("import nonsense_that_is_not_there\n")
     with pytest.raises(BenchError, match="does not load: ModuleNotFoundError"):
-        experiment.load(str(path))
+        loading.load(str(path))

@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.scoring.scores import load
-from bench.store import Store
+from bench.evaluation.scores import load
+from bench.store.store import Store
 from reports.documents import tables
 from tests.conftest import EVALUATION, TINY
 

@@ -15,9 +15,9 @@ import pytest
 from bench.costs import measured
 from bench.costs.forecast import Cost, Forecast, Machine, forecast, lacking
 from bench.costs.probe import STEPS, News, _measure, probe
-from bench.plan import plan, unique
-from bench.spec import Part
-from bench.store import FINISHED, INTERRUPTED
+from bench.spec.runspec import Part
+from bench.store.store import FINISHED, INTERRUPTED
+from bench.sweep.plan import plan, unique
 from tests.conftest import EVALUATION, TINY
 from tests.many_runs import yardstick
 
@@ -72,7 +72,7 @@ def test_whole_runs_know_better_than_probes(store, tiny, alone):
 
 
 def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, alone):
-    from bench.costs.counted import flops, on_meta
+    from bench.training.flops import flops, on_meta
 
     wider = alone.variants["tiny"].but(model=tiny.model.but(width=8))
     counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (tiny.model, wider.model)]
@@ -144,7 +144,7 @@ def test_wall_time_is_that_of_the_slot_which_ends_last(store):
 def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, alone):
     [(_, spec)] = alone.runs()
     predictions = 2 * 3 * 2 * 16 * 16  # bytes, clips, frames, pixels
-    from bench.costs.counted import on_meta, parameters
+    from bench.training.flops import on_meta, parameters
 
     count = parameters(on_meta(spec.model, (1, 16, 16), 9, 2))
     assert _cost(alone, store).disk == 2 * 3 * 4 * count + predictions
@@ -211,7 +211,7 @@ def test_a_probe_that_fails_says_why(store, pair, tiny):
 @pytest.mark.slow
 def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
     (tmp_path / "long.py").write_text(
-        "from bench.experiment import Experiment\nfrom bench.spec import Part\nfrom tests.conftest import EVALUATION, TINY\n"
+        "from bench.spec import Experiment, Part\nfrom tests.conftest import EVALUATION, TINY\n"
         "def experiment(scale):\n"
         "    slow = TINY.but(model=TINY.model.but(width=64), data=Part('digits', size=64), batch=64, steps=100)\n"
         "    return Experiment('?', {'slow': slow}, evaluation=EVALUATION)\n"
@@ -243,7 +243,7 @@ def _children(process):
 
 
 def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
-    from bench.store import Store
+    from bench.store.store import Store
 
     code, out, _ = bench("plan", "mine.py", "--workers", "1")
     assert code == 0 and "2 of 2 runs are like none that was measured" in out and "--probe` measures" in out

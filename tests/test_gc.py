@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from bench import gc, lease
-from bench.scoring.rescore import rescore
-from bench.store import FINISHED, Store
+from bench.common import lease
+from bench.external.rescore import rescore
+from bench.maintenance import gc
+from bench.store.store import FINISHED, Store
 from tests.conftest import EVALUATION, TINY
 
 
@@ -86,7 +87,7 @@ def test_of_a_run_that_goes_on_nothing_is_listed_and_nothing_is_removed(kept):
 
 
 def test_runs_that_no_experiment_refers_to_are_listed_on_request_alone(kept):
-    from bench.experiment import load
+    from bench.spec.loading import load
 
     ours = next(iter(load("ablation").variants.values())).but(seed=7)  # `bench run ablation --seeds 7`
     run = kept.run(ours)
@@ -113,8 +114,8 @@ def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(kept, m
 
 
 def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes_on(kept):
-    from bench.sweep import ongoing
-    from bench.sweep.snapshot import Snapshot
+    from bench.store.snapshot import Snapshot
+    from bench.sweep import active
 
     for name in ("needed", "unused"):
         _old(kept.root / ".code" / name / "bench" / "x.py")
@@ -123,7 +124,7 @@ def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes
     owned = lease.take(run.path)
     assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
     [unused] = [waste for waste in gc.find(kept) if waste.kind == "code"]
-    with ongoing.announced(kept, "mine-small", "bench run mine.py"):
+    with active.announced(kept, "mine-small", "bench run mine.py"):
         assert "code" not in _kinds(kept) and not gc.remove(kept, unused)
     owned.release()
     assert gc.remove(kept, unused)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from bench import catalog
-from bench.commands.selecting import select
+from bench.commands._selection import select
+from bench.evaluation.scores import load
+from bench.external.results import folder
 from bench.metrics.lpips import alexnet_features
-from bench.outside.guests import folder
 from bench.reporting.gallery import pictures
-from bench.scoring.scores import load
-from bench.store import Store
+from bench.spec import catalog
+from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
 
 DATA = ("--data", "digits", "--set", "data.size=16", "--set", "data.digit=8", "--context", "9")
@@ -97,7 +97,7 @@ def test_targets_that_are_not_the_data_sets_are_refused_and_the_first_one_is_nam
 
 @pytest.mark.parametrize("form", ["npz", "pictures"])
 def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, clips, tmp_path, form):
-    from bench.reporting.pictures import image, save_png
+    from bench.common.images import image, save_png
 
     frames = np.rint(np.abs(clips - 0.1) * 255).astype(np.uint8)
     np.savez(tmp_path / "theirs.npz", prediction=frames)

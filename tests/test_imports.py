@@ -9,27 +9,58 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ALLOWED = {
-    "lmc": {"lmc"},
-    "baselines": {"baselines"},
-    "reports": {"reports"},
-    "bench": {"bench", "lmc", "baselines", "reports", "experiments"},  # experiments: to find the files that it loads by name
-    "experiments": {"experiments", "bench"},
-}
-OURS = set(ALLOWED)
+PLAIN = ("lmc", "baselines", "reports")
+"""Packages that import nothing of the others: models know PyTorch alone, reports a table of scores."""
+LAYERS = (
+    PLAIN,
+    ("bench.common",),
+    ("bench.spec", "bench.metrics"),
+    ("bench.store", "bench.data"),
+    ("experiments",),
+    ("bench.evaluation",),
+    ("bench.training",),
+    ("bench.worker", "bench.sweep"),
+    ("bench.executors", "bench.tracking", "bench.external"),
+    ("bench.costs", "bench.tune", "bench.reporting", "bench.speed"),
+    ("bench.maintenance",),
+    ("bench.commands",),
+    ("bench.cli",),
+)
+"""Lower first. A file imports from its own package and from layers below; `bench.spec.loading` finds experiments as plug-ins,
+by name, and so imports none."""
+LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
 
 
-@pytest.mark.parametrize("room", ALLOWED)
-def test_a_room_imports_only_from_rooms_below_it(room):
-    for path in (ROOT / room).rglob("*.py"):
-        for name in _imported(path):
-            assert name not in OURS - ALLOWED[room], f"{path.relative_to(ROOT)} imports {name}"
+def test_every_import_goes_down():
+    upwards = [
+        f"{module} imports {imported}"
+        for module, path in FILES.items()
+        for imported in _imported(path)
+        if (package := _package(module)) != (other := _package(imported)) and (LEVEL[other] >= LEVEL[package])
+    ]
+    assert not upwards
+
+
+def test_no_files_import_each_other_in_a_circle():
+    below = {module: {other for other in _imported(path) if other != module} for module, path in FILES.items()}
+    while free := [module for module, others in below.items() if not others]:
+        for module in free:
+            del below[module]
+        for others in below.values():
+            others.difference_update(free)
+    assert not below, "these files import each other, directly or by way of others, or stand above such files"
+
+
+def test_the_engine_has_its_command_line_and_packages_at_its_top():
+    top = {path.name for path in (ROOT / "bench").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    packages = {package.partition(".")[2] for package in LEVEL if package.startswith("bench.")} - {"cli"}
+    assert top == {"__init__.py", "cli.py", *packages}
 
 
 @pytest.mark.parametrize(("room", "never"), [("lmc", "numpy"), ("baselines", "numpy"), ("reports", "torch")])
 def test_models_know_torch_alone_and_reports_never_see_it(room, never):
     for path in (ROOT / room).rglob("*.py"):
-        assert never not in _imported(path), path
+        assert never not in {name.partition(".")[0] for name in _names(path)}, path
 
 
 def test_help_loads_nothing_heavy():
@@ -57,11 +88,29 @@ def test_help_answers_within_half_a_second_of_processor_time():
 
 
 def _imported(path: Path) -> set[str]:
-    """The top packages that a file imports, wherever in it."""
+    """The files of this project that a file imports, wherever in it, as dotted names."""
+    return {name if name in FILES else name.rpartition(".")[0] for name in _names(path)} & FILES.keys()
+
+
+def _names(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it; `from module import name` gives `module.name`."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.partition(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def _package(module: str) -> str:
+    """The package of a layer that a module belongs to: `bench.data` for `bench.data.preparing.idx`."""
+    return next(package for package in LEVEL if f"{module}.".startswith(f"{package}."))
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = {_module(path): path for room in (*PLAIN, "experiments", "bench") for path in (ROOT / room).rglob("*.py")}
+FILES.pop("bench")  # a docstring

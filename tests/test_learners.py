@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from baselines.floors import Black
 from baselines.learners import Direct, Nothing, ReverseScheduledSampling, ScheduledSampling, TeacherForcing
 from baselines.rollout import Recurrent
+from baselines.trivial import Black
 from tests.parity import FOLDER
 
 SCHEDULES = json.loads((FOLDER / "schedules.json").read_text())

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from bench.provenance import has_bf16
+from bench.common.machine import has_bf16
 from lmc.learner import MemoryAlignment
 from lmc.model import LMC
 from tests.lmc_golden import REFERENCE, blobs, forward_numbers, weights

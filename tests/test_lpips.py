@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.metrics import weights
 from bench.metrics.lpips import LPIPS, alexnet_features, load
 from bench.metrics.score import score
-from bench.scoring import weights
 
 
 @pytest.fixture(scope="module")

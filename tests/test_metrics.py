@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 from torch.testing import assert_close
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.metrics.pixelwise import mae, mse, psnr
 from bench.metrics.ssim import ssim
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from bench import catalog
-from bench.run import execute
-from bench.spec import Part
-from bench.store import FINISHED, INTERRUPTED, Store
+from bench.spec import catalog
+from bench.spec.runspec import Part
+from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.training.process_group import Team
 from bench.training.step import cut, deviation, take_step
-from bench.training.team import Team
+from bench.worker.main import execute
 from tests import test_contracts as contracts
 from tests.conftest import EVALUATION, TINY
 
@@ -95,6 +95,6 @@ def test_batches_cut_from_some_step_on_are_told_from_when(tmp_path):
 
 
 def _weights(run):
-    from bench import checkpoint
+    from bench.training import checkpoint
 
     return copy.deepcopy(checkpoint.newest(run.path / "checkpoints")["model"])

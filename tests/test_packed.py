@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from baselines.convlstm import ConvLSTM
 from baselines.e3d_lstm import E3DLSTM
-from baselines.packed import FEWEST, packed
+from baselines.layers.packed import FEWEST, packed
 from baselines.phydnet import PhyDNet
 from baselines.predrnn import PredRNN
 from baselines.rollout import Recurrent

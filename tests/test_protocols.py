@@ -10,7 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 from torch.testing import assert_close
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.metrics import METRICS
 from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.metrics.score import score

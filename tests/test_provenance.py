@@ -5,14 +5,15 @@ import sys
 
 import pytest
 
-from bench.provenance import code_in, peak_memory
+from bench.common.machine import peak_memory
+from bench.store.provenance import ROOT, code_in
 
 
 @pytest.fixture
 def project(tmp_path):
     """A git checkout with the suite in it, committed."""
-    for path in ("bench/provenance.py", "baselines/theirs.py"):
-        (tmp_path / path).parent.mkdir()
+    for path in ("bench/store/provenance.py", "baselines/theirs.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
         (tmp_path / path).write_text("old = 1\n")
     _git(tmp_path, "init", "--quiet")
     _commit(tmp_path)
@@ -26,6 +27,12 @@ def _git(folder, *words):
 def _commit(folder):
     _git(folder, "add", "--all")
     _git(folder, "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "x")
+
+
+def test_the_project_itself_is_found_where_its_packages_are():
+    assert {"bench", "lmc", "baselines", "experiments"} <= {path.name for path in ROOT.iterdir() if path.is_dir()}
+    if (ROOT / ".git").exists():
+        assert code_in(ROOT)["commit"] == _git(ROOT, "rev-parse", "HEAD")
 
 
 def test_what_is_committed_is_its_commit(project):
@@ -51,7 +58,7 @@ def test_of_large_files_the_size_is_told_and_of_hidden_ones_nothing(project):
 
 def test_the_peak_of_memory_is_a_process_s_own_and_not_that_of_who_started_it():
     ballast = bytearray(300_000_000)
-    command = [sys.executable, "-c", "from bench.provenance import peak_memory; print(peak_memory())"]
+    command = [sys.executable, "-c", "from bench.common.machine import peak_memory; print(peak_memory())"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert int(told) < 100_000_000 < len(ballast) < peak_memory()
 
@@ -59,5 +66,5 @@ def test_the_peak_of_memory_is_a_process_s_own_and_not_that_of_who_started_it():
 def test_installed_into_a_foreign_checkout_it_has_no_commit(project):
     installed = project / ".venv" / "site-packages"
     (installed / "bench").mkdir(parents=True)
-    (installed / "bench" / "provenance.py").write_text("")
+    (installed / "bench" / "store" / "provenance.py").write_text("")
     assert code_in(installed)["commit"] == "not a git checkout"

@@ -22,9 +22,9 @@ from baselines.simvp import SimVP
 from baselines.swinlstm import SwinLSTM
 from baselines.tau import TAU
 from baselines.trajgru import TrajGRU
-from bench.costs import counted
-from bench.spec import Part
+from bench.spec.runspec import Part
 from bench.speed.models import public_codes
+from bench.training import flops
 
 # Parameters and multiply-adds (10 -> 10 frames) of the OpenSTL builds at 64x64x1, counted on their code; what is subtracted was
 # found to get no gradient, or to be computed and thrown away.
@@ -76,10 +76,10 @@ def test_parameters_are_those_published_less_the_unused(name):
 @pytest.mark.parametrize(("name", "row"), public_codes().items())
 def test_a_public_code_in_bench_speeds_table_trains_as_many_parameters_and_takes_no_fewer_operations(name, row):
     assert None not in row, "a comma of public_codes.csv stands outside quotes"
-    model = counted.on_meta(Part(name), (1, 64, 64), context=10, horizon=10)
+    model = flops.on_meta(Part(name), (1, 64, 64), context=10, horizon=10)
     if row["parameters"]:
-        assert counted.parameters(model) == int(row["parameters"])
-        assert counted.flops(model, (1, 64, 64), context=10, horizon=10) <= int(row["flops"])
+        assert flops.parameters(model) == int(row["parameters"])
+        assert flops.flops(model, (1, 64, 64), context=10, horizon=10) <= int(row["flops"])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

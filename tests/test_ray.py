@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import lease
-from bench.errors import BenchError
+from bench.common import lease
+from bench.common.errors import BenchError
+from bench.evaluation.scores import load
 from bench.executors.inline import Inline
-from bench.plan import plan
-from bench.schedule import Scheduler
-from bench.scoring.scores import load
-from bench.store import FINISHED, Store
+from bench.store.store import FINISHED, Store
+from bench.sweep.plan import plan
+from bench.sweep.scheduler import Scheduler
 from tests.conftest import EXPERIMENT
 from tests.sweep_samples import bench as command
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.beside import with_published
+from reports.published_rows import with_published
 from reports.render import FORMATS, render
 from reports.results import Facts
 from reports.table import table

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from reports.ablation import ablation
 from reports.check import check
+from reports.costs import ledger
 from reports.latex import escaped
-from reports.ledger import ledger
 from reports.render import FORMATS, grid, render
 from reports.results import Metric
 from reports.table import table

@@ -1,6 +1,6 @@
 """The ledger says what every variant was given, and warns where that was not even-handed."""
 
-from reports.ledger import counted, lasting, ledger, sized, with_warnings
+from reports.costs import counted, lasting, ledger, sized, with_warnings
 from reports.render import FORMATS, render
 from reports.table import table
 from tests.report_samples import results, runs

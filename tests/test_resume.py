@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench import catalog, checkpoint, files, train
-from bench.run import execute
-from bench.scoring.scores import load
-from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from bench.common import files
+from bench.evaluation.scores import load
+from bench.spec import catalog
+from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from bench.training import checkpoint, loop
+from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
 
 CPU = torch.device("cpu")
@@ -55,7 +57,7 @@ def _assert_same(run, undisturbed):
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed, step):
-    real = train.take_step
+    real = loop.take_step
 
     def dying(spec, model, learner, optimizer, clip, at, *parts):
         if at == step - 1:
@@ -63,7 +65,7 @@ def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undist
         return real(spec, model, learner, optimizer, clip, at, *parts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, "take_step", dying)
+        patch.setattr(loop, "take_step", dying)
         with pytest.raises(Killed):
             _trained(tmp_path, TINY)
     run, state = _trained(tmp_path, TINY)
@@ -101,8 +103,8 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
     run = Store(tmp_path).run(spec)
     run.create(spec)
     answers = iter([False, False, False, True])  # two a step: before its losses are written, and after its validation
-    with pytest.raises(train.Interrupted):
-        train.train(spec, catalog.build("datasets", spec.data.name, spec.data.options), run, CPU, lost=lambda: next(answers))
+    with pytest.raises(loop.Interrupted):
+        loop.train(spec, catalog.build("datasets", spec.data.name, spec.data.options), run, CPU, lost=lambda: next(answers))
     written = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
     assert max(step for step, *names in written if names) == 1 and run.status().step == 1
     assert [path.name.split("-")[1] for path in run.path.glob("checkpoints/best-*")] == ["00000001"]
@@ -112,7 +114,7 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
 def test_random_draws_of_a_learner_go_on_where_they_were(tmp_path, learner):
     spec = TINY.edited("learner.long=9") if learner == "memory_alignment" else TINY
     if learner == "scheduled_sampling":
-        from bench.spec import Part
+        from bench.spec.runspec import Part
 
         spec = TINY.but(model=Part("convlstm", hidden=4, layers=1), learner=Part(learner))
     once, _ = _trained(tmp_path / "once", spec)
@@ -171,5 +173,5 @@ def test_a_process_killed_again_and_again_leaves_nothing_to_repair(tmp_path, del
 
 def _worker(run):
     """The process that an executor would start."""
-    command = [sys.executable, "-m", "bench.run", str(run.path), "--evaluations", json.dumps([asdict(EVALUATION)])]
+    command = [sys.executable, "-m", "bench.worker.main", str(run.path), "--evaluations", json.dumps([asdict(EVALUATION)])]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -5,8 +5,8 @@ import torch
 from torch.testing import assert_close
 
 from baselines.convlstm import ConvLSTM
+from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.learners import Direct
-from baselines.patches import patched, patchify, unpatchify
 from baselines.predrnn_v2 import PredRNNv2
 from baselines.rollout import rollout
 from bench.training.compiling import compiled

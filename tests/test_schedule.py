@@ -9,16 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from bench import lease
-from bench.errors import BenchError
+from bench.common import lease
+from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
-from bench.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, preflight, retry
-from bench.schedule import Scheduler
-from bench.spec import Part
-from bench.store import FAILED, FINISHED, RUNNING, Run
-from bench.sweep.failures import OUT_OF_MEMORY
+from bench.spec.runspec import Part
+from bench.store.failures import OUT_OF_MEMORY
+from bench.store.store import FAILED, FINISHED, RUNNING, Run
+from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry
+from bench.sweep.preflight import preflight
+from bench.sweep.scheduler import Scheduler
 from tests.many_runs import yardstick
 
 
@@ -291,8 +292,8 @@ def test_an_impossible_size_is_refused_before_anything_runs(store, pair, tiny):
 
 
 def test_inline_and_in_child_processes_the_scores_are_the_same(tmp_path, pair):
-    from bench.scoring.scores import load
-    from bench.store import Store
+    from bench.evaluation.scores import load
+    from bench.store.store import Store
 
     found = []
     for name, executor in (("inline", Inline()), ("local", Local(workers=2))):

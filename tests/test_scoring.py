@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from bench import catalog
-from bench.experiment import Evaluation
+from bench.evaluation.scores import Scores, load, look
 from bench.metrics.lpips import alexnet_features
-from bench.scoring.scores import Scores, load, look
-from bench.store import Store
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation
+from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
 
 
@@ -100,7 +100,7 @@ def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_p
 
 
 def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench, tmp_path):
-    from bench.reporting.pictures import image, save_png
+    from bench.common.images import image, save_png
 
     target = np.random.default_rng(0).integers(0, 256, (2, 3, 1, 16, 16)).astype(np.uint8)
     prediction = np.clip(target.astype(int) + 10, 0, 255).astype(np.uint8)
@@ -127,7 +127,7 @@ def test_a_mean_that_is_missing_is_explained(bench, tmp_path):
 
 
 def test_clips_and_frames_whose_names_agree_in_part_are_not_paired_by_their_order(bench, tmp_path):
-    from bench.reporting.pictures import image, save_png
+    from bench.common.images import image, save_png
 
     folder = tmp_path / "theirs"
     for side in ("prediction", "target"):
@@ -167,7 +167,8 @@ def test_what_cannot_be_scored_is_refused_in_words(bench, tmp_path, words, messa
 
 
 def test_the_mean_over_clips_does_not_depend_on_how_they_are_batched(monkeypatch):
-    from bench import catalog, evaluate
+    from bench.evaluation import evaluate
+    from bench.spec import catalog
 
     data = catalog.build("datasets", "digits", {"size": 16, "digit": 8})
     model = catalog.build("models", "copy_last", {}, shape=data.shape)

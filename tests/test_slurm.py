@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from bench import catalog, lease
-from bench.errors import BenchError
+from bench.common import lease
+from bench.common.errors import BenchError
 from bench.executors import slurm, slurm_job, worker
-from bench.plan import NEW, QUEUED, RESUMABLE, plan
-from bench.schedule import Scheduler
-from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.spec import catalog
+from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
 from bench.sweep import queue
+from bench.sweep.plan import NEW, QUEUED, RESUMABLE, plan
+from bench.sweep.scheduler import Scheduler
 from tests.conftest import EVALUATION, TINY
 from tests.slurm.pretend import Slurm
 
@@ -168,7 +169,7 @@ def test_runs_that_wait_are_counted_and_not_listed_one_by_one(cluster, store, fo
 
     from rich.console import Console
 
-    from bench.progress import Display
+    from bench.sweep.progress import Display
 
     items = _queued(four, store)
     cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="REQUEUED")
@@ -248,8 +249,8 @@ SAVES = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: end('inte
 FINISHES = "begin(6); end('finished', '')"
 BEGINNING = """
 import sys, time
-from bench import lease
-from bench.store import Run
+from bench.common import lease
+from bench.store.store import Run
 run = Run({path!r})
 run = Run(__import__('pathlib').Path({path!r}))
 owned = lease.take(run.path)
@@ -337,7 +338,7 @@ def test_a_job_waits_until_the_lease_of_a_lost_node_has_run_out(cluster, job, mo
     monkeypatch.setattr(lease, "SILENCE", 2.0)
     monkeypatch.setattr(lease, "HEARTBEAT", 0.1)
     owner = {"host": "lost", "space": "another", "process": 1, "started": "1"}
-    from bench.files import write_json
+    from bench.common.files import write_json
 
     write_json(job.run.path / "lease-0", owner)
     assert job.run.status().state == RUNNING

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import catalog, lease
+from bench.common import lease
+from bench.evaluation.scores import load
 from bench.executors.inline import Inline
-from bench.plan import QUEUED, plan
-from bench.schedule import Scheduler
-from bench.scoring.scores import load
-from bench.store import FINISHED, INTERRUPTED, Store
+from bench.spec import catalog
+from bench.store.store import FINISHED, INTERRUPTED, Store
 from bench.sweep import queue
+from bench.sweep.plan import QUEUED, plan
+from bench.sweep.scheduler import Scheduler
 
 pytestmark = pytest.mark.chaos
 pytest.importorskip("submitit", reason="submitit is not installed: pip install -c constraints.txt -e '.[slurm]'")
@@ -28,7 +29,7 @@ SCRIPT = Path(__file__).parent / "slurm" / "cluster.sh"
 LONGEST = 300.0  # seconds that a sweep may take on a busy machine
 EXPERIMENT = """
 from dataclasses import replace
-from bench.experiment import Experiment
+from bench.spec import Experiment
 from tests.conftest import EVALUATION, TINY
 
 def experiment(scale):

@@ -8,12 +8,12 @@ import pytest
 
 from bench.executors import worker
 from bench.executors.local import Local
-from bench.plan import plan
-from bench.run import execute
-from bench.schedule import Scheduler
-from bench.spec import Part
-from bench.store import FAILED, FINISHED
-from bench.sweep import snapshot
+from bench.spec.runspec import Part
+from bench.store import snapshot
+from bench.store.store import FAILED, FINISHED
+from bench.sweep.plan import plan
+from bench.sweep.scheduler import Scheduler
+from bench.worker.main import execute
 from tests.conftest import FLOOR
 
 
@@ -28,7 +28,7 @@ def test_the_code_is_copied_once_and_imports_from_its_copy(store, run):
     taken = snapshot.take(store)
     assert snapshot.take(store) == taken and len(list(store.root.glob(".code/*"))) == 1
     taken.note(run)
-    code = "import bench.run, lmc, sys; print(bench.__file__, lmc.__file__, sep='\\n')"
+    code = "import bench.worker.main, lmc, sys; print(bench.__file__, lmc.__file__, sep='\\n')"
     environment = worker.environment(run, threads=1)
     done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert all(line.startswith(taken.folder) for line in done.stdout.splitlines())
@@ -39,7 +39,7 @@ def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pa
     shutil.copytree(snapshot.here() / "baselines", edited / "baselines")
     taken = snapshot.take(store)
     monkeypatch.syspath_prepend(str(edited))
-    (edited / "baselines" / "floors.py").write_text("raise RuntimeError('edited meanwhile')")
+    (edited / "baselines" / "trivial.py").write_text("raise RuntimeError('edited meanwhile')")
     items = [item for item in plan(pair, store) if item.label == "copy"]
     Scheduler(items, store, Local(workers=1), prepare=taken.note).run()
     assert items[0].run.status().state == FINISHED
@@ -62,7 +62,7 @@ def test_a_run_refuses_when_a_file_of_the_suite_is_another_one(store, run):
 
 
 def test_a_run_refuses_when_the_users_own_model_has_changed(store, tmp_path, monkeypatch):
-    (tmp_path / "my_floor.py").write_text("from baselines.floors import CopyLast\n\nclass Mine(CopyLast):\n    pass\n")
+    (tmp_path / "my_floor.py").write_text("from baselines.trivial import CopyLast\n\nclass Mine(CopyLast):\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     spec = FLOOR.but(model=Part("my_floor:Mine"))
     run = store.run(spec)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.errors import BenchError
-from bench.spec import Part, RunSpec
+from bench.common.errors import BenchError
+from bench.spec.runspec import Part, RunSpec
 
 
 def test_the_same_spec_has_the_same_key_however_it_was_written(tiny):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from bench.executors import worker
-from bench.speed import schedule as speed
+from bench.speed import overhead as speed
 
 
 def test_scheduling_costs_under_a_third_of_a_second_a_run(store, monkeypatch):
@@ -37,7 +37,7 @@ def test_a_worker_takes_its_first_step_and_help_answers_within_their_limits(stor
 def test_a_worker_imports_nothing_that_takes_long_but_torch(store, tiny):
     run = store.run(tiny)
     run.create(tiny)
-    words = [sys.executable, "-X", "importtime", "-P", "-m", "bench.run", str(run.path)]
+    words = [sys.executable, "-X", "importtime", "-P", "-m", "bench.worker.main", str(run.path)]
     done = subprocess.run(words, env=worker.environment(run, 1), capture_output=True, text=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert run.status().state == "finished" and "torch" in imported
@@ -48,7 +48,7 @@ def test_flops_are_counted_as_pytorch_counts_them():
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from bench.costs.counted import flops
+    from bench.training.flops import flops
 
     layers = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 14 * 14, 3))
     with torch.no_grad(), FlopCounterMode(display=False) as theirs:

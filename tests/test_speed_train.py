@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from bench.errors import BenchError
-from bench.spec import Part, RunSpec
+from bench.common.errors import BenchError
+from bench.spec.runspec import Part, RunSpec
 from bench.speed import results, train
-from bench.speed.contestant import own_step, plain_step
 from bench.speed.timing import Row as Peer
+from bench.speed.train_worker import own_step, plain_step
 from bench.training.optim import Adam
 from bench.training.step import take_step
 from lmc.learner import MemoryAlignment

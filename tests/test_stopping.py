@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from bench import lease, run
-from bench.run import Stopping, execute
-from bench.schedule import Scheduler
-from bench.store import FINISHED, INTERRUPTED
-from bench.sweep import ongoing
+from bench.common import lease
+from bench.store.store import FINISHED, INTERRUPTED
+from bench.sweep import active
+from bench.sweep.scheduler import Scheduler
+from bench.worker import main
+from bench.worker.main import Stopping, execute
 from tests.conftest import EVALUATION
 
 
@@ -23,7 +24,7 @@ def started(store, tiny):
 
 
 def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(started, monkeypatch):
-    monkeypatch.setattr(run, "LOOK", 0.0)
+    monkeypatch.setattr(main, "LOOK", 0.0)
     started.ask_to_stop("asked by a test")
     assert execute(started, [EVALUATION], "cpu", Stopping(started)) == INTERRUPTED
     status = started.status()
@@ -33,20 +34,20 @@ def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(s
 
 
 def test_a_sweep_is_seen_while_it_goes_on_and_no_longer(store):
-    with ongoing.announced(store, "ablation-small", "bench run ablation") as sweep:
-        assert [other.experiment for other in ongoing.going_on(store)] == ["ablation-small"]
+    with active.announced(store, "ablation-small", "bench run ablation") as sweep:
+        assert [other.experiment for other in active.going_on(store)] == ["ablation-small"]
         sweep.ask_to_stop("enough")
         assert sweep.asked_to_stop() == "enough"
-    assert ongoing.going_on(store) == [] and not sweep.folder.exists()
+    assert active.going_on(store) == [] and not sweep.folder.exists()
 
 
 def test_the_sweep_of_a_dead_scheduler_is_not_going_on(store):
     code = (
-        "import os; from bench.sweep import ongoing; from bench.store import Store\n"
-        f"with ongoing.announced(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
+        "import os; from bench.sweep import active; from bench.store.store import Store\n"
+        f"with active.announced(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)
-    assert list(store.root.glob(".sweeps/*/sweep.json")) and ongoing.going_on(store) == []
+    assert list(store.root.glob(".sweeps/*/sweep.json")) and active.going_on(store) == []
 
 
 def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
@@ -67,7 +68,7 @@ def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
 def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(bench, store, started):
     assert "nothing goes on" in bench("stop")[1]
     owned = lease.take(started.path)
-    with ongoing.announced(store, "ablation-small", "bench run ablation"):
+    with active.announced(store, "ablation-small", "bench run ablation"):
         out = bench("stop")[1]
         assert "ablation-small" in out and started.name in out and "`bench stop --all`" in out
         code, _, err = bench("stop", "ablatoin-small")
@@ -76,9 +77,9 @@ def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(be
 
 
 def test_a_sweep_can_be_stopped_by_the_file_that_it_was_started_with(bench, store, monkeypatch):
-    monkeypatch.setattr("bench.commands.stopping.LONGEST", 0.1)
+    monkeypatch.setattr("bench.commands.stop.LONGEST", 0.1)
     assert bench("stop", "--all")[1] == "nothing goes on\n"
-    with ongoing.announced(store, "mine-small", "bench run mine.py") as sweep:
+    with active.announced(store, "mine-small", "bench run mine.py") as sweep:
         assert "asked 1 sweep" in bench("stop", "mine.py")[1] and sweep.asked_to_stop()
 
 

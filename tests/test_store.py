@@ -7,10 +7,10 @@ import threading
 
 import pytest
 
-from bench import lease
-from bench.errors import BenchError
-from bench.files import replacing, write_json
-from bench.store import FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.common import lease
+from bench.common.errors import BenchError
+from bench.common.files import replacing, write_json
+from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
 
 
 @pytest.fixture
@@ -80,7 +80,9 @@ def test_of_many_takers_exactly_one_owns_a_run(run):
 
 
 def test_the_run_of_a_dead_process_is_free_at_once(run):
-    code = f"from bench import lease; import os, pathlib; assert lease.take(pathlib.Path({str(run.path)!r})); os._exit(9)"
+    code = (
+        f"from bench.common import lease; import os, pathlib; assert lease.take(pathlib.Path({str(run.path)!r})); os._exit(9)"
+    )
     subprocess.run([sys.executable, "-c", code], check=False)
     assert list(run.path.glob("lease-*")) and lease.holder(run.path) is None
     assert run.status().state == INTERRUPTED

@@ -5,19 +5,19 @@ import shutil
 
 import pytest
 
-from bench import tracker
+from bench.evaluation.scores import load
 from bench.executors.inline import Inline
-from bench.plan import plan
-from bench.schedule import Scheduler
-from bench.scoring.scores import load
-from bench.store import Store
+from bench.store.store import Store
+from bench.sweep.plan import plan
+from bench.sweep.scheduler import Scheduler
+from bench.tracking import tracker
 from bench.tracking.connection import tracking_uri
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, empty_mlflow):
     """A store with two finished runs and an empty MLflow database, copied for each test."""
-    from bench.experiment import Experiment
+    from bench.spec.experiment import Experiment
     from tests.conftest import EVALUATION, FLOOR, TINY
 
     pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")

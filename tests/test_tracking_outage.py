@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import tracker
-from bench.plan import plan
-from bench.store import FINISHED, INTERRUPTED, Store
-from bench.tracking import connection
+from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.sweep.plan import plan
+from bench.tracking import connection, tracker
 from tests.conftest import FLOOR
 
 
@@ -150,7 +149,7 @@ def test_a_run_that_was_deleted_in_mlflow_stops_no_other_and_is_made_anew_when_t
 
 
 def test_a_run_whose_owner_died_does_not_stay_running(kept, pair):
-    from bench import lease
+    from bench.common import lease
 
     run = kept.run(FLOOR)
     owned = lease.take(run.path)
@@ -260,7 +259,7 @@ class MLflow:
 
 
 SWEEP = """
-from bench.experiment import Experiment
+from bench.spec import Experiment
 from tests.conftest import EVALUATION, TINY
 
 def experiment(scale):

@@ -7,12 +7,12 @@ from collections import Counter
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
-from bench import gc
-from bench.errors import BenchError
-from bench.store import FAILED, Store
+from bench.common.errors import BenchError
+from bench.maintenance import gc
+from bench.store.search_results import Aim, journal
+from bench.store.store import FAILED, Store
 from bench.tune import confirm, spaces
-from bench.tune.board import Board
-from bench.tune.result import Aim, journal
+from bench.tune.display import Board
 from bench.tune.search import Plan
 from bench.tune.spaces import Space
 from bench.tune.study import begin, find, finished
@@ -21,7 +21,7 @@ from tests.tune_samples import Pretend, draw, few, quality, search
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("bench.schedule.TICK", 0.01)
+    monkeypatch.setattr("bench.sweep.scheduler.TICK", 0.01)
 
 
 def _states(study):

@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 from optuna.trial import FixedTrial
 
-from bench import experiment
-from bench.errors import BenchError
-from bench.plan import look, preflight
-from bench.store import Store
-from bench.tune import confirm, result, spaces
-from bench.tune.result import Candidate, Result
+from bench.common.errors import BenchError
+from bench.spec import loading
+from bench.spec.experiment import SCALES, Experiment
+from bench.store import search_results
+from bench.store.search_results import Candidate, Result
+from bench.store.store import Store
+from bench.sweep.plan import look
+from bench.sweep.preflight import preflight
+from bench.tune import confirm, spaces
 from bench.tune.search import Plan
 from experiments.tuning import SPACES
 from tests.conftest import FLOOR, TINY
@@ -26,23 +29,23 @@ def space(trial, scale):
     return TINY.but(optimizer=Part("adam", lr=trial.suggest_float("lr", 1e-4, 1e-1, log=True)))
 """
 every_space = pytest.mark.parametrize("name", SPACES)
-every_scale = pytest.mark.parametrize("scale", experiment.SCALES)
+every_scale = pytest.mark.parametrize("scale", SCALES)
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("bench.schedule.TICK", 0.01)
+    monkeypatch.setattr("bench.sweep.scheduler.TICK", 0.01)
     monkeypatch.setattr("bench.tune.study.CLIPS", {"small": 3, "paper": 3})
 
 
 def test_all_that_the_comparison_trains_can_be_tuned():
-    assert {spec.model.name for spec in experiment.load("comparison").variants.values() if spec.steps} == set(SPACES)
+    assert {spec.model.name for spec in loading.load("comparison").variants.values() if spec.steps} == set(SPACES)
 
 
 @every_scale
 @every_space
 def test_a_space_starts_at_the_recipe_of_the_comparison(name, scale):
-    recipes = {spec.model.name: spec for spec in experiment.load("comparison", scale).variants.values()}
+    recipes = {spec.model.name: spec for spec in loading.load("comparison", scale).variants.values()}
     assert spaces.typical(spaces.load(name, scale)).differences() == recipes[name].differences()
 
 
@@ -118,7 +121,7 @@ def test_a_search_that_mlflow_has_missed_is_copied_later_with_the_runs_that_conf
 @pytest.mark.usefixtures("mlflow_ready")
 def test_a_corner_of_a_space_that_cannot_be_trained_does_not_rule_out_the_rest(bench, tmp_path):
     (tmp_path / "corners.py").write_text(
-        "from bench.errors import BenchError\nfrom tests.conftest import TINY\n\n"
+        "from bench.common.errors import BenchError\nfrom tests.conftest import TINY\n\n"
         "def space(trial, scale):\n"
         "    width, slots = trial.suggest_categorical('width', [-4, 4]), trial.suggest_int('slots', 2, 3)\n"
         "    if slots == 2:\n        raise BenchError('too few for us')\n"
@@ -137,8 +140,8 @@ def test_a_corner_of_a_space_that_cannot_be_trained_does_not_rule_out_the_rest(b
 
 
 def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store):
-    from bench import lease
-    from bench.tune.result import Aim
+    from bench.common import lease
+    from bench.store.search_results import Aim
     from bench.tune.study import begin
 
     (tmp_path / "small.py").write_text(SPACE)
@@ -149,38 +152,36 @@ def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store)
 
 
 def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_search_cost(finished, tmp_path):
-    recipe = experiment.load("comparison").variants["LMC-Memory"]
+    recipe = loading.load("comparison").variants["LMC-Memory"]
     winner = recipe.but(model=recipe.model.but(slots=77))
     found = Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "slots=77", winner, [16.0], [1], [15.9])])
-    result.write(Store(tmp_path / "runs"), found)
-    tuned = experiment.load("tuned-lmc")
+    search_results.write(Store(tmp_path / "runs"), found)
+    tuned = loading.load("tuned-lmc")
     assert list(tuned.variants) == ["recipe", "tuned", "copy last frame", "all black"] and tuned.name == "tuned_lmc"
     assert (tuned.variants["recipe"].key, tuned.variants["tuned"].key) == (recipe.key, winner.key)
-    result.write(Store(tmp_path / "runs"), replace(found, candidates=[replace(found.candidates[0], spec=recipe)]))
-    assert list(experiment.load("tuned-lmc").variants) == ["tuned (the recipe)", "copy last frame", "all black"]
+    search_results.write(Store(tmp_path / "runs"), replace(found, candidates=[replace(found.candidates[0], spec=recipe)]))
+    assert list(loading.load("tuned-lmc").variants) == ["tuned (the recipe)", "copy last frame", "all black"]
     assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
 
 
 def test_what_a_tuned_experiment_trains_is_nothing_to_clear_away(bench, tmp_path):
-    from bench import gc
+    from bench.maintenance import gc
 
-    store, recipe = Store(tmp_path / "runs"), experiment.load("comparison").variants["LMC-Memory"]
+    store, recipe = Store(tmp_path / "runs"), loading.load("comparison").variants["LMC-Memory"]
     winner = recipe.but(optimizer=recipe.optimizer.but(lr=0.123))
-    result.write(store, Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "", winner, [16.0], [1], [15.9])]))
-    for _, spec in replace(experiment.load("tuned-lmc"), seeds=(5, 6)).runs():
+    search_results.write(store, Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "", winner, [16.0], [1], [15.9])]))
+    for _, spec in replace(loading.load("tuned-lmc"), seeds=(5, 6)).runs():
         store.run(spec).create(spec)
     assert len(store.runs()) == 6 and not [waste for waste in gc.find(store, runs=True) if waste.kind == gc.RUNS]
 
 
 def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
-    from bench.plan import plan
     from bench.reporting.results import results
-    from reports.ledger import ledger
+    from bench.sweep.plan import plan
+    from reports.costs import ledger
     from tests.conftest import EVALUATION
 
-    pair = experiment.Experiment(
-        "Does it pay?", {"recipe": TINY, "tuned": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="x"
-    )
+    pair = Experiment("Does it pay?", {"recipe": TINY, "tuned": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="x")
     searched = replace(pair, searched={"tuned": {"trials": 12, "tuning_seconds": 345.0}})
     table = ledger(results(searched, plan(searched, Store(tmp_path / "runs")), ("standard",)))
     cells = {row.label: [cell.text for cell in row.cells][-2:] for row in table.rows}
@@ -199,9 +200,9 @@ def test_the_store_named_on_the_command_line_is_where_tuned_settings_are_looked_
 def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
     study, _, _ = search(store, plan=Plan(3))
     found = confirm.conclude(study, 1, 1)
-    assert result.read(store, "sample", "small") == found
-    with pytest.raises(BenchError, match="`bench tune SPACE --scale paper --objective psnr --study other --store "):
-        result.read(store, "other", "paper")
+    assert search_results.read(store, "sample", "small") == found
+    with pytest.raises(BenchError, match="`bench tune other --scale paper --objective psnr --store "):
+        search_results.read(store, "other", "paper")
 
 
 def test_the_dashboard_is_opened_on_the_record_of_the_store(bench, tmp_path, store, monkeypatch):
@@ -210,7 +211,9 @@ def test_the_dashboard_is_opened_on_the_record_of_the_store(bench, tmp_path, sto
     monkeypatch.setattr("shutil.which", lambda name, path: "/bin/" + name)
     monkeypatch.setattr(os, "execve", lambda file, words, environment: called.update(words=words))
     bench("ui", "--optuna", "--port", 5321)
-    assert called["words"][:2] == ["/bin/optuna-dashboard", str(result.journal(store))] and "127.0.0.1" in called["words"]
+    assert (
+        called["words"][:2] == ["/bin/optuna-dashboard", str(search_results.journal(store))] and "127.0.0.1" in called["words"]
+    )
     monkeypatch.setattr("shutil.which", lambda name, path: None)
     code, _, err = bench("ui", "--optuna")
     assert code == 2 and "pip install 'lmc-bench[dashboard]'" in err
@@ -222,20 +225,20 @@ def test_comparison_tunes_one_after_the_other_with_equal_budgets(bench, monkeypa
         return TINY.but(steps=1, model=TINY.model.but(slots=trial.suggest_int("slots", 2, 9)))
 
     monkeypatch.setattr("experiments.tuning.SPACES", {name: (draw, lambda scale: {"slots": 5}) for name in ("one", "two")})
-    monkeypatch.setattr("bench.commands.tuning._all_of", lambda scale: ["one", "two"])
+    monkeypatch.setattr("bench.commands.tune._all_of", lambda scale: ["one", "two"])
     code, out, _ = bench("tune", "comparison", "--trials", 2, "--executor", "inline", "--confirm", 0, "--sampler", "random")
     assert code == 0 and "one at scale small (1 of 2)" in out and "4 trials finished" in out and "tuned-comparison" in out
-    assert [result.read(store, name, "small").trials for name in ("one", "two")] == [2, 2]
+    assert [search_results.read(store, name, "small").trials for name in ("one", "two")] == [2, 2]
 
 
 def test_the_tuned_comparison_has_the_settings_and_the_costs_of_every_search(finished, tmp_path):
-    compared = experiment.load("comparison")
+    compared = loading.load("comparison")
     for spec in compared.variants.values():
         if spec.steps:
             winner = spec.but(optimizer=spec.optimizer.but(lr=0.123))
             found = Result(spec.model.name, "small", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
-            result.write(Store(tmp_path / "runs"), found)
-    tuned = experiment.load("tuned-comparison")
+            search_results.write(Store(tmp_path / "runs"), found)
+    tuned = loading.load("tuned-comparison")
     assert list(tuned.variants) == list(compared.variants) and tuned.seeds == compared.seeds
     assert {spec.optimizer.options["lr"] for spec in tuned.variants.values() if spec.steps} == {0.123}
     assert {spent["trials"] for spent in tuned.searched.values()} == {4} and len(tuned.searched) == len(SPACES)

@@ -12,10 +12,10 @@ import time
 import pytest
 from rich.console import Console
 
-from bench import lease
-from bench.progress import Pace
-from bench.sweep import ongoing
+from bench.common import lease
+from bench.sweep import active
 from bench.sweep.logs import follow, last_lines
+from bench.sweep.progress import Pace
 from bench.sweep.watch import Board, watch
 
 
@@ -108,7 +108,7 @@ def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, r
 
 
 def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were(store, tiny, run):
-    with ongoing.announced(store, "mine-small", "bench run mine.py"):
+    with active.announced(store, "mine-small", "bench run mine.py"):
         ours, theirs = pty.openpty()
         words = [sys.executable, "-m", "bench.cli", "status", "--watch", "--store", str(store.root)]
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
@@ -119,7 +119,7 @@ def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were
         os.write(ours, b"q")
         rest = _until(ours, b"\x1b[?1049l")
         assert child.wait(timeout=20) == 0 and b"\x1b[?1049l" in rest
-        assert ongoing.going_on(store) and not ongoing.going_on(store)[0].asked_to_stop()
+        assert active.going_on(store) and not active.going_on(store)[0].asked_to_stop()
 
 
 def _until(handle, word):

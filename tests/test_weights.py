@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError, Blocked
-from bench.scoring import weights
+from bench.common.errors import BenchError, Blocked
+from bench.metrics import weights
 
 
 @pytest.fixture(autouse=True)

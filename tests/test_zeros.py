@@ -8,8 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.convlstm import ConvLSTM
 from baselines.e3d_lstm import WindowConv
+from baselines.layers.zeros import StateConv, untouched, zeros
 from baselines.predrnn import PredRNN
-from baselines.zeros import StateConv, untouched, zeros
 
 
 @pytest.mark.parametrize("bias", [True, False])

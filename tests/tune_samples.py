@@ -8,13 +8,13 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from bench import lease
+from bench.common import lease
+from bench.evaluation.scores import Scores
 from bench.metrics.protocols import score_names
-from bench.schedule import Scheduler
-from bench.scoring.scores import Scores
-from bench.spec import Part, RunSpec
-from bench.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
-from bench.tune.result import Aim
+from bench.spec.runspec import Part, RunSpec
+from bench.store.search_results import Aim
+from bench.store.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
+from bench.sweep.scheduler import Scheduler
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
 from bench.tune.study import begin
@@ -84,7 +84,7 @@ class Pretend:
         if run.name in self.ends:
             state, words = self.ends[run.name]
         if state == FINISHED:
-            from bench.files import write_json
+            from bench.common.files import write_json
 
             write_json(run.path / "provenance.json", {"train_seconds": 1.5, "flops": 1000 * spec.model.options["slots"]})
             names = score_names()

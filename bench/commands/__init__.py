@@ -1,1 +1,1 @@
-"""The commands of `bench`, by what one wants to do. Each module registers its own."""
+"""The commands of `bench`: each file is one and bears its name; what several share begins with an underscore."""

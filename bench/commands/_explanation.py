@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import options
-from bench.errors import listed
+from bench.commands import _options
+from bench.common.errors import listed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +17,7 @@ MANY = 10  # seeds; each of more is in --json
 
 def print_score(found: dict[str, Any]) -> None:
     """A cell of a table of scores, as `bench.reporting.explain.score` finds it."""
-    console, shown = options.console(), found["shown"]
+    console, shown = _options.console(), found["shown"]
     first, last = found["frames"]
     frames = f"frame {first}" if first == last else f"mean of frames {first} to {last}"
     what = "difference of " if "difference" in found else ""
@@ -34,7 +34,7 @@ def print_score(found: dict[str, Any]) -> None:
 
 def print_cost(found: dict[str, Any]) -> None:
     """A cell of the table of costs, as `bench.reporting.explain.cost` finds it."""
-    console, value = options.console(), found["value"]
+    console, value = _options.console(), found["value"]
     known = sum(run["value"] is not None for run in found["runs"])
     told = (
         "it is not recorded" if value is None else f"is {value:.10g}{found['unit']}, the mean of {known} run{'s'[: known > 1]}"

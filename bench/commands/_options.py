@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
-    from bench.experiment import Experiment
-    from bench.store import Store
+    from bench.spec.experiment import Experiment
+    from bench.store.store import Store
 
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="An experiment by name (`bench list experiments`) or a Python file.")
@@ -79,7 +79,7 @@ def experiment(name: str, scale: str, seeds: str | None, only: str | None, setti
     """The experiment that these options describe."""
     from dataclasses import replace
 
-    from bench.experiment import load
+    from bench.spec.loading import load
 
     chosen = load(name, scale)
     if only is not None:
@@ -144,7 +144,7 @@ def executor(
     devices: int = 1,
 ) -> Any:
     """The executor that these options describe, for a plan of so many runs."""
-    from bench import catalog
+    from bench.spec import catalog
 
     name = catalog.canonical("executors", name)
     given: dict[str, Any] = {"workers": workers} if workers else {}
@@ -153,7 +153,7 @@ def executor(
     given |= {"devices": devices} if devices > 1 else {}
     given |= dict(map(_option, on or []))
     if name == "local":
-        from bench.executors.local import cores, gpus
+        from bench.common.machine import cores, gpus
 
         if not workers and not gpus():
             room = cores() // given.get("devices", 1)
@@ -163,7 +163,7 @@ def executor(
 
 def _option(setting: str) -> tuple[str, Any]:
     """The name and the value of one `--on`."""
-    from bench.spec import parsed
+    from bench.spec.runspec import parsed
 
     name, equals, text = setting.partition("=")
     if not equals:
@@ -173,7 +173,7 @@ def _option(setting: str) -> tuple[str, Any]:
 
 def store(path: Path | None) -> Store:
     """The store at `path`, or the default one."""
-    from bench.store import Store
+    from bench.store.store import Store
 
     return Store(path)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.commands import options
-from bench.errors import BenchError
+from bench.commands import _options
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-    from bench.plan import Item
-    from bench.store import Store
+    from bench.store.store import Store
+    from bench.sweep.plan import Item
 
 SEARCH = "tune:"  # begins their names
 
 
 def typed(verb: str, name: str, scale: str, more: str = "") -> str:
     """What to type to do `verb` with that, as messages quote it."""
-    return f"`{options.command(verb, name, scale, None, None, None)}{more}`"
+    return f"`{_options.command(verb, name, scale, None, None, None)}{more}`"
 
 
 def runs(study: str, scale: str, store: Store) -> tuple[str, list[Item]]:
     """What a study is called in MLflow, and its runs; BenchError where there is no such study."""
-    from bench.experiment import canonical
+    from bench.spec.loading import canonical
     from bench.tune.confirm import everything
     from bench.tune.study import called, find
 
@@ -36,10 +36,10 @@ def runs(study: str, scale: str, store: Store) -> tuple[str, list[Item]]:
 
 def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
     """What `bench report` prints of a study or writes."""
-    from bench.experiment import canonical
-    from bench.tune.facts import searched
-    from bench.tune.result import making
+    from bench.spec.loading import canonical
+    from bench.store.search_results import making
     from bench.tune.study import find
+    from bench.tune.tables import searched
     from reports.tuning import confirmed_table, markdown, trials_table
     from reports.tuning_figures import everything
 
@@ -61,7 +61,7 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
         elif form == "csv":
             print(table.to_csv(index=False))
         else:
-            options.console().print(_grid(table), highlight=False)
+            _options.console().print(_grid(table), highlight=False)
     if found.importances and form in (None, "terminal"):
         print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
         print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes tables and pictures")

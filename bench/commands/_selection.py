@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.experiment import Experiment
-    from bench.outside.guests import Guest
-    from bench.plan import Item
-    from bench.store import Store
+    from bench.external.results import Guest
+    from bench.spec.experiment import Experiment
+    from bench.store.store import Store
+    from bench.sweep.plan import Item
     from reports.results import Results
 
 Protocol = Annotated[str, typer.Option(help="By which conventions; several only with a comma, and then every cell is marked.")]
@@ -57,9 +57,9 @@ def select(
 
     training: the command that trains the experiment's runs.
     """
-    from bench.plan import plan
     from bench.reporting.results import guests
-    from bench.store import FINISHED
+    from bench.store.store import FINISHED
+    from bench.sweep.plan import plan
 
     items = plan(experiment, store)
     if not any(item.state == FINISHED for item in items):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import options
+from bench.commands import _options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from bench.costs.forecast import Cost
-    from bench.plan import Item
+    from bench.sweep.plan import Item
 
 STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan", "queued": "blue"}
 
@@ -48,7 +48,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(*(Text(cell, STYLES.get(cell, "") if column == "state" else "") for column, cell in cells))
-    options.console().print(table)
+    _options.console().print(table)
 
 
 def _print_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -105,7 +105,7 @@ def size(count: float) -> str:
 
 
 def _time(cost: Cost | None) -> str:
-    from bench.progress import clock
+    from bench.sweep.progress import clock
 
     if cost is None:
         return ""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import options, selecting
-from bench.errors import BenchError, listed
+from bench.commands import _options, _selection
+from bench.common.errors import BenchError, listed
 
 if TYPE_CHECKING:
     from bench.data.base import Dataset, Split
-    from bench.scoring.scores import Scores
-    from bench.spec import Part
-    from bench.store import Store
+    from bench.evaluation.scores import Scores
+    from bench.spec.runspec import Part
+    from bench.store.store import Store
 
 
 def register(app: typer.Typer) -> None:
@@ -63,9 +63,9 @@ def evaluate(
             help="model.slots=50 describes a foreign checkpoint, data.digits=3 the data set. Repeatable.",
         ),
     ] = None,
-    protocol: selecting.Protocols = None,
-    store_path: options.StorePath = None,
-    as_json: options.Json = False,
+    protocol: _selection.Protocols = None,
+    store_path: _options.StorePath = None,
+    as_json: _options.Json = False,
 ) -> None:
     """Score any model or any frames.
 
@@ -82,7 +82,7 @@ def evaluate(
     part: Split = "val" if split == "val" else "test"
     if split != part:
         raise BenchError(f"--split is val or test, got '{split}'")
-    store = options.store(store_path)
+    store = _options.store(store_path)
     if name is not None and not name.strip():
         raise BenchError("--name takes the name that the scores are to be kept under, and it is empty")
     guest = Keeping(store, name, seed) if name else None
@@ -101,7 +101,7 @@ def evaluate(
         named = what or str(checkpoint)
         scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest)
     if as_json:
-        options.print_json(_as_dict(scores, chosen))
+        _options.print_json(_as_dict(scores, chosen))
     else:
         _print(scores, chosen)
 
@@ -117,20 +117,20 @@ class Keeping:
     @property
     def frames(self) -> Path:
         """Where predicted frames go while they are scored."""
-        from bench.outside.guests import folder
+        from bench.external.results import folder
 
         return folder(self.store, self.name) / f"scoring-seed-{self.seed}.npy"
 
     def keep(self, scores: Scores, what: str, given: str, digest: str, unfinished: str = "") -> Scores:
         """Keep the scores, and say so."""
-        from bench.outside.guests import keep, place
-        from bench.scoring.scores import load
+        from bench.evaluation.scores import load
+        from bench.external.results import keep, place
 
         former = place(self.store, self.name, self.seed, scores)
         before = load(former).facts["guest"] if former.exists() else {"hash": digest}
         about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
         guest = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
-        again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{options.same_store()}`"
+        again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{_options.same_store()}`"
         print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
         if before["hash"] != digest:
             print(f"in place of what that name had on these clips, from {before['what']} {before['given']}", file=sys.stderr)
@@ -138,9 +138,9 @@ class Keeping:
 
 
 def _of_frames(path: Path, data: str | None, about: list[str], context: int, split: Split, guest: Keeping | None) -> Scores:
-    from bench.outside.foreign import score, score_on
-    from bench.spec import Part
-    from bench.train import default_device
+    from bench.common.machine import default_device
+    from bench.external.predictions import score, score_on
+    from bench.spec.runspec import Part
 
     device, keep = default_device(), guest.frames if guest else None
     if data:
@@ -151,8 +151,8 @@ def _of_frames(path: Path, data: str | None, about: list[str], context: int, spl
 
 
 def _dataset(part: Part, settings: list[str]) -> Dataset:
-    from bench import catalog
-    from bench.spec import parsed
+    from bench.spec import catalog
+    from bench.spec.runspec import parsed
 
     for setting in settings:
         key, _, text = setting.removeprefix("data.").partition("=")
@@ -164,11 +164,11 @@ def _of_model(
     named: str, model: str | None, data: str | None, about: list[str], context: int | None, horizon: int | None,
     clips: int | None, split: Split, described: list[str], store: Store, guest: Keeping | None,
 ) -> Scores:  # fmt: skip
-    from bench.evaluate import evaluate as score
-    from bench.experiment import Evaluation
-    from bench.outside.trained import find
-    from bench.spec import Part
-    from bench.train import default_device
+    from bench.common.machine import default_device
+    from bench.evaluation.evaluate import evaluate as score
+    from bench.external.models import find
+    from bench.spec.experiment import Evaluation
+    from bench.spec.runspec import Part
 
     found = find(named, store, model, described)
     part = Part(data) if data else found.data
@@ -185,7 +185,7 @@ def _of_model(
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test")
     from rich.progress import Progress
 
-    with Progress(console=options.console(), transient=True) as progress:
+    with Progress(console=_options.console(), transient=True) as progress:
         task = progress.add_task("scoring", total=None)
         scores = score(
             network, dataset, seen, evaluation, device, found.precision, keep=guest.frames if guest else None,
@@ -232,7 +232,7 @@ def _print(scores: Scores, protocols: tuple[str, ...]) -> None:
     for protocol in protocols:
         cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in METRICS.items()]
         table.add_row(protocol, *("–" if value is None else f"{value * m.scale:.{m.digits}f}" for value, m in cells))
-    options.console().print(table)
+    _options.console().print(table)
     print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
     lost = int((~np.isfinite(scores[f"{protocols[0]}/psnr"])).any(1).sum())
     if lost:

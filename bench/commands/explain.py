@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import options, selecting
-from bench.errors import BenchError, did_you_mean, listed
+from bench.commands import _options, _selection
+from bench.common.errors import BenchError, did_you_mean, listed
 
 
 def register(app: typer.Typer) -> None:
@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    name: options.Name,
+    name: _options.Name,
     variant: Annotated[str, typer.Argument(metavar="VARIANT", help="The row, as the table names it.")],
     metric: Annotated[
         str,
@@ -27,16 +27,16 @@ def explain(
     frame: Annotated[
         str | None, typer.Option(metavar="T|T-T", help="One frame or a slice (11-20). Default: the mean over the horizon.")
     ] = None,
-    protocol: selecting.Protocol = "standard",
-    differences: selecting.Differences = False,
-    guests: selecting.With = None,
-    label: selecting.Label = None,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
-    as_json: options.Json = False,
+    protocol: _selection.Protocol = "standard",
+    differences: _selection.Differences = False,
+    guests: _selection.With = None,
+    label: _selection.Label = None,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = None,
+    only: _options.Only = None,
+    settings: _options.Set = None,
+    store_path: _options.StorePath = None,
+    as_json: _options.Json = False,
 ) -> None:
     """What stands behind a number.
 
@@ -44,29 +44,29 @@ def explain(
     before rounding, the runs and seeds it is made of, their commit, command, machine, data and checkpoint, and the raw values.
     --json adds each clip's.
     """
-    from bench.commands import explanation
+    from bench.commands import _explanation
     from bench.metrics import METRICS
     from bench.reporting.explain import cost, score
-    from reports.ledger import COSTS
+    from reports.costs import COSTS
 
     protocol, metric, frame = _column(metric, protocol, frame)
     asked = metric.strip().lower().replace("-", "_")
     spent = asked if asked in COSTS else ""
     if asked not in (*METRICS, *COSTS) and not did_you_mean(asked, METRICS) and (hint := did_you_mean(asked, COSTS)):
         raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
-    names, protocols = [spent] if spent else selecting.metrics(metric), selecting.protocols(protocol)
+    names, protocols = [spent] if spent else _selection.metrics(metric), _selection.protocols(protocol)
     if len(names) > 1 or len(protocols) > 1:
         raise BenchError("a cell is of one metric and one protocol")
     if spent and (frame or differences or label):
         raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
-    experiment, store = options.experiment(name, scale, seeds, only, settings), options.store(store_path)
-    training = options.command("run", name, scale, seeds, only, settings)
-    chosen = selecting.select(experiment, store, protocols, label, guests or [], training)
+    experiment, store = _options.experiment(name, scale, seeds, only, settings), _options.store(store_path)
+    training = _options.command("run", name, scale, seeds, only, settings)
+    chosen = _selection.select(experiment, store, protocols, label, guests or [], training)
     known = chosen.results.variants
     if variant not in known:
         hint = did_you_mean(variant, known) or f"; it has {listed(known)}"
         raise BenchError(f"{experiment.name} has no variant '{variant}'{hint}")
-    spans = selecting.frames(frame, chosen.results.facts.horizon)
+    spans = _selection.frames(frame, chosen.results.facts.horizon)
     if len(spans) > 1:
         raise BenchError(f"a cell is of one frame or of one slice, got --frame {frame}")
     span = next(((frames, frames) if isinstance(frames, int) else frames for frames in spans), None)
@@ -79,13 +79,13 @@ def explain(
     except ValueError as error:
         raise BenchError(str(error)) from error
     if variant in experiment.variants:
-        found["again"] = options.command("run", name, scale, seeds, variant, settings)
+        found["again"] = _options.command("run", name, scale, seeds, variant, settings)
     if as_json:
-        options.print_json(found)
+        _options.print_json(found)
     elif spent:
-        explanation.print_cost(found)
+        _explanation.print_cost(found)
     else:
-        explanation.print_score(found)
+        _explanation.print_score(found)
 
 
 def _column(metric: str, protocol: str, frame: str | None) -> tuple[str, str, str | None]:

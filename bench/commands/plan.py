@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options, showing
+from bench.commands import _options, _tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.costs.forecast import Forecast, Machine
-    from bench.plan import Item
-    from bench.store import Store
+    from bench.store.store import Store
+    from bench.sweep.plan import Item
 
 
 def register(app: typer.Typer) -> None:
@@ -24,18 +24,18 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    name: options.Name,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
+    name: _options.Name,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = None,
+    only: _options.Only = None,
+    settings: _options.Set = None,
     probing: Annotated[
         bool, typer.Option("--probe", help="Measure here what no finished run tells: 20 steps of each kind of run to do.")
     ] = False,
-    workers: options.Workers = 0,
-    per_gpu: options.PerGPU = 1,
-    store_path: options.StorePath = None,
-    as_json: options.Json = False,
+    workers: _options.Workers = 0,
+    per_gpu: _options.PerGPU = 1,
+    store_path: _options.StorePath = None,
+    as_json: _options.Json = False,
 ) -> None:
     """What would run, and why.
 
@@ -43,30 +43,30 @@ def plan(
     runs like it took, or as a probe took. Starts no run.
     """
     from bench.costs.forecast import forecast, lacking, machine
-    from bench.plan import plan as planned
-    from bench.plan import unique
+    from bench.sweep.plan import plan as planned
+    from bench.sweep.plan import unique
 
-    store = options.store(store_path)
-    items = planned(options.experiment(name, scale, seeds, only, settings), store)
+    store = _options.store(store_path)
+    items = planned(_options.experiment(name, scale, seeds, only, settings), store)
     where = machine(workers, per_gpu, len(unique(items)))
     if probing:
-        _probe(lacking(items, store, where), store, where, options.console(aside=as_json))
+        _probe(lacking(items, store, where), store, where, _options.console(aside=as_json))
     costs = forecast(items, store, where)
     if as_json:
-        options.print_json(
-            [{**showing.as_dict(item), **showing.cost_as_dict(costs.costs.get(item.run.name))} for item in items]
+        _options.print_json(
+            [{**_tables.as_dict(item), **_tables.cost_as_dict(costs.costs.get(item.run.name))} for item in items]
         )
         return
-    showing.print_runs(items, costs.costs)
-    _print_total(items, store, costs, where, options.command("plan", name, scale, seeds, only, settings))
+    _tables.print_runs(items, costs.costs)
+    _print_total(items, store, costs, where, _options.command("plan", name, scale, seeds, only, settings))
 
 
 def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console) -> None:
     """Measure what is lacking, showing how far it is."""
     from rich.progress import Progress
 
+    from bench.common.files import writable
     from bench.costs.probe import STEPS, News, probe
-    from bench.files import writable
 
     if not items:
         return
@@ -88,7 +88,7 @@ def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console
 
 
 def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Machine, command: str) -> None:
-    from bench.plan import TO_DO, TO_SCORE, unique
+    from bench.sweep.plan import TO_DO, TO_SCORE, unique
 
     runs = unique(items)
     to_do = [item for item in runs if item.state in TO_DO]
@@ -101,11 +101,11 @@ def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Ma
         least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "
         at_once = f"{where.slots} at once" if where.slots > 1 else "one after another"
         gpu = f", {hours:.1f} GPU hours" if hours is not None else ""
-        print(f"{least}{showing.duration(costs.wall(where.slots))}, {at_once}{gpu}; as measured on {costs.place}")
+        print(f"{least}{_tables.duration(costs.wall(where.slots))}, {at_once}{gpu}; as measured on {costs.place}")
     blank = sum(cost.disk is None for cost in costs.costs.values())
     if blank < len(to_do):
-        print(f"{'at least ' if blank else ''}{showing.size(costs.disk())} of disk: checkpoints, predictions, scores")
-    for mark, words in showing.cost_notes(costs.costs.values()):
+        print(f"{'at least ' if blank else ''}{_tables.size(costs.disk())} of disk: checkpoints, predictions, scores")
+    for mark, words in _tables.cost_notes(costs.costs.values()):
         print(f"{mark} {words}")
     if unknown or any(cost.without or cost.scaled for cost in costs.costs.values()):
         print(f"`{command} --probe` measures what is not known, with 20 steps of each kind of run")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import options
-from bench.errors import BenchError
+from bench.commands import _options
+from bench.common.errors import BenchError
 
 SHOWN = 8  # names of written files
 
@@ -41,17 +41,17 @@ def predict(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="model.slots=50 describes a foreign checkpoint. Repeatable."),
     ] = None,
-    store_path: options.StorePath = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """Predict the frames that follow.
 
     Writes PNG frames, a strip of all of them, and a GIF; beside the truth where the input goes on after the context. Any number
     of clips takes the same memory.
     """
-    from bench import predict as predicting
-    from bench.outside import trained
-    from bench.outside.inputs import read
-    from bench.train import default_device
+    from bench.common.machine import default_device
+    from bench.external import models
+    from bench.external import predict as predicting
+    from bench.external.frames import read
 
     if pictures == 0 and not array:
         raise BenchError("with --pictures 0 and no --array there is nothing to write")
@@ -59,7 +59,7 @@ def predict(
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source)
     device = default_device()
-    found = trained.find(what, options.store(store_path), model, settings or [])
+    found = models.find(what, _options.store(store_path), model, settings or [])
     shape = (found.channels or clips.shape[2], *clips.shape[3:])
     seen = context or found.context or 10
     network = found.build(shape, device, seen)

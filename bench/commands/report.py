@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options, searches, selecting
-from bench.errors import BenchError
+from bench.commands import _options, _searches, _selection
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.commands.selecting import Selection
-    from bench.store import Store
+    from bench.commands._selection import Selection
+    from bench.store.store import Store
     from reports.memory import Memories
     from reports.results import Results
     from reports.table import Table
@@ -30,11 +30,11 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    name: options.Name,
+    name: _options.Name,
     metrics: Annotated[
         str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae, mse_sum, mae_sum (`bench list metrics`).")
     ] = METRICS,
-    protocol: selecting.Protocol = "standard",
+    protocol: _selection.Protocol = "standard",
     frames: Annotated[
         str | None, typer.Option(help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all.")
     ] = None,
@@ -52,9 +52,9 @@ def report(
     memory: Annotated[
         bool, typer.Option("--memory", help="How LMC-Memory's slots are addressed, instead of scores; a folder has it anyway.")
     ] = False,
-    differences: selecting.Differences = False,
-    guests: selecting.With = None,
-    label: selecting.Label = None,
+    differences: _selection.Differences = False,
+    guests: _selection.With = None,
+    label: _selection.Label = None,
     check: Annotated[
         str | None,
         typer.Option(
@@ -62,33 +62,33 @@ def report(
             help="Instead of a table: which numbers in the tables of FILE (.md, .tex, .html) differ from the store's.",
         ),
     ] = None,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = None,
+    only: _options.Only = None,
+    settings: _options.Set = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """The table of an experiment, or of a search: tune:lmc.
 
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
     With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed.
     """
-    if name.startswith(searches.SEARCH):
-        searches.show(name.removeprefix(searches.SEARCH), scale, out, form, options.store(store_path))
+    if name.startswith(_searches.SEARCH):
+        _searches.show(name.removeprefix(_searches.SEARCH), scale, out, form, _options.store(store_path))
         return
-    from bench.files import write_bytes
+    from bench.common.files import write_bytes
     from reports.ablation import ablation
-    from reports.beside import with_published
-    from reports.ledger import ledger, with_warnings
+    from reports.costs import ledger, with_warnings
+    from reports.published_rows import with_published
     from reports.render import grid, render
     from reports.table import table
 
     if check and (out or frames):
         raise BenchError("--check compares the metrics and frames that the document has: --out and --frames do not go with it")
-    names, protocols, store = selecting.metrics(metrics), selecting.protocols(protocol), options.store(store_path)
-    experiment = options.experiment(name, scale, seeds, only, settings)
-    training = options.command("run", name, scale, seeds, only, settings)
-    chosen = selecting.select(experiment, store, protocols, label, guests or [], training)
+    names, protocols, store = _selection.metrics(metrics), _selection.protocols(protocol), _options.store(store_path)
+    experiment = _options.experiment(name, scale, seeds, only, settings)
+    training = _options.command("run", name, scale, seeds, only, settings)
+    chosen = _selection.select(experiment, store, protocols, label, guests or [], training)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form))
     if sum((differences, costs, memory)) > 1:
@@ -105,7 +105,7 @@ def report(
         return
     found = chosen.results
     try:
-        shown = (ablation if differences else table)(found, names, protocols, selecting.frames(frames, found.facts.horizon))
+        shown = (ablation if differences else table)(found, names, protocols, _selection.frames(frames, found.facts.horizon))
         shown = with_warnings(shown, found)
         shown = ledger(found) if costs else with_published(shown, found) if published else shown
         shown = _memory(chosen) if memory else shown
@@ -119,7 +119,7 @@ def report(
     elif text:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
-        console = options.console()
+        console = _options.console()
         console.print(grid(shown, console.width if console.is_terminal else None))
 
 
@@ -170,7 +170,7 @@ def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | N
     if not made.numbers:
         raise BenchError(f"no table in {where} has both a variant of {found.name} in its rows and a metric in its header")
     if form == "json":
-        options.print_json(asdict(made))
+        _options.print_json(asdict(made))
         return int(bool(made.differences))
     for one in made.differences:
         print(f"{path}:{one.line}  {one.row}, {one.column}: there stands {one.stands}, the store says {one.store}")
@@ -193,8 +193,8 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     from bench.metrics.protocols import PROTOCOLS
     from bench.reporting import gallery
     from bench.reporting.results import results, under
-    from bench.tracker import experiment_name
     from bench.tracking.attach import attach
+    from bench.tracking.tracker import experiment_name
     from reports.bundle import bundle
 
     experiment, items = chosen.experiment, chosen.items

@@ -1,4 +1,4 @@
-"""rescore, weights: scores made again, and what LPIPS needs."""
+"""rescore: scores made again."""
 
 from __future__ import annotations
 
@@ -6,44 +6,43 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import options, selecting, weights
-from bench.errors import BenchError
+from bench.commands import _options, _selection
+from bench.common.errors import BenchError
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this room."""
     app.command()(rescore)
-    app.add_typer(weights.app, name="weights")
 
 
 def rescore(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
-    protocol: selecting.Protocols = None,
-    guests: selecting.With = None,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
+    protocol: _selection.Protocols = None,
+    guests: _selection.With = None,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = None,
+    only: _options.Only = None,
+    settings: _options.Set = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """Make scores again, without training.
 
     From the predictions that runs have kept, else from their checkpoints. Fills in LPIPS once its backbone is there. --with
     scores again what `bench eval --name` has kept.
     """
+    from bench.common.machine import default_device
+    from bench.external.rescore import rescore as make_again
+    from bench.external.rescore import rescore_guest
     from bench.metrics.protocols import PROTOCOLS, checked
-    from bench.plan import plan, unique
     from bench.reporting.results import guests as find_guests
-    from bench.scoring.rescore import rescore as make_again
-    from bench.scoring.rescore import rescore_guest
-    from bench.train import default_device
+    from bench.sweep.plan import plan, unique
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
-    store = options.store(store_path)
-    items = unique(plan(options.experiment(name, scale, seeds, only, settings), store))
+    store = _options.store(store_path)
+    items = unique(plan(_options.experiment(name, scale, seeds, only, settings), store))
     trained = [item for item in items if item.run.status().trained]
     if not trained:
-        training = options.command("run", name, scale, seeds, only, settings)
+        training = _options.command("run", name, scale, seeds, only, settings)
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
     for number, item in enumerate(trained, 1):
         for evaluation in item.evaluations:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import options
-from bench.errors import BenchError
+from bench.commands import _options
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.experiment import Experiment
-    from bench.plan import Item
-    from bench.store import Store
+    from bench.spec.experiment import Experiment
+    from bench.store.store import Store
+    from bench.sweep.plan import Item
 
 
 def register(app: typer.Typer) -> None:
@@ -24,17 +24,17 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    name: options.Name,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    executor: options.Executor = "local",
-    workers: options.Workers = 0,
-    per_gpu: options.PerGPU = 1,
-    devices: options.Devices = 1,
-    on: options.On = None,
-    address: options.Address = None,
+    name: _options.Name,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = None,
+    only: _options.Only = None,
+    settings: _options.Set = None,
+    executor: _options.Executor = "local",
+    workers: _options.Workers = 0,
+    per_gpu: _options.PerGPU = 1,
+    devices: _options.Devices = 1,
+    on: _options.On = None,
+    address: _options.Address = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="With slurm: queue the runs and return; they go on by themselves.")
     ] = False,
@@ -45,7 +45,7 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Set this experiment's runs aside, whatever their state, and train them again.")
     ] = False,
-    store_path: options.StorePath = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """Train and score what is still lacking.
 
@@ -53,19 +53,20 @@ def run(
     cleanly, and the same command goes on. Exit codes: 0 all done, 1 some failed, 2 usage or configuration, 130 interrupted but
     resumable.
     """
-    from bench.files import writable
-    from bench.plan import GOING_ON, QUEUED, TO_DO, preflight, unique
-    from bench.plan import plan as planned
-    from bench.plan import retry as try_again
-    from bench.store import FINISHED
-    from bench.sweep import failures
+    from bench.common.files import writable
+    from bench.store import failures
+    from bench.store.store import FINISHED
+    from bench.sweep.plan import GOING_ON, QUEUED, TO_DO, unique
+    from bench.sweep.plan import plan as planned
+    from bench.sweep.plan import retry as try_again
+    from bench.sweep.preflight import preflight
 
-    store = options.store(store_path)
-    experiment = options.experiment(name, scale, seeds, only, settings)
+    store = _options.store(store_path)
+    experiment = _options.experiment(name, scale, seeds, only, settings)
     items = planned(experiment, store)
-    again, table, later = (options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
-    next_steps = f"`{table}` shows the table, `bench ui{options.same_store()}` the curves"
-    again += options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices)
+    again, table, later = (_options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
+    next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
+    again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices)
     if fresh:
         for item in unique(items):
             if item.state == QUEUED:
@@ -85,7 +86,7 @@ def run(
     if any(item.state in (*TO_DO, *GOING_ON) for item in items):
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
-        where = options.executor(executor, workers, per_gpu, len(unique(items)), on, address, devices)
+        where = _options.executor(executor, workers, per_gpu, len(unique(items)), on, address, devices)
         if detach:
             _hand_over(experiment, store, items, where, again)
             return
@@ -103,21 +104,22 @@ def run(
 
 def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> tuple[bool, str]:
     """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words."""
-    from bench.plan import unique
-    from bench.progress import Display
-    from bench.schedule import Scheduler, finished
-    from bench.sweep import ongoing, snapshot
-    from bench.tracker import Tracker, experiment_name
+    from bench.store import snapshot
+    from bench.sweep import active
+    from bench.sweep.plan import unique
+    from bench.sweep.progress import Display
+    from bench.sweep.scheduler import Scheduler, finished, interruptible
+    from bench.tracking.tracker import Tracker, experiment_name
 
     called = experiment_name(experiment)
     tracker = Tracker(store, called, list(items))
-    console = options.console()
+    console = _options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
     done = sum(finished([item]) for item in unique(items))
-    with ongoing.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
+    with active.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
         code = snapshot.take(store)
         scheduler = Scheduler(items, store, executor, [display, tracker], sweep.asked_to_stop, code.note)
-        with ongoing.interruptible(scheduler, console.print):
+        with interruptible(scheduler, console.print):
             scheduler.run()
     if scheduler.halted:
         print(f"stopped scheduling: {scheduler.halted}")
@@ -126,7 +128,7 @@ def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], execu
 
 def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item], later: str) -> None:
     """Copy into MLflow what a scheduler that was killed at its very end has not."""
-    from bench.tracker import Tracker, experiment_name
+    from bench.tracking.tracker import Tracker, experiment_name
 
     if trouble := Tracker(store, experiment_name(experiment), list(items)).close():
         print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
@@ -134,9 +136,9 @@ def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item], later
 
 def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> None:
     """Queue what is to be done where it needs nobody who waits."""
-    from bench.plan import QUEUED
-    from bench.schedule import Scheduler
-    from bench.sweep import snapshot
+    from bench.store import snapshot
+    from bench.sweep.plan import QUEUED
+    from bench.sweep.scheduler import Scheduler
 
     if not hasattr(executor, "detach"):
         raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
@@ -149,16 +151,16 @@ def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], exec
     print(f"; {queued} were queued before" if queued else "")
     if scheduler.waiting:
         print(f"{len(scheduler.waiting)} more do not fit into the queue now; the same command adds them later")
-    store_named = options.same_store()
+    store_named = _options.same_store()
     print(f"`bench status{store_named}` shows how far they are, `{command}` waits for them", end="; ")
     print(f"`bench stop --all{store_named}` takes them back")
 
 
 def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
     """Say how it went, and what to do about what failed; the exit code."""
-    from bench.plan import unique
-    from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED
-    from bench.sweep.failures import KINDS
+    from bench.store.failures import KINDS
+    from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED
+    from bench.sweep.plan import unique
 
     runs = unique(items)
     good = sum(item.state == FINISHED for item in runs)

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bench.commands import options
-from bench.errors import BenchError, did_you_mean, listed
+from bench.commands import _options
+from bench.common.errors import BenchError, did_you_mean, listed
 
 WHAT = "models, train, metrics, data, schedule"
 
@@ -43,15 +43,15 @@ def speed(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Where to write the result, besides the store.")] = None,
     last: Annotated[bool, typer.Option("--last", help="Print the newest result in the store and measure nothing.")] = False,
-    as_json: options.Json = False,
-    store_path: options.StorePath = None,
+    as_json: _options.Json = False,
+    store_path: _options.StorePath = None,
 ) -> None:
     """What things cost on this machine.
 
     Every figure is a ratio against a named peer, timed in turn with it in the same run. Results are kept in the store, under
     speed/. With --compare, a figure that is less than 0.9 of what it was then is flagged.
     """
-    from bench.files import write_json
+    from bench.common.files import write_json
     from bench.speed import results
 
     if what not in ("all", *results.MEASURES):
@@ -62,7 +62,7 @@ def speed(
     if chosen and (last or what not in ("all", "train")):
         raise BenchError(f"--{next(iter(chosen))} is a setting of measuring with `bench speed train` (or all)")
     earlier = results.read(against) if against else None
-    root = options.store(store_path).root
+    root = _options.store(store_path).root
     if last:
         values = results.read(results.newest(root, what))
         found = {name: rows for name, rows in results.from_json(values).items() if what in ("all", name)}
@@ -75,7 +75,7 @@ def speed(
     compared = list(results.changes(found, earlier)) if earlier else None
     if as_json:
         extra = {} if compared is None else {"compared": [{**vars(change), "slower": change.slower} for change in compared]}
-        options.print_json({**values, **extra})
+        _options.print_json({**values, **extra})
     else:
         _print(found, values, compared)
     sys.exit(int(any(change.slower for change in compared or ())))
@@ -96,7 +96,7 @@ def _print(found: dict[str, list[Any]], values: dict[str, Any], compared: list[A
     from bench.speed.tables import show
 
     machine = values["machine"]
-    show(found, ", ".join([machine["processor"], *machine["accelerators"]]), options.console())
+    show(found, ", ".join([machine["processor"], *machine["accelerators"]]), _options.console())
     if compared is not None:
         print("nothing to compare: no row of the same name" if not compared else "against the earlier result:")
         for change in compared:

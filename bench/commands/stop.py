@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options
-from bench.errors import BenchError, did_you_mean, listed
+from bench.commands import _options
+from bench.common.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
-    from bench.store import Run, Store
-    from bench.sweep.ongoing import Sweep
+    from bench.store.store import Run, Store
+    from bench.sweep.active import Sweep
 
 LONGEST = 60.0  # seconds that the command waits for what it has asked to stop
 
@@ -30,7 +30,7 @@ def stop(
         list[str] | None, typer.Argument(metavar="[EXPERIMENT|RUN]...", help="Sweeps by experiment, runs by (part of) name.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every sweep and every run of the store.")] = False,
-    store_path: options.StorePath = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """End sweeps or single runs cleanly.
 
@@ -39,7 +39,7 @@ def stop(
     """
     from bench.sweep import queue
 
-    store = options.store(store_path)
+    store = _options.store(store_path)
     sweeps, runs = _going_on(store)
     if not names and not everything:
         _show(sweeps, runs)
@@ -63,8 +63,8 @@ def stop(
 
 
 def _going_on(store: Store) -> tuple[list[Sweep], list[Run]]:
-    from bench.plan import GOING_ON, seen
-    from bench.sweep.ongoing import going_on
+    from bench.sweep.active import going_on
+    from bench.sweep.plan import GOING_ON, seen
 
     return going_on(store), [run for run in store.runs() if seen(run).state in GOING_ON]
 
@@ -100,7 +100,7 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
 
 
 def _wait_for(sweeps: list[Sweep], runs: list[Run]) -> None:
-    from bench.store import RUNNING
+    from bench.store.store import RUNNING
 
     until = time.monotonic() + LONGEST
     while time.monotonic() < until:

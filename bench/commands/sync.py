@@ -1,99 +1,46 @@
-"""ui, sync: the copy of the store in MLflow."""
+"""sync: the copy of the store in MLflow."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING
 
 import typer
 
-from bench.commands import options, searches
-from bench.errors import BenchError
+from bench.commands import _options, _searches
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.store import Store
+    pass
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(ui)
+    """Add the command."""
     app.command()(sync)
 
 
-def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen; the next free one if it is taken.")] = 5000,
-    studies: Annotated[bool, typer.Option("--optuna", help="The searches of `bench tune`, in optuna-dashboard.")] = False,
-    store_path: options.StorePath = None,
-) -> None:
-    """Browse the runs in the MLflow UI.
-
-    Serves this store at a loopback address, and says which. Ctrl-C ends it.
-    """
-    from bench.tracking import connection
-
-    store = options.store(store_path)
-    if studies:
-        _dashboard(store, port)
-    remote = connection.tracking_uri(store)
-    if not remote.startswith("sqlite:"):
-        print(f"runs are copied to {remote}; open it in a browser")
-        return
-    if not (store.root / "mlflow.db").exists():
-        copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
-        raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
-    connection.settle(store)
-    port = _free(port)
-    print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
-        "--default-artifact-root", str(connection.artifact_root(store)),
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-    ]  # fmt: skip
-    os.execve(sys.executable, command, environment)
-
-
-def _dashboard(store: Store, port: int) -> NoReturn:
-    """Become optuna-dashboard on the record of this store's searches."""
-    from bench.tune.result import record
-
-    where = record(store)
-    command = shutil.which("optuna-dashboard", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    if command is None:
-        raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")
-    port = _free(port)
-    print(f"searches of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    os.execve(command, [command, where, "--host", "127.0.0.1", "--port", str(port)], dict(os.environ))
-
-
 def sync(
-    name: options.Name,
-    scale: options.Scale = "small",
-    seeds: options.Seeds = None,
-    only: options.Only = None,
-    settings: options.Set = None,
-    store_path: options.StorePath = None,
+    name: _options.Name,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = None,
+    only: _options.Only = None,
+    settings: _options.Set = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """Copy the runs of an experiment, or of a search (tune:lmc), into MLflow.
 
     Sends what is new, once, however often it is called. `bench run` and `bench tune` do it by themselves while MLflow can be
     reached.
     """
-    from bench import tracker
-    from bench.plan import plan
-    from bench.tracking import connection
+    from bench.sweep.plan import plan
+    from bench.tracking import connection, tracker
 
-    store = options.store(store_path)
-    if name.startswith(searches.SEARCH):
+    store = _options.store(store_path)
+    if name.startswith(_searches.SEARCH):
         if seeds or only or settings:
             raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is copied as a whole")
-        called, items = searches.runs(name.removeprefix(searches.SEARCH), scale, store)
+        called, items = _searches.runs(name.removeprefix(_searches.SEARCH), scale, store)
     else:
-        experiment = options.experiment(name, scale, seeds, only, settings)
+        experiment = _options.experiment(name, scale, seeds, only, settings)
         called, items = tracker.experiment_name(experiment), plan(experiment, store)
     try:
         count = tracker.sync(store, called, items)
@@ -103,11 +50,3 @@ def sync(
         trouble = connection.in_words(error, store)
         raise BenchError(f"MLflow did not take the runs: {trouble}; the same command goes on once it does") from error
     print(f"{count} of {len(items)} runs had something new for {connection.tracking_uri(store)}")
-
-
-def _free(port: int) -> int:
-    for candidate in range(port, min(port + 50, 65536)):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
-                return candidate
-    raise BenchError(f"no free port from {port} to {port + 49}; name another with --port")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import options
-from bench.commands.searches import SEARCH, typed
-from bench.errors import BenchError
+from bench.commands import _options
+from bench.commands._searches import SEARCH, typed
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.tune.result import Result
+    from bench.store.search_results import Result
     from bench.tune.session import Outcome
 
 ALL = "comparison"
@@ -36,7 +36,7 @@ def tune(
     trials: Annotated[
         int, typer.Option(min=1, help="How many finished trials in all: asking again adds nothing, asking for more the rest.")
     ] = 40,
-    scale: options.Scale = "small",
+    scale: _options.Scale = "small",
     objective: Annotated[
         str,
         typer.Option(
@@ -72,12 +72,12 @@ def tune(
             "Default: a file in the store.",
         ),
     ] = None,
-    executor: options.Executor = "local",
-    workers: options.Workers = 0,
-    per_gpu: options.PerGPU = 1,
-    on: options.On = None,
-    address: options.Address = None,
-    store_path: options.StorePath = None,
+    executor: _options.Executor = "local",
+    workers: _options.Workers = 0,
+    per_gpu: _options.PerGPU = 1,
+    on: _options.On = None,
+    address: _options.Address = None,
+    store_path: _options.StorePath = None,
 ) -> None:
     """Search for better settings.
 
@@ -87,10 +87,10 @@ def tune(
     show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
     resumable.
     """
-    from bench.experiment import canonical
-    from bench.files import writable
+    from bench.common.files import writable
+    from bench.spec.loading import canonical
+    from bench.store.search_results import Aim
     from bench.tune import objectives, spaces
-    from bench.tune.result import Aim
     from bench.tune.search import Plan
     from bench.tune.session import Confirmation, check, run
     from bench.tune.study import begin
@@ -100,7 +100,7 @@ def tune(
         raise BenchError("--study names one search, and comparison is several; leave it out")
     judged = objectives.chosen(objective)
     plan = Plan(trials, sampler, _pruner(pruner, judged), timeout)
-    store = options.store(store_path)
+    store = _options.store(store_path)
     writable(store.root)
     outcomes = []
     for place, wanted in enumerate(names, 1):
@@ -108,12 +108,12 @@ def tune(
         aim = Aim(Path(wanted).name, scale, judged, seeds, seed)
         check(store, space, aim, plan)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
-        where = options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
+        where = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
         of = f" ({place} of {len(names)})" if len(names) > 1 else ""
         print(
             f"{searched.name} at scale {scale}{of}: {objective} on validation clips, {trials} trials by {sampler}", flush=True
         )
-        outcomes.append(run(searched, space, plan, Confirmation(confirm, confirm_seeds), where, options.console(), _command()))
+        outcomes.append(run(searched, space, plan, Confirmation(confirm, confirm_seeds), where, _options.console(), _command()))
         _print(outcomes[-1].result)
         if outcomes[-1].interrupted:
             break
@@ -122,7 +122,7 @@ def tune(
 
 def _all_of(scale: str) -> list[str]:
     """The spaces of everything that the comparison trains."""
-    from bench.experiment import load
+    from bench.spec.loading import load
 
     return [spec.model.name for spec in load(ALL, scale).variants.values() if spec.steps]
 
@@ -162,12 +162,12 @@ def _print(result: Result) -> None:
     for one in result.candidates:
         values = [", ".join(map(shown, result.objectives, scores)) if scores else "–" for scores in (one.search, one.confirmed)]
         table.add_row(str(one.trial), one.settings, *values, ", ".join(map(str, one.seeds)) if one.confirmed else "–")
-    options.console().print(table, highlight=False)
+    _options.console().print(table, highlight=False)
 
 
 def _end(name: str, outcomes: list[Outcome]) -> int:
     """Say what to do next; the exit code."""
-    from reports.ledger import lasting
+    from reports.costs import lasting
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
     trials, seconds = (sum(getattr(outcome.result, what) for outcome in outcomes) for what in ("trials", "seconds"))
@@ -182,7 +182,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
     if result.candidates:
         scored = typed("run", f"tuned-{ALL if name == ALL else result.study}", result.scale)
         drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")
-        browsed = f"`bench ui --optuna{options.same_store()}`"
+        browsed = f"`bench ui --optuna{_options.same_store()}`"
         print(f"{scored} scores what was found on the test clips, {drawn} draws the search, {browsed} browses it")
     return int(left > 0)
 

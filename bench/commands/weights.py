@@ -8,13 +8,18 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="The AlexNet backbone that LPIPS needs.", no_args_is_help=True)
+weights_app = typer.Typer(help="The AlexNet backbone that LPIPS needs.", no_args_is_help=True)
 
 
-@app.command()
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(weights_app, name="weights")
+
+
+@weights_app.command()
 def status() -> None:
     """Whether LPIPS can be computed here."""
-    from bench.scoring import weights
+    from bench.metrics import weights
 
     available, told = weights.lpips_state()
     print(f"LPIPS by {told}" if available else f"no LPIPS: {told}")
@@ -22,7 +27,7 @@ def status() -> None:
     sys.exit(0 if available else 1)
 
 
-@app.command()
+@weights_app.command()
 def add(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="torchvision's AlexNet file, brought from elsewhere.")],
     unverified: Annotated[
@@ -30,14 +35,14 @@ def add(
     ] = False,
 ) -> None:
     """Put a file in the backbone's place, checked."""
-    from bench.scoring import weights
+    from bench.metrics import weights
 
     print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in LPIPS")
 
 
-@app.command()
+@weights_app.command()
 def fetch() -> None:
     """Download the backbone (233 MB), checked."""
-    from bench.scoring import weights
+    from bench.metrics import weights
 
     print(f"fetched {weights.fetch()}; `bench rescore EXPERIMENT` fills in LPIPS")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 
 @contextlib.contextmanager

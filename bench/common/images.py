@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from bench.files import replacing
+from bench.common.files import replacing
 
 Frames = NDArray[np.floating]
 """[T, C, H, W], C 1 or 3, shown clamped to [0, 1]."""

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.files import read_json, write_json
+from bench.common.files import read_json, write_json
 
 HEARTBEAT = 5.0  # seconds between two signs of life
 SILENCE = 60.0  # seconds without one after which an owner on another host counts as dead

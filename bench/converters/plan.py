@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import catalog
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.spec import catalog
 
 Shape = tuple[int | None, ...]
 """None: any size."""

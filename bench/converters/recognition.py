@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
-from bench import catalog
+from bench.common.errors import BenchError, listed
 from bench.converters.plan import Misfit, Weights, carried_out
 from bench.converters.state_dict import StateDict
-from bench.errors import BenchError, listed
-from bench.spec import Part
+from bench.spec import catalog
+from bench.spec.runspec import Part
 
 CONVERTERS = {
     "lmc": "bench.converters.lmc:plan",

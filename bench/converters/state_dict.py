@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 WRAPPERS = ("state_dict", "net_param", "model_state_dict", "model", "network", "net")
 """Names under which code bases keep the weights beside other things, the most telling first: Lightning and OpenSTL, thuml."""

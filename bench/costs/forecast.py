@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bench import catalog
 from bench.costs import measured
 from bench.costs.measured import Kinds, Measured
-from bench.plan import NEW, TO_DO, TO_SCORE, Item, prediction_bytes, unique
-from bench.spec import RunSpec
-from bench.store import Store
+from bench.spec import catalog
+from bench.spec.runspec import RunSpec
+from bench.store.store import Store
+from bench.sweep.plan import NEW, TO_DO, TO_SCORE, Item, prediction_bytes, unique
 
 COUNTED_UP_TO = 500  # runs to do: importing torch to count the parameters of models takes longer than planning them
 COUNTING = 5.0  # seconds that counting may take; what is left over is counted next time
@@ -116,8 +116,8 @@ def lacking(items: Sequence[Item], store: Store, machine: Machine) -> list[Item]
 
 def machine(workers: int, per_gpu: int, runs: int) -> Machine:
     """This machine, as `bench run` would use it for so many runs."""
-    from bench.executors.local import Local, cores
-    from bench.provenance import processor
+    from bench.common.machine import cores, processor
+    from bench.executors.local import Local
 
     if any(Path(sign).exists() for sign in GPU_SIGNS):  # asking torch takes seconds
         local = Local(workers, per_gpu)
@@ -221,7 +221,7 @@ def _sizes(to_do: Sequence[Item], kinds: Kinds, known: Sequence[Measured], store
         if "parameters" not in size or (scalable and "flops" not in size):
             if spent > COUNTING:
                 continue
-            import bench.costs.counted  # noqa: F401  seconds that are not to count
+            import bench.training.flops  # noqa: F401  seconds that are not to count
 
             began = time.monotonic()
             size = fresh[key] = _count(item.spec, scalable)
@@ -236,7 +236,7 @@ def _size_key(spec: RunSpec) -> str:
 
 
 def _count(spec: RunSpec, with_flops: bool) -> dict[str, float]:
-    from bench.costs.counted import flops, on_meta, parameters
+    from bench.training.flops import flops, on_meta, parameters
 
     shape = catalog.build("datasets", spec.data.name, spec.data.options).shape
     model = on_meta(spec.model, shape, spec.context, spec.horizon)

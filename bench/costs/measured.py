@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.files import read_json, write_json
-from bench.spec import RunSpec
-from bench.store import FINISHED, Run, Store
+from bench.common.files import read_json, write_json
+from bench.spec.runspec import RunSpec
+from bench.store.store import FINISHED, Run, Store
 
 CACHE = "forecast.json"
 ENOUGH = 5  # finished runs of one kind that are looked at

@@ -23,15 +23,15 @@ from dataclasses import asdict, dataclass, replace
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
-from bench import catalog
 from bench.costs import measured
 from bench.costs.forecast import Machine
 from bench.costs.measured import Measured
 from bench.executors import worker
-from bench.experiment import Evaluation, evaluation_from_json
-from bench.plan import Item
-from bench.spec import RunSpec
-from bench.store import Store
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation, evaluation_from_json
+from bench.spec.runspec import RunSpec
+from bench.store.store import Store
+from bench.sweep.plan import Item
 
 if TYPE_CHECKING:
     import torch
@@ -150,9 +150,9 @@ def main() -> int:
 
 
 def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device) -> Iterator[dict[str, Any]]:
-    from bench.costs.counted import flops, parameters
-    from bench.train import build_model
     from bench.training.compiling import compiled
+    from bench.training.flops import flops, parameters
+    from bench.training.model import build_model
 
     data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
     model = build_model(spec, data).to(device)
@@ -216,7 +216,7 @@ def _scoring(
     evaluation: Evaluation, spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device, validating: bool = False
 ) -> float:
     """Seconds of an evaluation, from some of its clips."""
-    from bench.evaluate import clips_to_score, evaluate, validate
+    from bench.evaluation.evaluate import clips_to_score, evaluate, validate
 
     def timed(clips: int) -> float:
         began = time.perf_counter()

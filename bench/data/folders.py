@@ -11,16 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.errors import BenchError
 from bench.data.packed import PackedDataset
 from bench.data.root import data_root
-from bench.errors import BenchError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.data.packing import Video
-    from bench.data.sources import Progress
+    from bench.data.preparing.packing import Video
+    from bench.data.preparing.sources import Progress
 
 Frames = Callable[[Path, bool], Iterator["NDArray[np.uint8]"]]
 """Reads a video, given its path and whether to make it grey."""
@@ -60,8 +60,8 @@ def prepare_folders(
 
     Returns lines that say what is there now.
     """
-    from bench.data.packing import Video, pack
-    from bench.data.sources import SPLITS, source_folder, split_folders, with_validation
+    from bench.data.preparing.packing import Video, pack
+    from bench.data.preparing.sources import SPLITS, source_folder, split_folders, with_validation
 
     if size is not None and size < 1:
         raise BenchError(f"--size must be at least 1 pixel, got {size}")

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.errors import BenchError
 from bench.data.folders import NamedDataset, prepare_folders
-from bench.errors import BenchError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.data.sources import Progress
+    from bench.data.preparing.sources import Progress
 
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
@@ -47,7 +47,7 @@ def prepare_frames(
 
 def _videos(split: Path) -> list[Path]:
     """The folders of a split in natural order, each a video."""
-    from bench.data.sources import within
+    from bench.data.preparing.sources import within
 
     folders = [path for path in within(split) if path.is_dir()]
     if not folders:
@@ -57,14 +57,14 @@ def _videos(split: Path) -> list[Path]:
 
 
 def _files(video: Path) -> list[Path]:
-    from bench.data.sources import within
+    from bench.data.preparing.sources import within
 
     return [path for path in within(video) if path.suffix.lower() in SUFFIXES]
 
 
 def _pictures(video: Path, grey: bool) -> Iterator[NDArray[np.uint8]]:
     """The pictures of a folder in natural order, [H, W] or [H, W, 3]."""
-    from bench.data.sources import Damaged
+    from bench.data.preparing.sources import Damaged
 
     files = _files(video)
     if not files:
@@ -77,7 +77,7 @@ def _picture(path: Path, grey: bool) -> NDArray[np.uint8]:
     from PIL import Image
 
     from bench.data.pictures import pixels
-    from bench.data.sources import Damaged
+    from bench.data.preparing.sources import Damaged
 
     try:
         with Image.open(path) as image:

@@ -14,18 +14,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.errors import BenchError, listed
 from bench.data.packed import PackedDataset
 from bench.data.root import data_root
-from bench.errors import BenchError, listed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from bench.data import packed
-    from bench.data.kth_sequences import Range
-    from bench.data.packing import Video
-    from bench.data.sources import Progress
+    from bench.data.preparing.kth_sequences import Range
+    from bench.data.preparing.packing import Video
+    from bench.data.preparing.sources import Progress
 
 VIDEO = re.compile(r"(person(\d\d)_([a-z]+)_d\d)_uncomp\.avi")
 HOLDS = "KTH's six action folders (or all its videos) and 00sequences.txt"
@@ -77,9 +77,9 @@ def prepare_kth(
 
     Returns lines that say what is there now.
     """
-    from bench.data.kth_sequences import read_sequences
-    from bench.data.packing import LEFT_OUT, pack
-    from bench.data.sources import source_folder
+    from bench.data.preparing.kth_sequences import read_sequences
+    from bench.data.preparing.packing import LEFT_OUT, pack
+    from bench.data.preparing.sources import source_folder
 
     if size < 1:
         raise BenchError(f"--size must be at least 1 pixel, got {size}")
@@ -139,7 +139,7 @@ def _videos(place: Path) -> list[Path]:
 
 
 def _sequences_file(place: Path) -> Path:
-    from bench.data.kth_sequences import URL
+    from bench.data.preparing.kth_sequences import URL
 
     path = place / "00sequences.txt"
     if not path.is_file():
@@ -151,7 +151,7 @@ def _assigned(
     paths: Sequence[Path], entries: Mapping[str, tuple[Range, ...]], persons: Mapping[str, list[int]]
 ) -> tuple[list[Video], list[str]]:
     """The videos of the three splits, and notes about those of the source that are in none."""
-    from bench.data.packing import Video
+    from bench.data.preparing.packing import Video
 
     split_of = {person: split for split, chosen in persons.items() for person in chosen}
     videos, notes = [], []
@@ -170,7 +170,7 @@ def _frames(
     video: Video, entries: Mapping[str, tuple[Range, ...]], size: int, centred: bool
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """The frames of a video that show the action, grey and resized, named after their sequence (`person01_boxing_d1/1`)."""
-    from bench.data.kth_sequences import cuts
+    from bench.data.preparing.kth_sequences import cuts
     from bench.data.video import channels_first, frames, resized
 
     slices = cuts(entries[video.name])
@@ -186,7 +186,7 @@ def _frames(
 
 def _shortfalls(found: Sequence[packed.Sequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:
     """Which videos have fewer frames than 00sequences.txt says: it lists some that were never there."""
-    from bench.data.kth_sequences import cuts
+    from bench.data.preparing.kth_sequences import cuts
 
     notes = []
     for name, group in groupby(found, key=lambda sequence: sequence.name.partition("/")[0]):

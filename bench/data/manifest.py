@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, Blocked
-from bench.files import read_json, write_json
+from bench.common.errors import BenchError, Blocked
+from bench.common.files import read_json, write_json
 
 NAME = "manifest.json"
 

@@ -11,17 +11,17 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench.common.errors import BenchError, listed
+from bench.common.files import write_bytes
 from bench.data import manifest
 from bench.data.manifest import Manifest
 from bench.data.root import data_root
-from bench.errors import BenchError, listed
-from bench.files import write_bytes
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.data.sources import Progress
+    from bench.data.preparing.sources import Progress
 
 Part = Literal["train", "t10k"]
 
@@ -53,7 +53,7 @@ def opened(full: bool = False) -> Manifest:
 
 def digits(part: Part) -> NDArray[np.uint8]:
     """All digits of a part, [N, 28, 28]."""
-    from bench.data.idx import read_idx
+    from bench.data.preparing.idx import read_idx
 
     opened()
     return read_idx(folder() / images_file(part))
@@ -83,7 +83,7 @@ def prepare_mnist(*, source: str | None = None, progress: Progress) -> list[str]
 
 def _install(name: str, path: Path) -> str:
     """Check one file and write it decompressed. Returns a remark if it is not the published one."""
-    from bench.data.idx import idx_bytes, read_idx
+    from bench.data.preparing.idx import idx_bytes, read_idx
 
     array = read_idx(path)
     if "images" in name and (array.ndim != 3 or array.shape[1:] != (SIDE, SIDE) or not len(array)):

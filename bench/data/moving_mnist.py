@@ -11,11 +11,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.errors import Blocked
 from bench.data import mnist
 from bench.data.base import Dataset, Split
 from bench.data.packed import PackedDataset, scaled
 from bench.data.root import data_root
-from bench.errors import Blocked
 
 if TYPE_CHECKING:
     import numpy as np

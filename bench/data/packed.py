@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.errors import BenchError
 from bench.data import manifest
 from bench.data.base import Dataset, Split
 from bench.data.manifest import Manifest
-from bench.errors import BenchError
 
 if TYPE_CHECKING:
     import numpy as np

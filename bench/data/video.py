@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.data.sources import Damaged
+from bench.data.preparing.sources import Damaged
 
 LOST = 0.02  # of the frames that a header declares may be missing before a video counts as damaged: encoders miscount a few
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.errors import BenchError
 from bench.data.folders import NamedDataset, prepare_folders
-from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.data.sources import Progress
+    from bench.data.preparing.sources import Progress
 
 SUFFIXES = {".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm"}
 
@@ -41,7 +41,7 @@ def prepare_videos(
 
 def _files(split: Path) -> list[Path]:
     """The video files of a split in natural order."""
-    from bench.data.sources import within
+    from bench.data.preparing.sources import within
 
     files = [path for path in within(split) if path.suffix.lower() in SUFFIXES]
     if not files:

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.common.errors import BenchError
+from bench.common.files import replacing
 from bench.data.base import Dataset, Split
-from bench.errors import BenchError
-from bench.experiment import Evaluation
-from bench.files import replacing
+from bench.evaluation.scores import Scores
 from bench.metrics import lpips
 from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.metrics.score import score
-from bench.scoring.scores import Scores
-from bench.spec import Precision, RunSpec
+from bench.spec.experiment import Evaluation
+from bench.spec.runspec import Precision, RunSpec
 
 CHUNK_PIXELS = 4_000_000  # per chunk of clips; bounds memory whatever the number of clips
 Pair = tuple[Tensor, Tensor]

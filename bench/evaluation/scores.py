@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
-from bench.files import replacing
+from bench.common.errors import BenchError
+from bench.common.files import replacing
 
 
 @dataclass(frozen=True)

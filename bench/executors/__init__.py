@@ -1,4 +1,4 @@
-"""Where runs run. An executor only starts `bench.run` on a run directory; how it ended is read from the store.
+"""Where runs run. An executor only starts `bench.worker.main` on a run directory; how it ended is read from the store.
 
 slots                          how many runs it holds at once
 submit(run, evaluations)       a Future of how the process ended, in words; empty if it ended by itself

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from bench.experiment import Evaluation
-from bench.store import Run
+from bench.spec.experiment import Evaluation
+from bench.store.store import Run
 
 
 class Inline:
@@ -17,9 +17,9 @@ class Inline:
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Train and score now; the future is done when this returns."""
-        from bench.run import execute
-        from bench.sweep.snapshot import forget
-        from bench.train import default_device
+        from bench.common.machine import default_device
+        from bench.store.snapshot import forget
+        from bench.worker.main import execute
 
         future: Future[str] = Future()
         forget(run)  # the code is that of this very process

@@ -13,10 +13,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.common.machine import cores, gpus
 from bench.executors import worker
-from bench.experiment import Evaluation
-from bench.store import Run
+from bench.spec.experiment import Evaluation
+from bench.store.store import Run
 
 
 class Local:
@@ -88,17 +89,3 @@ class Local:
 def _tell(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, number)
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def gpus() -> list[str]:
-    """The CUDA devices that this process may use, as CUDA_VISIBLE_DEVICES names them."""
-    import torch
-
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    count = torch.cuda.device_count()
-    return visible.split(",")[:count] if visible else [str(i) for i in range(count)]

@@ -15,12 +15,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.common.machine import cores
 from bench.executors import worker
-from bench.executors.local import cores
-from bench.experiment import Evaluation
-from bench.store import Run
-from bench.sweep.failures import OUT_OF_MEMORY
+from bench.spec.experiment import Evaluation
+from bench.store.failures import OUT_OF_MEMORY
+from bench.store.store import Run
 
 PATIENCE = 10.0  # seconds that a cluster gets to answer
 

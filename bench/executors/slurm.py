@@ -20,13 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import lease
-from bench.errors import BenchError
+from bench.common import lease
+from bench.common.errors import BenchError
 from bench.executors import slurm_job, worker
-from bench.experiment import Evaluation
-from bench.store import INTERRUPTED, Run
+from bench.spec.experiment import Evaluation
+from bench.store.failures import OUT_OF_MEMORY
+from bench.store.store import INTERRUPTED, Run
 from bench.sweep import queue
-from bench.sweep.failures import OUT_OF_MEMORY
 
 GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
 POLL = 5.0  # seconds between two questions to squeue

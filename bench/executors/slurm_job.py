@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from bench import lease
-from bench.errors import BenchError
+from bench.common import lease
+from bench.common.errors import BenchError
 from bench.executors import worker
-from bench.experiment import Evaluation
-from bench.store import FAILED, INTERRUPTED, RUNNING, Run
+from bench.spec.experiment import Evaluation
+from bench.store.failures import OUT_OF_MEMORY
+from bench.store.store import FAILED, INTERRUPTED, RUNNING, Run
 from bench.sweep import queue
-from bench.sweep.failures import OUT_OF_MEMORY
 
 IDLE = 3  # stops in a row that may come before the run gets any further; then it needs more time, for which somebody must ask
 

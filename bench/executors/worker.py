@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
-from bench.experiment import Evaluation
-from bench.store import Run
-from bench.sweep import snapshot
-from bench.sweep.failures import OUT_OF_MEMORY
+from bench.common.machine import kernel_kills
+from bench.spec.experiment import Evaluation
+from bench.store import snapshot
+from bench.store.failures import OUT_OF_MEMORY
+from bench.store.store import Run
 
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}  # older glibc takes no more than 2**25
 """Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
@@ -29,7 +29,7 @@ def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: i
     threads: of the processor, for all devices of the run together.
     """
     return [
-        sys.executable, "-P", "-m", "bench.run", str(run.path),
+        sys.executable, "-P", "-m", "bench.worker.main", str(run.path),
         "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
         "--device", device, *(["--devices", str(devices)] if devices > 1 else []),
         "--threads", str(threads),
@@ -55,12 +55,3 @@ def run_to_end(child: subprocess.Popen[bytes]) -> str:
     if code == -signal.SIGKILL and kernel_kills() > before:
         return OUT_OF_MEMORY
     return f"killed by {signal.Signals(-code).name}" if code < 0 else ""
-
-
-def kernel_kills() -> int:
-    """How many processes of this machine the kernel has killed for want of memory so far; 0 where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.common.errors import BenchError
 from bench.data.pictures import pixels
-from bench.data.sources import within
-from bench.errors import BenchError
+from bench.data.preparing.sources import within
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif"}

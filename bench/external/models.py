@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench import catalog, checkpoint
-from bench.errors import BenchError
-from bench.spec import Part, Precision, parsed
-from bench.store import Run, Store
+from bench.common.errors import BenchError
+from bench.spec import catalog
+from bench.spec.runspec import Part, Precision, parsed
+from bench.store.store import Run, Store
+from bench.training import checkpoint
 
 
 @dataclass(frozen=True)

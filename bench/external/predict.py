@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bench.errors import BenchError
-from bench.evaluate import autocast
-from bench.files import replacing
-from bench.outside.inputs import BATCH, Clips, fitted
-from bench.reporting.pictures import image, save_gif, save_png, side_by_side, strip
-from bench.spec import Precision
+from bench.common.errors import BenchError
+from bench.common.files import replacing
+from bench.common.images import image, save_gif, save_png, side_by_side, strip
+from bench.evaluation.evaluate import autocast
+from bench.external.frames import BATCH, Clips, fitted
+from bench.spec.runspec import Precision
 
 Frames = NDArray[np.float32]
 STRIP, ANIMATION = "strip.png", "prediction.gif"

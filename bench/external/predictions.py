@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.common.errors import BenchError
+from bench.common.files import replacing
 from bench.data.base import Dataset, Split
-from bench.data.sources import natural, within
-from bench.errors import BenchError
-from bench.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
-from bench.experiment import Evaluation
-from bench.files import replacing
-from bench.outside import inputs
-from bench.scoring.scores import Scores
+from bench.data.preparing.sources import natural, within
+from bench.evaluation.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
+from bench.evaluation.scores import Scores
+from bench.external import frames
+from bench.spec.experiment import Evaluation
 
 TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
 
@@ -160,7 +160,7 @@ def _of_array(array: NDArray[Any], checked: Path | None) -> Frames:
     """checked: the file to name where values leave [0, 1]; predictions may."""
     whole = array.dtype == np.uint8
     if not whole:
-        array = inputs.scaled(array, checked) if checked else array.astype(np.float32)
+        array = frames.scaled(array, checked) if checked else array.astype(np.float32)
     return Frames(len(array), array.shape[1:], lambda first, last: as_floats(array[first:last]), whole)
 
 
@@ -173,7 +173,7 @@ def _folders(path: Path) -> dict[str, Frames]:
     if clips["target"]:
         _pair(*clips.values())
         for predicted, true in zip(*clips.values(), strict=False):
-            _pair(*(_inside(clip, lambda file: file.suffix.lower() in inputs.PICTURES) for clip in (predicted, true)))
+            _pair(*(_inside(clip, lambda file: file.suffix.lower() in frames.PICTURES) for clip in (predicted, true)))
     return {name: _of_folders(found, path / name) for name, found in clips.items() if found}
 
 
@@ -194,10 +194,10 @@ def _pair(predictions: list[Path], targets: list[Path]) -> None:
 
 
 def _of_folders(folders: list[Path], side: Path) -> Frames:
-    shape = inputs.read(folders[0]).shape[1:]
+    shape = frames.read(folders[0]).shape[1:]
 
     def clips(first: int, last: int) -> NDArray[np.float32]:
-        found = [inputs.read(folder) for folder in folders[first:last]]
+        found = [frames.read(folder) for folder in folders[first:last]]
         if any(clip.shape[1:] != shape for clip in found):
             raise BenchError(f"the clips in {side} differ in length or size; they must be alike")
         return np.concatenate([clip[:] for clip in found])

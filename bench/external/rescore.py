@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bench import catalog
+from bench.common.errors import BenchError
 from bench.data.base import Dataset
-from bench.errors import BenchError
-from bench.evaluate import Pair, chunked, clips_to_score, evaluate, facts_of, scored
-from bench.experiment import Evaluation
-from bench.outside.foreign import as_floats
-from bench.outside.guests import Guest
-from bench.outside.trained import find
-from bench.plan import Item
-from bench.scoring.scores import Scores, load
-from bench.store import Run, Store
+from bench.evaluation.evaluate import Pair, chunked, clips_to_score, evaluate, facts_of, scored
+from bench.evaluation.scores import Scores, load
+from bench.external.models import find
+from bench.external.predictions import as_floats
+from bench.external.results import Guest
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation
+from bench.store.store import Run, Store
+from bench.sweep.plan import Item
 from bench.training.compiling import compiled
 
 

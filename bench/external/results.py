@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, did_you_mean, listed
-from bench.scoring.scores import Scores, load
-from bench.store import Store
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.evaluation.scores import Scores, load
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> Guest:
     frames: a file in the guest's folder, which is moved to its place. about: name, seed, what, given, path, hash; what made
     them and where is added.
     """
-    from bench.provenance import snapshot
+    from bench.store.provenance import snapshot
 
     scores = replace(scores, facts={**scores.facts, "guest": {**about, **snapshot()}})
     guest = Guest(place(store, about["name"], about["seed"], scores), scores)

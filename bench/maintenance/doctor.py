@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from bench.errors import BenchError, Blocked
-from bench.store import Store
+from bench.common.errors import BenchError, Blocked
+from bench.store.store import Store
 
 LITTLE_SPACE = 2 * 2**30  # bytes; a small-scale store with its MLflow copy takes less
 
@@ -32,7 +32,7 @@ def examine(store: Store) -> list[Finding]:
 
 
 def _machine() -> Iterator[Finding]:
-    from bench.provenance import has_bf16, processor
+    from bench.common.machine import has_bf16, processor
 
     yield Finding("python", platform.python_version())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -60,7 +60,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _store(store: Store) -> Iterator[Finding]:
-    from bench.files import writable
+    from bench.common.files import writable
 
     try:
         writable(store.root)
@@ -74,7 +74,7 @@ def _store(store: Store) -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from bench.scoring import weights
+    from bench.metrics import weights
 
     available, told = weights.lpips_state()
     cure = "" if available else "LPIPS columns stay empty until then; `bench rescore` fills them in later"
@@ -82,7 +82,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _data() -> Iterator[Finding]:
-    from bench import catalog
+    from bench.spec import catalog
 
     for name in catalog.names("datasets"):
         try:

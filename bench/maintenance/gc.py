@@ -17,14 +17,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import experiment, lease
+from bench.common import lease
+from bench.common.errors import BenchError
 from bench.costs.measured import CACHE
-from bench.errors import BenchError
-from bench.plan import GOING_ON, seen
-from bench.spec import RunSpec
-from bench.store import FINISHED, Run, Store
-from bench.sweep import ongoing, snapshot
-from bench.training import saved
+from bench.spec.experiment import SCALES
+from bench.spec.loading import load, names
+from bench.spec.runspec import RunSpec
+from bench.store import checkpoint_files, snapshot
+from bench.store.store import FINISHED, Run, Store
+from bench.sweep import active
+from bench.sweep.plan import GOING_ON, seen
 
 KINDS = {
     "trash": "left over from a `bench gc` that was interrupted",
@@ -41,7 +43,7 @@ CACHES = "caches"
 RUNS = "runs"
 """Runs that no experiment of the suite refers to; only on request, since an experiment of one's own may."""
 YOUNG = 600.0  # seconds in which a temporary file may still be written to
-TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how bench.files calls them
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how bench.common.files calls them
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def remove(store: Store, waste: Waste) -> bool:
         return False
     if waste.kind == "code" and waste.path not in _unused_code(store):
         return False  # a sweep has begun meanwhile
-    if waste.kind == "checkpoints" and not saved.is_whole(_newest(waste.path)):
+    if waste.kind == "checkpoints" and not checkpoint_files.is_whole(_newest(waste.path)):
         return False  # it may be needed: the newest one is damaged
     return _discard(store, waste.path)
 
@@ -105,13 +107,13 @@ def _of_run(run: Run) -> Iterator[Waste]:
         yield Waste("leases", path, _size(path), run)
     if run.status().state == FINISHED:
         for word in ("step", "best"):
-            for path in saved.newest_first(run.path / "checkpoints", word)[1:]:
+            for path in checkpoint_files.newest_first(run.path / "checkpoints", word)[1:]:
                 yield Waste("checkpoints", path, _size(path), run)
 
 
 def _newest(path: Path) -> Path:
     """The newest checkpoint of the kind of this one."""
-    return saved.newest_first(path.parent, path.name.partition("-")[0])[0]
+    return checkpoint_files.newest_first(path.parent, path.name.partition("-")[0])[0]
 
 
 def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
@@ -134,7 +136,7 @@ def _over(folder: Path) -> bool:
 
 
 def _unused_code(store: Store) -> list[Path]:
-    if ongoing.going_on(store):
+    if active.going_on(store):
         return []  # it will start more runs with its own
     needed = {code.folder for run in store.runs() if seen(run).state in GOING_ON and (code := snapshot.of(run))}
     return [path for path in _inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
@@ -144,11 +146,11 @@ def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
     """Runs that no experiment of the suite, at any scale and with any seeds, and no search of this store refers to."""
     from bench.tune.study import runs as searched  # takes a second to import
 
-    loaded = [experiment.load(name, scale) for name in experiment.names() for scale in experiment.SCALES]
+    loaded = [load(name, scale) for name in names() for scale in SCALES]
     for folder in store.root.glob("tuning/*/result.json"):
         study, _, scale = folder.parent.name.rpartition("-")
         with contextlib.suppress(BenchError):  # it has found nothing yet
-            loaded.append(experiment.load(f"tuned-{study}", scale))
+            loaded.append(load(f"tuned-{study}", scale))
     known = {_but_for_its_seed(spec) for each in loaded for spec in each.variants.values()}
     found = searched(store)
     return [run for run in runs if _but_for_its_seed(run.spec) not in known and run.name not in found]

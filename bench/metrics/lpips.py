@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from bench.errors import BenchError
-from bench.scoring import weights
+from bench.common.errors import BenchError
+from bench.metrics import weights
 
 SMALLEST = 31
 """Pixels per side below which AlexNet's second pooling has nothing left to pool."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean, listed
 
 Pixels = Literal["clamped", "raw", "uint8"]
 """What a metric sees of a prediction: clamped to [0, 1]; raw, as the model gave it; clamped and rounded to 0 ... 255."""

@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.metrics.pixelwise import frame_mean, psnr_of
 from bench.metrics.protocols import PROTOCOLS, Errors, Lpips, Pixels, Psnr, Ssim, checked
 from bench.metrics.ssim import ssim_maps, ssim_of

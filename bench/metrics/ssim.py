@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.metrics.protocols import Window
 
 SIGMA = 1.5

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import BenchError, Blocked
-from bench.files import replacing
+from bench.common.errors import BenchError, Blocked
+from bench.common.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import catalog
-from bench.errors import BenchError
-from bench.experiment import Evaluation
-from bench.files import replacing
-from bench.plan import Item
-from bench.spec import RunSpec
-from bench.store import FINISHED, Run
-from bench.training import saved
+from bench.common.errors import BenchError
+from bench.common.files import replacing
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation
+from bench.spec.runspec import RunSpec
+from bench.store import checkpoint_files
+from bench.store.store import FINISHED, Run
+from bench.sweep.plan import Item
 from reports.memory import Addressing, Memories, Shown
 
 VERSION = 1  # of what is measured; files of another one are made again
@@ -108,17 +108,17 @@ def _found(item: Item, place: str, tell: Callable[[str], None]) -> Arrays:
 
 def _checkpoint(run: Run) -> str:
     """The file that a finished run is judged by; its name holds a hash of its content. Empty where there is none."""
-    return next((path.name for path in saved.selected(run.path / "checkpoints", run.spec.select)), "")
+    return next((path.name for path in checkpoint_files.selected(run.path / "checkpoints", run.spec.select)), "")
 
 
 def _measured(run: Run, evaluation: Evaluation) -> Arrays:
     """Addresses [clips, slots, h, w] by path, recalled motion contexts [clips, D], and the clips that are to be shown."""
     import torch
 
-    from bench.evaluate import clips_to_score
-    from bench.outside.trained import find
-    from bench.store import Store
-    from bench.train import default_device
+    from bench.common.machine import default_device
+    from bench.evaluation.evaluate import clips_to_score
+    from bench.external.models import find
+    from bench.store.store import Store
 
     spec = run.spec
     data = catalog.build("datasets", spec.data.name, spec.data.options)

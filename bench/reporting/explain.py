@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.outside.guests import Guest
-from bench.plan import Item
+from bench.evaluation.scores import Kept, load, look
+from bench.external.results import Guest
 from bench.reporting.results import SELECTION, shows
-from bench.scoring.scores import Kept, load, look
-from bench.store import FINISHED
-from bench.training import saved
+from bench.store import checkpoint_files
+from bench.store.store import FINISHED
+from bench.sweep.plan import Item
 from reports.ablation import ablation
 from reports.columns import Column
-from reports.ledger import COSTS, lasting, sized
+from reports.costs import COSTS, lasting, sized
 from reports.results import Results
 from reports.statistics import compare, paired, student
 from reports.table import Cell, Row, table
@@ -150,7 +150,7 @@ def _guest(guest: Guest, column: Column, shown: np.ndarray) -> dict[str, Any]:
 
 def _checkpoint(item: Item) -> str | None:
     """The file whose weights were scored; its name holds the step and the hash of its content."""
-    return next((path.name for path in saved.selected(item.run.path / "checkpoints", item.spec.select)), None)
+    return next((path.name for path in checkpoint_files.selected(item.run.path / "checkpoints", item.spec.select)), None)
 
 
 def _provenance(known: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bench import catalog
-from bench.experiment import Experiment
-from bench.outside.guests import Guest
-from bench.plan import Item
-from bench.store import FINISHED
+from bench.external.results import Guest
+from bench.spec import catalog
+from bench.spec.experiment import Experiment
+from bench.store.store import FINISHED
+from bench.sweep.plan import Item
 from reports.page import Picture
 from reports.results import Results
 from reports.strips import animation, choose_clips, clip_scores, strip
@@ -34,7 +34,7 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
     data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
     if first.spec.fingerprint is None:
         return []  # a report on another machine, without the data
-    from bench.outside.foreign import as_floats  # imports torch
+    from bench.external.predictions import as_floats  # imports torch
 
     context, evaluation = first.spec.context, first.evaluations[0]
     made = []

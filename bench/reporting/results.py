@@ -12,14 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import bench.metrics
-from bench.errors import BenchError, did_you_mean, listed
-from bench.executors.local import cores
-from bench.experiment import Experiment
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.common.machine import cores
+from bench.evaluation.scores import Kept, look
+from bench.external.results import Guest, find
 from bench.metrics import METRICS
-from bench.outside.guests import Guest, find
-from bench.plan import Item
-from bench.scoring.scores import Kept, look
-from bench.store import FINISHED, Store
+from bench.spec.experiment import Experiment
+from bench.store.store import FINISHED, Store
+from bench.sweep.plan import Item
 from reports.results import Facts, Metric, Results
 
 COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "rollout_seconds_per_clip", "command")

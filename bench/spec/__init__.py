@@ -1,1 +1,9 @@
-"""What a run is, as values: the catalogue of names, the spec of a run, and experiments made of specs."""
+"""What a run is, as values: the catalogue of names, the spec of a run, and experiments made of specs.
+
+Files of experiments, of the suite or of one's own, import from here.
+"""
+
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import Part, RunSpec
+
+__all__ = ["Evaluation", "Experiment", "Part", "RunSpec"]

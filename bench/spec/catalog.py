@@ -12,10 +12,10 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from bench import signatures
-from bench.errors import BenchError, did_you_mean, listed
-from bench.signatures import Option
-from bench.types import accepts, adapt
+from bench.common.annotations import accepts, adapt
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.spec import signatures
+from bench.spec.signatures import Option
 
 CATALOG: dict[str, dict[str, str]] = {
     "models": {
@@ -35,9 +35,9 @@ CATALOG: dict[str, dict[str, str]] = {
         "swinlstm": "baselines.swinlstm:SwinLSTM",
         "simvp": "baselines.simvp:SimVP",
         "tau": "baselines.tau:TAU",
-        "copy_last": "baselines.floors:CopyLast",
-        "mean_context": "baselines.floors:MeanContext",
-        "black": "baselines.floors:Black",
+        "copy_last": "baselines.trivial:CopyLast",
+        "mean_context": "baselines.trivial:MeanContext",
+        "black": "baselines.trivial:Black",
     },
     "learners": {
         "memory_alignment": "lmc.learner:MemoryAlignment",

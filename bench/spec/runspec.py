@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from bench import catalog
-from bench.errors import BenchError, Blocked, did_you_mean, listed
-from bench.types import accepts, adapt
+from bench.common.annotations import accepts, adapt
+from bench.common.errors import BenchError, Blocked, did_you_mean, listed
+from bench.spec import catalog
 
 
 @dataclass(frozen=True, init=False)

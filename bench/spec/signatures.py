@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 
 class Expression(str):

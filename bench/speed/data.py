@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.common.errors import BenchError
 from bench.data.actions import Actions
 from bench.data.base import Dataset, Split
 from bench.data.digits import resized
 from bench.data.moving_mnist import MovingMNIST
 from bench.data.packed import PackedDataset
-from bench.data.packing import Video, pack
-from bench.data.sources import SPLITS
-from bench.errors import BenchError
+from bench.data.preparing.packing import Video, pack
+from bench.data.preparing.sources import SPLITS
 from bench.speed.timing import Row, fastest
 
 CLIPS, FRAMES = 16, 20  # of a batch

@@ -10,9 +10,9 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from bench import catalog
-from bench.evaluate import predictions
+from bench.evaluation.evaluate import predictions
 from bench.metrics.score import score
+from bench.spec import catalog
 from bench.speed.data import EmbeddedMovingMNIST
 from bench.speed.timing import Row, fastest
 

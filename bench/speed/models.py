@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench import catalog
-from bench.costs.counted import flops, parameters
+from bench.spec import catalog
+from bench.training.flops import flops, parameters
 
 SHAPE, CONTEXT, HORIZON = (1, 64, 64), 10, 10  # the Moving-MNIST configuration
 ROUNDS = 3

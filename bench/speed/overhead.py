@@ -21,18 +21,19 @@ from typing import Any
 
 import numpy as np
 
-from bench import catalog, tracker
+from bench.evaluation.scores import Scores
 from bench.executors import worker
-from bench.experiment import Evaluation, Experiment
 from bench.metrics.protocols import score_names
-from bench.plan import plan
-from bench.progress import Display
-from bench.schedule import Scheduler
-from bench.scoring.scores import Scores
-from bench.spec import RunSpec
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import RunSpec
 from bench.speed.timing import fastest
-from bench.store import FINISHED, RUNNING, Run, Store
-from bench.sweep import snapshot
+from bench.store import snapshot
+from bench.store.store import FINISHED, RUNNING, Run, Store
+from bench.sweep.plan import plan
+from bench.sweep.progress import Display
+from bench.sweep.scheduler import Scheduler
+from bench.tracking import tracker
 from experiments.recipes import LMC_SMALL
 
 RUNS = 100  # that are scheduled
@@ -141,7 +142,7 @@ class _Training:
     """Training that goes on for some steps at every call, on one core."""
 
     def __init__(self, spec: RunSpec, run: Run):
-        from bench.train import build_model
+        from bench.training.model import build_model
 
         self.spec, self.run, self.step = spec, run, 0
         self.data: Any = catalog.build("datasets", spec.data.name, spec.data.options)

@@ -9,15 +9,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
-from bench.files import read_json, write_json
+from bench.common.errors import BenchError
+from bench.common.files import read_json, write_json
 
 MEASURES = {
     "models": "bench.speed.models",
     "train": "bench.speed.train",
     "metrics": "bench.speed.metrics",
     "data": "bench.speed.data",
-    "schedule": "bench.speed.schedule",
+    "schedule": "bench.speed.overhead",
 }
 FOLDER = "speed"  # of the store
 SLOWER = 0.9  # of an earlier figure: one that falls below it is flagged
@@ -27,7 +27,7 @@ Found = dict[str, list[Any]]
 
 def to_json(found: Found) -> dict[str, Any]:
     """Rows with what they were measured by and on."""
-    from bench import provenance
+    from bench.store import provenance
 
     facts = provenance.snapshot()
     code = {"commit": facts["code"]["commit"], "changed": bool(facts["code"].get("diff"))}

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.common.machine import default_device, has_bf16
 from bench.executors.worker import USUAL
-from bench.provenance import has_bf16
-from bench.spec import Precision, RunSpec
+from bench.spec.runspec import Precision, RunSpec
 from experiments.recipes import LMC_KTH, LMC_MOVING_MNIST, LMC_SMALL
 
 Scale = Literal["small", "paper-size"]
@@ -69,9 +69,9 @@ def measure(
 
     batch: clips of an iteration, instead of the recipe's.
     """
-    if device == "cuda" and default_device() != "cuda":
+    if device == "cuda" and default_device().type != "cuda":
         raise BenchError("PyTorch finds no CUDA device here; leave --device out, or see `bench doctor`")
-    device = device or default_device()
+    device = device or default_device().type
     natural: tuple[Precision, ...] = ("float32", "bf16") if has_bf16(device) else ("float32",)
     for name, spec, shape in recipes(scale, device):
         spec = spec.but(batch=batch or spec.batch)
@@ -121,13 +121,13 @@ def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds
 
 
 class Contestant:
-    """A process of `bench.speed.contestant`; it has taken its first step once this has been entered."""
+    """A process of `bench.speed.train_worker`; it has taken its first step once this has been entered."""
 
     def __init__(self, label: str, order: dict[str, Any]):
         self.label, self.order = label, order
 
     def __enter__(self) -> Contestant:
-        command = [sys.executable, "-P", "-m", "bench.speed.contestant", json.dumps(self.order)]
+        command = [sys.executable, "-P", "-m", "bench.speed.train_worker", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
         threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}
         environment = {**USUAL, **os.environ, **threads, "PYTHONPATH": paths}
@@ -170,7 +170,7 @@ def iteration_flops(spec: RunSpec, shape: tuple[int, int, int]) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from bench.speed.contestant import AT
+    from bench.speed.train_worker import AT
     from lmc.learner import MemoryAlignment
     from lmc.model import LMC
 
@@ -182,13 +182,6 @@ def iteration_flops(spec: RunSpec, shape: tuple[int, int, int]) -> int:
             for phase in learner.phases.values():
                 phase(clip, AT).backward()
     return int(counter.get_total_flops()) * spec.batch
-
-
-def default_device() -> str:
-    """cuda where there is one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def core() -> int:

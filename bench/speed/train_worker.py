@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench import catalog
-from bench.errors import BenchError
-from bench.provenance import peak_memory
-from bench.spec import RunSpec
+from bench.common.errors import BenchError
+from bench.common.machine import peak_memory
+from bench.spec import catalog
+from bench.spec.runspec import RunSpec
 from bench.training.compiling import compiled
 from bench.training.step import take_step
 from lmc.learner import MemoryAlignment

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean, listed
 
 
 @dataclass(frozen=True)

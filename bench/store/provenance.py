@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import resource
 import shlex
 import subprocess
 import sys
@@ -16,10 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bench.files import read_json
+from bench.common.files import read_json
+from bench.common.machine import processor
 
-BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo, on x86 and on Arm: what makes bfloat16 worth while
 CODE = ("bench", "lmc", "baselines", "experiments")  # what numbers depend on
+ROOT = Path(__file__).parents[2]  # the folder that this process imports the suite from
 LARGEST = 100_000  # bytes of a new file that is kept whole
 PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
 
@@ -38,14 +37,14 @@ def snapshot() -> dict[str, Any]:
 @cache
 def code() -> dict[str, str]:
     """The commit of this project, and its uncommitted changes where there are some, new files of text among them."""
-    return code_in(Path(__file__).parent.parent)
+    return code_in(ROOT)
 
 
 def code_in(folder: Path) -> dict[str, str]:
     """The same of the project in that folder. Installed into somebody else's checkout, it has no commit of its own."""
-    if planned := read_json(folder / "code.json"):  # a snapshot: see bench.sweep.snapshot
+    if planned := read_json(folder / "code.json"):  # a snapshot: see bench.store.snapshot
         return dict(planned)
-    tracked = _git(folder, "ls-files", "--", "bench/provenance.py")
+    tracked = _git(folder, "ls-files", "--", str(Path(__file__).relative_to(ROOT)))
     commit = _git(folder, "rev-parse", "HEAD") if tracked else ""
     if not commit:
         return {"commit": "not a git checkout", "version": _version("lmc-bench")}
@@ -89,37 +88,6 @@ def machine() -> dict[str, Any]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     }
-
-
-def processor() -> str:
-    """The processor's name as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
-def has_bf16(device: str) -> bool:
-    """Whether a device ("cpu", "cuda") has instructions for bfloat16; without them it is imitated, many times slower."""
-    if device == "cuda":
-        import torch
-
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return False
-    flags = next((line.split() for line in lines if line.lower().startswith(("flags", "features"))), [])
-    return not set(BF16).isdisjoint(flags)
-
-
-def peak_memory() -> int:
-    """Largest resident size of this process so far, in bytes."""
-    with contextlib.suppress(OSError, StopIteration):  # the counter of rusage goes on where that of the parent was
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _version(package: str) -> str:

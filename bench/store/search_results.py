@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError
-from bench.experiment import canonical
-from bench.files import read_json, write_json
-from bench.spec import RunSpec
-from bench.store import Store
+from bench.common.errors import BenchError
+from bench.common.files import read_json, write_json
+from bench.spec.loading import canonical
+from bench.spec.runspec import RunSpec
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,8 @@ def record(store: Store) -> str:
 
 def making(store: Store, study: str, scale: str) -> str:
     """The command that goes on with a study, or that begins one of that name."""
-    from experiments.tuning import SPACES
-
     known = (read_json(folder(store, study, scale) / "study.json") or {}).get("aim")
-    aim = Aim.from_json(known) if known else Aim(study if study in SPACES else "SPACE", scale)
+    aim = Aim.from_json(known) if known else Aim(study, scale)
     usual = store.root == Path("runs").absolute()
     return aim.words(study) + ("" if usual else f" --store {shlex.quote(str(store.root))}")
 

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench import catalog, signatures
-from bench.errors import BenchError, listed
-from bench.files import read_json, write_json
-from bench.spec import KINDS, RunSpec
-from bench.store import Run, Store
+from bench.common.errors import BenchError, listed
+from bench.common.files import read_json, write_json
+from bench.spec import catalog, signatures
+from bench.spec.runspec import KINDS, RunSpec
+from bench.store.provenance import ROOT, code
+from bench.store.store import Run, Store
 
 PACKAGES = ("bench", "lmc", "baselines", "experiments", "reports")
 
@@ -54,8 +55,6 @@ def take(store: Store) -> Snapshot:
             for path in _files(here()):
                 (temporary / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(here() / path, temporary / path)
-            from bench.provenance import code
-
             write_json(temporary / "code.json", code())
             with contextlib.suppress(OSError):  # another scheduler was faster with the same content
                 os.rename(temporary, folder)
@@ -90,7 +89,7 @@ def verify(run: Run) -> None:
 
 def here() -> Path:
     """The folder that this very process imports the suite from."""
-    return Path(__file__).parents[2]
+    return ROOT
 
 
 def fingerprint(root: Path) -> str:

@@ -23,10 +23,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import lease
-from bench.errors import BenchError, did_you_mean
-from bench.files import read_json, write_bytes, write_json
-from bench.spec import RunSpec
+from bench.common import lease
+from bench.common.errors import BenchError, did_you_mean
+from bench.common.files import read_json, write_bytes, write_json
+from bench.spec.runspec import RunSpec
 
 FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = (
     "finished",

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import lease
-from bench.files import read_json, write_json
-from bench.schedule import Scheduler
-from bench.store import Store
+from bench.common import lease
+from bench.common.files import read_json, write_json
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -68,20 +66,3 @@ def going_on(store: Store) -> list[Sweep]:
     """The sweeps whose scheduler is alive, oldest first."""
     found = [Sweep(path.parent) for path in store.root.glob(".sweeps/*/sweep.json")]
     return sorted((sweep for sweep in found if sweep.where()), key=lambda sweep: sweep.facts.get("began", 0.0))
-
-
-@contextlib.contextmanager
-def interruptible(scheduler: Scheduler, say: Callable[[str], None]) -> Iterator[None]:
-    """While the block goes on, Ctrl-C and SIGTERM let runs save their work and end; a second one ends them at once."""
-
-    def stop(number: int, frame: object) -> None:
-        again = scheduler.stopped_at is not None
-        say("stopping at once" if again else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
-        scheduler.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

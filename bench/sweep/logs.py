@@ -6,8 +6,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from bench.plan import GOING_ON, seen
-from bench.store import Run
+from bench.store.store import Run
+from bench.sweep.plan import GOING_ON, seen
 
 LOOK = 0.3  # seconds between two looks
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bench import catalog
-from bench.errors import BenchError, Blocked
-from bench.experiment import Evaluation, Experiment
-from bench.spec import RunSpec
-from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
+from bench.common.errors import Blocked
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import RunSpec
+from bench.store.failures import tried_again
+from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 from bench.sweep import queue
-from bench.sweep.failures import tried_again
 
 NEW, RESUMABLE, TO_SCORE, QUEUED = "new", "resumable", "to score", "queued"
 TO_DO = (NEW, RESUMABLE, TO_SCORE)
@@ -79,35 +79,6 @@ def retry(items: Sequence[Item], kinds: Collection[str]) -> int:
             item.run.set_micro_batches(1)
         item.run.set_status(INTERRUPTED, reason=f"tried again ({item.why})")
     return len(chosen)
-
-
-def preflight(items: Sequence[Item]) -> None:
-    """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
-    import torch
-
-    from bench.evaluate import clips_to_score
-    from bench.train import build_model
-
-    tried = set()
-    for item in items:
-        spec = item.spec
-        parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
-        identity = (*parts, spec.context, spec.horizon, item.evaluations)
-        if identity in tried:
-            continue
-        tried.add(identity)
-        data = catalog.build("datasets", spec.data.name, spec.data.options)
-        try:
-            with torch.device("meta"):
-                model = build_model(spec, data)
-                supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-                catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
-            for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
-                clips_to_score(data, evaluation, spec.context)
-        except BenchError as error:
-            raise BenchError(f"variant '{item.label}': {error}") from error
-        except (RuntimeError, ZeroDivisionError) as error:  # what torch says of sizes such as -4
-            raise BenchError(f"variant '{item.label}': model '{spec.model.name}' cannot be built: {error}") from error
 
 
 def _absent(spec: RunSpec) -> tuple[str, str]:

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.table import Column
 from rich.text import Text
 
-from bench.plan import TO_DO, Item
-from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
+from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 from bench.sweep import queue
+from bench.sweep.plan import TO_DO, Item
 
 PLAIN_SECONDS = 30.0  # between two plain lines about the same run
 PAUSE = 30.0  # times as long as usual between two lines: the run stood still
@@ -166,7 +166,7 @@ class _Figures(ProgressColumn):
 
 
 def _scores(item: Item) -> str:
-    from bench.scoring.scores import load
+    from bench.evaluation.scores import load
 
     means = load(item.run.scores_file(item.evaluations[0].key)).means() if item.evaluations else {}
     shown = [("standard/psnr", "PSNR", "{:.2f} dB"), ("standard/ssim", "SSIM", "{:.3f}")]

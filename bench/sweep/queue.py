@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
-from bench.files import read_json, write_json
-from bench.store import Run
+from bench.common.files import read_json, write_json
+from bench.store.store import Run
 
 FRESH = 4.0  # seconds that an answer of squeue is good for
 YOUNG = 60.0  # seconds after its submission in which a job that an older answer does not list is asked for again

@@ -7,17 +7,18 @@ moment, and two of them on one store share the work between them.
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Protocol
 
-from bench.experiment import Evaluation
-from bench.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
-from bench.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
-from bench.sweep import failures
+from bench.spec.experiment import Evaluation
+from bench.store import failures
+from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
+from bench.sweep.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
 
 TICK = 0.5  # seconds between two looks
 PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
@@ -217,3 +218,20 @@ class Scheduler:
 def finished(items: Sequence[Item]) -> bool:
     """Whether every planned run is trained and scored."""
     return all(item.state == FINISHED for item in items)
+
+
+@contextlib.contextmanager
+def interruptible(scheduler: Scheduler, say: Callable[[str], None]) -> Iterator[None]:
+    """While the block goes on, Ctrl-C and SIGTERM let runs save their work and end; a second one ends them at once."""
+
+    def stop(number: int, frame: object) -> None:
+        again = scheduler.stopped_at is not None
+        say("stopping at once" if again else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
+        scheduler.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -19,13 +19,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from bench import lease
-from bench.errors import BenchError
-from bench.experiment import Experiment
-from bench.plan import GOING_ON, QUEUED, TO_DO, Item, look, plan, seen
-from bench.progress import MARKS, PLAIN_SECONDS, Pace, clock
-from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Store
-from bench.sweep import ongoing
+from bench.common import lease
+from bench.common.errors import BenchError
+from bench.spec.experiment import Experiment
+from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Store
+from bench.sweep import active
+from bench.sweep.plan import GOING_ON, QUEUED, TO_DO, Item, look, plan, seen
+from bench.sweep.progress import MARKS, PLAIN_SECONDS, Pace, clock
 
 REFRESH = 1.0  # seconds between two looks
 ALL_AGAIN = 20.0  # seconds between two looks at finished runs: they hardly change
@@ -49,7 +49,7 @@ class Board:
     def __init__(self, store: Store, experiment: Experiment | None = None):
         self.store, self.experiment = store, experiment
         self.items: list[Item] = []
-        self.sweeps: list[ongoing.Sweep] = []
+        self.sweeps: list[active.Sweep] = []
         self._runs: dict[str, Run] = {}  # with the specs that have been read
         self._complete = 0.0
 
@@ -68,7 +68,7 @@ class Board:
             ]
         if again:
             self._complete = time.monotonic()
-        self.sweeps = ongoing.going_on(self.store)
+        self.sweeps = active.going_on(self.store)
 
     def over(self) -> bool:
         """Whether nothing goes on."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.store import Store
+from bench.store.store import Store
 from bench.tracking.connection import alone, connect, experiment_id, in_words, remote, slug, tracking_uri
 
 if TYPE_CHECKING:

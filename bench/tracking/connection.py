@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from bench.errors import BenchError
-from bench.store import Store
+from bench.common.errors import BenchError
+from bench.store.store import Store
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

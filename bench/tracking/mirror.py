@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.files import read_json, write_json
-from bench.plan import Item
-from bench.scoring.scores import Scores, load
-from bench.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+from bench.common.files import read_json, write_json
+from bench.evaluation.scores import Scores, load
+from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+from bench.sweep.plan import Item
 from bench.tracking.connection import slug, tracking_uri
 
 if TYPE_CHECKING:

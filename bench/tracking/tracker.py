@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from bench.experiment import Experiment
-from bench.plan import Item
-from bench.store import Store
+from bench.spec.experiment import Experiment
+from bench.store.store import Store
+from bench.sweep.plan import Item
 from bench.tracking import connection
 from bench.tracking.connection import alone, connect, tracking_uri
 from bench.tracking.mirror import Copy, has_news

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.errors import BenchError
-from bench.files import write_bytes
-from bench.training import saved
+from bench.common.errors import BenchError
+from bench.common.files import write_bytes
+from bench.store import checkpoint_files
 
 KEEP = 2  # newest checkpoints: one to resume from, one in case that is damaged
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Damaged(BenchError):
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write the state of a run at a step, then remove all but the newest two."""
     path = _write(folder, "step", step, state)
-    for old in saved.newest_first(folder, "step")[KEEP:]:
+    for old in checkpoint_files.newest_first(folder, "step")[KEEP:]:
         old.unlink(missing_ok=True)
     return path
 
@@ -39,7 +39,7 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
 def save_best(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write the state with the best validation score so far, then remove the one before it."""
     path = _write(folder, "best", step, state)
-    for old in saved.newest_first(folder, "best"):
+    for old in checkpoint_files.newest_first(folder, "best"):
         if old != path:
             old.unlink(missing_ok=True)
     return path
@@ -49,19 +49,19 @@ def _write(folder: Path, word: str, step: int, state: dict[str, Any]) -> Path:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getvalue()
-    path = folder / saved.name(word, step, content)
+    path = folder / checkpoint_files.name(word, step, content)
     write_bytes(path, content)
     return path
 
 
 def newest(folder: Path) -> dict[str, Any] | None:
     """The newest checkpoint that is whole, None where there is none. A damaged one is reported and passed over."""
-    return _first_whole(saved.newest_first(folder, "step"))
+    return _first_whole(checkpoint_files.newest_first(folder, "step"))
 
 
 def selected(folder: Path, select: str) -> dict[str, Any]:
     """The checkpoint that a finished run is evaluated with: the last, or the one with the best validation score."""
-    state = _first_whole(saved.selected(folder, select))
+    state = _first_whole(checkpoint_files.selected(folder, select))
     if state is None:
         raise BenchError(f"there is no readable checkpoint in {folder}; `bench run --fresh` trains the run again")
     return state
@@ -79,12 +79,12 @@ def _first_whole(paths: list[Path]) -> dict[str, Any] | None:
 
 def read(path: Path) -> dict[str, Any]:
     """The content of one of our checkpoint files, checked against the hash in its name. Nothing in it is executed."""
-    match = saved.NAME.fullmatch(path.name)
+    match = checkpoint_files.NAME.fullmatch(path.name)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    if match and saved.digest(content) != match[3]:
+    if match and checkpoint_files.digest(content) != match[3]:
         raise Damaged(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
     try:
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -13,7 +13,7 @@ from operator import attrgetter
 import torch
 from torch import nn
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 SHAPES = 64  # variants of a method that may be compiled: training and evaluation, full and last batches, warm-up
 

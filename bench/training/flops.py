@@ -9,13 +9,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from bench import catalog
-from bench.evaluate import CHUNK_PIXELS, autocast
+from bench.evaluation.evaluate import CHUNK_PIXELS, autocast
+from bench.spec import catalog
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.spec import Part, Precision
+    from bench.spec.runspec import Part, Precision
 
 AT_ONCE = 8  # clips of a rollout that is timed
 aten = torch.ops.aten

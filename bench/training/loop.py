@@ -17,18 +17,20 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench import catalog, checkpoint
+from bench.common.errors import BenchError
+from bench.common.files import write_json
 from bench.data.base import Dataset
 from bench.data.loading import batches
-from bench.errors import BenchError
-from bench.evaluate import validate
-from bench.files import write_json
-from bench.spec import RunSpec
-from bench.store import Run
+from bench.evaluation.evaluate import validate
+from bench.spec import catalog
+from bench.spec.runspec import RunSpec
+from bench.store.store import Run
+from bench.training import checkpoint
 from bench.training.compiling import compiled
 from bench.training.losses import Losses
+from bench.training.model import build_model
+from bench.training.process_group import ALONE, Team
 from bench.training.step import deviation, take_step
-from bench.training.team import ALONE, Team
 
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
 
@@ -88,22 +90,6 @@ def train(
                 model, checkpoint.selected(run.path / "checkpoints", "best")["model"], "the best checkpoint"
             )
     return model.eval(), progress
-
-
-def build_model(spec: RunSpec, data: Dataset) -> nn.Module:
-    """The model of a spec for the frames of its data, with the context checked against what the model needs."""
-    model: nn.Module = catalog.build(
-        "models", spec.model.name, spec.model.options, shape=data.shape, context=spec.context, horizon=spec.horizon
-    )
-    least = int(getattr(model, "min_context", 1))
-    if spec.context < least:
-        raise BenchError(f"model '{spec.model.name}' needs at least {least} context frames, got {spec.context}")
-    return model
-
-
-def default_device() -> torch.device:
-    """The first GPU, or the processor where there is none."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _loop(

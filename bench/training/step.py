@@ -3,7 +3,7 @@
 A batch can be cut: into shares, one for each process of a team, and each share into micro-batches, one after another, so that
 it fits into memory. Losses and gradients are those of the whole batch up to rounding, and what the learner draws is drawn for
 the whole batch, so the same weights come out. Two things cannot be alike: a batch norm (SimVP, TAU) sees the clips of its part
-alone, and a model that draws by itself, such as which branches to leave out (`baselines.drop_path`), draws otherwise.
+alone, and a model that draws by itself, such as which branches to leave out (`baselines.layers.drop_path`), draws otherwise.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from baselines.drop_path import DropPath
-from bench.evaluate import autocast
-from bench.spec import RunSpec
-from bench.training.team import ALONE, Team, running_statistics
+from baselines.layers.drop_path import DropPath
+from bench.evaluation.evaluate import autocast
+from bench.spec.runspec import RunSpec
+from bench.training.process_group import ALONE, Team, running_statistics
 
 
 def take_step(

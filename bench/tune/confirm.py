@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from optuna.trial import FrozenTrial
 
-from bench.errors import BenchError
-from bench.plan import Item, look
-from bench.spec import RunSpec
-from bench.store import FINISHED
-from bench.tune import result
-from bench.tune.attempt import items_in, seconds
+from bench.common.errors import BenchError
+from bench.spec.runspec import RunSpec
+from bench.store import search_results
+from bench.store.search_results import Candidate, Result
+from bench.store.store import FINISHED
+from bench.sweep.plan import Item, look
 from bench.tune.objectives import OBJECTIVES, value
-from bench.tune.result import Candidate, Result
 from bench.tune.study import Study, finished, settings
+from bench.tune.trial import items_in, seconds
 
 
 def plan(study: Study, best: int, seeds: int) -> list[Item]:
@@ -27,7 +27,7 @@ def everything(study: Study) -> list[Item]:
     """The runs of all trials, and those begun to confirm what was found."""
     trials = [item for trial in study.trials() for item in items_in(study, trial)]
     try:
-        found = result.read(study.store, study.name, study.aim.scale).candidates
+        found = search_results.read(study.store, study.name, study.aim.scale).candidates
     except BenchError:  # nothing yet
         return trials
     return [*trials, *(item for item in plan(study, len(found), len(found[0].seeds)) if item.run.path.exists())]
@@ -45,7 +45,7 @@ def conclude(study: Study, best: int, seeds: int) -> Result:
     found = Result(
         study.name, study.aim.scale, list(study.aim.objectives), len(spent), round(searching + confirming, 1), candidates
     )
-    result.write(study.store, found)
+    search_results.write(study.store, found)
     return found
 
 

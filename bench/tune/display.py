@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.plan import Item
-from bench.store import Run
+from bench.store.store import Run
+from bench.sweep.plan import Item
 from bench.tune.objectives import shown
 from bench.tune.study import Study, finished, settings
 

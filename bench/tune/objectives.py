@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from bench.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.evaluation.scores import load
 from bench.metrics import METRICS
-from bench.plan import Item
-from bench.scoring.scores import load
+from bench.sweep.plan import Item
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def chosen(text: str) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise BenchError(f"--objective takes one or several different names, such as psnr or psnr,cost; got '{text}'")
     if "lpips" in names:
-        from bench.scoring import weights
+        from bench.metrics import weights
 
         available, told = weights.lpips_state()
         if not available:
@@ -67,7 +67,7 @@ def shown(name: str, value: float) -> str:
     if name in METRICS:
         metric = METRICS[name]
         return f"{value * metric.scale:.{metric.digits}f} {metric.unit}".rstrip()
-    from reports.ledger import counted, lasting
+    from reports.costs import counted, lasting
 
     return lasting(value) if name == "seconds" else counted(value)
 

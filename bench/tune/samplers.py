@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler,
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean, listed
 
 SAMPLERS = ("tpe", "random", "gp", "cmaes", "grid")
 PRUNERS = ("hyperband", "median", "none")

@@ -14,15 +14,15 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.errors import BenchError
-from bench.plan import Item, retry
-from bench.schedule import Scheduler
-from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
+from bench.common.errors import BenchError
+from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
+from bench.sweep.plan import Item, retry
+from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces
-from bench.tune.attempt import Attempt, items_in, items_of, seconds
 from bench.tune.objectives import value
 from bench.tune.spaces import Space
 from bench.tune.study import SURPLUS, Study, finished
+from bench.tune.trial import Attempt, items_in, items_of, seconds
 
 UNTOLD = 60.0  # seconds after which a trial that nobody has claimed, of a record that several searches share, is taken up
 

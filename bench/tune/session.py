@@ -9,21 +9,24 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import catalog, lease
-from bench.errors import BenchError, Blocked
-from bench.plan import GOING_ON, TO_DO, Item, look, preflight, unique
-from bench.progress import Display
-from bench.schedule import Scheduler, Watcher, finished
-from bench.store import Store
-from bench.sweep import ongoing, snapshot
-from bench.tracker import Tracker
+from bench.common import lease
+from bench.common.errors import BenchError, Blocked
+from bench.spec import catalog
+from bench.store import snapshot
+from bench.store.search_results import Aim, Result
+from bench.store.store import Store
+from bench.sweep import active
+from bench.sweep.plan import GOING_ON, TO_DO, Item, look, unique
+from bench.sweep.preflight import preflight
+from bench.sweep.progress import Display
+from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
+from bench.tracking.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
-from bench.tune.attempt import items_in
-from bench.tune.board import Board
-from bench.tune.result import Aim, Result
+from bench.tune.display import Board
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
 from bench.tune.study import Study, called, evaluation
+from bench.tune.trial import items_in
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def run(
 ) -> Outcome:
     """Search until the plan is fulfilled and confirm what was found, or until interrupted."""
     items = [item for trial in study.trials() for item in items_in(study, trial)]  # for MLflow, which may lack some
-    with _alone(study), ongoing.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
+    with _alone(study), active.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
         code = snapshot.take(study.store)
         tracker = Tracker(study.store, called(study.name, study.aim.scale), items)
         trouble = ""
@@ -108,7 +111,7 @@ def _confirm(
 
 
 def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
-    with ongoing.interruptible(scheduler, say):
+    with interruptible(scheduler, say):
         scheduler.run()
     if scheduler.halted:
         say(f"stopped: {scheduler.halted}")

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bench.errors import BenchError, did_you_mean, listed
-from bench.experiment import canonical, module_of
-from bench.spec import RunSpec
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.spec.loading import canonical, module_of
+from bench.spec.runspec import RunSpec
 
 POINTS = 3  # of a range, in a grid
 CORNERS = 64  # of a space that are looked at

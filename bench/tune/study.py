@@ -22,14 +22,14 @@ from optuna.storages import BaseStorage, JournalStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.errors import BenchError
-from bench.experiment import Evaluation
-from bench.files import read_json, write_json
-from bench.spec import RunSpec
-from bench.store import Store
+from bench.common.errors import BenchError
+from bench.common.files import read_json, write_json
+from bench.spec.experiment import Evaluation
+from bench.spec.runspec import RunSpec
+from bench.store.search_results import Aim, journal, making
+from bench.store.search_results import folder as folder_of
+from bench.store.store import Store
 from bench.tune.objectives import OBJECTIVES
-from bench.tune.result import Aim, journal, making
-from bench.tune.result import folder as folder_of
 
 CLIPS = {"small": 128, "paper": 1000}  # of the validation split that judge a trial
 COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial

@@ -10,10 +10,10 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 from bench.metrics import METRICS
+from bench.store.search_results import read
 from bench.tune.objectives import OBJECTIVES
-from bench.tune.result import read
 from bench.tune.study import Study
 from reports.results import Metric
 from reports.tuning import COMPLETE, FAILED, PRUNED, Searched

@@ -9,9 +9,9 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial
 
-from bench.plan import Item, look
-from bench.spec import RunSpec
-from bench.store import FINISHED, Run
+from bench.spec.runspec import RunSpec
+from bench.store.store import FINISHED, Run
+from bench.sweep.plan import Item, look
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study
 

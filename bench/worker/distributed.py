@@ -25,18 +25,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import BenchError
-from bench.executors.worker import kernel_kills
-from bench.experiment import Evaluation, evaluation_from_json
-from bench.files import read_json, write_json
-from bench.store import FAILED, FINISHED, INTERRUPTED, Run
-from bench.sweep.failures import OUT_OF_MEMORY
-from bench.training.endings import LOST, Ended, attempt
+from bench.common.errors import BenchError
+from bench.common.files import read_json, write_json
+from bench.common.machine import kernel_kills
+from bench.spec.experiment import Evaluation, evaluation_from_json
+from bench.store.failures import OUT_OF_MEMORY
+from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
+from bench.worker.outcome import LOST, Ended, attempt
 
 if TYPE_CHECKING:
     import torch
 
-    from bench.training.team import Team
+    from bench.training.process_group import Team
 
 LOOK = 0.1  # seconds between two looks at the processes
 GRACE = 3.0  # seconds in which those that lost another may say so, before they are killed
@@ -85,7 +85,7 @@ def _start(
     try:
         return subprocess.Popen(
             [
-                sys.executable, "-P", "-m", "bench.training.distributed", str(run.path), folder,
+                sys.executable, "-P", "-m", "bench.worker.distributed", str(run.path), folder,
                 "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
                 "--device", device, "--rank", str(rank), "--size", str(size), "--threads", str(share),
             ],
@@ -145,7 +145,7 @@ def _joined(folder: str, rank: int, size: int, device: torch.device) -> Iterator
     """This process's place in the team, once all have come together."""
     from torch import distributed
 
-    from bench.training.team import Team
+    from bench.training.process_group import Team
 
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine: no name of it need be known to any network
@@ -167,9 +167,9 @@ def _take_part(
     """What one process of the team does: all train, and the leading one does everything else."""
     import torch
 
-    from bench import catalog
-    from bench.run import train_and_score
-    from bench.train import train
+    from bench.spec import catalog
+    from bench.training.loop import train
+    from bench.worker.work import train_and_score
 
     if name == "cuda" and torch.cuda.device_count() < size:
         raise BenchError(f"{size} GPUs for a run were asked for (--devices), and there are {torch.cuda.device_count()}")
@@ -186,7 +186,7 @@ def _take_part(
 
 def main() -> None:
     """Entry point of one process of a team; nothing but `train_together` starts it."""
-    parser = argparse.ArgumentParser(prog="python -m bench.training.distributed", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.worker.distributed", description=main.__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("folder", help="where the team meets")
     parser.add_argument("--evaluations", type=json.loads, required=True)

@@ -6,10 +6,10 @@ import logging
 import traceback
 from collections.abc import Callable
 
-from bench.errors import BenchError, Blocked
-from bench.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
-from bench.sweep import failures
-from bench.sweep.snapshot import Changed
+from bench.common.errors import BenchError, Blocked
+from bench.store import failures
+from bench.store.snapshot import Changed
+from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 
 Ended = tuple[str, str, str]
 """(state, kind, reason)."""
@@ -27,9 +27,9 @@ def attempt(run: Run, work: Callable[[], Ended | None]) -> Ended:
 
 def _ending(run: Run, error: Exception) -> Ended:
     """What an exception, while it is handled, means for a run."""
-    from bench.train import Interrupted
+    from bench.training.loop import Interrupted
     from bench.training.losses import Diverged
-    from bench.training.team import PeerLost
+    from bench.training.process_group import PeerLost
 
     match error:
         case Interrupted():

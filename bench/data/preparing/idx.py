@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 UNSIGNED_BYTE = 8  # the magic number's third byte: the type of the elements
 

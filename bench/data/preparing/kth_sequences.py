@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
 URL = "https://www.csc.kth.se/cvap/actions/00sequences.txt"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from bench import catalog
+from bench.common.errors import BenchError, Blocked
 from bench.data import manifest
 from bench.data.root import data_root
-from bench.errors import BenchError, Blocked
+from bench.spec import catalog
 
 
 @runtime_checkable

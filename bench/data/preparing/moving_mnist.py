@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.common.errors import BenchError, Blocked
+from bench.common.files import replacing, write_json
 from bench.data import manifest
 from bench.data.mnist import prepare_mnist
 from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
-from bench.errors import BenchError, Blocked
-from bench.files import replacing, write_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bench.data.sources import Progress
+    from bench.data.preparing.sources import Progress
 
 URL = "http://www.cs.toronto.edu/~nitish/unsupervised_video/mnist_test_seq.npy"  # the authors of the set
 MD5 = "be083ec986bfe91a449d63653c411eb2"  # as torchvision has it

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common.errors import BenchError
+from bench.common.files import read_json, replacing, write_json
 from bench.data import manifest, packed
 from bench.data.manifest import Manifest
-from bench.data.sources import SPLITS, Damaged, Progress, stamp
-from bench.errors import BenchError
-from bench.files import read_json, replacing, write_json
+from bench.data.preparing.sources import SPLITS, Damaged, Progress, stamp
 
 COPY = 16 * 2**20  # bytes at a time
 CURE = "pass --size to bring all frames to one size"

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from bench.data.sources import Progress
-from bench.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.data.preparing.sources import Progress
 
 PREPARERS = {
     "mnist": "bench.data.mnist:prepare_mnist",
-    "moving_mnist": "bench.data.freezing:prepare_moving_mnist",
-    "moving_mnist_fixed": "bench.data.freezing:prepare_moving_mnist_fixed",
+    "moving_mnist": "bench.data.preparing.moving_mnist:prepare_moving_mnist",
+    "moving_mnist_fixed": "bench.data.preparing.moving_mnist:prepare_moving_mnist_fixed",
     "kth": "bench.data.kth:prepare_kth",
     "frames": "bench.data.frames:prepare_frames",
     "videos": "bench.data.videos:prepare_videos",

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from bench import catalog
+from bench.common.errors import BenchError
+from bench.common.images import Frames, save_gif, save_png, side_by_side, strip
 from bench.data.base import Dataset, Split
 from bench.data.packed import PackedDataset, Sequence
-from bench.errors import BenchError
-from bench.reporting.pictures import Frames, save_gif, save_png, side_by_side, strip
+from bench.spec import catalog
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 RATE = 12.5  # frames per second of the animations, half of KTH's

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 Progress = Callable[[int, int, str], None]
 """Told how many of how many are done, and what is being worked at."""

@@ -1,0 +1,39 @@
+"""doctor: what this machine has."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from bench.commands import _options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None) -> None:
+    """What this machine has.
+
+    Devices, packages, disk, store, LPIPS backbone and data, and what to do about what is missing.
+    """
+    from bench.maintenance.doctor import examine
+
+    found = examine(_options.store(store_path))
+    if as_json:
+        _options.print_json([vars(finding) for finding in found])
+        return
+    width = max(len(finding.what) for finding in found)
+    marks = (
+        {"good": "✓", "note": "•", "bad": "✗"}
+        if sys.stdout.encoding.lower().startswith("utf")
+        else {"good": "+", "note": "-", "bad": "!"}
+    )
+    for finding in found:
+        print(f"{marks[finding.verdict]} {finding.what:<{width}}  {finding.found}")
+        if finding.cure:
+            print(f"  {'':<{width}}  {finding.cure}")
+    if any(finding.verdict == "bad" for finding in found):
+        sys.exit(1)

@@ -1,0 +1,73 @@
+"""gc: what of a store nobody needs any more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands import _options, _tables
+
+if TYPE_CHECKING:
+    from bench.maintenance.gc import Waste
+    from bench.store.store import Store
+
+EXAMPLES = 3  # of a kind that are shown by name
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(gc)
+
+
+def gc(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list it.")] = False,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="Runs, too, that no experiment of the suite refers to; yours may, so look closely.")
+    ] = False,
+    caches: Annotated[bool, typer.Option("--caches", help="What `bench plan --probe` has measured, too.")] = False,
+    store_path: _options.StorePath = None,
+    as_json: _options.Json = False,
+) -> None:
+    """Remove what nobody needs any more.
+
+    Lists it with its size, then asks. Nothing that goes on or waits in a queue is touched, and every run keeps the checkpoints
+    that it resumes from and is scored with. Can be interrupted at any moment.
+    """
+    from bench.maintenance.gc import find, remove
+
+    store = _options.store(store_path)
+    found = find(store, caches, runs)
+    if as_json:
+        _options.print_json([{"kind": w.kind, "path": str(w.path), "bytes": w.size, "about": w.about} for w in found])
+        return
+    _print_waste(found, store)
+    if not found or dry_run:
+        return
+    if not yes and not (sys.stdin.isatty() and typer.confirm("Remove it?")):
+        print("nothing was removed" + ("" if sys.stdin.isatty() else "; `bench gc --yes` does it without asking"))
+        return
+    gone = [waste for waste in found if remove(store, waste)]
+    what = "1 thing" if len(gone) == 1 else f"{len(gone)} things"
+    print(f"removed {what}, {_tables.size(sum(waste.size for waste in gone))}")
+
+
+def _print_waste(found: list[Waste], store: Store) -> None:
+    from bench.maintenance.gc import CACHES, KINDS, RUNS
+
+    words = {**KINDS, CACHES: "what probes have measured", RUNS: "runs that no experiment of the suite refers to"}
+    for kind, what in words.items():
+        of_kind = [waste for waste in found if waste.kind == kind]
+        if not of_kind:
+            continue
+        print(f"{_tables.size(sum(waste.size for waste in of_kind)):>10}  {len(of_kind)} x {kind}: {what}")
+        shown = of_kind if kind == RUNS else of_kind[:EXAMPLES]
+        for waste in shown:
+            about = f"  (of {waste.about})" if waste.about else ""
+            print(f"{'':>12}{waste.path.relative_to(store.root)}  {_tables.size(waste.size)}{about}")
+        if len(of_kind) > len(shown):
+            print(f"{'':>12}and {len(of_kind) - len(shown)} more")
+    total = _tables.size(sum(waste.size for waste in found))
+    print(f"{total:>10}  in all, of {store.root}" if found else f"there is nothing in {store.root} that nobody needs")

@@ -1,0 +1,40 @@
+"""logs: what a run has said."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from bench.commands import _options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(logs)
+
+
+def logs(
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run by name or part of it (`bench status` lists them).")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what the run says until it ends.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of its last lines to begin with.")] = 100,
+    store_path: _options.StorePath = None,
+) -> None:
+    """What a run has said.
+
+    With -f, like `tail -f`: it ends when the run ends, and says how. Ctrl-C ends it at once; the run goes on.
+    """
+    from bench.sweep.logs import follow as followed
+    from bench.sweep.logs import how_it_stands, last_lines
+
+    run = _options.store(store_path).find(name)
+    text, end = last_lines(run, lines)
+    sys.stdout.write(text)
+    try:
+        for more in followed(run, end) if follow else ():
+            sys.stdout.write(more)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        print()
+    print(f"{run.name}: {how_it_stands(run)}", file=sys.stderr)

@@ -1,0 +1,57 @@
+"""prepare: putting data where runs find them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.commands import _options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(prepare)
+
+
+def prepare(
+    what: Annotated[
+        str, typer.Argument(metavar="NAME", help="mnist, moving_mnist, moving_mnist_fixed, kth, frames or videos.")
+    ],
+    source: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where the files are. mnist is downloaded without it.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="frames, videos: what to call the set, for --set data.name=...")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="kth, frames, videos: side of the square frames in pixels.")] = None,
+    grey: Annotated[bool | None, typer.Option("--grey", help="frames, videos: make colour grey.")] = None,
+    centred: Annotated[
+        bool | None, typer.Option("--centred", help="kth: the centred 120x120 pixels instead of the whole frame.")
+    ] = None,
+    train_persons: Annotated[str | None, typer.Option(help="kth: such as 1-16.")] = None,
+    val_persons: Annotated[str | None, typer.Option(help="kth: taken out of the training persons, such as 15-16.")] = None,
+    test_persons: Annotated[str | None, typer.Option(help="kth: such as 17-25.")] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="moving_mnist: also freeze so many test clips into a fixed set.")
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="moving_mnist: length of the frozen clips.")] = None,
+    only_t10k: Annotated[
+        bool | None, typer.Option("--only-t10k", help="moving_mnist: split the 10,000 test digits three ways.")
+    ] = None,
+    skip_damaged: Annotated[bool | None, typer.Option("--skip-damaged", help="Leave out files that cannot be read.")] = None,
+) -> None:
+    """Put a data set where runs find it.
+
+    Reads what was downloaded by hand, checks it and packs it under $BENCH_DATA (default ./data). Can be interrupted.
+    """
+    from rich.progress import Progress
+
+    from bench.data.preparing.prepare import prepare as make
+
+    given = {key: value for key, value in locals().items() if key not in ("what", "Progress", "make") and value is not None}
+    with Progress(console=_options.console(), transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        lines = make(
+            what, given, lambda done, total, item: progress.update(task, completed=done, total=total, description=item)
+        )
+    for line in lines:
+        print(line)

@@ -1,0 +1,77 @@
+"""ui: runs in the MLflow UI, searches in optuna-dashboard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from bench.commands import _options
+from bench.common.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.store.store import Store
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(ui)
+
+
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen; the next free one if it is taken.")] = 5000,
+    studies: Annotated[bool, typer.Option("--optuna", help="The searches of `bench tune`, in optuna-dashboard.")] = False,
+    store_path: _options.StorePath = None,
+) -> None:
+    """Browse the runs in the MLflow UI.
+
+    Serves this store at a loopback address, and says which. Ctrl-C ends it.
+    """
+    from bench.tracking import connection
+
+    store = _options.store(store_path)
+    if studies:
+        _dashboard(store, port)
+    remote = connection.tracking_uri(store)
+    if not remote.startswith("sqlite:"):
+        print(f"runs are copied to {remote}; open it in a browser")
+        return
+    if not (store.root / "mlflow.db").exists():
+        copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
+        raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
+    connection.settle(store)
+    port = _free(port)
+    print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
+        "--default-artifact-root", str(connection.artifact_root(store)),
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+    os.execve(sys.executable, command, environment)
+
+
+def _dashboard(store: Store, port: int) -> NoReturn:
+    """Become optuna-dashboard on the record of this store's searches."""
+    from bench.store.search_results import record
+
+    where = record(store)
+    command = shutil.which("optuna-dashboard", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if command is None:
+        raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")
+    port = _free(port)
+    print(f"searches of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    os.execve(command, [command, where, "--host", "127.0.0.1", "--port", str(port)], dict(os.environ))
+
+
+def _free(port: int) -> int:
+    for candidate in range(port, min(port + 50, 65536)):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", candidate)) != 0:
+                return candidate
+    raise BenchError(f"no free port from {port} to {port + 49}; name another with --port")

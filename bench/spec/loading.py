@@ -1,0 +1,92 @@
+"""Finding experiments by name, or in a Python file of one's own.
+
+The experiments of the suite are plug-ins of `bench`: their package is looked up when one is asked for, never imported above.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.spec.experiment import SCALES, Experiment
+
+TUNED = "tuned_"  # begins the names of experiments with what `bench tune` has found
+
+
+def load(name: str, scale: str = "small") -> Experiment:
+    """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
+    if scale not in SCALES:
+        raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
+    if canonical(name).startswith(TUNED) and not name.endswith(".py"):
+        tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
+        return replace(tuned, name=canonical(name), scale=scale)
+    importlib.import_module("numpy")  # before torch: while that imports numpy itself, from C, a Ctrl-C is lost
+    module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name)
+    make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
+    if make is None:
+        raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
+    try:
+        made = make(scale)
+    except BenchError:
+        raise
+    except Exception as error:
+        if not name.endswith(".py"):
+            raise
+        raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
+    if not isinstance(made, Experiment):
+        raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(made).__name__}")
+    return replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+
+
+def names() -> list[str]:
+    """The experiments that come with the suite: files of experiments/ that define `experiment`."""
+    return sorted(path.stem for path in _folder().glob("*.py") if "\ndef experiment(" in path.read_text())
+
+
+def describe(name: str) -> str:
+    """The question an experiment of the suite answers: the first line of its file, read without importing it."""
+    source = (_folder() / f"{name}.py").read_text()
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def canonical(name: str) -> str:
+    """A name as its file spells it."""
+    return name.lower().replace("-", "_")
+
+
+def _folder() -> Path:
+    """Where the experiments of the suite are, found without importing them."""
+    found = importlib.util.find_spec("experiments")
+    assert found is not None and found.origin is not None
+    return Path(found.origin).parent
+
+
+def _from_name(name: str) -> ModuleType:
+    if canonical(name) not in names():
+        hint = did_you_mean(canonical(name), names()) or "; there are " + listed(names())
+        raise BenchError(f"there is no experiment '{name}'{hint} (a file of your own is named with its .py)")
+    return importlib.import_module(f"experiments.{canonical(name)}")
+
+
+def module_of(path: Path, what: str) -> ModuleType:
+    """The module in a Python file of one's own; `what` it should hold, for the message if there is none."""
+    if not path.is_file():
+        raise BenchError(f"there is no {what} file {path}")
+    source = importlib.util.spec_from_file_location(f"own_{path.stem}", path)  # a name that nothing else has
+    assert source is not None and source.loader is not None
+    module = sys.modules[source.name] = importlib.util.module_from_spec(source)  # where dataclasses look for it
+    sys.path.insert(0, str(path.parent.resolve()))  # so that the file may import its neighbours, as a script could
+    try:
+        source.loader.exec_module(module)
+    except BenchError:
+        raise
+    except Exception as error:
+        raise BenchError(f"{path} does not load: {type(error).__name__}: {error}") from error
+    return module

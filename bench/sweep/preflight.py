@@ -1,0 +1,39 @@
+"""Refusing what cannot work before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.common.errors import BenchError
+from bench.spec import catalog
+from bench.spec.experiment import Evaluation
+from bench.sweep.plan import Item
+
+
+def preflight(items: Sequence[Item]) -> None:
+    """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
+    import torch
+
+    from bench.evaluation.evaluate import clips_to_score
+    from bench.training.model import build_model
+
+    tried = set()
+    for item in items:
+        spec = item.spec
+        parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
+        identity = (*parts, spec.context, spec.horizon, item.evaluations)
+        if identity in tried:
+            continue
+        tried.add(identity)
+        data = catalog.build("datasets", spec.data.name, spec.data.options)
+        try:
+            with torch.device("meta"):
+                model = build_model(spec, data)
+                supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
+                catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+            for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
+                clips_to_score(data, evaluation, spec.context)
+        except BenchError as error:
+            raise BenchError(f"variant '{item.label}': {error}") from error
+        except (RuntimeError, ZeroDivisionError) as error:  # what torch says of sizes such as -4
+            raise BenchError(f"variant '{item.label}': model '{spec.model.name}' cannot be built: {error}") from error

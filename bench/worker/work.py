@@ -1,0 +1,140 @@
+"""What a worker does with a run: train from where the directory stands, then score what is not scored yet."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bench.common.errors import BenchError
+from bench.common.files import write_json
+from bench.spec.experiment import Evaluation
+from bench.store import snapshot
+from bench.store.store import RUNNING, Run
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from bench.data.base import Dataset
+    from bench.training.process_group import Team
+
+PICTURES = 4  # clips of the test split that are kept as pictures
+log = logging.getLogger(__name__)
+
+
+def train_and_score(
+    run: Run,
+    evaluations: list[Evaluation],
+    device_name: str,
+    stopping: Callable[[], bool],
+    lost: Callable[[], bool],
+    team: Team | None = None,
+    began: float | None = None,
+) -> None:
+    """Train from where the directory stands and score what is not scored yet; as the one that leads, if there is a team.
+
+    began: when the process that does nothing else began, by `time.monotonic`; None if it does more, or is one of several.
+    """
+    import torch
+
+    from bench.common.machine import has_bf16
+    from bench.spec import catalog
+    from bench.training.flops import flops, parameters, rollout_seconds
+    from bench.training.loop import train
+    from bench.training.process_group import ALONE
+
+    spec, team = run.spec, team or ALONE
+    snapshot.verify(run)
+    before = run.status()
+    trained = before.trained
+    run.set_status(RUNNING)
+    device = torch.device(device_name)
+    data = catalog.build("datasets", spec.data.name, spec.data.options)
+    log.info("%s on %s, %d threads, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
+    if spec.precision == "bf16" and not has_bf16(device.type):
+        log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
+    known = run.provenance()
+    if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
+        raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
+    if not trained:  # what trained a run stays on record when it is only scored again, later and elsewhere
+        where = {"device": str(device), "devices": team.size}
+        _record(run, {"fingerprint": data.fingerprint(), **where, "samples": spec.steps * spec.batch, "shape": data.shape})
+    model, progress = train(spec, data, run, device, stopping, lost, team)
+    if not trained:
+        cost = {
+            "train_seconds": progress.seconds,
+            "parameters": parameters(model),
+            "flops": flops(model, data.shape, spec.context, spec.horizon),
+            "peak_memory_bytes": _peak_memory(device),
+            "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
+        }
+        _record(run, cost)
+        run.set_status(RUNNING, step=spec.steps, trained=True)
+    scoring: dict[str, float] = {}
+    for evaluation in (evaluation.at(spec) for evaluation in evaluations):
+        if not run.scores_file(evaluation.key).exists():
+            before_scoring = time.monotonic()
+            _score(run, model, data, evaluation, device, stopping)
+            scoring[evaluation.key] = time.monotonic() - before_scoring
+    if not trained:
+        _record_seconds(run, scoring, progress.seconds if before.step == 0 else None, began)
+
+
+def _score(
+    run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, stopping: Callable[[], bool]
+) -> None:
+    from bench.evaluation.evaluate import evaluate
+    from bench.training.loop import Interrupted
+
+    def stop_between_chunks(done: int, total: int) -> None:
+        if stopping() and done < total:
+            raise Interrupted
+
+    keep = run.predictions_file(evaluation.key) if evaluation.keep_predictions else None
+    precision = run.spec.precision
+    scores = evaluate(model, data, run.spec.context, evaluation, device, precision, keep, stop_between_chunks)
+    _keep_pictures(run, model, data, evaluation, device)
+    scores.save(run.scores_file(evaluation.key))  # last: once it exists, the evaluation is complete
+    log.info("scored %d clips: %s", len(scores.values), {k: round(v, 4) for k, v in scores.means().items()})
+
+
+def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device) -> None:
+    from bench.common.images import save_png, strip
+    from bench.evaluation.evaluate import clips_to_score, predictions
+
+    context, horizon = run.spec.context, evaluation.at(run.spec).horizon or 0
+    count = min(PICTURES, clips_to_score(data, evaluation, context))
+    clips = data.clips(evaluation.split, 0, count, context + horizon).numpy()
+    chunks = predictions(model, data, evaluation.split, count, context, horizon, device, run.spec.precision)
+    predicted = [prediction for chunk, _ in chunks for prediction in chunk]
+    for number, (clip, prediction) in enumerate(zip(clips, predicted, strict=True)):
+        rows = {"context and truth": clip, "prediction": prediction.cpu().numpy()}
+        save_png(strip(rows, first={"prediction": context}), run.path / "predictions" / f"{evaluation.key}-clip-{number}.png")
+
+
+def _record(run: Run, facts: dict[str, Any]) -> None:
+    from bench.store import provenance
+
+    write_json(run.path / "provenance.json", {**run.provenance(), **provenance.snapshot(), **facts})
+
+
+def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, began: float | None) -> None:
+    """What `bench plan` predicts the next runs from: seconds of every evaluation, and what a worker needs beside its work.
+
+    training: seconds, None if other processes had a part in it. began: when this process began, None if it did other work too.
+    """
+    spent: dict[str, Any] = {"score_seconds": scoring}
+    if began is not None and training is not None:
+        spent["other_seconds"] = time.monotonic() - began - training - sum(scoring.values())
+    write_json(run.path / "provenance.json", {**run.provenance(), **spent})
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Bytes: of the accelerator where there is one, else of this process, the last one that has trained the run."""
+    import torch
+
+    from bench.common.machine import peak_memory
+
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory()
