@@ -65,6 +65,6 @@ def test_the_peak_of_memory_is_a_process_s_own_and_not_that_of_who_started_it():
 
 def test_installed_into_a_foreign_checkout_it_has_no_commit(project):
     installed = project / ".venv" / "site-packages"
-    (installed / "bench").mkdir(parents=True)
+    (installed / "bench" / "store").mkdir(parents=True)
     (installed / "bench" / "store" / "provenance.py").write_text("")
     assert code_in(installed)["commit"] == "not a git checkout"
