@@ -70,6 +70,7 @@ def test_it_is_rescored_from_kept_predictions_from_checkpoints_and_for_others(ol
         kept = load(path)
         kept.values[..., kept.names.index("standard/ssim")] = 0.5
         kept.save(path)
+    assert {scores["standard/ssim"] for scores in means(old_root).values()} == {0.5}
     code, out, err = old("rescore", "old.py", "--protocol", "standard", "--with", "theirs", "--only", "LMC,ConvLSTM,copy")
     assert code == 0, err + out
     after = means(old_root)
