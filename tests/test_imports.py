@@ -15,7 +15,7 @@ LAYERS = (
     PLAIN,
     ("bench.common",),
     ("bench.spec", "bench.metrics"),
-    ("bench.store", "bench.data"),
+    ("bench.store", "bench.data", "bench.converters"),
     ("experiments",),
     ("bench.evaluation",),
     ("bench.training",),
