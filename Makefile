@@ -36,6 +36,7 @@ setup: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BENCH) weights fetch || true  # for LPIPS: 64 MB, once; without a network one line says so and all else goes on
 	touch $@
 
 .venv/clusters: .venv/installed

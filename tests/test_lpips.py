@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from bench.common.errors import BenchError
 from bench.metrics import weights
 from bench.metrics.lpips import LPIPS, alexnet_features, load
+from bench.metrics.networks import ALEXNET
 from bench.metrics.score import score
 
 
@@ -93,7 +94,7 @@ def test_every_protocols_lpips_equals_the_package_with_that_input_range(package:
 
 def test_the_footnote_names_the_file_that_lpips_came_from(cache: None, backbone: Path):
     _, footnote = load((1, 32, 32))
-    found = weights.status()
+    found = weights.status(ALEXNET)
     assert found is not None and found.sha256[:12] in footnote
 
 
@@ -111,11 +112,11 @@ def test_lpips_of_a_batch_is_that_of_its_frames(cache: None):
 def test_a_machine_without_weights_has_no_lpips_and_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     network, reason = load((1, 64, 64))
-    assert network is None and "no AlexNet backbone" in reason
+    assert network is None and "no weights of AlexNet" in reason
 
 
 def test_a_damaged_file_is_a_reason_and_not_a_crash(cache: None):
-    weights.path().write_bytes(b"half a file")
+    weights.path(ALEXNET).write_bytes(b"half a file")
     network, reason = load((1, 64, 64))
     assert network is None and "cannot be read" in reason
 
@@ -123,7 +124,7 @@ def test_a_damaged_file_is_a_reason_and_not_a_crash(cache: None):
 def test_frames_too_small_for_alexnet_have_no_lpips_and_a_reason(cache: None):
     assert load((1, 30, 64)) == (None, "it needs frames of at least 31x31 pixels, these have 30x64")
     assert load((2, 64, 64)) == (None, "it needs frames of 1 or 3 channels, these have 2")
-    network = LPIPS(weights.features(), weights.heads())
+    network = LPIPS(weights.tensors(ALEXNET), weights.heads())
     with pytest.raises(BenchError, match="at least 31x31"):
         network(torch.zeros(1, 1, 1, 30, 64), torch.zeros(1, 1, 1, 30, 64))
     assert network(torch.zeros(1, 1, 1, 31, 31), torch.zeros(1, 1, 1, 31, 31)).item() == 0

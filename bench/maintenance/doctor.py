@@ -75,10 +75,13 @@ def _store(store: Store) -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     from bench.metrics import weights
+    from bench.metrics.networks import NETWORKS
 
-    available, told = weights.lpips_state()
-    cure = "" if available else "LPIPS columns stay empty until then; `bench rescore` fills them in later"
-    yield Finding("lpips", told, "good" if available else "note", cure)
+    for name, network in NETWORKS.items():
+        known = weights.as_json(network)
+        found = f"{known['detail']}, from {known['source']}" if known["available"] else known["detail"]
+        remedy = f"{network.metric} columns stay empty until then; `bench rescore` fills them in later"
+        yield Finding(name, found, *(() if known["available"] else ("note", remedy)))
 
 
 def _data() -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """LPIPS (Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018), AlexNet, v0.1.
 
 The network is written out here, so that scoring needs neither torchvision nor the lpips package at work: only the five small
-linear heads are read from the installed lpips, and AlexNet's convolutions from the file that `bench weights` manages.
+linear heads are read from the installed lpips, and AlexNet's convolutions from the file that `bench weights` keeps.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from torch.nn.functional import normalize
 
 from bench.common.errors import BenchError
 from bench.metrics import weights
+from bench.metrics.networks import ALEXNET
 
 SMALLEST = 31
 """Pixels per side below which AlexNet's second pooling has nothing left to pool."""
@@ -69,7 +70,7 @@ def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tup
     if refusal := unfit(*shape):
         return None, refusal
     try:
-        return LPIPS(weights.features(), weights.heads()).to(device), told
+        return LPIPS(weights.tensors(ALEXNET), weights.heads()).to(device), told
     except BenchError as damaged:
         return None, str(damaged)
 

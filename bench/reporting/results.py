@@ -16,7 +16,7 @@ from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.machine import cores
 from bench.evaluation.scores import Kept, look
 from bench.external.results import Guest, find
-from bench.metrics import METRICS
+from bench.metrics import METRICS, weights
 from bench.spec.experiment import Experiment
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import Item
@@ -198,12 +198,18 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
         ("protocols", "by another version of a protocol"),
         ("lpips", "with other LPIPS weights"),
     ):
-        found = {json.dumps(source.kept.facts.get(fact)): source for source in (*theirs, *ours)}
+        found = {_compared(source, fact): source for source in (*theirs, *ours)}
         if len(found) > 1:
             one, other = (source.label for source in list(found.values())[:2])
             if len({source.kept.facts.get("fingerprint") for source in ours}) > 1:
                 raise BenchError(f"'{one}' and '{other}' are of different data sets; --only shows those of one")
             raise BenchError(f"'{one}' and '{other}' were scored {cure}; {again}")
+
+
+def _compared(source: Source, fact: str) -> str:
+    """A fact that must be the same for all; of published weights not the file that they lay in."""
+    value = source.kept.facts.get(fact)
+    return json.dumps(weights.identity(value) if fact == "lpips" and value else value)
 
 
 def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing, write_json
 from bench.data import manifest
-from bench.data.mnist import prepare_mnist
 from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
+from bench.data.preparing.mnist import prepare_mnist
 
 if TYPE_CHECKING:
     import numpy as np

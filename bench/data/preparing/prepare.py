@@ -10,7 +10,7 @@ from bench.common.errors import BenchError, did_you_mean, listed
 from bench.data.preparing.sources import Progress
 
 PREPARERS = {
-    "mnist": "bench.data.mnist:prepare_mnist",
+    "mnist": "bench.data.preparing.mnist:prepare_mnist",
     "moving_mnist": "bench.data.preparing.moving_mnist:prepare_moving_mnist",
     "moving_mnist_fixed": "bench.data.preparing.moving_mnist:prepare_moving_mnist_fixed",
     "kth": "bench.data.kth:prepare_kth",
