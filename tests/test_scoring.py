@@ -53,7 +53,7 @@ def test_lpips_is_filled_in_once_its_backbone_is_there_and_the_table_says_which(
     sizes = ["--set", "data.size=32", "--set", "data.digit=16"]
     assert bench("run", "mine.py", "--executor", "inline", "--only", "copy", *sizes)[0] == 0
     table = ("report", "mine.py", "--only", "copy", *sizes, "--format", "markdown")
-    assert "LPIPS is empty: this machine has no AlexNet backbone" in bench(*table)[1]
+    assert "LPIPS is empty: this machine has no weights of AlexNet" in bench(*table)[1]
     torch.manual_seed(0)
     layers = alexnet_features().state_dict()
     torch.save({f"features.{name}": tensor for name, tensor in layers.items()}, tmp_path / "random.pth")
@@ -63,7 +63,7 @@ def test_lpips_is_filled_in_once_its_backbone_is_there_and_the_table_says_which(
     assert bench("weights", "status")[0] == 0
     assert bench("rescore", "mine.py", "--only", "copy", *sizes)[0] == 0
     out = bench(*table)[1]
-    assert "LPIPS is empty" not in out and "LPIPS by a backbone that is not torchvision's AlexNet (sha256" in out
+    assert "LPIPS is empty" not in out and "LPIPS by weights that are not the published AlexNet (sha256" in out
 
 
 def test_any_horizon_can_be_scored(finished, run):
