@@ -4,6 +4,7 @@ A learner names its phases, each `phase(clip, step) -> loss`, each followed by o
 [B, frames, C, H, W] and the number of the step are all it needs; masks are drawn from torch's global CPU generator.
 A phase that draws names how in `draws`: draw(clips, step) draws for a whole batch, one row for every clip. Whoever cuts a batch
 into parts draws once and hands every part its rows, as the phase's third argument; without it the phase draws for itself.
+Steps of the same `variant` do the same work on a clip and on what was drawn for it, so that a GPU may replay it.
 
 The loss is the mean squared error, unless the model defines its own as a method
 `loss(outputs, target, state) -> scalar`: outputs and target are [B, N, C, H, W]; state is the last state of the rollout, None
@@ -59,6 +60,9 @@ class Direct:
         self.frames = context + horizon
         self.phases: dict[str, Phase] = {"prediction": self.prediction}
 
+    def variant(self, step: int) -> None:
+        """All steps do the same work."""
+
     def prediction(self, clip: Tensor, step: int) -> Tensor:
         """The loss of running freely after the context."""
         context = clip[:, : self.context]
@@ -78,6 +82,9 @@ class Fed:
         self.frames = context + horizon
         self.phases: dict[str, Phase] = {"prediction": self.prediction}
         self.draws: dict[str, Draw] = {"prediction": self.keep}
+
+    def variant(self, step: int) -> None:
+        """All steps do the same work, whatever their masks."""
 
     def prediction(self, clip: Tensor, step: int, keep: Tensor | None = None) -> Tensor:
         """The loss of one rollout under this step's mask."""

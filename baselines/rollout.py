@@ -17,16 +17,21 @@ def rollout(step: Step, known: Tensor, length: int, keep: Tensor | None = None) 
     """Run `step` over a clip of `length` frames; the outputs [B, length-1, C, H, W] and the last state.
 
     known: [B, K, C, H, W], the frames that may be fed. Output t estimates frame t+1.
-    keep: booleans [B, length-1], best on the CPU, True where the true frame is fed and False where the model's own last output
-    is; frame 0 is always fed. One mask covers inference (the default: all K known frames, then its own outputs), teacher
-    forcing (all True), scheduled and reverse scheduled sampling. Gradients flow through fed-back outputs.
+    keep: booleans [B, length-1], True where the true frame is fed and False where the model's own last output is; frame 0 is
+    always fed. One mask covers inference (the default: all K known frames, then its own outputs), teacher forcing (all True),
+    scheduled and reverse scheduled sampling. On the CPU it is read, which saves work; on a GPU, where reading would make the
+    host wait, it is applied unread. Gradients flow through fed-back outputs.
     """
     if keep is None:
         keep = (torch.arange(length - 1, device="cpu") < known.shape[1]).expand(known.shape[0], -1)
-    if bool(keep[:, known.shape[1] :].any()):
+    if keep.is_cuda:
+        by_all, by_any = [False] * (length - 1), [t < known.shape[1] for t in range(length - 1)]
+    elif bool(keep[:, known.shape[1] :].any()):
         raise ValueError(f"keep asks for true frames beyond the {known.shape[1]} that are known")
-    by_all, by_any = keep.all(0).tolist(), keep.any(0).tolist()  # read once: each read would wait for the device
-    fed = keep.to(known.device)[:, :, None, None, None]
+    else:
+        by_all, by_any = keep.all(0).tolist(), keep.any(0).tolist()
+    mixed = by_any != by_all
+    fed = keep.to(known.device)[:, :, None, None, None] if mixed else keep
     frame, state, outputs = known[:, 0], None, []
     for t in range(length - 1):
         if by_all[t] and t > 0:

@@ -5,6 +5,7 @@ clip needs. It holds no state: the clip, the step number and torch's global gene
 
 A phase that draws names how in `draws`: draw(clips, step) draws for a whole batch, one row for every clip. Whoever cuts a batch
 into parts draws once and hands every part its rows, as the phase's third argument; without it the phase draws for itself.
+Steps of the same `variant` do the same work on a clip and on what was drawn for it, so that a GPU may replay it.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,10 @@ class Learner:
         self.warmup = steps * PAPER_WARMUP // PAPER_STEPS if warmup is None else warmup
         self.warmup_frames = context + min(warmup_horizon, horizon)
         self.draws = {}
+
+    def variant(self, step: int) -> bool:
+        """Whether a step belongs to the warm-up, which predicts fewer frames."""
+        return step < self.warmup
 
     def split(self, clip: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """The context [B, context, C, H, W] and the frames to predict after it, fewer of them during warm-up."""
@@ -106,8 +111,10 @@ class MemoryAlignment(Learner):
         """The long sequence [B, long, C, H, W] of a clip; during warm-up, all frames that are seen and predicted."""
         if step < self.warmup:
             return clip[:, : self.warmup_frames]
-        offset = int((self.offsets(len(clip), step) if offsets is None else offsets)[0])
-        return clip[:, offset : offset + self.long]
+        offset = (self.offsets(len(clip), step) if offsets is None else offsets)[0]
+        if offset.is_cuda:  # looking at the number would make the host wait
+            return clip.index_select(1, offset + torch.arange(self.long, device=clip.device))
+        return clip[:, int(offset) : int(offset) + self.long]
 
     def offsets(self, clips: int, step: int) -> Tensor:
         """Where the long window begins, integers [clips]: one draw for the whole batch, and none during warm-up."""

@@ -21,11 +21,13 @@ from bench.common.machine import peak_memory
 from bench.spec import catalog
 from bench.spec.runspec import RunSpec
 from bench.training.compiling import compiled
+from bench.training.graphs import WARM_UP, RecordedPhases
 from bench.training.step import take_step
 from lmc.learner import MemoryAlignment
 from lmc.plain import PlainLMC
 
 SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrix product that shows what the device can do
+STEPS_BEFORE = {"cpu": 1, "cuda": 1 + WARM_UP}  # the first measured one: what is compiled and recorded is done by then
 AT = 10**6  # the step that is taken: long after the warm-up
 
 
@@ -40,7 +42,8 @@ def main(order: dict[str, Any]) -> None:
     try:
         step = plain_step(spec, shape, device) if order["plain"] else own_step(spec, shape, device)
         began = time.perf_counter()
-        step()
+        for _ in range(STEPS_BEFORE[device.type]):
+            step()
         wait(device)
     except (BenchError, torch.cuda.OutOfMemoryError) as error:
         say(error=str(error).partition("\n")[0])
@@ -66,7 +69,8 @@ def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Cal
     learner = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
     optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
     clip = torch.rand(spec.batch, learner.frames, *shape, device=device)
-    return lambda: take_step(spec, model, learner, optimizer, clip, AT)
+    recorded = RecordedPhases(model, learner, spec.precision) if device.type == "cuda" else None
+    return lambda: take_step(spec, model, learner, optimizer, clip, AT, recorded=recorded)
 
 
 def plain_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Callable[[], object]:

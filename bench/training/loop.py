@@ -27,6 +27,7 @@ from bench.spec.runspec import RunSpec
 from bench.store.store import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
+from bench.training.graphs import RecordedPhases
 from bench.training.losses import Losses
 from bench.training.model import build_model
 from bench.training.process_group import ALONE, Team
@@ -111,13 +112,14 @@ def _loop(
     micro_batches = run.micro_batches()
     if team.leads and progress.step < spec.steps:
         _declare(run, progress.step, deviation(model, spec.batch, micro_batches, team))
+    recorded = RecordedPhases(model, learner, spec.precision) if device.type == "cuda" else None
     began, saved, losses = time.monotonic() - progress.seconds, time.monotonic(), Losses()
     for clip in batches(data, spec.seed, progress.step, spec.steps, spec.batch, learner.frames, device, team.share(spec.batch)):
         settings = schedule(progress.step, base_rate)
         for group in optimizer.param_groups:
             group["lr"] = settings["lr"]
             group["betas"] = (settings.get("beta1", group["betas"][0]), group["betas"][1])
-        found = take_step(spec, model, learner, optimizer, clip, progress.step, micro_batches, team)
+        found = take_step(spec, model, learner, optimizer, clip, progress.step, micro_batches, team, recorded)
         progress.step += 1
         if not team.leads:
             continue

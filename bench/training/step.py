@@ -20,6 +20,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from baselines.layers.drop_path import DropPath
 from bench.evaluation.evaluate import autocast
 from bench.spec.runspec import RunSpec
+from bench.training.graphs import RecordedPhases
 from bench.training.process_group import ALONE, Team, running_statistics
 
 
@@ -32,16 +33,20 @@ def take_step(
     step: int,
     micro_batches: int = 1,
     team: Team = ALONE,
+    recorded: RecordedPhases | None = None,
 ) -> dict[str, Tensor]:
     """One optimizer step per phase; the loss of each, over the whole batch. Nothing here makes the host wait for the device.
 
     clip: the clips of the batch that are this process's share, all of them where it trains alone.
+    recorded: replays whole batches on a GPU; None computes them as the learner is written.
     """
     model.train()
     losses = {}
     for phase, loss_of in learner.phases.items():
         optimizer.zero_grad()
-        if micro_batches == 1 and team.size == 1:
+        if recorded and micro_batches == 1 and team.size == 1:
+            loss = recorded(phase, clip, step)
+        elif micro_batches == 1 and team.size == 1:
             with autocast(spec.precision, clip.device):
                 loss = loss_of(clip, step)
             loss.backward()

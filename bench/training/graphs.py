@@ -1,0 +1,101 @@
+"""CUDA graphs: the forward and backward pass of a phase, recorded once and replayed.
+
+A small model's step on a GPU is thousands of kernels of a few microseconds each, and starting them from Python takes longer
+than they take. A recorded graph starts them all at once. It runs the same kernels on the same numbers, so scores do not move.
+
+A graph is fixed: it reads the clip, and what was drawn for it, from the same memory every time. So a learner must say which
+steps do the same work on them: `variant(step)`, any hashable value. Learners without it, and steps that cannot be recorded,
+run as they are written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.evaluate import autocast
+from bench.spec import Precision
+
+WARM_UP = 2  # steps that run unrecorded first: libraries choose their algorithms, and torch.compile compiles
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Recording:
+    """A recorded pass. clip, drawn: the memory that it reads. loss, gradients: the memory that it writes."""
+
+    graph: torch.cuda.CUDAGraph
+    clip: Tensor
+    drawn: Tensor | None
+    loss: Tensor
+    gradients: list[tuple[nn.Parameter, Tensor]]
+
+
+class RecordedPhases:
+    """The phases of a learner on one GPU; each records itself after some steps.
+
+    Call it as a phase: the loss comes back and gradients lie in the parameters, as after `backward()`.
+    """
+
+    def __init__(self, model: nn.Module, learner: Any, precision: Precision):
+        self.learner, self.precision = learner, precision
+        self.parameters = list(model.parameters())
+        self.recordings: dict[Hashable, Recording] = {}
+        self.taken: Counter[Hashable] = Counter()
+        self.pool = torch.cuda.graph_pool_handle()
+        self.stream = torch.cuda.Stream()
+        self.possible = hasattr(learner, "variant")
+
+    def __call__(self, phase: str, clip: Tensor, step: int) -> Tensor:
+        """The loss of a phase on a clip [B, frames, C, H, W], with its gradients."""
+        if not self.possible:
+            return self._run(phase, clip, step, None)
+        draw: Callable[[int, int], Tensor] | None = getattr(self.learner, "draws", {}).get(phase)
+        drawn = draw(len(clip), step).pin_memory().to(clip.device, non_blocking=True) if draw else None
+        key = phase, self.learner.variant(step), clip.shape
+        if key not in self.recordings and self.taken[key] >= WARM_UP:
+            self._record(key, phase, clip, drawn, step)
+        if key in self.recordings:
+            return self._replay(self.recordings[key], clip, drawn)
+        self.taken[key] += 1
+        return self._run(phase, clip, step, drawn)
+
+    def _run(self, phase: str, clip: Tensor, step: int, drawn: Tensor | None) -> Tensor:
+        """As it is written, on the stream that recording uses."""
+        with autocast(self.precision, clip.device):
+            loss: Tensor = self.learner.phases[phase](clip, step, *(() if drawn is None else (drawn,)))
+        loss.backward()
+        return loss.detach()
+
+    def _record(self, key: Hashable, phase: str, clip: Tensor, drawn: Tensor | None, step: int) -> None:
+        graph = torch.cuda.CUDAGraph()
+        read = clip.clone(), None if drawn is None else drawn.clone()
+        gradients = [parameter.grad for parameter in self.parameters]
+        for parameter in self.parameters:
+            parameter.grad = None  # so that the recorded pass makes its own
+        try:
+            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
+                loss = self._run(phase, read[0], step, read[1])
+            written = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
+            self.recordings[key] = Recording(graph, *read, loss, written)
+        except RuntimeError as error:  # what cannot be recorded, such as reading a number, or does not fit beside the rest
+            log.info("phase '%s' runs unrecorded: %s", phase, str(error).partition("\n")[0])
+            self.possible = False
+        finally:
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.grad = gradient
+
+    def _replay(self, recording: Recording, clip: Tensor, drawn: Tensor | None) -> Tensor:
+        recording.clip.copy_(clip)
+        if recording.drawn is not None and drawn is not None:
+            recording.drawn.copy_(drawn)
+        recording.graph.replay()
+        for parameter, gradient in recording.gradients:
+            parameter.grad = gradient
+        return recording.loss.clone()

@@ -1,0 +1,124 @@
+"""What must hold on a GPU; every test here skips itself without one."""
+
+import copy
+import gc
+import time
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from bench.executors.inline import Inline
+from bench.experiment import Experiment
+from bench.plan import plan
+from bench.run import execute
+from bench.schedule import Scheduler
+from bench.spec import Part
+from bench.store import FINISHED, INTERRUPTED, Store
+from bench.training.graphs import WARM_UP, RecordedPhases
+from bench.training.optim import Adam
+from bench.training.step import take_step
+from tests import test_contracts as contracts
+from tests.conftest import TINY
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+GPU = torch.device("cuda")
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """Convolutions in full float32, by algorithms that give the same bits every time."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+
+
+@contracts.every_model
+def test_predictions_on_a_gpu_are_those_of_the_processor(name, exact):
+    model, context = contracts.tiny(name), contracts.clips()
+    there = copy.deepcopy(model).to(GPU)
+    assert_close(contracts.predict(there, context.to(GPU)).cpu(), contracts.predict(model, context), rtol=1e-3, atol=1e-4)
+
+
+def _trained(name, device, recorded, steps=WARM_UP + 3):
+    """Weights after some steps, losses, and the recorder."""
+    torch.manual_seed(0)
+    model = contracts.tiny(name).to(device)
+    learner = contracts.learner_of(name, model)
+    optimizer = Adam(model.parameters(), lr=1e-4)
+    recorder = RecordedPhases(model, learner, "float32") if recorded else None
+    losses = []
+    for step in range(steps):
+        clip = contracts.clips(step, count=4, frames=learner.frames).to(device)
+        losses.append(take_step(TINY.but(batch=4), model, learner, optimizer, clip, step + 10, recorded=recorder))
+    values = torch.stack([torch.stack(list(of_step.values())) for of_step in losses]).cpu()
+    return {key: weight.cpu() for key, weight in model.state_dict().items()}, values, recorder
+
+
+@contracts.every_learned_model
+def test_a_step_on_a_gpu_trains_as_a_step_on_the_processor(name, exact):
+    if name == "swinlstm":
+        pytest.skip("drops branches by the device's own generator")
+    (_, here, _), (_, there, _) = _trained(name, torch.device("cpu"), False, 2), _trained(name, GPU, False, 2)
+    assert_close(there, here, rtol=1e-3, atol=1e-5)
+
+
+@contracts.every_learned_model
+def test_recorded_steps_give_the_bits_of_unrecorded_ones(name, exact, record_property):
+    recorded, losses, recorder = _trained(name, GPU, True)
+    plain, plain_losses, _ = _trained(name, GPU, False)
+    record_property("recorded", len(recorder.recordings))
+    assert recorder.recordings, "nothing was recorded"
+    assert_close(losses, plain_losses, rtol=1e-5, atol=1e-6)
+    assert_close(recorded, plain, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_run_that_was_stopped_on_a_gpu_ends_as_the_one_that_was_not(tmp_path, precision, record_property):
+    spec = TINY.but(steps=12, batch=4, precision=precision)
+    whole, stopped = (Store(tmp_path / name).run(spec) for name in ("whole", "stopped"))
+    whole.create(spec)
+    assert execute(whole, [], "cuda", lambda: False) == FINISHED
+    stopped.create(spec)
+    stops = iter([False] * 7 + [True] + [False] * 20)
+    assert execute(stopped, [], "cuda", lambda: next(stops)) == INTERRUPTED
+    assert execute(stopped, [], "cuda", lambda: False) == FINISHED
+    deviation = abs(whole.latest()["loss/matching"] - stopped.latest()["loss/matching"]) / whole.latest()["loss/matching"]
+    record_property("deviation", deviation)
+    assert deviation < 1e-3
+
+
+def test_a_batch_that_does_not_fit_on_a_gpu_is_trained_in_micro_batches(tmp_path):
+    wide = TINY.but(steps=2, validate_every=2, data=Part("digits", size=32), model=Part("lmc", width=32, layers=1, slots=5))
+    store, properties = Store(tmp_path), torch.cuda.get_device_properties(0)
+    assert _scheduled(store, wide.but(batch=8)).micro_batches() == 1
+    enough_for_20 = 2.5 * torch.cuda.max_memory_allocated()
+    torch.cuda.set_per_process_memory_fraction(enough_for_20 / properties.total_memory)
+    try:
+        run = _scheduled(store, wide.but(batch=64))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert run.micro_batches() in (4, 8)
+    assert any("micro-batches" in words for words in run.provenance()["deviations"])
+
+
+def _scheduled(store, spec):
+    """The finished run of a sweep of one, whose process had the GPU's memory for itself."""
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    Scheduler(plan(Experiment("Does it fit?", {"large": spec}, name="fits"), store), store, Inline()).run()
+    assert store.run(spec).status().state == FINISHED
+    return store.run(spec)
+
+
+def test_a_compiled_run_ends_as_a_plain_one(tmp_path):
+    ends = []
+    for name, compile in (("plain", False), ("compiled", True)):
+        spec = TINY.but(steps=6, batch=4, compile=compile)
+        run = Store(tmp_path / name).run(spec)
+        run.create(spec)
+        began = time.monotonic()
+        assert execute(run, [], "cuda", lambda: False) == FINISHED
+        print(f"{name}: {time.monotonic() - began:.1f} s")
+        ends.append(run.latest()["loss/matching"])
+    assert ends[1] == pytest.approx(ends[0], rel=1e-2)
