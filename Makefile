@@ -19,11 +19,8 @@ slow: setup  ## what takes longer
 chaos: .venv/clusters  ## what must hold when things die; clusters are started where that is possible
 	OMP_NUM_THREADS=1 $(PYTEST) -m chaos
 
-gpu: setup  ## what wants a GPU: its tests, and the speeds that are measured there
-	$(PYTEST) -m gpu
-	$(BENCH) speed metrics
-	$(BENCH) speed data
-	$(BENCH) speed train --scale paper-size --device cuda --compile
+gpu: setup  ## what wants a GPU: its tests, the speeds that are measured there, an ablation; in a quarter of an hour
+	.venv/bin/python -m bench.speed.gpu out/gpu
 
 check: setup  ## what CI runs: style, types, tests
 	.venv/bin/ruff check .

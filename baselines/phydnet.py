@@ -27,13 +27,13 @@ def moments(filters: Tensor) -> Tensor:
     Moment (i, j) is the sum over the filter of its value times y^i / i! times x^j / j!, positions counted from the centre. A
     filter with this moment alone computes the derivative d^(i+j) / dy^i dx^j.
     """
-    height, width = (powers(size).to(filters) for size in filters.shape[-2:])
+    height, width = (powers(size, filters.device).to(filters.dtype) for size in filters.shape[-2:])
     return height @ filters @ width.T
 
 
-def powers(size: int) -> Tensor:
+def powers(size: int, device: torch.device) -> Tensor:
     """[size, size]: row i holds y^i / i! for the positions y around the centre."""
-    positions = torch.arange(size, dtype=torch.float64) - (size - 1) // 2
+    positions = torch.arange(size, dtype=torch.float64, device=device) - (size - 1) // 2
     return torch.stack([positions**i / factorial(i) for i in range(size)])
 
 
@@ -63,7 +63,7 @@ class PhyCell(nn.Module):
         In float64: the highest moments weigh the corners of a filter by 3^12 / 6!^2 beside the centre's 1.
         """
         found = moments(self.derivatives.weight.double())  # [kernel^2, width, kernel, kernel]
-        wanted = torch.eye(self.kernel**2).to(found).reshape(-1, 1, self.kernel, self.kernel)
+        wanted = torch.eye(self.kernel**2, dtype=found.dtype, device=found.device).reshape(-1, 1, self.kernel, self.kernel)
         return (found - wanted).square().mean((0, 2, 3)).sum().float()
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lmc.memory import FEWEST_FRAMES, Memory
 
@@ -29,12 +30,12 @@ class Cell(nn.Module):
         """Inputs [T * B, D, h, w] of T steps, one after the other, from a state on (None: zero) -> all hidden states likewise,
         and the last state."""
         states: list[State] = []
-        for gates in self.conv2d_x(inputs).chunk(steps):
-            if state is None:  # the convolution of zeros is its bias, and the forget gate has nothing to keep
-                bias = self.conv2d_h.get_parameter("bias").to(gates.dtype)
-                state = update(gates + bias[:, None, None], gates.new_zeros(()))
+        biases = self.conv2d_x.get_parameter("bias") + self.conv2d_h.get_parameter("bias")  # both at once, for all steps
+        for gates in functional.conv2d(inputs, self.conv2d_x.weight, biases, padding=1).chunk(steps):
+            if state is None:  # the convolution of zeros is zero, and the forget gate has nothing to keep
+                state = update(gates, gates.new_zeros(()))
             else:
-                state = update(gates + self.conv2d_h(state[0]), state[1])
+                state = update(gates + functional.conv2d(state[0], self.conv2d_h.weight, padding=1), state[1])
             states.append(state)
         return torch.cat([hidden for hidden, _ in states]), states[-1]
 

@@ -55,10 +55,9 @@ LESSONS = {
     ),
 }
 
+LEARNED = [name for name in catalog.CATALOG["models"] if name not in TINY or TINY[name][1] != "nothing"]
 every_model = pytest.mark.parametrize("name", catalog.CATALOG["models"])
-every_learned_model = pytest.mark.parametrize(
-    "name", [name for name in catalog.CATALOG["models"] if name not in TINY or TINY[name][1] != "nothing"]
-)
+every_learned_model = pytest.mark.parametrize("name", LEARNED)
 
 
 def tiny(name, seed=0, shape=SHAPE, horizon=HORIZON, options=None):

@@ -80,7 +80,7 @@ def test_a_filter_that_is_one_at_its_centre_is_the_identity_and_a_central_differ
 
 
 def test_the_moment_loss_vanishes_for_filters_that_are_the_derivatives_they_stand_for():
-    cell, inverse = PhyCell(4, 5), torch.linalg.inv(powers(5))
+    cell, inverse = PhyCell(4, 5), torch.linalg.inv(powers(5, torch.device("cpu")))
     derivatives = inverse @ torch.eye(25, dtype=torch.float64).reshape(25, 5, 5) @ inverse.T
     cell.derivatives.weight.data = derivatives[:, None].repeat(1, 4, 1, 1).float()
     assert_close(cell.moment_loss(), torch.tensor(0.0), atol=1e-8, rtol=0)

@@ -57,7 +57,7 @@ class RecordedPhases:
         if not self.possible:
             return self._run(phase, clip, step, None)
         draw: Callable[[int, int], Tensor] | None = getattr(self.learner, "draws", {}).get(phase)
-        drawn = draw(len(clip), step).pin_memory().to(clip.device, non_blocking=True) if draw else None
+        drawn = draw(len(clip), step).contiguous().pin_memory().to(clip.device, non_blocking=True) if draw else None
         key = phase, self.learner.variant(step), clip.shape
         if key not in self.recordings and self.taken[key] >= WARM_UP:
             self._record(key, phase, clip, drawn, step)
