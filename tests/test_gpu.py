@@ -9,15 +9,15 @@ import torch
 from torch.testing import assert_close
 
 from bench.executors.inline import Inline
-from bench.experiment import Experiment
-from bench.plan import plan
-from bench.run import execute
-from bench.schedule import Scheduler
-from bench.spec import Part
-from bench.store import FINISHED, INTERRUPTED, Store
+from bench.spec.experiment import Experiment
+from bench.spec.runspec import Part
+from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.sweep.plan import plan
+from bench.sweep.scheduler import Scheduler
 from bench.training.graphs import WARM_UP, RecordedPhases
 from bench.training.optim import Adam
 from bench.training.step import take_step
+from bench.worker.main import execute
 from tests import test_contracts as contracts
 from tests.conftest import TINY
 

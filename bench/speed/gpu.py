@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.files import write_json
+from bench.common.files import write_json
 
 TESTS = ("tests/test_gpu.py", "tests/test_speed_train.py", "tests/test_data_loading.py")
 """Those with tests on a GPU that one GPU is enough for; other files may need packages that a bare machine lacks."""

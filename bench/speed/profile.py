@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch.autograd import DeviceType
 
-from bench.files import write_json
-from bench.spec import RunSpec
-from bench.speed.contestant import own_step
+from bench.common.files import write_json
+from bench.spec.runspec import RunSpec
 from bench.speed.train import ON_GPU
+from bench.speed.train_worker import own_step
 
 ITERATIONS = 3
 COSTLIEST = 10

@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.evaluate import autocast
-from bench.spec import Precision
+from bench.evaluation.evaluate import autocast
+from bench.spec.runspec import Precision
 
 WARM_UP = 2  # steps that run unrecorded first: libraries choose their algorithms, and torch.compile compiles
 log = logging.getLogger(__name__)
