@@ -139,7 +139,7 @@ def _fits(table: Table, numbers: Sequence[int]) -> bool:
 
 def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
     """Some columns of the table; the last tabular tells the seeds."""
-    titles = ["variant", *_titles([table.columns[number] for number in block]), *(["seeds"] if last else [])]
+    titles = [table.subject, *_titles([table.columns[number] for number in block]), *(["seeds"] if last else [])]
     rows = [_row(row, [row.cells[number] for number in block], last) for row in table.rows]
     lines = [_line([escaped(title) for title in titles]), r"\midrule", *rows]
     return TABULAR % ("r" * (len(titles) - 1), "\n".join(lines))

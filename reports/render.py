@@ -58,7 +58,9 @@ def _grid(table: Table) -> Grid:
     grid = Grid(title=table.title or None, title_style="bold", title_justify="left", header_style="")
     labels = [Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim") for row in table.rows]
     cells = [[_styled(cell) for cell in row.cells] for row in table.rows]
-    grid.add_column("variant", overflow="fold", min_width=_longest(word for label in labels for word in label.plain.split()))
+    grid.add_column(
+        table.subject, overflow="fold", min_width=_longest(word for label in labels for word in label.plain.split())
+    )
     for number, column in enumerate(table.columns):
         width = _longest([*column.title.split(), *(row[number].plain for row in cells)])
         grid.add_column(column.title, justify="right", min_width=width)
@@ -93,7 +95,7 @@ def _width(table: Table) -> int:
 
 def markdown(table: Table) -> str:
     """A GitHub table: best **bold**, close to it <u>underlined</u>, marks as superscripts."""
-    header = ["variant", *(column.title for column in table.columns), "seeds"]
+    header = [table.subject, *(column.title for column in table.columns), "seeds"]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     for row in table.rows:
         label = (f"*{_plain(row.label)}*" if row.published else _plain(row.label)) + "".join(
@@ -121,7 +123,7 @@ def comma_separated(table: Table) -> str:
     notes = {note.mark: note.text for note in table.footnotes if note.mark}
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
-    writer.writerow(["variant", *(column.key for column in table.columns), "seeds", "notes"])
+    writer.writerow([table.subject, *(column.key for column in table.columns), "seeds", "notes"])
     for row in table.rows:
         values = ["" if cell.value is None else _plain_number(cell.value) for cell in row.cells]
         writer.writerow([row.label, *values, row.seeds, " ".join(notes[mark] for mark in row.marks)])

@@ -151,12 +151,12 @@ def half_interval(values: np.ndarray) -> float | None:
 
 
 @cache
-def student(dof: int) -> float:
-    """The two-sided 95% point of Student's t: 12.706 for 1 degree of freedom, 1.960 for many."""
-    low, high = 0.0, 100.0
+def student(dof: int, level: float = LEVEL) -> float:
+    """The two-sided point of Student's t: at 95% 12.706 for 1 degree of freedom, 1.960 for many."""
+    low, high = 0.0, 1000.0
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, dof) < LEVEL else (low, middle)
+        low, high = (middle, high) if _within(middle, dof) < level else (low, middle)
     return low
 
 

@@ -57,12 +57,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What every format is rendered from."""
+    """What every format is rendered from. subject: what each row is about, the header of their labels."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     footnotes: tuple[Footnote, ...]
+    subject: str = "variant"
 
 
 def table(

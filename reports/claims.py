@@ -1,0 +1,151 @@
+"""Whether claims hold: the effect of each with intervals, and a verdict that stays right however often one looks.
+
+The unit is the seed: one value per seed, the mean over the same test clips of what two runs of that seed differ by. The
+intervals over seeds are anytime-valid and hold together for all claims that an experiment states, decided or not: each has
+5% divided by their number (Bonferroni; nothing is assumed of how claims depend on each other).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reports import anytime
+from reports.claim import ALIGNMENT, Claim
+from reports.memory import Memories, alike
+from reports.results import Results
+from reports.statistics import paired, student
+
+ALPHA = 0.05  # the chance of any wrong verdict among the claims of an experiment
+HOLDS, REFUTED, NO_DIFFERENCE, UNDECIDED, UNMEASURED = (
+    "holds", "is refuted", "makes no difference", "undecided", "not measured",
+)  # fmt: skip
+DECIDED = (HOLDS, REFUTED, NO_DIFFERENCE)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim and what the runs say of it; gains are positive where the claim is right, in the unit of the score.
+
+    gains: one per seed, in the order of `seeds`. low, high: the anytime-valid interval of their mean, None while the seeds are
+    too few for one. clips_half: half the 95% interval of the same mean over test clips, these trained models being as they are.
+    more: how many further seeds would probably decide it; None if it is decided, cannot be, or would take over 1,000.
+    seconds: training that one more seed costs. why: it is not measured. alpha: the share of the 5% that it has.
+    """
+
+    claim: Claim
+    verdict: str
+    why: str = ""
+    seeds: tuple[int, ...] = ()
+    gains: tuple[float, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    clips: int = 0
+    clips_half: float | None = None
+    more: int | None = None
+    seconds: float | None = None
+    alpha: float = ALPHA
+
+    @property
+    def gain(self) -> float | None:
+        """The mean over seeds."""
+        return anytime.moments(self.gains)[0] if self.gains else None
+
+    @property
+    def decided(self) -> bool:
+        return self.verdict in DECIDED
+
+    @property
+    def open_over_clips(self) -> bool:
+        """Whether other test clips could turn a claim that is decided over seeds."""
+        if self.gain is None or self.clips_half is None or self.verdict not in (HOLDS, REFUTED):
+            return False
+        return abs(self.gain - self.claim.at_least) <= self.clips_half
+
+
+def judge(results: Results, claims: Sequence[Claim], memories: Memories | None = None) -> list[Judged]:
+    """Every claim of an experiment with its verdict. memories: for claims about alignment.
+
+    All claims that the experiment states have to be given, though only some interest: their number is corrected for.
+    """
+    alpha = ALPHA / max(1, len(claims))
+    return [_judged(results, claim, memories, alpha) for claim in claims]
+
+
+def verdict(values: Sequence[float], alpha: float, at_least: float = 0.0, within: float | None = None) -> str:
+    """What gains, one per seed, say of a claim. May be asked after every seed."""
+    span = anytime.interval(values, alpha)
+    if span is None:
+        return UNDECIDED
+    low, high = span
+    if low > at_least:
+        return HOLDS
+    if high < at_least:
+        return REFUTED
+    return NO_DIFFERENCE if within is not None and -within < low and high < within else UNDECIDED
+
+
+def _judged(results: Results, claim: Claim, memories: Memories | None, alpha: float) -> Judged:
+    pair, seeds, why = _gains(results, claim, memories)
+    if why or not pair.size:
+        return Judged(claim, UNMEASURED, why or "no seed has scores of both", alpha=alpha)
+    gains = tuple(float(gain) for gain in pair.mean(1))
+    low, high = anytime.interval(gains, alpha) or (None, None)
+    found = verdict(gains, alpha, claim.at_least, claim.within)
+    mean, deviation = anytime.moments(gains)
+    more = None
+    if found == UNDECIDED and len(gains) > 1:
+        total = anytime.needed(mean, deviation, len(gains), alpha, claim.at_least, claim.within)
+        more = None if total is None else total - len(gains)
+    cost = sum(results.cost("train_seconds").get(label, np.nan) for label in claim.variants)
+    return Judged(
+        claim, found, "", seeds, gains, low, high, pair.shape[1], _over_clips(pair), more, float(cost) if cost > 0 else None,
+        alpha,
+    )  # fmt: skip
+
+
+def _over_clips(pair: np.ndarray) -> float | None:
+    """Half the 95% interval of the mean over clips, of [seeds, clips] gains, by Student's t."""
+    profile = pair.mean(0)
+    return student(len(profile) - 1) * float(profile.std(ddof=1)) / len(profile) ** 0.5 if len(profile) > 1 else None
+
+
+def _gains(results: Results, claim: Claim, memories: Memories | None) -> tuple[np.ndarray, tuple[int, ...], str]:
+    """Gains [seeds, clips], the seeds, and in words why there are none."""
+    nothing = np.empty((0, 0))
+    for label in claim.variants:
+        if label not in results.variants:
+            return nothing, (), f"there is no variant '{label}' here"
+    if all(label in results.untrained for label in claim.variants):
+        return nothing, (), "none of its variants is trained, so no seed changes anything"
+    if claim.metric == ALIGNMENT:
+        return _alignments(claim, memories)
+    if claim.score not in results.columns or results.scores[claim.score].isna().all():
+        return nothing, (), f"there are no scores {claim.score}"
+    last = max(span[1] for span in (claim.frames, claim.more_than, (1, 1)) if span)
+    if last > results.facts.horizon:
+        return nothing, (), f"it is about frame {last}, and {results.facts.horizon} are predicted"
+    difference = _difference(results, claim, claim.frames)
+    if claim.more_than:
+        difference = difference - _difference(results, claim, claim.more_than)
+    pair = paired(difference, np.zeros_like(difference))
+    seeds = np.array(results.seeds)[np.isfinite(difference).any(1)]
+    return pair, tuple(map(int, seeds)), ""
+
+
+def _difference(results: Results, claim: Claim, frames: tuple[int, int] | None) -> np.ndarray:
+    """By how much `better` is better: [seeds, clips], NaN where one of them has no score."""
+    means = results.paired_means(claim.score, *(frames or (1, None)))
+    ours, theirs = (means[list(results.variants).index(label)] for label in (claim.better, claim.than))
+    return ours - theirs if results.metric(claim.score).direction == "up" else theirs - ours
+
+
+def _alignments(claim: Claim, memories: Memories | None) -> tuple[np.ndarray, tuple[int, ...], str]:
+    """By how much storing and matching address the same clip more alike than different clips: [seeds, clips]."""
+    runs = memories.of(claim.better) if memories else []
+    found = {run.seed: alike(run.storing, run.matching, centred=True) for run in runs if run.storing is not None}
+    if not found:
+        why = next((why for (label, _), why in memories.missing.items() if label == claim.better), "") if memories else ""
+        return np.empty((0, 0)), (), why or f"'{claim.better}' has no memory with a storing path"
+    seeds = sorted(found)
+    return np.stack([found[seed][0] - found[seed][1] for seed in seeds]), tuple(seeds), ""

@@ -1,0 +1,121 @@
+"""Claims as a picture: every seed's gain, the interval, and the verdict, one claim a line."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
+
+from reports.claim import ALIGNMENT
+from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, Judged
+from reports.claims_table import CORRELATION, gain_text, metric_of, more_text
+from reports.columns import shown
+from reports.results import Results
+from reports.style import PAGE, paper
+
+# Colour and marker: verdicts are told apart in black and white as well.
+LOOKS = {
+    HOLDS: ("#009E73", "o"),
+    REFUTED: ("#D55E00", "X"),
+    NO_DIFFERENCE: ("#0072B2", "s"),
+    UNDECIDED: ("#777777", "D"),
+    UNMEASURED: ("#777777", ""),
+}
+LETTERS = 38  # of a sentence on one line
+LINE, FOOT = 0.135, 0.5  # inches that a line of text takes, and a panel's axis
+LEFT, RIGHT = 0.35, 0.74  # parts of the width: sentences end at the one, verdicts begin at the other
+
+
+def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
+    """A panel per unit. Dots: one a seed; bar: the anytime-valid interval; dashed: what is claimed at least; shaded: the margin
+    within which nothing differs."""
+    panels: dict[str, list[Judged]] = {}
+    for one in judged:
+        panels.setdefault(_unit(results, one), []).append(one)
+    sentences = {unit: [textwrap.wrap(one.claim.sentence, LETTERS) for one in group] for unit, group in panels.items()}
+    tall = {unit: LINE * sum(map(_lines, wrapped)) for unit, wrapped in sentences.items()}  # inches
+    height = sum(tall.values()) + FOOT * len(tall)
+    with paper():
+        figure = Figure(figsize=(PAGE, height))
+        figure.set_layout_engine("none")
+        top = height
+        for unit, group in panels.items():
+            top -= tall[unit]
+            panel = figure.add_axes((LEFT, top / height, RIGHT - LEFT, tall[unit] / height))
+            _panel(panel, results, group, unit, sentences[unit])
+            top -= FOOT
+    return figure
+
+
+def _lines(sentence: Sequence[str]) -> int:
+    """How many lines of text a claim is given: its sentence's, at least the three of its verdict, and one to the next claim."""
+    return max(3, len(sentence)) + 1
+
+
+def _unit(results: Results, one: Judged) -> str:
+    if one.claim.metric == ALIGNMENT:
+        return "gain in correlation of storing and matching"
+    metric = results.metrics.get(one.claim.metric, CORRELATION)
+    unit = f" ({metric.unit})" if metric.unit else f" (×{metric.scale:g})" if metric.scale != 1 else ""
+    return f"gain in {shown(one.claim.score, metric)}{unit}"
+
+
+def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, sentences: Sequence[Sequence[str]]) -> None:
+    heights = np.array([_lines(lines) for lines in sentences])
+    places = heights.cumsum() - heights / 2
+    beside = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
+    for one, place, height, lines in zip(group, places, heights, sentences, strict=True):
+        panel.text(0.005, place, "\n".join(lines), transform=beside, va="center", fontsize=7.5)
+        panel.text(
+            RIGHT + 0.015, place, _told(results, one), color=LOOKS[one.verdict][0], transform=beside, va="center", fontsize=7.5
+        )
+        _line(panel, results, one, float(place), float(height))
+    panel.axvline(0, color="#444444", linewidth=0.8, zorder=1)
+    panel.set_ylim(float(heights.sum()), 0)
+    panel.yaxis.set_visible(False)
+    panel.spines["left"].set_visible(False)
+    panel.set_xlabel(f"{unit}; to the right is better")
+    _fit(panel, results, group)
+    if not any(one.gains for one in group):
+        panel.set_xticks([])
+
+
+def _line(panel: Axes, results: Results, one: Judged, place: float, height: float) -> None:
+    colour, marker = LOOKS[one.verdict]
+    scale = metric_of(results, one.claim).scale
+    if one.gain is not None:
+        top, bottom = place - height / 2 + 0.35, place + height / 2 - 0.35
+        if one.claim.within:
+            margin = one.claim.within * scale
+            panel.fill_betweenx([top, bottom], -margin, margin, color="#0072B2", alpha=0.1, linewidth=0)
+        if one.claim.at_least:
+            panel.plot([one.claim.at_least * scale] * 2, [top, bottom], "--", color="#444444", linewidth=0.8)
+        dots = np.array(one.gains) * scale
+        panel.plot(dots, np.full(len(dots), place + 0.55), "|", color=colour, markersize=5, alpha=0.6)
+        if one.low is not None and one.high is not None:
+            panel.plot([one.low * scale, one.high * scale], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+        hollow = {} if one.decided else {"markerfacecolor": "white"}
+        panel.plot(one.gain * scale, place, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
+
+
+def _told(results: Results, one: Judged) -> str:
+    if one.verdict == UNMEASURED:
+        return "\n".join([one.verdict, *textwrap.wrap(one.why, 30)[:2]])
+    seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) != 1 else ''}"
+    more = f"\nprobably {more_text(one).partition(',')[0]} more" if one.verdict == UNDECIDED and one.more else ""
+    return f"{one.verdict}, {seeds}{more}\n{gain_text(results, one)}"
+
+
+def _fit(panel: Axes, results: Results, group: Sequence[Judged]) -> None:
+    """The axis shows all gains and 0; of intervals at most as much again on either side, since early ones reach far."""
+    gains = [gain * metric_of(results, one.claim).scale for one in group for gain in one.gains]
+    margins = [(one.claim.within or 0) * metric_of(results, one.claim).scale for one in group]
+    low, high = min([0.0, *gains, *(-margin for margin in margins)]), max([0.0, *gains, *margins])
+    room = (high - low) or 1.0
+    ends = [end * metric_of(results, one.claim).scale for one in group for end in (one.low, one.high) if end is not None]
+    panel.set_xlim(
+        max(low - room, min([low, *ends])) - 0.04 * room,
+        min(high + room, max([high, *ends])) + 0.04 * room,
+    )

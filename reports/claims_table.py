@@ -1,0 +1,168 @@
+"""Judged claims in every format, and in words what each one compares."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from reports.anytime import critical
+from reports.claim import ALIGNMENT, Claim
+from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
+from reports.columns import Column, shown
+from reports.footnotes import SMALL_SCALE, Footnote
+from reports.ledger import COSTS, lasting
+from reports.render import render
+from reports.results import Metric, Results
+from reports.table import Cell, Row, Table
+
+CORRELATION = Metric("up", "", 3)
+
+
+def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
+    """One row a claim: what is compared, by how much it differs, the verdict, and what it rests on."""
+    plain = Metric("up")
+    columns = (
+        Column("compared", "compared", plain),
+        Column("gain", "gain [interval over seeds]", plain),
+        Column("clips", "over clips", plain),
+        Column("verdict", "verdict", plain),
+        Column("more", "more seeds", plain),
+    )
+    notes: dict[str, str] = {}
+    rows = []
+    for one in judged:
+        said = _remarks(results, one)
+        marks = tuple(sorted((notes.setdefault(text, str(len(notes) + 1)) for text in said), key=int))
+        rows.append(Row(one.claim.sentence, str(len(one.seeds)), _cells(results, one), marks))
+    marked = [Footnote(text, mark) for text, mark in notes.items()]
+    general = [Footnote(text) for text in _how_to_read(results, judged)]
+    return Table(f"{results.question} What is claimed", columns, tuple(rows), (*marked, *general), "claim")
+
+
+def _cells(results: Results, one: Judged) -> tuple[Cell, ...]:
+    clips = f"± {_number(results, one.claim, one.clips_half)}" if one.clips_half is not None else "–"
+    return (
+        Cell(text=compared(results, one.claim)),
+        Cell(one.gain, gain_text(results, one), one.low, one.high, len(one.seeds)),
+        Cell(one.clips_half, clips),
+        Cell(text=one.verdict, best=one.decided),
+        Cell(one.more, more_text(one)),
+    )
+
+
+def compared(results: Results, claim: Claim) -> str:
+    """What a claim compares: "full, no memory: PSNR (dB), frames 21-30 against 1-10"."""
+    if claim.metric == ALIGNMENT:
+        return f"{claim.better}: correlation of storing and matching, same clip against others"
+    metric = results.metrics.get(claim.metric, CORRELATION)
+    name = shown(claim.score, metric) + (f" ({metric.unit})" if metric.unit and "1e" not in metric.unit else "")
+    frames = _span(claim.frames) if claim.frames else f"frames 1-{results.facts.horizon}"
+    against = f" against {_span(claim.more_than).removeprefix('frames ').removeprefix('frame ')}" if claim.more_than else ""
+    protocol = "" if claim.protocol == "standard" else f", protocol {claim.protocol}"
+    least = f", by {_number(results, claim, claim.at_least)} at least" if claim.at_least else ""
+    return f"{claim.better}, {claim.than}: {name}, {frames}{against}{protocol}{least}"
+
+
+def _span(frames: tuple[int, int]) -> str:
+    first, last = frames
+    return f"frame {first}" if first == last else f"frames {first}-{last}"
+
+
+def gain_text(results: Results, one: Judged) -> str:
+    """ "+0.42 [+0.11, +0.73]"; without an interval where the seeds are too few for one."""
+    if one.gain is None:
+        return "–"
+    text = _number(results, one.claim, one.gain, sign=True)
+    if one.low is None or one.high is None:
+        return f"{text} [?]"
+    return f"{text} [{', '.join(_number(results, one.claim, end, sign=True) for end in (one.low, one.high))}]"
+
+
+def _number(results: Results, claim: Claim, value: float, sign: bool = False) -> str:
+    metric = metric_of(results, claim)
+    return f"{value * metric.scale:{'+' if sign else ''}z.{metric.digits}f}"
+
+
+def metric_of(results: Results, claim: Claim) -> Metric:
+    """How the gains of a claim are written."""
+    return CORRELATION if claim.metric == ALIGNMENT else results.metrics.get(claim.metric, CORRELATION)
+
+
+def more_text(one: Judged) -> str:
+    """How many more seeds an undecided claim would probably take, and what they cost: "about 4, 2.1 h"."""
+    if one.verdict != UNDECIDED:
+        return "–"
+    if one.more is None:
+        return "over 1,000" if len(one.seeds) > 1 else "unknown"
+    return f"about {one.more}" + (f", {lasting(one.more * one.seconds)}" if one.seconds else "")
+
+
+def _remarks(results: Results, one: Judged) -> list[str]:
+    claim = one.claim
+    margin = f"A gain within ±{_number(results, claim, claim.within)} makes no difference." if claim.within else ""
+    said = [f"Not measured: {one.why.rstrip('.')}." if one.verdict == UNMEASURED else "", margin]
+    if one.open_over_clips:
+        said.append(f"Decided for these {one.clips} test clips; over other clips the interval reaches the other side.")
+    return [*filter(None, [*said, unequal(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])]
+
+
+def unequal(results: Results, claim: Claim) -> str:
+    """In which budgets the two sides of a claim differ by more than a tenth: no claim is fairer than its control."""
+    if len(claim.variants) < 2 or any(label in results.untrained for label in claim.variants):
+        return ""
+    told = []
+    for name, (title, written, budget) in COSTS.items():
+        spent = results.cost(name)
+        ours, theirs = (spent.get(label) for label in claim.variants)
+        if budget and ours and theirs and ours == ours and theirs == theirs and not 0.9 <= ours / theirs <= 1 / 0.9:
+            told.append(f"{title} ({written(ours)}, {written(theirs)})")
+    return f"Not equal between '{claim.better}' and '{claim.than}': {'; '.join(told)}." if told else ""
+
+
+def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
+    alpha = judged[0].alpha if judged else ALPHA
+    first = next(count for count in range(2, 100) if critical(count, alpha))
+    facts = results.facts
+    return [
+        *([SMALL_SCALE] if results.scale == "small" else []),
+        f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}).",
+        "Gain: how much better the first one is, paired by seed on the same test clips; mean over seeds.",
+        f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% for all "
+        f"{len(judged)} claims together, however often one looks and whenever one stops. It begins with {first} seeds.",
+        "Over clips: half the 95% interval over test clips, for these trained models.",
+        "Holds: the whole interval is above what is claimed; is refuted: below; makes no difference: within the stated margin.",
+        "More seeds: what an undecided claim would probably take if mean and spread stay as they are.",
+    ]
+
+
+def claims_text(results: Results, judged: Sequence[Judged], format: str = "terminal") -> str:
+    """The claims as "terminal", "markdown", "latex", "html", "csv" or "json"; the last two hold every number in full."""
+    if format == "json":
+        return claims_json(results, judged)
+    return claims_csv(results, judged) if format == "csv" else render(claims_table(results, judged), format)
+
+
+def claims_csv(results: Results, judged: Sequence[Judged]) -> str:
+    """One line a claim."""
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(
+        ["claim", "compared", "verdict", "gain", "low", "high", "over_clips", "seeds", "more_seeds", "source", "why"]
+    )
+    for one in judged:
+        numbers = (one.gain, one.low, one.high, one.clips_half)
+        told = ["" if number is None else f"{number:.6g}" for number in numbers]
+        more = "" if one.more is None else one.more
+        words = [one.claim.sentence, compared(results, one.claim), one.verdict]
+        writer.writerow([*words, *told, len(one.seeds), more, one.claim.source, one.why])
+    return page.getvalue()
+
+
+def claims_json(results: Results, judged: Sequence[Judged]) -> str:
+    """Everything that is known of each claim, for a script."""
+    told = [
+        {**asdict(one), "gain": one.gain, "compared": compared(results, one.claim), "unequal": unequal(results, one.claim)}
+        for one in judged
+    ]
+    return json.dumps({"name": results.name, "scale": results.scale, "claims": told}, indent=1, allow_nan=False) + "\n"

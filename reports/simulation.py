@@ -1,0 +1,98 @@
+"""What stopping as soon as one may costs and risks, simulated: `python -m reports.simulation` prints the table of the docs."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from reports.claims import ALPHA, HOLDS, REFUTED, UNDECIDED, verdict
+from reports.statistics import student
+
+EXPERIMENTS, MOST = 2_000, 100
+FIXED = 10  # seeds of the design that looks once
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Experiments with a true difference in seed standard deviations, whose seeds are added until the claim is decided.
+
+    wrong, decided: shares of the experiments; decided: within FIXED seeds. mean, most: seeds until decided, on average (those
+    undecided count with all they had) and for nine experiments of ten. fixed: share of designs with FIXED seeds and one look
+    (t-test, corrected alike) that decide rightly; fixed_wrong: wrongly. peeking: share of experiments that decide wrongly if
+    that t-test is asked after every seed.
+    """
+
+    difference: float
+    wrong: float
+    decided: float
+    mean: float
+    most: float
+    fixed: float
+    fixed_wrong: float
+    peeking: float
+
+
+@cache
+def simulate(difference: float, claims: int = 1, experiments: int = EXPERIMENTS, most: int = MOST, seed: int = 0) -> Simulated:
+    """Experiments of up to `most` seeds in which one of so many claims is watched and decided as soon as it may be."""
+    draws = np.random.default_rng(seed).normal(difference, 1, (experiments, most))
+    ended = [_until_decided(row, ALPHA / claims) for row in draws]
+    seeds = np.array([count for count, _ in ended])
+    wrong = [found == REFUTED or (found == HOLDS and difference == 0) for _, found in ended]
+    early = [found != UNDECIDED and count <= FIXED for count, found in ended]
+    looks = np.stack([_t_test(draws[:, :count], ALPHA / claims) for count in range(2, most + 1)])  # [looks, experiments]
+    one, first = looks[FIXED - 2], looks[np.argmax(looks != 0, 0), np.arange(experiments)]
+    return Simulated(
+        difference,
+        wrong=float(np.mean(wrong)),
+        decided=float(np.mean(early)),
+        mean=float(seeds.mean()),
+        most=float(np.quantile(seeds, 0.9, method="higher")),
+        fixed=float(np.mean(one > 0)) if difference else 0.0,
+        fixed_wrong=float(np.mean(_wrongly(one, difference))),
+        peeking=float(np.mean(_wrongly(first, difference))),
+    )
+
+
+def _t_test(gains: np.ndarray, alpha: float) -> np.ndarray:
+    """1 where the gains [experiments, seeds] are above 0 by an ordinary t-test, -1 where below, 0 where it cannot tell."""
+    count = gains.shape[1]
+    t = gains.mean(1) / (gains.std(1, ddof=1) / count**0.5)
+    return np.where(np.abs(t) > student(count - 1, 1 - alpha), np.sign(t), 0)
+
+
+def _wrongly(said: np.ndarray, difference: float) -> np.ndarray:
+    return said < 0 if difference else said != 0
+
+
+def _until_decided(gains: np.ndarray, alpha: float) -> tuple[int, str]:
+    """After how many seeds the claim was decided, and how."""
+    values = gains.tolist()
+    for count in range(2, len(values) + 1):
+        found = verdict(values[:count], alpha)
+        if found != UNDECIDED:
+            return count, found
+    return len(values), UNDECIDED
+
+
+def markdown() -> str:
+    """The table for one claim and for ten."""
+    lines = [
+        "| claims | difference | seeds until decided | nine of ten by "
+        f"| decided by {FIXED} | wrong | fixed {FIXED}: decided | wrong | peeking: wrong |",
+        "|" + " ---: |" * 9,
+    ]
+    for claims in (1, 10):
+        for difference in (0.0, 0.5, 1.0, 2.0, 3.0):
+            one = simulate(difference, claims)
+            censored = ">" if one.most >= MOST else ""
+            row = [
+                f"{claims}", f"{difference:g}", f"{'≥ ' if censored else ''}{one.mean:.1f}", f"{censored}{one.most:.0f}",
+                *(f"{100 * share:.1f}%" for share in (one.decided, one.wrong, one.fixed, one.fixed_wrong, one.peeking)),
+            ]  # fmt: skip
+            lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

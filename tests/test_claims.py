@@ -1,0 +1,207 @@
+"""A claim is measured by pairing seeds on the same clips, and says what it cannot measure."""
+
+import json
+
+import numpy as np
+import pytest
+
+from reports.claim import ALIGNMENT, CHANCE, Claim
+from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, judge
+from reports.claims_figure import claims_figure
+from reports.claims_table import claims_table, claims_text
+from reports.memory import Addressing, Memories
+from reports.style import printed
+from tests.report_samples import results, runs
+
+SEEDS = 6
+
+
+def made(gains, late=0.0, variants=("full", "plain"), **changes):
+    """Two variants, 2 clips, 4 frames: the first is better by the gain of each seed, in the last two frames by `late` more."""
+    first, second = variants
+    rise = np.array([0, 0, late, late])
+    values = {}
+    for seed, gain in enumerate(gains):
+        clips = 20 + 3 * seed + np.array([[0.0], [5.0]]) + np.zeros(4)  # seeds and clips differ by far more than variants
+        values[first, seed], values[second, seed] = clips + gain + rise, clips
+    return results(values, **changes)
+
+
+def the(made, *claims, memories=None):
+    return judge(made, claims, memories)[0]
+
+
+BETTER = Claim("The memory helps.", "full", "plain")
+
+
+def test_gains_are_paired_by_seed_so_that_what_all_runs_of_a_seed_share_cancels():
+    one = the(made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05]), BETTER)
+    assert one.verdict == HOLDS and one.seeds == (0, 1, 2, 3, 4, 5)
+    assert one.gains == pytest.approx([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], abs=1e-5) and one.gain == pytest.approx(1.0, abs=1e-5)
+    assert 0.8 < one.low < 1 < one.high < 1.2
+
+
+def test_of_a_metric_where_less_is_better_less_is_a_gain():
+    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], column="standard/lpips")
+    assert the(scored, Claim("?", "full", "plain", metric="lpips")).verdict == REFUTED
+    assert the(scored, Claim("?", "plain", "full", metric="lpips")).verdict == HOLDS
+
+
+def test_a_claim_is_about_its_frames():
+    scored = made([0.01, 0, -0.01, 0.02, -0.02, 0.0], late=1.0)
+    assert the(scored, Claim("?", "full", "plain", frames=(3, 4))).gain == pytest.approx(1.0, abs=1e-5)
+    assert the(scored, Claim("?", "full", "plain", frames=(1, 2))).gain == pytest.approx(0.0, abs=1e-5)
+    assert the(scored, Claim("?", "full", "plain", frames=(3, 4), more_than=(1, 2))).verdict == HOLDS
+    assert the(scored, Claim("?", "full", "plain", frames=(1, 2), more_than=(3, 4))).verdict == REFUTED
+
+
+def test_the_interaction_is_paired_by_seed_so_that_gains_that_vary_together_do_not_hide_it():
+    one = the(made([-3, 2, 5, -1, 0, 4], late=0.5), Claim("?", "full", "plain", frames=(3, 4), more_than=(1, 2)))
+    assert one.verdict == HOLDS and one.gains == pytest.approx([0.5] * 6, abs=1e-5)
+
+
+def test_more_claims_are_decided_later():
+    scored = made([1.0, 1.3, 0.8, 1.1])
+    assert the(scored, BETTER).verdict == HOLDS
+    assert the(scored, *[BETTER] * 10).verdict == UNDECIDED
+
+
+def test_a_seed_that_only_one_of_the_two_has_does_not_count():
+    scored = made([1.0, 1.1, 0.9, 1.0, 1.05])
+    kept = scored.scores[~((scored.scores["variant"] == "plain") & (scored.scores["seed"] == 2))]
+    one = the(results({("full", 0): [[1] * 4] * 2, ("plain", 0): [[1] * 4] * 2}, scored.runs, scores=kept), BETTER)
+    assert one.seeds == (0, 1, 3, 4)
+
+
+def test_an_undecided_claim_says_how_many_more_seeds_it_would_take_and_what_they_cost():
+    planned = runs(*({"variant": v, "seed": s, "train_seconds": 1800.0} for s in range(4) for v in ("full", "plain")))
+    scored = made([0.9, 1.5, -0.2, 1.3], planned=planned)
+    one = the(scored, BETTER)
+    assert one.verdict == UNDECIDED and one.more > 0 and one.seconds == 3600
+    assert f"about {one.more}, {one.more} h" in claims_text(scored, [one], "markdown")
+
+
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        (Claim("?", "full", "gone"), "there is no variant 'gone' here"),
+        (Claim("?", "full", "plain", metric="lpips"), "there are no scores standard/lpips"),
+        (Claim("?", "full", "plain", frames=(21, 30)), "it is about frame 30, and 4 are predicted"),
+        (Claim("?", "full", "plain", frames=(1, 2), more_than=(5, 6)), "it is about frame 6, and 4 are predicted"),
+        (Claim("?", "full", CHANCE, ALIGNMENT), "'full' has no memory with a storing path"),
+    ],
+)
+def test_what_cannot_be_measured_says_why(claim, why):
+    scored = made([1, 1])
+    one = the(scored, claim)
+    assert (one.verdict, one.why) == (UNMEASURED, why)
+    assert why in claims_text(scored, [one], "markdown").replace("\\", "")
+
+
+def test_two_variants_of_which_none_is_trained_are_no_matter_of_seeds():
+    planned = runs(*({"variant": v, "seed": 0, "parameters": 0} for v in ("full", "plain")))
+    assert "none of its variants is trained" in the(made([1], planned=planned), BETTER).why
+
+
+def test_what_is_not_trained_is_compared_with_every_seed_of_what_is():
+    scored = made([1.0] * SEEDS)
+    kept = scored.scores[~((scored.scores["variant"] == "plain") & (scored.scores["seed"] > 0))]
+    planned = runs(
+        *({"variant": "full", "seed": s, "parameters": 9} for s in range(SEEDS)),
+        {"variant": "plain", "seed": 0, "parameters": 0},
+    )
+    one = the(results({("full", 0): [[1] * 4] * 2}, planned, scores=kept, variants=["full", "plain"]), BETTER)
+    assert one.seeds == tuple(range(SEEDS)) and one.gains == pytest.approx([1, 4, 7, 10, 13, 16], abs=1e-4)
+
+
+def _addressing(seed, aligned):
+    random = np.random.default_rng(seed)
+    path = random.dirichlet(np.ones(5), (8, 4)).transpose(0, 2, 1).reshape(8, 5, 2, 2).astype(np.float32)
+    storing = path if aligned else path[::-1]
+    return Addressing("full", seed, path, path, np.zeros((8, 3)), storing)
+
+
+@pytest.mark.parametrize(("aligned", "verdict"), [(True, HOLDS), (False, UNDECIDED)])
+def test_storing_and_matching_can_be_claimed_to_address_alike_more_than_chance(aligned, verdict):
+    memories = Memories(["full"], [_addressing(seed, aligned) for seed in range(SEEDS)], {}, None)
+    one = the(made([0] * SEEDS), Claim("Both paths agree.", "full", CHANCE, ALIGNMENT), memories=memories)
+    assert one.verdict == verdict and len(one.gains) == SEEDS and one.clips == 8
+
+
+def test_a_verdict_that_other_clips_could_turn_says_so():
+    rows = {}
+    for seed, gain in enumerate([0.9, 1.0, 1.1, 1.0, 0.95, 1.05]):
+        rows["plain", seed] = np.zeros((3, 2))
+        rows["full", seed] = (
+            np.array([[9.0], [-3.0], [-3.0]]) + gain + np.zeros((3, 2))
+        )  # the same clips are better for all seeds
+    scored = results(rows)
+    one = the(scored, BETTER)
+    assert one.verdict == HOLDS and one.open_over_clips
+    assert "Decided for these 3 test clips" in claims_text(scored, [one], "markdown")
+
+
+def test_what_is_not_equal_between_the_two_is_said():
+    planned = runs(*({"variant": v, "seed": 0, "parameters": p, "samples": 100} for v, p in (("full", 3000), ("plain", 1000))))
+    scored = made([1], planned=planned)
+    text = claims_text(scored, [the(scored, BETTER)], "markdown")
+    assert "Not equal between 'full' and 'plain': parameters (3 k, 1 k)." in text
+
+
+@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "html", "csv", "json"])
+def test_every_format_has_the_sentence_the_gain_the_interval_and_the_verdict(format):
+    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    one = the(scored, BETTER)
+    text = claims_text(scored, [one], format)
+    for said in ("The memory helps.", "holds", "0.99" if format == "json" else "1", str(one.low)[:4], "1.1"):
+        assert said in text
+
+
+def test_json_has_every_number_in_full():
+    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    one = the(scored, BETTER)
+    told = json.loads(claims_text(scored, [one], "json"))["claims"][0]
+    assert (told["gain"], told["low"], told["high"]) == (one.gain, one.low, one.high)
+    assert told["gains"] == list(one.gains) and told["claim"]["better"] == "full"
+
+
+def test_margins_are_in_the_unit_of_the_score_and_shown_in_the_unit_of_the_table():
+    scored = made([0.012, 0.010, 0.011, 0.012, 0.013, 0.011], column="standard/lpips")
+    one = the(scored, Claim("?", "full", "plain", metric="lpips", within=0.02))
+    assert one.verdict == REFUTED  # surely worse, by less than the margin: the stronger statement wins
+    assert "A gain within ±20.0 makes no difference." in claims_text(scored, [one], "markdown")
+    near = made([0.001, -0.002, 0.0, 0.001, -0.001, 0.002], column="standard/lpips")
+    assert the(near, Claim("?", "full", "plain", metric="lpips", within=0.02)).verdict == NO_DIFFERENCE
+
+
+def test_the_picture_shows_every_sentence_and_verdict_and_is_the_same_each_time():
+    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    claims = [BETTER, Claim("A $long$ sentence " * 8, "plain", "full", within=0.5), Claim("Gone.", "full", "gone")]
+    judged = judge(scored, claims)
+    one, other = (printed(claims_figure(scored, judged), "svg") for _ in range(2))
+    assert one == other
+    assert printed(claims_figure(scored, judged), "png")[:4] == b"\x89PNG"
+    texts = [text.get_text() for text in claims_figure(scored, judged).axes[0].texts]
+    assert "The memory helps." in texts and any(text.startswith("holds, 6 seeds") for text in texts)
+
+
+def test_a_table_of_claims_has_one_row_a_claim_headed_claim():
+    scored = made([1, 1])
+    shown = claims_table(scored, judge(scored, [BETTER, BETTER]))
+    assert shown.subject == "claim" and [row.label for row in shown.rows] == ["The memory helps."] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"frames": (5, 2)}, "first and the last one"),
+        ({"at_least": -1}, "at_least is 0 or more"),
+        ({"within": 0}, "within above 0"),
+        ({"than": "full"}, "'full' twice"),
+        ({"than": CHANCE}, "compared with 'chance'"),
+        ({"metric": ALIGNMENT}, "compared with 'chance'"),
+    ],
+)
+def test_a_claim_that_means_nothing_is_refused(given, why):
+    with pytest.raises(ValueError, match=why):
+        Claim(**{"sentence": "?", "better": "full", "than": "plain", **given})
