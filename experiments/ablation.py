@@ -5,8 +5,9 @@ Removes one part at a time, as the paper's ablation does, beside a ConvLSTM and 
 last frame. Paper scale: about 107 TFLOP an iteration.
 """
 
-from bench.spec import Experiment, Part
+from bench.spec import ALIGNMENT, CHANCE, Claim, Evaluation, Experiment, Part, RunSpec
 from experiments.recipes import EVALUATION, LMC, MOVING_MNIST, SMALL, floor
+from experiments.spans import NEGLIGIBLE, far, near
 
 SLOTS = {"small": (10,), "paper": (50, 200)}
 PEER = {"small": SMALL["ConvLSTM"], "paper": MOVING_MNIST["ConvLSTM"]}
@@ -29,4 +30,46 @@ def experiment(scale: str) -> Experiment:
             "all black": floor(full, "black"),
         },
         evaluation=EVALUATION[scale],
+        claims=claims(full, EVALUATION[scale]),
+    )
+
+
+PAPER = "Lee et al., CVPR 2021, ablation of the memory"
+
+
+def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
+    """What the paper says of its parts, in the mean over the horizon, and that the memory serves the long term."""
+    distant = {"frames": far(full, evaluation), "more_than": near(full, evaluation)}
+    return (
+        Claim(
+            "The memory helps: predictions are closer to what happens with it than without it.",
+            *("full", "no memory"),
+            within=NEGLIGIBLE,
+            source=PAPER,
+        ),
+        Claim(
+            "Memory alignment helps: a memory that learns long motions first, and then to find them from short ones, is better "
+            "than one that learns from short ones alone.",
+            *("full", "no alignment"),
+            within=NEGLIGIBLE,
+            source=PAPER,
+        ),
+        Claim(
+            "Query decomposition helps: asking the memory at every place is better than asking once for the whole frame.",
+            *("full", "no query decomposition"),
+            within=NEGLIGIBLE,
+            source=PAPER,
+        ),
+        Claim(
+            "The further one predicts, the more the memory helps.",
+            *("full", "no memory"),
+            **distant,
+            within=NEGLIGIBLE,
+            source="Lee et al., CVPR 2021: the memory is there for the long term",
+        ),
+        Claim(
+            "The few frames that are seen address the memory as the long motion does that they belong to.",
+            *("full", CHANCE, ALIGNMENT),
+            source="Lee et al., CVPR 2021: what memory alignment learning is for",
+        ),
     )

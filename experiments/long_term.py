@@ -5,12 +5,42 @@ horizon and scored at 10, 20, 30 and 40 frames (`bench report long_term --frames
 about 6 minutes on two cores.
 """
 
-from bench.spec import Experiment, Part, RunSpec
+from bench.spec import Claim, Experiment, Part, RunSpec
 from experiments.comparison import experiment as comparison
 from experiments.recipes import EVALUATION, floor
+from experiments.spans import NEGLIGIBLE
 
 FURTHEST = 40  # frames
 BASELINES = ("ConvLSTM", "PredRNN", "PhyDNet")
+NEAR, FAR = (1, 10), (31, 40)
+SOURCE = "Lee et al., CVPR 2021: the memory is there for the long term"
+CLAIMS = (
+    Claim(
+        "The memory still helps 31 to 40 frames ahead.",
+        *("LMC-Memory", "no memory"),
+        frames=FAR,
+        within=NEGLIGIBLE,
+        source=SOURCE,
+    ),
+    Claim(
+        "The memory helps more 31 to 40 frames ahead than in the first ten.",
+        *("LMC-Memory", "no memory"),
+        frames=FAR,
+        more_than=NEAR,
+        within=NEGLIGIBLE,
+        source=SOURCE,
+    ),
+    *(
+        Claim(
+            f"LMC-Memory predicts frames 31 to 40 better than {rival}.",
+            *("LMC-Memory", rival),
+            frames=FAR,
+            within=NEGLIGIBLE,
+            source=SOURCE,
+        )
+        for rival in BASELINES
+    ),
+)
 
 
 def experiment(scale: str) -> Experiment:
@@ -28,6 +58,7 @@ def experiment(scale: str) -> Experiment:
         },
         seeds=compared.seeds,
         evaluation=EVALUATION[scale].over(FURTHEST),
+        claims=CLAIMS,
     )
 
 

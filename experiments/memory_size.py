@@ -4,8 +4,11 @@ The paper's sweep of the memory size. Small scale: under 10 minutes on two cores
 since ten digits in eight-pixel steps ask little of a memory.
 """
 
-from bench.spec import Experiment
+from itertools import pairwise
+
+from bench.spec import Claim, Experiment
 from experiments.recipes import EVALUATION, LMC
+from experiments.spans import NEGLIGIBLE
 
 SLOTS = {"small": (5, 20, 50, 100, 200), "paper": (25, 50, 100, 200, 400)}
 
@@ -17,4 +20,19 @@ def experiment(scale: str) -> Experiment:
         question="How many memory slots does LMC-Memory need?",
         variants={f"{slots} slots": full.but(model=full.model.but(slots=slots)) for slots in SLOTS[scale]},
         evaluation=EVALUATION[scale],
+        claims=claims(SLOTS[scale]),
+    )
+
+
+def claims(sizes: tuple[int, ...]) -> tuple[Claim, ...]:
+    """Each size against the next smaller one, and the largest against the smallest."""
+    pairs = [*pairwise(sizes), (sizes[0], sizes[-1])]
+    return tuple(
+        Claim(
+            f"{more} memory slots predict better than {fewer}.",
+            *(f"{more} slots", f"{fewer} slots"),
+            within=NEGLIGIBLE,
+            source="Lee et al., CVPR 2021, sizes of the memory",
+        )
+        for fewer, more in pairs
     )

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 
 from reports import memory_figures
 from reports.ablation import ablation
+from reports.claims import Judged
+from reports.claims_figure import claims_figure
+from reports.claims_table import claims_table, claims_text
 from reports.costs import ledger, with_warnings
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
@@ -27,6 +30,11 @@ COSTS = {  # what quality is drawn against
 }
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 PUBLISHED, SPENT, MEMORY = "Beside published numbers", "What each variant costs", "What the memories do"
+CLAIMED = "What is claimed"
+CLAIMS_CAPTION = (
+    "Every claim with its gain: one dash a seed, the mean, and the interval that stays valid however often one looks; "
+    "dashed: what is claimed at least; shaded: the margin within which nothing differs"
+)
 FILES = {PUBLISHED: "published", MEMORY: "memory"}  # tables that not every report has
 Figures = dict[str, tuple[str, str, Figure]]
 """File name -> (heading of the page, caption, figure)."""
@@ -41,14 +49,16 @@ def bundle(
     pictures: Sequence[Picture] = (),
     sizes: Mapping[str, float] | None = None,
     memories: Memories | None = None,
+    claims: Sequence[Judged] = (),
 ) -> list[Path]:
     """Write the tables under one protocol in every format, the figures for print, and index.html. Returns what was written.
 
     others: as for `choices`. configurations, pictures: as for `page`. sizes: as for `sweep`.
-    memories: of the variants that have one, if any has.
+    memories: of the variants that have one, if any has. claims: what the experiment claims, judged.
     """
     horizon = results.facts.horizon
-    figures = _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
+    figures: Figures = {"claims": (CLAIMED, CLAIMS_CAPTION, claims_figure(results, claims))} if claims else {}
+    figures |= _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
     with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
         compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
         compared, differences = (with_warnings(made, results) for made in (compared, ablation(results, protocols=(protocol,))))
@@ -67,8 +77,14 @@ def bundle(
         for name, made in tables.items()
         for format, suffix in SUFFIXES.items()
     ]
+    if claims:
+        written += [
+            write(folder / f"claims.{suffix}", claims_text(results, claims, format).encode())
+            for format, suffix in SUFFIXES.items()
+        ]
     written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
-    text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder))
+    first = {CLAIMED: claims_table(results, claims)} if claims else {}
+    text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder), first)
     return [*written, write(folder / "index.html", text.encode())]
 
 

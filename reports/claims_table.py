@@ -10,8 +10,8 @@ from reports.anytime import critical
 from reports.claim import ALIGNMENT, Claim
 from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, shown
+from reports.costs import COSTS, lasting
 from reports.footnotes import SMALL_SCALE, Footnote
-from reports.ledger import COSTS, lasting
 from reports.render import render
 from reports.results import Metric, Results
 from reports.table import Cell, Row, Table

@@ -46,15 +46,18 @@ def page(
     pictures: Sequence[Picture] = (),
     more: Mapping[str, Table] | None = None,
     figures: Mapping[str, Sequence[Picture]] | None = None,
+    first: Mapping[str, Table] | None = None,
 ) -> str:
     """The page as text.
 
     scores, differences: the tables of `results` that it opens with, under one protocol. choices: see there.
     configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
     pictures: strips and animations. more: heading -> a further table, such as one with published rows.
+    first: as `more`, of the sections right after the scores.
     figures: heading -> curves and maps, below the table of that heading or in a section of their own.
     """
     tables = {
+        **(first or {}),
         "Differences to the first": differences,
         **(more or {}),
         "What each variant costs": ledger(results),

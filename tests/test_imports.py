@@ -22,7 +22,7 @@ LAYERS = (
     ("bench.worker", "bench.sweep"),
     ("bench.executors", "bench.tracking", "bench.external"),
     ("bench.costs", "bench.tune", "bench.reporting", "bench.speed"),
-    ("bench.maintenance",),
+    ("bench.maintenance", "bench.evidence"),
     ("bench.commands",),
     ("bench.cli",),
 )

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
 
+ALL = "all"  # seeds
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="An experiment by name (`bench list experiments`) or a Python file.")
 ]
 Scale = Annotated[str, typer.Option(help="small: minutes on two cores. paper: the published recipe.")]
 Seeds = Annotated[
     str | None,
-    typer.Option(metavar="N|LIST", help="How many seeds (3 means 0, 1, 2), or which (0,7,9). Default: the experiment's."),
+    typer.Option(
+        metavar="N|LIST|all",
+        help="How many seeds (3 means 0, 1, 2), or which (0,7,9); all: what the store has, variant by variant. "
+        "Default: the experiment's.",
+    ),
 ]
 Only = Annotated[str | None, typer.Option(metavar="LABELS", help="Only these variants, comma separated.")]
 Set = Annotated[
@@ -84,9 +89,18 @@ def experiment(name: str, scale: str, seeds: str | None, only: str | None, setti
     chosen = load(name, scale)
     if only is not None:
         chosen = chosen.only(_labels(only, chosen.variants))
-    if seeds:
+    if seeds and seeds != ALL:
         chosen = replace(chosen, seeds=numbers(seeds))
-    return chosen.edited(settings) if settings else chosen
+    chosen = chosen.edited(settings) if settings else chosen
+    return with_all_seeds(chosen) if seeds == ALL else chosen
+
+
+def with_all_seeds(chosen: Experiment) -> Experiment:
+    """The experiment with every seed that this command's store has of its variants."""
+    from bench.store.store import Store
+    from bench.sweep.seeds import widened
+
+    return widened(chosen, Store())
 
 
 def _labels(text: str, known: Collection[str]) -> list[str]:
@@ -121,12 +135,18 @@ def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: in
     return f" {shlex.join(words)}" if words else ""
 
 
+def words(**options: Any) -> str:
+    """Options as they are typed, each after a space: ` --decide --max-seeds 9`; those that are None or False are left out."""
+    given = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value not in (None, False)}
+    return "".join(name if value is True else f"{name} {value:g}" for name, value in given.items())
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """The seeds that `3` or `0,7,9` stands for."""
     try:
         listed = tuple(int(word) for word in text.split(",") if word.strip())
     except ValueError:
-        raise BenchError(f"--seeds takes a count (3) or a list (0,7,9), got '{text}'") from None
+        raise BenchError(f"--seeds takes a count (3), a list (0,7,9) or all, got '{text}'") from None
     if not listed or min(listed) < 0 or (len(listed) == 1 and "," not in text and listed[0] < 1):
         raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'")
     if len(set(listed)) < len(listed):

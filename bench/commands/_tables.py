@@ -112,3 +112,23 @@ def _time(cost: Cost | None) -> str:
     if cost.seconds is None:
         return "?"
     return f"{'~' if cost.scaled else ''}{clock(cost.seconds)}{'+' if cost.without else ''}"
+
+
+def summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
+    """Say how it went, and what to do about what failed; the exit code."""
+    from bench.store.failures import KINDS
+    from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED
+    from bench.sweep.plan import unique
+
+    runs = unique(items)
+    good = sum(item.state == FINISHED for item in runs)
+    failed = [item for item in runs if item.state != FINISHED and item.run.status().state == FAILED]
+    bad = [item for item in runs if item.state in (DIVERGED, BLOCKED) or item in failed]
+    print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
+    for item in bad:
+        log = item.run.path / "log.txt"
+        print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
+    for kind in sorted({item.run.status().kind for item in bad} & set(KINDS)):
+        if not KINDS[kind].again:
+            print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].what})")
+    return 130 if interrupted else int(good < len(runs))

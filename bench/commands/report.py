@@ -16,11 +16,13 @@ from bench.common.errors import BenchError
 if TYPE_CHECKING:
     from bench.commands._selection import Selection
     from bench.store.store import Store
+    from reports.claims import Judged
     from reports.memory import Memories
     from reports.results import Results
     from reports.table import Table
 
 METRICS = "psnr,ssim,lpips"
+PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
 
@@ -51,6 +53,9 @@ def report(
     costs: Annotated[bool, typer.Option("--costs", help="What each variant cost, instead of its scores.")] = False,
     memory: Annotated[
         bool, typer.Option("--memory", help="How LMC-Memory's slots are addressed, instead of scores; a folder has it anyway.")
+    ] = False,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="What the experiment claims, with verdicts over all seeds, instead of scores.")
     ] = False,
     differences: _selection.Differences = False,
     guests: _selection.With = None,
@@ -87,21 +92,28 @@ def report(
         raise BenchError("--check compares the metrics and frames that the document has: --out and --frames do not go with it")
     names, protocols, store = _selection.metrics(metrics), _selection.protocols(protocol), _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
+    folder = out is not None and (out.is_dir() or not out.suffix)
+    if seeds is None and (claims or (folder and experiment.claims)):
+        experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
     training = _options.command("run", name, scale, seeds, only, settings)
     chosen = _selection.select(experiment, store, protocols, label, guests or [], training)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form))
-    if sum((differences, costs, memory)) > 1:
-        raise BenchError("--differences, --costs and --memory are tables of their own; ask for one at a time")
-    if (costs or memory) and (frames or metrics != METRICS):
-        raise BenchError(f"--{'costs' if costs else 'memory'} is a table of its own; --metrics and --frames choose scores")
-    if out and (out.is_dir() or not out.suffix):
-        if differences or costs or memory or published or frames or form or len(protocols) > 1 or metrics != METRICS:
+    own = [word for word, asked in {"costs": costs, "memory": memory, "claims": claims}.items() if asked]
+    if differences + len(own) > 1:
+        raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
+    if own and (frames or metrics != METRICS):
+        raise BenchError(f"--{own[0]} is a table of its own; --metrics and --frames choose scores")
+    if out and folder:
+        if differences or own or published or frames or form or len(protocols) > 1 or metrics != METRICS:
             raise BenchError(
-                "a folder gets everything; --metrics, --frames, --format, --differences, --costs, --memory, --published "
-                "and several protocols are for single tables"
+                "a folder gets everything; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
+                "--published and several protocols are for single tables"
             )
         _everything(chosen, store, out, protocols[0], label)
+        return
+    if claims:
+        _claims(chosen, out, form)
         return
     found = chosen.results
     try:
@@ -131,6 +143,42 @@ def _format(out: Path) -> str:
             "make a folder first if its name has a dot, or name the --format of a file"
         )
     return SUFFIXES[out.suffix]
+
+
+def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
+    """Print the claims with their verdicts, or write them to a file; a picture where its name ends in one's."""
+    from bench.common.files import write_bytes
+    from reports.claims_figure import claims_figure
+    from reports.claims_table import claims_table, claims_text
+    from reports.render import FORMATS, grid
+    from reports.style import printed
+
+    found, judged = _judged(chosen)
+    if out and out.suffix in PICTURES:
+        write_bytes(out, printed(claims_figure(found, judged), out.suffix.removeprefix(".")))
+        print(f"wrote {out}")
+        return
+    form = form or (_format(out) if out else "terminal")
+    if form not in FORMATS:
+        raise BenchError(f"there is no format '{form}'; there are {', '.join(FORMATS)}")
+    if out:
+        write_bytes(out, claims_text(found, judged, form).encode())
+        print(f"wrote {out}")
+    elif form == "terminal":
+        console = _options.console()
+        console.print(grid(claims_table(found, judged), console.width if console.is_terminal else None))
+    else:
+        sys.stdout.write(claims_text(found, judged, form))
+
+
+def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
+    """The claims with their verdicts, and on a terminal which memory is being looked into."""
+    from rich.console import Console
+
+    from bench.evidence.judging import judged
+
+    with Console(stderr=True).status("judging claims") as shown:
+        return judged(chosen.experiment, chosen.items, chosen.label, shown.update)
 
 
 def _memory(chosen: Selection) -> Table:
@@ -202,7 +250,8 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     others = under((name for name in PROTOCOLS if name != protocol), found, items, label, chosen.guests)
     shots = gallery.pictures(items, found, f"{protocol}/psnr", chosen.guests)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
-    written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen))
+    claims = _judged(chosen)[1] if experiment.claims else ()
+    written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims)
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
     command = shlex.join(["bench", *sys.argv[1:]])
     trouble = attach(store, experiment_name(experiment), written, experiment.question, command, label or "")

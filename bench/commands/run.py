@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _deciding, _options, _tables
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
@@ -45,13 +45,23 @@ def run(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Set this experiment's runs aside, whatever their state, and train them again.")
     ] = False,
+    decide: Annotated[
+        bool, typer.Option("--decide", help="Go on with more seeds of the variants whose claims are undecided, until none is.")
+    ] = False,
+    max_seeds: Annotated[
+        int | None, typer.Option(help="With --decide: seeds that a claim may have. Default: 20.", min=1)
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="With --decide: end after so long; the same command goes on from there.", min=0)
+    ] = None,
     store_path: _options.StorePath = None,
 ) -> None:
     """Train and score what is still lacking.
 
     Skips what is finished, resumes what was interrupted, keeps going past a run that fails. Ctrl-C and `bench stop` end it
-    cleanly, and the same command goes on. Exit codes: 0 all done, 1 some failed, 2 usage or configuration, 130 interrupted but
-    resumable.
+    cleanly, and the same command goes on. With --decide it adds seeds, one round after the other, for the claims of the
+    experiment that are still undecided; `bench report X --claims` shows them. Exit codes: 0 all done, 1 some failed, 2 usage or
+    configuration, 130 interrupted but resumable.
     """
     from bench.common.files import writable
     from bench.store import failures
@@ -63,6 +73,10 @@ def run(
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
+    if not decide and (max_seeds or hours is not None):
+        raise BenchError("--max-seeds and --hours say how far --decide may go; without it they mean nothing")
+    if decide and (detach or fresh):
+        raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it looks at scores round after round")
     items = planned(experiment, store)
     again, table, later = (_options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
     next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
@@ -77,6 +91,15 @@ def run(
     if kinds := failures.kinds(retry or []):
         print(f"{try_again(items, kinds)} failed runs are tried again")
         items = planned(experiment, store)
+    if decide:
+        words = _options.words(decide=True, max_seeds=max_seeds, hours=hours)
+
+        def go(wider: Experiment, plan: Sequence[Item], asked: Callable[[], str]) -> tuple[bool, str]:
+            preflight([item for item in plan if item.state in TO_DO])
+            where = _options.executor(executor, workers, per_gpu, len(unique(plan)), on, address, devices)
+            return _schedule(wider, store, plan, where, again + words, asked)
+
+        sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + words))
     if all(item.state == FINISHED for item in items):
         print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
         _catch_up(experiment, store, items, later)
@@ -94,7 +117,7 @@ def run(
         if trouble:
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
         items = planned(experiment, store)
-    code = _summary(items, interrupted, again)
+    code = _tables.summary(items, interrupted, again)
     if interrupted:
         print(f"interrupted; `{again}` goes on from here")
     elif any(item.state == FINISHED for item in items):
@@ -102,8 +125,18 @@ def run(
     sys.exit(code)
 
 
-def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> tuple[bool, str]:
-    """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words."""
+def _schedule(
+    experiment: Experiment,
+    store: Store,
+    items: Sequence[Item],
+    executor: Any,
+    command: str,
+    asked: Callable[[], str] = lambda: "",
+) -> tuple[bool, str]:
+    """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words.
+
+    asked: why it should end, once it should.
+    """
     from bench.store import snapshot
     from bench.sweep import active
     from bench.sweep.plan import unique
@@ -118,7 +151,7 @@ def _schedule(experiment: Experiment, store: Store, items: Sequence[Item], execu
     done = sum(finished([item]) for item in unique(items))
     with active.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
         code = snapshot.take(store)
-        scheduler = Scheduler(items, store, executor, [display, tracker], sweep.asked_to_stop, code.note)
+        scheduler = Scheduler(items, store, executor, [display, tracker], lambda: asked() or sweep.asked_to_stop(), code.note)
         with interruptible(scheduler, console.print):
             scheduler.run()
     if scheduler.halted:
@@ -154,23 +187,3 @@ def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], exec
     store_named = _options.same_store()
     print(f"`bench status{store_named}` shows how far they are, `{command}` waits for them", end="; ")
     print(f"`bench stop --all{store_named}` takes them back")
-
-
-def _summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
-    """Say how it went, and what to do about what failed; the exit code."""
-    from bench.store.failures import KINDS
-    from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED
-    from bench.sweep.plan import unique
-
-    runs = unique(items)
-    good = sum(item.state == FINISHED for item in runs)
-    failed = [item for item in runs if item.state != FINISHED and item.run.status().state == FAILED]
-    bad = [item for item in runs if item.state in (DIVERGED, BLOCKED) or item in failed]
-    print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
-    for item in bad:
-        log = item.run.path / "log.txt"
-        print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
-    for kind in sorted({item.run.status().kind for item in bad} & set(KINDS)):
-        if not KINDS[kind].again:
-            print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].what})")
-    return 130 if interrupted else int(good < len(runs))

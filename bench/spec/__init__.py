@@ -5,5 +5,6 @@ Files of experiments, of the suite or of one's own, import from here.
 
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import Part, RunSpec
+from reports.claim import ALIGNMENT, CHANCE, Claim
 
-__all__ = ["Evaluation", "Experiment", "Part", "RunSpec"]
+__all__ = ["ALIGNMENT", "CHANCE", "Claim", "Evaluation", "Experiment", "Part", "RunSpec"]

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.spec.runspec import RunSpec
+from reports.claim import Claim
 
 Scale = Literal["small", "paper"]
 MEANT_FOR_ALL = ("data", "context", "horizon")  # the other settings are no matter of what is not trained
@@ -65,6 +66,8 @@ class Experiment:
     """Named variants (label -> RunSpec) and the seeds each is trained with, in the order of the table they become.
 
     searched: what was spent on finding a variant's settings (`trials`, `tuning_seconds`); the others were not searched for.
+    claims: what the comparison is to decide. further: label -> seeds that only this variant has beside `seeds`, because a claim
+    about it was still undecided.
     """
 
     question: str
@@ -74,6 +77,8 @@ class Experiment:
     name: str = ""
     scale: str = "small"
     searched: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    claims: tuple[Claim, ...] = ()
+    further: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         variants, seeds = self.variants, self.seeds
@@ -87,14 +92,28 @@ class Experiment:
             raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
         if not isinstance(self.evaluation, Evaluation):
             raise BenchError(f"an experiment's evaluation is an Evaluation, got {self.evaluation!r}")
+        object.__setattr__(self, "claims", tuple(self.claims))
+        if not all(isinstance(claim, Claim) for claim in self.claims):
+            raise BenchError(f"an experiment's claims are Claims, got {self.claims!r:.80}")
 
     def runs(self) -> list[tuple[str, RunSpec]]:
         """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next.
 
         What is not trained (0 steps) is the same for every seed and runs once.
         """
-        pairs = ((seed, label, spec) for seed in self.seeds for label, spec in self.variants.items())
-        return [(label, spec.but(seed=seed)) for seed, label, spec in pairs if spec.steps > 0 or seed == self.seeds[0]]
+        trained = {label for label, spec in self.variants.items() if spec.steps > 0}
+        pairs = [(seed, label) for seed in self.seeds for label in self.variants if label in trained or seed == self.seeds[0]]
+        added = sorted({seed for label in trained for seed in self.further.get(label, ())} - set(self.seeds))
+        pairs += [(seed, label) for seed in added for label in self.variants if seed in self.further.get(label, ())]
+        return [(label, self.variants[label].but(seed=seed)) for seed, label in pairs]
+
+    def refuse_strange_claims(self) -> None:
+        """A claim about a variant that there is not would never be decided: a BenchError."""
+        for claim in self.claims:
+            for label in claim.variants:
+                if label not in self.variants:
+                    hint = did_you_mean(label, self.variants) or "; it has " + listed(self.variants)
+                    raise BenchError(f"{self.name} claims something about '{label}', and has no such variant{hint}")
 
     def only(self, labels: Sequence[str]) -> Experiment:
         """The experiment reduced to some variants, in declared order."""

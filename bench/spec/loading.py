@@ -42,7 +42,9 @@ def load(name: str, scale: str = "small") -> Experiment:
         raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
     if not isinstance(made, Experiment):
         raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(made).__name__}")
-    return replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+    named = replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+    named.refuse_strange_claims()
+    return named
 
 
 def names() -> list[str]:

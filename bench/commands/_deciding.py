@@ -1,0 +1,94 @@
+"""run --decide: one round of seeds after the other, until every claim is decided or the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from bench.commands import _options, _tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from bench.evidence.rounds import Round
+    from bench.spec.experiment import Experiment
+    from bench.store.store import Store
+    from bench.sweep.plan import Item
+    from reports.claims import Judged
+    from reports.results import Results
+
+    Go = Callable[[Experiment, Sequence[Item], Callable[[], str]], tuple[bool, str]]
+
+MOST = 20  # seeds that a claim may have, unless another budget is named
+
+
+def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours: float | None, command: str) -> int:
+    """Finish the round that was begun, look, choose the next one; the exit code.
+
+    go: runs what is to be done of a plan until it is over or asked to end; whether it was interrupted, and what went wrong with
+    MLflow, in words. most: seeds of a claim. command: what goes on from here.
+    """
+    from bench.common.errors import BenchError
+    from bench.common.files import writable
+    from bench.evidence.judging import judged
+    from bench.evidence.rounds import Record, next_round
+    from bench.store.store import DIVERGED, FINISHED
+    from bench.sweep.plan import GOING_ON, TO_DO, plan
+    from bench.sweep.seeds import widened
+
+    if not experiment.claims:
+        raise BenchError(f"{experiment.name} claims nothing that could be decided; `claims` of an Experiment says what")
+    writable(store.root)
+    record = Record.of(experiment, store)
+    end = None if hours is None else time.monotonic() + 3600 * hours
+
+    def spent() -> str:
+        return f"the {hours:g} hours are spent" if end is not None and time.monotonic() > end else ""
+
+    while True:
+        wider = record.applied(widened(experiment, store))
+        items = plan(wider, store)
+        if any(item.state in (*TO_DO, *GOING_ON) for item in items):
+            interrupted, trouble = go(wider, items, spent)
+            items = plan(wider, store)
+            if trouble:
+                print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
+            if interrupted:
+                print(f"{spent() or 'interrupted'}; `{command}` goes on from here")
+                return 0 if spent() else _tables.summary(items, True, command)
+        if any(item.state not in (FINISHED, DIVERGED) for item in items):
+            return _tables.summary(items, False, command)
+        found, verdicts = judged(wider, items)
+        chosen = next_round(wider, verdicts, most)
+        if not chosen or spent():
+            return _conclude(experiment, found, verdicts, most, spent(), command)
+        record.add(chosen)
+        _announce(len(record.rounds()), chosen, verdicts)
+
+
+def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
+    """What the round is for, and what it trains."""
+    from reports.claims import UNDECIDED
+
+    left = sum(one.verdict == UNDECIDED for one in verdicts)
+    print(f"\nround {number}: {left} of {len(verdicts)} claims undecided")
+    for label, seeds in chosen.items():
+        print(f"  {label}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
+
+
+def _conclude(experiment: Experiment, found: Results, verdicts: Sequence[Judged], most: int, spent: str, command: str) -> int:
+    """Show the verdicts, and why undecided claims stay so; 0, since all was done that was asked for."""
+    from reports.claims import UNDECIDED
+    from reports.claims_table import claims_table
+    from reports.render import grid
+
+    console = _options.console()
+    console.print(grid(claims_table(found, verdicts), console.width if console.is_terminal else None))
+    left = sum(one.verdict == UNDECIDED for one in verdicts)
+    if left and spent:
+        print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` goes on from here")
+    elif left:
+        print(f"{left} of {len(verdicts)} claims undecided after {most} seeds; a larger --max-seeds goes on from here")
+    else:
+        print(f"no claim of {experiment.name} is undecided")
+    return 0

@@ -1,0 +1,30 @@
+"""From the store to verdicts: what the finished runs of an experiment say of its claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bench.common.errors import BenchError
+from bench.reporting.analysis import memories
+from bench.reporting.results import results
+from bench.spec.experiment import Experiment
+from bench.sweep.plan import Item
+from reports.claim import ALIGNMENT
+from reports.claims import Judged, judge
+from reports.results import Results
+
+
+def judged(
+    experiment: Experiment, items: Sequence[Item], label: str | None = None, tell: Callable[[str], None] = lambda line: None
+) -> tuple[Results, list[Judged]]:
+    """The scores, and every claim with its verdict. A BenchError where the experiment claims nothing.
+
+    label: only clips that show this. tell: hears of memories that have to be looked into first.
+    """
+    if not experiment.claims:
+        raise BenchError(f"{experiment.name} claims nothing; `claims` of an Experiment says what it is to decide")
+    protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
+    found = results(experiment, items, list(protocols), label)
+    about = {claim.better for claim in experiment.claims if claim.metric == ALIGNMENT}
+    looked_into = memories([item for item in items if item.label in about], tell) if about else None
+    return found, judge(found, experiment.claims, looked_into)

@@ -1,0 +1,85 @@
+"""Rounds of seeds: which runs come next for claims that are undecided, and what was decided to run, written down.
+
+A round is written to the store before its first run starts, and the next one is chosen once all of its runs have ended. So
+whoever is killed in between finds the same round again: which seeds are trained, and in which order, is a function of the
+scores alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+
+from bench.common.files import read_json, write_json
+from bench.spec.experiment import Experiment
+from bench.store.store import Store
+from bench.sweep.seeds import fresh, seeds_of, with_seeds
+from reports.anytime import critical
+from reports.claims import UNDECIDED, Judged
+
+Round = Mapping[str, Sequence[int]]
+"""Label -> the seeds that are added to it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The rounds of one experiment in a store: `.decide/ablation-medium-3fa9c1d2.json`."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, experiment: Experiment, store: Store) -> Record:
+        """Another data set, other claims or other variants are another record."""
+        identity = {
+            "variants": {label: spec.but(seed=0).key for label, spec in experiment.variants.items()},
+            "seeds": experiment.seeds,
+            "evaluation": experiment.evaluation.key,
+            "claims": [asdict(claim) for claim in experiment.claims],
+        }
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+        return cls(store.root / ".decide" / f"{experiment.name}-{experiment.scale}-{digest}.json")
+
+    def rounds(self) -> list[Round]:
+        """In the order in which they were chosen; none if there is no record that can be read."""
+        found = read_json(self.path)
+        rounds = found.get("rounds", []) if isinstance(found, dict) else []
+        return [one for one in rounds if isinstance(one, dict)]
+
+    def add(self, chosen: Round) -> None:
+        """Write down one more."""
+        write_json(self.path, {"rounds": [*self.rounds(), chosen]})
+
+    def applied(self, experiment: Experiment) -> Experiment:
+        """The experiment with the seeds of all rounds so far."""
+        for one in self.rounds():
+            experiment = with_seeds(experiment, one)
+        return experiment
+
+
+def next_round(experiment: Experiment, judged: Sequence[Judged], most: int) -> Round:
+    """The seeds to add for the claims that are undecided, to their variants alone; none if all are decided or have had enough.
+
+    One seed for each claim, or as many as it takes until it can have an interval at all. most: seeds that a claim may have.
+    """
+    chosen: dict[str, set[int]] = {}
+    for one in judged:
+        labels = [label for label in one.claim.variants if experiment.variants[label].steps > 0] if _is_open(one) else []
+        taken = [seeds_of(experiment, label) for label in labels]
+        shared = set.intersection(*taken) if taken else set()
+        number = min(most - len(shared), max(1, first_interval(one.alpha) - len(one.seeds)))
+        for label, theirs in zip(labels, taken, strict=True):
+            chosen.setdefault(label, set()).update(set(fresh(shared, max(0, number))) - theirs)
+    return {label: sorted(chosen[label]) for label in experiment.variants if chosen.get(label)}
+
+
+def _is_open(one: Judged) -> bool:
+    return one.verdict == UNDECIDED
+
+
+def first_interval(alpha: float) -> int:
+    """The number of seeds at which an interval begins."""
+    return next(number for number in count(2) if critical(number, alpha) is not None)
