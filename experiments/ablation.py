@@ -39,7 +39,6 @@ PAPER = "Lee et al., CVPR 2021, ablation of the memory"
 
 def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
     """What the paper says of its parts, in the mean over the horizon, and that the memory serves the long term."""
-    distant = {"frames": far(full, evaluation), "more_than": near(full, evaluation)}
     return (
         Claim(
             "The memory helps: predictions are closer to what happens with it than without it.",
@@ -63,7 +62,8 @@ def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
         Claim(
             "The further one predicts, the more the memory helps.",
             *("full", "no memory"),
-            **distant,
+            frames=far(full, evaluation),
+            more_than=near(full, evaluation),
             within=NEGLIGIBLE,
             source="Lee et al., CVPR 2021: the memory is there for the long term",
         ),

@@ -104,18 +104,30 @@ def _remarks(results: Results, one: Judged) -> list[str]:
     said = [f"Not measured: {one.why.rstrip('.')}." if one.verdict == UNMEASURED else "", margin]
     if one.open_over_clips:
         said.append(f"Decided for these {one.clips} test clips; over other clips the interval reaches the other side.")
+    said.append(_lost(results, one))
     return [*filter(None, [*said, unequal(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])]
 
 
+def _lost(results: Results, one: Judged) -> str:
+    """Which seeds do not count because a run of theirs has no score, though it will get no further."""
+    ended: dict[str, list[int]] = {}
+    for label in one.claim.variants:
+        for run in results.planned.get(label, []):
+            if run["state"] in ("diverged", "failed") and int(run["seed"]) not in one.seeds:
+                ended.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
+    told = [f"{what} with seed {', '.join(map(str, sorted(seeds)))}" for what, seeds in ended.items()]
+    return f"Without seeds that have no score: {'; '.join(told)}." if told else ""
+
+
 def unequal(results: Results, claim: Claim) -> str:
-    """In which budgets the two sides of a claim differ by more than a tenth: no claim is fairer than its control."""
+    """In which budgets the two sides of a claim differ by more than a fifth: no claim is fairer than its control."""
     if len(claim.variants) < 2 or any(label in results.untrained for label in claim.variants):
         return ""
     told = []
     for name, (title, written, budget) in COSTS.items():
         spent = results.cost(name)
         ours, theirs = (spent.get(label) for label in claim.variants)
-        if budget and ours and theirs and ours == ours and theirs == theirs and not 0.9 <= ours / theirs <= 1 / 0.9:
+        if budget and ours and theirs and ours == ours and theirs == theirs and not 0.8 <= ours / theirs <= 1 / 0.8:
             told.append(f"{title} ({written(ours)}, {written(theirs)})")
     return f"Not equal between '{claim.better}' and '{claim.than}': {'; '.join(told)}." if told else ""
 

@@ -141,6 +141,16 @@ def test_a_verdict_that_other_clips_could_turn_says_so():
     assert "Decided for these 3 test clips" in claims_text(scored, [one], "markdown")
 
 
+def test_a_seed_that_diverged_is_named():
+    planned = runs(*({"variant": v, "seed": s} for v in ("full", "plain") for s in range(3)))
+    planned.loc[1, "state"] = "diverged"
+    scored = made([1.0, 1.1, 0.9], planned=planned)
+    kept = scored.scores[~((scored.scores["variant"] == "full") & (scored.scores["seed"] == 1))]
+    scored = results({("full", 0): [[1] * 4] * 2}, planned, scores=kept)
+    text = claims_text(scored, [the(scored, BETTER)], "markdown")
+    assert "Without seeds that have no score: 'full' diverged with seed 1." in text
+
+
 def test_what_is_not_equal_between_the_two_is_said():
     planned = runs(*({"variant": v, "seed": 0, "parameters": p, "samples": 100} for v, p in (("full", 3000), ("plain", 1000))))
     scored = made([1], planned=planned)

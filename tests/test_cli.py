@@ -18,7 +18,7 @@ from bench.store.store import Store
         (["run", "nowhere.py"], "there is no experiment file nowhere.py"),
         (["run", "ablation", "--scale", "smal"], "there is no scale 'smal': did you mean 'small'?"),
         (["run", "ablation", "--only", "ful"], "ablation has no variant 'ful': did you mean 'full'?"),
-        (["run", "ablation", "--seeds", "x"], "--seeds takes a count (3) or a list (0,7,9), got 'x'"),
+        (["run", "ablation", "--seeds", "x"], "--seeds takes a count (3), a list (0,7,9) or all, got 'x'"),
         (["run", "ablation", "--set", "model.slot=5"], "did you mean 'slots'?"),
         (["run", "ablation", "--set", "batch=0"], "batch must be at least 1, got 0"),
         (["run", "ablation", "--set", "model.slots=10"], "--set makes '10 slots' the same as 'full'"),

@@ -9,6 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports.bundle import bundle
+from reports.claim import Claim
+from reports.claims import judge
 from reports.files import write
 from reports.page import Picture
 from reports.printing import printing
@@ -36,6 +38,18 @@ def test_a_bundle_holds_tables_figures_and_the_page(made, tmp_path):
     assert text.count("<figcaption>") == 1 + 4  # the strip, and all figures but that per frame, which the page draws itself
     assert (tmp_path / "report" / "clip_best.png") in written
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(path.name for path in written)
+
+
+@pytest.mark.slow
+def test_a_bundle_has_the_claims_in_every_format_and_the_page_shows_them_after_the_scores(made, tmp_path):
+    claims = judge(made, [Claim("The memory helps.", "full", "plain"), Claim("It is <plain>.", "plain", "full")])
+    written = {path.name for path in bundle(made, tmp_path, claims=claims)}
+    assert {f"claims.{suffix}" for suffix in ("md", "tex", "csv", "json", "pdf", "svg", "png")} <= written
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert (
+        text.index("<h2>Scores</h2>") < text.index("<h2>What is claimed</h2>") < text.index("<h2>Differences to the first</h2>")
+    )
+    assert "The memory helps." in text and "It is &lt;plain&gt;." in text and "undecided" in text
 
 
 def test_a_bundle_of_nothing_scored_yet_says_so_and_does_not_fail(tmp_path):

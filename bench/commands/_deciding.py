@@ -28,7 +28,6 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     go: runs what is to be done of a plan until it is over or asked to end; whether it was interrupted, and what went wrong with
     MLflow, in words. most: seeds of a claim. command: what goes on from here.
     """
-    from bench.common.errors import BenchError
     from bench.common.files import writable
     from bench.evidence.judging import judged
     from bench.evidence.rounds import Record, next_round
@@ -36,8 +35,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     from bench.sweep.plan import GOING_ON, TO_DO, plan
     from bench.sweep.seeds import widened
 
-    if not experiment.claims:
-        raise BenchError(f"{experiment.name} claims nothing that could be decided; `claims` of an Experiment says what")
+    _refuse_without_claims(experiment)
     writable(store.root)
     record = Record.of(experiment, store)
     end = None if hours is None else time.monotonic() + 3600 * hours
@@ -64,6 +62,30 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
             return _conclude(experiment, found, verdicts, most, spent(), command)
         record.add(chosen)
         _announce(len(record.rounds()), chosen, verdicts)
+
+
+def with_next_round(experiment: Experiment, store: Store, most: int) -> Experiment:
+    """The experiment with the seeds of all rounds that were begun, and, if those are over, of the next one."""
+    from bench.evidence.judging import judged
+    from bench.evidence.rounds import Record, next_round
+    from bench.store.store import FINISHED
+    from bench.sweep.plan import GOING_ON, TO_DO, plan
+    from bench.sweep.seeds import widened, with_seeds
+
+    _refuse_without_claims(experiment)
+    wider = Record.of(experiment, store).applied(widened(experiment, store))
+    states = {item.state for item in plan(wider, store)}
+    if states & {*TO_DO, *GOING_ON} or FINISHED not in states:
+        return wider
+    _, verdicts = judged(wider, plan(wider, store))
+    return with_seeds(wider, next_round(wider, verdicts, most))
+
+
+def _refuse_without_claims(experiment: Experiment) -> None:
+    from bench.common.errors import BenchError
+
+    if not experiment.claims:
+        raise BenchError(f"{experiment.name} claims nothing that could be decided; `claims` of an Experiment says what")
 
 
 def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:

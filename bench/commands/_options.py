@@ -42,6 +42,7 @@ Set = Annotated[
         help="Change a setting of every variant that has it: model.slots=50, steps=100. Repeatable.",
     ),
 ]
+MaxSeeds = Annotated[int | None, typer.Option(help="With --decide: seeds that a claim may have. Default: 20.", min=1)]
 Executor = Annotated[
     str, typer.Option(help="Where runs run: local (child processes), inline (this process), ray or slurm (clusters).")
 ]
@@ -137,8 +138,8 @@ def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: in
 
 def words(**options: Any) -> str:
     """Options as they are typed, each after a space: ` --decide --max-seeds 9`; those that are None or False are left out."""
-    given = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value not in (None, False)}
-    return "".join(name if value is True else f"{name} {value:g}" for name, value in given.items())
+    given = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
+    return "".join(name if value is True else f"{name} {value:g}" for name, value in given.items() if value is not False)
 
 
 def numbers(text: str) -> tuple[int, ...]:

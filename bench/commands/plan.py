@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options, _tables
+from bench.commands import _deciding, _options, _tables
+from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,10 @@ def plan(
     probing: Annotated[
         bool, typer.Option("--probe", help="Measure here what no finished run tells: 20 steps of each kind of run to do.")
     ] = False,
+    decide: Annotated[
+        bool, typer.Option("--decide", help="The runs of `bench run --decide` so far, and of its next round.")
+    ] = False,
+    max_seeds: _options.MaxSeeds = None,
     workers: _options.Workers = 0,
     per_gpu: _options.PerGPU = 1,
     store_path: _options.StorePath = None,
@@ -47,7 +52,12 @@ def plan(
     from bench.sweep.plan import unique
 
     store = _options.store(store_path)
-    items = planned(_options.experiment(name, scale, seeds, only, settings), store)
+    experiment = _options.experiment(name, scale, seeds, only, settings)
+    if max_seeds and not decide:
+        raise BenchError("--max-seeds says how far --decide may go; without it it means nothing")
+    if decide:
+        experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
+    items = planned(experiment, store)
     where = machine(workers, per_gpu, len(unique(items)))
     if probing:
         _probe(lacking(items, store, where), store, where, _options.console(aside=as_json))

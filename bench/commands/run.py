@@ -48,9 +48,7 @@ def run(
     decide: Annotated[
         bool, typer.Option("--decide", help="Go on with more seeds of the variants whose claims are undecided, until none is.")
     ] = False,
-    max_seeds: Annotated[
-        int | None, typer.Option(help="With --decide: seeds that a claim may have. Default: 20.", min=1)
-    ] = None,
+    max_seeds: _options.MaxSeeds = None,
     hours: Annotated[
         float | None, typer.Option(help="With --decide: end after so long; the same command goes on from there.", min=0)
     ] = None,
