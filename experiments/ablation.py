@@ -3,38 +3,55 @@
 Removes one part at a time, as the paper's ablation does, beside a ConvLSTM and two predictions that learn nothing;
 `memory_size` has more sizes. Small scale: 9 minutes on two cores; every learned variant lands 2 to 4 dB above copying the
 last frame. Paper scale: about 107 TFLOP an iteration.
+
+A variant without a part is smaller, and one without the storing phase updates its weights half as often. So at medium and paper
+scale controls stand beside the variants: with as many updates, with as many parameters, and with a memory that is there but
+cannot remember. `bench report ablation --differences` says of each pair what is equal in it.
 """
 
 from bench.spec import ALIGNMENT, CHANCE, Claim, Evaluation, Experiment, Part, RunSpec
-from experiments.recipes import EVALUATION, LMC, MOVING_MNIST, SMALL, floor
+from experiments.recipes import EVALUATION, LMC, MEDIUM, MOVING_MNIST, SMALL, floor
 from experiments.spans import NEGLIGIBLE, far, near
 
-SLOTS = {"small": (10,), "paper": (50, 200)}
-PEER = {"small": SMALL["ConvLSTM"], "paper": MOVING_MNIST["ConvLSTM"]}
+SEEDS = {"small": (0,), "medium": (0, 1, 2), "paper": (0,)}
+SLOTS = {"small": (10,), "medium": (), "paper": (50, 200)}
+PEER = {"small": SMALL["ConvLSTM"], "medium": MEDIUM["ConvLSTM"], "paper": MOVING_MNIST["ConvLSTM"]}
+# The width at which a predictor without memory has the parameters of the full model in use, within 2%.
+WIDER = {"medium": 48, "paper": 124}
 
 
 def experiment(scale: str) -> Experiment:
-    """Full model first, then one component less in every row."""
+    """Full model first, then one component less in every row, each with its controls."""
     full, peer = LMC[scale], PEER[scale]
     alone = Part("matching_only")
+    no_memory = full.but(model=full.model.but(memory=False), learner=alone)
+    no_alignment = full.but(model=full.model.but(storing=False), learner=alone)
+    convlstm = full.but(model=peer.model, learner=peer.learner, optimizer=peer.optimizer, schedule=peer.schedule)
+    fair = scale in WIDER
     return Experiment(
         question="Which part of LMC-Memory earns its keep?",
         variants={
             "full": full,
-            "no memory": full.but(model=full.model.but(memory=False), learner=alone),
-            "no alignment": full.but(model=full.model.but(storing=False), learner=alone),
+            "no memory": no_memory,
+            **(_no_memory_controls(no_memory, WIDER[scale]) if fair else {}),
+            "no alignment": no_alignment,
+            **({"no alignment, equal updates": longer(no_alignment)} if fair else {}),
             "no query decomposition": full.but(model=full.model.but(decompose=False)),
+            **(_memory_controls(full) if fair else {}),
             **{f"{slots} slots": full.but(model=full.model.but(slots=slots)) for slots in SLOTS[scale]},
-            "ConvLSTM": full.but(model=peer.model, learner=peer.learner, optimizer=peer.optimizer, schedule=peer.schedule),
+            "ConvLSTM": convlstm,
+            **({"ConvLSTM, equal updates": longer(convlstm)} if fair else {}),
             "copy last frame": floor(full, "copy_last"),
             "all black": floor(full, "black"),
         },
+        seeds=SEEDS[scale],
         evaluation=EVALUATION[scale],
-        claims=claims(full, EVALUATION[scale]),
+        claims=(*claims(full, EVALUATION[scale]), *(control_claims(full, EVALUATION[scale]) if fair else ())),
     )
 
 
 PAPER = "Lee et al., CVPR 2021, ablation of the memory"
+CONTROL = "a control of this suite"
 
 
 def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
@@ -73,3 +90,44 @@ def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
             source="Lee et al., CVPR 2021: what memory alignment learning is for",
         ),
     )
+
+
+def control_claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
+    """The same against the controls: whether it is the memory that helps, and not what comes with it."""
+    against = {
+        "no memory, equal updates": "The memory helps also against a predictor that updates its weights as often.",
+        "no memory, equal updates and parameters": "The memory helps also against a predictor as large, updated as often.",
+        "no alignment, equal updates": "Memory alignment helps also against training in one phase with as many updates.",
+        "untrained slots": "The memory has to learn: slots that do are better than random ones.",
+        "shuffled addresses": "The memory has to be asked the right thing: slots read at random are worse.",
+    }
+    further = Claim(
+        "The further one predicts, the more the memory helps, also against a predictor that updates its weights as often.",
+        *("full", "no memory, equal updates"),
+        frames=far(full, evaluation),
+        more_than=near(full, evaluation),
+        within=NEGLIGIBLE,
+        source=CONTROL,
+    )
+    return (*(Claim(said, "full", control, within=NEGLIGIBLE, source=CONTROL) for control, said in against.items()), further)
+
+
+def longer(spec: RunSpec) -> RunSpec:
+    """Twice as many steps: with one phase, as many updates as LMC-Memory's two."""
+    return spec.but(steps=2 * spec.steps)
+
+
+def _no_memory_controls(no_memory: RunSpec, width: int) -> dict[str, RunSpec]:
+    """With as many updates as the full model, and with as many parameters in use too."""
+    return {
+        "no memory, equal updates": longer(no_memory),
+        "no memory, equal updates and parameters": longer(no_memory.but(model=no_memory.model.but(width=width))),
+    }
+
+
+def _memory_controls(full: RunSpec) -> dict[str, RunSpec]:
+    """The full model in all but what its memory can hold or tell."""
+    return {
+        "untrained slots": full.but(model=full.model.but(train_slots=False)),
+        "shuffled addresses": full.but(model=full.model.but(shuffled=True)),
+    }

@@ -6,6 +6,7 @@ about 6 minutes on two cores.
 """
 
 from bench.spec import Claim, Experiment, Part, RunSpec
+from experiments.ablation import longer
 from experiments.comparison import experiment as comparison
 from experiments.recipes import EVALUATION, floor
 from experiments.spans import NEGLIGIBLE
@@ -52,6 +53,7 @@ def experiment(scale: str) -> Experiment:
         variants={
             "LMC-Memory": lmc,
             "no memory": _without_memory(lmc),
+            **({"no memory, equal updates": longer(_without_memory(lmc))} if scale == "medium" else {}),
             **{label: compared.variants[label] for label in BASELINES},
             "copy last frame": floor(lmc, "copy_last"),
             "all black": floor(lmc, "black"),

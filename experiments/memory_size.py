@@ -10,7 +10,8 @@ from bench.spec import Claim, Experiment
 from experiments.recipes import EVALUATION, LMC
 from experiments.spans import NEGLIGIBLE
 
-SLOTS = {"small": (5, 20, 50, 100, 200), "paper": (25, 50, 100, 200, 400)}
+SEEDS = {"small": (0,), "medium": (0, 1, 2), "paper": (0,)}
+SLOTS = {"small": (5, 20, 50, 100, 200), "medium": (10, 50, 100, 200), "paper": (25, 50, 100, 200, 400)}
 
 
 def experiment(scale: str) -> Experiment:
@@ -19,6 +20,7 @@ def experiment(scale: str) -> Experiment:
     return Experiment(
         question="How many memory slots does LMC-Memory need?",
         variants={f"{slots} slots": full.but(model=full.model.but(slots=slots)) for slots in SLOTS[scale]},
+        seeds=SEEDS[scale],
         evaluation=EVALUATION[scale],
         claims=claims(SLOTS[scale]),
     )

@@ -47,9 +47,14 @@ def _all(scale: str) -> Experiment:
     return replace(
         compared,
         question="How does LMC-Memory compare with the RNN baselines, all of them tuned alike?",
-        variants={**compared.variants, **{label: one.candidates[0].spec for label, one in found.items()}},
+        variants={**compared.variants, **{label: _found(one, compared.variants[label]) for label, one in found.items()}},
         searched={label: one.spent for label, one in found.items()},
     )
+
+
+def _found(result: Result, variant: RunSpec) -> RunSpec:
+    """What a search has found, trained as long as the variant of the comparison is."""
+    return result.candidates[0].spec.but(steps=variant.steps)
 
 
 def _alike(recipe: RunSpec, spec: RunSpec) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bench.spec import Part, RunSpec, catalog
-from experiments.comparison import experiment as comparison
+from experiments.comparison import models
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TIMES = 5.0  # by which a rate may lie below or above its recipe's
 SIZES = (0.5, 0.75, 1.0)  # of the recipe's width
 WIDTHS = {"lmc": "width", "phydnet": "residual", "swinlstm": "width", "simvp": "spatial", "tau": "spatial"}  # else: hidden
-SLOTS = {"small": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
+SLOTS = {"small": (10, 200), "medium": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
 TEMPERATURES = (0.1, 10.0)
 SHARES = (0.1, 0.9)  # of the training after which a model sees no true frames beyond the context any more
 
@@ -61,7 +61,7 @@ def baseline_start(label: str, scale: str) -> dict[str, Any]:
 
 
 def _recipe(label: str, scale: str) -> RunSpec:
-    return comparison(scale).variants[label]
+    return models(scale)[label]
 
 
 def _resized(trial: "Trial", recipe: RunSpec) -> RunSpec:
@@ -98,7 +98,7 @@ def _all(kind: str, part: Part) -> dict[str, Any]:
 
 def _labels() -> dict[str, str]:
     """What the comparison calls each model that it trains."""
-    return {spec.model.name: label for label, spec in comparison("small").variants.items() if spec.steps}
+    return {spec.model.name: label for label, spec in models("small").items()}
 
 
 SPACES: dict[str, tuple[Callable[["Trial", str], RunSpec], Callable[[str], dict[str, Any]]]] = {

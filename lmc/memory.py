@@ -30,13 +30,27 @@ class Memory(nn.Module):
     decompose: a query for each position; otherwise one for the clip, the mean over positions, and its answer stands everywhere.
     temperature: of the softmax over cosine similarities. At 1 (the paper) addressing stays soft: similarities lie in [-1, 1].
     storing: whether there is a motion-context encoder.
+    train_slots: False leaves the slots as they are drawn (a control).
+    shuffled: the weights of the slots are put into another order before anything is read, a new one at every training step and
+        the reverse one in use: reading goes on, but says nothing of the clip (a control).
     """
 
-    def __init__(self, channels: int, width: int, slots: int, decompose: bool, temperature: float, storing: bool):
+    def __init__(
+        self,
+        channels: int,
+        width: int,
+        slots: int,
+        decompose: bool,
+        temperature: float,
+        storing: bool,
+        train_slots: bool = True,
+        shuffled: bool = False,
+    ):
         super().__init__()
         self.decompose = decompose
         self.temperature = temperature
-        self.memory_w = nn.Parameter(torch.randn(slots, 8 * width))
+        self.shuffled = shuffled
+        self.memory_w = nn.Parameter(torch.randn(slots, 8 * width), requires_grad=train_slots)
         self.motion_matching_encoder = motion_encoder(channels, width)
         self.motion_context_encoder = copy.deepcopy(self.motion_matching_encoder) if storing else None
         self.embedder = nn.Sequential(
@@ -72,6 +86,8 @@ class Memory(nn.Module):
         """The motion context [B, 2 * width, 4h, 4w] that answers a query [B, D, h, w]. frozen: the slots get no gradient."""
         slots = self.memory_w.detach() if frozen else self.memory_w
         weights = self._address(query, slots)
+        if self.shuffled:
+            weights = weights[:, torch.randperm(len(slots), device=slots.device)] if self.training else weights.flip(1)
         with without_autocast(query):
             recalled = slots.T @ weights.flatten(2)  # [B, D, h*w]
         return self.embedder(recalled.unflatten(2, weights.shape[2:]))

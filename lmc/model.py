@@ -73,6 +73,8 @@ class LMC(nn.Module):
     output: "linear" (the paper on Moving-MNIST), "sigmoid" (on KTH).
     storing: has a motion-context encoder, which only the storing phase of training uses. False for the ablation without
         alignment, where it would be dead weight.
+    train_slots: False is a control: slots stay as they were drawn, and only what addresses and reads them learns.
+    shuffled: True is a control: what is recalled says nothing of the clip (see `Memory`).
     memory: False is the ablation without memory. The top layer's own cell state then takes the motion context's place, in the
         attention and in the decoder, so that the predictor keeps its size.
     """
@@ -88,6 +90,8 @@ class LMC(nn.Module):
         output: Literal["linear", "sigmoid"] = "linear",
         storing: bool = True,
         memory: bool = True,
+        train_slots: bool = True,
+        shuffled: bool = False,
     ):
         super().__init__()
         channels, height, breadth = shape
@@ -108,7 +112,7 @@ class LMC(nn.Module):
             *(nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.ELU(inplace=True)),
         )
         self.convlstm_list = nn.ModuleList(Cell(2 * width) for _ in range(layers))
-        self.memory = Memory(channels, width, slots, decompose, temperature, storing) if memory else None
+        self.memory = Memory(channels, width, slots, decompose, temperature, storing, train_slots, shuffled) if memory else None
         self.attention_func = nn.Sequential(
             *(Mean(), nn.Flatten()),
             *(nn.Linear(4 * width, width // 4), nn.ReLU()),

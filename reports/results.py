@@ -68,7 +68,7 @@ class Results:
 
     name: str
     question: str
-    scale: Literal["small", "paper"]
+    scale: Literal["small", "medium", "paper"]
     variants: Sequence[str]
     scores: pd.DataFrame
     runs: pd.DataFrame

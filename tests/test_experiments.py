@@ -1,4 +1,4 @@
-"""Experiments: questions with named variants, the same at both scales."""
+"""Experiments: questions with named variants, the same at all scales."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import pytest
 from bench.common.errors import BenchError
 from bench.spec import Experiment, loading
 from bench.spec.experiment import SCALES, Evaluation
+from bench.training.flops import on_meta, parameters
 from experiments import recipes
 
 every_experiment = pytest.mark.parametrize("name", loading.names())
@@ -36,13 +37,46 @@ def test_all_variants_see_the_same_clips_and_predict_as_far(name, scale):
 @pytest.mark.parametrize("name", ["ablation", "comparison"])
 def test_all_learned_variants_have_the_same_budget_of_clips(name):
     for scale in SCALES:
-        specs = [spec for spec in loading.load(name, scale).variants.values() if spec.steps]
-        assert len({spec.steps * spec.batch for spec in specs}) == 1
+        variants = {label: spec for label, spec in loading.load(name, scale).variants.items() if spec.steps}
+        budgets = {spec.steps * spec.batch for label, spec in variants.items() if "equal updates" not in label}
+        assert len(budgets) == 1
 
 
-def test_at_small_scale_nothing_needs_to_be_downloaded():
+@pytest.mark.parametrize(("name", "scale"), [("ablation", "medium"), ("ablation", "paper"), ("comparison", "medium")])
+def test_controls_with_equal_updates_have_as_many_as_what_they_stand_beside(name, scale):
+    variants = loading.load(name, scale).variants
+    updates = {label: spec.steps * (2 if spec.learner.name == "memory_alignment" else 1) for label, spec in variants.items()}
+    controls = {count for label, count in updates.items() if "equal updates" in label}
+    assert controls == {updates["full" if name == "ablation" else "ConvLSTM"]}
+
+
+@pytest.mark.parametrize("scale", ["medium", "paper"])
+def test_the_wider_control_has_the_parameters_that_the_full_model_uses(scale):
+    variants = loading.load("ablation", scale).variants
+    used = _size(variants["full"].model.but(storing=False))  # the motion-context encoder serves training alone
+    assert _size(variants["no memory, equal updates and parameters"].model) == pytest.approx(used, rel=0.02)
+
+
+def _size(model):
+    return parameters(on_meta(model, (1, 64, 64), context=10, horizon=10))
+
+
+@pytest.mark.parametrize("scale", ["small", "medium"])
+def test_at_small_and_medium_scale_nothing_needs_to_be_downloaded(scale):
     for name in loading.names():
-        assert all(spec.fingerprint for spec in loading.load(name, "small").variants.values())
+        assert all(spec.fingerprint for spec in loading.load(name, scale).variants.values())
+
+
+def test_medium_scale_asks_for_three_seeds_and_scores_further_than_it_trains():
+    for name in loading.names():
+        loaded = loading.load(name, "medium")
+        assert loaded.seeds == (0, 1, 2) and loaded.evaluation.horizon >= 30
+
+
+@pytest.mark.parametrize("data", ["digits", "moving_mnist"])
+def test_medium_scale_runs_on_other_data_as_well(data):
+    edited = loading.load("ablation", "medium").edited([f"data={data}"])
+    assert {spec.data.name for spec in edited.variants.values()} == {data}
 
 
 def test_the_papers_numbers_are_in_the_recipes():

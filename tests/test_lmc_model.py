@@ -175,3 +175,26 @@ def test_without_memory_the_predictor_keeps_its_size():
         return {name: p.shape for name, p in model.named_parameters() if not name.startswith("memory.")}
 
     assert predictor(small(memory=False)) == predictor(small())
+
+
+def test_untrained_slots_stay_as_drawn_and_everything_else_learns():
+    model, context = small(train_slots=False), clip(2, 10, 1, 32, 32)
+    assert torch.equal(model.memory.memory_w, small().memory.memory_w)  # as a full model begins
+    for phase in ("storing", "matching"):
+        model.predict(context, 2, model.memory.recall(model.memory.query(context, phase))).square().mean().backward()
+    assert [name for name, weight in model.named_parameters() if weight.grad is None] == ["memory.memory_w"]
+
+
+def test_shuffled_addresses_read_other_slots_at_every_training_step_and_the_same_ones_in_use():
+    memory, context = small(shuffled=True).memory, clip(2, 10, 1, 32, 32)
+    query = memory.query(context, "matching")
+    torch.manual_seed(0)
+    first, second = memory.train().recall(query), memory.recall(query)
+    torch.manual_seed(0)
+    assert torch.equal(memory.recall(query), first) and not torch.equal(first, second)
+    turned = small().memory.eval()
+    turned.memory_w.data = turned.memory_w.data.flip(0)  # slots the other way round are addressed the other way round ...
+    straight = small().memory.eval()
+    assert_close(turned.recall(query), straight.recall(query))  # ... and read as before
+    recalled = memory.eval().recall(query)
+    assert torch.equal(recalled, memory.recall(query)) and not torch.allclose(recalled, straight.recall(query))

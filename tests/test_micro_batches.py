@@ -16,7 +16,7 @@ from tests import test_contracts as contracts
 from tests.conftest import EVALUATION, TINY
 
 # What cannot be alike: batch norms see one part at a time, and dropped branches are drawn by the model itself.
-NAMED = {"simvp": "batch norms", "tau": "batch norms", "swinlstm": "leaves out"}
+NAMED = {"simvp": "batch norms", "tau": "batch norms", "swinlstm": "draws by itself"}
 BATCH = 3  # an odd number: parts differ in size
 STEP = 10  # of 100, where schedules still draw
 

@@ -17,6 +17,7 @@ from bench.sweep.plan import look
 from bench.sweep.preflight import preflight
 from bench.tune import confirm, spaces
 from bench.tune.search import Plan
+from experiments.comparison import models
 from experiments.tuning import SPACES
 from tests.conftest import FLOOR, TINY
 from tests.tune_samples import search
@@ -35,7 +36,7 @@ every_scale = pytest.mark.parametrize("scale", SCALES)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr("bench.sweep.scheduler.TICK", 0.01)
-    monkeypatch.setattr("bench.tune.study.CLIPS", {"small": 3, "paper": 3})
+    monkeypatch.setattr("bench.tune.study.CLIPS", {"small": 3, "medium": 3, "paper": 3})
 
 
 def test_all_that_the_comparison_trains_can_be_tuned():
@@ -45,7 +46,7 @@ def test_all_that_the_comparison_trains_can_be_tuned():
 @every_scale
 @every_space
 def test_a_space_starts_at_the_recipe_of_the_comparison(name, scale):
-    recipes = {spec.model.name: spec for spec in loading.load("comparison", scale).variants.values()}
+    recipes = {spec.model.name: spec for spec in models(scale).values()}
     assert spaces.typical(spaces.load(name, scale)).differences() == recipes[name].differences()
 
 

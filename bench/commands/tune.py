@@ -124,7 +124,7 @@ def _all_of(scale: str) -> list[str]:
     """The spaces of everything that the comparison trains."""
     from bench.spec.loading import load
 
-    return [spec.model.name for spec in load(ALL, scale).variants.values() if spec.steps]
+    return list(dict.fromkeys(spec.model.name for spec in load(ALL, scale).variants.values() if spec.steps))
 
 
 def _pruner(asked: str | None, judged: tuple[str, ...]) -> str:

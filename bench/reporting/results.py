@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from bench.common.machine import cores
 from bench.evaluation.scores import Kept, look
 from bench.external.results import Guest, find
 from bench.metrics import METRICS, weights
-from bench.spec.experiment import Experiment
+from bench.spec.experiment import Experiment, Scale
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import Item
 from reports.results import Facts, Metric, Results
@@ -57,7 +57,7 @@ def results(
     return Results(
         name=experiment.name,
         question=experiment.question,
-        scale="paper" if experiment.scale == "paper" else "small",
+        scale=cast(Scale, experiment.scale),
         variants=labels,
         scores=_scored(_rows([*ours, *theirs], labels, shown), [*ours, *theirs], shown, protocols),
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),

@@ -13,7 +13,7 @@ from bench.common.errors import BenchError, did_you_mean, listed
 from bench.spec.runspec import RunSpec
 from reports.claim import Claim
 
-Scale = Literal["small", "paper"]
+Scale = Literal["small", "medium", "paper"]
 MEANT_FOR_ALL = ("data", "context", "horizon")  # the other settings are no matter of what is not trained
 SCALES: tuple[str, ...] = get_args(Scale)
 

@@ -34,7 +34,7 @@ def on_meta(model: Part, shape: tuple[int, int, int], context: int, horizon: int
 
 def parameters(model: nn.Module) -> int:
     """Trained numbers in a model."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def flops(model: nn.Module, shape: tuple[int, int, int], context: int, horizon: int) -> int:

@@ -98,8 +98,8 @@ def deviation(model: nn.Module, batch: int, micro_batches: int, team: Team = ALO
     differs = []
     if running_statistics(model):
         differs.append("batch norms saw one part at a time")
-    if any(map(_leaves_out, model.modules())):
-        differs.append("what the model leaves out was drawn otherwise")
+    if any(map(_draws, model.modules())):
+        differs.append("what the model draws by itself was drawn otherwise")
     if micro_batches == 1 and (team.size == 1 or not differs):
         return ""
     parts = f"{micro_batches} micro-batches" if micro_batches > 1 else "shares"
@@ -108,8 +108,9 @@ def deviation(model: nn.Module, batch: int, micro_batches: int, team: Team = ALO
     return f"trained in {parts} of {clips}{where}: {' and '.join(differs) or 'the same up to rounding'}"
 
 
-def _leaves_out(layer: nn.Module) -> bool:
-    return (isinstance(layer, DropPath) and layer.rate > 0) or (isinstance(layer, _DropoutNd) and layer.p > 0)
+def _draws(layer: nn.Module) -> bool:
+    dropping = (isinstance(layer, DropPath) and layer.rate > 0) or (isinstance(layer, _DropoutNd) and layer.p > 0)
+    return dropping or bool(getattr(layer, "shuffled", False))  # LMC-Memory's control with shuffled addresses
 
 
 def _seed(*words: object) -> int:

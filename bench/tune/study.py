@@ -31,7 +31,8 @@ from bench.store.search_results import folder as folder_of
 from bench.store.store import Store
 from bench.tune.objectives import OBJECTIVES
 
-CLIPS = {"small": 128, "paper": 1000}  # of the validation split that judge a trial
+CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split that judge a trial
+HORIZONS = {"medium": 30}  # frames over which they do; elsewhere as many as a trial trains with
 COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SURPLUS = "surplus"
@@ -78,7 +79,7 @@ class Study:
 
 def evaluation(aim: Aim) -> Evaluation:
     """How finished runs are judged: on the validation split alone."""
-    return Evaluation(clips=CLIPS[aim.scale], split="val")
+    return Evaluation(clips=CLIPS[aim.scale], horizon=HORIZONS.get(aim.scale), split="val")
 
 
 def finished(trial: FrozenTrial) -> bool:
