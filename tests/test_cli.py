@@ -233,7 +233,7 @@ def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, 
     ("words", "message"),
     [
         (["nonsense", "clip.npy"], "there is no run 'nonsense'"),
-        (["tiny.txt", "clip.npy"], "lies in no run directory; say what model it is of"),
+        (["tiny.txt", "clip.npy"], "tiny.txt is no checkpoint of weights alone"),
         (["tiny.txt", "clip.npy", "--model", "lmc"], "is no checkpoint"),
         (["tiny.txt", "clip.npy", "--model", "lcm"], "there is no model 'lcm': did you mean 'lmc'?"),
         (["tiny.txt", "tiny.txt"], "is no folder of frames, no video"),

@@ -75,7 +75,7 @@ def test_a_wrong_family_is_refused_by_a_name_that_it_does_not_have():
 
 
 def test_a_size_that_the_user_gives_otherwise_is_refused_with_both():
-    with pytest.raises(BenchError, match="is a convlstm with hidden=128, not 64"):
+    with pytest.raises(BenchError, match="is ConvLSTM of OpenSTL with hidden=128, not 64"):
         recognised(unwrapped(hollow("convlstm"), HERE), options={"hidden": 64})
 
 

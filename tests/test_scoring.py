@@ -96,7 +96,7 @@ def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_p
     ours = _scores(run).means()
     assert theirs["protocols"]["standard"]["psnr"]["mean"] == pytest.approx(ours["standard/psnr"], abs=1e-3)
     code, _, err = finished("eval", "--checkpoint", tmp_path / "theirs.pth", "--model", "lmc", "--set", "model.slots=7", *words)
-    assert code == 2 and "is an LMC with slots=5, not 7" in err
+    assert code == 2 and "is LMC-Memory with slots=5, not 7" in err
 
 
 def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ import typer
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from rich.console import Console
 
@@ -213,3 +214,9 @@ def console(aside: bool = False) -> Console:
 def print_json(value: Any) -> None:
     """A value for a script."""
     print(json.dumps(value, indent=1, default=str))
+
+
+def say(remarks: Iterable[str]) -> None:
+    """What a user has to know and a script does not want: on standard error."""
+    for remark in remarks:
+        print(remark, file=sys.stderr)

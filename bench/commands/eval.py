@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,9 +31,12 @@ def evaluate(
         str | None, typer.Argument(metavar="[RUN]", help="A run of the store. Or use --checkpoint or --predictions.")
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A checkpoint file; --model says of what, if it is not ours.")
+        Path | None,
+        typer.Option(metavar="FILE", help="A checkpoint file, ours or of another code base; its content tells the model."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="What model a foreign checkpoint is of, such as lmc.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="What model a foreign checkpoint is of, where its content does not tell.")
+    ] = None,
     foreign: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +63,7 @@ def evaluate(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="model.slots=50 describes a foreign checkpoint, data.digits=3 the data set. Repeatable.",
+            help="model.window=3: what a foreign checkpoint does not tell; data.digits=3: the data set. Repeatable.",
         ),
     ] = None,
     protocol: _selection.Protocols = None,
@@ -69,10 +72,11 @@ def evaluate(
 ) -> None:
     """Score any model or any frames.
 
-    A run, a checkpoint of ours or of the LMC-Memory authors, on any data set and horizon; or predictions that some other code
-    base wrote, against the targets beside them or the clips of --data. --set model.slots=50 describes a foreign checkpoint,
-    --set data.digits=3 the data. --name "Their model" keeps the scores: `bench report EXPERIMENT --with "Their model"` shows
-    them beside the experiment's where they are of the same clips.
+    A run, a checkpoint of ours or of another code base (OpenSTL, PredRNN, PhyDNet, ...; docs/checkpoints.md lists them), on any
+    data set and horizon; or predictions that some other code base wrote, against the targets beside them or the clips of
+    --data. --set model.window=3 says what a foreign checkpoint does not tell, --set data.digits=3 changes the data.
+    --name "Their model" keeps the scores: `bench report EXPERIMENT --with "Their model"` shows them beside the experiment's
+    where they are of the same clips.
     """
     from bench.metrics.protocols import PROTOCOLS, checked
 
@@ -171,6 +175,7 @@ def _of_model(
     from bench.spec.runspec import Part
 
     found = find(named, store, model, described)
+    _options.say(found.remarks)
     part = Part(data) if data else found.data
     if part is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")
@@ -191,6 +196,8 @@ def _of_model(
             network, dataset, seen, evaluation, device, found.precision, keep=guest.frames if guest else None,
             on_clips=lambda done, total: progress.update(task, completed=done, total=total),
         )  # fmt: skip
+    if found.remarks:
+        scores = replace(scores, facts={**scores.facts, "recognised": list(found.remarks)})
     if found.unfinished:
         print(f"{found.name} has not been trained to its end: it is {found.unfinished}", file=sys.stderr)
     if not guest:

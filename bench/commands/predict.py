@@ -29,21 +29,28 @@ def predict(
         int | None, typer.Option(min=1, help="Frames to predict. Default: those that the input has after the context.")
     ] = None,
     context: Annotated[
-        int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, 10 for foreign files.")
+        int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, or 10.")
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
     array: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="Also save the unclamped float32 predictions.")] = None,
     pictures: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="What model a foreign checkpoint is of, such as lmc.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="What model a foreign checkpoint is of, where its content does not tell.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="model.slots=50 describes a foreign checkpoint. Repeatable."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="model.window=3: what a foreign checkpoint does not tell. Repeatable."
+        ),
     ] = None,
     store_path: _options.StorePath = None,
 ) -> None:
     """Predict the frames that follow.
+
+    CHECKPOINT may be of another code base (OpenSTL, PredRNN, PhyDNet, ...): its content tells the model. docs/checkpoints.md
+    lists what loads.
 
     Writes PNG frames, a strip of all of them, and a GIF; beside the truth where the input goes on after the context. Any number
     of clips takes the same memory.
@@ -60,12 +67,15 @@ def predict(
     clips = read(source)
     device = default_device()
     found = models.find(what, _options.store(store_path), model, settings or [])
+    _options.say(found.remarks)
     shape = (found.channels or clips.shape[2], *clips.shape[3:])
     seen = context or found.context or 10
     network = found.build(shape, device, seen)
     ahead = horizon or max(clips.shape[1] - seen, 0) or found.horizon or 10
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     drawn, number, written = len(clips) if pictures is None else pictures, 0, []
+    if drawn and shape[0] not in (1, 3):
+        raise BenchError(f"frames of {shape[0]} channels are no pictures; use --pictures 0 --array FILE.npy")
     with predicting.array(array, (len(clips), ahead, *shape)) as append:
         for part, predictions in predicting.predict(network, clips, shape[0], seen, ahead, device, found.precision):
             append(predictions)

@@ -5,7 +5,7 @@ from typing import Any
 
 from bench.converters.plan import Misfit, Plan, Weights
 
-FAMILY = "LMC-Memory of its authors"
+FAMILY = "LMC-Memory"
 LAYERS = (
     "encoder.{n}", "decoder.{n}", "attention_func.{n}", "convlstm_list.{n}.conv2d_x", "convlstm_list.{n}.conv2d_h",
     "memory.motion_matching_encoder.{n}", "memory.motion_context_encoder.{n}", "memory.embedder.{n}",

@@ -77,7 +77,7 @@ def recognised(state: StateDict, model: str | None = None, options: Mapping[str,
         differing = [name for name, value in (options or {}).items() if name in plan.options and plan.options[name] != value]
         if differing:
             name = differing[0]
-            raise BenchError(f"{state.path} is a {found} with {name}={plan.options[name]}, not {(options or {})[name]}")
+            raise BenchError(f"{state.path} is {words} with {name}={plan.options[name]}, not {(options or {})[name]}")
         component = Part(found, **{**(options or {}), **plan.options})
         catalog.check("models", found, component.options)
         made = carried_out(plan, weights, found)

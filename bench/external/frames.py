@@ -14,6 +14,7 @@ from bench.data.preparing.sources import within
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp"}
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif"}
+CHANNELS = (1, 2, 3)  # of a frame in an array; models of traffic maps see 2
 BATCH = 16  # clips looked at together
 
 
@@ -92,8 +93,8 @@ def _array(path: Path) -> Clips:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read as an array: {error}") from error
-    if array.ndim not in (4, 5) or array.shape[-3] not in (1, 3):
-        raise BenchError(f"{path} must be [T, C, H, W] or [B, T, C, H, W] with 1 or 3 channels, got {list(array.shape)}")
+    if array.ndim not in (4, 5) or array.shape[-3] not in CHANNELS:
+        raise BenchError(f"{path} must be [T, C, H, W] or [B, T, C, H, W] with 1, 2 or 3 channels, got {list(array.shape)}")
     clips = Clips(path, shape=array.shape if array.ndim == 5 else (1, *array.shape))
     for first in range(0, len(clips) if array.dtype != np.uint8 else 0, BATCH):
         clips[first : first + BATCH]  # which complains of numbers outside [0, 1] before any work is done

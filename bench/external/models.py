@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from bench.common.errors import BenchError
+from bench.converters.recognition import CONVERTERS, recognised
+from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
 from bench.spec.runspec import Part, Precision, parsed
 from bench.store.store import Run, Store
@@ -24,6 +26,8 @@ class Trained:
     context, horizon, channels, data: what the model was trained with, None where a foreign file does not say.
     precision: in which the model computes, that of its training; float32 where a foreign file does not say.
     unfinished: how far training had come where it has not ended, in words.
+    size, sees: (height, width) of the frames and the number of context frames that foreign weights are tied to, if they are.
+    remarks: what a foreign file was recognised as, and what else a user has to know of it.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Trained:
     data: Part | None = None
     precision: Precision = "float32"
     unfinished: str = ""
+    size: tuple[int, int] | None = None
+    sees: int | None = None
+    remarks: tuple[str, ...] = ()
 
     def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
@@ -42,29 +49,38 @@ class Trained:
         context: frames that it will see; as in training, or 10, if not given.
         """
         context, horizon = context or self.context or 10, self.horizon or 10
+        self._fits(shape, context)
         model: nn.Module = catalog.build(
             "models", self.model.name, self.model.options, shape=shape, context=context, horizon=horizon
         )
         checkpoint.load_weights(model, self.weights, self.name)
         return model.to(device).eval()
 
+    def _fits(self, shape: tuple[int, int, int], context: int) -> None:
+        """Refuse frames that foreign weights cannot see, in words."""
+        if self.size and self.size != shape[1:]:
+            theirs, found = ("x".join(map(str, side)) for side in (self.size, shape[1:]))
+            raise BenchError(f"the weights in {self.name} are tied to frames of {theirs}; these are of {found}")
+        if self.remarks and self.channels and self.channels != shape[0]:
+            raise BenchError(f"{self.name} sees frames of {self.channels} channels; these have {shape[0]}")
+        if self.sees and self.sees != context:
+            raise BenchError(f"{self.name} sees exactly {self.sees} frames, not {context}; use --context {self.sees}")
+
 
 def find(what: str, store: Store, model: str | None = None, settings: Sequence[str] = ()) -> Trained:
     """The model that `what` names: a run's name or directory, or a checkpoint file.
 
-    model, settings: of a foreign checkpoint, as `--model lmc --set model.slots=37`; what an LMC-Memory file shows of its
-    sizes need not be given.
+    model, settings: of a foreign checkpoint, as `--model mau --set model.window=3`. Its content tells the model and most sizes,
+    so neither is needed where it does.
     """
     path = Path(what)
-    if model:
-        return _foreign(path, catalog.canonical("models", model), _options(settings))
+    run = Run(path.absolute().parent.parent)
+    if model or (path.is_file() and not (run.path / "spec.json").exists()):
+        return _foreign(path, catalog.canonical("models", model) if model else None, _options(settings))
     if settings:
-        raise BenchError("--set describes a foreign checkpoint; name its model with --model as well")
+        raise BenchError("--set model.... describes a foreign checkpoint; a run's model is what it was trained as")
     if not path.is_file():
         return _ours(Run(path.absolute()) if (path / "spec.json").exists() else store.find(what), None)
-    run = Run(path.absolute().parent.parent)
-    if not (run.path / "spec.json").exists():
-        raise BenchError(f"{path} lies in no run directory; say what model it is of, such as --model lmc")
     return _ours(run, checkpoint.read(path))
 
 
@@ -82,24 +98,32 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     )  # fmt: skip
 
 
-def _foreign(path: Path, name: str, options: dict[str, Any]) -> Trained:
+def _foreign(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
+    """Weights of a file alone: by our names of a model that the user names, or by those of a family that is known."""
     if not path.is_file():
         raise BenchError(f"there is no checkpoint file {path}")
-    if name != "lmc":
-        state = checkpoint.read(path)
-        return Trained(path.name, Part(name, **options), state.get("model", state))
-    from lmc.checkpoint import read, sizes
+    state = read(path)
+    if name and (name not in CONVERTERS or _ours_by_name(name, options, state.tensors)):
+        return Trained(path.name, Part(name, **options), state.tensors)
+    found = recognised(state, name, options)
+    return Trained(
+        path.name, found.model, found.weights, found.context, channels=found.channels, size=found.size, sees=found.context,
+        remarks=(f"{path.name}: {_provenance(found.summary, state)}", *(f"note: {note}" for note in found.notes)),
+    )  # fmt: skip
 
-    try:
-        weights = read(path)
-        seen = sizes(weights, path)
-    except ValueError as error:
-        raise BenchError(str(error)) from error
-    channels = int(seen.pop("channels"))
-    differing = [key for key in seen if key in options and options[key] != seen[key]]
-    if differing:
-        raise BenchError(f"{path} is an LMC with {differing[0]}={seen[differing[0]]}, not {options[differing[0]]}")
-    return Trained(path.name, Part(name, **{**seen, **options}), weights, channels=channels)
+
+def _ours_by_name(name: str, options: dict[str, Any], tensors: Mapping[str, Any]) -> bool:
+    """Whether the weights have the names of our own model, as in a checkpoint of ours that lies outside its run."""
+    with torch.device("meta"):
+        model: nn.Module = catalog.build("models", name, options, shape=(1, 64, 64), context=10, horizon=10)
+    return name != "lmc" and model.state_dict().keys() == tensors.keys()
+
+
+def _provenance(summary: str, state: StateDict) -> str:
+    """What was recognised, and how the file held it."""
+    held = [f"from {state.inside}"] if state.inside else []
+    held += [f"stored in {state.stored}"] if state.stored != "float32" else []
+    return f"{summary} ({', '.join(held)})" if held else summary
 
 
 def _options(settings: Sequence[str]) -> dict[str, Any]:
