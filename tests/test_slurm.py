@@ -11,8 +11,9 @@ import pytest
 
 from bench.common import lease
 from bench.common.errors import BenchError
-from bench.executors import slurm, slurm_job, worker
+from bench.executors import slurm, slurm_job, slurm_queue, worker
 from bench.spec import catalog
+from bench.store import tickets
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
 from bench.sweep import queue
 from bench.sweep.plan import NEW, QUEUED, RESUMABLE, plan
@@ -27,9 +28,9 @@ pytest.importorskip("submitit", reason="submitit is not installed: pip install -
 def cluster(tmp_path, monkeypatch):
     pretended = Slurm(tmp_path / "slurm")
     monkeypatch.setenv("PATH", f"{pretended.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(queue, "FRESH", 0.0)
+    monkeypatch.setattr(slurm_queue, "FRESH", 0.0)
     monkeypatch.setattr(slurm, "POLL", 0.1)
-    queue._answers.clear()
+    slurm_queue.QUEUE.refresh()
     return pretended
 
 
@@ -89,7 +90,7 @@ def test_a_full_disk_does_not_keep_who_waits_from_hearing_of_the_end(cluster, st
     executor, item = _executor(), plan(four, store)[0]
     item.run.create(item.spec)
     future = executor.submit(item.run, item.evaluations)
-    monkeypatch.setattr(queue, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(slurm, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     until = time.monotonic() + 20
     while not cluster.scripts() and time.monotonic() < until:
         time.sleep(0.05)
@@ -110,7 +111,7 @@ def test_where_squeue_does_not_answer_a_queued_run_is_not_taken_for_lost_and_can
     item = _queued(four, store)[0]
     monkeypatch.setenv("PATH", "/nowhere")
     item = plan(four, store)[0]
-    assert item.state == QUEUED and "no answer from squeue" in item.why
+    assert item.state == QUEUED and "no answer from its queue" in item.why
     queue.cancel([item.run])
     assert plan(four, store)[0].state == RESUMABLE
 
@@ -140,7 +141,7 @@ def test_a_scheduler_learns_from_squeue_how_its_jobs_ended(cluster, store, four)
     for item in items:
         item.run.create(item.spec)
         futures.append(executor.submit(item.run, item.evaluations))
-    while not all(queue.ticket(item.run) for item in items):
+    while not all(tickets.ticket(item.run) for item in items):
         time.sleep(0.05)
     assert not any(future.done() for future in futures)
     cluster.say(_1_0="COMPLETED", _1_1="OUT_OF_MEMORY", _1_2="NODE_FAIL", _1_3="PREEMPTED")
@@ -156,7 +157,7 @@ def test_a_run_whose_job_somebody_cancelled_is_not_submitted_again_at_once(clust
     scheduler = Scheduler(plan(four, store)[:1], store, executor)
     thread = threading.Thread(target=scheduler.run)
     thread.start()
-    while not queue.ticket(plan(four, store)[0].run):
+    while not tickets.ticket(plan(four, store)[0].run):
         time.sleep(0.05)
     cluster.say(_1="CANCELLED")
     thread.join(timeout=20)
@@ -187,7 +188,7 @@ def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, stor
     scheduler = Scheduler(plan(four, store), store, executor)
     thread = threading.Thread(target=scheduler.run)
     thread.start()
-    while not all(queue.ticket(item.run) for item in plan(four, store)):
+    while not all(tickets.ticket(item.run) for item in plan(four, store)):
         time.sleep(0.05)
     cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="PENDING", _1_3="PENDING")
     scheduler.stop()
@@ -264,7 +265,7 @@ def job(cluster, store, monkeypatch):
     """A queued run, and `job(script)` which does what job 1 of SLURM does with a worker that follows the script."""
     run = store.run(TINY)
     run.create(TINY)
-    queue.put(run, "1")
+    tickets.put(run, "slurm", "1")
     cluster.say(_1="RUNNING")
     monkeypatch.setenv("SLURM_JOB_ID", "1")
     monkeypatch.delenv("SLURM_ARRAY_JOB_ID", raising=False)
@@ -313,7 +314,7 @@ def test_a_run_that_was_asked_to_stop_does_not_come_back(cluster, job):
 
 def test_a_finished_run_leaves_the_queue(cluster, job):
     job(FINISHES)
-    assert job.run.status().state == FINISHED and queue.ticket(job.run) is None and cluster.asked("scontrol") == []
+    assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None and cluster.asked("scontrol") == []
 
 
 def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so_and_else_left_to_bench_run(cluster, job):

@@ -17,8 +17,8 @@ from bench.common import lease
 from bench.evaluation.scores import load
 from bench.executors.inline import Inline
 from bench.spec import catalog
+from bench.store import tickets
 from bench.store.store import FINISHED, INTERRUPTED, Store
-from bench.sweep import queue
 from bench.sweep.plan import QUEUED, plan
 from bench.sweep.scheduler import Scheduler
 
@@ -119,7 +119,7 @@ def _until(true):
 def _in_the_middle(runs):
     """Wait until these runs train; their jobs."""
     _until(lambda: all(5 < run.latest().get("step", 0) < 90 for run in runs))
-    return [queue.ticket(run).job for run in runs]
+    return [tickets.ticket(run).job for run in runs]
 
 
 def _tell(*command):

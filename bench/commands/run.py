@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
+    from bench.sweep.executor import Executor
     from bench.sweep.plan import Item
 
 
@@ -127,7 +128,7 @@ def _schedule(
     experiment: Experiment,
     store: Store,
     items: Sequence[Item],
-    executor: Any,
+    executor: Executor,
     command: str,
     asked: Callable[[], str] = lambda: "",
 ) -> tuple[bool, str]:
@@ -165,20 +166,21 @@ def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item], later
         print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
 
 
-def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Any, command: str) -> None:
+def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Executor, command: str) -> None:
     """Queue what is to be done where it needs nobody who waits."""
     from bench.store import snapshot
     from bench.sweep.plan import QUEUED
     from bench.sweep.scheduler import Scheduler
 
-    if not hasattr(executor, "detach"):
+    if executor.queue is None:
         raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
     queued = sum(item.state == QUEUED for item in items)
     scheduler = Scheduler(items, store, executor, prepare=snapshot.take(store).note)
     scheduler.hand_over()
-    jobs = executor.detach()
-    arrays = ", ".join(dict.fromkeys(job.partition("_")[0] for job in jobs))
-    print(f"queued {len(jobs)} runs of {experiment.name}" + (f" as SLURM job {arrays}" if jobs else ""), end="")
+    tickets = executor.detach()
+    jobs = ", ".join(dict.fromkeys(ticket.job.partition("_")[0] for ticket in tickets))  # an array's elements as one
+    named = f" as {executor.queue.name} job {jobs}" if jobs else ""
+    print(f"queued {len(tickets)} runs of {experiment.name}{named}", end="")
     print(f"; {queued} were queued before" if queued else "")
     if scheduler.waiting:
         print(f"{len(scheduler.waiting)} more do not fit into the queue now; the same command adds them later")

@@ -5,9 +5,10 @@ from concurrent.futures import Future
 
 from bench.spec.experiment import Evaluation
 from bench.store.store import Run
+from bench.sweep.executor import Executor
 
 
-class Inline:
+class Inline(Executor):
     """Runs in the calling process; nothing else happens meanwhile."""
 
     slots = 1

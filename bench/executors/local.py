@@ -18,9 +18,10 @@ from bench.common.machine import cores, gpus
 from bench.executors import worker
 from bench.spec.experiment import Evaluation
 from bench.store.store import Run
+from bench.sweep.executor import Executor
 
 
-class Local:
+class Local(Executor):
     """Child processes on this machine.
 
     workers: runs at once; 0 means `per_gpu` on every GPU, or without GPUs one per processor core.

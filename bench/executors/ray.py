@@ -21,11 +21,12 @@ from bench.executors import worker
 from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import Run
+from bench.sweep.executor import Executor
 
 PATIENCE = 10.0  # seconds that a cluster gets to answer
 
 
-class Ray:
+class Ray(Executor):
     """Tasks of a Ray cluster.
 
     address: of the cluster, HOST:PORT or 'auto'; without one, Ray is started on this machine for as long as it is needed.

@@ -1,7 +1,7 @@
 """Jobs of a SLURM cluster: one array job for a plan. submitit submits them; how they are is asked of the store and of squeue.
 
-A submitted run has a ticket in its directory (bench.sweep.queue), so the submitting process may end: the jobs save and requeue
-themselves (bench.executors.slurm_job), and whoever calls `bench run` next finds the run queued and does not submit it again.
+A submitted run has a ticket in its directory (bench.store.tickets), so the submitting process may end: the jobs save and
+requeue themselves (bench.executors.slurm_job), and the next `bench run` finds the run queued and does not submit it again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from typing import Any
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.executors import slurm_job, worker
+from bench.executors.slurm_queue import QUEUE
 from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import INTERRUPTED, Run
+from bench.store.tickets import Ticket, forget, put, ticket
 from bench.sweep import queue
+from bench.sweep.executor import Executor, Job
 
 GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
 POLL = 5.0  # seconds between two questions to squeue
@@ -41,7 +44,7 @@ class _Submission:
     future: Future[str] = field(default_factory=Future)
 
 
-class Slurm:
+class Slurm(Executor):
     """Jobs of a SLURM cluster, as arrays; they requeue themselves, and outlive this process with --detach.
 
     workers: runs at once in an array; 0 leaves it to SLURM. queue: runs that may be in SLURM's queue at once.
@@ -50,6 +53,8 @@ class Slurm:
     notice: seconds before the time limit at which a run saves and requeues.
     extra: further options of sbatch, as on its command line: '--account=vision --mem=16G'.
     """
+
+    queue = QUEUE
 
     def __init__(
         self,
@@ -99,14 +104,14 @@ class Slurm:
                 threading.Thread(target=self._tend, daemon=True).start()
         return submission.future
 
-    def detach(self) -> list[str]:
-        """Queue what was gathered, and leave it to SLURM; the jobs, as squeue calls them."""
+    def detach(self) -> list[Ticket]:
+        """Queue what was gathered, and leave it to SLURM."""
         self._flush()
         with self._lock:
             left, self._watched = self._watched, []
         for submission in left:
             submission.future.set_result("")
-        return [held.job for submission in left if (held := queue.ticket(submission.run))]
+        return [held for submission in left if (held := ticket(submission.run))]
 
     def stop(self) -> None:
         """Take back what still waits; what runs saves its work and ends, without coming back."""
@@ -150,9 +155,9 @@ class Slurm:
         """End the futures of jobs that have ended."""
         with self._lock:
             for submission in self._watched[:]:
-                held = queue.ticket(submission.run)
-                job = queue.look(held) if held else queue.Job("COMPLETED", "", "")
-                if job is None or job.state not in queue.ENDED:
+                held = ticket(submission.run)
+                job = QUEUE.look(held) if held else Job("completed", ended=True)
+                if job is None or not job.ended:
                     continue
                 self._watched.remove(submission)
                 if held:
@@ -160,10 +165,10 @@ class Slurm:
                         self._note_end(submission.run, held.job, job)
                 submission.future.set_result(_words(held.job if held else "", job))
 
-    def _note_end(self, run: Run, name: str, job: queue.Job) -> None:
+    def _note_end(self, run: Run, name: str, job: Job) -> None:
         """In the run's directory."""
-        queue.forget(run, name)
-        if job.state == "CANCELLED" and run.status().state == INTERRUPTED:
+        forget(run, name)
+        if job.state == "cancelled" and run.status().state == INTERRUPTED:
             run.set_status(INTERRUPTED, kind="asked", reason=f"its SLURM job {name} was cancelled")
 
     def _flush(self) -> None:
@@ -191,7 +196,7 @@ class Slurm:
             runs, evaluations = [str(s.run.path) for s in mine], [tuple(s.evaluations) for s in mine]
             jobs = _patiently(submitter, partial(slurm_job.work, self.threads, self.devices), runs, evaluations)
             for submission, job in zip(mine, jobs, strict=True):
-                queue.put(submission.run, job)
+                put(submission.run, "slurm", job)
         self._watched += mine
 
     def _submitter(self, folder: Path = Path("slurm"), run: Run | None = None) -> Any:
@@ -232,11 +237,11 @@ def _patiently(submitter: Any, *array: Any) -> list[str]:
     raise AssertionError
 
 
-def _words(job: str, now: queue.Job) -> str:
-    if now.state == "OUT_OF_MEMORY":
+def _words(job: str, now: Job) -> str:
+    if now.state == "out_of_memory":
         return OUT_OF_MEMORY
-    own = f"; what it said before the run began is in slurm/{job}_0_log.out of the store" if now.state == "FAILED" else ""
-    return "" if now.state == "COMPLETED" else f"SLURM job {job} ended as {now.state.lower()}{own}"
+    own = f"; what it said before the run began is in slurm/{job}_0_log.out of the store" if now.state == "failed" else ""
+    return "" if now.state == "completed" else f"SLURM job {job} ended as {now.state}{own}"
 
 
 def _flags(extra: str) -> dict[str, str | bool]:

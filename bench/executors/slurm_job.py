@@ -18,10 +18,11 @@ from typing import IO
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.executors import worker
+from bench.executors.slurm_queue import tell
 from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, INTERRUPTED, RUNNING, Run
-from bench.sweep import queue
+from bench.store.tickets import forget, put, ticket
 
 IDLE = 3  # stops in a row that may come before the run gets any further; then it needs more time, for which somebody must ask
 
@@ -60,17 +61,17 @@ def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
     status = run.status()
     unfinished = status.state in (INTERRUPTED, RUNNING)  # running: its last owner, on a lost node, is not yet known to be dead
     if not notice.came or not unfinished or run.asked_to_stop():
-        queue.forget(run, job)
+        forget(run, job)
         return f"SLURM job {job} ends: the run is {status.state}"
-    held = queue.ticket(run)
+    held = ticket(run)
     idle = held.idle + 1 if held is not None and status.step == before else 0
     if idle > IDLE:
         reason = f"SLURM stopped it {idle} times at step {status.step} before it got any further: it needs a longer time limit"
         run.set_status(FAILED, kind="died", reason=reason)
-        queue.forget(run, job)
+        forget(run, job)
         return reason
-    queue.put(run, job, idle)
-    if _is_ours(job) and queue.tell("scontrol", "requeue", job) is not None:
+    put(run, "slurm", job, idle)
+    if _is_ours(job) and tell("scontrol", "requeue", job) is not None:
         return f"SLURM job {job} got {notice.came} and is queued again"
     return f"SLURM job {job} got {notice.came}; should SLURM not bring it back itself, `bench run` goes on with the run"
 
@@ -85,7 +86,7 @@ def _wait_for_predecessor(run: Run, notice: _Notice) -> bool:
 
 def _is_ours(job: str) -> bool:
     """Whether it is for us to requeue the job. Once it is completing SLURM requeues it itself, or somebody has cancelled it."""
-    state = queue.tell("squeue", "--noheader", "--array", f"--jobs={job}", "--states=all", "--format=%T")
+    state = tell("squeue", "--noheader", "--array", f"--jobs={job}", "--states=all", "--format=%T")
     return state is None or state.strip() == "RUNNING"
 
 

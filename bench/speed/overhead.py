@@ -30,6 +30,7 @@ from bench.spec.runspec import RunSpec
 from bench.speed.timing import fastest
 from bench.store import snapshot
 from bench.store.store import FINISHED, RUNNING, Run, Store
+from bench.sweep.executor import Executor
 from bench.sweep.plan import plan
 from bench.sweep.progress import Display
 from bench.sweep.scheduler import Scheduler
@@ -93,7 +94,7 @@ def scheduling(store: Store) -> Row:
     return Row("scheduling a run", taken[0] / RUNS, taken[1] / RUNS, limit=0.3, remark=f"of {RUNS} that end at once")
 
 
-class Stub:
+class Stub(Executor):
     """An executor whose runs end at once. seconds, processor: what writing their ends has taken."""
 
     slots = 2

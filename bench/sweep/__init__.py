@@ -1,1 +1,1 @@
-"""A sweep beside its schedule: what ends runs and what follows, the code they execute, the queue, and what a user sees."""
+"""From a plan to finished runs: planning, scheduling, the queue of an executor, and what a user sees of it."""

@@ -15,25 +15,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Protocol
 
-from bench.spec.experiment import Evaluation
 from bench.store import failures
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
+from bench.sweep.executor import Executor
 from bench.sweep.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
 
 TICK = 0.5  # seconds between two looks
 PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
 DEATHS = 2  # times that a run's process may die without getting any further before the run counts as failed
 ALIKE = 3  # runs that fail in a row with the same error in the code before the rest of the plan is left alone
-
-
-class Executor(Protocol):
-    """See bench.executors."""
-
-    slots: int
-
-    def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]: ...
-    def stop(self) -> None: ...
-    def kill(self) -> None: ...
 
 
 class Watcher(Protocol):

@@ -1,0 +1,87 @@
+"""What SLURM says of its jobs: one `squeue` for all jobs of a user, at most every few seconds."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+
+from bench.store.tickets import Ticket
+from bench.sweep.executor import Job
+
+FRESH = 4.0  # seconds that an answer of squeue is good for
+YOUNG = 60.0  # seconds after its submission in which a job that an older answer does not list is asked for again
+PATIENCE = 30.0  # seconds that SLURM's controller gets to answer
+ENDED = frozenset(
+    {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "GONE"}
+)
+"""States after which a job does not run again. All others are alive, PREEMPTED, REQUEUED and COMPLETING among them."""
+
+
+class SlurmQueue:
+    """The jobs of every user whose runs are in the store.
+
+    A ticket's job is as squeue calls it, `123_4` for an element of an array.
+    """
+
+    name = "SLURM"
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a signal handler may come in between, and cancel
+        self._answers: dict[int, tuple[float, dict[str, Job] | None]] = {}  # user -> (when asked, job -> how it is)
+
+    def look(self, ticket: Ticket) -> Job | None:
+        """How the job is now; GONE if SLURM does not know it (any more), None where SLURM cannot be asked."""
+        with self._lock:
+            asked, jobs = self._answers.get(ticket.user, (0.0, None))
+            unheard = jobs is not None and ticket.job not in jobs and ticket.submitted > asked - YOUNG
+            if unheard or time.time() - asked > FRESH:
+                asked, jobs = time.time(), _jobs_of(ticket.user)
+                self._answers[ticket.user] = (asked, jobs)
+        return None if jobs is None else jobs.get(ticket.job, Job("gone", ended=True))
+
+    def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:
+        """scancel: what runs gets SIGTERM first."""
+        jobs = [ticket.job for ticket in tickets]
+        for start in range(0, len(jobs), 500):
+            tell("scancel", *(["--state=PENDING"] if waiting_only else []), *jobs[start : start + 500])
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Ask squeue again at the next look."""
+        with self._lock:
+            self._answers.clear()
+
+
+QUEUE = SlurmQueue()
+"""One for the process, so that squeue is asked once for everybody."""
+
+
+def tell(*command: str) -> str | None:
+    """What one of SLURM's tools answers; None if it is missing, refuses, or does not answer in time."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
+def _jobs_of(user: int) -> dict[str, Job] | None:
+    """All jobs of a user that SLURM remembers, ended ones for some minutes."""
+    columns = ["--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r"]
+    answer = tell("squeue", f"--user={user}", *columns)
+    if answer is None:
+        return None
+    rows = (line.strip().split("|", 3) for line in answer.splitlines())
+    return {row[0]: _job(*row[1:]) for row in rows if len(row) == 4}
+
+
+def _job(state: str, nodes: str, reason: str) -> Job:
+    """nodes: empty while it waits. reason: why it waits; 'None' if it does not."""
+    ended = state in ENDED
+    why = f"({reason})" if reason not in ("None", "") else ""
+    return Job(state.lower(), ended, not ended and state not in ("RUNNING", "COMPLETING"), f"on {nodes}" if nodes else why)
