@@ -19,6 +19,7 @@ from bench.commands import (
     prepare,
     report,
     rescore,
+    results,
     run,
     speed,
     status,
@@ -41,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (  # in the order of the help
-    *(plan, run, tune, status, logs, stop, report, explain, ui, sync, eval, rescore, weights),
+    *(plan, run, tune, status, logs, stop, report, results, explain, ui, sync, eval, rescore, weights),
     *(predict, prepare, data, list, doctor, speed, gc),
 )
 for command in COMMANDS:

@@ -5,7 +5,7 @@ intervals over seeds are anytime-valid and hold together for all claims that an 
 5% divided by their number (Bonferroni; nothing is assumed of how claims depend on each other).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ HOLDS, REFUTED, NO_DIFFERENCE, UNDECIDED, UNMEASURED = (
     "holds", "is refuted", "makes no difference", "undecided", "not measured",
 )  # fmt: skip
 DECIDED = (HOLDS, REFUTED, NO_DIFFERENCE)
+Alignments = Mapping[tuple[str, int], np.ndarray]
+"""(variant, seed) -> by how much storing and matching address the same clip more alike than different clips do, as the
+correlation over slots: [clips]."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,20 @@ class Judged:
         return abs(self.gain - self.claim.at_least) <= self.clips_half
 
 
-def judge(results: Results, claims: Sequence[Claim], memories: Memories | None = None) -> list[Judged]:
-    """Every claim of an experiment with its verdict. memories: for claims about alignment.
+def alignments(memories: Memories, variants: Collection[str]) -> Alignments:
+    """What of the memories of some variants claims are about."""
+    runs = [run for run in memories.runs if run.variant in variants and run.storing is not None]
+    both = ((run, alike(run.storing, run.matching, centred=True)) for run in runs)  # type: ignore[arg-type]
+    return {(run.variant, run.seed): same - chance for run, (same, chance) in both}
+
+
+def judge(results: Results, claims: Sequence[Claim], aligned: Alignments | None = None) -> list[Judged]:
+    """Every claim of an experiment with its verdict. aligned: for claims about alignment.
 
     All claims that the experiment states have to be given, though only some interest: their number is corrected for.
     """
     alpha = ALPHA / max(1, len(claims))
-    return [_judged(results, claim, memories, alpha) for claim in claims]
+    return [_judged(results, claim, aligned or {}, alpha) for claim in claims]
 
 
 def verdict(values: Sequence[float], alpha: float, at_least: float = 0.0, within: float | None = None) -> str:
@@ -85,8 +95,8 @@ def verdict(values: Sequence[float], alpha: float, at_least: float = 0.0, within
     return NO_DIFFERENCE if within is not None and -within < low and high < within else UNDECIDED
 
 
-def _judged(results: Results, claim: Claim, memories: Memories | None, alpha: float) -> Judged:
-    pair, seeds, why = _gains(results, claim, memories)
+def _judged(results: Results, claim: Claim, aligned: Alignments, alpha: float) -> Judged:
+    pair, seeds, why = _gains(results, claim, aligned)
     if why or not pair.size:
         return Judged(claim, UNMEASURED, why or "no seed has scores of both", alpha=alpha)
     gains = tuple(float(gain) for gain in pair.mean(1))
@@ -110,7 +120,7 @@ def _over_clips(pair: np.ndarray) -> float | None:
     return student(len(profile) - 1) * float(profile.std(ddof=1)) / len(profile) ** 0.5 if len(profile) > 1 else None
 
 
-def _gains(results: Results, claim: Claim, memories: Memories | None) -> tuple[np.ndarray, tuple[int, ...], str]:
+def _gains(results: Results, claim: Claim, aligned: Alignments) -> tuple[np.ndarray, tuple[int, ...], str]:
     """Gains [seeds, clips], the seeds, and in words why there are none."""
     nothing = np.empty((0, 0))
     for label in claim.variants:
@@ -119,7 +129,7 @@ def _gains(results: Results, claim: Claim, memories: Memories | None) -> tuple[n
     if all(label in results.untrained for label in claim.variants):
         return nothing, (), "none of its variants is trained, so no seed changes anything"
     if claim.metric == ALIGNMENT:
-        return _alignments(claim, memories)
+        return _aligned(claim, aligned)
     if claim.score not in results.columns or results.scores[claim.score].isna().all():
         return nothing, (), f"there are no scores {claim.score}"
     last = max(span[1] for span in (claim.frames, claim.more_than, (1, 1)) if span)
@@ -140,12 +150,9 @@ def _difference(results: Results, claim: Claim, frames: tuple[int, int] | None) 
     return ours - theirs if results.metric(claim.score).direction == "up" else theirs - ours
 
 
-def _alignments(claim: Claim, memories: Memories | None) -> tuple[np.ndarray, tuple[int, ...], str]:
+def _aligned(claim: Claim, aligned: Alignments) -> tuple[np.ndarray, tuple[int, ...], str]:
     """By how much storing and matching address the same clip more alike than different clips: [seeds, clips]."""
-    runs = memories.of(claim.better) if memories else []
-    found = {run.seed: alike(run.storing, run.matching, centred=True) for run in runs if run.storing is not None}
-    if not found:
-        why = next((why for (label, _), why in memories.missing.items() if label == claim.better), "") if memories else ""
-        return np.empty((0, 0)), (), why or f"'{claim.better}' has no memory with a storing path"
-    seeds = sorted(found)
-    return np.stack([found[seed][0] - found[seed][1] for seed in seeds]), tuple(seeds), ""
+    seeds = sorted(seed for variant, seed in aligned if variant == claim.better)
+    if not seeds:
+        return np.empty((0, 0)), (), f"no memory of '{claim.better}' with a storing path could be looked into"
+    return np.stack([aligned[claim.better, seed] for seed in seeds]), tuple(seeds), ""

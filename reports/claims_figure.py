@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
 from reports.claim import ALIGNMENT
@@ -76,6 +77,7 @@ def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, se
     panel.set_ylim(float(heights.sum()), 0)
     panel.yaxis.set_visible(False)
     panel.spines["left"].set_visible(False)
+    panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.set_xlabel(f"{unit}; to the right is better")
     _fit(panel, results, group)
     if not any(one.gains for one in group):

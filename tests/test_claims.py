@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reports.claim import ALIGNMENT, CHANCE, Claim
-from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, judge
+from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, alignments, judge
 from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table, claims_text
 from reports.memory import Addressing, Memories
@@ -27,8 +27,8 @@ def made(gains, late=0.0, variants=("full", "plain"), **changes):
     return results(values, **changes)
 
 
-def the(made, *claims, memories=None):
-    return judge(made, claims, memories)[0]
+def the(made, *claims, aligned=None):
+    return judge(made, claims, aligned)[0]
 
 
 BETTER = Claim("The memory helps.", "full", "plain")
@@ -88,7 +88,7 @@ def test_an_undecided_claim_says_how_many_more_seeds_it_would_take_and_what_they
         (Claim("?", "full", "plain", metric="lpips"), "there are no scores standard/lpips"),
         (Claim("?", "full", "plain", frames=(21, 30)), "it is about frame 30, and 4 are predicted"),
         (Claim("?", "full", "plain", frames=(1, 2), more_than=(5, 6)), "it is about frame 6, and 4 are predicted"),
-        (Claim("?", "full", CHANCE, ALIGNMENT), "'full' has no memory with a storing path"),
+        (Claim("?", "full", CHANCE, ALIGNMENT), "no memory of 'full' with a storing path could be looked into"),
     ],
 )
 def test_what_cannot_be_measured_says_why(claim, why):
@@ -124,7 +124,8 @@ def _addressing(seed, aligned):
 @pytest.mark.parametrize(("aligned", "verdict"), [(True, HOLDS), (False, UNDECIDED)])
 def test_storing_and_matching_can_be_claimed_to_address_alike_more_than_chance(aligned, verdict):
     memories = Memories(["full"], [_addressing(seed, aligned) for seed in range(SEEDS)], {}, None)
-    one = the(made([0] * SEEDS), Claim("Both paths agree.", "full", CHANCE, ALIGNMENT), memories=memories)
+    claim = Claim("Both paths agree.", "full", CHANCE, ALIGNMENT)
+    one = the(made([0] * SEEDS), claim, aligned=alignments(memories, ["full"]))
     assert one.verdict == verdict and len(one.gains) == SEEDS and one.clips == 8
 
 

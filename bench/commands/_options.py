@@ -115,11 +115,20 @@ def _labels(text: str, known: Collection[str]) -> list[str]:
     return found
 
 
-def command(verb: str, name: str, scale: str, seeds: str | None, only: str | None, settings: list[str] | None) -> str:
-    """What to type to do `verb` with the same runs."""
-    words = ["bench", verb, name, *(["--scale", scale] if scale != "small" else [])]
+def command(
+    verb: str,
+    name: str,
+    scale: str,
+    seeds: str | None,
+    only: str | None,
+    settings: list[str] | None,
+    anywhere: bool = False,
+) -> str:
+    """What to type to do `verb` with the same runs. anywhere: with a store of one's own, not the one named here."""
+    words = ["bench", *verb.split(), name, *(["--scale", scale] if scale != "small" else [])]
     words += [*(["--seeds", seeds] if seeds else []), *(["--only", only] if only else [])]
-    return shlex.join([*words, *(word for setting in settings or [] for word in ("--set", setting))]) + same_store()
+    words += [word for setting in settings or [] for word in ("--set", setting)]
+    return shlex.join(words) + ("" if anywhere else same_store())
 
 
 def same_store() -> str:

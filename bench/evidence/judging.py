@@ -10,7 +10,7 @@ from bench.reporting.results import results
 from bench.spec.experiment import Experiment
 from bench.sweep.plan import Item
 from reports.claim import ALIGNMENT
-from reports.claims import Judged, judge
+from reports.claims import Alignments, Judged, alignments, judge
 from reports.results import Results
 
 
@@ -25,6 +25,10 @@ def judged(
         raise BenchError(f"{experiment.name} claims nothing; `claims` of an Experiment says what it is to decide")
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
     found = results(experiment, items, list(protocols), label)
+    return found, judge(found, experiment.claims, aligned(experiment, items, tell))
+
+
+def aligned(experiment: Experiment, items: Sequence[Item], tell: Callable[[str], None] = lambda line: None) -> Alignments:
+    """What the memories do that claims are about."""
     about = {claim.better for claim in experiment.claims if claim.metric == ALIGNMENT}
-    looked_into = memories([item for item in items if item.label in about], tell) if about else None
-    return found, judge(found, experiment.claims, looked_into)
+    return alignments(memories([item for item in items if item.label in about], tell), about) if about else {}

@@ -1,0 +1,159 @@
+"""results: the scores of record of a repository, and the page of results that is made from them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands import _options, _selection
+from bench.common.errors import BenchError
+
+if TYPE_CHECKING:
+    from reports.record import Record
+
+results_app = typer.Typer(
+    help="Scores of record in a repository, and the page of results made from them.", no_args_is_help=True
+)
+Page = Annotated[Path, typer.Argument(metavar="FILE.md", help="A page of results, or any Markdown page with blocks of them.")]
+Records = Annotated[Path, typer.Option("--records", metavar="DIR", help="Where the scores of record are.")]
+RECORDS = Path("evidence")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(results_app, name="results")
+
+
+@results_app.command()
+def keep(
+    name: _options.Name,
+    scale: _options.Scale = "small",
+    seeds: _options.Seeds = _options.ALL,
+    only: _options.Only = None,
+    settings: _options.Set = None,
+    records: Records = RECORDS,
+    called: Annotated[str | None, typer.Option("--name", help="Of the file. Default: experiment, scale and data set.")] = None,
+    store_path: _options.StorePath = None,
+) -> None:
+    """Keep an experiment's scores in one compact file, to be committed.
+
+    Per clip and frame, of all seeds that the store has, rounded to a tenth of the last digit that tables print; with the
+    claims, what memories do as far as claims are about it, costs, and the commands that made them.
+    """
+    from rich.console import Console
+
+    from bench.evidence.keeping import record
+    from reports.record import SUFFIX, save
+
+    store = _options.store(store_path)
+    experiment = _options.experiment(name, scale, seeds, only, settings)
+    training = _options.command("run", name, scale, None, only, settings, anywhere=True)
+    chosen = _selection.select(experiment, store, ("standard",), None, [], training)
+    keeping = _options.command("results keep", name, scale, None, only, settings, anywhere=True)
+    decided = training + (" --decide" if experiment.claims else "")
+    with Console(stderr=True).status("keeping scores") as shown:
+        kept = record(experiment, chosen.items, {"Trained by": decided, "Kept by": keeping}, shown.update)
+    path = records / f"{called or f'{experiment.name}-{experiment.scale}-{kept.results.facts.dataset}'}{SUFFIX}"
+    try:
+        save(kept, path)
+    except ValueError as error:
+        raise BenchError(str(error)) from error
+    runs = len(kept.results.scores[["variant", "seed"]].drop_duplicates())
+    print(f"wrote {path}: {runs} runs, {path.stat().st_size / 2**20:.2f} MiB")
+
+
+@results_app.command()
+def write(page: Page, records: Records = RECORDS) -> None:
+    """Make the page, or the blocks in it, from the scores of record.
+
+    A page that people write has blocks: what stands between `<!-- results NAME claims 1,2 -->` and `<!-- /results -->` is made
+    anew (NAME of a file of scores; claims, scores or costs; which rows). Any other page is written as a whole, with pictures in
+    a folder of its name.
+    """
+    from reports.files import write as write_file
+    from reports.results_document import figures, has_blocks
+    from reports.style import save
+
+    stands = _stands(page)
+    found = _found(records)
+    made = _made(page, stands, found, records)
+    if not has_blocks(stands):
+        for name, figure in figures(found).items():
+            save(figure, page.with_suffix(""), name, ("png",))
+    write_file(page, made.encode())
+    print(f"wrote {page} from {len(found)} files of scores in {records}")
+
+
+@results_app.command()
+def check(page: Page, records: Records = RECORDS) -> None:
+    """Whether the page says what the scores of record say.
+
+    Prints every line that differs; the exit code is then 1.
+    """
+    from reports.results_document import changed, has_blocks
+
+    if not page.is_file():
+        raise BenchError(f"there is no page {page}; `bench results write {page}` makes it")
+    stands, found = _stands(page), _found(records)
+    wrong = changed(stands, _made(page, stands, found, records))
+    for number, said, right in wrong:
+        print(f"{page}:{number}  there stands: {said}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
+    lacking = [] if has_blocks(stands) else [path for path in _pictures(page, found) if not path.is_file()]
+    for path in lacking:
+        print(f"there is no picture {path}")
+    print(f"{page}: {'all agrees' if not (wrong or lacking) else f'{len(wrong) + len(lacking)} differences'}")
+    sys.exit(int(bool(wrong or lacking)))
+
+
+def _pictures(page: Path, found: dict[str, Record]) -> list[Path]:
+    from reports.results_document import picture_names
+
+    return [page.with_suffix("") / f"{name}.png" for name in picture_names(found)]
+
+
+def _stands(page: Path) -> str:
+    """What is in the page now; a BenchError where it is one that somebody wrote without blocks."""
+    from reports.results_document import MADE, has_blocks
+
+    if page.suffix != ".md":
+        raise BenchError(f"a page of results is Markdown and ends in .md, got {page}")
+    try:
+        stands = page.read_text("utf-8") if page.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"cannot read {page}: {error}") from error
+    if stands and not has_blocks(stands) and not stands.startswith(MADE):
+        raise BenchError(
+            f"{page} was not made by this command and has no blocks `<!-- results NAME claims -->`; it is left as it is"
+        )
+    return stands
+
+
+def _found(folder: Path) -> dict[str, Record]:
+    """All scores of record in a folder, by name."""
+    from reports.record import SUFFIX, load
+
+    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    if not paths:
+        raise BenchError(f"no scores of record are in {folder}; `bench results keep EXPERIMENT` puts some there")
+    try:
+        return {path.stem: load(path) for path in paths}
+    except ValueError as error:
+        raise BenchError(str(error)) from error
+
+
+def _made(page: Path, stands: str, found: dict[str, Record], folder: Path) -> str:
+    from reports.results_document import document, filled, has_blocks
+
+    try:
+        return filled(stands, found) if has_blocks(stands) else document(found, _typed(page), _typed(folder))
+    except ValueError as error:
+        raise BenchError(f"{page}: {error}") from error
+
+
+def _typed(path: Path) -> Path:
+    """A path as one would type it here, so that the page is the same however it was named."""
+    absolute, here = path.absolute(), Path.cwd()
+    return absolute.relative_to(here) if absolute.is_relative_to(here) else path

@@ -1,0 +1,49 @@
+"""From the store to scores of record: what of an experiment is kept in the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from bench.common.errors import BenchError
+from bench.evidence.judging import aligned
+from bench.reporting.gallery import configurations
+from bench.reporting.results import results
+from bench.spec.experiment import Experiment
+from bench.sweep.plan import Item
+from reports.record import Record
+
+METRICS = ("psnr", "ssim", "lpips")
+DROPPED = ("command", "reason")  # of the runs: they may name folders of the machine
+
+
+def record(
+    experiment: Experiment, items: Sequence[Item], commands: dict[str, str], tell: Callable[[str], None] = lambda line: None
+) -> Record:
+    """The scores of the metrics that tables show, under the standard protocol, and those that claims are about.
+
+    commands: what made the runs, by what they do. tell: hears of memories that have to be looked into first.
+    """
+    protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
+    found = results(experiment, items, list(protocols))
+    claimed = {claim.score for claim in experiment.claims}
+    kept = [name for name in found.columns if name in claimed or name in {f"standard/{metric}" for metric in METRICS}]
+    rows = [str(name) for name in found.scores.columns if "/" not in str(name)]
+    names = {name.partition("/")[2] for name in kept}
+    small = replace(
+        found,
+        scores=found.scores[rows + kept],
+        runs=found.runs.drop(columns=list(DROPPED), errors="ignore").assign(reason=""),
+        metrics={name: metric for name, metric in found.metrics.items() if name in names},
+    )
+    if not len(small.scores):
+        raise BenchError(f"no run of {experiment.name} has scores that could be kept")
+    return Record(small, experiment.claims, aligned(experiment, items, tell), commands, _differing(experiment))
+
+
+def _differing(experiment: Experiment) -> dict[str, dict[str, str]]:
+    """Variant -> its settings, of those that are not the same for all."""
+    given = configurations(experiment)
+    names = dict.fromkeys(name for settings in given.values() for name in settings)
+    differ = [name for name in names if len({str(settings.get(name, "–")) for settings in given.values()}) > 1]
+    return {variant: {name: str(settings.get(name, "–")) for name in differ} for variant, settings in given.items()}

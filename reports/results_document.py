@@ -1,0 +1,167 @@
+"""Results as a page of Markdown that is made from scores of record alone, and blocks of it inside pages that people write."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from reports.claims import Judged, judge
+from reports.claims_figure import claims_figure
+from reports.claims_table import claims_table, gain_text
+from reports.costs import lasting, ledger, with_warnings
+from reports.figures import per_frame
+from reports.record import Record
+from reports.render import markdown
+from reports.results import Results
+from reports.table import Table, slices, table
+
+SLICE = 10  # frames
+MADE = "<!-- made by `bench results write`: edit nothing here -->"
+BLOCK = re.compile(
+    r"(?P<begin><!-- results (?P<name>[\w.-]+) (?P<part>\w+)(?: (?P<rows>[\d,]+))? -->\n).*?(?P<end><!-- /results -->)",
+    re.DOTALL,
+)
+PARTS = ("claims", "scores", "costs")
+Records = Mapping[str, Record]
+"""Name of the file, without its end -> scores of record."""
+
+
+def document(records: Records, page: Path, folder: Path) -> str:
+    """The whole page: all claims, then a section per experiment. folder: where the records are; both as they are typed."""
+    sections = [_section(name, record, page) for name, record in records.items()]
+    intro = (
+        f"Every number on this page comes from the scores of record in `{folder}/`, by `bench results write {page}`. "
+        f"`bench results check {page}` says whether it still does. How claims are decided: [claims.md](claims.md)."
+    )
+    return "\n\n".join([MADE, "# Results", intro, "## All claims", _all_claims(records), *sections]) + "\n"
+
+
+def figures(records: Records) -> dict[str, Figure]:
+    """The pictures of the page, by the name of their file."""
+    drawn: dict[str, Figure] = {}
+    for name, record in records.items():
+        if record.claims:
+            drawn[f"{name}-claims"] = claims_figure(record.results, judged(record))
+        drawn[f"{name}-frames"] = per_frame(record.results, _standard(record.results))
+    return drawn
+
+
+def picture_names(records: Records) -> list[str]:
+    """What the pictures of the page are called."""
+    claimed = [f"{name}-claims" for name, record in records.items() if record.claims]
+    return [*claimed, *(f"{name}-frames" for name in records)]
+
+
+def filled(text: str, records: Records) -> str:
+    """A page with its blocks made anew: what stands between `<!-- results NAME PART ROWS -->` and `<!-- /results -->`.
+
+    PART: claims, scores or costs. ROWS: which ones, 1,3,4; all if not given. A ValueError where a block asks for what there is
+    not.
+    """
+    return BLOCK.sub(lambda found: f"{found['begin']}{_block(found, records)}{found['end']}", text)
+
+
+def has_blocks(text: str) -> bool:
+    """Whether a page has any."""
+    return BLOCK.search(text) is not None
+
+
+def judged(record: Record) -> list[Judged]:
+    """The claims of a record with their verdicts."""
+    return judge(record.results, record.claims, record.alignments)
+
+
+def _block(found: re.Match[str], records: Records) -> str:
+    name, part = found["name"], found["part"]
+    if name not in records:
+        raise ValueError(f"there are no scores of record '{name}'; there are {', '.join(records) or 'none'}")
+    if part not in PARTS:
+        raise ValueError(f"a block shows {', '.join(PARTS)}; got '{part}'")
+    made = _part(records[name], part)
+    if found["rows"]:
+        numbers = [int(number) for number in found["rows"].split(",") if number]
+        if not all(1 <= number <= len(made.rows) for number in numbers):
+            raise ValueError(f"the {part} of '{name}' have rows 1 to {len(made.rows)}; got {found['rows']}")
+        made = replace(made, rows=tuple(made.rows[number - 1] for number in numbers))
+    bare = replace(made, footnotes=(), rows=tuple(replace(row, marks=()) for row in made.rows))
+    return "\n".join(line for line in markdown(bare).splitlines() if line.startswith("|")) + "\n"
+
+
+def _part(record: Record, part: str) -> Table:
+    results = record.results
+    if part == "claims":
+        return claims_table(results, judged(record))
+    return ledger(results) if part == "costs" else _scores(results)
+
+
+def _standard(results: Results) -> list[str]:
+    return [score for score in results.columns if score.startswith("standard/") and results.scores[score].notna().any()]
+
+
+def _scores(results: Results) -> Table:
+    names = [score.partition("/")[2] for score in _standard(results)]
+    horizon = results.facts.horizon
+    return with_warnings(table(results, names, frames=slices(SLICE, horizon) if horizon > SLICE else ()), results)
+
+
+def _all_claims(records: Records) -> str:
+    lines = ["| claim | verdict | gain | seeds | experiment |", "| --- | --- | ---: | ---: | --- |"]
+    for name, record in records.items():
+        for one in judged(record):
+            cells = [one.claim.sentence, f"**{one.verdict}**" if one.decided else one.verdict, gain_text(record.results, one)]
+            lines.append(f"| {' | '.join([*cells, str(len(one.seeds)), f'[{name}](#{_anchor(name)})'])} |")
+    return "\n".join(lines)
+
+
+def _anchor(name: str) -> str:
+    """How GitHub calls the heading that is this name."""
+    return re.sub(r"[^\w-]", "", name.lower())
+
+
+def _section(name: str, record: Record, page: Path) -> str:
+    results = record.results
+    pictures = f"{page.stem}/{name}"
+    parts = [f"## {name}", results.question, _how_made(record)]
+    if record.claims:
+        parts += ["### What is claimed", markdown(claims_table(results, judged(record))).strip()]
+        parts += [f"![Every claim with the gain of each seed, its interval and its verdict]({pictures}-claims.png)"]
+    parts += ["### Scores", markdown(_scores(results)).strip(), f"![Scores at each predicted frame]({pictures}-frames.png)"]
+    parts += ["### Costs", markdown(ledger(results)).strip()]
+    if settings := _settings(record):
+        parts += ["### How the variants differ", settings]
+    return "\n\n".join(parts)
+
+
+def _how_made(record: Record) -> str:
+    """The commands, the machines and the code, as the runs have them."""
+    runs = record.results.runs
+    said = [f"{verb}: `{command}`." for verb, command in record.commands.items()]
+    finished = runs[runs["state"] == "finished"]
+    spent = float(finished["train_seconds"].sum()) if "train_seconds" in finished else 0.0
+    said.append(f"{len(finished)} of {len(runs)} runs finished" + (f", {lasting(spent)} of training in all." if spent else "."))
+    for column, word in (("machine", "Machine"), ("torch", "PyTorch"), ("commit", "Code")):
+        known = [str(value) for value in dict.fromkeys(finished[column].dropna())] if column in finished else []
+        if known:
+            said.append(f"{word}: {'; '.join(value[:12] if column == 'commit' else value for value in known)}.")
+    return "\n".join(f"- {line}" for line in said)
+
+
+def _settings(record: Record) -> str:
+    names = list(dict.fromkeys(name for given in record.settings.values() for name in given))
+    if not names:
+        return ""
+    lines = ["| " + " | ".join(["variant", *names]) + " |", "|" + " --- |" * (len(names) + 1)]
+    for variant, given in record.settings.items():
+        lines.append("| " + " | ".join([variant, *(given.get(name, "–") for name in names)]) + " |")
+    return "\n".join(line.replace("_", r"\_").replace("*", r"\*") for line in lines)
+
+
+def changed(stands: str, made: str) -> Sequence[tuple[int, str, str]]:
+    """(line, what stands there, what would have to) of the lines that differ; both empty where lines are missing."""
+    ours, theirs = stands.splitlines(), made.splitlines()
+    length = max(len(ours), len(theirs))
+    ours, theirs = ours + [""] * (length - len(ours)), theirs + [""] * (length - len(theirs))
+    pairs = enumerate(zip(ours, theirs, strict=True), start=1)
+    return [(number, one, other) for number, (one, other) in pairs if one != other]
