@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reports.columns import Column, Frames, choose_columns
+from reports.costs import equal_to_first
 from reports.results import Results
 from reports.statistics import LEVEL, Difference, compare, holm, paired
 from reports.table import Cell, Table, assemble, finite, mean_cell
@@ -24,6 +25,7 @@ def ablation(
     ]
     if not several:
         notes.append("n = 1 seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
+    notes += equal_to_first(results)
     return assemble(results, columns, [_cells(results, column) for column in columns], notes)
 
 

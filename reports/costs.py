@@ -39,14 +39,19 @@ def _short(value: float) -> str:
 # Columns of `runs`: title, how a value is written, and whether it is a budget that a fair comparison holds alike.
 COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
     "parameters": ("parameters", counted, True),
+    "parameters_used": ("parameters in use", counted, False),
     "flops": ("FLOPs per clip", counted, False),
     "train_seconds": ("training time", lasting, True),
+    "updates": ("optimizer steps", counted, True),
     "samples": ("training clips", counted, True),
     "peak_memory_bytes": ("peak memory", sized, False),
     "rollout_seconds_per_clip": ("rollout per clip", lasting, False),
     "trials": ("tuning trials", counted, True),
     "tuning_seconds": ("tuning time", lasting, False),
 }
+
+HELD_EQUAL = ("samples", "updates", "parameters_used", "flops")  # what a control can hold equal
+EQUAL = 0.05  # differences up to this share are none
 
 
 def ledger(results: Results) -> Table:
@@ -57,7 +62,7 @@ def ledger(results: Results) -> Table:
         Row(variant, seeds_scored(results, variant), tuple(_cell(cost, spent[variant]) for cost, spent in costs.items()))
         for variant in results.variants
     ]
-    notes = [Footnote("Means over the runs of a variant."), *warnings(results)]
+    notes = [Footnote("Means over the runs of a variant."), *map(Footnote, equal_to_first(results)), *warnings(results)]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
 
 
@@ -66,6 +71,25 @@ def warnings(results: Results) -> list[Footnote]:
     budgets = [cost for cost, (_, _, budget) in COSTS.items() if budget]
     told = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
     return [Footnote(text) for text in told if text]
+
+
+def equal_to_first(results: Results) -> list[str]:
+    """A sentence for each of HELD_EQUAL: in which variants it is as in the first one, and how many times that in the others."""
+    trained = [variant for variant in results.variants if variant not in results.untrained]
+    told = []
+    for name in HELD_EQUAL if trained else ():
+        first, *others = trained
+        spent = results.cost(name)
+        known = [variant for variant in others if spent[variant] > 0]
+        if not known or not spent[first] > 0:
+            continue
+        groups: dict[str, list[str]] = {}
+        for variant in known:
+            times = float(spent[variant] / spent[first])
+            groups.setdefault("equal" if abs(times - 1) <= EQUAL else f"{_short(times)} times", []).append(f"'{variant}'")
+        said = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
+        told.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {said}.")
+    return told
 
 
 def with_warnings(table: Table, results: Results) -> Table:

@@ -1,6 +1,7 @@
 """The ledger says what every variant was given, and warns where that was not even-handed."""
 
-from reports.costs import counted, lasting, ledger, sized, with_warnings
+from reports.ablation import ablation
+from reports.costs import counted, equal_to_first, lasting, ledger, sized, with_warnings
 from reports.render import FORMATS, render
 from reports.table import table
 from tests.report_samples import results, runs
@@ -46,6 +47,19 @@ def test_a_comparison_bears_the_warnings_too_and_keeps_its_footnotes():
     warned = with_warnings(table(made), made)
     assert warned.footnotes[:-1] == table(made).footnotes
     assert warnings(warned) == warnings(ledger(made)) != []
+
+
+def test_differences_and_costs_say_what_is_equal_to_the_first_variant_and_what_is_not():
+    planned = costs().assign(parameters_used=[1e6, 1e6, 1.04e6, 0], updates=[4000, 4000, 2000, 0], flops=None)
+    made = results(SCORES, planned)
+    said = [
+        "Training clips, beside 'full': equal in 'plain'.",
+        "Optimizer steps, beside 'full': 0.5 times in 'plain'.",
+        "Parameters in use, beside 'full': equal in 'plain'.",
+    ]
+    for table_of in (ablation, ledger):
+        assert [note.text for note in table_of(made).footnotes if "beside 'full'" in note.text] == said
+    assert equal_to_first(results({("copy", 0): [[0, 0]]}, runs({"variant": "copy", "seed": 0, "parameters": 0}))) == []
 
 
 def test_a_cost_that_nobody_recorded_has_no_column():

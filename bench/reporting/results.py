@@ -22,7 +22,10 @@ from bench.store.store import FINISHED, Store
 from bench.sweep.plan import Item
 from reports.results import Facts, Metric, Results
 
-COSTS = ("parameters", "flops", "train_seconds", "samples", "peak_memory_bytes", "rollout_seconds_per_clip", "command")
+COSTS = (
+    *("parameters", "parameters_used", "flops", "train_seconds", "updates", "samples", "peak_memory_bytes"),
+    *("rollout_seconds_per_clip", "command"),
+)
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
 

@@ -37,6 +37,16 @@ def parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
+def parameters_used(model: nn.Module, shape: tuple[int, int, int], context: int) -> int:
+    """Those of the trained numbers that a prediction depends on: parts that serve training alone are left out."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        return 0
+    prediction = model(torch.zeros(1, context, *shape, device=trained[0].device), 1)
+    gradients = torch.autograd.grad(prediction.sum(), trained, allow_unused=True)
+    return sum(parameter.numel() for parameter, found in zip(trained, gradients, strict=True) if found is not None)
+
+
 def flops(model: nn.Module, shape: tuple[int, int, int], context: int, horizon: int) -> int:
     """Floating-point operations (a multiply-add is two) of predicting one clip; of convolutions and matrix products alone."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))

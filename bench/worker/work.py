@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from bench.data.base import Dataset
+    from bench.spec.runspec import RunSpec
     from bench.training.process_group import Team
 
 PICTURES = 4  # clips of the test split that are kept as pictures
@@ -41,7 +42,7 @@ def train_and_score(
 
     from bench.common.machine import has_bf16
     from bench.spec import catalog
-    from bench.training.flops import flops, parameters, rollout_seconds
+    from bench.training.flops import flops, parameters, parameters_used, rollout_seconds
     from bench.training.loop import train
     from bench.training.process_group import ALONE
 
@@ -66,6 +67,8 @@ def train_and_score(
         cost = {
             "train_seconds": progress.seconds,
             "parameters": parameters(model),
+            "parameters_used": parameters_used(model, data.shape, spec.context),
+            "updates": updates(spec, model),
             "flops": flops(model, data.shape, spec.context, spec.horizon),
             "peak_memory_bytes": _peak_memory(device),
             "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
@@ -80,6 +83,14 @@ def train_and_score(
             scoring[evaluation.key] = time.monotonic() - before_scoring
     if not trained:
         _record_seconds(run, scoring, progress.seconds if before.step == 0 else None, began)
+
+
+def updates(spec: RunSpec, model: nn.Module) -> int:
+    """How often training changes the weights: once for each phase of the learner at every step."""
+    from bench.spec import catalog
+
+    supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
+    return spec.steps * len(catalog.build("learners", spec.learner.name, spec.learner.options, **supplied).phases)
 
 
 def _score(
