@@ -1,0 +1,183 @@
+"""Which number is black and which is white: decided once, for every array and picture that comes from outside.
+
+uint8 means 0..255 and booleans 0..1. Floating-point numbers mean 0..1 while they stay in it. Everything else may mean several
+things, and a wrong guess gives a wrong score that looks right: it is refused until `--range LOW..HIGH` says what is meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import BenchError
+
+ROUNDING = 1.5e-6
+"""Of the range: what numbers may leave it by, since arithmetic in float32 rounds."""
+OVERSHOOT = 0.5
+"""Of the range: how far the raw output of a model may leave 0..1 and still be taken for such, with a warning."""
+
+
+@dataclass(frozen=True)
+class ValueRange:
+    """The numbers that mean black and white."""
+
+    black: float
+    white: float
+
+    def __str__(self) -> str:
+        return f"{self.black:g}..{self.white:g}"
+
+    @property
+    def span(self) -> float:
+        return self.white - self.black
+
+
+UNIT, BYTE = ValueRange(0, 1), ValueRange(0, 255)
+COMMON = (UNIT, ValueRange(-1, 1), BYTE, ValueRange(0, 1023), ValueRange(0, 4095), ValueRange(0, 65535))
+"""What code bases of the field write; messages suggest the first that holds the numbers found."""
+
+
+def parse_ranges(texts: Iterable[str], sides: Sequence[str]) -> dict[str, ValueRange]:
+    """The range of each side, from `--range 0..255` (all sides) and `--range target=0..255` (one of them)."""
+    stated: dict[str, ValueRange] = {}
+    for text in texts:
+        side, equals, bounds = text.rpartition("=")
+        number = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+        found = re.fullmatch(rf"\s*({number})\s*\.\.\s*({number})\s*", bounds)
+        if not found or (equals and side not in sides) or not float(found[1]) < float(found[2]):
+            one_side = f", or {sides[0]}=LOW..HIGH for one side" if len(sides) > 1 else ""
+            raise BenchError(f"--range takes LOW..HIGH, black and white, such as 0..255 or -1..1{one_side}; got '{text}'")
+        for each in [side] if equals else sides:
+            if each in stated and stated[each] != ValueRange(float(found[1]), float(found[2])):
+                raise BenchError(f"--range is given twice for {each}: {stated[each]} and {bounds}")
+            stated[each] = ValueRange(float(found[1]), float(found[2]))
+    return stated
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The type of some numbers, and the least and the largest finite one of them (None where there is none)."""
+
+    dtype: np.dtype[np.generic]
+    least: float | None = None
+    largest: float | None = None
+    all_finite: bool = True
+
+    @classmethod
+    def of(cls, values: NDArray[np.generic]) -> Extent:
+        """The extent of an array of numbers."""
+        if values.dtype.kind not in "buif":
+            return cls(values.dtype)
+        if values.dtype.kind != "f":
+            return cls(values.dtype, float(values.min()), float(values.max())) if values.size else cls(values.dtype)
+        finite = np.isfinite(values)
+        kept = values if finite.all() else values[finite]
+        if not kept.size:
+            return cls(values.dtype, all_finite=not values.size)
+        return cls(values.dtype, float(kept.min()), float(kept.max()), bool(finite.all()))
+
+    def __or__(self, other: Extent) -> Extent:
+        least = [value for value in (self.least, other.least) if value is not None]
+        largest = [value for value in (self.largest, other.largest) if value is not None]
+        return Extent(
+            self.dtype, min(least, default=None), max(largest, default=None), self.all_finite and other.all_finite
+        )  # fmt: skip
+
+    def __str__(self) -> str:
+        return "no finite number" if self.least is None else f"{self.dtype} from {self.least:g} to {self.largest:g}"
+
+    def within(self, bounds: ValueRange, by: float = ROUNDING) -> bool:
+        """Whether all finite numbers lie in the range, or leave it by at most that part of it."""
+        if self.least is None or self.largest is None:
+            return True
+        slack = by * bounds.span
+        return bounds.black - slack <= self.least and self.largest <= bounds.white + slack
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How numbers become pixels in which 0 is black and 1 white.
+
+    overshoots: whether they leave the range by more than rounding, as the raw output of a model does.
+    guessed: whether nobody has stated the range of numbers that overshoot.
+    """
+
+    bounds: ValueRange
+    dtype: np.dtype[np.generic]
+    overshoots: bool = False
+    guessed: bool = False
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether every pixel is one of 256 levels, stored as such."""
+        return self.dtype == np.uint8 and self.bounds == BYTE
+
+    def __call__(self, values: NDArray[np.generic], clamp: bool = False) -> NDArray[np.float32]:
+        """Pixels, float32. clamp: to 0..1, for targets, which may have left it by rounding."""
+        pixels: NDArray[np.float32]
+        if self.bounds == UNIT:
+            pixels = values.astype(np.float32)
+        elif self.bounds.black == 0 and values.dtype.itemsize <= 4:
+            pixels = np.divide(values, np.float32(self.bounds.white), dtype=np.float32)
+        else:
+            pixels = ((values.astype(np.float64) - self.bounds.black) / self.bounds.span).astype(np.float32)
+        return np.clip(pixels, 0, 1) if clamp else pixels
+
+
+def decide(extent: Extent, what: str, stated: ValueRange | None = None, raw: bool = False, option: str = "--range") -> Scale:
+    """The scale of some numbers; a BenchError with the option that says it where it cannot be told.
+
+    what: whose numbers, for messages. raw: whether they may be the raw output of a model, which leaves its range.
+    option: how a range is stated for them.
+    """
+    dtype = extent.dtype
+    if dtype.kind not in "buif":
+        raise BenchError(f"{what} holds {dtype}, which are no pixels; save real numbers, such as uint8 or float32")
+    bounds = stated or (BYTE if dtype == np.uint8 else UNIT)
+    if not extent.all_finite and not raw:
+        raise BenchError(f"{what} holds numbers that are not finite (NaN or infinite); only predictions may")
+    if stated is None:
+        _refuse_unsaid(extent, what, raw, option)
+    if extent.within(bounds):
+        return Scale(bounds, dtype)
+    if not raw or dtype.kind != "f":
+        side = f"; {option} may be given for one side" if "=" in option else ""
+        raise BenchError(f"{what} holds {extent}, which leaves the range {bounds}{side}; {_suggestion(extent, option)}")
+    return Scale(bounds, dtype, overshoots=True, guessed=stated is None)
+
+
+def _refuse_unsaid(extent: Extent, what: str, raw: bool, option: str) -> None:
+    """Refuse numbers whose range has to be stated."""
+    if extent.dtype == np.uint8 and extent.largest == 1:
+        raise BenchError(
+            f"{what} holds {extent}: masks of 0 and 1, or frames that are almost black? {option} 0..1 or {option} 0..255 says"
+        )
+    if extent.dtype.kind in "iu" and extent.dtype != np.uint8:
+        raise BenchError(f"{what} holds {extent}, which does not say what is white; {_suggestion(extent, option)}")
+    if extent.dtype.kind == "f" and not extent.within(UNIT, OVERSHOOT if raw else ROUNDING):
+        raise BenchError(f"{what} holds {extent}, which is not 0..1; {_suggestion(extent, option)}")
+
+
+def _suggestion(extent: Extent, option: str) -> str:
+    fitting = [bounds for bounds in COMMON if extent.within(bounds)]
+    if extent.dtype.kind in "iu":
+        fitting = [bounds for bounds in fitting if bounds.black == 0]
+    likely = fitting[0] if fitting else next((b for b in COMMON if extent.within(b, 0.25)), BYTE)
+    return f"say it with {option} LOW..HIGH, such as {option} {likely}"
+
+
+def warning(scale: Scale, extent: Extent, what: str, option: str) -> str:
+    """What to say of numbers that overshoot: an empty string where none do."""
+    if not scale.overshoots:
+        return ""
+    taken = f"taken for raw output in 0..1 ({option} says otherwise)" if scale.guessed else f"beyond {scale.bounds}"
+    return f"{what} holds {extent}: {taken}; protocols that clamp see it clamped"
+
+
+def ranges_of(sides: Mapping[str, ValueRange]) -> str:
+    """The stated ranges, for the record of what was scored."""
+    return ", ".join(f"{side}={bounds}" for side, bounds in sides.items())
