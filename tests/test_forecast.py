@@ -111,7 +111,7 @@ def test_kept_predictions_take_disk_once_whether_some_clips_are_scored_or_all(st
     predictions.parent.mkdir()
     predictions.write_bytes(bytes(10_000))
     others = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file()) - 10_000
-    assert _cost(kept, store).disk == others + 3 * tiny.horizon * 16 * 16 * 2
+    assert _cost(kept, store).disk == others + 3 * tiny.horizon * 16 * 16 * 4
 
 
 def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_scoring(store, tiny, alone):
@@ -143,7 +143,7 @@ def test_wall_time_is_that_of_the_slot_which_ends_last(store):
 
 def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, alone):
     [(_, spec)] = alone.runs()
-    predictions = 2 * 3 * 2 * 16 * 16  # bytes, clips, frames, pixels
+    predictions = 4 * 3 * 2 * 16 * 16  # bytes, clips, frames, pixels
     from bench.training.flops import on_meta, parameters
 
     count = parameters(on_meta(spec.model, (1, 16, 16), 9, 2))

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from bench.commands._selection import select
+from bench.data.clip_names import clip_name
 from bench.evaluation.scores import load
 from bench.external.results import folder
 from bench.metrics.lpips import alexnet_features
@@ -28,10 +29,17 @@ def clips():
     return data.clips("test", 0, 3, 11)[:, 9:].numpy()
 
 
+@pytest.fixture(scope="module")
+def names():
+    """The names of these clips."""
+    data = catalog.build("datasets", TINY.data.name, TINY.data.options)
+    return np.array([clip_name(number, clip) for number, clip in enumerate(data.clips("test", 0, 3, 11).numpy())])
+
+
 @pytest.fixture
-def theirs(clips, tmp_path):
+def theirs(clips, names, tmp_path):
     """A tenth off everywhere, in [0, 1]: 20 dB."""
-    np.savez(tmp_path / "theirs.npz", prediction=np.where(clips > 0.5, clips - 0.1, clips + 0.1))
+    np.savez(tmp_path / "theirs.npz", prediction=np.where(clips > 0.5, clips - 0.1, clips + 0.1), names=names)
     return tmp_path / "theirs.npz"
 
 
@@ -75,7 +83,7 @@ def test_the_only_run_of_a_guest_is_paired_with_every_seed_of_ours(finished, the
     )
     rows, _ = cells(finished("report", "mine.py", *words)[1])
     difference, own = rows["Their model"]["cells"][0], rows["tiny"]["cells"][0]
-    assert difference["seeds"] == 2 and difference["value"] == pytest.approx(20 - own["value"], abs=5e-3)  # kept as float16
+    assert difference["seeds"] == 2 and difference["value"] == pytest.approx(20 - own["value"], abs=1e-3)
     assert difference["low"] < difference["value"] < difference["high"]
 
 
@@ -96,14 +104,14 @@ def test_targets_that_are_not_the_data_sets_are_refused_and_the_first_one_is_nam
 
 
 @pytest.mark.parametrize("form", ["npz", "pictures"])
-def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, clips, tmp_path, form):
+def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, clips, names, tmp_path, form):
     from bench.common.images import image, save_png
 
     frames = np.rint(np.abs(clips - 0.1) * 255).astype(np.uint8)
-    np.savez(tmp_path / "theirs.npz", prediction=frames)
+    np.savez(tmp_path / "theirs.npz", prediction=frames, names=names)
     for n, clip in enumerate(frames):
         for t, frame in enumerate(clip):
-            save_png(image(frame / 255), tmp_path / "theirs" / "prediction" / f"clip_{n}" / f"frame_{t}.png")
+            save_png(image(frame / 255), tmp_path / "theirs" / "prediction" / names[n] / f"frame_{t}.png")
     given = "theirs.npz" if form == "npz" else "theirs"
     assert finished("eval", "--predictions", given, "--name", "Their model", *DATA)[0] == 0
     shutil.rmtree(tmp_path / "theirs")
@@ -118,9 +126,9 @@ def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, cl
     assert np.array_equal(load(path).values, before.values, equal_nan=True) and load(path).facts == before.facts
 
 
-def test_a_score_that_takes_the_place_of_another_model_s_says_so(finished, clips, tmp_path):
+def test_a_score_that_takes_the_place_of_another_model_s_says_so(finished, clips, names, tmp_path):
     for name, shift, told in (("a", 0.1, False), ("a", 0.1, False), ("b", 0.2, True)):
-        np.savez(tmp_path / f"{name}.npz", prediction=np.abs(clips - shift))
+        np.savez(tmp_path / f"{name}.npz", prediction=np.abs(clips - shift), names=names)
         _, _, err = finished("eval", "--predictions", f"{name}.npz", "--name", "Theirs", *DATA)
         assert ("in place of what that name had on these clips, from the frames in a.npz" in err) is told
 
@@ -167,7 +175,9 @@ def test_lpips_of_guests_is_filled_in_with_the_experiments(bench, tmp_path):
     report = ("report", "mine.py", "--only", "copy", *sizes, "--with", "Their model", "--format", "json")
     assert bench("run", "mine.py", "--executor", "inline", "--only", "copy", *sizes)[0] == 0
     data = catalog.build("datasets", "digits", {"size": 32, "digit": 16})
-    np.savez(tmp_path / "theirs.npz", prediction=data.clips("test", 0, 3, 11)[:, 9:].numpy() / 2)
+    clips = data.clips("test", 0, 3, 11).numpy()
+    names = [clip_name(number, clip) for number, clip in enumerate(clips)]
+    np.savez(tmp_path / "theirs.npz", prediction=clips[:, 9:] / 2, names=np.array(names))
     assert (
         bench("eval", "--predictions", "theirs.npz", "--name", "Their model", "--data", "digits", *sizes, "--context", 9)[0]
         == 0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bench.common.errors import BenchError
 from bench.data.layout import arranged, layout_of, parse_layout, refuse_doubtful_time
-from bench.errors import BenchError
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bench.data.value_range import BYTE, UNIT, Extent, ValueRange, decide, parse_ranges, warning
-from bench.errors import BenchError
+from bench.common.errors import BenchError
+from bench.data.value_range import ALL, BYTE, UNIT, Extent, ValueRange, decide, parse_ranges, warning
 
 
 def scaled(values, stated=None, raw=False, clamp=False):
     array = np.asarray(values)
-    return decide(Extent.of(array), "x.npy", stated, raw)(array, clamp)
+    return decide(Extent.of(array), "x.npy", {ALL: stated} if stated else {}, raw=raw)(array, clamp)
 
 
 @pytest.mark.parametrize(
@@ -65,24 +65,35 @@ def test_raw_output_of_a_model_may_leave_0_to_1_with_a_warning():
     extent = Extent.of(values)
     scale = decide(extent, "p.npy", raw=True)
     assert scale.overshoots and scale.guessed and scale(values).tolist() == values.tolist()
-    assert "taken for raw output in 0..1" in warning(scale, extent, "p.npy", "--range")
-    assert not warning(decide(Extent.of(values * 0), "p.npy", raw=True), extent, "p.npy", "--range")
+    assert "taken for raw output in 0..1" in warning(scale, extent, "p.npy")
+    assert not warning(decide(Extent.of(values * 0), "p.npy", raw=True), extent, "p.npy")
     with pytest.raises(BenchError):
         decide(Extent.of(np.float32([-0.9, 1])), "p.npy", raw=True)
 
 
 def test_integers_never_overshoot_a_stated_range():
     with pytest.raises(BenchError, match=r"leaves the range 0\.\.1"):
-        decide(Extent.of(np.uint8([0, 200])), "p.npy", UNIT, raw=True)
+        decide(Extent.of(np.uint8([0, 200])), "p.npy", {ALL: UNIT}, raw=True)
 
 
 def test_a_range_is_stated_for_all_or_for_one_side():
     sides = ("prediction", "target")
-    assert parse_ranges(["0..255"], sides) == {"prediction": BYTE, "target": BYTE}
+    assert parse_ranges(["0..255"], sides) == {ALL: BYTE}
     assert parse_ranges(["prediction=-1..1"], sides) == {"prediction": ValueRange(-1, 1)}
-    for wrong in ("255", "1..0", "0-255", "left=0..1", "nan..1"):
+    for wrong in ("255", "1..0", "0-255", "left=0..1", "nan..1", "=0..1x"):
         with pytest.raises(BenchError, match=r"--range takes LOW\.\.HIGH"):
             parse_ranges([wrong], sides)
+
+
+def test_a_range_for_all_sides_leaves_alone_what_says_its_own():
+    ranges = {ALL: ValueRange(-1, 1)}
+    assert decide(Extent.of(np.uint8([0, 200])), "t.npy", ranges, "target").bounds == BYTE
+    assert decide(Extent.of(np.float32([-1, 1])), "p.npy", ranges, "prediction").bounds == ValueRange(-1, 1)
+    assert decide(Extent.of(np.uint8([0, 1])), "t.npy", {ALL: UNIT}, "target").bounds == UNIT
+    for values, general in ((np.float32([0, 1]), ValueRange(-1, 1)), (np.float32([0, 1]), BYTE), (np.int64([0, 1]), BYTE)):
+        with pytest.raises(BenchError, match=r"--range target=0\.\.1"):  # the other side's range, most likely
+            decide(Extent.of(values), "t.npy", {ALL: general}, "target")
+    assert decide(Extent.of(np.float32([0, 1])), "t.npy", {ALL: BYTE, "target": UNIT}, "target").bounds == UNIT
 
 
 def test_one_missing_number_does_not_hide_the_others():

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -62,6 +63,22 @@ Address = Annotated[
 Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
 PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
 Devices = Annotated[int, typer.Option(help="GPUs (without GPUs, processes) that train one run together.", min=1)]
+Range = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--range",
+        metavar="LOW..HIGH",
+        help="The numbers that mean black and white, where files do not say: 0..255, -1..1, 0..65535. "
+        "target=0..255 is for one side. Repeatable.",
+    ),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AXES",
+        help="The axes of arrays in their order, such as TNHW or NTHWC: N clips, T time, C channels, H height, W width.",
+    ),
+]
 
 
 _named = {"store": ""}  # as this command's --store has it
@@ -218,6 +235,17 @@ def console(aside: bool = False) -> Console:
 
     plain = Console(stderr=aside)
     return plain if plain.is_terminal else Console(stderr=aside, width=200)
+
+
+@contextmanager
+def progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal while something long is done; gives what is told how many of how many are done."""
+    from rich.progress import Progress
+
+    aside = console(aside=True)
+    with Progress(console=aside, transient=True, disable=not aside.is_terminal) as shown:
+        task = shown.add_task(doing, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def print_json(value: Any) -> None:

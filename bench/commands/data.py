@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.commands import _options
 from bench.common.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.data.base import Split
 
 data_app = typer.Typer(help="Which data sets are ready, and what is in them.", no_args_is_help=True)
 
@@ -59,6 +62,39 @@ def show(
             raise BenchError(f"--set takes OPTION=VALUE, such as digits=3; got '{setting}'")
         given[key] = parsed(text)
     for line in draw(name, given, out, clips, frames):
+        print(line)
+
+
+@data_app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set (`bench list data`).")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Its options: --set digits=3. Repeatable.")
+    ] = None,
+    context: Annotated[int, typer.Option(min=1, help="Frames that a model sees.")] = 10,
+    horizon: Annotated[int, typer.Option(min=1, help="Frames to predict.")] = 10,
+    split: Annotated[str, typer.Option(help="test or val.")] = "test",
+    clips: Annotated[int | None, typer.Option(min=1, help="How many clips. Default: all that there are.")] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR|FILE.npz", help="A folder of PNG files for each clip, or one array of all clips.")
+    ] = Path("clips"),
+) -> None:
+    """The clips that models are scored on, for any other code base.
+
+    Writes them in the suite's order, with names that tell which clip is which, and a manifest. Predictions that bear these
+    names are scored by `bench eval --predictions`.
+    """
+    from bench.commands._eval_frames import dataset, with_settings
+    from bench.data.preparing.export import export as write
+    from bench.spec.runspec import Part
+
+    chosen: Split = "val" if split == "val" else "test"
+    if split != chosen:
+        raise BenchError(f"--split is val or test, got '{split}'")
+    part = with_settings(Part(name), settings or [])
+    with _options.progress("exporting") as told:
+        lines = write(dataset(part), part.name, part.options, chosen, context, horizon, clips, out, told)
+    for line in lines:
         print(line)
 
 

@@ -7,17 +7,18 @@ import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.commands import _options, _selection
+from bench.commands._eval_frames import dataset, score_frames, with_settings
+from bench.commands._score_table import as_dict, print_scores
 from bench.common.errors import BenchError, listed
 
 if TYPE_CHECKING:
-    from bench.data.base import Dataset, Split
+    from bench.data.base import Split
     from bench.evaluation.scores import Scores
-    from bench.spec.runspec import Part
     from bench.store.store import Store
 
 
@@ -41,10 +42,14 @@ def evaluate(
         Path | None,
         typer.Option(
             "--predictions",
-            metavar="DIR|FILE.npz",
-            help="Frames of another code base: prediction/CLIP/*.png and target/CLIP/*.png, or arrays prediction and target.",
+            metavar="DIR|FILE",
+            help="Frames of another code base: prediction/CLIP/*.png and target/CLIP/*.png, gt*.png beside pd*.png, an .npz "
+            "file with arrays prediction and target, or preds.npy beside trues.npy.",
         ),
     ] = None,
+    ranges: _options.Range = None,
+    layout: _options.Layout = None,
+    grey: Annotated[bool, typer.Option("--grey", help="Make predictions and targets grey that were saved in colour.")] = False,
     data: Annotated[str | None, typer.Option(help="On which data set. Default: the one that the run was trained on.")] = None,
     context: Annotated[
         int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, or 10.")
@@ -79,6 +84,7 @@ def evaluate(
     where they are of the same clips.
     """
     from bench.metrics.protocols import PROTOCOLS, checked
+    from bench.spec.runspec import Part
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
     if sum(given is not None for given in (what, checkpoint, foreign)) != 1:
@@ -94,20 +100,28 @@ def evaluate(
     described = [setting for setting in settings or [] if setting not in about]
     if foreign:
         unused = {"--set of a model": described, "--model": model, "--horizon": horizon, "--clips": clips}
-        unused |= {} if data else {"--context": context, "--set data": about}
+        unused |= {} if data else {"--set data": about}
         if found := [option for option, value in unused.items() if value]:
             raise BenchError(
                 f"{listed(found)} {'do' if len(found) > 1 else 'does'} not go with --predictions: all are scored, against the "
                 "targets beside them or what follows --context frames of --data"
             )
-        scores = _of_frames(foreign, data, about, context or 10, part, guest)
+        made = score_frames(
+            foreign, with_settings(Part(data), about) if data else None, context, part, ranges or [], layout, grey,
+            guest.frames if guest else None,
+        )  # fmt: skip
+        for warning in made.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        scores = guest.keep(made.scores, "the frames in", str(foreign), made.digest) if guest else made.scores
     else:
+        if given := [option for option, value in {"--range": ranges, "--layout": layout, "--grey": grey}.items() if value]:
+            raise BenchError(f"{listed(given)} describes frames in files, and goes with --predictions")
         named = what or str(checkpoint)
         scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest)
     if as_json:
-        _options.print_json(_as_dict(scores, chosen))
+        _options.print_json(as_dict(scores, chosen))
     else:
-        _print(scores, chosen)
+        print_scores(scores, chosen)
 
 
 @dataclass(frozen=True)
@@ -141,29 +155,6 @@ class Keeping:
         return guest.scores
 
 
-def _of_frames(path: Path, data: str | None, about: list[str], context: int, split: Split, guest: Keeping | None) -> Scores:
-    from bench.common.machine import default_device
-    from bench.external.predictions import score, score_on
-    from bench.spec.runspec import Part
-
-    device, keep = default_device(), guest.frames if guest else None
-    if data:
-        scores, digest = score_on(path, _dataset(Part(data), about), split, context, device, keep)
-    else:
-        scores, digest = score(path, device, keep)
-    return guest.keep(scores, "the frames in", str(path), digest) if guest else scores
-
-
-def _dataset(part: Part, settings: list[str]) -> Dataset:
-    from bench.spec import catalog
-    from bench.spec.runspec import parsed
-
-    for setting in settings:
-        key, _, text = setting.removeprefix("data.").partition("=")
-        part = part.but(**{key: parsed(text)})
-    return catalog.build("datasets", part.name, part.options)
-
-
 def _of_model(
     named: str, model: str | None, data: str | None, about: list[str], context: int | None, horizon: int | None,
     clips: int | None, split: Split, described: list[str], store: Store, guest: Keeping | None,
@@ -179,23 +170,18 @@ def _of_model(
     part = Part(data) if data else found.data
     if part is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")
-    dataset = _dataset(part, about)
+    data_set = dataset(part, about)
     seen, ahead = context or found.context or 10, horizon or found.horizon or 10
     device = default_device()
-    network = found.build(dataset.shape, device, seen)
+    network = found.build(data_set.shape, device, seen)
     if (least := int(getattr(network, "min_context", 1))) > seen:
         raise BenchError(f"the model needs at least {least} context frames, got {seen}")
-    if clips is None and dataset.count(split, seen + ahead) is None:
+    if clips is None and data_set.count(split, seen + ahead) is None:
         clips = 1000
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test")
-    from rich.progress import Progress
-
-    with Progress(console=_options.console(), transient=True) as progress:
-        task = progress.add_task("scoring", total=None)
-        scores = score(
-            network, dataset, seen, evaluation, device, found.precision, keep=guest.frames if guest else None,
-            on_clips=lambda done, total: progress.update(task, completed=done, total=total),
-        )  # fmt: skip
+    with _options.progress("scoring") as told:
+        keep = guest.frames if guest else None
+        scores = score(network, data_set, seen, evaluation, device, found.precision, keep=keep, on_clips=told)
     if found.remarks:
         scores = replace(scores, facts={**scores.facts, "recognised": list(found.remarks)})
     if found.unfinished:
@@ -206,43 +192,3 @@ def _of_model(
         return guest.keep(scores, "the run", found.name, found.name, found.unfinished)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     return guest.keep(scores, "the checkpoint", named, digest, found.unfinished)
-
-
-def _as_dict(scores: Scores, protocols: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "clips": len(scores.values),
-        "horizon": scores.values.shape[1],
-        "facts": scores.facts,
-        "protocols": {},
-    }
-    means = scores.means()
-    for name in scores.names:
-        protocol, _, metric = name.partition("/")
-        if protocol in protocols and name in means:
-            per_frame = scores[name].mean(0, dtype="float64").tolist()
-            found["protocols"].setdefault(protocol, {})[metric] = {"mean": means[name], "per_frame": per_frame}
-    return found
-
-
-def _print(scores: Scores, protocols: tuple[str, ...]) -> None:
-    import numpy as np
-    from rich import box
-    from rich.table import Table
-
-    from bench.metrics import METRICS
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("protocol")
-    for metric in METRICS.values():
-        table.add_column(f"{metric.label} ({metric.unit})" if metric.unit else metric.label, justify="right", overflow="fold")
-    means = scores.means()
-    for protocol in protocols:
-        cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in METRICS.items()]
-        table.add_row(protocol, *("–" if value is None else f"{value * m.scale:.{m.digits}f}" for value, m in cells))
-    _options.console().print(table)
-    print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
-    lost = int((~np.isfinite(scores[f"{protocols[0]}/psnr"])).any(1).sum())
-    if lost:
-        print(f"a mean is missing where a clip's scores are not finite: {lost} of {len(scores.values)} clips")
-    if missing := scores.facts.get("lpips_missing"):
-        print(f"LPIPS is empty: {missing}")

@@ -45,3 +45,11 @@ class Dataset(ABC):
     def labels(self, split: Split, frames: int, clips: int) -> list[str] | None:
         """What each of the first `clips` fixed clips shows (KTH: the action); None where clips have no labels."""
         return None
+
+    def origins(self, split: Split, frames: int) -> list[str] | None:
+        """The name of the video that each fixed clip is cut from, in the order of their numbers; None where there are none."""
+        return None
+
+    def remarks(self, split: Split, frames: int) -> list[str]:
+        """What a user should know of the fixed clips of `frames` frames, as sentences: videos that are too short, and so on."""
+        return []

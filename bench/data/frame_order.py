@@ -43,7 +43,7 @@ def in_frame_order(paths: Sequence[Path]) -> list[Path]:
 
 def frame_order(names: Sequence[str]) -> list[int]:
     """The positions of names of pictures in the order of time; DoubtfulOrder where the names do not tell it."""
-    stems = [_stem(name) for name in names]
+    stems = [stem(name) for name in names]
     keys = list(map(_reading(names, stems), stems))
     order = sorted(range(len(names)), key=lambda position: keys[position])
     for one, other in pairwise(order):
@@ -54,10 +54,10 @@ def frame_order(names: Sequence[str]) -> list[int]:
 
 def numbers(name: str) -> tuple[int, ...]:
     """The numbers in a name without its ending: `gt12.png` -> (12,)."""
-    return tuple(map(int, re.findall(r"\d+", _stem(name))))
+    return tuple(map(int, re.findall(r"\d+", stem(name))))
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """The name without its ending, which begins with a letter: 0.05.png -> 0.05, and 0.05 stays."""
     return re.sub(r"\.[A-Za-z][A-Za-z0-9]*$", "", name)
 

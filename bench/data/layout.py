@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 FULL = "NTCHW"
 CHANNELS = (1, 3)

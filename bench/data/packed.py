@@ -121,6 +121,15 @@ class PackedDataset(Dataset):
         labels = [sequence.label for _, sequence in self._fixed(split, frames)[:clips]]
         return None if None in labels else [label for label in labels if label is not None]
 
+    def origins(self, split: Split, frames: int) -> list[str] | None:
+        return [sequence.name for _, sequence in self._fixed(split, frames)]
+
+    def remarks(self, split: Split, frames: int) -> list[str]:
+        lengths = [sequence.frames for sequence in self.packed.sequences[split]]
+        short = sum(length < frames for length in lengths)
+        are = "is" if short == 1 else "are"
+        return [f"{short} of {len(lengths)} videos of the {split} split {are} shorter than {frames} frames"] if short else []
+
     def verify(self) -> None:
         """Read every byte; a file that is not as it was prepared is a BenchError."""
         self.packed.checked(full=True)

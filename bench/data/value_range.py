@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.common.errors import BenchError
 
 ROUNDING = 1.5e-6
 """Of the range: what numbers may leave it by, since arithmetic in float32 rounds."""
@@ -41,20 +41,23 @@ COMMON = (UNIT, ValueRange(-1, 1), BYTE, ValueRange(0, 1023), ValueRange(0, 4095
 """What code bases of the field write; messages suggest the first that holds the numbers found."""
 
 
-def parse_ranges(texts: Iterable[str], sides: Sequence[str]) -> dict[str, ValueRange]:
-    """The range of each side, from `--range 0..255` (all sides) and `--range target=0..255` (one of them)."""
+ALL = ""
+"""The side that a range without a side's name is stated for."""
+
+
+def parse_ranges(texts: Iterable[str], sides: Sequence[str] = ()) -> dict[str, ValueRange]:
+    """The stated ranges by side, from `--range 0..255` (key ALL) and, where there are sides, `--range target=0..255`."""
     stated: dict[str, ValueRange] = {}
+    number = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
     for text in texts:
-        side, equals, bounds = text.rpartition("=")
-        number = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+        side, _, bounds = text.rpartition("=")
         found = re.fullmatch(rf"\s*({number})\s*\.\.\s*({number})\s*", bounds)
-        if not found or (equals and side not in sides) or not float(found[1]) < float(found[2]):
-            one_side = f", or {sides[0]}=LOW..HIGH for one side" if len(sides) > 1 else ""
+        if not found or side not in (ALL, *sides) or not float(found[1]) < float(found[2]):
+            one_side = f", or {sides[0]}=LOW..HIGH for one side" if sides else ""
             raise BenchError(f"--range takes LOW..HIGH, black and white, such as 0..255 or -1..1{one_side}; got '{text}'")
-        for each in [side] if equals else sides:
-            if each in stated and stated[each] != ValueRange(float(found[1]), float(found[2])):
-                raise BenchError(f"--range is given twice for {each}: {stated[each]} and {bounds}")
-            stated[each] = ValueRange(float(found[1]), float(found[2]))
+        if side in stated:
+            raise BenchError(f"--range is given twice{f' for {side}' if side else ''}: {stated[side]} and {bounds}")
+        stated[side] = ValueRange(float(found[1]), float(found[2]))
     return stated
 
 
@@ -128,56 +131,75 @@ class Scale:
         return np.clip(pixels, 0, 1) if clamp else pixels
 
 
-def decide(extent: Extent, what: str, stated: ValueRange | None = None, raw: bool = False, option: str = "--range") -> Scale:
+def decide(
+    extent: Extent, what: str, ranges: Mapping[str, ValueRange] | None = None, side: str = ALL, raw: bool = False
+) -> Scale:
     """The scale of some numbers; a BenchError with the option that says it where it cannot be told.
 
-    what: whose numbers, for messages. raw: whether they may be the raw output of a model, which leaves its range.
-    option: how a range is stated for them.
+    what: whose numbers, for messages. ranges: the stated ones by side; one that is stated for ALL does not overrule uint8,
+    which says its own. raw: whether they may be the raw output of a model, which leaves its range.
     """
-    dtype = extent.dtype
+    dtype, stated = extent.dtype, _stated(extent, what, ranges or {}, side)
     if dtype.kind not in "buif":
         raise BenchError(f"{what} holds {dtype}, which are no pixels; save real numbers, such as uint8 or float32")
     bounds = stated or (BYTE if dtype == np.uint8 else UNIT)
     if not extent.all_finite and not raw:
         raise BenchError(f"{what} holds numbers that are not finite (NaN or infinite); only predictions may")
     if stated is None:
-        _refuse_unsaid(extent, what, raw, option)
+        _refuse_unsaid(extent, what, side, raw)
     if extent.within(bounds):
         return Scale(bounds, dtype)
     if not raw or dtype.kind != "f":
-        side = f"; {option} may be given for one side" if "=" in option else ""
-        raise BenchError(f"{what} holds {extent}, which leaves the range {bounds}{side}; {_suggestion(extent, option)}")
+        raise BenchError(f"{what} holds {extent}, which leaves the range {bounds}; {_suggestion(extent, side)}")
     return Scale(bounds, dtype, overshoots=True, guessed=stated is None)
 
 
-def _refuse_unsaid(extent: Extent, what: str, raw: bool, option: str) -> None:
+def _stated(extent: Extent, what: str, ranges: Mapping[str, ValueRange], side: str) -> ValueRange | None:
+    """The range that is stated for a side, by its name or for all; None where its type says another or none is stated."""
+    if side in ranges and side != ALL:
+        return ranges[side]
+    general = ranges.get(ALL)
+    if general is None or extent.dtype == bool:
+        return None
+    if extent.dtype == np.uint8 and side != ALL:
+        return general if extent.largest is not None and extent.largest <= 1 and general in (UNIT, BYTE) else None
+    unlike = extent.within(UNIT) and general != UNIT and (general.black != 0 or extent.largest != 0)
+    if side != ALL and unlike and extent.least is not None:
+        raise BenchError(
+            f"{what} holds {extent}, which may be {general} as --range says or 0..1; "
+            f"say it for this side: --range {side}={general} or --range {side}=0..1"
+        )
+    return general
+
+
+def _refuse_unsaid(extent: Extent, what: str, side: str, raw: bool) -> None:
     """Refuse numbers whose range has to be stated."""
+    option = _option(side)
     if extent.dtype == np.uint8 and extent.largest == 1:
         raise BenchError(
-            f"{what} holds {extent}: masks of 0 and 1, or frames that are almost black? {option} 0..1 or {option} 0..255 says"
+            f"{what} holds {extent}: masks of 0 and 1, or frames that are almost black? {option}0..1 or {option}0..255 says"
         )
     if extent.dtype.kind in "iu" and extent.dtype != np.uint8:
-        raise BenchError(f"{what} holds {extent}, which does not say what is white; {_suggestion(extent, option)}")
+        raise BenchError(f"{what} holds {extent}, which does not say what is white; {_suggestion(extent, side)}")
     if extent.dtype.kind == "f" and not extent.within(UNIT, OVERSHOOT if raw else ROUNDING):
-        raise BenchError(f"{what} holds {extent}, which is not 0..1; {_suggestion(extent, option)}")
+        raise BenchError(f"{what} holds {extent}, which is not 0..1; {_suggestion(extent, side)}")
 
 
-def _suggestion(extent: Extent, option: str) -> str:
-    fitting = [bounds for bounds in COMMON if extent.within(bounds)]
-    if extent.dtype.kind in "iu":
-        fitting = [bounds for bounds in fitting if bounds.black == 0]
-    likely = fitting[0] if fitting else next((b for b in COMMON if extent.within(b, 0.25)), BYTE)
-    return f"say it with {option} LOW..HIGH, such as {option} {likely}"
+def _option(side: str) -> str:
+    return f"--range {side}=" if side else "--range "
 
 
-def warning(scale: Scale, extent: Extent, what: str, option: str) -> str:
+def _suggestion(extent: Extent, side: str) -> str:
+    fitting = [bounds for bounds in COMMON if extent.within(bounds) and (bounds.black == 0 or extent.dtype.kind == "f")]
+    likely = fitting[0] if fitting else next((bounds for bounds in COMMON if extent.within(bounds, 0.25)), BYTE)
+    return f"say what is black and white, such as {_option(side)}{likely}"
+
+
+def warning(scale: Scale, extent: Extent, what: str, side: str = ALL) -> str:
     """What to say of numbers that overshoot: an empty string where none do."""
     if not scale.overshoots:
         return ""
-    taken = f"taken for raw output in 0..1 ({option} says otherwise)" if scale.guessed else f"beyond {scale.bounds}"
-    return f"{what} holds {extent}: {taken}; protocols that clamp see it clamped"
-
-
-def ranges_of(sides: Mapping[str, ValueRange]) -> str:
-    """The stated ranges, for the record of what was scored."""
-    return ", ".join(f"{side}={bounds}" for side, bounds in sides.items())
+    taken = (
+        f"taken for raw output in 0..1 ({_option(side)}LOW..HIGH says otherwise)" if scale.guessed else f"beyond {scale.bounds}"
+    )
+    return f"{what} holds {extent}, {taken}; protocols that clamp see it clamped"

@@ -52,7 +52,7 @@ def evaluate(
 ) -> Scores:
     """Score a model on the fixed clips of a split.
 
-    keep: where to store the predictions, float16 [clip, frame, C, H, W], or None; it is the stored frames that are scored, so
+    keep: where to store the predictions, float32 [clip, frame, C, H, W], or None; it is the stored frames that are scored, so
     that scoring them again gives the same numbers. on_clips: called with (done, total) after every chunk; it may raise to stop.
     """
     model.eval()
@@ -157,11 +157,10 @@ def _stored(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Pai
         yield lambda pair: pair
         return
     with replacing(path) as temporary, open(temporary, "wb") as file:  # written, not mapped: mapped pages would fill memory
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f2", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
 
         def store(pair: Pair) -> Pair:
-            half = pair[0].to(torch.float16)
-            half.cpu().numpy().astype("<f2", copy=False).tofile(file)
-            return half.float(), pair[1]
+            pair[0].cpu().numpy().astype("<f4", copy=False).tofile(file)
+            return pair
 
         yield store

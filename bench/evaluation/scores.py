@@ -36,6 +36,17 @@ class Scores:
         means = {name: float(self[name].mean(dtype=np.float64)) for name in self.names}
         return {name: value for name, value in means.items() if np.isfinite(value)}
 
+    def missing(self) -> dict[str, str]:
+        """Why a metric has no mean, of each that has none."""
+        reasons = {}
+        for name in self.names:
+            lost = np.flatnonzero(~np.isfinite(self[name]).all(1))
+            if name.endswith("/lpips") and self.facts.get("lpips_missing"):
+                reasons[name] = str(self.facts["lpips_missing"])
+            elif len(lost):
+                reasons[name] = f"not finite: {len(lost)} of {len(self.values)} clips, the first is clip {lost[0] + 1}"
+        return reasons
+
     def save(self, path: Path) -> None:
         """Write everything to one .npz file, the whole of it or nothing.
 

@@ -1,13 +1,13 @@
-"""Frames that somebody else's code wrote: read, compared with the clips they should be of, and scored."""
+"""Frames that somebody else's code wrote, compared with the clips they should be of, and scored."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -16,190 +16,213 @@ from numpy.typing import NDArray
 from bench.common.errors import BenchError
 from bench.common.files import replacing
 from bench.data.base import Dataset, Split
-from bench.data.preparing.sources import natural, within
+from bench.data.clip_names import are_clip_names, clip_name
+from bench.data.value_range import BYTE, UNIT, Scale, ValueRange, warning
 from bench.evaluation.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
 from bench.evaluation.scores import Scores
-from bench.external import frames
+from bench.external.side import PREDICTION, Side, Sides
 from bench.spec.experiment import Evaluation
 
 TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
+Told = Callable[[int, int], None]
+"""Told how many clips of how many are scored."""
+Ranges = dict[str, ValueRange]
 
 
 @dataclass(frozen=True)
-class Frames:
-    """One side of a comparison: `count` clips of shape (T, C, H, W), in which 1 is white.
+class Clips:
+    """The fixed clips that predictions are said to be of. export: the command that writes them with their names."""
 
-    clips: reads clips first ... last - 1. bytes: whether they are of 8 bits.
-    """
-
-    count: int
-    shape: tuple[int, int, int, int]
-    clips: Callable[[int, int], NDArray[np.float32]]
-    bytes: bool
+    data: Dataset
+    split: Split
+    context: int
+    export: str
 
 
-def read(path: Path) -> dict[str, Frames]:
-    """The frames by side, "prediction" and (unless it is left out) "target".
+@dataclass(frozen=True)
+class Scored:
+    """Scores of frames from elsewhere, the hash of these, and what a reader of the scores should know."""
 
-    path: an .npz file with arrays of these names [N, T, C, H, W] in [0, 1], or a folder with folders of these names, each
-    holding one folder of pictures per clip. Clips and frames stand in the order of their names; where some names of the two
-    sides agree, all must.
-    """
-    sides = _arrays(path) if path.suffix == ".npz" else _folders(path)
-    if len({(side.count, side.shape) for side in sides.values()}) > 1:
-        shapes = " and ".join(f"{name} is {[side.count, *side.shape]}" for name, side in sides.items())
-        raise BenchError(f"{path}: {shapes}; they must be of one shape")
-    return sides
+    scores: Scores
+    digest: str
+    warnings: list[str] = field(default_factory=list)
 
 
-def score(path: Path, device: torch.device, keep: Path | None = None) -> tuple[Scores, str]:
-    """The scores of the predictions against the targets beside them, and the predictions' hash. keep: see `_scored`."""
-    sides = read(path)
-    if "target" not in sides:
-        raise BenchError(f"{path} has no targets; put them beside the predictions, or say with --data whose clips they are of")
-    count, shape = sides["target"].count, sides["target"].shape
-    size = max(1, CHUNK_PIXELS // int(np.prod(shape)))
-    spans = ((first, min(first + size, count)) for first in range(0, count, size))
-    truth = (torch.from_numpy(sides["target"].clips(*span)) for span in spans)
-    return _scored(sides["prediction"], truth, {"source": path.name}, device, keep)
+def score(sides: Sides, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None) -> Scored:
+    """The scores of the predictions against the targets beside them. keep: where to store the frames that are scored."""
+    target = sides.target
+    if target is None:
+        raise BenchError(
+            f"{sides.prediction.what} has no targets beside it; put them there, or say with --data whose clips they are of"
+        )
+    scales = sides.scales(ranges)
+    size = max(1, CHUNK_PIXELS // int(np.prod(target.shape)))
+    spans = (range(first, min(first + size, target.count)) for first in range(0, target.count, size))
+    truth = (_pixels(target, scales[1], span) for span in spans)
+    return _scored(sides.prediction, scales[0], truth, {"source": sides.source.name}, device, keep, told)
 
 
 def score_on(
-    path: Path, data: Dataset, split: Split, context: int, device: torch.device, keep: Path | None = None
-) -> tuple[Scores, str]:
-    """The scores of the predictions against the first clips of a data set, and the predictions' hash. keep: see `_scored`.
+    sides: Sides, clips: Clips, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None
+) -> Scored:
+    """The scores of the predictions against the first clips of a data set, which they are matched with by name.
 
-    Targets beside them, if there are any, must show the same frames as the data set, up to rounding to 8 bits.
+    Predictions without names have to have the targets beside them, in the same order as the data set's, up to rounding to 8
+    bits; targets beside named ones are held against the data set's, too.
     """
-    sides = read(path)
-    prediction, target = sides["prediction"], sides.get("target")
-    evaluation = Evaluation(clips=prediction.count, horizon=prediction.shape[0], split="val" if split == "val" else "test")
-    count = clips_to_score(data, evaluation, context)
-    if (prediction.count, prediction.shape[1:]) != (count, data.shape):
+    prediction, horizon = sides.prediction, sides.prediction.shape[0]
+    evaluation = Evaluation(clips=prediction.count, horizon=horizon, split="val" if clips.split == "val" else "test")
+    count = clips_to_score(clips.data, evaluation, clips.context)
+    if (prediction.count, prediction.shape[1:]) != (count, clips.data.shape):
+        grey = "; --grey makes colour grey" if (prediction.shape[1], clips.data.shape[0]) == (3, 1) else ""
         raise BenchError(
-            f"{path} has {prediction.count} clips of frames {list(prediction.shape[1:])}; the {split} split has {count} "
-            f"of {context} + {prediction.shape[0]} frames {list(data.shape)}"
+            f"{prediction.what} has {prediction.count} clips of frames {list(prediction.shape[1:])}; the {clips.split} split "
+            f"has {count} of {clips.context} + {horizon} frames {list(clips.data.shape)}{grey}"
         )
+    matching = _matching(sides, clips, count)
+    scale, target_scale = sides.scales(ranges)
+    positions: list[int] = []
 
-    def truth() -> Iterator[torch.Tensor]:
-        done = 0
-        for clips in chunked(data, split, count, context + prediction.shape[0], torch.device("cpu")):
-            if target:
-                _same(target.clips(done, done + len(clips)), clips[:, context:].numpy(), done, path)
-            done += len(clips)
-            yield clips[:, context:]
+    def truth() -> Iterator[NDArray[np.float32]]:
+        for part in chunked(clips.data, clips.split, count, clips.context + horizon, torch.device("cpu")):
+            frames = part.numpy()
+            chosen = [matching.position(number, clip) for number, clip in enumerate(frames, len(positions))]
+            if sides.target:
+                true = _pixels(sides.target, target_scale, chosen)
+                _refuse_other_frames(true, frames[:, clips.context :], len(positions), sides.target.what)
+            positions.extend(chosen)
+            yield frames[:, clips.context :]
 
-    facts = {**facts_of(data, evaluation, context, count), "source": path.name}
-    return _scored(prediction, truth(), facts, device, keep)
+    facts = facts_of(clips.data, evaluation, clips.context, count)
+    facts |= {"source": sides.source.name, "matched": matching.by}
+    return _scored(prediction, scale, truth(), facts, device, keep, told, positions)
+
+
+@dataclass(frozen=True)
+class _Matching:
+    """Where the prediction of a fixed clip is. by: how that was told, in words."""
+
+    by: str
+    position: Callable[[int, NDArray[np.float32]], int]
+
+
+def _matching(sides: Sides, clips: Clips, count: int) -> _Matching:
+    prediction = sides.prediction
+    places = {name: position for position, name in enumerate(prediction.names or ())}
+    origins = clips.data.origins(clips.split, clips.context + prediction.shape[0])
+    if are_clip_names(list(places)):
+
+        def by_name(number: int, clip: NDArray[np.float32]) -> int:
+            if (name := clip_name(number, clip)) not in places:
+                raise BenchError(
+                    f"{prediction.what} has no clip {name}, number {number + 1} of this data set at {clips.context} + "
+                    f"{prediction.shape[0]} frames; its first is {next(iter(places))}: `{clips.export}` writes the right ones"
+                )
+            return places[name]
+
+        return _Matching("the names of exported clips", by_name)
+    videos = [_without_ending(name) for name in (origins or [])[:count]]
+    named = {_without_ending(name): position for name, position in places.items()}
+    if videos and len(set(videos)) == len(videos) and set(videos) == set(named):
+        return _Matching("the names of the videos", lambda number, clip: named[videos[number]])
+    if sides.target:
+        return _Matching("the targets beside them", lambda number, clip: number)
+    raise BenchError(
+        f"{prediction.what} does not say which clips its predictions are of, and the data set's order is its own; "
+        f"`{clips.export}` writes the clips with names, to name predictions by; or put the targets beside the predictions"
+    )
+
+
+def _without_ending(name: str) -> str:
+    head, point, tail = name.rpartition(".")
+    return head if point and head and tail.isalnum() and not tail.isdigit() else name
+
+
+def _pixels(target: Side, scale: Scale | None, positions: Sequence[int]) -> NDArray[np.float32]:
+    """Some clips of the targets, clamped: rounding may have moved them out of [0, 1]."""
+    assert scale is not None
+    return scale(target.read(positions), clamp=True)
 
 
 def _scored(
-    prediction: Frames, truth: Iterator[torch.Tensor], facts: dict[str, Any], device: torch.device, keep: Path | None
-) -> tuple[Scores, str]:
-    """Score predictions against chunks of targets. keep: where to store the predictions; what is stored is what is scored."""
-    digest = hashlib.sha256()
+    prediction: Side,
+    scale: Scale,
+    truth: Iterator[NDArray[np.float32]],
+    facts: dict[str, Any],
+    device: torch.device,
+    keep: Path | None,
+    told: Told | None,
+    positions: list[int] | None = None,
+) -> Scored:
+    """Score predictions against chunks of targets; what is stored is what is scored.
 
-    def pairs(store: Callable[[int, NDArray[np.float32]], NDArray[np.float32]]) -> Iterator[Pair]:
+    positions: of the prediction of each clip, as far as the targets have come; as they stand if not given.
+    """
+    digest, doubt = hashlib.sha256(), _DoubtfulRange(prediction, scale)
+    kind, shape = np.uint8 if scale.is_bytes else np.float32, (prediction.count, *prediction.shape)
+
+    def pairs(store: NDArray[Any] | None) -> Iterator[Pair]:
         done = 0
         for target in truth:
-            frames = prediction.clips(done, done + len(target))
-            digest.update((np.rint(frames * 255).astype(np.uint8) if prediction.bytes else frames).tobytes())
-            yield torch.from_numpy(store(done, frames)).to(device), target.to(device)
+            span = slice(done, done + len(target))
+            raw = prediction.read(positions[span] if positions is not None else range(span.start, span.stop))
+            frames = scale(raw)
+            doubt.look(frames, target)
+            kept = raw if scale.is_bytes else frames
+            digest.update(np.ascontiguousarray(kept).tobytes())
+            if store is not None:
+                store[span] = kept
             done += len(target)
+            yield torch.from_numpy(frames).to(device), torch.from_numpy(np.ascontiguousarray(target)).to(device)
 
-    if keep is None:
-        found = scored(pairs(lambda _, frames: frames), prediction.count, facts, device)
-        return found, digest.hexdigest()[:12]
-    with replacing(keep) as temporary:
-        kind, shape = np.uint8 if prediction.bytes else np.float16, (prediction.count, *prediction.shape)
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape)
+    with replacing(keep) if keep else nullcontext() as temporary:
+        store = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape) if temporary else None
+        scores = scored(pairs(store), prediction.count, facts, device, told or (lambda done, count: None))
+        doubt.refuse()
+        if store is not None:
+            store.flush()
+    said = warning(scale, prediction.extent, prediction.what, PREDICTION)
+    return Scored(scores, digest.hexdigest()[:12], [said] if said else [])
 
-        def store(first: int, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-            part = slice(first, first + len(frames))
-            array[part] = np.rint(frames * 255) if prediction.bytes else frames
-            return as_floats(array[part])
 
-        found = scored(pairs(store), prediction.count, facts, device)
-        array.flush()
-    return found, digest.hexdigest()[:12]
+class _DoubtfulRange:
+    """Numbers that leave 0..1 a little may be raw output or of another range; one that fits the targets better is a doubt."""
+
+    def __init__(self, prediction: Side, scale: Scale):
+        self.prediction, self.guessed = prediction, scale.guessed
+        self.errors = dict.fromkeys((UNIT, ValueRange(-1, 1), BYTE), 0.0)
+
+    def look(self, frames: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+        """Add up how far the frames are from the targets, by each range."""
+        if not self.guessed:
+            return
+        for bounds in self.errors:
+            pixels = (frames.astype(np.float64) - bounds.black) / bounds.span
+            self.errors[bounds] += float(np.nansum(np.square(pixels - target)))
+
+    def refuse(self) -> None:
+        """Refuse numbers that another range makes better predictions."""
+        best = min(self.errors, key=self.errors.__getitem__)
+        if self.guessed and self.errors[best] < self.errors[UNIT]:
+            raise BenchError(
+                f"{self.prediction.what} holds {self.prediction.extent}, which fits the targets better as {best} than as raw "
+                f"output in 0..1; say which: --range {PREDICTION}={best} or --range {PREDICTION}=0..1"
+            )
 
 
 def as_floats(frames: NDArray[Any]) -> NDArray[np.float32]:
-    """Stored frames, uint8 or float16, as numbers in which 1 is white."""
+    """Stored frames, uint8 or floating point, as numbers in which 1 is white."""
     if frames.dtype == np.uint8:
         return np.divide(frames, 255, dtype=np.float32)
     return np.array(frames, np.float32)
 
 
-def _same(given: NDArray[np.float32], ours: NDArray[np.float32], first: int, path: Path) -> None:
+def _refuse_other_frames(given: NDArray[np.float32], ours: NDArray[np.float32], first: int, what: str) -> None:
     """Refuse targets that are not the data set's clips, and say which is the first."""
     off = np.abs(given - ours).max((2, 3, 4))
     if (off > TOLERANCE).any():
         clip, frame = np.argwhere(off > TOLERANCE)[0]
         raise BenchError(
-            f"{path}: the target of clip {first + clip + 1}, frame {frame + 1} is not this data set's: they differ by up to "
+            f"{what}: the target of clip {first + clip + 1}, frame {frame + 1} is not this data set's: they differ by up to "
             f"{off[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
         )
-
-
-def _arrays(path: Path) -> dict[str, Frames]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in ("prediction", "target") if name in file or name == "prediction"}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise BenchError(
-            f"{path} must be an .npz file with arrays 'prediction' and 'target' [N, T, C, H, W]: {error}"
-        ) from error
-    for name, array in found.items():
-        if array.ndim != 5 or array.shape[2] not in (1, 3):
-            raise BenchError(f"{path}: {name} must be [N, T, C, H, W] with 1 or 3 channels, got {list(array.shape)}")
-    return {name: _of_array(array, path if name == "target" else None) for name, array in found.items()}
-
-
-def _of_array(array: NDArray[Any], checked: Path | None) -> Frames:
-    """checked: the file to name where values leave [0, 1]; predictions may."""
-    whole = array.dtype == np.uint8
-    if not whole:
-        array = frames.scaled(array, checked) if checked else array.astype(np.float32)
-    return Frames(len(array), array.shape[1:], lambda first, last: as_floats(array[first:last]), whole)
-
-
-def _folders(path: Path) -> dict[str, Frames]:
-    if not path.is_dir():
-        raise BenchError(f"there is no folder {path}; --predictions takes one, or an .npz file (`bench eval --help` says more)")
-    clips = {name: _inside(path / name, Path.is_dir) for name in ("prediction", "target")}
-    if not clips["prediction"]:
-        raise BenchError(f"{path / 'prediction'} must hold one folder of pictures per clip; `bench eval --help` says more")
-    if clips["target"]:
-        _pair(*clips.values())
-        for predicted, true in zip(*clips.values(), strict=False):
-            _pair(*(_inside(clip, lambda file: file.suffix.lower() in frames.PICTURES) for clip in (predicted, true)))
-    return {name: _of_folders(found, path / name) for name, found in clips.items() if found}
-
-
-def _inside(folder: Path, wanted: Callable[[Path], bool]) -> list[Path]:
-    """What of that kind a folder holds, if there is one."""
-    return [path for path in within(folder) if wanted(path)] if folder.is_dir() else []
-
-
-def _pair(predictions: list[Path], targets: list[Path]) -> None:
-    """Refuse two sides some of whose names agree and others do not: by their order alone, the wrong ones would be compared."""
-    sides = [{tuple(natural(path.with_suffix(""))): path for path in side} for side in (predictions, targets)]
-    alone = [side[name] for side in sides for name in side if not all(name in other for other in sides)]
-    if alone and len(alone) < len(predictions) + len(targets):
-        raise BenchError(
-            f"{alone[0]} has no counterpart of that name on the other side, where others have one; "
-            "name clips and frames alike in prediction/ and target/"
-        )
-
-
-def _of_folders(folders: list[Path], side: Path) -> Frames:
-    shape = frames.read(folders[0]).shape[1:]
-
-    def clips(first: int, last: int) -> NDArray[np.float32]:
-        found = [frames.read(folder) for folder in folders[first:last]]
-        if any(clip.shape[1:] != shape for clip in found):
-            raise BenchError(f"the clips in {side} differ in length or size; they must be alike")
-        return np.concatenate([clip[:] for clip in found])
-
-    return Frames(len(folders), shape, clips, bytes=True)

@@ -50,7 +50,7 @@ class Guest:
 
     @property
     def frames(self) -> Path:
-        """The predicted frames, uint8 or float16 [clip, frame, C, H, W]."""
+        """The predicted frames, uint8 or float32 [clip, frame, C, H, W]."""
         return self.path.with_name(f"{self.path.stem}-{self.about['hash']}.npy")
 
 

@@ -23,7 +23,7 @@ class Evaluation:
     """How a trained model is scored; its identity is separate from training, so that a new score never retrains.
 
     clips: how many clips of the split, None for all. horizon: frames predicted, None for as many as in training.
-    keep_predictions: store every predicted frame (float16), so that new scores need no model.
+    keep_predictions: store every predicted frame (float32), so that new scores need no model.
     """
 
     clips: int | None = None

@@ -172,7 +172,8 @@ class Run:
         return self.path / "scores" / f"{key}.npz"
 
     def predictions_file(self, key: str) -> Path:
-        """Where the predictions of the evaluation with that key are, if they are kept: float16 [clip, frame, C, H, W]."""
+        """Where the predictions of the evaluation with that key are, if they are kept: [clip, frame, C, H, W] in
+        float32, float16 in older stores."""
         return self.path / "predictions" / f"{key}.npy"
 
     def provenance(self) -> dict[str, Any]:

@@ -61,14 +61,14 @@ def unique(items: Sequence[Item]) -> list[Item]:
 
 
 def prediction_bytes(item: Item) -> int:
-    """Disk that a run's kept predictions take: two bytes a pixel."""
+    """Disk that a run's kept predictions take: four bytes a pixel."""
     data = catalog.build("datasets", item.spec.data.name, item.spec.data.options)
     channels, height, width = data.shape
     frames = 0
     for e in item.evaluations:
         if e.keep_predictions and e.horizon:
             frames += e.horizon * (e.clips or data.count(e.split, item.spec.context + e.horizon) or 0)
-    return 2 * frames * channels * height * width
+    return 4 * frames * channels * height * width
 
 
 def retry(items: Sequence[Item], kinds: Collection[str]) -> int:

@@ -1,0 +1,108 @@
+"""`bench eval --predictions`: frames of another code base, read as the options say and scored."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import _options
+from bench.common.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.data.base import Dataset, Split
+    from bench.external.predictions import Clips, Scored
+    from bench.external.side import Sides
+    from bench.spec.runspec import Part
+
+SIDES = ("prediction", "target")
+
+
+def score_frames(
+    path: Path,
+    data: Part | None,
+    context: int | None,
+    split: Split,
+    ranges: list[str],
+    layout: str | None,
+    grey: bool,
+    keep: Path | None,
+) -> Scored:
+    """The scores of predictions in files, against the targets beside them or the clips of a data set.
+
+    data: None where the targets or a manifest beside the predictions tell. keep: where to store the frames that are scored.
+    """
+    from bench.common.machine import default_device
+    from bench.data.layout import parse_layout
+    from bench.data.value_range import parse_ranges
+    from bench.external.predictions import score, score_on
+    from bench.external.side import Reading
+    from bench.external.sides import read_sides
+
+    stated = parse_ranges(ranges, SIDES)
+    sides = read_sides(path, Reading(parse_layout(layout) if layout else None, grey))
+    clips = _clips(sides, data, context, split)
+    with _options.progress("scoring") as told:
+        if clips:
+            return score_on(sides, clips, stated, default_device(), keep, told)
+        return score(sides, stated, default_device(), keep, told)
+
+
+def _clips(sides: Sides, data: Part | None, context: int | None, split: Split) -> Clips | None:
+    """The clips that predictions are said to be of, by --data or by a manifest; None where only the targets tell."""
+    from bench.data.clip_names import ClipManifest
+    from bench.external.predictions import Clips
+
+    count, horizon = sides.prediction.count, sides.prediction.shape[0]
+    if data:
+        seen = context or 10
+        return Clips(dataset(data), split, seen, export_command(data, seen, horizon, count, split))
+    if sides.manifest is None:
+        return None
+    manifest = ClipManifest.from_json(sides.manifest, f"the manifest of {sides.source}")
+    if context:
+        raise BenchError(f"--context goes with --data; the manifest in {sides.source} says {manifest.context}")
+    from bench.spec.runspec import Part
+
+    part = Part(manifest.data, **manifest.options)
+    made = dataset(part)
+    if made.fingerprint() != manifest.fingerprint:
+        raise BenchError(
+            f"the manifest of {sides.source} is of clips of '{manifest.data}' with the fingerprint {manifest.fingerprint}, and "
+            f"here that is {made.fingerprint()}: other videos, or prepared otherwise"
+        )
+    exported: Split = "val" if manifest.split == "val" else "test"
+    return Clips(made, exported, manifest.context, export_command(part, manifest.context, horizon, count, exported))
+
+
+def dataset(part: Part, settings: list[str] | None = None) -> Dataset:
+    """The data set of a name with `data.NAME=VALUE` settings."""
+    from bench.spec import catalog
+
+    part = with_settings(part, settings or [])
+    built: Dataset = catalog.build("datasets", part.name, part.options)
+    return built
+
+
+def with_settings(part: Part, settings: list[str]) -> Part:
+    """A data set's part changed by --set OPTION=VALUE or data.OPTION=VALUE."""
+    from bench.spec.runspec import parsed
+
+    for setting in settings:
+        key, equals, text = setting.removeprefix("data.").partition("=")
+        if not equals:
+            raise BenchError(f"--set takes OPTION=VALUE, such as digits=3; got '{setting}'")
+        part = part.but(**{key: parsed(text)})
+    return part
+
+
+def export_command(data: Part, context: int, horizon: int, clips: int, split: Split) -> str:
+    """What writes the clips that predictions can be returned for."""
+    settings = [word for key, value in data.options.items() for word in ("--set", f"{key}={_written(value)}")]
+    words = ["bench", "data", "export", data.name, *settings, "--context", str(context), "--horizon", str(horizon)]
+    words += ["--clips", str(clips), *(["--split", split] if split != "test" else []), "--out", "clips"]
+    return shlex.join(words)
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,66 @@
+"""What `bench eval` shows: every score, and of each that is missing the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import _options
+
+if TYPE_CHECKING:
+    from bench.evaluation.scores import Scores
+
+
+def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
+    """For a script: each metric's mean and per-frame means, null with a reason where there is none."""
+    import numpy as np
+
+    found: dict[str, Any] = {
+        "clips": len(scores.values),
+        "horizon": scores.values.shape[1],
+        "facts": scores.facts,
+        "protocols": {protocol: {} for protocol in protocols},
+    }
+    means, missing = scores.means(), scores.missing()
+    for name in scores.names:
+        protocol, _, metric = name.partition("/")
+        if protocol in protocols:
+            per_frame = scores[name].mean(0, dtype=np.float64).tolist()
+            entry: dict[str, Any] = {"mean": means.get(name), "per_frame": [v if np.isfinite(v) else None for v in per_frame]}
+            found["protocols"][protocol][metric] = entry | ({"reason": missing[name]} if name in missing else {})
+    return found
+
+
+def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
+    """For people: a table of means, and why what is missing is missing."""
+    from rich import box
+    from rich.table import Table
+
+    from bench.metrics import METRICS
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("protocol")
+    for metric in METRICS.values():
+        table.add_column(f"{metric.label} ({metric.unit})" if metric.unit else metric.label, justify="right", overflow="fold")
+    means = scores.means()
+    for protocol in protocols:
+        cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in METRICS.items()]
+        table.add_row(protocol, *("–" if value is None else f"{value * m.scale:.{m.digits}f}" for value, m in cells))
+    _options.console().print(table)
+    print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
+    reasons: dict[str, list[str]] = {}
+    for name, reason in scores.missing().items():
+        if name.partition("/")[0] in protocols:
+            reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        lpips_alone = {name.partition("/")[2] for name in names} == {"lpips"}
+        print(f"{'LPIPS is empty' if lpips_alone else 'no mean of ' + _grouped(names)}: {reason}")
+
+
+def _grouped(names: Sequence[str]) -> str:
+    """standard/psnr, standard/ssim, openstl/psnr -> "standard psnr, ssim; openstl psnr"."""
+    by_protocol: dict[str, list[str]] = {}
+    for name in names:
+        protocol, _, metric = name.partition("/")
+        by_protocol.setdefault(protocol, []).append(metric)
+    return "; ".join(f"{protocol} {', '.join(metrics)}" for protocol, metrics in by_protocol.items())

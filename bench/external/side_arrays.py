@@ -1,0 +1,95 @@
+"""Sides of a comparison as arrays: an .npz file, or .npy files beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.common.errors import BenchError, listed
+from bench.data.layout import arranged, layout_of, refuse_doubtful_time
+from bench.external.side import PREDICTION, TARGET, Reading, Side, Sides
+
+ARRAYS = {
+    PREDICTION: ("prediction", "predictions", "preds", "pred"),
+    TARGET: ("target", "targets", "trues", "true", "gt"),
+}
+"""What the arrays of a side are called, in an .npz file or as .npy files of a folder; preds and trues are OpenSTL's."""
+NAMES, MANIFEST = "names", "manifest"  # further arrays of an .npz file: of the clips, and what `bench data export` says of them
+LOOKED_AT = 16  # clips whose content has to agree with the usual layout
+
+
+def read_npz(path: Path, reading: Reading) -> Sides:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            keys = {side: _one(path, side, [name for name in file.files if name in ARRAYS[side]]) for side in ARRAYS}
+            if not keys[PREDICTION]:
+                raise BenchError(_npz_wanted(path, f"it holds {listed(file.files)}"))
+            arrays = {side: file[key] for side, key in keys.items() if key}
+            names = tuple(map(str, file[NAMES].ravel())) if NAMES in file.files else None
+            manifest = str(file[MANIFEST]) if MANIFEST in file.files else None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise BenchError(_npz_wanted(path, str(error))) from error
+    described = {side: (f"{path}: {keys[side]}", array) for side, array in arrays.items()}
+    return _of_arrays(path, described, names, reading, manifest)
+
+
+def _npz_wanted(path: Path, found: str) -> str:
+    return f"{path} must be an .npz file with arrays 'prediction' and 'target' [N, T, C, H, W]: {found}"
+
+
+def read_npy(path: Path, reading: Reading) -> Sides:
+    """An array of predictions, and the targets that lie beside it: preds.npy with trues.npy."""
+    arrays = {PREDICTION: (str(path), _mapped(path))}
+    if path.stem.lower() in ARRAYS[PREDICTION] and (target := array_in(path.parent, TARGET)):
+        arrays[TARGET] = (str(target), _mapped(target))
+    return _of_arrays(path, arrays, None, reading, None)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise BenchError(f"{path} cannot be read as an array: {error}") from error
+    return array
+
+
+def array_in(folder: Path, side: str) -> Path | None:
+    """The .npy file of a side in a folder."""
+    found = [folder / f"{name}.npy" for name in ARRAYS[side] if (folder / f"{name}.npy").is_file()]
+    return folder / name if (name := _one(folder, side, [path.name for path in found])) else None
+
+
+def _one(where: Path, side: str, found: Sequence[str]) -> str | None:
+    if len(found) > 1:
+        raise BenchError(f"{where} holds {listed(found)}, each of which may be the {side}; keep one of them")
+    return found[0] if found else None
+
+
+def _of_arrays(
+    path: Path,
+    arrays: Mapping[str, tuple[str, NDArray[Any]]],
+    names: tuple[str, ...] | None,
+    reading: Reading,
+    manifest: str | None,
+) -> Sides:
+    sides = {side: _of_array(side, what, array, names, reading) for side, (what, array) in arrays.items()}
+    if not reading.layout:
+        first = sides.get(TARGET, sides[PREDICTION])
+        layout = layout_of(arrays[first.side][1].shape, first.what)
+        refuse_doubtful_time(first.read(range(min(first.count, LOOKED_AT))), layout, first.what)
+    return Sides(path, sides[PREDICTION], sides.get(TARGET), manifest)
+
+
+def _of_array(side: str, what: str, array: NDArray[Any], names: tuple[str, ...] | None, reading: Reading) -> Side:
+    clips = arranged(array, reading.layout or layout_of(array.shape, what), what)
+    if 0 in clips.shape:
+        raise BenchError(f"{what} is empty: {list(array.shape)}")
+    if names is not None and (len(names) != len(clips) or len(set(names)) < len(names)):
+        raise BenchError(f"{what} has {len(clips)} clips and {len(names)} names ({len(set(names))} different ones)")
+    shape: tuple[int, int, int, int] = clips.shape[1:]
+    return Side(side, what, len(clips), shape, clips.dtype, names, lambda chosen: np.asarray(clips[list(chosen)]))
