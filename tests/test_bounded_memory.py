@@ -51,5 +51,5 @@ def test_the_peak_of_an_evaluation_that_keeps_its_frames_does_not_grow_with_the_
     run = [sys.executable, "-c", EVALUATE, "960"]
     told = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={"PYTHONPATH": ":".join(sys.path)})
     early, late = (int(line) for line in told.stdout.split())
-    assert late - early < 100_000  # kilobytes; the frames of the 720 clips between, mapped as float16, are 177,000
+    assert late - early < 100_000  # kilobytes; the frames of the 720 clips between, mapped as float32, are 354,000
     assert np.load(tmp_path / "frames.npy", mmap_mode="r").shape == (960, 30, 1, 64, 64)
