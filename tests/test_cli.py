@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
@@ -229,6 +230,18 @@ def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, 
     np.testing.assert_allclose(together[-1:], alone, atol=1e-5)
 
 
+def test_predict_reads_any_layout_and_range_that_is_said(finished, tmp_path):
+    clip = np.random.default_rng(0).integers(0, 256, (12, 1, 16, 16), np.uint8)
+    np.save(tmp_path / "clip.npy", clip)
+    np.save(tmp_path / "other.npy", clip.transpose(2, 3, 0, 1)[..., 0].astype(np.int64))
+    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
+    words = ("--array", "numbers.npy", "--pictures", "0")
+    assert finished("predict", run, "clip.npy", *words)[0] == 0
+    usual = np.load(tmp_path / "numbers.npy")
+    assert finished("predict", run, "other.npy", "--layout", "HWT", "--range", "0..255", *words)[0] == 0
+    assert np.array_equal(np.load(tmp_path / "numbers.npy"), usual)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -238,14 +251,24 @@ def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, 
         (["tiny.txt", "clip.npy", "--model", "lcm"], "there is no model 'lcm': did you mean 'lmc'?"),
         (["tiny.txt", "tiny.txt"], "is no folder of frames, no video"),
         (["tiny.txt", "clip.npy", "--pictures", "0"], "there is nothing to write"),
+        (["tiny.txt", "clips.npy"], "does not tell clips from time; say it: --layout NTHW, --layout TNHW"),
+        (["tiny.txt", "clip.npy", "--layout", "THW"], "has 4 axes [12, 1, 16, 16], and --layout THW names 3"),
+        (["tiny.txt", "gt_and_pd"], "gt1.png and pd1.png do not say which frame comes first"),
         (["tiny.txt", "bad.npy"], "must be [T, C, H, W] or [B, T, C, H, W]"),
-        (["tiny.txt", "bright.npy"], "must hold uint8, or numbers in [0, 1]; found 0 to 2"),
+        (
+            ["tiny.txt", "bright.npy"],
+            "holds float32 from 0 to 2, which is not 0..1; say what is black and white, such as --range 0..255",
+        ),
     ],
 )
 def test_predicting_from_what_is_no_model_or_no_clip_is_refused_in_words(bench, tmp_path, words, message):
     np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
     np.save(tmp_path / "bad.npy", np.zeros((12, 7), np.float32))
     np.save(tmp_path / "bright.npy", np.linspace(0, 2, 12 * 256, dtype=np.float32).reshape(12, 1, 16, 16))
+    np.save(tmp_path / "clips.npy", np.zeros((5, 12, 16, 16), np.float32))
+    (tmp_path / "gt_and_pd").mkdir()
+    for name in ("gt1", "pd1"):
+        Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "gt_and_pd" / f"{name}.png")
     (tmp_path / "tiny.txt").write_text("not weights")
     code, _, err = bench("predict", *words)
     assert code == 2 and message in err and "Traceback" not in err

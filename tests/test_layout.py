@@ -26,7 +26,7 @@ def test_channels_tell_the_layout(shape, one_clip, layout):
         ((50, 20, 64, 64), "--layout NTHW, --layout TNHW"),
         ((5, 3, 8, 8), "--layout NTHW"),
         ((2, 5, 3, 8, 3), "--layout NTCHW, --layout NTHWC"),
-        ((2, 5, 2, 8, 8), "with 1 or 3 channels"),
+        ((2, 5, 4, 8, 8), "with 1 to 3 channels"),
         ((20, 8, 8), "--layout THW"),
         ((8, 8), "3 to 5 axes"),
     ],

@@ -68,8 +68,7 @@ Range = Annotated[
     typer.Option(
         "--range",
         metavar="LOW..HIGH",
-        help="The numbers that mean black and white, where files do not say: 0..255, -1..1, 0..65535. "
-        "target=0..255 is for one side. Repeatable.",
+        help="The numbers that mean black and white, where files do not say: 0..255, -1..1, 0..65535.",
     ),
 ]
 Layout = Annotated[

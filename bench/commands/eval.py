@@ -47,7 +47,15 @@ def evaluate(
             "file with arrays prediction and target, or preds.npy beside trues.npy.",
         ),
     ] = None,
-    ranges: _options.Range = None,
+    ranges: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="LOW..HIGH",
+            help="The numbers that mean black and white, where files do not say: 0..255, -1..1, 0..65535; "
+            "target=0..255 is for one side. Repeatable.",
+        ),
+    ] = None,
     layout: _options.Layout = None,
     grey: Annotated[bool, typer.Option("--grey", help="Make predictions and targets grey that were saved in colour.")] = False,
     data: Annotated[str | None, typer.Option(help="On which data set. Default: the one that the run was trained on.")] = None,

@@ -45,6 +45,8 @@ def predict(
             "--set", metavar="NAME=VALUE", help="model.window=3: what a foreign checkpoint does not tell. Repeatable."
         ),
     ] = None,
+    ranges: _options.Range = None,
+    layout: _options.Layout = None,
     store_path: _options.StorePath = None,
 ) -> None:
     """Predict the frames that follow.
@@ -56,15 +58,18 @@ def predict(
     of clips takes the same memory.
     """
     from bench.common.machine import default_device
+    from bench.data.layout import parse_layout
+    from bench.data.value_range import parse_ranges
     from bench.external import models
     from bench.external import predict as predicting
     from bench.external.frames import read
+    from bench.external.side import Reading
 
     if pictures == 0 and not array:
         raise BenchError("with --pictures 0 and no --array there is nothing to write")
     if out.resolve() == source.resolve():
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
-    clips = read(source)
+    clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
     found = models.find(what, _options.store(store_path), model, settings or [])
     _options.say(found.remarks)

@@ -85,5 +85,5 @@ def _picture(path: Path, grey: bool) -> NDArray[np.uint8]:
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
         raise Damaged(f"{path} cannot be read ({error}); replace it") from error
     if frame.dtype != "uint8":
-        raise BenchError(f"{path} has more than 8 bits per pixel; convert the pictures to 8 bits")
+        raise BenchError(f"{path} holds {frame.dtype}, more than 8 bits per pixel; convert the pictures to 8 bits")
     return frame

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.common.errors import BenchError
 
 FULL = "NTCHW"
-CHANNELS = (1, 3)
+CHANNELS = (1, 2, 3)  # grey, maps of traffic in and out, colour
 SAMPLED = 16  # clips and frames that are looked at to find the axis of time
 SMOOTHER = 0.5  # neighbours along another axis that differ by less than this part of those along T make T doubtful
 
@@ -41,7 +41,7 @@ def arranged(array: NDArray[Any], layout: str, what: str) -> NDArray[Any]:
     ordered = ordered.transpose([letters.index(letter) for letter in FULL])
     if ordered.shape[2] not in CHANNELS:
         raise BenchError(
-            f"{what} {list(array.shape)} has {ordered.shape[2]} channels in the layout {layout}; 1 or 3 are frames"
+            f"{what} {list(array.shape)} has {ordered.shape[2]} channels in the layout {layout}; 1 to 3 are frames"
         )
     return ordered
 
@@ -58,12 +58,13 @@ def layout_of(shape: Sequence[int], what: str, one_clip: bool = False) -> str:
         return fitting[0]
     if len(axes) == 5 and not fitting:
         raise BenchError(
-            f"{what} must be [N, T, C, H, W] or [N, T, H, W, C] with 1 or 3 channels, or --layout has to name its axes; "
+            f"{what} must be [N, T, C, H, W] or [N, T, H, W, C] with 1 to 3 channels, or --layout has to name its axes; "
             f"got {axes}"
         )
     suggested = fitting or {5: usual, 4: ("NTHW", "TNHW", "TCHW"), 3: ("THW",)}.get(len(axes), ())
     if not suggested:
-        raise BenchError(f"{what} must be an array of 3 to 5 axes, such as [N, T, C, H, W]; got {axes}")
+        wanted = "[T, C, H, W] or [B, T, C, H, W]" if one_clip else "[N, T, C, H, W], or an array of 3 to 5 axes with --layout"
+        raise BenchError(f"{what} must be {wanted}; got {axes}")
     options = ", ".join(f"--layout {layout}" for layout in suggested)
     raise BenchError(f"{what} is {axes}, which does not tell clips from time; say it: {options}")
 

@@ -24,6 +24,7 @@ LOOKED_AT = 16  # clips whose content has to agree with the usual layout
 
 
 def read_npz(path: Path, reading: Reading) -> Sides:
+    """The arrays of an .npz file."""
     try:
         with np.load(path, allow_pickle=False) as file:
             keys = {side: _one(path, side, [name for name in file.files if name in ARRAYS[side]]) for side in ARRAYS}
@@ -44,13 +45,14 @@ def _npz_wanted(path: Path, found: str) -> str:
 
 def read_npy(path: Path, reading: Reading) -> Sides:
     """An array of predictions, and the targets that lie beside it: preds.npy with trues.npy."""
-    arrays = {PREDICTION: (str(path), _mapped(path))}
+    arrays = {PREDICTION: (str(path), mapped(path))}
     if path.stem.lower() in ARRAYS[PREDICTION] and (target := array_in(path.parent, TARGET)):
-        arrays[TARGET] = (str(target), _mapped(target))
+        arrays[TARGET] = (str(target), mapped(target))
     return _of_arrays(path, arrays, None, reading, None)
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def mapped(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, memory-mapped; a BenchError where it is none."""
     try:
         array: NDArray[Any] = np.load(path, allow_pickle=False, mmap_mode="r")
     except (OSError, ValueError, EOFError) as error:

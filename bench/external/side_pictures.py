@@ -102,8 +102,20 @@ def _side(side: str, path: Path, clips: list[_Clip]) -> Side:
         return np.stack([stacked(clips[position].files, first) for position in chosen])
 
     shape: tuple[int, int, int, int] = (len(clips[0].files), *first.shape)
-    what = f"{path} ({side})"
-    return Side(side, what, len(clips), shape, first.dtype, tuple(clip.name for clip in clips), read)
+    return Side(side, f"{path} ({side})", len(clips), shape, first.dtype, tuple(clip.name for clip in clips), read)
+
+
+def stacked(files: Sequence[Path], like: NDArray[Any] | None = None) -> NDArray[Any]:
+    """The frames of a clip [T, C, H, W], all of the size and the type of one of them: the first, if not given."""
+    frames = [read_frame(path) for path in files]
+    like = frames[0] if like is None else like
+    for path, frame in zip(files, frames, strict=True):
+        if frame.shape != like.shape or frame.dtype != like.dtype:
+            raise BenchError(
+                f"{path} is {frame.dtype} {list(frame.shape)} and others are {like.dtype} {list(like.shape)}; "
+                "frames must be of one size and type"
+            )
+    return np.stack(frames)
 
 
 def read_frame(path: Path) -> NDArray[Any]:
@@ -112,15 +124,3 @@ def read_frame(path: Path) -> NDArray[Any]:
         return read_picture(path)
     except (OSError, SyntaxError, ValueError) as error:
         raise BenchError(f"{path} cannot be read as a picture: {error}") from error
-
-
-def stacked(files: Sequence[Path], like: NDArray[Any]) -> NDArray[Any]:
-    """The frames of a clip [T, C, H, W], all of the size and the type of one of them."""
-    frames = [read_frame(path) for path in files]
-    for path, frame in zip(files, frames, strict=True):
-        if frame.shape != like.shape or frame.dtype != like.dtype:
-            raise BenchError(
-                f"{path} is {frame.dtype} {list(frame.shape)} and others are {like.dtype} {list(like.shape)}; "
-                "frames must be of one size and type"
-            )
-    return np.stack(frames)
