@@ -18,6 +18,7 @@ from bench.commands import (
     predict,
     prepare,
     report,
+    reproduce,
     rescore,
     results,
     run,
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 COMMANDS = (  # in the order of the help
-    *(plan, run, tune, status, logs, stop, report, results, explain, ui, sync, eval, rescore, weights),
+    *(plan, run, tune, status, logs, stop, report, results, explain, ui, sync, eval, reproduce, rescore, weights),
     *(predict, prepare, data, list, doctor, speed, gc),
 )
 for command in COMMANDS:

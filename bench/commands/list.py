@@ -10,7 +10,9 @@ import typer
 from bench.commands import _options
 from bench.common.errors import BenchError, did_you_mean, listed
 
-KINDS = ("experiments", "models", "learners", "data", "metrics", "protocols", "optimizers", "schedules", "executors")
+KINDS = (
+    "experiments", "models", "learners", "data", "metrics", "protocols", "optimizers", "schedules", "executors", "checkpoints",
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +30,7 @@ def list_names(
     """
     if kind not in KINDS:
         raise BenchError(f"there is no list of '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + listed(KINDS)}")
-    rows = _rows(kind)
+    rows = _rows(kind, as_json)
     if as_json:
         if kind == "models":
             from bench.spec.runspec import Part
@@ -50,7 +52,7 @@ def list_names(
     _options.console().print(table, highlight=False)
 
 
-def _rows(kind: str) -> list[dict[str, Any]]:
+def _rows(kind: str, as_json: bool = False) -> list[dict[str, Any]]:
     if kind == "experiments":
         from bench.spec.loading import describe, names
 
@@ -63,6 +65,8 @@ def _rows(kind: str) -> list[dict[str, Any]]:
         from bench.metrics.protocols import PROTOCOLS
 
         return [{"protocol": name, "version": p.version, "used by": p.used_by} for name, p in PROTOCOLS.items()]
+    if kind == "checkpoints":
+        return _checkpoints(as_json)
     from bench.spec import catalog
 
     real = "datasets" if kind == "data" else kind
@@ -73,6 +77,24 @@ def _rows(kind: str) -> list[dict[str, Any]]:
         except BenchError as error:  # of an installed package: the others are there all the same
             rows.append({"name": name, "what": f"cannot be used: {error}", "options": {}})
     return rows
+
+
+def _checkpoints(as_json: bool) -> list[dict[str, Any]]:
+    """The published checkpoints that `bench reproduce` knows; for a script with addresses and sources."""
+    from bench.external.published import rows
+
+    shown: list[dict[str, Any]] = []
+    for row in rows():
+        scores = {metric: float(value) for metric, value in row.scores.items()}
+        plain: dict[str, Any] = {"checkpoint": row.name, "model": row.model or "told by the file", "data": row.data.name}
+        plain |= {"frames": f"{row.context} -> {row.horizon}", "protocol": row.protocol, "published": scores}
+        plain["MB"] = float(row.megabytes) if row.megabytes and as_json else row.megabytes
+        plain["here"] = "yes" if row.path.is_file() else "no"
+        if as_json:
+            plain |= {"here": row.path.is_file(), "title": row.title, "address": row.address, "source": row.source}
+            plain |= {"obstacle": row.obstacle, "note": row.note}
+        shown.append(plain)
+    return shown
 
 
 def _shown(value: Any) -> str:

@@ -76,7 +76,7 @@ def find(what: str, store: Store, model: str | None = None, settings: Sequence[s
     path = Path(what)
     run = Run(path.absolute().parent.parent)
     if model or (path.is_file() and not (run.path / "spec.json").exists()):
-        return _foreign(path, catalog.canonical("models", model) if model else None, _options(settings))
+        return from_file(path, catalog.canonical("models", model) if model else None, _options(settings))
     if settings:
         raise BenchError("--set model.... describes a foreign checkpoint; a run's model is what it was trained as")
     if not path.is_file():
@@ -98,8 +98,11 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     )  # fmt: skip
 
 
-def _foreign(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
-    """Weights of a file alone: by our names of a model that the user names, or by those of a family that is known."""
+def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
+    """Weights of a file alone, by our names of a model that the user names, or by those of a family that is known.
+
+    name: of the model, None where the file is to tell it. options: of the model, what the file does not tell.
+    """
     if not path.is_file():
         raise BenchError(f"there is no checkpoint file {path}")
     state = read(path)

@@ -1,0 +1,195 @@
+"""reproduce: whether a published number stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.commands import _options
+from bench.common.errors import Blocked
+
+if TYPE_CHECKING:
+    from bench.data.base import Dataset
+    from bench.evaluation.scores import Scores
+    from bench.external.models import Trained
+    from bench.external.published import Comparison, Published
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(reproduce)
+
+
+def reproduce(
+    what: Annotated[
+        str, typer.Argument(metavar="NAME|FILE", help="A published checkpoint (`bench list checkpoints`), or its file.")
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file, where it is here under another name.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="A table of your own, with the columns of the suite's.")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=1, help="Score only the first clips. Then nothing can be told, but it is quick.")
+    ] = None,
+    as_json: _options.Json = False,
+) -> None:
+    """Check a published number without training.
+
+    Fetches the checkpoint if it is not here, scores it on the published test set under the published protocol, and prints the
+    published figure, ours, the difference and a verdict: stands, does not stand, or cannot be told. Exit code 1 if it does not
+    stand.
+    """
+    from bench.external import published
+
+    row, path = published.find(what, published.rows(table or published.TABLE), checkpoint)
+    dataset = _all_there(row, path, checkpoint)
+    if not path.is_file():
+        _fetch(row)
+    found = _Found(row, path, published.check(row, path), *_scored(row, path, dataset, clips))
+    if as_json:
+        _options.print_json(found.as_dict())
+    else:
+        found.show()
+    if found.verdict == published.FALLS:
+        raise typer.Exit(1)
+
+
+def _all_there(row: Published, path: Path, given: Path | None) -> Dataset:
+    """The published test set; a BenchError says in one message all that is missing and what to do."""
+    from bench.spec import catalog
+
+    missing: list[str] = []
+    dataset: Dataset = catalog.build("datasets", row.data.name, row.data.options)
+    try:
+        dataset.fingerprint()
+    except Blocked as error:
+        missing.append(f"the test set: {error}")
+    if not path.is_file():
+        if given:
+            missing.append(f"the checkpoint: there is no file {given}")
+        elif not row.fetchable:
+            missing.append(f"the checkpoint: {row.bring}")
+        elif missing:
+            missing.append(f"the checkpoint {row.filename}: it will be fetched from {row.address}, or {row.bring}")
+    if missing:
+        raise Blocked(f"to reproduce {row.name}, this is missing: " + "; and ".join(missing))
+    return dataset
+
+
+def _fetch(row: Published) -> None:
+    """Download the checkpoint, with a progress bar."""
+    from rich.progress import DownloadColumn, Progress
+
+    from bench.external.published import fetch
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), console=_options.console(aside=True)) as progress:
+        task = progress.add_task(f"fetching {row.filename}", total=None)
+        fetch(row, lambda done, total: progress.update(task, completed=done, total=total or None))
+
+
+def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> tuple[Trained, Scores, int]:
+    """The checkpoint, its scores, and how many clips the whole test set has."""
+    from rich.progress import Progress
+
+    from bench.common.machine import default_device
+    from bench.evaluation.evaluate import evaluate
+    from bench.external.models import from_file
+    from bench.spec.experiment import Evaluation
+
+    trained = from_file(path, row.model, row.options)
+    _options.say(trained.remarks)
+    device = default_device()
+    network = trained.build(dataset.shape, device, row.context)
+    whole = dataset.count("test", row.context + row.horizon)
+    if whole is None and clips is None:
+        clips = 1000  # generated without end
+    evaluation = Evaluation(clips=clips, horizon=row.horizon)
+    with Progress(console=_options.console(aside=True), transient=True) as progress:
+        task = progress.add_task("scoring", total=None)
+        scores = evaluate(
+            network, dataset, row.context, evaluation, device, trained.precision,
+            on_clips=lambda done, total: progress.update(task, completed=done, total=total),
+        )  # fmt: skip
+    return trained, scores, whole or 0
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What came out. whole: clips of the whole test set, 0 where it is generated without end."""
+
+    row: Published
+    path: Path
+    sha256: str
+    trained: Trained
+    scores: Scores
+    whole: int
+
+    @property
+    def compared(self) -> list[Comparison]:
+        from bench.external.published import compare
+
+        missing = {"lpips": str(self.scores.facts.get("lpips_missing") or "there is no score")}
+        return compare(self.row, self.scores.means(), len(self.scores.values) == self.whole, missing)
+
+    @property
+    def verdict(self) -> str:
+        from bench.external.published import verdict
+
+        return verdict(self.compared)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a script."""
+        row = self.row
+        return {
+            "name": row.name,
+            "verdict": self.verdict,
+            "checkpoint": {"path": str(self.path), "sha256": self.sha256, "recognised": list(self.trained.remarks)},
+            "data": self.scores.facts["data"],
+            "context": row.context,
+            "horizon": row.horizon,
+            "clips": len(self.scores.values),
+            "protocol": row.protocol,
+            "scores": [
+                {
+                    "metric": c.metric, "published": float(c.published), "ours": c.ours, "difference": c.difference,
+                    "tolerance": c.tolerance, "verdict": c.verdict, "why": c.why,
+                }
+                for c in self.compared
+            ],
+            "source": row.source,
+            "note": row.note,
+        }  # fmt: skip
+
+    def show(self) -> None:
+        """For a reader."""
+        from rich import box
+        from rich.table import Table
+
+        from bench.metrics import METRICS
+
+        row = self.row
+        print(f"{row.title}: {row.context} -> {row.horizon} frames, protocol {row.protocol}, {len(self.scores.values):,} clips")
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in ("score", "published", "ours", "difference", "tolerance", "verdict"):
+            table.add_column(column, justify="left" if column in ("score", "verdict") else "right")
+        for c in self.compared:
+            metric = METRICS[c.metric]
+            digits = max(metric.digits, len(c.published.partition(".")[2]))
+            ours = "–" if c.ours is None else f"{c.ours:.{digits}f}"
+            difference = "–" if c.difference is None else f"{c.difference:+.{digits}f}"
+            label = f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+            table.add_row(label, c.published, ours, difference, f"{c.tolerance:.{digits}f}", c.verdict)
+        _options.console().print(table, highlight=False)
+        print(f"{row.name}: the published number {self.verdict}" + (f" ({self._why()})" if self._why() else ""))
+        print(f"test set: {self.scores.facts['data']}")
+        print(f"published: {row.source}" + (f". {row.note}" if row.note else ""))
+        print(f"checkpoint: {self.path} (sha256 {self.sha256[:12]})")
+
+    def _why(self) -> str:
+        """Why something cannot be told."""
+        return "; ".join(dict.fromkeys(f"{c.metric}: {c.why}" for c in self.compared if c.why))

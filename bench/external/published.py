@@ -1,0 +1,249 @@
+"""Published checkpoints: where they are, what was published of them, and whether our own scores agree with it.
+
+checkpoints.csv is the suite's table; a table of one's own has the same columns. Of each row the address is where the file is
+(an address, or a path beside the table), `megabytes` the weights as float32, and `obstacle` why no score of ours can settle the
+published number, where there is such a reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from bench.common.errors import BenchError, did_you_mean
+from bench.common.files import replacing
+from bench.converters.state_dict import digest
+from bench.metrics import METRICS
+from bench.metrics.protocols import PROTOCOLS
+from bench.metrics.weights import folder
+from bench.spec import catalog
+from bench.spec.runspec import Part, parsed
+
+TABLE = Path(__file__).with_name("checkpoints.csv")
+PLAIN = ("name", "title", "address", "sha256", "megabytes", "obstacle", "source", "note")
+NEEDED = ("name", "address", "data", "context", "horizon", "protocol", "source")
+SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
+TIMEOUT_S = 30  # without an answer
+BLOCK = 2**20
+
+TOLERANCES = {
+    "mse": (0.01, 0.0), "mae": (0.01, 0.0), "mse_sum": (0.01, 0.0), "mae_sum": (0.01, 0.0), "lpips": (0.02, 0.0),
+    "ssim": (0.0, 0.002), "psnr": (0.0, 0.1),
+}  # fmt: skip
+"""Metric -> how far ours may be off: a part of the published value, and an amount. What other kernels, another order of sums
+and another build of a metric change is below this; another test set or another convention changes more."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row: a checkpoint and the scores that were published of it.
+
+    model: None where the file tells it. options: of the model, that weights do not show. data: the published test set.
+    scores: metric -> the published figure as printed, in the unit that `bench list metrics` shows.
+    """
+
+    name: str
+    title: str
+    address: str
+    sha256: str
+    megabytes: str
+    model: str | None
+    options: dict[str, Any]
+    data: Part
+    context: int
+    horizon: int
+    protocol: str
+    scores: dict[str, str]
+    obstacle: str
+    source: str
+    note: str
+    table: Path = field(repr=False)
+
+    @property
+    def filename(self) -> str:
+        """What the file is called, empty where the address is a page and not a file."""
+        name = PurePosixPath(unquote(urlsplit(self.address).path)).name
+        return name if name.endswith(SUFFIXES) else ""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or would be once fetched: beside the table, or in torch.hub's cache."""
+        if urlsplit(self.address).scheme:
+            return folder() / (self.filename or f"{self.name}.pth")
+        return (self.table.parent / self.address).absolute()
+
+    @property
+    def bring(self) -> str:
+        """What to do where the file is not here and cannot be fetched."""
+        if not urlsplit(self.address).scheme:
+            return f"the table says that it is at {self.path}"
+        return f"download it from {self.address} and give its path with --checkpoint, or put it at {self.path}"
+
+    @property
+    def fetchable(self) -> bool:
+        """Whether the address is that of a file."""
+        return bool(urlsplit(self.address).scheme and self.filename)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One published figure beside ours. verdict: stands, does not stand, or cannot be told. why: of the last."""
+
+    metric: str
+    published: str
+    ours: float | None
+    tolerance: float
+    verdict: str
+    why: str = ""
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the published figure, in its unit."""
+        return None if self.ours is None else self.ours - float(self.published)
+
+
+STANDS, FALLS, OPEN = "stands", "does not stand", "cannot be told"
+
+
+def rows(table: Path = TABLE) -> list[Published]:
+    """The rows of a table; a BenchError names the line and the column that cannot be right."""
+    try:
+        with open(table, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            if missing := [name for name in NEEDED if name not in columns]:
+                raise BenchError(f"{table} has no column '{missing[0]}'; it needs {', '.join(NEEDED)} and columns of scores")
+            known = {*PLAIN, *NEEDED, "model", "options", *METRICS}
+            if unknown := [name for name in columns if name not in known]:
+                raise BenchError(
+                    f"{table} has a column '{unknown[0]}'{did_you_mean(unknown[0], known) or ' that is not known'}"
+                )
+            return [_row(values, table, number) for number, values in enumerate(reader, 2)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"cannot read the table {table}: {error}") from error
+
+
+def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
+    """One line of a table, every value checked."""
+    text = {name: (value or "").strip() for name, value in values.items() if name}
+    where = f"{table}, line {line}"
+    for name in NEEDED:
+        if not text.get(name):
+            raise BenchError(f"{where}: '{name}' is empty")
+    scores = {metric: text[metric] for metric in METRICS if text.get(metric)}
+    try:
+        lengths = int(text["context"]), int(text["horizon"])
+        for metric, value in scores.items():
+            if float(value) != float(value):
+                raise ValueError(f"{metric} is {value}")
+    except ValueError as error:
+        raise BenchError(f"{where}: {error}") from error
+    if not scores or min(lengths) < 1:
+        raise BenchError(f"{where}: there must be a score, and context and horizon from 1 up")
+    if text["protocol"] not in PROTOCOLS:
+        raise BenchError(f"{where}: no protocol '{text['protocol']}'{did_you_mean(text['protocol'], PROTOCOLS)}")
+    data, *settings = text["data"].split()
+    part = Part(catalog.canonical("datasets", data), **_settings(settings, where)).checked("datasets")
+    model = catalog.canonical("models", text["model"]) if text.get("model") else None
+    plain = {name: text.get(name, "") for name in PLAIN}
+    plain["title"] = plain["title"] or plain["name"]
+    return Published(
+        **plain, model=model, options=_settings(text.get("options", "").split(), where), data=part, context=lengths[0],
+        horizon=lengths[1], protocol=text["protocol"], scores=scores, table=table,
+    )  # fmt: skip
+
+
+def _settings(words: Sequence[str], where: str) -> dict[str, Any]:
+    """'sigmoid=true window=3' -> {"sigmoid": True, "window": 3}."""
+    if bad := [word for word in words if "=" not in word]:
+        raise BenchError(f"{where}: options are written NAME=VALUE, got '{bad[0]}'")
+    return {name: parsed(text) for name, _, text in (word.partition("=") for word in words)}
+
+
+def find(what: str, known: Sequence[Published], checkpoint: Path | None = None) -> tuple[Published, Path]:
+    """The row that `what` names and its file. what: a name in the table, or a checkpoint file.
+
+    A file is told by its SHA-256 where the table has it, else by its name.
+    """
+    by_name = {row.name: row for row in known}
+    if what in by_name:
+        return by_name[what], checkpoint or by_name[what].path
+    path = Path(what)
+    if not path.is_file():
+        hint = did_you_mean(what, by_name) or "; `bench list checkpoints` shows the table"
+        raise BenchError(f"'{what}' is neither a published checkpoint nor a file{hint}")
+    hashes = {row.sha256: row for row in known if row.sha256}
+    found = (hashes.get(digest(path)) if hashes else None) or next((r for r in known if r.filename == path.name), None)
+    if found is None:
+        raise BenchError(
+            f"{path.name} is in no row of the table by its hash or name; say which it is: "
+            f"`bench reproduce NAME --checkpoint {path}` (`bench list checkpoints`)"
+        )
+    return found, path
+
+
+def fetch(row: Published, progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+    """Download the file of a row into torch.hub's cache; it appears there once it is whole."""
+    try:
+        with urllib.request.urlopen(row.address, timeout=TIMEOUT_S) as answer, replacing(row.path) as temporary:
+            total, done = int(answer.headers.get("Content-Length") or 0), 0
+            with open(temporary, "wb") as file:
+                while block := answer.read(BLOCK):
+                    file.write(block)
+                    done += len(block)
+                    progress(done, total)
+            if total and done < total:
+                raise BenchError(f"{row.address} ended after {done:,} of {total:,} bytes; try again")
+            check(row, temporary)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise BenchError(f"{row.filename} could not be fetched ({reason}); {row.bring}") from error
+    return row.path
+
+
+def check(row: Published, path: Path) -> str:
+    """The SHA-256 of a file, which must be the row's where it has one."""
+    found = digest(path)
+    if row.sha256 and found != row.sha256:
+        raise BenchError(f"{path} is not the published file: its SHA-256 is {found[:12]}..., the table's {row.sha256[:12]}...")
+    return found
+
+
+def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Mapping[str, str]) -> list[Comparison]:
+    """Every published figure beside ours. means: ours by 'protocol/metric'. whole: whether the whole test set was scored.
+
+    missing: why a metric is empty.
+    """
+    compared = []
+    for metric, printed in row.scores.items():
+        ours = means.get(f"{row.protocol}/{metric}")
+        scaled = None if ours is None else ours * METRICS[metric].scale
+        part, amount = TOLERANCES[metric]
+        tolerance = part * abs(float(printed)) + amount + _half_a_digit(printed)
+        if scaled is None:
+            verdict, why = OPEN, missing.get(metric, "there is no score")
+        elif row.obstacle:
+            verdict, why = OPEN, row.obstacle
+        elif not whole:
+            verdict, why = OPEN, "only a part of the test set was scored"
+        else:
+            verdict, why = (STANDS if abs(scaled - float(printed)) <= tolerance else FALLS), ""
+        compared.append(Comparison(metric, printed, scaled, tolerance, verdict, why))
+    return compared
+
+
+def verdict(compared: Sequence[Comparison]) -> str:
+    """Of all figures: one that does not stand decides; those that cannot be told do not count beside those that can."""
+    found = {comparison.verdict for comparison in compared}
+    return FALLS if FALLS in found else STANDS if STANDS in found else OPEN
+
+
+def _half_a_digit(printed: str) -> float:
+    """Half a unit of the last digit of a printed figure: what rounding may have taken."""
+    return 0.5 * 10.0 ** -len(printed.partition(".")[2])

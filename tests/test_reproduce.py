@@ -1,0 +1,154 @@
+"""`bench reproduce` says whether a published number stands, and what is missing where it cannot."""
+
+import csv
+import json
+
+import pytest
+import torch
+
+from bench.common.errors import BenchError
+from bench.data.preparing.prepare import prepare
+from bench.external.published import TABLE, TOLERANCES, compare, rows, verdict
+from bench.metrics import METRICS
+from tests.checkpoint_samples import OPENSTL, SAMPLES, saved
+from tests.data_samples import write_frames
+
+
+def own_table(path, **values):
+    """A table of one row: the parity net of ConvLSTM, on frame folders, 3 -> 2."""
+    row = {
+        "name": "mine", "address": "mine.pth", "data": "frames", "context": 3, "horizon": 2, "protocol": "openstl",
+        "source": "this test", **values,
+    }  # fmt: skip
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        writer.writeheader()
+        writer.writerow(row)
+    return path
+
+
+@pytest.fixture
+def ready(bench, tmp_path):
+    """`bench` with the frames prepared and the checkpoint beside the table."""
+    prepare("frames", {"source": str(write_frames(tmp_path / "source", {"train": (9,) * 3, "test": (9, 9)})), "size": 16})
+    saved(tmp_path / "mine.pth", SAMPLES["convlstm"].weights())
+    return bench
+
+
+def ours(ready, tmp_path):
+    """What our scores are, in the units of the table."""
+    table = own_table(tmp_path / "any.csv", mse_sum=1, psnr=1)
+    code, out, _ = ready("reproduce", "mine", "--table", table, "--json")
+    assert code == 1
+    return {score["metric"]: score["ours"] for score in json.loads(out)["scores"]}
+
+
+def test_a_number_that_is_ours_stands_and_one_that_is_not_does_not(ready, tmp_path):
+    found = ours(ready, tmp_path)
+    table = own_table(tmp_path / "right.csv", mse_sum=f"{found['mse_sum']:.2f}", psnr=f"{found['psnr']:.2f}")
+    code, out, err = ready("reproduce", "mine", "--table", table)
+    assert code == 0 and "mine: the published number stands" in out and "ConvLSTM of OpenSTL" in err
+    assert f"{found['psnr']:.2f}" in out and "tolerance" in out and "this test" in out
+
+    table = own_table(tmp_path / "wrong.csv", mse_sum=f"{found['mse_sum']:.2f}", psnr=f"{found['psnr'] + 0.2:.2f}")
+    code, out, _ = ready("reproduce", "mine", "--table", table)
+    assert code == 1 and "mine: the published number does not stand" in out and "-0.20" in out
+
+
+def test_what_no_score_of_ours_can_settle_cannot_be_told_and_says_why(ready, tmp_path):
+    table = own_table(tmp_path / "t.csv", psnr=5, obstacle="nobody knows the test set")
+    code, out, _ = ready("reproduce", "mine", "--table", table)
+    assert code == 0 and "mine: the published number cannot be told (psnr: nobody knows the test set)" in out
+    table = own_table(tmp_path / "t.csv", psnr=5)
+    code, out, _ = ready("reproduce", "mine", "--table", table, "--clips", 1)
+    assert code == 0 and "cannot be told (psnr: only a part of the test set was scored)" in out
+    table = own_table(tmp_path / "t.csv", lpips=5)
+    found = json.loads(ready("reproduce", "mine", "--table", table, "--json")[1])
+    assert found["verdict"] == "cannot be told" and found["scores"][0]["ours"] is None and found["scores"][0]["why"]
+
+
+def test_a_file_is_told_by_its_name_or_its_hash(ready, tmp_path):
+    from bench.converters.state_dict import digest
+
+    table = own_table(tmp_path / "t.csv", psnr=5, obstacle="none of it", sha256=digest(tmp_path / "mine.pth"))
+    renamed = tmp_path / "renamed.pth"
+    renamed.write_bytes((tmp_path / "mine.pth").read_bytes())
+    for file in (tmp_path / "mine.pth", renamed):
+        assert json.loads(ready("reproduce", file, "--table", table, "--json")[1])["name"] == "mine"
+    other = saved(tmp_path / "other.pth", {"weight": torch.zeros(2)})
+    code, _, err = ready("reproduce", other, "--table", table)
+    assert code == 2 and "other.pth is in no row of the table by its hash or name" in err
+    code, _, err = ready("reproduce", "mine", "--checkpoint", other, "--table", table)
+    assert code == 2 and "is not the published file: its SHA-256 is" in err
+
+
+def test_a_checkpoint_is_fetched_once_and_whole(ready, tmp_path):
+    from bench.metrics.weights import folder
+
+    address = (tmp_path / "mine.pth").as_uri()
+    table = own_table(tmp_path / "t.csv", address=address, psnr=5, obstacle="none of it")
+    assert ready("reproduce", "mine", "--table", table)[0] == 0
+    assert (folder() / "mine.pth").read_bytes() == (tmp_path / "mine.pth").read_bytes()
+    (tmp_path / "mine.pth").unlink()
+    assert ready("reproduce", "mine", "--table", table)[0] == 0
+    table = own_table(tmp_path / "t.csv", address=address.replace("mine", "gone"), psnr=5)
+    code, _, err = ready("reproduce", "mine", "--table", table)
+    assert code == 2 and "gone.pth could not be fetched" in err and "give its path with --checkpoint" in err
+    assert not list(folder().glob("*gone*"))
+
+
+def test_all_that_is_missing_is_said_in_one_message(bench):
+    code, _, err = bench("reproduce", "mmnist_predrnn_one_ep200")
+    assert code == 2 and len(err.strip().splitlines()) == 1
+    assert "bench prepare moving_mnist_fixed" in err and "mmnist_predrnn_one_ep200.pth: it will be fetched from https://" in err
+    code, _, err = bench("reproduce", "lmc_kth")
+    assert "bench prepare kth" in err and "download it from https://github.com/sangmin-git/LMC-Memory and give its path" in err
+    code, _, err = bench("reproduce", "mmnist_predrn_one_ep200")
+    assert code == 2 and "did you mean 'mmnist_predrnn_one_ep200'?" in err
+
+
+def test_every_row_of_the_suites_table_names_its_source_and_a_model_that_loads():
+    from bench.converters.recognition import CONVERTERS
+
+    known = rows()
+    assert len({row.name for row in known}) == len(known) >= 24
+    for row in known:
+        assert row.source and row.model in CONVERTERS and row.protocol in ("openstl", "lmc2021")
+        assert row.fetchable or row.obstacle
+    of_openstl = {row.model for row in known if "OpenSTL" in row.source}
+    assert of_openstl == {{"convlstm_l": "convlstm"}.get(n, n.removesuffix("_gsta").removesuffix("_incepu")) for n in OPENSTL}
+
+
+def test_the_list_shows_the_table(bench):
+    found = json.loads(bench("list", "checkpoints", "--json")[1])
+    assert [row["checkpoint"] for row in found] == [row.name for row in rows(TABLE)] and found[0]["here"] is False
+    assert "mmnist_tau_one_ep2000" in bench("list", "checkpoints")[1]
+
+
+def test_the_tolerance_is_a_part_an_amount_and_half_a_digit(tmp_path):
+    (row,) = rows(own_table(tmp_path / "t.csv", mse_sum="20.0", ssim="0.90"))
+    inside = {"openstl/mse_sum": 20.249, "openstl/ssim": 0.8931}  # 1 % and 0.05; 0.002 and 0.005
+    outside = {"openstl/mse_sum": 20.251, "openstl/ssim": 0.8929}
+    assert [c.verdict for c in compare(row, inside, True, {})] == ["stands", "stands"]
+    assert [c.verdict for c in compare(row, outside, True, {})] == ["does not stand"] * 2
+    assert verdict(compare(row, inside | {"openstl/ssim": 0.8}, True, {})) == "does not stand"
+    assert set(TOLERANCES) == set(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"psnr": "abc"}, "line 2: could not convert"),
+        ({"psnr": "nan"}, "line 2: psnr is nan"),
+        ({"psnr": 1, "protocol": "openslt"}, "did you mean 'openstl'?"),
+        ({"psnr": 1, "data": "moving_mist"}, "there is no data set"),
+        ({"psnr": 1, "source": ""}, "line 2: 'source' is empty"),
+        ({"psnr": 1, "horizon": 0}, "from 1 up"),
+        ({"pnsr": 1}, "a column 'pnsr': did you mean 'psnr'?"),
+        ({}, "there must be a score"),
+        ({"psnr": 1, "options": "window"}, "options are written NAME=VALUE, got 'window'"),
+    ],
+)
+def test_a_table_that_cannot_be_right_is_refused_with_its_line(tmp_path, values, words):
+    with pytest.raises(BenchError, match=words.replace("?", r"\?")):
+        rows(own_table(tmp_path / "t.csv", **values))
