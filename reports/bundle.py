@@ -10,7 +10,8 @@ from reports import memory_figures
 from reports.ablation import ablation
 from reports.claims import Judged
 from reports.claims_figure import claims_figure
-from reports.claims_table import claims_table, claims_text
+from reports.claims_grid import claims_text
+from reports.claims_table import claims_table
 from reports.costs import ledger, with_warnings
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write

@@ -12,7 +12,6 @@ from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, shown
 from reports.costs import COSTS, lasting
 from reports.footnotes import SMALL_SCALE, Footnote
-from reports.render import render
 from reports.results import Metric, Results
 from reports.table import Cell, Row, Table
 
@@ -146,13 +145,6 @@ def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
         "Holds: the whole interval is above what is claimed; is refuted: below; makes no difference: within the stated margin.",
         "More seeds: what an undecided claim would probably take if mean and spread stay as they are.",
     ]
-
-
-def claims_text(results: Results, judged: Sequence[Judged], format: str = "terminal") -> str:
-    """The claims as "terminal", "markdown", "latex", "html", "csv" or "json"; the last two hold every number in full."""
-    if format == "json":
-        return claims_json(results, judged)
-    return claims_csv(results, judged) if format == "csv" else render(claims_table(results, judged), format)
 
 
 def claims_csv(results: Results, judged: Sequence[Judged]) -> str:

@@ -8,7 +8,8 @@ import pytest
 from reports.claim import ALIGNMENT, CHANCE, Claim
 from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, alignments, judge
 from reports.claims_figure import claims_figure
-from reports.claims_table import claims_table, claims_text
+from reports.claims_grid import claims_text
+from reports.claims_table import claims_table
 from reports.memory import Addressing, Memories
 from reports.style import printed
 from tests.report_samples import results, runs

@@ -101,11 +101,9 @@ def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
 def _conclude(experiment: Experiment, found: Results, verdicts: Sequence[Judged], most: int, spent: str, command: str) -> int:
     """Show the verdicts, and why undecided claims stay so; 0, since all was done that was asked for."""
     from reports.claims import UNDECIDED
-    from reports.claims_table import claims_table
-    from reports.render import grid
+    from reports.claims_grid import claims_grid
 
-    console = _options.console()
-    console.print(grid(claims_table(found, verdicts), console.width if console.is_terminal else None))
+    _options.console().print(claims_grid(found, verdicts))
     left = sum(one.verdict == UNDECIDED for one in verdicts)
     if left and spent:
         print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` goes on from here")

@@ -149,8 +149,8 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     """Print the claims with their verdicts, or write them to a file; a picture where its name ends in one's."""
     from bench.common.files import write_bytes
     from reports.claims_figure import claims_figure
-    from reports.claims_table import claims_table, claims_text
-    from reports.render import FORMATS, grid
+    from reports.claims_grid import claims_grid, claims_text
+    from reports.render import FORMATS
     from reports.style import printed
 
     found, judged = _judged(chosen)
@@ -165,8 +165,7 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
         write_bytes(out, claims_text(found, judged, form).encode())
         print(f"wrote {out}")
     elif form == "terminal":
-        console = _options.console()
-        console.print(grid(claims_table(found, judged), console.width if console.is_terminal else None))
+        _options.console().print(claims_grid(found, judged))
     else:
         sys.stdout.write(claims_text(found, judged, form))
 

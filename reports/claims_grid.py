@@ -1,0 +1,51 @@
+"""Judged claims as text, in every format; for a terminal the verdict in colour, and what is compared below each sentence."""
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.table import Table as Grid
+from rich.text import Text
+
+from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, Judged
+from reports.claims_table import claims_csv, claims_json, claims_table, compared, gain_text, more_text
+from reports.render import render
+from reports.results import Results
+
+COLOURS = {HOLDS: "bold green", REFUTED: "bold red", NO_DIFFERENCE: "bold blue", UNDECIDED: "yellow"}
+WIDE = 140  # letters, where there is no terminal
+
+
+def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
+    """For a rich console, of any width: long sentences are folded."""
+    made = claims_table(results, judged)
+    grid = Grid(title=made.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
+    grid.add_column("claim", overflow="fold", ratio=1)
+    widest = max((len(gain_text(results, one)) for one in judged), default=0)
+    grid.add_column("gain, interval over seeds", justify="right", min_width=max(8, widest))
+    grid.add_column("verdict", min_width=len(NO_DIFFERENCE))
+    grid.add_column("seeds", justify="right", min_width=5)
+    for row, one in zip(made.rows, judged, strict=True):
+        marks = "".join(f" [{mark}]" for mark in row.marks)
+        claim = Text.assemble(one.claim.sentence, (marks, "dim"), "\n", (compared(results, one.claim), "dim"))
+        more = f"\nmore seeds: {more_text(one)}" if one.verdict == UNDECIDED else ""
+        verdict = Text.assemble((one.verdict, COLOURS.get(one.verdict, "dim")), (more, "dim"))
+        clips = row.cells[2].text
+        gain = Text.assemble(gain_text(results, one), (f"\n{clips} over clips" if one.clips_half is not None else "", "dim"))
+        grid.add_row(claim, gain, verdict, str(len(one.seeds)))
+    notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in made.footnotes]
+    return Group(grid, *notes)
+
+
+def claims_terminal(results: Results, judged: Sequence[Judged]) -> str:
+    """As a terminal shows it, with the codes for its colours."""
+    page = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=WIDE)
+    page.print(claims_grid(results, judged))
+    assert isinstance(page.file, io.StringIO)
+    return page.file.getvalue()
+
+
+def claims_text(results: Results, judged: Sequence[Judged], format: str = "terminal") -> str:
+    """The claims as "terminal", "markdown", "latex", "html", "csv" or "json"; the last two hold every number in full."""
+    own = {"terminal": claims_terminal, "csv": claims_csv, "json": claims_json}
+    return own[format](results, judged) if format in own else render(claims_table(results, judged), format)
