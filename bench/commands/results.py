@@ -46,7 +46,8 @@ def keep(
     from rich.console import Console
 
     from bench.evidence.keeping import record
-    from reports.record import SUFFIX, save
+    from reports.record import SUFFIX, load, save
+    from reports.results_document import judged
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
@@ -61,6 +62,9 @@ def keep(
         save(kept, path)
     except ValueError as error:
         raise BenchError(str(error)) from error
+    for one, rounded in zip(judged(kept), judged(load(path)), strict=True):
+        if one.verdict != rounded.verdict:
+            print(f"rounding makes '{rounded.verdict}' of '{one.verdict}': {one.claim.sentence}", file=sys.stderr)
     runs = len(kept.results.scores[["variant", "seed"]].drop_duplicates())
     print(f"wrote {path}: {runs} runs, {path.stat().st_size / 2**20:.2f} MiB")
 

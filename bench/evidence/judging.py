@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from bench.common.errors import BenchError
 from bench.reporting.analysis import memories
 from bench.reporting.results import results
@@ -25,10 +27,19 @@ def judged(
         raise BenchError(f"{experiment.name} claims nothing; `claims` of an Experiment says what it is to decide")
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
     found = results(experiment, items, list(protocols), label)
-    return found, judge(found, experiment.claims, aligned(experiment, items, tell))
+    return found, judge(found, experiment.claims, aligned(experiment, items, label, tell))
 
 
-def aligned(experiment: Experiment, items: Sequence[Item], tell: Callable[[str], None] = lambda line: None) -> Alignments:
-    """What the memories do that claims are about."""
+def aligned(
+    experiment: Experiment, items: Sequence[Item], label: str | None = None, tell: Callable[[str], None] = lambda line: None
+) -> Alignments:
+    """What the memories do that claims are about, on the clips that show `label`, on all where it is None."""
     about = {claim.better for claim in experiment.claims if claim.metric == ALIGNMENT}
-    return alignments(memories([item for item in items if item.label in about], tell), about) if about else {}
+    if not about:
+        return {}
+    looked_into = memories([item for item in items if item.label in about], tell)
+    found = alignments(looked_into, about)
+    if label is None or looked_into.shown is None:
+        return found
+    shows_it = np.array([one == label for one in looked_into.shown.labels])
+    return {run: gains[shows_it] for run, gains in found.items() if shows_it.any()}

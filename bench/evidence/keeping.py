@@ -38,7 +38,7 @@ def record(
     )
     if not len(small.scores):
         raise BenchError(f"no run of {experiment.name} has scores that could be kept")
-    return Record(small, experiment.claims, aligned(experiment, items, tell), commands, _differing(experiment))
+    return Record(small, experiment.claims, aligned(experiment, items, tell=tell), commands, _differing(experiment))
 
 
 def _differing(experiment: Experiment) -> dict[str, dict[str, str]]:
