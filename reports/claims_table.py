@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -10,7 +11,7 @@ from reports.anytime import critical
 from reports.claim import ALIGNMENT, Claim
 from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, shown
-from reports.costs import COSTS, lasting
+from reports.costs import COSTS, EQUAL, HELD_EQUAL, lasting
 from reports.footnotes import SMALL_SCALE, Footnote
 from reports.results import Metric, Results
 from reports.table import Cell, Row, Table
@@ -104,7 +105,7 @@ def _remarks(results: Results, one: Judged) -> list[str]:
     if one.open_over_clips:
         said.append(f"Decided for these {one.clips} test clips; over other clips the interval reaches the other side.")
     said.append(_lost(results, one))
-    return [*filter(None, [*said, unequal(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])]
+    return [*filter(None, [*said, equality(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])]
 
 
 def _lost(results: Results, one: Judged) -> str:
@@ -118,17 +119,22 @@ def _lost(results: Results, one: Judged) -> str:
     return f"Without seeds that have no score: {'; '.join(told)}." if told else ""
 
 
-def unequal(results: Results, claim: Claim) -> str:
-    """In which budgets the two sides of a claim differ by more than a fifth: no claim is fairer than its control."""
+def equality(results: Results, claim: Claim) -> str:
+    """What the two sides of a claim have equal, and what not; empty where nothing is known of both."""
     if len(claim.variants) < 2 or any(label in results.untrained for label in claim.variants):
         return ""
-    told = []
-    for name, (title, written, budget) in COSTS.items():
-        spent = results.cost(name)
-        ours, theirs = (spent.get(label) for label in claim.variants)
-        if budget and ours and theirs and ours == ours and theirs == theirs and not 0.8 <= ours / theirs <= 1 / 0.8:
-            told.append(f"{title} ({written(ours)}, {written(theirs)})")
-    return f"Not equal between '{claim.better}' and '{claim.than}': {'; '.join(told)}." if told else ""
+    equal: list[str] = []
+    differ: list[str] = []
+    for name in HELD_EQUAL:
+        title, written, _ = COSTS[name]
+        ours, theirs = (float(results.cost(name).get(label, math.nan)) for label in claim.variants)
+        if ours > 0 and theirs > 0:
+            alike = abs(ours / theirs - 1) <= EQUAL
+            (equal if alike else differ).append(title if alike else f"{title} ({written(ours)}, {written(theirs)})")
+    both = f"in '{claim.better}' and '{claim.than}'"
+    parts = [f"equal {both}: {', '.join(equal)}" if equal else "", f"not equal {both}: {', '.join(differ)}" if differ else ""]
+    said = "; ".join(filter(None, parts)).replace(f"; not equal {both}", "; not equal")
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
@@ -166,7 +172,7 @@ def claims_csv(results: Results, judged: Sequence[Judged]) -> str:
 def claims_json(results: Results, judged: Sequence[Judged]) -> str:
     """Everything that is known of each claim, for a script."""
     told = [
-        {**asdict(one), "gain": one.gain, "compared": compared(results, one.claim), "unequal": unequal(results, one.claim)}
+        {**asdict(one), "gain": one.gain, "compared": compared(results, one.claim), "equality": equality(results, one.claim)}
         for one in judged
     ]
     return json.dumps({"name": results.name, "scale": results.scale, "claims": told}, indent=1, allow_nan=False) + "\n"

@@ -153,11 +153,13 @@ def test_a_seed_that_diverged_is_named():
     assert "Without seeds that have no score: 'full' diverged with seed 1." in text
 
 
-def test_what_is_not_equal_between_the_two_is_said():
-    planned = runs(*({"variant": v, "seed": 0, "parameters": p, "samples": 100} for v, p in (("full", 3000), ("plain", 1000))))
+def test_what_is_equal_between_the_two_is_said_and_what_is_not():
+    spent = {"full": {"parameters_used": 3000, "updates": 200}, "plain": {"parameters_used": 1000, "updates": 100}}
+    planned = runs(*({"variant": label, "seed": 0, "samples": 800, **costs} for label, costs in spent.items()))
     scored = made([1], planned=planned)
     text = claims_text(scored, [the(scored, BETTER)], "markdown")
-    assert "Not equal between 'full' and 'plain': parameters (3 k, 1 k)." in text
+    said = "Equal in 'full' and 'plain': training clips; not equal: optimizer steps (200, 100), parameters in use (3 k, 1 k)."
+    assert said in text
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "html", "csv", "json"])
