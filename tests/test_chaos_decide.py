@@ -24,7 +24,7 @@ from bench.spec import ALIGNMENT, CHANCE, Claim, Evaluation, Experiment
 from tests.conftest import FLOOR, TINY
 
 def experiment(scale):
-    base = TINY.but(steps=60, validate_every=20)
+    base = TINY.but(steps=40, validate_every=20)
     variants = {"five": base, "two": base.but(model=base.model.but(slots=2)), "seven": base.but(model=base.model.but(slots=7))}
     claims = (
         Claim("Better than copying.", "five", "copy"),
