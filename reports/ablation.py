@@ -9,7 +9,7 @@ from reports.columns import Column, Frames, choose_columns
 from reports.costs import equal_to_first
 from reports.results import Results
 from reports.statistics import LEVEL, Difference, compare, holm, paired
-from reports.table import Cell, Table, assemble, finite, mean_cell
+from reports.table import Cell, Table, assemble, finite, mean_cells
 
 
 def ablation(
@@ -17,7 +17,7 @@ def ablation(
 ) -> Table:
     """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
     columns = choose_columns(results, metrics, protocols, frames)
-    several = max((len(_first_runs(results, column)) for column in columns), default=0) > 1
+    several = max((len(_first_runs(results, column)) for column in columns if column.score not in results.sets), default=0) > 1
     intervals = " with 95% intervals (bootstrap over seeds and clips together, each for itself)" if several else ""
     notes = [
         f"Below the first row: paired differences to '{results.variants[0]}'{intervals}.",
@@ -36,11 +36,16 @@ def _first_runs(results: Results, column: Column) -> np.ndarray:
 
 
 def _cells(results: Results, column: Column) -> list[Cell]:
-    means = results.paired_means(column.score, column.first, column.last)
-    found = compare([paired(means[number], means[0]) for number in range(1, len(means))])
+    others = range(1, len(results.variants))
+    if column.score in results.sets:
+        scores = results.paired_set(column.score)
+        found = [scores.difference(number, 0) for number in others]
+    else:
+        means = results.paired_means(column.score, column.first, column.last)
+        found = compare([paired(means[number], means[0]) for number in others])
     corrected = iter(holm([difference.p for difference in found if difference]))
     rest = [_difference(difference, next(corrected), column) if difference else Cell() for difference in found]
-    return [mean_cell(_first_runs(results, column), column), *rest]
+    return [mean_cells(results, column)[0], *rest]
 
 
 def _difference(difference: Difference, p: float, column: Column) -> Cell:

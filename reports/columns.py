@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from reports.results import Metric, Results
+from reports.metric import Metric
+from reports.results import Results
 
 Frames = Sequence[int | tuple[int, int]]
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -36,16 +35,18 @@ class Column:
 
 def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: Frames) -> list[Column]:
     """Per metric and protocol the whole horizon, then the frames. What is not there is refused in words."""
-    horizon = results.facts.horizon
+    horizon, own = results.facts.horizon, [score.partition("/")[0] for score in results.sets]
+    protocols = [protocol for protocol in protocols if protocol not in own]  # which a metric of the whole set brings with it
     spans = [(1, horizon), *((frame, frame) if isinstance(frame, int) else frame for frame in frames)]
     wrong = [span for span in spans if not 1 <= span[0] <= span[1] <= horizon]
     if wrong:
         raise ValueError(f"frames {wrong[0][0]} to {wrong[0][1]} are not within the horizon, 1 to {horizon}")
-    known = results.columns or [f"{protocol}/{name}" for protocol in protocols for name in results.metrics]  # no scores yet
+    nothing_yet = [f"{protocol}/{name}" for protocol in protocols for name in results.metrics]
+    known = [*results.columns, *results.sets] if results.columns else nothing_yet
     names = metrics or list(dict.fromkeys(score.partition("/")[2] for score in known))
-    scores = [f"{protocol}/{name}" for name in names for protocol in protocols]
+    scores = list(dict.fromkeys(results.score_of(protocol, name) for name in names for protocol in protocols or ("",)))
     found = [score for score in scores if score in known]
-    absent = [name for name in names if not any(f"{protocol}/{name}" in found for protocol in protocols)]
+    absent = [name for name in names if not any(score.partition("/")[2] == name for score in found)]
     if (absent and metrics) or not found:
         asked = f"{absent[0] if absent else 'scores'} under {' or '.join(protocols)}"
         raise ValueError(f"there is no {asked}; there are {', '.join(known)}")
@@ -54,6 +55,7 @@ def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: S
         _column(results, score, span, number == 0, marks.get(score.partition("/")[0], ""))
         for score in found
         for number, span in enumerate(spans)
+        if number == 0 or score not in results.sets  # which no frame has
     ]
 
 
@@ -66,9 +68,7 @@ def _column(results: Results, score: str, span: tuple[int, int], whole: bool, ma
 
 def header(score: str, metric: Metric) -> str:
     """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
-    power = round(np.log10(metric.scale))
-    unit = f"1e{-power} {metric.unit}".strip() if power and "1e" not in metric.unit else metric.unit
-    unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), unit)
+    unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), metric.shown_unit)
     arrow = "↑" if metric.direction == "up" else "↓"
     return " ".join(filter(None, [shown(score, metric), f"({unit})" if unit else "", arrow]))
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from reports.columns import Column
 from reports.footnotes import Footnote
-from reports.results import Metric, Results
+from reports.metric import Metric
+from reports.results import Results
 from reports.table import Cell, Row, Table, seeds_scored
 
 

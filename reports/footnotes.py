@@ -24,12 +24,14 @@ def footnotes(
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
     """The footnotes of a table that shows `scores`, and the marks that each variant bears for those that concern it alone."""
     known = [score for score in dict.fromkeys(scores) if len(results.scores)]
-    filled = [score for score in known if results.scores[score].notna().any()]
+    filled = [score for score in known if score not in results.sets and results.scores[score].notna().any()]
+    sets = [score for score in known if score in results.sets]
+    full = [score for score in sets if np.isfinite(results.sets[score].values).any()]
     concerns = {variant: _deviations(results, variant, filled) for variant in results.variants}
     said = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
     numbered = {text: str(number) for number, text in enumerate(said, start=1)}
     marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}
-    facts = results.facts
+    facts, own = results.facts, {score.partition("/")[0] for score in results.sets}  # their notes name the protocol
     general = [
         SMALL_SCALE if results.scale == "small" else "",
         f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}); "
@@ -38,8 +40,9 @@ def footnotes(
         f"Evaluated checkpoint: {facts.selection}.",
         f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
         *how_to_read,
-        *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark),
-        *_empty(results, [score for score in known if score not in filled]),
+        *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark and name not in own),
+        *(results.sets[score].note for score in full),
+        *_empty(results, [score for score in known if score not in (*filled, *full)]),
         f"Only clips of '{facts.label}'." if facts.label else "",
         *facts.notes,
     ]
@@ -92,9 +95,10 @@ def _lost(results: Results, variant: int, seed: int, scores: Sequence[str]) -> l
 
 def _empty(results: Results, scores: Iterable[str]) -> list[str]:
     """Why columns are empty altogether, for the scores that are."""
-    names = {score.partition("/")[2] for score in scores}
+    names = {score.partition("/")[2]: shown(score, results.metric(score)) for score in scores}
     return [
-        f"{name.upper()} is empty: {results.facts.lpips or 'it was not computed'}.".replace("..", ".") for name in sorted(names)
+        f"{label} is empty: {results.facts.missing.get(name) or 'it was not computed'}.".replace("..", ".")
+        for name, label in sorted(names.items())
     ]
 
 

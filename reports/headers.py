@@ -57,7 +57,7 @@ def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) ->
             seen.append(one)
             named = [name for name in results.protocols if re.search(rf"\b{re.escape(name)}\b", title.lower())]
             protocol = [*named, *protocols[min(seen.count(one), len(protocols)) - 1 :]][0]
-            one = replace(one, name=f"{protocol}/{one.name}")
+            one = replace(one, name=results.score_of(protocol, one.name))
             problem = _problem(results, one)
             problems += [f"column '{title}' (line {header[0].number}): {problem}"] if problem else []
             found.append(None if problem else one)
@@ -69,6 +69,8 @@ def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) ->
 
 
 def _problem(results: Results, one: Asked) -> str:
+    if one.name in results.sets:
+        return "no single frame has that score" if one.span else ""
     if one.name not in results.columns:
         return f"there is no {one.name}"
     horizon = results.facts.horizon

@@ -7,7 +7,8 @@ import numpy as np
 
 from reports.columns import Column
 from reports.footnotes import SMALL_SCALE, Footnote
-from reports.results import Metric, Results
+from reports.metric import Metric
+from reports.results import Results
 from reports.table import Cell, Row, Table, mean_cell
 
 

@@ -119,6 +119,8 @@ def _protocol(results: Results, made: Table) -> dict[str, Any]:
             metrics[name] = {"title": column.title, **shown, "cells": {}, **frames}
         span = "" if whole else f"{column.first}-{column.last}"
         metrics[name]["cells"][span] = [_told(row.cells[number]) for row in made.rows]
+        if column.score in results.sets:
+            metrics[name]["cells"] |= {f"{first}-{last}": [_told(Cell())] * len(made.rows) for first, last in _spans(made)}
     return {
         "metrics": metrics,
         "labels": [{"seeds": row.seeds, "marks": list(row.marks)} for row in made.rows],

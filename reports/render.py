@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from jinja2 import Environment, PackageLoader
 from rich.cells import cell_len
@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.latex import latex
+from reports.metric import Metric
 from reports.table import Cell, Table
 
 
@@ -143,7 +144,8 @@ def html(table: Table) -> str:
 def as_json(table: Table) -> str:
     """Everything that the table knows: columns, rows of cells with value, interval, p and emphasis, footnotes."""
     columns = [
-        {"key": c.key, "title": c.title, "protocol": c.protocol, "first": c.first, "last": c.last, **vars(c.metric)}
+        {"key": c.key, "title": c.title, "protocol": c.protocol, "first": c.first, "last": c.last}
+        | {field.name: getattr(c.metric, field.name) for field in fields(Metric)}
         for c in table.columns
     ]
     rows = [{**vars(row), "cells": [vars(cell) for cell in row.cells]} for row in table.rows]

@@ -1,35 +1,22 @@
 """What a report is made from: one table of per-frame scores, and the facts that go with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-
-@dataclass(frozen=True)
-class Metric:
-    """How the scores of a metric are written.
-
-    direction: "up" where more is better. unit: of what is shown, such as dB or "1e-3". digits: decimals shown.
-    scale: a power of ten; what is shown is the score times this, and the header says so if the unit does not.
-    label: its name for people; the name in capitals if not given.
-    """
-
-    direction: Literal["up", "down"]
-    unit: str = ""
-    digits: int = 3
-    scale: float = 1.0
-    label: str = ""
+from reports.metric import Metric
+from reports.set_scores import SetScores
 
 
 @dataclass(frozen=True)
 class Facts:
     """What the footnotes of every table state.
 
-    selection: how the evaluated checkpoint was chosen, in words. lpips: why the LPIPS columns are empty, if they are.
+    selection: how the evaluated checkpoint was chosen, in words. missing: metric -> why its columns are empty, if they are.
     label: what all clips show, where the others were left out. notes: further footnotes, as sentences.
     trained: the horizon that the models learned, if it is not the one scored.
     """
@@ -41,7 +28,7 @@ class Facts:
     horizon: int
     clips: int
     selection: str
-    lpips: str = ""
+    missing: Mapping[str, str] = field(default_factory=dict)
     label: str = ""
     notes: Sequence[str] = ()
     trained: int | None = None
@@ -64,6 +51,7 @@ class Results:
     metrics: by name, without the protocol. protocols: name -> version.
     training: variant, seed, step, name, value of losses and validation scores.
     outside: the variants that were not trained here; `runs` says in `source` where their scores come from.
+    sets: scores of the whole set of clips, by "protocol/metric" ("fvd2018/fvd"); they are no columns of `scores`.
     """
 
     name: str
@@ -77,22 +65,29 @@ class Results:
     facts: Facts
     training: pd.DataFrame | None = None
     outside: Sequence[str] = ()
+    sets: Mapping[str, SetScores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, frame, needed in (("scores", self.scores, SCORES), ("runs", self.runs, RUNS)):
             missing = [column for column in needed if column not in frame.columns]
             if missing:
                 raise ValueError(f"the {name} of '{self.name}' lack the column {', '.join(missing)}")
-        nameless = [score for score in _score_columns(self.scores) if score.partition("/")[2] not in self.metrics]
+        nameless = [
+            score for score in (*_score_columns(self.scores), *self.sets) if score.partition("/")[2] not in self.metrics
+        ]
         if nameless:
             raise ValueError(f"'{self.name}' does not say how to write {', '.join(nameless)}; known: {', '.join(self.metrics)}")
         strangers = set(self.runs["variant"]) | set(self.scores["variant"].unique())
         if strangers - set(self.variants):
             raise ValueError(f"'{self.name}' has no variant {', '.join(sorted(strangers - set(self.variants)))}")
 
+    def score_of(self, protocol: str, metric: str) -> str:
+        """What a metric is called under a protocol: "standard/psnr". One of the whole set of clips has its own protocol."""
+        return next((score for score in self.sets if score.partition("/")[2] == metric), f"{protocol}/{metric}")
+
     @cached_property
     def columns(self) -> list[str]:
-        """The scores there are, in the order of `metrics`: "standard/psnr", ..."""
+        """The scores of frames that there are, in the order of `metrics`: "standard/psnr", ..."""
         return sorted(_score_columns(self.scores), key=lambda score: list(self.metrics).index(score.partition("/")[2]))
 
     @cached_property
@@ -155,6 +150,8 @@ class Results:
 
     def seed_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
         """Means over the clips that a run has scores of, and the frames first ... last: [variants, seeds]."""
+        if column in self.sets:
+            return self.sets[column].values
         return mean_of_known(self.clip_means(column, first, last), axis=-1)
 
     def paired_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
@@ -169,8 +166,23 @@ class Results:
                 means[number] = means[number, scored[0]]
         return means
 
+    def paired_set(self, column: str) -> SetScores:
+        """A score of the whole set of clips for comparing variants seed by seed, as `paired_means`."""
+        values = self.sets[column].values
+        rows = [
+            number
+            for number, variant in enumerate(self.variants)
+            if variant in self.untrained or (variant in self.outside and np.isfinite(values[number]).sum() == 1)
+        ]
+        return self.sets[column].everywhere(rows)
+
     def frame_means(self, column: str) -> np.ndarray:
-        """Means over the clips, of frames that have a finite score on all of them: [variants, seeds, horizon]."""
+        """Means over the clips, of frames that have a finite score on all of them: [variants, seeds, horizon].
+
+        A score of the whole set of clips has none.
+        """
+        if column in self.sets:
+            return np.full((*self.sets[column].values.shape, self.facts.horizon), np.nan)
         return mean_of_known(self._of(column).cube, axis=2, least=self.clips_scored[..., None])
 
     def cost(self, name: str) -> "pd.Series[float]":

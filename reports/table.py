@@ -75,8 +75,9 @@ def table(
     frames: further columns for each metric beside its mean over the horizon: frames (5) or slices of it ((11, 20)).
     """
     columns = choose_columns(results, metrics, protocols, frames)
-    cells = [_against_best(results, column, [mean_cell(runs, column) for runs in _runs(results, column)]) for column in columns]
-    return assemble(results, columns, cells, _how_to_read(cells))
+    cells = [_against_best(results, column, mean_cells(results, column)) for column in columns]
+    of_frames = [number for number, column in enumerate(columns) if column.score not in results.sets]
+    return assemble(results, columns, cells, _how_to_read(cells, [cells[number] for number in of_frames]))
 
 
 def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], how_to_read: list[str]) -> Table:
@@ -106,16 +107,31 @@ def slices(length: int, horizon: int) -> list[tuple[int, int]]:
     return [(first, min(first + length - 1, horizon)) for first in range(1, horizon + 1, length)]
 
 
+def mean_cells(results: Results, column: Column) -> list[Cell]:
+    """Each variant's mean over its runs."""
+    runs = _runs(results, column)
+    if column.score not in results.sets:
+        return [mean_cell(values, column) for values in runs]
+    found = results.sets[column.score]
+    return [
+        _with_interval(float(values.mean()), found.half_interval(variant), len(values), column) if len(values) else Cell()
+        for variant, values in enumerate(runs)
+    ]
+
+
 def mean_cell(runs: np.ndarray, column: Column) -> Cell:
     """The mean of the runs' scores, one per seed, and its interval: "28.61 ± 0.12"."""
     if not len(runs):
         return Cell()
-    mean, half, metric = float(runs.mean()), half_interval(runs), column.metric
-    text = f"{mean * metric.scale:z.{metric.digits}f}"  # z: never "-0.00"
+    return _with_interval(float(runs.mean()), half_interval(runs), len(runs), column)
+
+
+def _with_interval(mean: float, half: float | None, seeds: int, column: Column) -> Cell:
+    text = column.metric.written(mean)
     if half is None:
-        return Cell(mean, text, seeds=len(runs), mark=column.mark)
-    text += f" ± {half * metric.scale:.{metric.digits}f}"
-    return Cell(mean, text, mean - half, mean + half, len(runs), mark=column.mark)
+        return Cell(mean, text, seeds=seeds, mark=column.mark)
+    text += f" ± {column.metric.written(half)}"
+    return Cell(mean, text, mean - half, mean + half, seeds, mark=column.mark)
 
 
 def _runs(results: Results, column: Column) -> list[np.ndarray]:
@@ -130,21 +146,36 @@ def _against_best(results: Results, column: Column, cells: list[Cell]) -> list[C
         return cells
     extreme = max if column.metric.direction == "up" else min
     best = extreme(values, key=values.__getitem__)
-    means = results.paired_means(column.score, column.first, column.last)
-    pairs = {number: paired(means[number], means[best]) for number in values if number != best}
-    tested = [number for number, pair in pairs.items() if pair.size]
-    p = dict(zip(tested, holm(permutation([pairs[number] for number in tested])), strict=True))
-    effects = {number: finite(effect(pairs[number])) for number in tested}
+    others = [number for number in values if number != best]
+    p, effects = (_set_tested if column.score in results.sets else _tested)(results, column, others, best)
+    p = dict(zip(p, holm(list(p.values())), strict=True))
     return [
         replace(
             cell,
             p=p.get(number),
             effect=effects.get(number),
             best=number == best,
-            close=number in pairs and p.get(number, 1.0) > 1 - LEVEL,
+            close=number in others and p.get(number, 1.0) > 1 - LEVEL,
         )
         for number, cell in enumerate(cells)
     ]
+
+
+Tested = tuple[dict[int, float], dict[int, float | None]]
+"""p-values, not yet corrected, and effects by the number of the variant."""
+
+
+def _tested(results: Results, column: Column, variants: Sequence[int], best: int) -> Tested:
+    means = results.paired_means(column.score, column.first, column.last)
+    pairs = {number: pair for number in variants if (pair := paired(means[number], means[best])).size}
+    p = dict(zip(pairs, permutation(list(pairs.values())), strict=True))
+    return p, {number: finite(effect(pair)) for number, pair in pairs.items()}
+
+
+def _set_tested(results: Results, column: Column, variants: Sequence[int], best: int) -> Tested:
+    scores = results.paired_set(column.score)
+    found = {number: difference for number in variants if (difference := scores.difference(number, best))}
+    return {number: difference.p for number, difference in found.items()}, {}
 
 
 def finite(value: float) -> float | None:
@@ -152,14 +183,15 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _how_to_read(cells: list[list[Cell]]) -> list[str]:
-    known = [cell for column in cells for cell in column if cell.value is not None]
+def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[str]:
+    """How to read a table's cells; scores of whole sets explain their intervals themselves."""
+    known = [cell for column in of_frames for cell in column if cell.value is not None]
     single = [cell for cell in known if cell.low is None]
     said = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(known) else []
     if single:
         n = "n = 1" if len(single) == len(known) else "Where n = 1"
         said.append(f"{n} seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
-    if any(cell.best for cell in known):
+    if any(cell.best for column in cells for cell in column):
         said.append(
             "Bold: best. Underlined: not distinguishable from the best "
             "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."

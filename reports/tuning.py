@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from reports.results import Metric
+from reports.metric import Metric
 
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
 

@@ -93,7 +93,7 @@ def test_each_run_says_where_it_comes_from(finished, tmp_path):
 
 def test_people_read_the_number_before_rounding_and_how_it_came_about(finished):
     code, out, _ = finished("explain", "mine.py", "tiny", "lpips")
-    assert code == 0 and "there is no value: it could not be computed: this machine has no AlexNet backbone" in out
+    assert code == 0 and "there is no value: it could not be computed: this machine has no weights of AlexNet" in out
     code, out, _ = finished("explain", "mine.py", "tiny", "standard/psnr@2")
     value = explained(finished, "tiny", "psnr", "--frame", "2")["value"]
     assert code == 0 and f"{value:.2f}  is {value:.10g} dB, rounded to 2 decimals" in out

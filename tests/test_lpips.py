@@ -83,7 +83,7 @@ def test_lpips_equals_the_lpips_package(package: nn.Module, cache: None, shape: 
 def test_every_protocols_lpips_equals_the_package_with_that_input_range(package: nn.Module, cache: None):
     network, _ = load((1, 32, 32))
     prediction, target = 1.4 * torch.rand(2, 2, 1, 32, 32) - 0.2, torch.rand(2, 2, 1, 32, 32)
-    found = score(prediction, target, lpips=network)
+    found = score(prediction, target, networks={"lpips": network})
     with torch.no_grad():
         plain = reference(package, prediction.clamp(0, 1), target)
         shifted = reference(package, 2 * prediction.clamp(0, 1) - 1, 2 * target - 1)

@@ -30,7 +30,7 @@ def network() -> lpips.LPIPS:
 def test_black_against_white_frames_is_the_published_0_8140(network: lpips.LPIPS):
     """Other code bases print 0.81401 for this pair, in [-1, 1]; four decimals agree, and the lpips package to a millionth."""
     black, white = torch.zeros(1, 2, 1, 64, 64), torch.ones(1, 2, 1, 64, 64)
-    found = score(black, white, ["standard"], lpips=network)["standard/lpips"]
+    found = score(black, white, ["standard"], networks={"lpips": network})["standard/lpips"]
     assert_close(found, torch.full((1, 2), 0.8140, dtype=torch.float64), rtol=0, atol=1e-4)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from bench.common.errors import BenchError
-from bench.metrics import METRICS
+from bench.metrics import frame_metrics
 from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.metrics.score import score
 
@@ -67,7 +67,7 @@ def test_one_pass_gives_every_score_but_lpips_and_with_a_network_that_too():
     prediction, target = example("random", (1, 16, 16))
     without = [name for name in score_names() if not name.endswith("lpips")]
     assert list(score(prediction, target)) == without
-    assert list(score(prediction, target, lpips=lambda x, y: x.mean((2, 3, 4)))) == score_names()
+    assert list(score(prediction, target, networks={"lpips": lambda x, y: x.mean((2, 3, 4))})) == score_names()
 
 
 def test_lpips_gets_clamped_frames_in_each_protocols_own_range():
@@ -77,7 +77,7 @@ def test_lpips_gets_clamped_frames_in_each_protocols_own_range():
         seen.append((prediction.aminmax(), target.aminmax()))
         return prediction.amin((2, 3, 4))
 
-    found = score(*example("far out", (1, 16, 16)), lpips=network)
+    found = score(*example("far out", (1, 16, 16)), networks={"lpips": network})
     lows = {name: found[f"{name}/lpips"].min().item() for name in PROTOCOLS}
     assert lows == {"standard": -1, "lmc2021": 0, "openstl": -1, "predrnn": 0}
     assert len(seen) == 2, "what two protocols share is computed once"
@@ -167,7 +167,7 @@ def test_shapes_that_differ_are_refused_in_words():
 
 
 def test_every_score_has_a_metric_with_unit_and_direction():
-    assert {name.partition("/")[2] for name in score_names()} == set(METRICS)
+    assert {name.partition("/")[2] for name in score_names()} == set(frame_metrics())
 
 
 def test_the_table_of_protocols_is_read_without_torch():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +28,12 @@ def score_frames(
     layout: str | None,
     grey: bool,
     keep: Path | None,
+    sets: Sequence[str] = (),
 ) -> Scored:
     """The scores of predictions in files, against the targets beside them or the clips of a data set.
 
     data: None where the targets or a manifest beside the predictions tell. keep: where to store the frames that are scored.
+    sets: metrics of the whole set of clips, which are computed as well.
     """
     from bench.common.machine import default_device
     from bench.data.layout import parse_layout
@@ -44,8 +47,8 @@ def score_frames(
     clips = _clips(sides, data, context, split)
     with _options.progress("scoring") as told:
         if clips:
-            return score_on(sides, clips, stated, default_device(), keep, told)
-        return score(sides, stated, default_device(), keep, told)
+            return score_on(sides, clips, stated, default_device(), keep, told, sets)
+        return score(sides, stated, default_device(), keep, told, sets)
 
 
 def _clips(sides: Sides, data: Part | None, context: int | None, split: Split) -> Clips | None:

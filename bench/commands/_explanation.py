@@ -20,6 +20,7 @@ def print_score(found: dict[str, Any]) -> None:
     console, shown = _options.console(), found["shown"]
     first, last = found["frames"]
     frames = f"frame {first}" if first == last else f"mean of frames {first} to {last}"
+    frames = f"of all frames {first} to {last} of the set of clips" if found["of_set"] else frames
     what = "difference of " if "difference" in found else ""
     protocol = f"protocol {found['score'].partition('/')[0]} (version {found['version']})"
     only = f", only clips of '{found['label']}'" if found["label"] else ""
@@ -58,9 +59,20 @@ def _reckoned(found: dict[str, Any]) -> Iterator[str]:
     else:
         clips = listed(dict.fromkeys(str(run["clips"]) for run in runs))
         yield f"the mean of {len(runs)} seed{'s' if len(runs) > 1 else ''}, of each over {clips} clips"
-        yield _spread(found["interval"], shown["times"]) if "interval" in found else "no interval: n = 1 seed"
+        if found["of_set"]:
+            yield from _resampled(runs, shown["times"])
+        else:
+            yield _spread(found["interval"], shown["times"]) if "interval" in found else "no interval: n = 1 seed"
     if found["best"] or found["close"]:
         yield "bold: the best of its column" if found["best"] else f"underlined: p = {found['p']:.3g}, corrected"
+
+
+def _resampled(runs: Sequence[dict[str, Any]], times: float) -> Iterator[str]:
+    """How far resampling the clips moves the score of each run."""
+    for run in runs:
+        moved = run["deviation_over_clips"] * times
+        yield f"seed {run['seed']}: resampling the clips moves it by {moved:.4g} (standard deviation)"
+    yield "±: 1.96 such deviations of the mean over seeds, and where there are several seeds, theirs by Student's t"
 
 
 def _spread(interval: dict[str, Any], times: float) -> str:
@@ -73,13 +85,14 @@ def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
     """How a difference comes about."""
     seeds = ", ".join(f"seed {seed}: {value * times:+.6g}" for seed, value in difference["per_seed"].items())
     yield f"to '{difference['to']}', paired over {difference['clips']} clips ({seeds})"
-    yield f"p = {difference['p']:.4g} (alone {difference['p_alone']:.4g}), effect size {difference['effect']:.3g}"
+    effect = "" if difference["effect"] is None else f", effect size {difference['effect']:.3g}"
+    yield f"p = {difference['p']:.4g} (alone {difference['p_alone']:.4g}){effect}"
 
 
 def _why(found: dict[str, Any]) -> str:
     if any(run["state"] == "finished" for run in found["runs"]):
-        told = next((run["lpips"] for run in found["runs"] if run.get("lpips")), "")
-        return f"it could not be computed{': ' + told if found['score'].endswith('lpips') and told else ''}"
+        told = next((run["by"] for run in found["runs"] if run.get("by")), "")
+        return f"it could not be computed{': ' + told if told else ''}"
     return "no run is finished"
 
 

@@ -80,6 +80,19 @@ Layout = Annotated[
 ]
 
 
+SetMetrics = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="NAMES", help="Scores of the whole set of clips, which take long: fvd."),
+]
+
+
+def set_metrics(text: str | None) -> tuple[str, ...]:
+    """The metrics of whole sets that `fvd` names; BenchError for what is none."""
+    from bench.evaluation.sets import checked
+
+    return checked([word.strip().lower() for word in (text or "").split(",") if word.strip()])
+
+
 _named = {"store": ""}  # as this command's --store has it
 
 

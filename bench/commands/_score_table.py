@@ -28,6 +28,9 @@ def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
             per_frame = scores[name].mean(0, dtype=np.float64).tolist()
             entry: dict[str, Any] = {"mean": means.get(name), "per_frame": [v if np.isfinite(v) else None for v in per_frame]}
             found["protocols"][protocol][metric] = entry | ({"reason": missing[name]} if name in missing else {})
+    for name, known in scores.facts.get("sets", {}).items():
+        entry = {key: known.get(key) for key in ("value", "protocol", "version", "by")}
+        found.setdefault("sets", {})[name] = entry | ({"reason": known["missing"]} if known["missing"] else {})
     return found
 
 
@@ -36,16 +39,18 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
     from rich import box
     from rich.table import Table
 
-    from bench.metrics import METRICS
+    from bench.metrics import frame_metrics, set_metrics
 
+    known = frame_metrics()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("protocol")
-    for metric in METRICS.values():
-        table.add_column(f"{metric.label} ({metric.unit})" if metric.unit else metric.label, justify="right", overflow="fold")
+    for metric in known.values():
+        unit = f" ({metric.shown_unit})" if metric.shown_unit else ""
+        table.add_column(f"{metric.label}{unit}", justify="right", overflow="fold")
     means = scores.means()
     for protocol in protocols:
-        cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in METRICS.items()]
-        table.add_row(protocol, *("–" if value is None else f"{value * m.scale:.{m.digits}f}" for value, m in cells))
+        cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in known.items()]
+        table.add_row(protocol, *("–" if value is None else metric.written(value) for value, metric in cells))
     _options.console().print(table)
     print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
     reasons: dict[str, list[str]] = {}
@@ -53,8 +58,13 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
         if name.partition("/")[0] in protocols:
             reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        lpips_alone = {name.partition("/")[2] for name in names} == {"lpips"}
-        print(f"{'LPIPS is empty' if lpips_alone else 'no mean of ' + _grouped(names)}: {reason}")
+        metrics = {name.partition("/")[2] for name in names}
+        whole = len(metrics) == 1 and scores.facts.get(f"{min(metrics)}_missing")
+        print(f"{known[min(metrics)].label + ' is empty' if whole else 'no mean of ' + _grouped(names)}: {reason}")
+    for name, made in scores.facts.get("sets", {}).items():
+        of_set, what = set_metrics()[name], f"of the set of {len(scores.values)} clips, protocol {made['protocol']}"
+        told = f"{of_set.written(made['value'])} {what}" if "value" in made else f"it cannot be had: {made['missing']}"
+        print(f"{of_set.label}: {told}")
 
 
 def _grouped(names: Sequence[str]) -> str:

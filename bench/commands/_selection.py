@@ -41,21 +41,25 @@ class Selection:
     guests: list[Guest]
     protocols: Sequence[str]
     label: str | None
+    metrics: Sequence[str] = ()
 
     @cached_property
     def results(self) -> Results:
         """Read when first asked for: hundreds of runs take seconds."""
+        from bench.metrics import set_metrics
         from bench.reporting.results import results
 
-        return results(self.experiment, self.items, self.protocols, self.label, self.guests)
+        asked = [name for name in self.metrics if name in set_metrics()]
+        return results(self.experiment, self.items, self.protocols, self.label, self.guests, sets=asked or None)
 
 
 def select(
-    experiment: Experiment, store: Store, protocols: Sequence[str], label: str | None, names: Sequence[str], training: str
-) -> Selection:
+    experiment: Experiment, store: Store, protocols: Sequence[str], label: str | None, names: Sequence[str], training: str,
+    metrics: Sequence[str] = (),
+) -> Selection:  # fmt: skip
     """What the store has of an experiment, and of guests by name; a BenchError where nothing is finished.
 
-    training: the command that trains the experiment's runs.
+    training: the command that trains the experiment's runs. metrics: those that are asked for.
     """
     from bench.reporting.results import guests
     from bench.store.store import FINISHED
@@ -64,7 +68,7 @@ def select(
     items = plan(experiment, store)
     if not any(item.state == FINISHED for item in items):
         raise BenchError(f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `{training}` trains them")
-    return Selection(experiment, items, guests(store, items, names), protocols, label)
+    return Selection(experiment, items, guests(store, items, names), protocols, label, metrics)
 
 
 def metrics(text: str) -> list[str]:

@@ -80,6 +80,7 @@ def evaluate(
         ),
     ] = None,
     protocol: _selection.Protocols = None,
+    metrics: _options.SetMetrics = None,
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
@@ -94,7 +95,7 @@ def evaluate(
     from bench.metrics.protocols import PROTOCOLS, checked
     from bench.spec.runspec import Part
 
-    chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
+    chosen, sets = checked(protocol.split(",") if protocol else PROTOCOLS), _options.set_metrics(metrics)
     if sum(given is not None for given in (what, checkpoint, foreign)) != 1:
         raise BenchError("name one thing to score: a RUN, --checkpoint FILE, or --predictions DIR")
     part: Split = "val" if split == "val" else "test"
@@ -116,7 +117,7 @@ def evaluate(
             )
         made = score_frames(
             foreign, with_settings(Part(data), about) if data else None, context, part, ranges or [], layout, grey,
-            guest.frames if guest else None,
+            guest.frames if guest else None, sets,
         )  # fmt: skip
         for warning in made.warnings:
             print(f"warning: {warning}", file=sys.stderr)
@@ -125,7 +126,7 @@ def evaluate(
         if given := [option for option, value in {"--range": ranges, "--layout": layout, "--grey": grey}.items() if value]:
             raise BenchError(f"{listed(given)} describes frames in files, and goes with --predictions")
         named = what or str(checkpoint)
-        scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest)
+        scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest, sets)
     if as_json:
         _options.print_json(as_dict(scores, chosen))
     else:
@@ -166,6 +167,7 @@ class Keeping:
 def _of_model(
     named: str, model: str | None, data: str | None, about: list[str], context: int | None, horizon: int | None,
     clips: int | None, split: Split, described: list[str], store: Store, guest: Keeping | None,
+    sets: tuple[str, ...],
 ) -> Scores:  # fmt: skip
     from bench.common.machine import default_device
     from bench.evaluation.evaluate import evaluate as score
@@ -186,7 +188,7 @@ def _of_model(
         raise BenchError(f"the model needs at least {least} context frames, got {seen}")
     if clips is None and data_set.count(split, seen + ahead) is None:
         clips = 1000
-    evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test")
+    evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)
     with _options.progress("scoring") as told:
         keep = guest.frames if guest else None
         scores = score(network, data_set, seen, evaluation, device, found.precision, keep=keep, on_clips=told)

@@ -61,7 +61,7 @@ def explain(
         raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
     experiment, store = _options.experiment(name, scale, seeds, only, settings), _options.store(store_path)
     training = _options.command("run", name, scale, seeds, only, settings)
-    chosen = _selection.select(experiment, store, protocols, label, guests or [], training)
+    chosen = _selection.select(experiment, store, protocols, label, guests or [], training, names)
     known = chosen.results.variants
     if variant not in known:
         hint = did_you_mean(variant, known) or f"; it has {listed(known)}"

@@ -58,9 +58,18 @@ def _rows(kind: str, as_json: bool = False) -> list[dict[str, Any]]:
 
         return [{"experiment": name, "question": describe(name)} for name in names()]
     if kind == "metrics":
-        from bench.metrics import METRICS
+        from bench.metrics import METRICS, set_metrics
 
-        return [{"metric": name, "label": m.label, "unit": m.unit, "better": m.better} for name, m in METRICS.items()]
+        return [
+            {
+                "metric": name,
+                "label": metric.label,
+                "unit": metric.shown_unit,
+                "better": {"up": "higher", "down": "lower"}[metric.direction],
+                "of": "the whole set, when asked for" if name in set_metrics() else "each frame",
+            }
+            for name, metric in METRICS.items()
+        ]
     if kind == "protocols":
         from bench.metrics.protocols import PROTOCOLS
 

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def report(
     name: _options.Name,
     metrics: Annotated[
-        str, typer.Option(help="Comma separated: psnr, ssim, lpips, mse, mae, mse_sum, mae_sum (`bench list metrics`).")
+        str, typer.Option(help="Comma separated: psnr, ssim, lpips, fvd, mse, mae, mse_sum, mae_sum (`bench list metrics`).")
     ] = METRICS,
     protocol: _selection.Protocol = "standard",
     frames: Annotated[
@@ -96,7 +96,7 @@ def report(
     if seeds is None and (claims or (folder and experiment.claims)):
         experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
     training = _options.command("run", name, scale, seeds, only, settings)
-    chosen = _selection.select(experiment, store, protocols, label, guests or [], training)
+    chosen = _selection.select(experiment, store, protocols, label, guests or [], training, names)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form))
     own = [word for word, asked in {"costs": costs, "memory": memory, "claims": claims}.items() if asked]

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 def rescore(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
     protocol: _selection.Protocols = None,
+    metrics: _options.SetMetrics = None,
     guests: _selection.With = None,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
@@ -27,9 +28,12 @@ def rescore(
 ) -> None:
     """Make scores again, without training.
 
-    From the predictions that runs have kept, else from their checkpoints. Fills in LPIPS once its backbone is there. --with
-    scores again what `bench eval --name` has kept.
+    From the predictions that runs have kept, else from their checkpoints. Fills in LPIPS once its backbone is there. --metrics
+    fvd adds the score of the whole set of clips and leaves those of frames as they are. --with scores again what `bench eval
+    --name` has kept.
     """
+    from rich.progress import Progress
+
     from bench.common.machine import default_device
     from bench.external.rescore import rescore as make_again
     from bench.external.rescore import rescore_guest
@@ -38,16 +42,28 @@ def rescore(
     from bench.sweep.plan import plan, unique
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
+    sets = _options.set_metrics(metrics) or None
+    if sets and protocol:
+        raise BenchError("--metrics names scores of the whole set of clips, which have protocols of their own: no --protocol")
     store = _options.store(store_path)
     items = unique(plan(_options.experiment(name, scale, seeds, only, settings), store))
     trained = [item for item in items if item.run.status().trained]
     if not trained:
         training = _options.command("run", name, scale, seeds, only, settings)
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
-    for number, item in enumerate(trained, 1):
-        for evaluation in item.evaluations:
-            source = make_again(item.run, evaluation, chosen, default_device())
-            print(f"[{number}/{len(trained)}] {item.label}, seed {item.seed}: scored again from {source}", flush=True)
-    for guest in find_guests(store, items, guests or []):
-        rescore_guest(guest, items[0], chosen, default_device())
-        print(f"{guest.name}, seed {guest.seed}: scored again from kept predictions", flush=True)
+    device, console = default_device(), _options.console()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def on_clips(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        for number, item in enumerate(trained, 1):
+            bar.update(task, description=item.label)
+            for evaluation in item.evaluations:
+                source = make_again(item.run, evaluation, chosen, device, sets, on_clips)
+                print(f"[{number}/{len(trained)}] {item.label}, seed {item.seed}: scored again from {source}", flush=True)
+        for guest in find_guests(store, items, guests or []):
+            bar.update(task, description=guest.name)
+            rescore_guest(guest, items[0], chosen, device, sets, on_clips)
+            print(f"{guest.name}, seed {guest.seed}: scored again from kept predictions", flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from bench.common.errors import BenchError
 from bench.common.files import replacing
 from bench.data.base import Dataset, Split
 from bench.evaluation.scores import Scores
-from bench.metrics import lpips
+from bench.evaluation.sets import SetScorer
 from bench.metrics.protocols import PROTOCOLS, score_names
-from bench.metrics.score import score
+from bench.metrics.score import load_networks, score
 from bench.spec.experiment import Evaluation
 from bench.spec.runspec import Precision, RunSpec
 
@@ -60,7 +60,8 @@ def evaluate(
     count = clips_to_score(data, evaluation, context)
     pairs = predictions(model, data, evaluation.split, count, context, evaluation.horizon, device, precision)
     with _stored(keep, (count, evaluation.horizon, *data.shape)) as store:
-        return scored(map(store, pairs), count, facts_of(data, evaluation, context, count), device, on_clips)
+        facts = facts_of(data, evaluation, context, count)
+        return scored(map(store, pairs), count, facts, device, on_clips, evaluation.metrics)
 
 
 @torch.inference_mode()
@@ -70,31 +71,45 @@ def scored(
     facts: dict[str, Any],
     device: torch.device,
     on_clips: Callable[[int, int], None] = lambda done, total: None,
+    sets: Sequence[str] = (),
 ) -> Scores:
-    """The scores of `count` clips that come in chunks, under all protocols, with what the facts say of where they come from."""
+    """The scores of `count` clips that come in chunks, under all protocols, with what the facts say of where they come from.
+
+    sets: metrics of the whole set of clips, which are computed as well.
+    """
     names, done = score_names(), 0
     parts: list[np.ndarray] = []
-    perceptual, told = None, ""
+    networks: dict[str, Any] = {}
+    told: dict[str, str] = {}
+    of_set = SetScorer(sets)
     digest = hashlib.sha256()
     for prediction, target in pairs:
         if not parts:
             channels, height, width = target.shape[2:]
-            perceptual, told = lpips.load((channels, height, width), device)
+            networks, told = load_networks((channels, height, width), device)
         # sums depend on the order of what is summed: the same numbers give the same scores, however a model lays them out
-        columns = score(prediction.contiguous(), target.contiguous(), lpips=perceptual)
+        columns = score(prediction.contiguous(), target.contiguous(), networks=networks)
         empty = np.full(target.shape[:2], np.nan, np.float32)
         parts.append(np.stack([columns[name].float().cpu().numpy() if name in columns else empty for name in names], -1))
-        digest.update(target.mul(255).round().to(torch.uint8).cpu().numpy().tobytes())
+        digest.update(target_bytes(target))
+        of_set.add(prediction, target, lambda part, done=done: on_clips(done + part, count))  # type: ignore[misc]
         done += len(target)
         on_clips(done, count)
+    features = of_set.features()
     facts = {
         **facts,
         "protocols": {name: protocol.version for name, protocol in PROTOCOLS.items()},
-        "lpips": told if perceptual else "",
-        "lpips_missing": "" if perceptual else told,
+        **{name: words if name in networks else "" for name, words in told.items()},
+        **{f"{name}_missing": "" if name in networks else words for name, words in told.items()},
+        **({"sets": of_set.facts} if sets else {}),
         "targets": digest.hexdigest()[:12],  # what was to be predicted: scores are comparable where this agrees
     }
-    return Scores(np.concatenate(parts), names, facts)
+    return Scores(np.concatenate(parts), names, facts, features)
+
+
+def target_bytes(target: Tensor) -> bytes:
+    """Frames as the bytes that their digest is made of, which tells whether two scores are of the same clips."""
+    return target.mul(255).round().to(torch.uint8).cpu().numpy().tobytes()
 
 
 def facts_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from bench.common.errors import BenchError
 from bench.common.files import replacing
+from bench.evaluation.sets import Features
+from bench.metrics import set_metrics
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Scores:
     """values: float32 [clip, frame, metric]; names: 'protocol/metric' of the last axis.
 
     facts: the protocols' versions, the data's fingerprint, where LPIPS's backbone came from or why it is missing, and so on.
+    sets: what set metrics keep of each clip, for those that were asked for; their scores stand in the facts.
     """
 
     values: NDArray[np.float32]
     names: list[str]
     facts: dict[str, Any] = field(default_factory=dict)
+    sets: dict[str, Features] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         """One metric, [clip, frame]."""
@@ -41,11 +45,16 @@ class Scores:
         reasons = {}
         for name in self.names:
             lost = np.flatnonzero(~np.isfinite(self[name]).all(1))
-            if name.endswith("/lpips") and self.facts.get("lpips_missing"):
-                reasons[name] = str(self.facts["lpips_missing"])
+            if why := self.facts.get(f"{name.partition('/')[2]}_missing"):
+                reasons[name] = str(why)
             elif len(lost):
                 reasons[name] = f"not finite: {len(lost)} of {len(self.values)} clips, the first is clip {lost[0] + 1}"
         return reasons
+
+    def set_scores(self) -> dict[str, float]:
+        """The scores of the whole set of clips, "fvd2018/fvd", as far as they could be computed."""
+        sets = self.facts.get("sets", {})
+        return {f"{known['protocol']}/{name}": known["value"] for name, known in sets.items() if "value" in known}
 
     def save(self, path: Path) -> None:
         """Write everything to one .npz file, the whole of it or nothing.
@@ -53,6 +62,11 @@ class Scores:
         Each protocol lies by itself and nothing is packed: a report reads thousands of files, one protocol at a time.
         """
         parts: dict[str, Any] = {protocol: self.values[..., places] for protocol, places in _by_protocol(self.names).items()}
+        parts |= {
+            _kept(name, part): getattr(features, part)
+            for name, features in self.sets.items()
+            for part in ("prediction", "target")
+        }
         with replacing(path) as temporary:
             np.savez(temporary, names=np.array(self.names), facts=np.array(json.dumps(self.facts)), **parts)
 
@@ -82,10 +96,12 @@ def look(path: Path) -> Kept:
 def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
     """The scores in a file that `Scores.save` wrote, all or those of some protocols; BenchError if it is missing or damaged."""
     with _opened(path) as file:
-        return _read(file, [str(name) for name in file["names"]], json.loads(str(file["facts"])), protocols)
+        return _read(file, [str(name) for name in file["names"]], json.loads(str(file["facts"])), protocols, with_sets=True)
 
 
-def _read(file: Any, names: list[str], facts: dict[str, Any], protocols: Collection[str] | None) -> Scores:
+def _read(
+    file: Any, names: list[str], facts: dict[str, Any], protocols: Collection[str] | None, with_sets: bool = False
+) -> Scores:
     wanted = {name: places for name, places in _by_protocol(names).items() if protocols is None or name in protocols}
     places = [place for among in wanted.values() for place in among]
     if "values" in file.files:  # as files were before each protocol lay by itself
@@ -94,7 +110,17 @@ def _read(file: Any, names: list[str], facts: dict[str, Any], protocols: Collect
         values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
     else:
         values = np.empty((*_shape(file, names)[:2], 0), np.float32)
-    return Scores(values, [names[place] for place in places], facts)
+    sets = {
+        name: Features(*(file[_kept(name, part)] for part in ("prediction", "target")))
+        for name in set_metrics()
+        if with_sets and _kept(name, "prediction") in file.files
+    }
+    return Scores(values, [names[place] for place in places], facts, sets)
+
+
+def _kept(metric: str, part: str) -> str:
+    """What the file calls the features of a set metric."""
+    return f"{metric}-{part}"
 
 
 def _shape(file: Any, names: Sequence[str]) -> tuple[int, int, int]:

@@ -48,8 +48,14 @@ class Scored:
     warnings: list[str] = field(default_factory=list)
 
 
-def score(sides: Sides, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None) -> Scored:
-    """The scores of the predictions against the targets beside them. keep: where to store the frames that are scored."""
+def score(
+    sides: Sides, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None,
+    sets: Sequence[str] = (),
+) -> Scored:  # fmt: skip
+    """The scores of the predictions against the targets beside them. keep: where to store the frames that are scored.
+
+    sets: metrics of the whole set of clips, which are computed as well.
+    """
     target = sides.target
     if target is None:
         raise BenchError(
@@ -59,12 +65,13 @@ def score(sides: Sides, ranges: Ranges, device: torch.device, keep: Path | None 
     size = max(1, CHUNK_PIXELS // int(np.prod(target.shape)))
     spans = (range(first, min(first + size, target.count)) for first in range(0, target.count, size))
     truth = (_pixels(target, scales[1], span) for span in spans)
-    return _scored(sides.prediction, scales[0], truth, {"source": sides.source.name}, device, keep, told)
+    return _scored(sides.prediction, scales[0], truth, {"source": sides.source.name}, device, keep, told, sets=sets)
 
 
 def score_on(
-    sides: Sides, clips: Clips, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None
-) -> Scored:
+    sides: Sides, clips: Clips, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None,
+    sets: Sequence[str] = (),
+) -> Scored:  # fmt: skip
     """The scores of the predictions against the first clips of a data set, which they are matched with by name.
 
     Predictions without names have to have the targets beside them, in the same order as the data set's, up to rounding to 8
@@ -95,7 +102,7 @@ def score_on(
 
     facts = facts_of(clips.data, evaluation, clips.context, count)
     facts |= {"source": sides.source.name, "matched": matching.by}
-    return _scored(prediction, scale, truth(), facts, device, keep, told, positions)
+    return _scored(prediction, scale, truth(), facts, device, keep, told, positions, sets)
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,7 @@ def _scored(
     keep: Path | None,
     told: Told | None,
     positions: list[int] | None = None,
+    sets: Sequence[str] = (),
 ) -> Scored:
     """Score predictions against chunks of targets; what is stored is what is scored.
 
@@ -177,7 +185,7 @@ def _scored(
 
     with replacing(keep) if keep else nullcontext() as temporary:
         store = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape) if temporary else None
-        scores = scored(pairs(store), prediction.count, facts, device, told or (lambda done, count: None))
+        scores = scored(pairs(store), prediction.count, facts, device, told or (lambda done, count: None), sets)
         doubt.refuse()
         if store is not None:
             store.flush()

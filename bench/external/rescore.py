@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,52 +14,96 @@ from numpy.typing import NDArray
 
 from bench.common.errors import BenchError
 from bench.data.base import Dataset
-from bench.evaluation.evaluate import Pair, chunked, clips_to_score, evaluate, facts_of, scored
+from bench.evaluation.evaluate import Pair, chunked, clips_to_score, facts_of, predictions, scored, target_bytes
 from bench.evaluation.scores import Scores, load
+from bench.evaluation.sets import Features, SetScorer
 from bench.external.models import find
 from bench.external.predictions import as_floats
 from bench.external.results import Guest
+from bench.metrics import frame_metrics
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.store.store import Run, Store
 from bench.sweep.plan import Item
 from bench.training.compiling import compiled
 
+OnClips = Callable[[int, int], None]
+"""Called with how many clips are done, and how many there are."""
 
-def rescore(run: Run, evaluation: Evaluation, protocols: Sequence[str], device: torch.device) -> str:
-    """Make the scores of some protocols again and keep the others; what they were made from, in words."""
+
+def rescore(
+    run: Run,
+    evaluation: Evaluation,
+    protocols: Sequence[str],
+    device: torch.device,
+    sets: Sequence[str] | None = None,
+    on_clips: OnClips = lambda done, total: None,
+) -> str:
+    """Make the scores of some protocols again and keep the others; what they were made from, in words.
+
+    sets: make these scores of the whole set of clips and leave those of frames as they are; None for the scores of frames and
+    whatever scores of the set there are.
+    """
     spec = run.spec
     data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
     count = clips_to_score(data, evaluation, spec.context)
     kept = _array(run.predictions_file(evaluation.key), (count, evaluation.horizon or 0, *data.shape))
     if kept is not None:
         pairs = _kept(kept, data, evaluation, spec.context, device)
-        fresh = scored(pairs, count, facts_of(data, evaluation, spec.context, count), device)
     else:
         model = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
-        model = compiled(model, device) if spec.compile else model
-        fresh = evaluate(model, data, spec.context, evaluation, device, spec.precision)
+        model = (compiled(model, device) if spec.compile else model).eval()
+        horizon = evaluation.horizon or spec.horizon
+        pairs = predictions(model, data, evaluation.split, count, spec.context, horizon, device, spec.precision)
     path = run.scores_file(evaluation.key)
-    with contextlib.suppress(BenchError):  # missing or damaged: the fresh ones take their place
-        fresh = _merged(load(path), fresh, protocols)
-    fresh.save(path)
+    try:
+        old = load(path)
+    except BenchError:  # missing or damaged: the fresh ones take their place
+        old = None
+    facts = facts_of(data, evaluation, spec.context, count)
+    _made(old, pairs, count, facts, protocols, device, sets, evaluation.metrics, on_clips).save(path)
     return "its checkpoint" if kept is None else "kept predictions"
 
 
-def rescore_guest(guest: Guest, like: Item, protocols: Sequence[str], device: torch.device) -> None:
+def rescore_guest(
+    guest: Guest,
+    like: Item,
+    protocols: Sequence[str],
+    device: torch.device,
+    sets: Sequence[str] | None = None,
+    on_clips: OnClips = lambda done, total: None,
+) -> None:
     """Make the scores of a guest again from its kept frames, against the clips that the runs beside it are scored on."""
     context, data = like.spec.context, catalog.build("datasets", like.spec.data.name, like.spec.data.options)
-    shape = (*guest.scores.values.shape[:2], *data.shape)
-    kept = _array(guest.frames, shape)
+    count, horizon = guest.scores.values.shape[:2]
+    kept = _array(guest.frames, (count, horizon, *data.shape))
     if kept is None:
         raise BenchError(
             f"the frames of '{guest.name}' are not kept whole in {guest.frames}; `bench eval --name` scores them anew"
         )
     evaluation = like.evaluations[0]
     pairs = _kept(kept, data, evaluation, context, device)
-    fresh = scored(pairs, shape[0], facts_of(data, evaluation, context, shape[0]), device)
-    fresh = replace(fresh, facts={**guest.scores.facts, **fresh.facts})
-    _merged(guest.scores, fresh, protocols).save(guest.path)
+    facts = {**guest.scores.facts, **facts_of(data, evaluation, context, count)}
+    _made(guest.scores, pairs, count, facts, protocols, device, sets, (), on_clips).save(guest.path)
+
+
+def _made(
+    old: Scores | None,
+    pairs: Iterator[Pair],
+    count: int,
+    facts: dict[str, Any],
+    protocols: Sequence[str],
+    device: torch.device,
+    sets: Sequence[str] | None,
+    wanted: Sequence[str],
+    on_clips: OnClips,
+) -> Scores:
+    """The scores that `rescore` keeps."""
+    if sets is not None and old is not None:
+        return with_sets(old, pairs, sets, on_clips)
+    known = old.facts.get("sets", {}) if old else {}
+    fresh = scored(pairs, count, facts, device, on_clips, list(dict.fromkeys([*wanted, *known, *(sets or ())])))
+    return _merged(old, fresh, protocols) if old else fresh
 
 
 def _array(path: Path, shape: tuple[int, ...]) -> NDArray[Any] | None:
@@ -80,17 +124,37 @@ def _kept(stored: NDArray[Any], data: Dataset, evaluation: Evaluation, context: 
 
 
 def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
-    """The fresh scores of the named protocols beside the old ones of all others; LPIPS that cannot be made now is kept."""
+    """The fresh scores of the named protocols beside the old ones of all others; what cannot be made now is kept."""
     if old.values.shape[:2] != fresh.values.shape[:2] or old.facts.get("targets") != fresh.facts["targets"]:
         return fresh  # other clips: nothing of the old can stand beside them
-    values = fresh.values.copy()
+    values, facts = fresh.values.copy(), dict(fresh.facts)
+    lost = [name for name in frame_metrics() if facts.get(f"{name}_missing") and not old.facts.get(f"{name}_missing", "old")]
     for number, name in enumerate(fresh.names):
         protocol, _, metric = name.partition("/")
-        lost = metric == "lpips" and np.isnan(fresh[name]).all()
-        if name in old.names and (protocol not in protocols or lost):
+        if name in old.names and (protocol not in protocols or metric in lost):
             values[..., number] = old[name]
     versions = {name: version for name, version in fresh.facts["protocols"].items() if name in protocols}
-    facts = {**fresh.facts, "protocols": {**fresh.facts["protocols"], **old.facts["protocols"], **versions}}
-    if fresh.facts["lpips_missing"] and not old.facts.get("lpips_missing"):
-        facts |= {name: old.facts[name] for name in ("lpips", "lpips_missing")}
-    return Scores(values, fresh.names, facts)
+    facts["protocols"] = {**fresh.facts["protocols"], **old.facts["protocols"], **versions}
+    for name in lost:
+        facts |= {name: old.facts[name], f"{name}_missing": ""}
+    return _joined(replace(old, values=values, names=fresh.names, facts=facts), old, fresh.sets, fresh.facts.get("sets", {}))
+
+
+def with_sets(old: Scores, pairs: Iterator[Pair], names: Sequence[str], on_clips: OnClips = lambda done, total: None) -> Scores:
+    """The scores as they are, with these of the whole set of clips as well."""
+    scorer, digest, done, count = SetScorer(names), hashlib.sha256(), 0, len(old.values)
+    for prediction, target in pairs:
+        digest.update(target_bytes(target))
+        scorer.add(prediction, target, lambda part, done=done: on_clips(done + part, count))  # type: ignore[misc]
+        done += len(target)
+        on_clips(done, count)
+    if digest.hexdigest()[:12] != old.facts.get("targets"):
+        raise BenchError("the kept scores are of other clips; `bench rescore` without --metrics makes all of them again")
+    return _joined(old, old, scorer.features(), scorer.facts)
+
+
+def _joined(scores: Scores, old: Scores, features: Mapping[str, Features], facts: Mapping[str, Any]) -> Scores:
+    """The scores with those of the set that are old, and in their place those that could be made now."""
+    made = {name: known for name, known in facts.items() if name in features or name not in old.sets}
+    known = {**old.facts.get("sets", {}), **made}
+    return replace(scores, sets={**old.sets, **features}, facts={**scores.facts, **({"sets": known} if known else {})})

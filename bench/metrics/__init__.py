@@ -1,34 +1,61 @@
-"""What is measured: the names, units and directions of the scores. Which conventions apply is in `protocols.py`.
+"""What is measured: every metric with its unit, direction, decimals and, by protocol, the rule that computes it.
 
 A stored score is named protocol/metric ("lmc2021/ssim") and holds one number per clip and predicted frame, [B, T].
 Errors carry what they are in their name: `mse` is the mean over a frame's pixels and channels, `mse_sum` the sum over them
 (a factor of 4096 on grey 64x64 frames), so that the two never meet in one column.
+
+To add a metric, write a function of `Views` to [B, T] in a file and give it a line here. Rules are named by path, or are the
+functions themselves.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from bench.metrics.metric import FrameMetric, FrameRule, SetMetric, rule
+
+ERROR = "bench.metrics.pixelwise:error"
+RATIO = "bench.metrics.pixelwise:ratio"
+SIMILARITY = "bench.metrics.ssim:similarity"
+PERCEIVED = "bench.metrics.lpips:perceived"
 
 
-@dataclass(frozen=True)
-class Metric:
-    """How a metric is read and shown.
-
-    unit: of the shown number, which is the stored one times `scale`, with `digits` decimals.
-    """
-
-    label: str
-    unit: str
-    better: Literal["higher", "lower"]
-    scale: float = 1.0
-    digits: int = 2
+def _errors(power: int, summed: bool) -> dict[str, FrameRule]:
+    """The rules of an error: the sum per frame under every protocol, the mean over pixels under `standard` alone."""
+    pixels = {"standard": "clamped"} | ({"lmc2021": "clamped", "openstl": "raw", "predrnn": "clamped"} if summed else {})
+    return {name: rule(ERROR, pixels=seen, power=power, summed=summed) for name, seen in pixels.items()}
 
 
-METRICS = {
-    "psnr": Metric("PSNR", "dB", "higher"),
-    "ssim": Metric("SSIM", "", "higher", digits=3),
-    "lpips": Metric("LPIPS", "1e-3", "lower", scale=1e3, digits=1),
-    "mse": Metric("MSE", "1e-3 per pixel", "lower", scale=1e3),
-    "mae": Metric("MAE", "1e-3 per pixel", "lower", scale=1e3),
-    "mse_sum": Metric("MSE", "sum per frame", "lower", digits=1),
-    "mae_sum": Metric("MAE", "sum per frame", "lower", digits=1),
-}
+METRICS: dict[str, FrameMetric | SetMetric] = {
+    "psnr": FrameMetric("up", "dB", 2, label="PSNR", rules={
+        "standard": rule(RATIO, pixels="clamped", data_range=1),
+        "lmc2021": rule(RATIO, pixels="clamped", data_range=1),
+        "openstl": rule(RATIO, pixels="clamped", data_range=1),
+        "predrnn": rule(RATIO, pixels="uint8", data_range=255),  # PredRNN-V2's trainer.py cuts decimals off: within 0.1 dB
+    }),
+    "ssim": FrameMetric("up", "", 3, label="SSIM", rules={
+        "standard": rule(SIMILARITY, pixels="clamped", data_range=1, window="gaussian"),  # as published: Wang et al., 2004
+        "lmc2021": rule(SIMILARITY, pixels="clamped", data_range=2, window="uniform"),  # scikit-image <= 0.19 took 2 for floats
+        "openstl": rule(SIMILARITY, pixels="clamped", data_range=2, window="uniform"),
+        "predrnn": rule(SIMILARITY, pixels="uint8", data_range=255, window="uniform"),
+    }),
+    "lpips": FrameMetric("down", "", 1, 1e3, "LPIPS", load="bench.metrics.lpips:load", rules={
+        "standard": rule(PERCEIVED, low=-1, high=1),  # what the network expects: Zhang et al., 2018
+        "lmc2021": rule(PERCEIVED, low=0, high=1),  # without the shift that the network expects
+        "openstl": rule(PERCEIVED, low=-1, high=1),
+        "predrnn": rule(PERCEIVED, low=0, high=1),
+    }),
+    "mse": FrameMetric("down", "per pixel", 2, 1e3, "MSE", rules=_errors(2, summed=False)),
+    "mae": FrameMetric("down", "per pixel", 2, 1e3, "MAE", rules=_errors(1, summed=False)),
+    "mse_sum": FrameMetric("down", "sum per frame", 1, label="MSE", rules=_errors(2, summed=True)),
+    "mae_sum": FrameMetric("down", "sum per frame", 1, label="MAE", rules=_errors(1, summed=True)),
+    "fvd": SetMetric("down", "", 1, label="FVD", protocol="fvd2018", version=1, least=10,
+        about="below some 2,000 clips it is biased upwards, so compare it at equal numbers of clips only",
+        load="bench.metrics.fvd:load", distance="bench.metrics.fvd:frechet_distance"),
+}  # fmt: skip
+
+
+def frame_metrics() -> dict[str, FrameMetric]:
+    """The metrics of single frames, which every evaluation computes."""
+    return {name: metric for name, metric in METRICS.items() if isinstance(metric, FrameMetric)}
+
+
+def set_metrics() -> dict[str, SetMetric]:
+    """The metrics of whole sets of clips, which are computed when asked for."""
+    return {name: metric for name, metric in METRICS.items() if isinstance(metric, SetMetric)}

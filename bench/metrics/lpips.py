@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from bench.common.errors import BenchError
 from bench.metrics import weights
 from bench.metrics.networks import ALEXNET
+from bench.metrics.views import Views
 
 SMALLEST = 31
 """Pixels per side below which AlexNet's second pooling has nothing left to pool."""
@@ -57,6 +58,12 @@ class LPIPS(nn.Module):
             if isinstance(layer, nn.ReLU):
                 found.append(frames)
         return found
+
+
+def perceived(views: Views, low: float, high: float) -> Tensor:
+    """The rule of LPIPS: clamped frames, grey repeated to three channels, moved from [0, 1] to the range low ... high."""
+    network: LPIPS = views.networks["lpips"]
+    return network(*(frames.mul(high - low).add_(low) for frames in views.frames()))
 
 
 def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tuple[LPIPS | None, str]:

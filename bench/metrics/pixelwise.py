@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from bench.metrics.views import Pixels, Views
+
 CAP_DB = 100.0
 """The PSNR of an exact frame, which is infinite by definition and would make every mean infinite."""
 
@@ -21,6 +23,30 @@ def psnr(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
     """Peak signal-to-noise ratio in dB, [B, T, C, H, W] -> [B, T]. Peak `data_range`; the mean square error is over one frame,
     colours included (as scikit-image's peak_signal_noise_ratio). At most 100 dB, which is what identical frames score."""
     return psnr_of(frame_mean((prediction - target).square()), data_range).float()
+
+
+def error(views: Views, pixels: Pixels, power: int, summed: bool) -> Tensor:
+    """The rule of MSE (power 2) and MAE (power 1): over each frame's pixels and channels the mean, or the sum."""
+    mean = mean_square(views, pixels) if power == 2 else _mean_absolute(views, pixels)
+    return mean * views.target.shape[2:].numel() if summed else mean
+
+
+def ratio(views: Views, pixels: Pixels, data_range: float) -> Tensor:
+    """The rule of PSNR, against the data range, which is its peak."""
+    return psnr_of(mean_square(views, pixels), data_range)
+
+
+def mean_square(views: Views, pixels: Pixels) -> Tensor:
+    """The mean square error of each frame, [B, T] in float64."""
+    difference = views.difference(pixels)
+    found: Tensor = views.once(("mean square", pixels), lambda: frame_mean(difference.square()))
+    return found
+
+
+def _mean_absolute(views: Views, pixels: Pixels) -> Tensor:
+    difference = views.difference(pixels)
+    found: Tensor = views.once(("mean absolute", pixels), lambda: frame_mean(difference.abs()))
+    return found
 
 
 def frame_mean(values: Tensor) -> Tensor:

@@ -6,12 +6,16 @@ denominator alike. And weighted means are built by interpolation, which is exact
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from bench.common.errors import BenchError
-from bench.metrics.protocols import Window
+from bench.metrics.views import Pixels, Views
+
+Window = Literal["gaussian", "uniform"]
+"""Gaussian 11x11, sigma 1.5, population covariance; or uniform 7x7, sample covariance."""
 
 SIGMA = 1.5
 WINDOWS: dict[Window, list[float]] = {
@@ -30,6 +34,12 @@ def ssim(prediction: Tensor, target: Tensor, data_range: float = 1.0, window: Wi
     Colour as scikit-image with channel_axis: each channel on its own, then their mean.
     """
     return ssim_of(ssim_maps(prediction, target), data_range, window)
+
+
+def similarity(views: Views, pixels: Pixels, data_range: float, window: Window) -> Tensor:
+    """The rule of SSIM; the data range sets its two constants."""
+    frames = views.frames(pixels)
+    return ssim_of(views.once(("ssim maps", pixels), lambda: ssim_maps(*frames)), data_range, window)
 
 
 def ssim_maps(prediction: Tensor, target: Tensor) -> Tensor:

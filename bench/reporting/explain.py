@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evaluation.scores import Kept, load, look
+from bench.evaluation.scores import Kept, Scores, load, look
+from bench.evaluation.sets import set_score
 from bench.external.results import Guest
+from bench.metrics import set_metrics
 from bench.reporting.results import SELECTION, shows
 from bench.store import checkpoint_files
 from bench.store.store import FINISHED
@@ -43,19 +45,22 @@ def score(
     column, place = made.columns[-1], list(results.variants).index(variant)
     row = made.rows[place]
     shown = shows(_first(items), label)
-    runs = [_run(item, column, shown) for item in items if item.label == variant]
-    runs += [_guest(guest, column, shown) for guest in guests if guest.name == variant]
+    of_set = metric if name in results.sets else ""
+    runs = [_run(item, column, shown, of_set) for item in items if item.label == variant]
+    runs += [_guest(guest, column, shown, of_set) for guest in guests if guest.name == variant]
     found: dict[str, Any] = {
         "experiment": results.name,
         "scale": results.scale,
         "variant": variant,
         "score": name,
-        "version": results.protocols.get(protocol),
+        "version": set_metrics()[metric].version if of_set else results.protocols.get(protocol),
+        "of_set": bool(of_set),
         "frames": [column.first, column.last],
         "label": label,
         **_written(row.cells[-1], column),
         "data": _data(results),
-        "notes": [note.text for note in made.footnotes if note.mark and note.mark in row.marks],
+        "notes": [note.text for note in made.footnotes if note.mark and note.mark in row.marks]
+        + ([results.sets[name].note] if of_set and results.sets[name].note else []),
         "runs": runs,
     }
     means = [run["mean"] for run in runs if run["mean"] is not None]
@@ -63,7 +68,7 @@ def score(
         return found | {"difference": _difference(results, column, place, row)}
     # The files say by themselves what the table has by way of its statistics.
     assert not means or np.isclose(np.mean(means), row.cells[-1].value or 0, rtol=1e-6), (means, row.cells[-1])
-    return found | ({"interval": _interval(means)} if len(means) > 1 else {})
+    return found | ({"interval": _interval(means)} if len(means) > 1 and not of_set else {})
 
 
 def cost(results: Results, items: Sequence[Item], variant: str, name: str) -> dict[str, Any]:
@@ -117,13 +122,13 @@ def _written(cell: Cell, column: Column) -> dict[str, Any]:
     }
 
 
-def _run(item: Item, column: Column, shown: np.ndarray) -> dict[str, Any]:
+def _run(item: Item, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
     """One run: how it ended, where it comes from, and its part of the number."""
     spec = item.spec
     return {
         **_identity(item),
         "mean": None,
-        **(_values(item.run.scores_file(item.evaluations[0].key), column, shown) if item.state == FINISHED else {}),
+        **(_scored(item.run.scores_file(item.evaluations[0].key), column, shown, of_set) if item.state == FINISHED else {}),
         **_provenance(item.run.provenance()),
         "selection": SELECTION[spec.select] if spec.steps else "nothing to train",
         "checkpoint": _checkpoint(item),
@@ -135,7 +140,7 @@ def _identity(item: Item) -> dict[str, Any]:
     return {"seed": item.seed, "run": item.run.name, "path": str(item.run.path), "state": item.state, "why": item.why}
 
 
-def _guest(guest: Guest, column: Column, shown: np.ndarray) -> dict[str, Any]:
+def _guest(guest: Guest, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
     """What was trained elsewhere: where its scores come from, and its part of the number."""
     return {
         "seed": guest.seed,
@@ -143,7 +148,7 @@ def _guest(guest: Guest, column: Column, shown: np.ndarray) -> dict[str, Any]:
         "path": guest.about["path"],
         "state": FINISHED,
         "why": guest.source,
-        **_values(guest.path, column, shown),
+        **_scored(guest.path, column, shown, of_set),
         **_provenance(guest.about),
     }
 
@@ -167,21 +172,37 @@ def _provenance(known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _values(path: Path, column: Column, shown: np.ndarray) -> dict[str, Any]:
-    """The mean of a run, its mean at each frame and that of each clip, from its score file."""
+def _scored(path: Path, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
+    """A run's part of the number, from its score file. of_set: the metric, if it is one of the whole set of clips."""
     scores = load(path)
-    values = scores[column.score][shown, column.first - 1 : column.last]
+    facts = {"scores": str(path), "fingerprint": scores.facts.get("fingerprint"), "targets": scores.facts.get("targets")}
+    return facts | (_set_value(scores, of_set, shown) if of_set else _values(scores, column, shown))
+
+
+def _set_value(scores: Scores, metric: str, shown: np.ndarray) -> dict[str, Any]:
+    """The score of the whole set, and by how much resampling its clips moves it."""
+    known, features = scores.facts.get("sets", {}).get(metric, {}), scores.sets.get(metric)
+    found = set_score(metric, features, shown) if features else None
+    return {
+        "mean": _plain([found.value])[0] if found else None,
+        "deviation_over_clips": float(found.replicates.std(ddof=1)) if found else None,
+        "clips": len(shown),
+        "protocol_version": known.get("version"),
+        "by": known.get("by") or known.get("missing"),
+    }
+
+
+def _values(scores: Scores, column: Column, shown: np.ndarray) -> dict[str, Any]:
+    """The mean of a run, its mean at each frame and that of each clip."""
+    metric, values = column.score.partition("/")[2], scores[column.score][shown, column.first - 1 : column.last]
     clips = values.mean(1, dtype=np.float64)  # one that is not finite leaves the run without a mean, as in the table
     return {
         "mean": _plain([clips.mean()])[0],
         "clips": int(np.isfinite(clips).sum()),
         "per_frame": _plain(values.mean(0, dtype=np.float64)),
         "per_clip": dict(zip(map(int, shown), _plain(clips), strict=True)),
-        "scores": str(path),
-        "fingerprint": scores.facts.get("fingerprint"),
-        "targets": scores.facts.get("targets"),
         "protocol_version": scores.facts.get("protocols", {}).get(column.protocol),
-        "lpips": scores.facts.get("lpips") or scores.facts.get("lpips_missing"),
+        "by": scores.facts.get(metric) or scores.facts.get(f"{metric}_missing"),
     }
 
 
@@ -196,6 +217,8 @@ def _interval(means: Sequence[float]) -> dict[str, Any]:
 
 def _difference(results: Results, column: Column, place: int, row: Row) -> dict[str, Any]:
     """What a paired difference to the first variant is made of."""
+    if column.score in results.sets:
+        return _set_difference(results, column, place, row)
     means = results.paired_means(column.score, column.first, column.last)
     pair = paired(means[place], means[0])
     seeds = [seed for seed, one in zip(results.seeds, means[place] - means[0], strict=True) if np.isfinite(one).any()]
@@ -205,6 +228,20 @@ def _difference(results: Results, column: Column, place: int, row: Row) -> dict[
         "per_seed": dict(zip(seeds, pair.mean(1).tolist(), strict=True)) if found else {},
         "clips": pair.shape[1],
         "effect": found and found.effect,
+        "p_alone": found and found.p,
+        "p": row.cells[-1].p,
+    }
+
+
+def _set_difference(results: Results, column: Column, place: int, row: Row) -> dict[str, Any]:
+    """The same of a score of the whole set of clips."""
+    scores = results.paired_set(column.score)
+    found, each = scores.difference(place, 0), scores.values[place] - scores.values[0]
+    return {
+        "to": results.variants[0],
+        "per_seed": {seed: float(one) for seed, one in zip(results.seeds, each, strict=True) if np.isfinite(one)},
+        "clips": results.facts.clips,
+        "effect": None,
         "p_alone": found and found.p,
         "p": row.cells[-1].p,
     }

@@ -5,36 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-import bench.metrics
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.machine import cores
 from bench.evaluation.scores import Kept, look
 from bench.external.results import Guest, find
-from bench.metrics import METRICS, weights
+from bench.metrics import METRICS, frame_metrics, set_metrics, weights
+from bench.reporting.set_scores import gathered, known_sets, missing
+from bench.reporting.sources import Source
 from bench.spec.experiment import Experiment, Scale
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import Item
-from reports.results import Facts, Metric, Results
+from reports.results import Facts, Results
 
 COSTS = (
     *("parameters", "parameters_used", "flops", "train_seconds", "updates", "samples", "peak_memory_bytes"),
     *("rollout_seconds_per_clip", "command"),
 )
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
-
-
-class Source(NamedTuple):
-    """Scores that enter a report: of which row, and of which seed."""
-
-    label: str
-    seed: int
-    kept: Kept
 
 
 def results(
@@ -44,12 +37,14 @@ def results(
     label: str | None = None,
     guests: Sequence[Guest] = (),
     curves: bool = False,
+    sets: Sequence[str] | None = None,
 ) -> Results:
     """Everything that the store knows about an experiment's runs, with the scores of some protocols.
 
     label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
     guests: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
     curves: with the training curves of all runs, which take longer to read than their scores.
+    sets: the metrics of the whole set of clips that are wanted; those that any run has, if not given.
     """
     ours, theirs = _sources(items, guests)
     _comparable(ours, theirs)
@@ -57,18 +52,25 @@ def results(
     labels = [*experiment.variants, *names]
     facts = ours[0].kept.facts if ours else {}
     shown = shows(ours[0].kept, label) if ours else np.arange(0)
+    sources = [*ours, *theirs]
+    wanted = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
+    seeds = sorted({item.seed for item in items} | {guest.seed for guest in guests})
     return Results(
         name=experiment.name,
         question=experiment.question,
         scale=cast(Scale, experiment.scale),
         variants=labels,
-        scores=_scored(_rows([*ours, *theirs], labels, shown), [*ours, *theirs], shown, protocols),
+        scores=_scored(_rows(sources, labels, shown), sources, shown, protocols),
         runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
-        metrics={name: _metric(metric) for name, metric in METRICS.items()},
+        metrics={name: metric for name, metric in METRICS.items() if name in wanted or name not in set_metrics()},
         protocols=facts.get("protocols", {}),
-        facts=_facts(_first_scored(items, ours), facts, len(shown), label),
+        facts=_facts(_first_scored(items, ours), facts, len(shown), label, _missing(sources, wanted, experiment)),
         training=_training(items) if curves else None,
         outside=names,
+        sets={
+            f"{set_metrics()[name].protocol}/{name}": gathered(name, sources, labels, seeds, shown if label else None)
+            for name in wanted
+        },
     )
 
 
@@ -220,7 +222,14 @@ def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:
     return next((item for item in items if ours and item.label == ours[0].label), items[0])
 
 
-def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None) -> Facts:
+def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experiment) -> dict[str, str]:
+    """Why scores are empty that need a network or have to be asked for, by metric, as far as any is."""
+    facts = sources[0].kept.facts if sources else {}
+    frames = {name: facts.get(f"{name}_missing", "") for name in frame_metrics()}
+    return {name: why for name, why in frames.items() if why} | {name: missing(name, sources, experiment.name) for name in sets}
+
+
+def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None, missing: dict[str, str]) -> Facts:
     spec, evaluation = item.spec, item.evaluations[0]
     return Facts(
         dataset=spec.data.name,
@@ -230,22 +239,17 @@ def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None) -> 
         horizon=evaluation.horizon or spec.horizon,
         clips=clips,
         selection=SELECTION[spec.select],
-        lpips=facts.get("lpips_missing", ""),
+        missing=missing,
         label=label or "",
         notes=_notes(facts),
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
     )
 
 
-def _metric(metric: bench.metrics.Metric) -> Metric:
-    direction: Literal["up", "down"] = "up" if metric.better == "higher" else "down"
-    return Metric(direction, metric.unit.removeprefix("1e-3").strip(), metric.digits, metric.scale, metric.label)
-
-
 def _notes(facts: dict[str, Any]) -> list[str]:
-    """How the test clips were made, and what LPIPS was computed with."""
-    lpips = [f"LPIPS by {facts['lpips']}."] if facts.get("lpips") else []
-    return [*([f"Clips: {facts['data']}."] if facts.get("data") else []), *lpips]
+    """How the test clips were made, and by which networks scores were computed."""
+    by = [f"{metric.label} by {facts[name]}." for name, metric in frame_metrics().items() if facts.get(name)]
+    return [*([f"Clips: {facts['data']}."] if facts.get("data") else []), *by]
 
 
 def _training(items: Sequence[Item]) -> pd.DataFrame:

@@ -24,14 +24,19 @@ class Evaluation:
 
     clips: how many clips of the split, None for all. horizon: frames predicted, None for as many as in training.
     keep_predictions: store every predicted frame (float32), so that new scores need no model.
+    metrics: of the whole set of clips, which are computed only when asked for: ("fvd",). Those of single frames always are.
     """
 
     clips: int | None = None
     horizon: int | None = None
     split: Literal["val", "test"] = "test"
     keep_predictions: bool = False
+    metrics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.metrics, str) or not all(isinstance(name, str) for name in self.metrics):
+            raise BenchError(f"an evaluation's metrics are several names, such as ('fvd',); got {self.metrics!r}")
+        object.__setattr__(self, "metrics", tuple(self.metrics))
         for name in ("clips", "horizon"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
@@ -49,8 +54,8 @@ class Evaluation:
 
     @cached_property
     def key(self) -> str:
-        """A name for the files of this evaluation; whether predictions are kept does not change what is measured."""
-        identity = {k: v for k, v in asdict(self).items() if k != "keep_predictions"}
+        """A name for the files of this evaluation; what is kept or scored besides does not change what is predicted."""
+        identity = {k: v for k, v in asdict(self).items() if k not in ("keep_predictions", "metrics")}
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         return f"{self.split}-{self.horizon}-{digest}"
 

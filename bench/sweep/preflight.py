@@ -15,6 +15,7 @@ def preflight(items: Sequence[Item]) -> None:
     import torch
 
     from bench.evaluation.evaluate import clips_to_score
+    from bench.evaluation.sets import checked
     from bench.training.model import build_model
 
     tried = set()
@@ -33,6 +34,7 @@ def preflight(items: Sequence[Item]) -> None:
                 catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
             for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
                 clips_to_score(data, evaluation, spec.context)
+                checked(evaluation.metrics)
         except BenchError as error:
             raise BenchError(f"variant '{item.label}': {error}") from error
         except (RuntimeError, ZeroDivisionError) as error:  # what torch says of sizes such as -4

@@ -134,6 +134,8 @@ def _training(item: Item, after: int) -> tuple[list[Metric], int]:
 def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[Metric]:
     """Per-frame means, whose step is the frame (1 is the first predicted), and under `mean/` those over the horizon.
 
+    Scores of the whole set of clips stand under `mean/` alone.
+
     Of those that are not known as they are.
     """
     from mlflow.entities import Metric
@@ -144,6 +146,8 @@ def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[
         frames = scores[name].mean(0, dtype="float64")
         metrics += [Metric(f"frame/{name}", float(value), stamp, frame) for frame, value in enumerate(frames, 1)]
         metrics.append(Metric(f"mean/{name}", mean, stamp, 0))  # last: it tells that the frames are there
+    of_sets = {name: value for name, value in scores.set_scores().items() if known.get(f"mean/{name}") != value}
+    metrics += [Metric(f"mean/{name}", value, stamp, 0) for name, value in of_sets.items()]
     return metrics
 
 

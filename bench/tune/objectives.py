@@ -66,7 +66,7 @@ def shown(name: str, value: float) -> str:
     """A value of an objective as tables write it: 15.33 dB, 0.442, 1.2 G."""
     if name in METRICS:
         metric = METRICS[name]
-        return f"{value * metric.scale:.{metric.digits}f} {metric.unit}".rstrip()
+        return f"{metric.written(value)} {metric.shown_unit}".rstrip()
     from reports.costs import counted, lasting
 
     return lasting(value) if name == "seconds" else counted(value)

@@ -13,9 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.common.errors import BenchError
 from bench.metrics import METRICS
 from bench.store.search_results import read
-from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study
-from reports.results import Metric
+from reports.metric import Metric
 from reports.tuning import COMPLETE, FAILED, PRUNED, Searched
 
 STATES = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED, TrialState.RUNNING: "running"}
@@ -88,9 +87,7 @@ def _confirmed(study: Study) -> pd.DataFrame:
 def _metric(name: str) -> Metric:
     if name in COSTS:
         return COSTS[name]
-    known = METRICS[name]
-    better = OBJECTIVES[name].better
-    return Metric("up" if better == "higher" else "down", known.unit, known.digits, known.scale, known.label)
+    return METRICS[name]
 
 
 def _logarithmic(drawn: object) -> bool:

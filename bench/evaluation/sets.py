@@ -1,0 +1,102 @@
+"""Scores of whole sets of clips: what is kept of each clip, and the score and its spread made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.metrics import METRICS, set_metrics
+from bench.metrics.metric import SetMetric, loaded
+
+REPLICATES = 100
+"""Resamples of the clips, the same for every run with as many clips, so that differences between runs are paired."""
+
+
+AT_ONCE = 16
+"""Clips between two looks whether to stop."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a set metric keeps of each clip, float32 [clip, D]: of the predicted frames, and of the true ones."""
+
+    prediction: NDArray[np.float32]
+    target: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SetScore:
+    """value: of all clips, nan where a prediction is not finite. replicates: of resampled clips, [REPLICATES]."""
+
+    value: float
+    replicates: NDArray[np.float64]
+
+
+def checked(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of set metrics, each once; BenchError for what is none."""
+    known = set_metrics()
+    for name in names:
+        if name not in known:
+            always = " (those of single frames are always computed)" if name in METRICS else ""
+            hint = did_you_mean(name, known) or f"; there are {listed(known)}"
+            raise BenchError(f"there is no metric of sets of clips called '{name}'{always}{hint}")
+    return tuple(dict.fromkeys(names))
+
+
+def set_score(name: str, features: Features, shown: NDArray[np.int64] | None = None, seed: int = 0) -> SetScore:
+    """The score of all clips or those `shown`, and of resamples of them (with replacement, pairs of clips together)."""
+    distance = loaded(set_metrics()[name].distance)
+    prediction, target = (array if shown is None else array[shown] for array in (features.prediction, features.target))
+    count = len(prediction)
+    if count < 2 or not (np.isfinite(prediction).all() and np.isfinite(target).all()):
+        return SetScore(float("nan"), np.full(REPLICATES, np.nan))
+    draws = np.random.default_rng(seed).integers(0, count, (REPLICATES, count))
+    replicates = np.array([distance(prediction[drawn], target[drawn]) for drawn in draws])
+    return SetScore(float(distance(prediction, target)), replicates)
+
+
+class SetScorer:
+    """Collects the features of clips that come in chunks, for the set metrics that are asked for."""
+
+    def __init__(self, names: Sequence[str]):
+        self.names = checked(names)
+        self._makers: dict[str, Any] = {}
+        self._kept: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
+
+    def add(self, prediction: Tensor, target: Tensor, on_clips: Callable[[int], None] = lambda done: None) -> None:
+        """Predictions and targets of some clips, [B, T, C, H, W]. on_clips: called with how many of them are done."""
+        for name in self.names:
+            if name not in self.facts:
+                self._load(name, set_metrics()[name], target)
+        for first in range(0, len(target) if self._makers else 0, AT_ONCE):
+            few = slice(first, first + AT_ONCE)
+            for name, make in self._makers.items():
+                for kept, clips in zip(self._kept[name], (prediction[few].clamp(0, 1), target[few]), strict=True):
+                    kept.append(make(clips).float().cpu())
+            on_clips(min(first + AT_ONCE, len(target)))
+
+    def _load(self, name: str, metric: SetMetric, target: Tensor) -> None:
+        frames, channels, height, width = target.shape[1:]
+        maker, told = metric.loaded((channels, height, width), frames, target.device)
+        self.facts[name] = {"protocol": metric.protocol, "version": metric.version, "by": "", "missing": ""}
+        self.facts[name]["by" if maker else "missing"] = told
+        if maker:
+            self._makers[name], self._kept[name] = maker, ([], [])
+
+    def features(self) -> dict[str, Features]:
+        """Of all clips, by metric; the facts say which cannot be had, and get the scores."""
+        found = {}
+        for name, kept in self._kept.items():
+            found[name] = Features(*(torch.cat(part).numpy() for part in kept))
+            score = set_score(name, found[name])
+            if np.isfinite(score.value):
+                self.facts[name] |= {"value": score.value, "replicates": score.replicates.tolist()}
+        return found

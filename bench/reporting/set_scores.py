@@ -1,0 +1,89 @@
+"""Scores of whole sets of clips for reports: from what the runs have kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.common.errors import BenchError, listed
+from bench.evaluation.scores import load
+from bench.evaluation.sets import REPLICATES, SetScore, set_score
+from bench.metrics import set_metrics
+from bench.reporting.sources import Source
+from reports.set_scores import SetScores
+
+
+def known_sets(sources: Sequence[Source]) -> list[str]:
+    """The set metrics that any of these scores has been asked for."""
+    return [name for name in set_metrics() if any(name in source.kept.facts.get("sets", {}) for source in sources)]
+
+
+def gathered(
+    name: str, sources: Sequence[Source], labels: Sequence[str], seeds: Sequence[int], shown: NDArray[np.int64] | None
+) -> SetScores:
+    """The scores of all runs. shown: of these clips alone, made from what was kept of each; None for all."""
+    _comparable(name, sources)
+    values = np.full((len(labels), len(seeds)), np.nan)
+    replicates = np.full((*values.shape, REPLICATES), np.nan)
+    for source in sources:
+        if found := _score(name, source, shown):
+            place = labels.index(source.label), list(seeds).index(source.seed)
+            values[place], replicates[place] = found.value, found.replicates
+    return SetScores(values, replicates, _note(name, sources, values, labels, shown))
+
+
+def missing(name: str, sources: Sequence[Source], experiment: str) -> str:
+    """Why no run has a score of the set."""
+    reasons = [source.kept.facts.get("sets", {}).get(name, {}).get("missing") for source in sources]
+    again = f"it was not computed; `bench rescore {experiment} --metrics {name}` does"
+    return next(filter(None, reasons), again)
+
+
+def _facts(name: str, source: Source) -> dict[str, Any]:
+    known: dict[str, Any] = source.kept.facts.get("sets", {}).get(name, {})
+    return known
+
+
+def _score(name: str, source: Source, shown: NDArray[np.int64] | None) -> SetScore | None:
+    known = _facts(name, source)
+    if "value" not in known:
+        return None
+    if shown is None and len(known.get("replicates", ())) == REPLICATES:
+        return SetScore(known["value"], np.array(known["replicates"]))
+    features = load(source.kept.path, ()).sets.get(name)
+    return set_score(name, features, shown) if features else None
+
+
+def _comparable(name: str, sources: Sequence[Source]) -> None:
+    """Refuse to put numbers side by side that were not measured alike."""
+    made = [source for source in sources if "value" in _facts(name, source)]
+    for fact, what in (("version", "by another version of its protocol"), ("by", "with other weights")):
+        found = {_facts(name, source).get(fact): source.label for source in made}
+        if len(found) > 1:
+            one, other = list(found.values())[:2]
+            raise BenchError(
+                f"{name} of '{one}' and '{other}' was computed {what}; `bench rescore --metrics {name}` makes all alike"
+            )
+
+
+def _note(
+    name: str, sources: Sequence[Source], values: NDArray[np.float64], labels: Sequence[str], shown: NDArray[np.int64] | None
+) -> str:
+    metric = set_metrics()[name]
+    made = [source for source in sources if "value" in _facts(name, source)]
+    if not made:
+        return ""
+    clips, frames, _ = made[0].kept.shape
+    count = clips if shown is None else len(shown)
+    without = [label for label, row in zip(labels, values, strict=True) if not np.isfinite(row).any()]
+    words = [
+        f"{metric.label} (protocol {metric.protocol}, version {_facts(name, made[0])['version']}) is a number of the whole "
+        f"set, here of {count} clips x {frames} predicted frames; {metric.about}.",
+        "Its ±: 95% over clips (bootstrap) and seeds.",
+        f"{metric.label} by {_facts(name, made[0])['by']}.",
+        f"It was not computed for {listed(without)}." if without else "",
+    ]
+    return " ".join(filter(None, words))
