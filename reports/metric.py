@@ -1,6 +1,6 @@
 """How a metric is written: its name, unit, direction and decimals. The only place that knows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import log10
 from typing import Literal
 
@@ -25,6 +25,10 @@ class Metric:
         """The unit of what is shown, with its power of ten: "dB", "1e-3 per pixel"."""
         power = round(log10(self.scale))
         return f"1e{-power} {self.unit}".strip() if power and "1e" not in self.unit else self.unit
+
+    def plain(self) -> dict[str, str | int | float]:
+        """The five fields by name, as JSON can hold them; `Metric(**plain)` is the inverse."""
+        return {field.name: getattr(self, field.name) for field in fields(Metric)}
 
     def written(self, value: float) -> str:
         """A score as tables write it, without its unit; never "-0.00"."""

@@ -61,7 +61,7 @@ def save(record: Record, path: Path) -> Path:
         "scale": results.scale,
         "variants": list(results.variants),
         "outside": list(results.outside),
-        "metrics": {name: asdict(metric) for name, metric in results.metrics.items()},
+        "metrics": {name: metric.plain() for name, metric in results.metrics.items()},
         "protocols": dict(results.protocols),
         "facts": asdict(results.facts),
         "columns": results.columns,
@@ -112,7 +112,7 @@ def _record(known: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Recor
         runs=pd.DataFrame(known["runs"]),
         metrics=metrics,
         protocols=known["protocols"],
-        facts=Facts(**known["facts"]),
+        facts=Facts(**{name: value for name, value in known["facts"].items() if name != "lpips"}),  # `missing` took its place
         outside=known["outside"],
     )
     aligned = {

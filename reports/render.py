@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader
 from rich.cells import cell_len
@@ -14,7 +14,6 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.latex import latex
-from reports.metric import Metric
 from reports.table import Cell, Table
 
 
@@ -144,8 +143,7 @@ def html(table: Table) -> str:
 def as_json(table: Table) -> str:
     """Everything that the table knows: columns, rows of cells with value, interval, p and emphasis, footnotes."""
     columns = [
-        {"key": c.key, "title": c.title, "protocol": c.protocol, "first": c.first, "last": c.last}
-        | {field.name: getattr(c.metric, field.name) for field in fields(Metric)}
+        {"key": c.key, "title": c.title, "protocol": c.protocol, "first": c.first, "last": c.last} | c.metric.plain()
         for c in table.columns
     ]
     rows = [{**vars(row), "cells": [vars(cell) for cell in row.cells]} for row in table.rows]
