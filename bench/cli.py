@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -30,8 +33,10 @@ from bench.commands import (
     ui,
     weights,
 )
-from bench.common.errors import BenchError
+from bench.common import display
+from bench.common.errors import BenchError, lack_of
 
+list_ = builtins.list  # `list` is a command here
 app = typer.Typer(
     name="bench",
     help="Train, score and compare video-prediction models: LMC-Memory, its ablations and the RNN baselines.\n\n"
@@ -50,13 +55,40 @@ for command in COMMANDS:
     command.register(app)
 
 
+@app.callback()
+def everywhere(
+    trusted: Annotated[
+        list_[str] | None,
+        typer.Option(
+            "--trust", metavar="MODULE", help="Let a module's code run where a store names it, now and later. Repeatable."
+        ),
+    ] = None,
+) -> None:
+    """What goes with every command, in any place."""
+    from bench.common import trust
+
+    for name in trust.remember(trusted or []):
+        print(f"{name} is trusted on this machine from now on ({trust.file()})", file=sys.stderr)
+
+
 def main() -> None:
     """Run the command line.
 
     Exit codes: 0 all well, 1 some runs failed, 2 usage or configuration, 130 interrupted but resumable.
     """
     try:
-        app()
+        with display.plain_output():
+            _run()
+            sys.stdout.flush()
+    except BrokenPipeError:  # `bench report | head` is no error
+        display.hush(sys.stdout)
+        display.hush(sys.stderr)
+        sys.exit(0)
+
+
+def _run() -> None:
+    try:
+        app(_trust_first(sys.argv[1:]))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -66,13 +98,35 @@ def main() -> None:
     except SystemExit as ended:
         if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
             print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.stdout.flush()  # now, where a reader that has gone can still be forgiven
         raise
-    except BrokenPipeError:  # `bench report | head` is no error
-        sys.stderr.close()
-        sys.exit(0)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
         sys.exit(1)
+    except Exception as error:
+        if (lack := lack_of(error)) is None:
+            raise
+        print(f"error: {lack}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _trust_first(words: Sequence[str]) -> list_[str]:
+    """The words of a command line with --trust MODULE before the command, where it may be written, too."""
+    trusted: list_[str] = []
+    rest: list_[str] = []
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--":
+            rest += [word, *waiting]
+        elif word == "--trust":
+            trusted += [word, *([following] if (following := next(waiting, None)) is not None else [])]
+        elif word.startswith("--trust="):
+            trusted.append(word)
+        else:
+            rest.append(word)
+    return [*trusted, *rest]
 
 
 if __name__ == "__main__":

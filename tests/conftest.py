@@ -39,7 +39,9 @@ EVALUATION = Evaluation(clips=3, keep_predictions=True)
 
 @pytest.fixture(autouse=True)
 def _apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's data, weights or MLflow server."""
+    """No test sees the user's data, weights, MLflow server, or what he trusts."""
+    monkeypatch.setenv("BENCH_CONFIG", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("BENCH_TRUST", "")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -31,7 +31,8 @@ def test_every_name_says_what_it_is_for(kind, name):
 
 def test_a_model_outside_the_suite_is_named_in_full(tmp_path, monkeypatch):
     (tmp_path / "my_models.py").write_text(
-        "class Echo:\n    def __init__(self, shape: tuple, gain: float = 1.0):\n        self.gain = gain\n"
+        "from torch import nn\n\nclass Echo(nn.Module):\n    def __init__(self, shape: tuple, gain: float = 1.0):\n"
+        "        super().__init__()\n        self.gain = gain\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert catalog.build("models", "my_models:Echo", {"gain": 2}, shape=(1, 8, 8)).gain == 2.0
@@ -44,8 +45,9 @@ def test_what_only_running_the_code_could_tell_is_no_obstacle(tmp_path, monkeypa
     package.mkdir()
     (package / "__init__.py").write_text("from .inner import Model as Theirs\n")
     (package / "inner.py").write_text(
-        "import math\nLEAST: int = 2\n\nclass Model:\n    'Predicts.'\n\n"
-        "    def __init__(self, most: float = math.inf, least: int = LEAST):\n        self.most, self.least = most, least\n"
+        "import math\nfrom torch import nn\nLEAST: int = 2\n\nclass Model(nn.Module):\n    'Predicts.'\n\n"
+        "    def __init__(self, most: float = math.inf, least: int = LEAST):\n        super().__init__()\n"
+        "        self.most, self.least = most, least\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert catalog.defaults("models", "packaged:Theirs") == {"most": "math.inf", "least": 2}
@@ -84,7 +86,8 @@ def test_a_module_that_does_not_parse_is_said_with_its_line(tmp_path, monkeypatc
 
 def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypatch):
     (tmp_path / "throw_away.py").write_text(
-        'class Blur:\n    """Blurs."""\n\n    def __init__(self, radius: int = 3):\n        self.radius = radius\n'
+        'from torch import nn\n\nclass Blur(nn.Module):\n    """Blurs."""\n\n    def __init__(self, radius: int = 3):\n'
+        "        super().__init__()\n        self.radius = radius\n"
     )
     info = tmp_path / "throw_away-1.0.dist-info"
     info.mkdir()

@@ -103,7 +103,7 @@ def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(kept, m
     [waste] = [waste for waste in gc.find(kept) if waste.kind == "set aside"]
     assert waste.path == aside and waste.size == gc.size_of(aside) > 1000
 
-    def interrupted(path):
+    def interrupted(path, dir_fd):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -117,10 +117,10 @@ def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes
     from bench.store.snapshot import Snapshot
     from bench.sweep import active
 
-    for name in ("needed", "unused"):
+    for name in (needed := "0123456789ab", "unused"):
         _old(kept.root / ".code" / name / "bench" / "x.py")
     run = _lmc(kept)
-    Snapshot(str(kept.root / ".code" / "needed"), "needed").note(run)
+    Snapshot(str(kept.root / ".code" / needed), needed).note(run)
     owned = lease.take(run.path)
     assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
     [unused] = [waste for waste in gc.find(kept) if waste.kind == "code"]

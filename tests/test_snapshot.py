@@ -9,7 +9,7 @@ import pytest
 from bench.executors import worker
 from bench.executors.local import Local
 from bench.spec.runspec import Part
-from bench.store import snapshot
+from bench.store import seal, snapshot
 from bench.store.store import FAILED, FINISHED
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
@@ -56,7 +56,8 @@ def test_a_run_refuses_when_a_file_of_the_suite_is_another_one(store, run):
     copy = store.root / ".code" / "other"
     shutil.copytree(taken.folder, copy)
     (copy / "lmc" / "model.py").write_text("# as it was\n")
-    snapshot.Snapshot(str(copy), snapshot.fingerprint(copy)).note(run)
+    digest = seal.fingerprint(copy)
+    snapshot.Snapshot(str(copy.rename(copy.with_name(digest))), digest).note(run)
     with pytest.raises(snapshot.Changed, match=r"since this run was planned: lmc/model\.py; "):
         snapshot.verify(run)
 

@@ -140,9 +140,9 @@ def test_directories_whose_spec_cannot_be_read_are_named_and_stop_nothing(finish
     odd = tmp_path / "runs" / "lmc-ffffffffffff"
     odd.mkdir()
     (odd / "spec.json").write_text('{"model": 3}')
-    code, out, err = finished("status")
+    code, out, _ = finished("status")
     assert code == 0 and out.count("finished") == 2
-    assert "left out: lmc-0123456789ab" in err and "left out: lmc-ffffffffffff" in err
+    assert out.count("damaged") == 2 and "lmc-0123456789ab" in out and "lmc-ffffffffffff" in out
 
 
 def test_a_log_is_shown_by_part_of_a_runs_name_with_how_it_ended(finished):

@@ -243,10 +243,10 @@ def console(aside: bool = False) -> Console:
 
     aside: on standard error, since standard output belongs to a script.
     """
-    from rich.console import Console
+    from bench.common.console import PlainConsole
 
-    plain = Console(stderr=aside)
-    return plain if plain.is_terminal else Console(stderr=aside, width=200)
+    plain = PlainConsole(stderr=aside)
+    return plain if plain.is_terminal else PlainConsole(stderr=aside, width=200)
 
 
 @contextmanager

@@ -32,9 +32,9 @@ With = Annotated[
 Differences = Annotated[bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Selection:
-    """Runs of an experiment and their scores, as a report sees them."""
+    """Runs of an experiment and their scores, as a report sees them: one whose scores are damaged has failed by that."""
 
     experiment: Experiment
     items: list[Item]
@@ -46,11 +46,23 @@ class Selection:
     @cached_property
     def results(self) -> Results:
         """Read when first asked for: hundreds of runs take seconds."""
+        from bench.evaluation.scores import DamagedScores
         from bench.metrics import set_metrics
+        from bench.reporting.damage import without
         from bench.reporting.results import results
 
-        asked = [name for name in self.metrics if name in set_metrics()]
-        return results(self.experiment, self.items, self.protocols, self.label, self.guests, sets=asked or None)
+        asked = [name for name in self.metrics if name in set_metrics()] or None
+        while True:
+            try:
+                return results(self.experiment, self.items, self.protocols, self.label, self.guests, sets=asked)
+            except DamagedScores as error:
+                self.items = without(self.items, error)
+
+    def verify(self) -> None:
+        """Read every byte of all scores first, for a report that shows all of them."""
+        from bench.reporting.damage import verified
+
+        self.items = verified(self.items)
 
 
 def select(
@@ -61,13 +73,17 @@ def select(
 
     training: the command that trains the experiment's runs. metrics: those that are asked for.
     """
+    from bench.reporting.damage import readable
     from bench.reporting.results import guests
     from bench.store.store import FINISHED
     from bench.sweep.plan import plan
 
-    items = plan(experiment, store)
+    items = [readable(item) for item in plan(experiment, store)]
     if not any(item.state == FINISHED for item in items):
-        raise BenchError(f"no run of {experiment.name} (scale {experiment.scale}) is finished yet; `{training}` trains them")
+        damaged = next((f"; of {item.label}, seed {item.seed}: {item.why}" for item in items if "damaged" in item.why), "")
+        raise BenchError(
+            f"no run of {experiment.name} (scale {experiment.scale}) is finished yet{damaged}; `{training}` trains them"
+        )
     return Selection(experiment, items, guests(store, items, names), protocols, label, metrics)
 
 

@@ -8,18 +8,32 @@ from bench.commands import _options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
     from bench.costs.forecast import Cost
     from bench.sweep.plan import Item
 
-STYLES = {"finished": "green", "failed": "red", "diverged": "yellow", "blocked": "yellow", "running": "cyan", "queued": "blue"}
+STYLES = {
+    "damaged": "red",
+    "finished": "green",
+    "failed": "red",
+    "diverged": "yellow",
+    "blocked": "yellow",
+    "running": "cyan",
+    "queued": "blue",
+}
 
 
 LONG = 500  # rows, from which on they are printed fast rather than in colour
 
 
-def print_runs(items: Sequence[Item], costs: Mapping[str, Cost] | None = None) -> None:
-    """One line a run: variant, seed, directory, state and why; and what it will cost, where that is given by its name."""
+def print_runs(
+    items: Sequence[Item], costs: Mapping[str, Cost] | None = None, damaged: Sequence[tuple[Path, str]] = ()
+) -> None:
+    """One line a run: variant, seed, directory, state and why; and what it will cost, where that is given by its name.
+
+    damaged: directories of runs that cannot be read, and why.
+    """
     named = any(item.label != item.run.name for item in items)  # runs of a store have no label but their name
     columns = ["variant", "seed", "run", "state"] if named else ["run", "seed", "state"]
     columns += ["time", "why"] if costs else ["why"]
@@ -31,6 +45,7 @@ def print_runs(items: Sequence[Item], costs: Mapping[str, Cost] | None = None) -
         )
         for item in items
     ]
+    rows += [(path.name, *[""] * (len(columns) - 3), "damaged", why) for path, why in damaged]
     if len(rows) > LONG:
         _print_lines(columns, rows)
     else:

@@ -144,9 +144,13 @@ class Keeping:
     @property
     def frames(self) -> Path:
         """Where predicted frames go while they are scored."""
+        from bench.common.files import make_folder
         from bench.external.results import folder
 
-        return folder(self.store, self.name) / f"scoring-seed-{self.seed}.npy"
+        kept = folder(self.store, self.name)
+        self.store.root.mkdir(parents=True, exist_ok=True)
+        make_folder(kept, self.store.root)
+        return kept / f"scoring-seed-{self.seed}.npy"
 
     def keep(self, scores: Scores, what: str, given: str, digest: str, unfinished: str = "") -> Scores:
         """Keep the scores, and say so."""

@@ -192,11 +192,9 @@ def _memory(chosen: Selection) -> Table:
 
 def _memories(chosen: Selection) -> Memories:
     """What memories do, and on a terminal which one is being looked into."""
-    from rich.console import Console
-
     from bench.reporting.analysis import memories
 
-    with Console(stderr=True).status("looking into memories") as shown:
+    with _options.console(aside=True).status("looking into memories") as shown:
         return memories(chosen.items, shown.update)
 
 
@@ -244,6 +242,7 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     from bench.tracking.tracker import experiment_name
     from reports.bundle import bundle
 
+    chosen.verify()
     experiment, items = chosen.experiment, chosen.items
     found = results(experiment, items, (protocol,), label, chosen.guests, curves=True)
     others = under((name for name in PROTOCOLS if name != protocol), found, items, label, chosen.guests)

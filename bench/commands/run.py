@@ -105,6 +105,7 @@ def run(
         print(next_steps)
         return
     interrupted = False
+    remember_modules(experiment)
     if any(item.state in (*TO_DO, *GOING_ON) for item in items):
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
@@ -122,6 +123,15 @@ def run(
     elif any(item.state == FINISHED for item in items):
         print(next_steps)
     sys.exit(code)
+
+
+def remember_modules(experiment: Experiment) -> None:
+    """Whoever runs a module's code here trusts it, and will look at its runs later."""
+    from bench.common import trust
+
+    modules = [module for spec in experiment.variants.values() for module in spec.modules()]
+    for name in trust.remember(modules):
+        print(f"{name} is trusted on this machine from now on, since you run it ({trust.file()})")
 
 
 def _schedule(

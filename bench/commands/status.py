@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,10 +52,9 @@ def status(
     runs, unreadable = ([], []) if experiment else store.listing()
     items = planned(experiment, store) if experiment else [seen(run) for run in runs]
     if as_json:
-        _options.print_json([_tables.as_dict(item) for item in items])
-    elif items:
-        _tables.print_runs(items)
+        damaged = [{"run": path.name, "path": str(path), "state": "damaged", "why": why} for path, why in unreadable]
+        _options.print_json([*map(_tables.as_dict, items), *damaged])
+    elif items or unreadable:
+        _tables.print_runs(items, damaged=unreadable)
     else:
         print(f"no runs in {store.root} yet; `bench run ablation` starts some")
-    for path, reason in unreadable:
-        print(f"left out: {path.name}: {reason}", file=sys.stderr)

@@ -49,4 +49,4 @@ def sync(
     except Exception as error:
         trouble = connection.in_words(error, store)
         raise BenchError(f"MLflow did not take the runs: {trouble}; the same command goes on once it does") from error
-    print(f"{count} of {len(items)} runs had something new for {connection.tracking_uri(store)}")
+    print(f"{count} of {len(items)} runs had something new for {connection.shown_uri(store)}")

@@ -1,5 +1,6 @@
 """Whether a value fits a type annotation as written in a constructor, without importing the file that declares it."""
 
+import ast
 import types
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
@@ -8,6 +9,12 @@ VOCABULARY = {
     "Any": Any, "Literal": Literal, "int": int, "float": float, "str": str, "bool": bool,
     "tuple": tuple, "list": list, "dict": dict, "None": None,
 }  # fmt: skip
+
+HARMLESS = (
+    ast.Expression, ast.Name, ast.Load, ast.Constant, ast.Subscript, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.UnaryOp,
+    ast.USub,
+)  # fmt: skip
+"""What annotations are written with; whatever else stands in one, such as a call, is not evaluated."""
 
 
 def accepts(value: Any, annotation: str) -> bool:
@@ -27,7 +34,10 @@ def adapt(value: Any, annotation: str) -> Any:
 @cache
 def _evaluated(annotation: str) -> Any:
     try:
-        return eval(annotation, {"__builtins__": {}}, VOCABULARY)
+        tree = ast.parse(annotation, mode="eval")
+        if not all(isinstance(node, HARMLESS) for node in ast.walk(tree)):
+            return Any
+        return eval(compile(tree, "annotation", "eval"), {"__builtins__": {}}, VOCABULARY)
     except Exception:  # an annotation of a package of one's own: nothing to check against
         return Any
 

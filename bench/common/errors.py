@@ -21,3 +21,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def listed(words: Iterable[str]) -> str:
     """The words, comma separated, for the end of a message."""
     return ", ".join(words) or "none"
+
+
+def lack_of(error: BaseException) -> str | None:
+    """What this process has run out of, in words, where that is what an error comes to; None otherwise."""
+    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+        return "out of memory; give it more (ulimit -v), or ask for less at once"
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "the system starts no more threads for this process (ulimit -u, -v)"
+    if isinstance(error, ImportError) and ("failed to map segment" in str(error) or "cannot allocate memory" in str(error)):
+        return f"out of memory while loading a library ({str(error).partition(':')[0]}); give it more (ulimit -v)"
+    return None

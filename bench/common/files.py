@@ -1,20 +1,33 @@
 """Writing so that a reader never sees half a file, whatever dies in the middle."""
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from bench.common.errors import BenchError
+from bench.common.reading import SMALL, Unreadable, json_in, refuse_links
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room on the disk, in the quota, or for so large a file
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; moved over `path` once the block ends well, removed otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
+    """A temporary name beside `path` to write to; moved over `path` once the block ends well, removed otherwise.
+
+    root: the run or store that the file is part of. It must be there still: a late writer does not make it again. Folders below
+    it are made, and none of them may be a link.
+    """
+    if root is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        make_folder(path.parent, root)
     temporary = path.with_name(
         f".{path.name}.{uuid.uuid4().hex[:8]}{path.suffix}"
     )  # the suffix, since np.savez and PIL look at it
@@ -23,27 +36,63 @@ def replacing(path: Path) -> Iterator[Path]:
         with open(temporary, "rb+") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in FULL:  # what was being written, not what it was copied from
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """The whole content or nothing."""
-    with replacing(path) as temporary:
+def make_folder(folder: Path, root: Path) -> None:
+    """Make a folder below `root`, and those between the two; never the root itself, and never through a link."""
+    refuse_links(folder, root)
+    if folder == root:
+        if not root.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "its directory is gone", str(root))
+        return
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError:
+        make_folder(folder.parent, root)
+        folder.mkdir(exist_ok=True)
+
+
+def appending(path: Path) -> BinaryIO:
+    """A file to append to, unbuffered, made if it is not there; an OSError where a link or no regular file has its name."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Unreadable(path, "is no regular file")
+    return os.fdopen(handle, "ab", buffering=0)
+
+
+def write_bytes(path: Path, content: bytes, root: Path | None = None) -> None:
+    """The whole content or nothing; root: as for `replacing`."""
+    with replacing(path, root) as temporary:
         temporary.write_bytes(content)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Indented JSON, the whole of it or nothing."""
-    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+def write_json(path: Path, value: Any, root: Path | None = None) -> None:
+    """Indented JSON, the whole of it or nothing; root: as for `replacing`."""
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode(), root)
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file; None if it is missing or damaged, which a reader of the store treats alike."""
+def read_json(path: Path, root: Path | None = None, most: int = SMALL) -> Any:
+    """The value in a JSON file; None if it is missing or damaged, for readers that treat these alike (else `json_in`)."""
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
+        return json_in(path, root, most)
+    except OSError:
         return None
+
+
+def slug(name: str, most: int = 60) -> str:
+    """A name as part of a file's name: letters, digits and hyphens. One that is cut off ends with a hash of the whole."""
+    plain = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_") else "-" for sign in name)
+    return (
+        plain if len(plain) <= most else f"{plain[: most - 9]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+    )
 
 
 def writable(folder: Path) -> None:

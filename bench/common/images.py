@@ -60,9 +60,9 @@ def side_by_side(rows: dict[str, Frames], scale: int | None = None) -> list[Imag
     return pages
 
 
-def save_png(picture: Image.Image, path: Path) -> None:
-    """Write a picture, the whole of it or nothing."""
-    with replacing(path) as temporary:
+def save_png(picture: Image.Image, path: Path, root: Path | None = None) -> None:
+    """Write a picture, the whole of it or nothing. root: the run that it is part of."""
+    with replacing(path, root) as temporary:
         picture.save(temporary, format="PNG")
 
 

@@ -7,8 +7,10 @@ dead finds a higher number than its own and stops.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -19,6 +21,7 @@ from typing import Any
 
 from bench.common.files import read_json, write_json
 
+NAME = re.compile(r"lease-(\d{1,9})")
 HEARTBEAT = 5.0  # seconds between two signs of life
 SILENCE = 60.0  # seconds without one after which an owner on another host counts as dead
 WATCH = 2.5  # heartbeats that a taker waits for a sign of life from such an owner: clocks may have been set in the meantime
@@ -51,7 +54,8 @@ class Lease:
         """Let the next owner in at once."""
         self._ended.set()
         if not self.is_lost():
-            write_json(self.path, {**_owner(), "released": True})
+            with contextlib.suppress(OSError):  # on a full disk: the end of this process says the same
+                write_json(self.path, {**_owner(), "released": True}, self.path.parent)
 
 
 def take(folder: Path) -> Lease | None:
@@ -74,7 +78,8 @@ def take(folder: Path) -> Lease | None:
         path.unlink(missing_ok=True)
         return None
     for number in range(max(0, newest - 1), newest + 1):
-        (folder / f"lease-{number}").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # gone already, or a directory of that name
+            (folder / f"lease-{number}").unlink()
     return Lease(path)
 
 
@@ -84,13 +89,13 @@ def holder(folder: Path) -> str | None:
     if newest < 0:
         return None
     path = folder / f"lease-{newest}"
-    owner = read_json(path)
+    owner = _read(path)
     try:
-        silent = time.time() - path.stat().st_mtime
+        silent = time.time() - path.lstat().st_mtime
     except OSError:
         return None
-    if not owner:  # just being written
-        return "another process" if silent < SILENCE else None
+    if not owner:  # just being written, or damaged
+        return "another process" if abs(silent) < SILENCE else None
     if owner.get("released"):
         return None
     alive = _start_of(owner["process"]) == owner["started"] if _seen_from_here(owner) else abs(silent) < SILENCE
@@ -99,7 +104,7 @@ def holder(folder: Path) -> str | None:
 
 def _breathes(path: Path) -> bool:
     """Whether an owner that is dead by the clock gives a sign of life while we watch; ours is dead if `holder` says so."""
-    owner = read_json(path)
+    owner = _read(path)
     if not owner or owner.get("released") or _seen_from_here(owner):
         return False
     before, until = _beat_of(path), time.monotonic() + WATCH * HEARTBEAT
@@ -110,9 +115,20 @@ def _breathes(path: Path) -> bool:
     return False
 
 
+def _read(path: Path) -> dict[str, Any] | None:
+    """Who wrote a lease; None where nobody has yet, or where it does not say so in the shape that it should have."""
+    owner = read_json(path, path.parent)
+    if isinstance(owner, dict) and owner.get("released") is True:
+        return owner
+    if not isinstance(owner, dict) or type(owner.get("process")) is not int or not isinstance(owner.get("host"), str):
+        return None
+    known = isinstance(owner.get("started"), str | None) and isinstance(owner.get("space"), str | None)
+    return owner if known and "started" in owner else None
+
+
 def _beat_of(path: Path) -> float | None:
     try:
-        return path.stat().st_mtime
+        return path.lstat().st_mtime
     except OSError:
         return None
 
@@ -146,10 +162,17 @@ def _start_of(process: int) -> str | None:
 
 def _newest(folder: Path) -> int:
     try:
-        return max((_number(Path(name)) for name in os.listdir(folder) if name.startswith("lease-")), default=-1)
+        numbers = (number_of(name) for name in os.listdir(folder) if name.startswith("lease-"))
+        return max((number for number in numbers if number is not None), default=-1)
     except OSError:
         return -1
 
 
 def _number(path: Path) -> int:
-    return int(path.name.rpartition("-")[2])
+    return number_of(path.name) or 0
+
+
+def number_of(name: str) -> int | None:
+    """The number of a lease by its file's name; None for what is no lease."""
+    match = NAME.fullmatch(name)
+    return int(match[1]) if match else None

@@ -171,7 +171,7 @@ def _stored(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Pai
     if path is None:
         yield lambda pair: pair
         return
-    with replacing(path) as temporary, open(temporary, "wb") as file:  # written, not mapped: mapped pages would fill memory
+    with replacing(path, path.parent.parent) as temporary, open(temporary, "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
 
         def store(pair: Pair) -> Pair:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common.arrays import header, member, npz
 from bench.common.errors import BenchError
 from bench.common.files import replacing
+from bench.common.reading import Unreadable, parsed
+from bench.common.records import fitting
 from bench.evaluation.sets import Features
 from bench.metrics import set_metrics
+from bench.store import shapes
+
+NAME = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")  # protocol/metric
+MOST_NAMES = 1000
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,16 @@ class Scores:
             for name, features in self.sets.items()
             for part in ("prediction", "target")
         }
-        with replacing(path) as temporary:
+        with replacing(path, path.parent.parent) as temporary:
             np.savez(temporary, names=np.array(self.names), facts=np.array(json.dumps(self.facts)), **parts)
+
+
+class DamagedScores(BenchError):
+    """A file of scores that cannot be used; `path` is that file."""
+
+    def __init__(self, path: Path, why: object):
+        super().__init__(f"cannot read the scores {path}: {why}; `bench rescore` makes them again")
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -81,41 +101,72 @@ class Kept:
     facts: dict[str, Any]
 
     def load(self, protocols: Collection[str]) -> Scores:
-        """The scores of some protocols; BenchError if the file is missing or damaged."""
+        """The scores of some protocols; DamagedScores if the file is missing or damaged."""
         with _opened(self.path) as file:
-            return _read(file, self.names, self.facts, protocols)
+            return _read(file, self, protocols)
 
 
 def look(path: Path) -> Kept:
-    """What is in a file of scores, read in a fraction of the time that `load` takes; BenchError if it is missing or damaged."""
+    """What is in a file of scores, read in a fraction of the time that `load` takes; DamagedScores if that cannot be."""
+    try:
+        facts = os.lstat(path)
+    except OSError as error:
+        raise DamagedScores(path, error.strerror) from error
+    return _looked(path, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(2**14)
+def _looked(path: Path, number: int, size: int, modified: int) -> Kept:
+    """Once per state of the file: a report asks for it when it chooses its runs, and when it makes its rows."""
     with _opened(path) as file:
-        names = [str(name) for name in file["names"]]
-        return Kept(path, _shape(file, names), names, json.loads(str(file["facts"])))
+        return _described(file, path)
 
 
 def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
-    """The scores in a file that `Scores.save` wrote, all or those of some protocols; BenchError if it is missing or damaged."""
+    """The scores in a file that `Scores.save` wrote, all or those of some protocols; DamagedScores if that cannot be."""
     with _opened(path) as file:
-        return _read(file, [str(name) for name in file["names"]], json.loads(str(file["facts"])), protocols, with_sets=True)
+        return _read(file, _described(file, path), protocols, with_sets=True)
 
 
-def _read(
-    file: Any, names: list[str], facts: dict[str, Any], protocols: Collection[str] | None, with_sets: bool = False
-) -> Scores:
-    wanted = {name: places for name, places in _by_protocol(names).items() if protocols is None or name in protocols}
+def verify(path: Path) -> None:
+    """Read every byte; DamagedScores if one is not as it was written."""
+    with _opened(path) as file:
+        if (damaged := file.zip.testzip()) is not None:
+            raise Unreadable(path, f"is damaged: '{damaged}' is not as it was written")
+
+
+def _described(file: Any, path: Path) -> Kept:
+    """What an opened file holds, as far as it holds what it must: names by protocol, facts, and as many values as these say."""
+    names = member(file, "names", path)
+    facts = member(file, "facts", path)
+    if names.ndim != 1 or not 0 < len(names) <= MOST_NAMES or names.dtype.kind != "U" or facts.dtype.kind != "U" or facts.ndim:
+        raise Unreadable(path, "is damaged: its names or facts are no text")
+    known = [str(name) for name in names]
+    if len(set(known)) < len(known) or not all(NAME.fullmatch(name) for name in known):
+        raise Unreadable(path, f"is damaged: its names are {', '.join(known)[:60]!r}")
+    about = fitting(parsed(str(facts).encode(), path), shapes.SCORES, path, "facts")
+    first = "values" if "values" in file.files else known[0].partition("/")[0]
+    clips, frames = _shape(file, first, path)[:2]
+    if (labels := about.get("labels")) and len(labels) != clips:
+        raise Unreadable(path, f"is damaged: {clips} clips have {len(labels)} labels")
+    return Kept(path, (clips, frames, len(known)), known, about)
+
+
+def _read(file: Any, kept: Kept, protocols: Collection[str] | None, with_sets: bool = False) -> Scores:
+    by_protocol = _by_protocol(kept.names)
+    wanted = {name: places for name, places in by_protocol.items() if protocols is None or name in protocols}
     places = [place for among in wanted.values() for place in among]
     if "values" in file.files:  # as files were before each protocol lay by itself
-        values = file["values"][..., places]
-    elif wanted:
-        values = np.concatenate([file[protocol] for protocol in wanted], axis=-1)
+        parts = [_values(file, "values", kept, len(kept.names))[..., places]]
     else:
-        values = np.empty((*_shape(file, names)[:2], 0), np.float32)
+        parts = [_values(file, protocol, kept, len(among)) for protocol, among in wanted.items()]
+    values = np.concatenate(parts, axis=-1) if parts else np.empty((*kept.shape[:2], 0), np.float32)
     sets = {
-        name: Features(*(file[_kept(name, part)] for part in ("prediction", "target")))
+        name: Features(*(member(file, _kept(name, part), kept.path) for part in ("prediction", "target")))
         for name in set_metrics()
         if with_sets and _kept(name, "prediction") in file.files
     }
-    return Scores(values, [names[place] for place in places], facts, sets)
+    return Scores(values, [kept.names[place] for place in places], kept.facts, sets)
 
 
 def _kept(metric: str, part: str) -> str:
@@ -123,13 +174,21 @@ def _kept(metric: str, part: str) -> str:
     return f"{metric}-{part}"
 
 
-def _shape(file: Any, names: Sequence[str]) -> tuple[int, int, int]:
-    """[clip, frame, metric] of an opened file, from its headers alone."""
-    first = "values" if "values" in file.files else names[0].partition("/")[0]
-    with file.zip.open(f"{first}.npy") as values:
-        np.lib.format.read_magic(values)
-        clips, frames, _ = np.lib.format.read_array_header_1_0(values)[0]
-    return clips, frames, len(names)
+def _values(file: Any, name: str, kept: Kept, metrics: int) -> NDArray[np.float32]:
+    """One array of scores, of the shape that the file's first one has."""
+    if _shape(file, name, kept.path) != (*kept.shape[:2], metrics):
+        raise Unreadable(
+            kept.path, f"is damaged: '{name}' is not of {list(kept.shape[:2])} clips and frames and {metrics} metrics"
+        )
+    return member(file, name, kept.path)
+
+
+def _shape(file: Any, name: str, path: Path) -> tuple[int, int, int]:
+    """[clip, frame, metric] of an array of scores, from its header alone."""
+    shape, kind = header(file, name, path)
+    if len(shape) != 3 or not all(shape) or kind != np.float32:
+        raise Unreadable(path, f"is damaged: '{name}' holds {kind} {list(shape)}, not float32 [clip, frame, metric]")
+    return shape[0], shape[1], shape[2]
 
 
 def _by_protocol(names: Sequence[str]) -> dict[str, list[int]]:
@@ -143,7 +202,11 @@ def _by_protocol(names: Sequence[str]) -> dict[str, list[int]]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with npz(path, root=path.parent.parent) as file:
             yield file
-    except Exception as error:
-        raise BenchError(f"cannot read the scores {path}: {error}; `bench rescore` makes them again") from error
+    except DamagedScores:
+        raise
+    except OSError as error:
+        raise DamagedScores(path, error.strerror or error) from error
+    except (zlib.error, zipfile.BadZipFile, ValueError, KeyError, EOFError, MemoryError) as error:
+        raise DamagedScores(path, error) from error

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from bench.common.errors import BenchError
+from bench.common.files import appending
 from bench.common.machine import cores, gpus
 from bench.executors import worker
 from bench.spec.experiment import Evaluation
@@ -50,7 +51,7 @@ class Local(Executor):
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Start a child on the run directory; its output goes to the directory's log.txt."""
         environment = worker.environment(run, self.threads)
-        with open(run.path / "log.txt", "ab") as log, self._lock:
+        with appending(run.path / "log.txt") as log, self._lock:
             slot = self._free[0]
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]

@@ -19,6 +19,7 @@ from bench.common.errors import BenchError
 from bench.common.machine import cores
 from bench.executors import worker
 from bench.spec.experiment import Evaluation
+from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import Run
 from bench.sweep.executor import Executor
@@ -59,7 +60,7 @@ class Ray(Executor):
         kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.USUAL)}
         for name in ("BENCH_DATA", "TORCH_HOME"):
             kept |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
-        reference = task.remote(command, kept, str(run.path / "log.txt"))
+        reference = task.remote(command, kept, str(run.path / "log.txt"), _sealed(run))
         self._active[reference] = run
         future: Future[str] = Future()
         reference.future().add_done_callback(lambda done: self._ended(reference, done, future))
@@ -135,7 +136,13 @@ def _refuse_silence(address: str) -> None:
             ) from error
 
 
-def _work(command: list[str], settings: dict[str, str], log: str) -> str:
+def _sealed(run: Run) -> tuple[str, str] | None:
+    """The copy of the code that a run is executed with, and its fingerprint."""
+    planned = snapshot.of(run)
+    return (planned.folder, planned.digest) if planned else None
+
+
+def _work(command: list[str], settings: dict[str, str], log: str, sealed: tuple[str, str] | None) -> str:
     """On a node: run a worker to its end, and say how that was; empty if it ended by itself."""
     import os
     import socket
@@ -145,10 +152,18 @@ def _work(command: list[str], settings: dict[str, str], log: str) -> str:
 
     if not Path(log).parent.is_dir():
         return f"node {socket.gethostname()} does not see {Path(log).parent}: the nodes must share the store's folder"
+    if sealed:
+        from bench.store import seal  # of the node's own installation
+
+        try:
+            seal.check(Path(sealed[0]), sealed[1])
+        except seal.Broken as error:
+            return f"the copy of the code in {sealed[0]} {error}"
     sys.path[:0] = settings["PYTHONPATH"].split(os.pathsep)
+    from bench.common.files import appending
     from bench.executors.worker import run_to_end
 
-    with open(log, "ab") as output:
+    with appending(Path(log)) as output:
         child = subprocess.Popen(
             [sys.executable, *command[1:]],
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **settings},

@@ -10,6 +10,7 @@ import contextlib
 import re
 import shlex
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from bench.common.errors import BenchError
 from bench.executors import slurm_job, worker
 from bench.executors.slurm_queue import QUEUE
 from bench.spec.experiment import Evaluation
+from bench.store import seal, snapshot
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import INTERRUPTED, Run
 from bench.store.tickets import Ticket, forget, put, ticket
@@ -208,6 +210,9 @@ class Slurm(Executor):
         submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
         path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
         setup = [f"export PYTHONPATH={shlex.quote(path)}", "export PYTHONSAFEPATH=1"]
+        if run and (planned := snapshot.of(run)):  # the job's own code is that copy, so something else must vouch for it
+            check = [sys.executable, "-I", "-c", Path(seal.__file__).read_text(), planned.folder, planned.digest]
+            setup.insert(0, f"{shlex.join(check)} || exit 1")
         submitter.update_parameters(**self.parameters, setup=setup)
         return submitter
 

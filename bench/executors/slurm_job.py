@@ -17,6 +17,7 @@ from typing import IO
 
 from bench.common import lease
 from bench.common.errors import BenchError
+from bench.common.files import appending
 from bench.executors import worker
 from bench.executors.slurm_queue import tell
 from bench.spec.experiment import Evaluation
@@ -33,7 +34,7 @@ def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation
     if not run.path.is_dir():
         raise BenchError(f"{path} is not on {_node()}: the store must be a folder that all nodes share")
     before = run.status().step
-    with open(run.path / "log.txt", "ab", buffering=0) as log:
+    with appending(run.path / "log.txt") as log:
         again = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         _say(log, f"SLURM job {job} on {_node()}{f', restarted ({again})' if again else ''}")
         if not run.asked_to_stop() and _wait_for_predecessor(run, notice):
@@ -42,18 +43,22 @@ def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation
 
 
 def _execute(run: Run, evaluations: Sequence[Evaluation], threads: int, devices: int, notice: _Notice, log: IO[bytes]) -> None:
-    """The worker, from start to end; `log` gets what it prints."""
+    """The worker, from start to end, and again in smaller parts where memory did not do; `log` gets what it prints."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
-    child = subprocess.Popen(
-        worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads, devices),
-        stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
-    )  # fmt: skip
-    notice.pass_on_to(child)
-    death = worker.run_to_end(child)
-    if death == OUT_OF_MEMORY:
-        run.set_status(FAILED, kind="memory", reason=death)
-    elif death:
-        _say(log, death)
+    while True:
+        child = subprocess.Popen(
+            worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads, devices),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
+        )  # fmt: skip
+        notice.pass_on_to(child)
+        death = worker.run_to_end(child)
+        if death == OUT_OF_MEMORY:
+            run.set_status(FAILED, kind="memory", reason=death)
+        elif death:
+            _say(log, death)
+        if notice.came or run.status().kind != "memory" or not worker.in_smaller_parts(run):
+            return
+        _say(log, run.status().reason)
 
 
 def _after(run: Run, job: str, notice: _Notice, before: int) -> str:

@@ -46,7 +46,7 @@ class SlurmQueue:
         """scancel: what runs gets SIGTERM first."""
         jobs = [ticket.job for ticket in tickets]
         for start in range(0, len(jobs), 500):
-            tell("scancel", *(["--state=PENDING"] if waiting_only else []), *jobs[start : start + 500])
+            tell("scancel", *(["--state=PENDING"] if waiting_only else []), "--", *jobs[start : start + 500])
         self.refresh()
 
     def refresh(self) -> None:

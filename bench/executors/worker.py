@@ -14,7 +14,7 @@ from bench.common.machine import kernel_kills
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.store import Run
+from bench.store.store import INTERRUPTED, Run
 
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}  # older glibc takes no more than 2**25
 """Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
@@ -37,8 +37,11 @@ def command(run: Run, evaluations: Sequence[Evaluation], device: str, threads: i
 
 
 def environment(run: Run, threads: int) -> dict[str, str]:
-    """Its settings: its share of the processor, and what it imports: the code it was planned with, then what we import."""
-    planned = snapshot.of(run)
+    """Its settings: its share of the processor, and what it imports: the code it was planned with, then what we import.
+
+    Changed if that code is not what it was; nothing of it may be executed then.
+    """
+    planned = snapshot.checked(run)
     folders = [planned.folder] if planned else []
     values = {
         **os.environ,
@@ -46,6 +49,19 @@ def environment(run: Run, threads: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([*folders, *filter(None, sys.path)]),
     }
     return USUAL | values
+
+
+def in_smaller_parts(run: Run) -> bool:
+    """Out of memory: let the run go on with each batch in twice as many parts, which changes rounding alone.
+
+    False where that would not help: it was scoring, or each part is a single clip already.
+    """
+    parts = 2 * run.micro_batches()
+    if run.status().trained or parts > run.spec.batch:
+        return False
+    run.set_micro_batches(parts)
+    run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
+    return True
 
 
 def run_to_end(child: subprocess.Popen[bytes]) -> str:

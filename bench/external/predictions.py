@@ -183,7 +183,7 @@ def _scored(
             done += len(target)
             yield torch.from_numpy(frames).to(device), torch.from_numpy(np.ascontiguousarray(target)).to(device)
 
-    with replacing(keep) if keep else nullcontext() as temporary:
+    with replacing(keep, keep.parent.parent) if keep else nullcontext() as temporary:
         store = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape) if temporary else None
         scores = scored(pairs(store), prediction.count, facts, device, told or (lambda done, count: None), sets)
         doubt.refuse()

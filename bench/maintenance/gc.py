@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
@@ -19,12 +18,18 @@ from pathlib import Path
 
 from bench.common import lease
 from bench.common.errors import BenchError
+from bench.common.files import make_folder
+from bench.common.reading import inside, is_folder, is_regular, json_in
+from bench.common.records import known_fields
+from bench.common.removal import move
+from bench.common.removal import remove as remove_inside
 from bench.costs.measured import CACHE
 from bench.spec.experiment import SCALES
 from bench.spec.loading import load, names
 from bench.spec.runspec import RunSpec
-from bench.store import checkpoint_files, snapshot
+from bench.store import checkpoint_files, shapes, snapshot
 from bench.store.store import FINISHED, Run, Store
+from bench.store.tickets import ticket
 from bench.sweep import active
 from bench.sweep.plan import GOING_ON, seen
 
@@ -36,6 +41,7 @@ KINDS = {
     "leases": "leases that others have followed",
     "sweeps": "marks of sweeps whose scheduler died",
     "code": "copies of the code that no waiting run needs",
+    "slurm": "what SLURM jobs that no run waits for have left behind: their orders and their own output",
     "checkpoints": "older checkpoints of finished runs: the newest stays, and the best",
 }
 CACHES = "caches"
@@ -43,6 +49,8 @@ CACHES = "caches"
 RUNS = "runs"
 """Runs that no experiment of the suite refers to; only on request, since an experiment of one's own may."""
 YOUNG = 600.0  # seconds in which a temporary file may still be written to
+DAY = 86400.0  # seconds
+JOB_FILE = re.compile(r"(\d+)_")  # how submitit begins the names of a job's files
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how bench.common.files calls them
 
 
@@ -59,14 +67,15 @@ class Waste:
 
 def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
     """Everything that nobody needs, sorted by kind. Reads alone."""
-    found = [Waste("trash", path, size_of(path)) for path in _inside(store.root / ".trash")]
-    found += [Waste("set aside", path, size_of(path)) for path in _inside(store.root / "set-aside")]
+    found = [Waste("trash", path, size_of(path)) for path in inside(store.root / ".trash")]
+    found += [Waste("set aside", path, size_of(path)) for path in inside(store.root / "set-aside")]
     found += [Waste("temporary", path, size_of(path)) for path in _temporary(_outside_runs(store))]
-    found += [Waste("sweeps", path, size_of(path)) for path in _inside(store.root / ".sweeps") if _over(path)]
+    found += [Waste("sweeps", path, size_of(path)) for path in inside(store.root / ".sweeps") if _over(path)]
     idle = [run for run in store.runs() if seen(run).state not in GOING_ON]
     for run in idle:
         found += _of_run(run)
     found += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
+    found += [Waste("slurm", path, _size(path)) for path in _ended_jobs(store)]
     if caches and (path := store.root / CACHE).exists():
         found.append(Waste(CACHES, path, size_of(path)))
     if runs:
@@ -92,23 +101,29 @@ def remove(store: Store, waste: Waste) -> bool:
 
 def size_of(path: Path) -> int:
     """Bytes of a file, or of all files in a folder."""
-    if not path.is_dir():
+    if not is_folder(path):
         return _size(path)
     return sum(_size(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
 
 
 def _of_run(run: Run) -> Iterator[Waste]:
-    for path in _temporary(path for path in run.path.rglob(".*")):
+    for path in _temporary(path for folder in _folders_of(run) for path in inside(folder)):
         yield Waste("temporary", path, _size(path), run)
-    for path in run.path.glob("checkpoints/*.damaged"):
-        yield Waste("damaged", path, _size(path), run)
-    leases = sorted(run.path.glob("lease-*"), key=lambda path: int(path.name.rpartition("-")[2]))
-    for path in leases[:-1]:
-        yield Waste("leases", path, _size(path), run)
+    for path in inside(run.path / "checkpoints"):
+        if path.suffix == ".damaged":
+            yield Waste("damaged", path, size_of(path), run)
+    numbered = {number: path for path in inside(run.path) if (number := lease.number_of(path.name)) is not None}
+    for number in sorted(numbered)[:-1]:
+        yield Waste("leases", numbered[number], _size(numbered[number]), run)
     if run.status().state == FINISHED:
         for word in ("step", "best"):
             for path in checkpoint_files.newest_first(run.path / "checkpoints", word)[1:]:
                 yield Waste("checkpoints", path, _size(path), run)
+
+
+def _folders_of(run: Run) -> list[Path]:
+    """The directory of a run and the folders in it."""
+    return [run.path, *(path for path in inside(run.path) if is_folder(path))]
 
 
 def _newest(path: Path) -> Path:
@@ -124,22 +139,36 @@ def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
 
 def _outside_runs(store: Store) -> Iterator[Path]:
     """What lies in the store's own folders, which are not those of runs."""
-    yield from _inside(store.root)
+    yield from inside(store.root, follow=True)
     for name in (".code", ".sweeps", "guests", "tuning"):
-        yield from _inside(store.root / name)
-        for folder in _inside(store.root / name):
-            yield from _inside(folder) if name != ".code" else ()
+        yield from inside(store.root / name)
+        for folder in inside(store.root / name):
+            yield from inside(folder) if name != ".code" else ()
 
 
 def _over(folder: Path) -> bool:
     return lease.holder(folder) is None and time.time() - _changed(folder) > YOUNG
 
 
+def _ended_jobs(store: Store) -> Iterator[Path]:
+    """Files of submitit in `slurm/` whose job no run has a ticket of, a day after they were written last."""
+    tickets = (ticket(run) for run in store.runs())
+    awaited = {held.job.partition("_")[0] for held in tickets if held}
+    for path in inside(store.root / "slurm"):
+        job = JOB_FILE.match(path.name)
+        if job and job[1] not in awaited and not is_folder(path) and time.time() - _changed(path) > DAY:
+            yield path
+
+
 def _unused_code(store: Store) -> list[Path]:
     if active.going_on(store):
         return []  # it will start more runs with its own
-    needed = {code.folder for run in store.runs() if seen(run).state in GOING_ON and (code := snapshot.of(run))}
-    return [path for path in _inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
+    needed = set()
+    for run in store.runs():
+        with contextlib.suppress(OSError):  # it does not say what it needs
+            if seen(run).state in GOING_ON and (code := snapshot.of(run)):
+                needed.add(code.folder)
+    return [path for path in inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
 
 
 def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
@@ -147,8 +176,10 @@ def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
     from bench.tune.study import runs as searched  # takes a second to import
 
     loaded = [load(name, scale) for name in names() for scale in SCALES]
-    for folder in store.root.glob("tuning/*/result.json"):
-        study, _, scale = folder.parent.name.rpartition("-")
+    for folder in inside(store.root / "tuning"):
+        study, _, scale = folder.name.rpartition("-")
+        if not is_regular(folder / "result.json"):
+            continue
         with contextlib.suppress(BenchError):  # it has found nothing yet
             loaded.append(load(f"tuned-{study}", scale))
     known = {_but_for_its_seed(spec) for each in loaded for spec in each.variants.values()}
@@ -162,7 +193,12 @@ def _but_for_its_seed(spec: RunSpec) -> str:
 
 def _known_to(run: Run) -> str:
     """What this run is called in MLflow: experiment and variant, as often as it was copied there."""
-    return ", ".join(sorted(path.stem for path in run.path.glob("mlflow/*.json")))
+    known = []
+    for path in inside(run.path / "mlflow"):
+        with contextlib.suppress(OSError):
+            note = known_fields(json_in(path, run.path) or {}, shapes.COPIED, path)
+            known.append(f"{note['experiment']} {note['variant']}" if {"experiment", "variant"} <= note.keys() else path.stem)
+    return ", ".join(sorted(known))
 
 
 def _remove_run(store: Store, run: Run) -> bool:
@@ -181,29 +217,22 @@ def _remove_run(store: Store, run: Run) -> bool:
 
 
 def _discard(store: Store, path: Path) -> bool:
-    """Rename a folder out of the way, then delete it; unlink a file."""
+    """Rename a folder out of the way, then delete it; unlink a file, or a link, whose target is somebody else's."""
     try:
-        if path.is_symlink() or not path.is_dir():
-            path.unlink()
+        if not is_folder(path):
+            remove_inside(path, store.root)
             return True
         gone = path
         if path.parent.name != ".trash":
-            gone = store.root / ".trash" / f"{path.name}-{uuid.uuid4().hex[:6]}"
-            gone.parent.mkdir(exist_ok=True)
-            os.rename(path, gone)
-        shutil.rmtree(gone)
+            gone = store.root / ".trash" / f"{path.name[:100]}-{uuid.uuid4().hex[:6]}"
+            make_folder(gone.parent, store.root)
+            move(path, gone, store.root)
+        remove_inside(gone, store.root)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise BenchError(f"cannot remove {path}: {error.strerror}") from error
     return True
-
-
-def _inside(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
 
 
 def _size(path: Path) -> int:

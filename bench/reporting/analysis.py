@@ -101,7 +101,10 @@ def _found(item: Item, place: str, tell: Callable[[str], None]) -> Arrays:
     tell(f"looking into memory {place}: {item.label}, seed {item.seed}")
     made = _measured(item.run, evaluation)
     made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(item.run)}))
-    with contextlib.suppress(OSError), replacing(path) as temporary:  # a store that is read-only or full: measured again then
+    with (
+        contextlib.suppress(OSError),
+        replacing(path, item.run.path) as temporary,
+    ):  # a store that is read-only or full: measured again then
         np.savez_compressed(temporary, **made)  # type: ignore[arg-type]
     return made
 

@@ -79,6 +79,17 @@ SINGULAR = {
 }  # fmt: skip
 
 
+BASES = {"models": "torch.nn:Module", "datasets": "bench.data.base:Dataset", "optimizers": "torch.optim:Optimizer"}
+"""What classes from outside must extend."""
+METHODS = {"learners": (), "schedules": ("__call__",), "executors": ("submit", "stop", "kill")}
+"""What classes from outside must be able to do, where there is nothing to extend."""
+WHAT_IT_IS = {
+    "models": "a torch.nn.Module", "datasets": "a bench.data.base.Dataset", "optimizers": "a torch.optim.Optimizer",
+    "learners": "a class", "schedules": "a class whose objects can be called",
+    "executors": "a class with submit, stop and kill",
+}  # fmt: skip
+
+
 def names(kind: str) -> list[str]:
     """All names of a kind, in declared order, those of installed packages last."""
     return [*CATALOG[kind], *(name for name in _installed(kind) if name not in CATALOG[kind])]
@@ -138,9 +149,27 @@ def build(kind: str, name: str, options: Mapping[str, Any], **supplied: Any) -> 
 
 
 def load(kind: str, name: str) -> Any:
-    """The class behind a name, imported."""
+    """The class behind a name, imported; BenchError where it is no class of that kind."""
     module, _, attribute = target(kind, name).partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    if name in CATALOG[kind]:
+        return getattr(importlib.import_module(module), attribute)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise BenchError(f"{SINGULAR[kind]} '{name}' cannot be imported: {error}") from error
+    if not _is_of_kind(found, kind):
+        raise BenchError(f"'{name}' is no {SINGULAR[kind]}: that is {WHAT_IT_IS[kind]}")
+    return found
+
+
+def _is_of_kind(found: Any, kind: str) -> bool:
+    """Whether something from outside of the suite is a class that can stand for a name of that kind."""
+    if not isinstance(found, type):
+        return False
+    if kind in BASES:
+        module, _, base = BASES[kind].partition(":")
+        return issubclass(found, getattr(importlib.import_module(module), base))
+    return all(callable(getattr(found, method, None)) for method in METHODS[kind])
 
 
 def defaults(kind: str, name: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from bench.common import trust
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.spec.experiment import SCALES, Experiment
 
@@ -42,6 +43,7 @@ def load(name: str, scale: str = "small") -> Experiment:
         raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
     if not isinstance(made, Experiment):
         raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(made).__name__}")
+    trust.allow(module for spec in made.variants.values() for module in spec.modules())  # it is code of the user's own
     named = replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
     named.refuse_strange_claims()
     return named

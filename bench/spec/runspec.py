@@ -6,10 +6,11 @@ import ast
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
+from bench.common import trust
 from bench.common.annotations import accepts, adapt
 from bench.common.errors import BenchError, Blocked, did_you_mean, listed
 from bench.spec import catalog
@@ -136,7 +137,11 @@ class RunSpec:
     @cached_property
     def key(self) -> str:
         """Twelve hex digits that name this run: a hash of what differs from the defaults, and of the data's fingerprint."""
-        identity = {**self.differences(), "fingerprint": self.fingerprint}
+        return self.key_with(self.fingerprint)
+
+    def key_with(self, fingerprint: str | None) -> str:
+        """The key where the data have that fingerprint, as they had on the machine that trained the run."""
+        identity = {**self.differences(), "fingerprint": fingerprint}
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -147,6 +152,11 @@ class RunSpec:
             return catalog.build("datasets", self.data.name, self.data.options).fingerprint()
         except Blocked:
             return None
+
+    def modules(self) -> list[str]:
+        """The modules that names in full are of, as `my_models` in `my_models:Net`."""
+        names = [getattr(self, name).name for name in KINDS]
+        return list(dict.fromkeys(name.partition(":")[0] for name in names if ":" in name))
 
     def differences(self) -> dict[str, Any]:
         """What is not at its default, as plain values: the run's identity."""
@@ -178,17 +188,55 @@ class RunSpec:
             for f in fields(self)
         }
 
+    @cached_property
+    def as_read(self) -> dict[str, Any]:
+        """What `to_json` gives, as it is read back from a file: tuples have become lists."""
+        read: dict[str, Any] = json.loads(json.dumps(self.to_json()))
+        return read
+
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> RunSpec:
-        """The spec that `to_json` wrote. Unknown fields are a BenchError."""
+    def from_json(cls, values: Any) -> RunSpec:
+        """The spec that `to_json` wrote. What is none is a BenchError, and so is a name whose module nobody has trusted.
+
+        The values may come from anywhere: names in them are looked up, and nothing is imported.
+        """
+        if not isinstance(values, dict):
+            raise BenchError(f"a run's settings are an object of names and values, got {values!r:.60}")
         unknown = [name for name in values if name not in ANNOTATIONS]
         if unknown:
-            raise BenchError(f"a run has no '{unknown[0]}'{_known()}")
-        fields_: dict[str, Any] = {k: Part(v["name"], **v["options"]) if k in KINDS else v for k, v in values.items()}
-        return cls(**fields_)
+            raise BenchError(f"a run has no '{unknown[0]!s:.40}'{_known()}")
+        if missing := [name for name in REQUIRED if name not in values]:
+            raise BenchError(f"a run needs {listed(missing)}; its settings lack them")
+        read: dict[str, Any] = {name: _part(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
+        return cls(**read)
+
+
+def _part(field_name: str, values: Any) -> Part:
+    """A Part that was read from JSON, checked; one object for all runs that share it."""
+    known = isinstance(values, dict) and isinstance(values.get("name"), str) and isinstance(values.get("options"), dict)
+    if not known:
+        raise BenchError(f"{field_name} must be an object with a name and options, got {values!r:.60}")
+    name = values["name"]
+    if ":" in name and not trust.is_trusted(module := name.partition(":")[0]):
+        raise trust.Untrusted(
+            f"its {field_name} is '{name}', which is not of the suite: `bench --trust {module} ...` lets the code of that "
+            "module run on this machine, from then on; do so only if you know it"
+        )
+    return _checked(field_name, name, json.dumps(values["options"], sort_keys=True))
+
+
+@lru_cache(4096)
+def _checked(field_name: str, name: str, options: str) -> Part:
+    return Part(name, **json.loads(options)).checked(KINDS[field_name])
+
+
+def _hashable(value: Any) -> Any:
+    """A plain value as a spec holds it; anything else is refused when the spec is made."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 ANNOTATIONS = {spec_field.name: str(spec_field.type) for spec_field in fields(RunSpec)}
+REQUIRED = [spec_field.name for spec_field in fields(RunSpec) if spec_field.default is MISSING]
 ANNOTATIONS["precision"] = "Literal['float32', 'bf16']"
 LEAST = {"steps": 0, "batch": 1, "context": 1, "horizon": 1, "validate_every": 1, "validation_clips": 1, "seed": 0}
 

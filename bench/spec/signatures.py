@@ -3,13 +3,19 @@
 import ast
 import builtins
 import importlib.util
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 from bench.common.errors import BenchError
+
+
+class Unknown(BenchError):
+    """A class that is not where its name says."""
 
 
 class Expression(str):
@@ -65,7 +71,7 @@ def _class(module: str, name: str, what: str, child: ast.ClassDef | None = None)
     for source, theirs, ours in _imported(tree, module):
         if ours == name:
             return _class(source, theirs, what)
-    raise BenchError(f"{what}: there is no class '{name}' in the module '{module}'")
+    raise Unknown(f"{what}: there is no class '{name}' in the module '{module}'")
 
 
 def _imported(tree: ast.Module, module: str) -> Iterator[tuple[str, str, str]]:
@@ -114,10 +120,23 @@ def _literal(default: ast.expr, tree: ast.Module) -> Any:
 
 @cache
 def _file(module: str) -> Path:
-    found = importlib.util.find_spec(module)
+    found = _found(module)
     if found is None or not found.origin or not found.origin.endswith(".py"):
         raise ImportError(f"there is no Python file for the module '{module}'")
     return Path(found.origin)
+
+
+def _found(module: str) -> ModuleSpec | None:
+    """Where a module is, without importing the packages that it is in, as `importlib.util.find_spec` does."""
+    if module in sys.modules:
+        return sys.modules[module].__spec__
+    package = module.rpartition(".")[0]
+    parent = _found(package) if package else None
+    if package and (parent is None or parent.submodule_search_locations is None):
+        return None
+    path = parent.submodule_search_locations if parent else None
+    finders = (finder for finder in sys.meta_path if hasattr(finder, "find_spec"))
+    return next((found for finder in finders if (found := finder.find_spec(module, path))), None)
 
 
 @cache
@@ -125,6 +144,6 @@ def _parsed(module: str, what: str) -> ast.Module:
     try:
         return ast.parse(_file(module).read_text("utf-8"))
     except (ImportError, ValueError, OSError) as error:
-        raise BenchError(f"{what}: cannot read the module '{module}' ({error})") from error
+        raise Unknown(f"{what}: cannot read the module '{module}' ({error})") from error
     except SyntaxError as error:
         raise BenchError(f"{what}: {error.filename or module}, line {error.lineno}: {error.msg}") from error

@@ -6,6 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from bench.common.reading import inside, is_regular, opened
+
 NAME = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
 """What it is of, at which step, and the hash of its content."""
 
@@ -24,7 +26,7 @@ def is_whole(path: Path) -> bool:
     """Whether the content is what the name says."""
     match = NAME.fullmatch(path.name)
     try:
-        with open(path, "rb") as file:
+        with opened(path, root=path.parent.parent) as file:
             return match is not None and hashlib.file_digest(file, "sha256").hexdigest()[:12] == match[3]
     except OSError:
         return False
@@ -33,7 +35,9 @@ def is_whole(path: Path) -> bool:
 def newest_first(folder: Path, word: str) -> list[Path]:
     """The checkpoints of a folder, "step" or "best" ones; of several at one step the one that was written last."""
     found = [
-        (int(match[2]), _written(path), path) for path in folder.glob(f"{word}-*.pt") if (match := NAME.fullmatch(path.name))
+        (int(match[2]), _written(path), path)
+        for path in inside(folder)
+        if (match := NAME.fullmatch(path.name)) and match[1] == word and is_regular(path)
     ]
     return [path for _, _, path in sorted(found, reverse=True)]
 

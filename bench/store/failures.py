@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.common.errors import BenchError, did_you_mean, listed
+from bench.common.reading import Unreadable
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ KINDS = {
     "disk": Kind("the disk was full or could not be written", again=True),
     "system": Kind("the system refused something", again=True),
     "gone": Kind("its directory was deleted while it ran", again=True),
+    "damaged": Kind("one of its files is damaged", again=False),
     "memory": Kind("out of memory, even with one clip at a time", again=False),
     "code": Kind("an error in the code", again=False),
     "configuration": Kind("a setting that turned out impossible", again=False),
@@ -32,11 +34,13 @@ OUT_OF_MEMORY = "killed by the kernel for want of memory"
 """What an executor says of a process that ended so."""
 
 
-DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 
 
 def of(error: OSError) -> str:
-    """The kind of what the system says."""
+    """The kind of what the system says, or a reader of a file."""
+    if isinstance(error, Unreadable):
+        return "damaged"
     return "disk" if error.errno in DISK else "system"
 
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from bench.common.files import read_json
 from bench.common.machine import processor
+from bench.common.reading import LARGE
+from bench.common.urls import without_secrets
 
 CODE = ("bench", "lmc", "baselines", "experiments")  # what numbers depend on
 ROOT = Path(__file__).parents[2]  # the folder that this process imports the suite from
@@ -26,7 +28,7 @@ PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas",
 def snapshot() -> dict[str, Any]:
     """What produced the numbers, as far as this process can know."""
     return {
-        "command": shlex.join(sys.argv),
+        "command": without_secrets(shlex.join(sys.argv)),
         "code": code(),
         "packages": packages(),
         "machine": machine(),
@@ -42,8 +44,9 @@ def code() -> dict[str, str]:
 
 def code_in(folder: Path) -> dict[str, str]:
     """The same of the project in that folder. Installed into somebody else's checkout, it has no commit of its own."""
-    if planned := read_json(folder / "code.json"):  # a snapshot: see bench.store.snapshot
-        return dict(planned)
+    planned = read_json(folder / "code.json", most=LARGE)  # a snapshot: see bench.store.snapshot
+    if isinstance(planned, dict) and all(isinstance(value, str) for value in planned.values()):
+        return planned
     tracked = _git(folder, "ls-files", "--", str(Path(__file__).relative_to(ROOT)))
     commit = _git(folder, "rev-parse", "HEAD") if tracked else ""
     if not commit:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from bench.common import trust
 from bench.common.errors import BenchError
-from bench.common.files import read_json, write_json
+from bench.common.files import write_json
+from bench.common.reading import LARGE, Unreadable, inside, is_regular, json_in
+from bench.common.records import known_fields
+from bench.common.urls import shown
 from bench.spec.loading import canonical
 from bench.spec.runspec import RunSpec
+from bench.store import shapes
 from bench.store.store import Store
 
 
@@ -31,6 +37,8 @@ class Aim:
     def from_json(cls, values: dict[str, Any]) -> Aim:
         """What was written down, perhaps by another version."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        if not {"space", "scale", "objectives"} <= known.keys():
+            raise BenchError("what a study is after is damaged: it does not say what was searched, and by what")
         return cls(**{**known, "objectives": tuple(known["objectives"])})
 
     def words(self, study: str = "") -> str:
@@ -81,21 +89,40 @@ def journal(store: Store) -> Path:
     return store.root / "tuning" / "journal.log"
 
 
+class NothingFound(BenchError):
+    """A search that has not found anything yet."""
+
+
+def noted(folder: Path, store: Store) -> dict[str, Any]:
+    """What a study's study.json says; empty where there is none. One that is damaged is Unreadable."""
+    path = folder / "study.json"
+    return known_fields(json_in(path, store.root) or {}, shapes.STUDY, path)
+
+
 def record(store: Store) -> str:
-    """The storage that holds the store's searches, as Optuna's tools take it; BenchError where there is none, or several."""
-    found = {(read_json(path) or {}).get("storage") for path in store.root.glob("tuning/*/study.json")}
+    """The storage that holds the store's searches, as Optuna's tools take it; BenchError where there is none, or several.
+
+    A database counts only if the user of this machine has named it himself.
+    """
+    folders = [folder for folder in inside(store.root / "tuning") if is_regular(folder / "study.json")]
+    found = {noted(folder, store).get("storage") for folder in folders}
     if not found:
         raise BenchError(f"there are no searches in {store.root} yet; `bench tune lmc` makes one")
     if len(found) > 1:
-        named = ", ".join(sorted(url or str(journal(store)) for url in found))
+        named = ", ".join(sorted(shown(url) if url else str(journal(store)) for url in found))
         raise BenchError(f"the searches of {store.root} are in several storages; `optuna-dashboard STORAGE` shows one: {named}")
-    return found.pop() or str(journal(store))
+    url = found.pop()
+    if url and not trust.is_trusted_storage(url):
+        raise trust.Untrusted(f"the searches of {store.root} are in {shown(url)}, which nobody on this machine has named")
+    return url or str(journal(store))
 
 
 def making(store: Store, study: str, scale: str) -> str:
     """The command that goes on with a study, or that begins one of that name."""
-    known = (read_json(folder(store, study, scale) / "study.json") or {}).get("aim")
-    aim = Aim.from_json(known) if known else Aim(study, scale)
+    aim = Aim(study, scale)
+    with contextlib.suppress(OSError):  # damaged: the usual command
+        if known := noted(folder(store, study, scale), store).get("aim"):
+            aim = Aim.from_json(known)
     usual = store.root == Path("runs").absolute()
     return aim.words(study) + ("" if usual else f" --store {shlex.quote(str(store.root))}")
 
@@ -103,15 +130,20 @@ def making(store: Store, study: str, scale: str) -> str:
 def write(store: Store, found: Result) -> None:
     """Keep a result; an older one of the same study is replaced."""
     values = asdict(found)
+    store.root.mkdir(parents=True, exist_ok=True)
     values["candidates"] = [{**asdict(one), "spec": one.spec.to_json()} for one in found.candidates]
-    write_json(folder(store, found.study, found.scale) / "result.json", values)
+    write_json(folder(store, found.study, found.scale) / "result.json", values, store.root)
 
 
 def read(store: Store, study: str, scale: str) -> Result:
     """What the study of that name has found; BenchError if it has found nothing yet."""
-    values: dict[str, Any] | None = read_json(folder(store, study, scale) / "result.json")
-    if not values or not values["candidates"]:
+    path = folder(store, study, scale) / "result.json"
+    values = known_fields(json_in(path, store.root, LARGE) or {}, shapes.RESULT, path)
+    if not values.get("candidates"):
         searching = f"`{making(store, study, scale)}` searches"
-        raise BenchError(f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; {searching}")
-    candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
-    return Result(**{**values, "candidates": candidates})
+        raise NothingFound(f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; {searching}")
+    try:
+        candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
+        return Result(**{**values, "candidates": candidates})
+    except (TypeError, KeyError) as error:
+        raise Unreadable(path, f"is damaged: {error}") from error

@@ -8,23 +8,26 @@ compared with what they were, and a run whose modules have changed refuses.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
 from bench.common.errors import BenchError, listed
-from bench.common.files import read_json, write_json
+from bench.common.files import FULL, make_folder, write_json
+from bench.common.reading import Unreadable, json_in
+from bench.common.records import known_fields
+from bench.common.removal import move
 from bench.spec import catalog, signatures
 from bench.spec.runspec import KINDS, RunSpec
+from bench.store import seal, shapes
 from bench.store.provenance import ROOT, code
 from bench.store.store import Run, Store
 
-PACKAGES = ("bench", "lmc", "baselines", "experiments", "reports")
+DIGEST = re.compile("[0-9a-f]{12}")
 
 
 class Changed(BenchError):
@@ -41,32 +44,71 @@ class Snapshot:
 
     def note(self, run: Run) -> None:
         """Write into a run directory which code it is to be executed with."""
-        modules = {str(path): _hash(path.read_bytes()) for path in own_modules(run.spec)}
-        write_json(run.path / "code.json", asdict(Snapshot(self.folder, self.digest, modules)))
+        modules = {str(path): seal.digest(path.read_bytes()) for path in own_modules(run.spec)}
+        run.write("code.json", asdict(Snapshot(self.folder, self.digest, modules)))
 
 
 def take(store: Store) -> Snapshot:
-    """Copy the running suite into the store, once per state of the code."""
-    digest = fingerprint(here())
+    """Copy the running suite into the store, once per state of the code; a copy that has changed is made anew."""
+    digest = seal.fingerprint(here())
     folder = store.root / ".code" / digest
+    store.root.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(folder) and not _is_sealed(folder, digest):
+        make_folder(store.root / ".trash", store.root)
+        move(folder, store.root / ".trash" / f"{digest}-{uuid.uuid4().hex[:6]}", store.root)
     if not folder.exists():
         temporary = folder.with_name(f".{digest}.{uuid.uuid4().hex[:8]}")
+        make_folder(temporary, store.root)
         try:
-            for path in _files(here()):
+            for path in seal.files(here()):
                 (temporary / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(here() / path, temporary / path)
             write_json(temporary / "code.json", code())
             with contextlib.suppress(OSError):  # another scheduler was faster with the same content
                 os.rename(temporary, folder)
+        except OSError as error:
+            if error.errno in FULL:  # what is being written, not what it is copied from
+                raise OSError(error.errno, error.strerror, str(folder)) from error
+            raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return Snapshot(str(folder), digest)
 
 
 def of(run: Run) -> Snapshot | None:
-    """The code that a run was planned with; None if nobody said."""
-    noted = read_json(run.path / "code.json")
-    return Snapshot(noted["folder"], noted["digest"], noted["own"]) if noted else None
+    """The code that a run was planned with, in the run's own store; None if nobody said."""
+    path = run.path / "code.json"
+    noted = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
+    if not noted:
+        return None
+    if "digest" not in noted or not DIGEST.fullmatch(noted["digest"]):
+        raise Unreadable(path, "is damaged: it names no copy of the code")
+    return Snapshot(str(run.path.parent / ".code" / noted["digest"]), noted["digest"], noted.get("own", {}))
+
+
+def checked(run: Run) -> Snapshot | None:
+    """The code that a run was planned with, after making sure that it still is that code; Changed otherwise."""
+    planned = of(run)
+    if planned is not None:
+        try:
+            _check(Path(planned.folder), planned.digest)
+        except seal.Broken as error:
+            raise Changed(f"the copy of the code in {planned.folder} {error}; `bench run` plans the run anew") from error
+    return planned
+
+
+@cache
+def _check(folder: Path, digest: str) -> None:
+    """Once per process: workers that it starts write their compiled files there."""
+    seal.check(folder, digest)
+
+
+def _is_sealed(folder: Path, digest: str) -> bool:
+    try:
+        seal.check(folder, digest)
+    except (seal.Broken, OSError):
+        return False
+    return True
 
 
 def forget(run: Run) -> None:
@@ -79,9 +121,12 @@ def verify(run: Run) -> None:
     planned = of(run)
     if planned is None:
         return
-    now = {path: _hash(Path(path).read_bytes()) if Path(path).is_file() else "" for path in planned.own}
-    changed = [path for path, digest in planned.own.items() if now[path] != digest]
-    if fingerprint(here()) != planned.digest:
+    try:
+        own = {str(path): seal.digest(path.read_bytes()) for path in own_modules(run.spec)}
+    except (signatures.Unknown, OSError):  # its class or its file is gone
+        own = {}
+    changed = [path for path in sorted({*own, *planned.own}) if own.get(path) != planned.own.get(path)]
+    if seal.fingerprint(here()) != planned.digest:
         changed += _differences(Path(planned.folder)) or [f"the suite's copy in {planned.folder} is gone"]
     if changed:
         raise Changed(f"the code has changed since this run was planned: {listed(changed[:5])}; `bench run` plans it anew")
@@ -92,34 +137,17 @@ def here() -> Path:
     return ROOT
 
 
-def fingerprint(root: Path) -> str:
-    """A hash over the names and contents of the suite's files under `root`."""
-    entries = [(str(path), _hash((root / path).read_bytes())) for path in _files(root)]
-    return _hash(json.dumps(entries).encode())
-
-
 def own_modules(spec: RunSpec) -> list[Path]:
     """The files outside the suite that define what a spec names, in full or by an entry point."""
     found: list[Path] = []
     for name, kind in KINDS.items():
         module, _, attribute = catalog.target(kind, getattr(spec, name).name).partition(":")
-        if module.partition(".")[0] not in PACKAGES:
+        if module.partition(".")[0] not in seal.PACKAGES:
             found += signatures.sources(module, attribute, f"{name} '{getattr(spec, name).name}'")
     return list(dict.fromkeys(found))
 
 
 def _differences(folder: Path) -> list[str]:
-    then = {path: (folder / path).read_bytes() for path in _files(folder)}
-    now = {path: (here() / path).read_bytes() for path in _files(here())}
+    then = {path: (folder / path).read_bytes() for path in seal.files(folder)}
+    now = {path: (here() / path).read_bytes() for path in seal.files(here())}
     return [str(path) for path in sorted({*then, *now}) if then.get(path) != now.get(path)] if then else []
-
-
-def _files(root: Path) -> Iterator[Path]:
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
-                yield path.relative_to(root)
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:12]

@@ -11,24 +11,28 @@ runs/lmc-3fa9c1d2e4b7/
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.common import lease
+from bench.common import lease, trust
 from bench.common.errors import BenchError, did_you_mean
-from bench.common.files import read_json, write_bytes, write_json
+from bench.common.files import appending, make_folder, read_json, write_bytes, write_json
+from bench.common.reading import LARGE, Unreadable, content, json_in, tail
+from bench.common.records import LARGEST, fitting, known_fields
+from bench.common.removal import move
 from bench.spec.runspec import RunSpec
+from bench.store import shapes
 
-FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = (
+NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = (
+    "new",
     "finished",
     "running",
     "interrupted",
@@ -38,13 +42,16 @@ FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = (
 )
 
 RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
+IDENTITY = re.compile(r"[\w.:-]{1,200}")  # what its identity is made of, which becomes part of a query
+MOST_SECONDS = 2**40  # since 1970; what is later is no time
+MOST_PARTS = 2**16  # into which a batch is cut
 
 
 @dataclass(frozen=True)
 class Status:
     """How far a run is. `reason` says in words why it ended otherwise than well; `kind` sorts the reasons."""
 
-    state: str = "new"
+    state: str = NEW
     step: int = 0
     reason: str = ""
     kind: str = ""
@@ -64,101 +71,135 @@ class Run:
 
     @cached_property
     def spec(self) -> RunSpec:
-        """What was asked; BenchError where the directory holds no readable spec."""
-        values = read_json(self.path / "spec.json")
+        """What was asked; BenchError where the directory holds no readable spec, or one of another run than its name says."""
+        values = json_in(self.path / "spec.json", self.path)
         if values is None:
-            raise BenchError(f"{self.path} is no run directory: it has no readable spec.json")
+            raise BenchError(f"{self.path} is no run directory: it has no spec.json")
         try:
-            return RunSpec.from_json(values)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise BenchError(f"{self.path / 'spec.json'} is not what a run asks for: {error!r}") from error
+            spec = RunSpec.from_json(values)
+        except BenchError as error:
+            raise type(error)(f"{self.path / 'spec.json'} is not what a run asks for: {error}") from error
+        if not self._is_named_by(spec):
+            raise BenchError(f"{self.path / 'spec.json'} asks for another run than its directory is called by: {spec.key}")
+        return spec
+
+    def check_folder(self) -> None:
+        """Unreadable where the directory is a link: nothing that lies behind it is of this store."""
+        if self.path.is_symlink():
+            raise Unreadable(self.path, "is a link, and links in a store are not followed")
+
+    def holds(self, spec: RunSpec) -> bool:
+        """Whether its spec.json asks for what that spec asks for; Unreadable or another BenchError where it is damaged."""
+        values = json_in(self.path / "spec.json", self.path)
+        if values is None:
+            return not os.path.lexists(self.path / "scores")  # a directory that somebody has only begun to make
+        return bool(values == spec.as_read) or self.spec.key_with(None) == spec.key_with(None)
+
+    def _is_named_by(self, spec: RunSpec) -> bool:
+        """Whether the directory's name holds the spec's key, with the data of this machine or those that the run has seen."""
+        if spec.key in self.name:
+            return True
+        trained_on = self.provenance().get("fingerprint")
+        if trained_on is not None:
+            return spec.key_with(trained_on) in self.name
+        return spec.fingerprint is None and not os.path.lexists(self.path / "scores")  # nothing that could be taken for its own
 
     def status(self) -> Status:
-        """The state now. A run whose owner died is `interrupted`, whatever its file still says."""
-        values = read_json(self.path / "status.json") or {}
-        status = Status(**{f.name: values[f.name] for f in fields(Status) if f.name in values})
+        """The state now. A run whose owner died is `interrupted`, whatever its file still says, and so is one whose file
+        is damaged: its checkpoints know better."""
+        try:
+            status = Status(**self._status())
+        except OSError as error:
+            status = Status(INTERRUPTED, kind="damaged", reason=_damage(error))
         if lease.holder(self.path):
-            return Status(**{**asdict(status), "state": RUNNING, "reason": ""})
-        if status.state == RUNNING or (status.state == "new" and self.path.is_dir()):
-            return Status(**{**asdict(status), "state": INTERRUPTED, "reason": "its process died"})
+            return replace(status, state=RUNNING, reason="")
+        if status.state == RUNNING or (status.state == NEW and self.path.is_dir()):
+            return replace(status, state=INTERRUPTED, reason="its process died")
         return status
+
+    def _status(self) -> dict[str, Any]:
+        path = self.path / "status.json"
+        values = known_fields(json_in(path, self.path) or {}, shapes.STATUS, path)
+        if values.get("state", NEW) not in STATES or values.get("step", 0) < 0:
+            raise Unreadable(path, f"is damaged: state {values.get('state')!r:.40} at step {values.get('step')}")
+        return values
 
     def set_status(self, state: str, **changes: Any) -> None:
         """Write the state, keeping what is not mentioned."""
-        values = read_json(self.path / "status.json") or {}
-        known = {f.name: values[f.name] for f in fields(Status) if f.name in values}
+        try:
+            known = self._status()
+        except Unreadable:  # what was there says nothing
+            known = {}
         fresh = {"reason": "", "kind": ""}
-        write_json(
-            self.path / "status.json", asdict(Status(**{**known, **fresh, **changes, "state": state, "updated": time.time()}))
-        )
+        self.write("status.json", asdict(Status(**{**known, **fresh, **changes, "state": state, "updated": time.time()})))
 
     def create(self, spec: RunSpec) -> None:
-        """Make the directory and write what was asked, once."""
+        """Make the directory and write what was asked, once. Its modules are let in: whoever made the spec knows them."""
+        trust.allow(spec.modules())
+        self.path.mkdir(parents=True, exist_ok=True)
         if not (self.path / "spec.json").exists():
-            write_json(self.path / "identity.json", f"{self.name}-{uuid.uuid4().hex[:6]}")
-            write_json(self.path / "spec.json", spec.to_json())
+            self.write("identity.json", f"{self.name}-{uuid.uuid4().hex[:6]}")
+            self.write("spec.json", spec.to_json())
+
+    def write(self, name: str, value: Any) -> None:
+        """Write one of its JSON files. A directory that was deleted meanwhile is not made again: an OSError says so."""
+        write_json(self.path / name, value, self.path)
 
     def identity(self) -> str:
         """A name that no other run has, nor this one once it was set aside and trained afresh."""
-        return str(read_json(self.path / "identity.json") or self.name)
+        known = read_json(self.path / "identity.json", self.path)
+        return known if isinstance(known, str) and IDENTITY.fullmatch(known) else self.name
 
     def ask_to_stop(self, reason: str) -> None:
         """Ask whoever trains this run, on whatever machine, to save its work and end; it can go on later."""
-        write_json(self.path / "stop.json", reason)
+        self.write("stop.json", reason)
 
     def asked_to_stop(self) -> str:
         """Why this run was asked to end; empty if it was not."""
-        return str(read_json(self.path / "stop.json") or "")
+        return asked_to_stop(self.path)
 
     def forget_stop(self) -> None:
         """The run may go on."""
         (self.path / "stop.json").unlink(missing_ok=True)
 
     def micro_batches(self) -> int:
-        """Into how many parts each batch is cut, so that it fits into memory."""
-        return int((read_json(self.path / "deviations.json") or {}).get("micro_batches", 1))
+        """Into how many parts each batch is cut, so that it fits into memory; one where nothing readable says otherwise."""
+        path = self.path / "deviations.json"
+        try:
+            parts = known_fields(json_in(path, self.path) or {}, shapes.DEVIATIONS, path).get("micro_batches", 1)
+        except OSError:
+            return 1
+        return int(parts) if 1 <= parts <= MOST_PARTS else 1
 
     def set_micro_batches(self, parts: int) -> None:
         """Train with each batch cut into so many parts from the next start on."""
-        write_json(self.path / "deviations.json", {"micro_batches": parts})
+        self.write("deviations.json", {"micro_batches": parts})
 
     def append(self, step: int, values: dict[str, float]) -> None:
         """Append one line of metrics."""
         line = json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n"
-        with open(self.path / "metrics.jsonl", "ab") as file:
+        with appending(self.path / "metrics.jsonl") as file:
             file.write(line.encode())
 
     def metrics(self) -> Iterator[dict[str, float]]:
-        """The lines of metrics.jsonl; a line that a crash cut in half is passed over."""
+        """The lines of metrics.jsonl; one that a crash cut in half, or that holds no numbers, is passed over."""
         try:
-            text = (self.path / "metrics.jsonl").read_text(errors="replace")
+            text = content(self.path / "metrics.jsonl", LARGE, self.path)
         except OSError:
             return
-        for line in text.splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
+        yield from _lines(text)
 
     def cut_metrics(self, step: int) -> None:
         """Forget what was logged after `step`: a resumed run logs it again."""
         kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
-        write_bytes(self.path / "metrics.jsonl", "".join(kept).encode())
+        write_bytes(self.path / "metrics.jsonl", "".join(kept).encode(), self.path)
 
     def recent(self) -> list[dict[str, float]]:
         """The last lines of metrics.jsonl, as many as stand in its last kilobytes."""
         try:
-            with open(self.path / "metrics.jsonl", "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                file.seek(max(0, size - 8192))
-                text = file.read().decode(errors="replace")
+            return list(_lines(tail(self.path / "metrics.jsonl", 8192, self.path)[0]))  # the first is mostly cut in half
         except OSError:
             return []
-        lines = []
-        for line in text.splitlines():
-            with contextlib.suppress(ValueError):  # the first one here is mostly cut in half
-                lines.append(json.loads(line))
-        return [line for line in lines if isinstance(line, dict) and "step" in line]
 
     def latest(self) -> dict[str, float]:
         """The newest value of each metric, from the end of the file alone."""
@@ -177,8 +218,46 @@ class Run:
         return self.path / "predictions" / f"{key}.npy"
 
     def provenance(self) -> dict[str, Any]:
-        """Code, machine, data and cost, as far as recorded."""
-        return read_json(self.path / "provenance.json") or {}
+        """Code, machine, data and cost, as far as recorded. Of a damaged file the damage is all that is told."""
+        path = self.path / "provenance.json"
+        try:
+            found: dict[str, Any] = fitting(json_in(path, self.path, LARGE) or {}, shapes.PROVENANCE, path)
+        except OSError as error:
+            return {"deviations": [_damage(error)]}
+        return found
+
+
+def asked_to_stop(folder: Path) -> str:
+    """Why the owner of a folder was asked to end, by its stop.json; empty if it was not. Whatever lies there asks for it."""
+    path = folder / "stop.json"
+    if not os.path.lexists(path):
+        return ""
+    reason = read_json(path, folder)
+    return reason if isinstance(reason, str) and reason else "asked to stop"
+
+
+def _damage(error: OSError) -> str:
+    """What is wrong with a file of a run, for its row: it needs no path, only the name."""
+    return f"{Path(str(error.filename)).name} {error.strerror}"
+
+
+def _lines(text: bytes) -> Iterator[dict[str, float]]:
+    """The lines of metrics that are whole: a step from 0 up, and numbers by their names."""
+    for written in text.splitlines():
+        try:
+            line = json.loads(written)
+        except (ValueError, RecursionError):
+            continue
+        if type(line) is not dict or type(line.get("step")) is not int or not 0 <= line["step"] < LARGEST:
+            continue
+        if all(type(value) is float or type(value) is int for value in line.values()) and _is_time(
+            line.setdefault("time", 0.0)
+        ):
+            yield line
+
+
+def _is_time(seconds: float) -> bool:
+    return 0 <= seconds < MOST_SECONDS  # also false for what is no number
 
 
 class Store:
@@ -202,9 +281,11 @@ class Store:
         return self.listing()[0]
 
     def folders(self) -> list[Path]:
-        """Every directory that looks like one of a run, by name."""
+        """Every directory that looks like one of a run, by name; and links that do, which no reader follows."""
         try:
-            return sorted(path for path in self.root.iterdir() if RUN_NAME.fullmatch(path.name) and path.is_dir())
+            with os.scandir(self.root) as entries:
+                named = (entry for entry in entries if RUN_NAME.fullmatch(entry.name))
+                return sorted(self.root / entry.name for entry in named if entry.is_dir())
         except OSError:
             return []
 
@@ -213,10 +294,13 @@ class Store:
         runs, unreadable = [], []
         for run in map(Run, self.folders()):
             try:
+                run.check_folder()
                 run.spec  # noqa: B018  read now, and kept
                 runs.append(run)
             except BenchError as error:
                 unreadable.append((run.path, str(error)))
+            except OSError as error:
+                unreadable.append((run.path, _damage(error)))
         return runs, unreadable
 
     def find(self, name: str) -> Run:
@@ -236,6 +320,6 @@ class Store:
         if owner := lease.holder(run.path):
             raise BenchError(f"{run.name} is being trained by {owner}; stop that before starting afresh")
         aside = self.root / "set-aside" / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
-        aside.parent.mkdir(exist_ok=True)
-        os.rename(run.path, aside)
+        make_folder(aside.parent, self.root)
+        move(run.path, aside, self.root)
         return aside

@@ -6,11 +6,18 @@ The ticket outlives the process that submitted, so that nobody submits a run twi
 from __future__ import annotations
 
 import os
+import re
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
-from bench.common.files import read_json, write_json
+from bench.common.reading import json_in
+from bench.common.records import known_fields
+from bench.spec import catalog
+from bench.store import shapes
 from bench.store.store import Run
+
+JOB = re.compile(r"\w[\w.+]{0,63}")
+"""A job as its queue calls it. Nothing else becomes an argument of a queue's tools: an option begins with a hyphen."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +36,19 @@ class Ticket:
 
 
 def ticket(run: Run) -> Ticket | None:
-    """Where the run was queued last; None if it never was, or has left the queue."""
-    values = read_json(run.path / "queue.json")
-    return Ticket(**{f.name: values[f.name] for f in fields(Ticket) if f.name in values}) if values else None
+    """Where the run was queued last; None if it never was, has left the queue, or if what says so is no ticket."""
+    path = run.path / "queue.json"
+    try:
+        held = Ticket(**known_fields(json_in(path, run.path) or {}, shapes.QUEUE, path))
+    except (OSError, TypeError):  # damaged, or without a job; the lease keeps a run from going on twice all the same
+        return None
+    known = JOB.fullmatch(held.job) and held.user >= 0 and held.executor in catalog.CATALOG["executors"]
+    return held if known else None
 
 
 def put(run: Run, executor: str, job: str, idle: int = 0) -> None:
     """Write down that the run is queued."""
-    write_json(run.path / "queue.json", asdict(Ticket(job, os.getuid(), time.time(), idle, executor)))
+    run.write("queue.json", asdict(Ticket(job, os.getuid(), time.time(), idle, executor)))
 
 
 def forget(run: Run, job: str) -> None:

@@ -16,8 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import lease
-from bench.common.files import read_json, write_json
-from bench.store.store import Store
+from bench.common.files import slug, write_json
+from bench.common.reading import inside, is_regular, json_in
+from bench.common.records import known_fields
+from bench.common.urls import without_secrets
+from bench.store import shapes
+from bench.store.store import Store, asked_to_stop
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,11 @@ class Sweep:
     @property
     def facts(self) -> dict[str, Any]:
         """experiment, command, began (seconds since 1970)."""
-        return read_json(self.folder / "sweep.json") or {}
+        path = self.folder / "sweep.json"
+        try:
+            return known_fields(json_in(path, self.folder) or {}, shapes.SWEEP, path)
+        except OSError:  # damaged: that it goes on is to be seen all the same
+            return {}
 
     @property
     def experiment(self) -> str:
@@ -41,18 +49,20 @@ class Sweep:
 
     def ask_to_stop(self, reason: str) -> None:
         """Ask it to let its runs save their work, and to end."""
-        write_json(self.folder / "stop.json", reason)
+        write_json(self.folder / "stop.json", reason, self.folder)
 
     def asked_to_stop(self) -> str:
         """Why it was asked to end; empty if it was not."""
-        return str(read_json(self.folder / "stop.json") or "")
+        return asked_to_stop(self.folder)
 
 
 @contextlib.contextmanager
 def announced(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
     """A sweep that others can see and stop for as long as the block goes on."""
-    sweep = Sweep(store.root / ".sweeps" / f"{experiment}-{uuid.uuid4().hex[:6]}")
-    write_json(sweep.folder / "sweep.json", {"experiment": experiment, "command": command, "began": time.time()})
+    sweep = Sweep(store.root / ".sweeps" / f"{slug(experiment)}-{uuid.uuid4().hex[:6]}")
+    facts = {"experiment": experiment, "command": without_secrets(command), "began": time.time()}
+    store.root.mkdir(parents=True, exist_ok=True)
+    write_json(sweep.folder / "sweep.json", facts, store.root)
     owned = lease.take(sweep.folder)
     try:
         yield sweep
@@ -64,5 +74,5 @@ def announced(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
 
 def going_on(store: Store) -> list[Sweep]:
     """The sweeps whose scheduler is alive, oldest first."""
-    found = [Sweep(path.parent) for path in store.root.glob(".sweeps/*/sweep.json")]
+    found = [Sweep(folder) for folder in inside(store.root / ".sweeps") if is_regular(folder / "sweep.json")]
     return sorted((sweep for sweep in found if sweep.where()), key=lambda sweep: sweep.facts.get("began", 0.0))

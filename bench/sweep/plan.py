@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bench.common.errors import Blocked
+from bench.common.errors import BenchError, Blocked
+from bench.common.reading import is_regular
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
@@ -44,8 +46,9 @@ def plan(experiment: Experiment, store: Store) -> list[Item]:
 def look(label: str, spec: RunSpec, store: Store, evaluations: tuple[Evaluation, ...]) -> Item:
     """The state of one planned run now."""
     run = store.run(spec)
-    missing = tuple(evaluation for evaluation in evaluations if not run.scores_file(evaluation.key).exists())
-    state, why = _state(run, spec, missing) if run.path.exists() else _absent(spec)
+    missing = tuple(evaluation for evaluation in evaluations if not is_regular(run.scores_file(evaluation.key)))
+    there = os.path.lexists(run.path)
+    state, why = _damage(run, spec) or _state(run, spec, missing) if there else _absent(spec)
     return Item(label, spec, run, state, why, evaluations)
 
 
@@ -79,6 +82,19 @@ def retry(items: Sequence[Item], kinds: Collection[str]) -> int:
             item.run.set_micro_batches(1)
         item.run.set_status(INTERRUPTED, reason=f"tried again ({item.why})")
     return len(chosen)
+
+
+def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
+    """That the directory is not that of a run with this spec, whatever its name says: its numbers are not shown, nor used."""
+    try:
+        run.check_folder()
+        if run.holds(spec):
+            return None
+    except BenchError as error:
+        return FAILED, f"damaged: {error}"
+    except OSError as error:
+        return FAILED, f"damaged: {error.filename}: {error.strerror}"
+    return FAILED, f"damaged: {run.path / 'spec.json'} asks for another run; `bench run --fresh` sets the directory aside"
 
 
 def _absent(spec: RunSpec) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Protocol
 
+from bench.common.files import appending
 from bench.store import failures
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 from bench.sweep.executor import Executor
@@ -148,8 +149,8 @@ class Scheduler:
         self._deaths[item.run.name] = (status.step, deaths)
         how = death or "without a word"
         if deaths <= DEATHS:
-            with contextlib.suppress(OSError), open(item.run.path / "log.txt", "a") as log:
-                print(f"its process died at step {status.step} ({how}); it is started again", file=log)
+            with contextlib.suppress(OSError), appending(item.run.path / "log.txt") as log:
+                log.write(f"its process died at step {status.step} ({how}); it is started again\n".encode())
             self.waiting.appendleft(item)
         else:
             self._fail(item, "died", f"its process died {deaths} times at step {status.step} ({how}); see log.txt")

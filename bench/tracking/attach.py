@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.files import slug
+from bench.common.urls import without_secrets
 from bench.store.store import Store
-from bench.tracking.connection import alone, connect, experiment_id, in_words, remote, slug, tracking_uri
+from bench.tracking import database
+from bench.tracking.connection import alone, artifact_root, connect, experiment_id, in_words, is_embedded
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -29,16 +33,18 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
     The newest report takes the place of the one before. part: of which part of the test clips it is, a folder of its own.
     Nothing is raised: a report is whole without MLflow. Where MLflow was never used on this store, nothing happens.
     """
-    if not remote(store) and not Path(tracking_uri(store).removeprefix("sqlite:///")).exists():
+    if is_embedded(store) and not os.path.lexists(store.root / database.NAME):
         return ""
     try:
         with alone(store, PATIENCE):
             client = connect(store)
             run_id = _run_id(client, experiment_id(client, experiment, store), question)
+            if is_embedded(store):
+                database.refuse_outside(client, run_id, artifact_root(store))
             _clear(client, run_id, part)
             for file in files:
                 client.log_artifact(run_id, str(file), slug(part) or None)
-            client.set_tag(run_id, "bench.command", command)
+            client.set_tag(run_id, "bench.command", without_secrets(command))
             client.set_terminated(run_id)
     except Exception as error:  # whatever MLflow raises
         log.debug("attaching failed", exc_info=True)

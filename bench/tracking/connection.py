@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from bench.common.errors import BenchError
+from bench.common.files import appending, slug
+from bench.common.urls import shown, without_secrets
 from bench.store.store import Store
+from bench.tracking import database
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -31,18 +34,23 @@ ENVIRONMENT = {
 
 
 def tracking_uri(store: Store) -> str:
-    """MLFLOW_TRACKING_URI where it is set, else a SQLite file in the store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / 'mlflow.db'}"
+    """MLFLOW_TRACKING_URI where it is set, else a SQLite file in the store. It may hold secrets: `shown_uri` is for people."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or database.uri(store.root / database.NAME)
+
+
+def shown_uri(store: Store) -> str:
+    """Where MLflow is, without user, password and tokens."""
+    return shown(os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{store.root / database.NAME}")
+
+
+def is_embedded(store: Store) -> bool:
+    """Whether MLflow is the store's own database, whose contents are part of the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI", "") in ("", f"sqlite:///{store.root / database.NAME}")
 
 
 def artifact_root(store: Store) -> Path:
     """Where the embedded MLflow keeps its artifacts."""
     return store.root / FOLDER.strip("/")
-
-
-def slug(label: str) -> str:
-    """A label as part of a file's name."""
-    return "".join(c if c.isalnum() else "-" for c in label)
 
 
 def connect(store: Store) -> MlflowClient:
@@ -52,8 +60,22 @@ def connect(store: Store) -> MlflowClient:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     from mlflow.tracking import MlflowClient
 
+    if not is_embedded(store):
+        return MlflowClient(tracking_uri(store))
+    path = store.root / database.NAME
+    if not database.ready(path):
+        database.make(path)
     settle(store)
-    return MlflowClient(tracking_uri(store))
+    client = MlflowClient(tracking_uri(store))
+    try:
+        client.search_experiments(max_results=1)
+    except Exception as error:  # whatever MLflow and SQLAlchemy raise
+        if not database.is_half_made(error):
+            raise
+        database.set_aside(path)
+        database.make(path)
+        client = MlflowClient(tracking_uri(store))
+    return client
 
 
 def settle(store: Store) -> None:
@@ -61,12 +83,13 @@ def settle(store: Store) -> None:
 
     MLflow writes down whole paths. Those of a copy would have it write into the original, and delete there.
     """
-    database, here = store.root / "mlflow.db", f"{artifact_root(store)}/"
-    if remote(store) or not database.exists():
+    path, here = store.root / database.NAME, f"{artifact_root(store)}/"
+    if not is_embedded(store) or not database.ready(path):
         return
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(database, timeout=5)) as tables, tables:
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5)) as tables, tables:
         known = tables.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        folders = {f"{place.partition(FOLDER)[0]}{FOLDER}" for (place,) in known if place and FOLDER in place}
+        texts = [place for (place,) in known if isinstance(place, str)]
+        folders = {f"{place.partition(FOLDER)[0]}{FOLDER}" for place in texts if FOLDER in place}
         for there in folders - {here}:
             for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
                 moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
@@ -91,7 +114,9 @@ def remote(store: Store) -> bool:
 
 def in_words(error: BaseException, store: Store) -> str:
     """What went wrong with MLflow, in one line."""
-    said, uri = str(error), tracking_uri(store)
+    said, uri = str(error), shown_uri(store)
+    if isinstance(error, BenchError):
+        return said
     if remote(store):
         if "timed out" in said:
             return f"{uri} does not answer"
@@ -99,7 +124,7 @@ def in_words(error: BaseException, store: Store) -> str:
             return f"there is no server at {uri}"
         if "error responses" in said:  # its database may be down
             return f"{uri} answers with errors"
-    return f"{type(error).__name__}: {(said.splitlines() or [''])[0]}"
+    return without_secrets(f"{type(error).__name__}: {(said.splitlines() or [''])[0]}")
 
 
 @contextlib.contextmanager
@@ -109,7 +134,7 @@ def alone(store: Store, patience: float | None = None) -> Iterator[None]:
     patience: seconds to wait for another one, after which a BenchError is raised; without end if None.
     """
     began = time.monotonic()
-    with open(store.root / ".mlflow.lock", "w") as file:
+    with appending(store.root / ".mlflow.lock") as file:
         while not _locked(file, wait=patience is None):
             if patience is not None and time.monotonic() - began > patience:
                 raise BenchError(f"another process has been writing to MLflow for {patience:.0f} seconds")
@@ -117,7 +142,7 @@ def alone(store: Store, patience: float | None = None) -> Iterator[None]:
         yield
 
 
-def _locked(file: IO[str], wait: bool) -> bool:
+def _locked(file: IO[bytes], wait: bool) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:

@@ -6,14 +6,21 @@ cut back.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.common.files import read_json, write_json
+from bench.common.errors import BenchError
+from bench.common.files import slug, write_json
+from bench.common.reading import LARGE, inside, is_folder, is_regular, json_in
+from bench.common.records import known_fields
+from bench.common.urls import digest
 from bench.evaluation.scores import Scores, load
+from bench.store import shapes
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
 from bench.sweep.plan import Item
-from bench.tracking.connection import slug, tracking_uri
+from bench.tracking import database
+from bench.tracking.connection import artifact_root, is_embedded, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -21,7 +28,9 @@ if TYPE_CHECKING:
 
 ENDED = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
 LONGEST_PARAMETER = 6000  # characters; MLflow cuts longer ones without a word
+CUT = 5000  # characters of a tag that MLflow keeps
 BATCH = 1000  # metrics that MLflow takes in one call
+log = logging.getLogger(__name__)
 
 
 class Copy:
@@ -33,7 +42,8 @@ class Copy:
 
     def __init__(self, client: MlflowClient, experiment_id: str, experiment: str, item: Item, order: int, store: Store):
         self.client, self.experiment_id, self.item, self.order = client, experiment_id, item, order
-        self.path, self.uri = _note_path(item, experiment), tracking_uri(store)
+        self.path, self.store = _note_path(item, experiment), store
+        self.known = {"target": digest(tracking_uri(store)), "experiment": experiment, "variant": item.label}
         self.note = _note(item, experiment, store)
 
     def send(self) -> None:
@@ -48,7 +58,7 @@ class Copy:
 
     def _send(self) -> None:
         client, item, note = self.client, self.item, self.note
-        run_id = note.get("run_id") or self._found_or_made()
+        run_id = note["run_id"] if "run_id" in note and self._is_ours(note["run_id"]) else self._found_or_made()
         metrics, step = _training(item, int(note.get("step", -1)))
         scores = _scores(item)
         status = item.run.status()
@@ -57,6 +67,8 @@ class Copy:
             metrics += _score_metrics(scores, stamp, self._known_scores(run_id))
         for first in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[first : first + BATCH])
+        if is_embedded(self.store):
+            database.refuse_outside(client, run_id, artifact_root(self.store))
         _artifacts(client, run_id, item)
         client.set_tag(run_id, "bench.state", status.state)
         if status.reason:
@@ -67,7 +79,10 @@ class Copy:
                 if twin != run_id:
                     client.delete_run(twin)
         sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
-        write_json(self.path, {**sent, "uri": self.uri})
+        write_json(self.path, {**sent, **self.known}, item.run.path)
+        former = _former_note(item, self.known["experiment"])
+        if former != self.path and is_regular(former):  # it may hold an address with a password
+            former.unlink()
 
     def _found_or_made(self) -> str:
         """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
@@ -78,7 +93,7 @@ class Copy:
         if found:
             run_id = found[0]
         else:
-            write_json(self.path, {"asked": True, "uri": self.uri})
+            write_json(self.path, {"asked": True, **self.known}, item.run.path)
             tags = {
                 "bench.run": item.run.identity(),
                 "bench.variant": item.label,
@@ -98,11 +113,13 @@ class Copy:
 
     def _all(self) -> list[str]:
         """The MLflow runs that stand for the run; more than one after an answer that got lost."""
-        identity, label = self.item.run.identity(), _quoted(self.item.label)
-        found = self.client.search_runs(
-            [self.experiment_id], f"tags.`bench.run` = '{identity}' and tags.`bench.variant` = '{label}'"
-        )
-        return sorted(str(run.info.run_id) for run in found)
+        found = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.item.run.identity()}'")
+        names = (self.item.label, self.item.label[:CUT])
+        return sorted(str(run.info.run_id) for run in found if run.data.tags.get("bench.variant") in names)
+
+    def _is_ours(self, run_id: str) -> bool:
+        """Whether an MLflow run that a note names stands for the run: a note of somebody else's could name anybody's."""
+        return self.client.get_run(run_id).data.tags.get("bench.run") == self.item.run.identity()
 
     def _removed(self) -> bool:
         """Whether the MLflow run that was noted is not there any more: deleted by hand, or with the database it was in."""
@@ -153,18 +170,28 @@ def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[
 
 def _artifacts(client: MlflowClient, run_id: str, item: Item) -> None:
     for name in ("spec.json", "provenance.json", "log.txt"):
-        if (item.run.path / name).exists():
-            client.log_artifact(run_id, str(item.run.path / name))
+        _send_file(client, run_id, item.run.path / name)
     for evaluation in item.evaluations:
-        if (path := item.run.scores_file(evaluation.key)).exists():
-            client.log_artifact(run_id, str(path), "scores")
-        for picture in sorted((item.run.path / "predictions").glob(f"{evaluation.key}-*.png")):
-            client.log_artifact(run_id, str(picture), "predictions")
+        _send_file(client, run_id, item.run.scores_file(evaluation.key), "scores")
+        for picture in inside(item.run.path / "predictions"):
+            if picture.name.startswith(f"{evaluation.key}-") and picture.suffix == ".png":
+                _send_file(client, run_id, picture, "predictions")
+
+
+def _send_file(client: MlflowClient, run_id: str, path: Path, folder: str | None = None) -> None:
+    """A file of the run's own: a link could make MLflow keep what nobody wanted to show."""
+    if is_regular(path) and is_folder(path.parent) and path.stat().st_size <= LARGE:
+        client.log_artifact(run_id, str(path), folder)
 
 
 def _scores(item: Item) -> Scores | None:
+    """None where there are none, or none that can be read."""
     path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
-    return load(path) if path and path.exists() else None
+    try:
+        return load(path) if path and is_regular(path) else None
+    except BenchError as error:
+        log.warning("%s", error)
+        return None
 
 
 def has_news(item: Item, experiment: str, store: Store) -> bool:
@@ -177,18 +204,26 @@ def has_news(item: Item, experiment: str, store: Store) -> bool:
 def _scores_stamp(item: Item) -> int | None:
     """When the scores were last made, in milliseconds; None where there are none."""
     path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
-    return path.stat().st_mtime_ns // 1_000_000 if path and path.exists() else None
+    return path.stat().st_mtime_ns // 1_000_000 if path and is_regular(path) else None
 
 
 def _note(item: Item, experiment: str, store: Store) -> dict[str, Any]:
-    """What was sent to this MLflow before; nothing if it was another one."""
-    note = read_json(_note_path(item, experiment)) or {}
-    return note if note.get("uri") == tracking_uri(store) else {}
+    """What was sent to this MLflow before; nothing if it was another one, or if it is not there any more."""
+    path = _note_path(item, experiment)
+    try:
+        note = known_fields(json_in(path, item.run.path) or {}, shapes.COPIED, path)
+    except OSError:  # damaged: what was sent is found again by its tags
+        return {}
+    gone = is_embedded(store) and not is_regular(store.root / database.NAME)
+    return {} if gone or note.get("target") != digest(tracking_uri(store)) else note
 
 
 def _note_path(item: Item, experiment: str) -> Path:
-    return item.run.path / "mlflow" / f"{experiment}-{slug(item.label)}.json".replace("/", "-")
+    """A name of its own for every experiment and variant, however long they are and whatever they are made of."""
+    return item.run.path / "mlflow" / f"{slug(item.label, 40)}-{digest(f'{experiment}/{item.label}')}.json"
 
 
-def _quoted(label: str) -> str:
-    return label.replace("'", "\\'")
+def _former_note(item: Item, experiment: str) -> Path:
+    """Where versions before kept it, under a name that "a b" and "a-b" shared; what it says is not relied on."""
+    label = "".join(sign if sign.isalnum() else "-" for sign in item.label)
+    return item.run.path / "mlflow" / f"{experiment}-{label}.json".replace("/", "-")

@@ -17,7 +17,7 @@ from bench.spec.experiment import Experiment
 from bench.store.store import Store
 from bench.sweep.plan import Item
 from bench.tracking import connection
-from bench.tracking.connection import alone, connect, tracking_uri
+from bench.tracking.connection import alone, connect, shown_uri
 from bench.tracking.mirror import Copy, has_news
 
 AGAIN = 30.0  # seconds after a failure in which single runs are not tried
@@ -87,7 +87,7 @@ class Tracker:
         while self._thread.is_alive():
             self._thread.join(0.1)
             if time.monotonic() - self._moved > patience:
-                return self.trouble or f"{tracking_uri(self.store)} has not got on for {patience:.0f} seconds"
+                return self.trouble or f"{shown_uri(self.store)} has not got on for {patience:.0f} seconds"
         return self.trouble
 
     def _work(self) -> None:

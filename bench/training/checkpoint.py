@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch import nn
 
 from bench.common.errors import BenchError
 from bench.common.files import write_bytes
+from bench.common.machine import available_memory
+from bench.common.reading import content
 from bench.store import checkpoint_files
 
 KEEP = 2  # newest checkpoints: one to resume from, one in case that is damaged
@@ -48,9 +51,9 @@ def save_best(folder: Path, step: int, state: dict[str, Any]) -> Path:
 def _write(folder: Path, word: str, step: int, state: dict[str, Any]) -> Path:
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    content = buffer.getvalue()
-    path = folder / checkpoint_files.name(word, step, content)
-    write_bytes(path, content)
+    written = buffer.getvalue()
+    path = folder / checkpoint_files.name(word, step, written)
+    write_bytes(path, written, folder.parent)  # the run's directory is not made again where somebody has deleted it
     return path
 
 
@@ -81,19 +84,32 @@ def read(path: Path) -> dict[str, Any]:
     """The content of one of our checkpoint files, checked against the hash in its name. Nothing in it is executed."""
     match = checkpoint_files.NAME.fullmatch(path.name)
     try:
-        content = path.read_bytes()
+        written = content(path, available_memory(), path.parent.parent if match else None)
     except OSError as error:
         raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    if match and checkpoint_files.digest(content) != match[3]:
+    if match and checkpoint_files.digest(written) != match[3]:
         raise Damaged(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
+    if (unpacked := _unpacked(written)) > len(written):
+        raise BenchError(f"{path} declares {unpacked:,} bytes in a file of {len(written):,}; weights are never packed")
     try:
-        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise BenchError(f"{path} cannot be read as a checkpoint of weights alone: {reason}") from error
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise (Damaged if match else BenchError)(f"{path} holds a {type(state).__name__}, not weights by their names")
     return state
+
+
+def _unpacked(written: bytes) -> int:
+    """Bytes that the members of a checkpoint declare together, where it is a zip file as torch.save writes them."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(written)) as packed:
+            return sum(member.file_size for member in packed.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return 0  # the format of before, or none at all
 
 
 def random_state() -> dict[str, Any]:

@@ -18,7 +18,6 @@ import torch
 from torch import nn
 
 from bench.common.errors import BenchError
-from bench.common.files import write_json
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
@@ -182,7 +181,7 @@ def _declare(run: Run, step: int, how: str) -> None:
     said = known.get("deviations", [])
     if how and not any(other.startswith(how) for other in said[-1:]):
         since = f" (from step {step + 1} on)" if step else ""
-        write_json(run.path / "provenance.json", {**known, "deviations": [*said, how + since]})
+        run.write("provenance.json", {**known, "deviations": [*said, how + since]})
 
 
 def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, run: Run, team: Team) -> None:

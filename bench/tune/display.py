@@ -14,7 +14,7 @@ from rich.text import Text
 from bench.store.store import Run
 from bench.sweep.plan import Item
 from bench.tune.objectives import shown
-from bench.tune.study import Study, finished, settings
+from bench.tune.study import Study, finished, runs_of, settings
 
 LATEST = 5  # intermediate values shown of a trial
 MARKS = {
@@ -102,7 +102,7 @@ class Board:
 
     def _step(self, trial: FrozenTrial) -> int:
         """How far the run is that goes on now."""
-        steps = (Run(self.study.store.root / name).latest().get("step", 0) for name in trial.user_attrs.get("runs", ()))
+        steps = (Run(self.study.store.root / name).latest().get("step", 0) for name in runs_of(trial))
         return int(next((step for step in reversed(list(steps)) if step), 0))
 
     def tally(self) -> str:

@@ -8,6 +8,7 @@ runs/tuning/lmc-small/result.json   what was found
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -18,17 +19,22 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, get_storage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
+from bench.common import trust
 from bench.common.errors import BenchError
-from bench.common.files import read_json, write_json
+from bench.common.files import make_folder, write_json
+from bench.common.reading import LARGE, inside, is_regular, opened
+from bench.common.records import fitting
+from bench.common.urls import has_secret, shown, without_secrets
 from bench.spec.experiment import Evaluation
-from bench.spec.runspec import RunSpec
-from bench.store.search_results import Aim, journal, making
+from bench.store import shapes
+from bench.store.search_results import Aim, NothingFound, journal, making, noted
 from bench.store.search_results import folder as folder_of
-from bench.store.store import Store
+from bench.store.search_results import read as read_result
+from bench.store.store import RUN_NAME, Store
 from bench.tune.objectives import OBJECTIVES
 
 CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split that judge a trial
@@ -60,7 +66,10 @@ class Study:
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number, not to be changed."""
-        return self.record.get_trials(deepcopy=False)
+        found = self.record.get_trials(deepcopy=False)
+        for trial in found:
+            fitting(trial.user_attrs, shapes.TRIAL, journal(self.store), f"trial {trial.number}")
+        return found
 
     def ours(self, trial: FrozenTrial) -> bool:
         """Whether a trial's runs are in this store; one that says nothing was cut off while it was being asked for."""
@@ -106,9 +115,13 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     if not re.fullmatch("[a-z0-9_]+", name):
         raise BenchError(f"--study takes letters, digits and underscores, got '{name}'")
     folder = folder_of(store, name, aim.scale)
-    known = read_json(folder / "study.json") or {}
+    known = noted(folder, store)
+    store.root.mkdir(parents=True, exist_ok=True)
+    if url is not None:
+        _refuse_secrets(url)
+        trust.remember_storage(url)
     url = url or known.get("storage")
-    storage = _storage(store, url)
+    storage = _storage(store, url, making=True)
     directions: list[Any] = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
     try:
         record = optuna.create_study(
@@ -121,33 +134,48 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     else:
         record.set_user_attr("aim", asdict(aim))
     owner = known.get("owner") or uuid.uuid4().hex[:12]
-    write_json(folder / "study.json", {"aim": asdict(aim), "owner": owner, "storage": url})
+    write_json(folder / "study.json", {"aim": asdict(aim), "owner": owner, "storage": url}, store.root)
     return Study(name, aim, store, folder, owner, url, record)
 
 
 def find(store: Store, name: str, scale: str) -> Study:
     """A study that there is; BenchError otherwise."""
     folder = folder_of(store, name, scale)
-    known = read_json(folder / "study.json")
-    if known is None:
+    known = noted(folder, store)
+    if not {"aim", "owner"} <= known.keys():
         raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `{making(store, name, scale)}` makes it")
+    url = known.get("storage")
     try:
-        record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, known["storage"]))
+        record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, url))
+    except BenchError:
+        raise
     except KeyError:
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
-    return Study(name, Aim.from_json(known["aim"]), store, folder, known["owner"], known["storage"], record)
+    except Exception as error:  # whatever Optuna makes of a record that somebody else has written
+        raise BenchError(f"the record of the study '{name}' (scale {scale}) is damaged: {_first_line(error)}") from error
+    return Study(name, Aim.from_json(known["aim"]), store, folder, known["owner"], url, record)
 
 
 def runs(store: Store) -> set[str]:
     """The names of the runs that the searches of a store refer to; BenchError if the record of one cannot be read."""
     names: set[str] = set()
-    for path in store.root.glob("tuning/*/study.json"):
-        name, _, scale = path.parent.name.rpartition("-")
-        names.update(run for trial in find(store, name, scale).trials() for run in trial.user_attrs.get("runs", ()))
-        for one in (read_json(path.parent / "result.json") or {}).get("candidates", ()):
-            spec = RunSpec.from_json(one["spec"])
-            names.update(store.run(spec.but(seed=seed)).name for seed in one["seeds"])
+    for folder in inside(store.root / "tuning"):
+        name, _, scale = folder.name.rpartition("-")
+        if is_regular(folder / "study.json"):
+            names.update(run for trial in find(store, name, scale).trials() for run in runs_of(trial))
+        if is_regular(folder / "result.json"):
+            with contextlib.suppress(NothingFound):
+                for one in read_result(store, name, scale).candidates:
+                    names.update(store.run(one.spec.but(seed=seed)).name for seed in one.seeds)
     return names
+
+
+def runs_of(trial: FrozenTrial) -> list[str]:
+    """The names of a trial's runs; a record may come from anywhere, so nothing else counts as one."""
+    named = trial.user_attrs.get("runs", ())
+    if not isinstance(named, list | tuple):
+        return []
+    return [name for name in named if isinstance(name, str) and RUN_NAME.fullmatch(name) and "/" not in name]
 
 
 def _same(name: str, known: Aim, asked: Aim) -> None:
@@ -156,32 +184,66 @@ def _same(name: str, known: Aim, asked: Aim) -> None:
         raise BenchError(f"the study '{name}' is of `{there}`, and you asked for `{here}`; --study NAME begins another one")
 
 
-def _storage(store: Store, url: str | None) -> BaseStorage:
+def _storage(store: Store, url: str | None, making: bool = False) -> BaseStorage:
+    """Where the record is: the store's journal, or a database that the user of this machine has named himself.
+
+    making: whether it may be made; whoever only reads makes nothing.
+    """
     if url is None:
         path = journal(store)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _mend(path)
+        if making:
+            make_folder(path.parent, store.root)
+        try:
+            with opened(path, LARGE, store.root):  # a file as it should be
+                pass
+        except FileNotFoundError:
+            if not making:
+                raise BenchError(f"the record of the searches of {store.root} is gone: there is no {path}") from None
+        if making:
+            _mend(path)
         return JournalStorage(JournalFileBackend(str(path)))
-    _refuse_password(url)
+    _refuse_secrets(url)
+    if not trust.is_trusted_storage(url):
+        raise trust.Untrusted(
+            f"study.json has its record in the database {shown(url)}, which nobody on this machine has named: "
+            f"`bench tune ... --storage {shown(url)}` does, if it is yours"
+        )
     try:
-        return get_storage(url)
+        if not making:
+            _refuse_missing(url)
+        return get_storage(url) if making else get_storage(RDBStorage(url, skip_table_creation=True))
+    except BenchError:
+        raise
     except ImportError as error:
-        raise BenchError(f"the storage {url} needs a driver that is not installed: {error}") from error
+        raise BenchError(f"the storage {shown(url)} needs a driver that is not installed: {error}") from error
     except Exception as error:
-        raise BenchError(f"cannot use the storage {url}: {str(error).splitlines()[0]}") from error
+        raise BenchError(f"cannot use the storage {shown(url)}: {_first_line(error)}") from error
 
 
-def _refuse_password(url: str) -> None:
+def _refuse_missing(url: str) -> None:
+    """To look for a SQLite file that is not there would make it."""
+    from sqlalchemy.engine import make_url
+
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        raise BenchError(f"the storage {shown(url)} is not there")
+
+
+def _refuse_secrets(url: str) -> None:
     """The address is written to study.json, for all to read."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
-        password = make_url(url).password
+        address = make_url(url)
     except ArgumentError:
-        raise BenchError(f"--storage takes an address such as postgresql://host/database, got '{url}'") from None
-    if password:
+        raise BenchError(f"--storage takes an address such as postgresql://host/database, got '{shown(url)}'") from None
+    if address.password or has_secret(url):
         raise BenchError("--storage must not hold a password, since it is written down; use PGPASSWORD or ~/.pgpass")
+
+
+def _first_line(error: BaseException) -> str:
+    return without_secrets(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
 
 
 def _mend(path: Path) -> None:

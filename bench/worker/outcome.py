@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 
 from bench.common.errors import BenchError, Blocked
+from bench.common.reading import Unreadable
 from bench.store import failures
 from bench.store.snapshot import Changed
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
@@ -27,6 +28,7 @@ def attempt(run: Run, work: Callable[[], Ended | None]) -> Ended:
 
 def _ending(run: Run, error: Exception) -> Ended:
     """What an exception, while it is handled, means for a run."""
+    from bench.training.checkpoint import Damaged
     from bench.training.loop import Interrupted
     from bench.training.losses import Diverged
     from bench.training.process_group import PeerLost
@@ -43,6 +45,8 @@ def _ending(run: Run, error: Exception) -> Ended:
             return FAILED, "changed", str(error)
         case Blocked():
             return BLOCKED, "blocked", str(error)
+        case Unreadable() | Damaged():
+            return FAILED, "damaged", str(error)
         case BenchError():
             return FAILED, "configuration", str(error)
         case MemoryError():

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import BenchError
-from bench.common.files import write_json
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.store import RUNNING, Run
@@ -122,13 +121,17 @@ def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evalua
     predicted = [prediction for chunk, _ in chunks for prediction in chunk]
     for number, (clip, prediction) in enumerate(zip(clips, predicted, strict=True)):
         rows = {"context and truth": clip, "prediction": prediction.cpu().numpy()}
-        save_png(strip(rows, first={"prediction": context}), run.path / "predictions" / f"{evaluation.key}-clip-{number}.png")
+        save_png(
+            strip(rows, first={"prediction": context}),
+            run.path / "predictions" / f"{evaluation.key}-clip-{number}.png",
+            run.path,
+        )
 
 
 def _record(run: Run, facts: dict[str, Any]) -> None:
     from bench.store import provenance
 
-    write_json(run.path / "provenance.json", {**run.provenance(), **provenance.snapshot(), **facts})
+    run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), **facts})
 
 
 def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, began: float | None) -> None:
@@ -139,7 +142,7 @@ def _record_seconds(run: Run, scoring: dict[str, float], training: float | None,
     spent: dict[str, Any] = {"score_seconds": scoring}
     if began is not None and training is not None:
         spent["other_seconds"] = time.monotonic() - began - training - sum(scoring.values())
-    write_json(run.path / "provenance.json", {**run.provenance(), **spent})
+    run.write("provenance.json", {**run.provenance(), **spent})
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -1,0 +1,91 @@
+"""Text of others on a terminal and in files: what would steer a terminal is shown instead of obeyed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+"""Control characters but for tab and newline; marks that turn the direction of text around; halves of characters."""
+
+
+def plain(text: str) -> str:
+    """The text with every control character spelled out (`\\x1b`); a carriage return becomes a new line."""
+    if text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return " ".join(plain(text).split())
+
+
+class PlainOutput(io.TextIOBase):
+    """A text stream that writes what it is given as `plain` text, in whatever the encoding of the stream below can say."""
+
+    def __init__(self, below: TextIO):
+        self.below = below
+
+    def write(self, text: str) -> int:
+        shown = plain(text)
+        try:
+            self.below.write(shown)
+        except UnicodeEncodeError:
+            encoding = self.below.encoding or "ascii"
+            self.below.write(shown.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        self.below.flush()
+
+    def isatty(self) -> bool:
+        return self.below.isatty()
+
+    def fileno(self) -> int:
+        return self.below.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self.below.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self.below.errors
+
+    @property
+    def buffer(self) -> Any:
+        return self.below.buffer
+
+
+@contextlib.contextmanager
+def plain_output() -> Iterator[None]:
+    """While the block goes on, everything that is printed is plain; a console of ours takes the stream below, see `below`."""
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PlainOutput(out), PlainOutput(err)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = out, err
+
+
+def below(stream: TextIO) -> TextIO:
+    """The stream that a `PlainOutput` writes to, for whoever draws with the terminal's own sequences."""
+    return stream.below if isinstance(stream, PlainOutput) else stream
+
+
+def hush(stream: TextIO) -> None:
+    """Whoever read this stream has gone: let nothing more be said to it, not even at the end of the process."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

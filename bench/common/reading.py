@@ -1,0 +1,129 @@
+"""Reading files that somebody else may have written: regular files alone, no larger than a stated size, no links in a store.
+
+A pipe or a device in the place of a file would make a reader wait for ever, a link would have it read what lies outside the
+store, and a file of a terabyte fills the memory. All of these are refused before anything is read.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from bench.common.errors import BenchError
+
+MIB = 2**20
+SMALL = 1 * MIB  # bytes: status, spec, lease and what else holds a handful of values
+LARGE = 256 * MIB  # bytes: provenance with a whole diff, metrics of a long run, logs
+KINDS = {
+    stat.S_IFDIR: "a directory", stat.S_IFIFO: "a pipe", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket", stat.S_IFLNK: "a link",
+}  # fmt: skip
+
+
+class Unreadable(BenchError, OSError):
+    """A file that is there and yet cannot be used. Also an OSError, so that whoever can do without the file does."""
+
+    def __init__(self, path: Path, why: str):
+        super().__init__(errno.EINVAL, why, str(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename} {self.strerror}"
+
+
+@contextmanager
+def opened(path: Path, most: int | None = None, root: Path | None = None) -> Iterator[BufferedReader]:
+    """A regular file, opened for reading. Anything else is Unreadable; a missing one is a FileNotFoundError.
+
+    most: bytes that the file may have. root: the store or run that the file is part of. Neither the file nor a folder between
+    the two may be a link then; without a root, links of the user's own are followed.
+    """
+    if root is not None:
+        refuse_links(path.parent, root)
+    nofollow = os.O_NOFOLLOW if root is not None else 0
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | nofollow)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Unreadable(path, "is a link, and links in a store are not followed") from error
+        if error.errno in (errno.ENXIO, errno.EISDIR):  # a socket; a directory
+            raise Unreadable(path, "is no regular file") from error
+        raise
+    with os.fdopen(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise Unreadable(path, f"is {KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a regular file")
+        if most is not None and facts.st_size > most:
+            raise Unreadable(path, f"has {facts.st_size:,} bytes, and at most {most:,} are read")
+        yield file
+
+
+def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
+    """All bytes of a regular file; see `opened`."""
+    with opened(path, most, root) as file:
+        return file.read(most + 1)
+
+
+def tail(path: Path, count: int, root: Path | None = None) -> tuple[bytes, int]:
+    """The last `count` bytes of a regular file, however large it is, and how large that is."""
+    with opened(path, root=root) as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - count))
+        return file.read(count), size
+
+
+def parsed(text: bytes, path: Path) -> Any:
+    """The value that JSON text stands for; Unreadable, naming the file, where it is no JSON or nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise Unreadable(path, "is nested too deeply to be read") from None
+    except ValueError as error:
+        raise Unreadable(path, f"is not JSON ({error})") from error
+
+
+def json_in(path: Path, root: Path | None = None, most: int = SMALL) -> Any:
+    """The value in a JSON file; None where there is no file. A damaged one is Unreadable."""
+    try:
+        text = content(path, most, root)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return parsed(text, path)
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a regular file lies there; a link to one is none."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a directory lies there; a link to one is none."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def inside(folder: Path, follow: bool = False) -> list[Path]:
+    """What a directory holds, by name; nothing where there is none, or unless `follow`, where it is a link."""
+    try:
+        return sorted(folder.iterdir()) if follow or is_folder(folder) else []
+    except OSError:
+        return []
+
+
+def refuse_links(folder: Path, root: Path) -> None:
+    """Unreadable if `folder`, or a folder between it and `root`, is a link; the root itself is the user's own word."""
+    while folder != root and len(folder.parts) > len(root.parts):
+        if folder.is_symlink():
+            raise Unreadable(folder, "is a link, and links in a store are not followed")
+        folder = folder.parent

@@ -1,0 +1,63 @@
+"""Whether the values of a JSON file have the shape that its readers rely on; the first that has not is named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.common.reading import Unreadable
+
+TEXT, WHOLE, NUMBER, TRUTH = "text", "a whole number", "a number", "true or false"
+"""What a value may be. `NUMBER` is finite. `[shape]` is a list of such values, `{name: shape}` an object with these fields as
+far as they are there, `{"*": shape}` one whose fields are all of that shape; `(shape, None)` may be null as well."""
+LARGEST = 2**53  # beyond, whole numbers of JSON are not what they seem elsewhere
+Shape = Any
+
+
+def fitting(value: Any, shape: Shape, path: Path, what: str = "") -> Any:
+    """The value, if it has that shape; Unreadable otherwise. what: where in the file it is, for the message."""
+    if (wrong := _wrong(value, shape)) is not None:
+        at, found, wanted = wrong
+        where = ".".join(filter(None, (what, at)))
+        raise Unreadable(path, f"is damaged: {f'{where} is' if where else 'it holds'} {found!s:.60}, not {wanted}")
+    return value
+
+
+def known_fields(values: Any, shape: Mapping[str, Shape], path: Path) -> dict[str, Any]:
+    """Of a JSON object the fields that are known, each of its shape; what another version has added is left out."""
+    fitting(values, shape, path)
+    return {name: values[name] for name in shape if name in values}
+
+
+def _wrong(value: Any, shape: Shape) -> tuple[str, str, str] | None:
+    """(where, what is found, what should be) of the first value that does not fit; None where all do."""
+    if type(shape) is str:
+        return None if _fits(value, shape) else ("", repr(value), shape)
+    if type(shape) is tuple:
+        return None if value is None else _wrong(value, shape[0])
+    if type(shape) is list:
+        if type(value) is not list:
+            return "", repr(value), "a list"
+        return next((_at(str(n), found) for n, one in enumerate(value) if (found := _wrong(one, shape[0]))), None)
+    if type(value) is not dict:
+        return "", repr(value), "an object"
+    if "*" in shape:
+        return next((_at(name, found) for name, one in value.items() if (found := _wrong(one, shape["*"]))), None)
+    return next((_at(name, found) for name in shape if name in value and (found := _wrong(value[name], shape[name]))), None)
+
+
+def _fits(value: Any, shape: str) -> bool:
+    kind = type(value)
+    if shape is TEXT:
+        return kind is str
+    if shape is TRUTH:
+        return kind is bool
+    if kind is int:
+        return bool(-LARGEST < value < LARGEST)
+    return kind is float and shape is NUMBER and math.isfinite(value)
+
+
+def _at(name: str, found: tuple[str, str, str]) -> tuple[str, str, str]:
+    return ".".join(filter(None, (name, found[0]))), found[1], found[2]

@@ -1,0 +1,89 @@
+"""What the user of this machine has let in by name: modules that a spec may name, and databases that a search may use.
+
+Kept outside of every store, in `~/.config/lmc-bench/trust.json` ($BENCH_CONFIG or $XDG_CONFIG_HOME move it), since a store may
+come from anywhere. What is allowed for one process only, or handed to its workers, stands in $BENCH_TRUST.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.common.errors import BenchError
+from bench.common.files import write_json
+from bench.common.reading import json_in
+from bench.common.records import TEXT, known_fields
+from bench.common.urls import digest
+
+VARIABLE = "BENCH_TRUST"
+MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+SHAPE = {"modules": [TEXT], "storages": [TEXT]}
+
+
+class Untrusted(BenchError):
+    """Something in a store names code or a server that nobody on this machine has let in."""
+
+
+def file() -> Path:
+    """Where it is remembered."""
+    config = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    folder = Path(os.environ.get("BENCH_CONFIG") or Path(config) / "lmc-bench")
+    return folder.expanduser() / "trust.json"
+
+
+def is_trusted(module: str) -> bool:
+    """Whether a module, or a package that it is in, was named by the user; part of the suite is not: it has names for that."""
+    return any(module == known or module.startswith(f"{known}.") for known in (*allowed(), *_remembered()["modules"]))
+
+
+def allowed() -> list[str]:
+    """The modules that this process and its workers may import on the word of a spec."""
+    return [name for name in os.environ.get(VARIABLE, "").split(",") if name]
+
+
+def allow(modules: Iterable[str]) -> None:
+    """Let modules in for this process and those that it starts."""
+    known = allowed()
+    fresh = [name for name in modules if name not in known]
+    if fresh:
+        os.environ[VARIABLE] = ",".join([*known, *fresh])
+
+
+def remember(modules: Iterable[str]) -> list[str]:
+    """Let modules in for good on this machine; those that were not before. Where nothing can be kept, for this process."""
+    named = list(dict.fromkeys(modules))
+    for name in named:
+        if not MODULE.fullmatch(name):
+            raise BenchError(f"--trust takes the name of a Python module, such as my_models, got '{name}'")
+    allow(named)
+    kept = _remembered()
+    fresh = [name for name in named if name not in kept["modules"]]
+    if fresh:
+        _keep({**kept, "modules": [*kept["modules"], *fresh]})
+    return fresh
+
+
+def remember_storage(url: str) -> None:
+    """The user has named this database of searches himself."""
+    kept = _remembered()
+    if digest(url) not in kept["storages"]:
+        _keep({**kept, "storages": [*kept["storages"], digest(url)]})
+
+
+def is_trusted_storage(url: str) -> bool:
+    """Whether the user of this machine has named this database before."""
+    return digest(url) in _remembered()["storages"]
+
+
+def _remembered() -> dict[str, list[str]]:
+    with contextlib.suppress(OSError):
+        return {"modules": [], "storages": [], **known_fields(json_in(file()) or {}, SHAPE, file())}
+    return {"modules": [], "storages": []}
+
+
+def _keep(values: dict[str, list[str]]) -> None:
+    with contextlib.suppress(OSError):  # a machine without a home: it is asked for again
+        write_json(file(), values)

@@ -1,0 +1,75 @@
+"""What the files of a store hold, as far as their readers rely on it; see `bench.common.records` for the notation.
+
+A file that holds anything else is damaged. Fields that are not named here pass: another version may have added them.
+"""
+
+from bench.common.records import NUMBER, TEXT, TRUTH, WHOLE
+
+STATUS = {"state": TEXT, "step": WHOLE, "reason": TEXT, "kind": TEXT, "trained": TRUTH, "updated": NUMBER}
+DEVIATIONS = {"micro_batches": WHOLE}
+PROVENANCE = {
+    "command": (TEXT, None),
+    "code": {"commit": TEXT, "diff": TEXT, "version": TEXT},
+    "packages": {"*": TEXT},
+    "machine": {
+        "host": TEXT, "system": TEXT, "processor": TEXT, "cores": (WHOLE, None), "threads": WHOLE, "memory_bytes": WHOLE,
+        "accelerators": [TEXT],
+    },
+    "written": (NUMBER, None),
+    "fingerprint": (TEXT, None),
+    "device": TEXT,
+    "devices": WHOLE,
+    "samples": WHOLE,
+    "shape": [WHOLE],
+    "deviations": [TEXT],
+    "train_seconds": (NUMBER, None),
+    "other_seconds": (NUMBER, None),
+    "score_seconds": {"*": NUMBER},
+    "parameters": (WHOLE, None),
+    "flops": (NUMBER, None),
+    "peak_memory_bytes": (WHOLE, None),
+    "rollout_seconds_per_clip": (NUMBER, None),
+}  # fmt: skip
+QUEUE = {"job": TEXT, "user": WHOLE, "submitted": NUMBER, "idle": WHOLE, "executor": TEXT}
+CODE = {"folder": TEXT, "digest": TEXT, "own": {"*": TEXT}}
+SWEEP = {"experiment": TEXT, "command": TEXT, "began": NUMBER}
+SCORES = {
+    "protocols": {"*": WHOLE},
+    "lpips": TEXT,
+    "lpips_missing": TEXT,
+    "targets": TEXT,
+    "data": TEXT,
+    "fingerprint": TEXT,
+    "split": TEXT,
+    "context": WHOLE,
+    "labels": [TEXT],
+    "source": TEXT,
+    "sets": {"*": {"protocol": TEXT, "value": (NUMBER, None)}},
+    "guest": {
+        "name": TEXT, "seed": WHOLE, "what": TEXT, "given": TEXT, "path": TEXT, "hash": TEXT, "unfinished": TEXT, **PROVENANCE
+    },
+}  # fmt: skip
+STUDY = {
+    "aim": {"space": TEXT, "scale": TEXT, "objectives": [TEXT], "seeds": WHOLE, "seed": WHOLE},
+    "owner": TEXT,
+    "storage": (TEXT, None),
+}
+TRIAL = {
+    "runs": [TEXT], "spec": {}, "seconds": NUMBER, "kind": TEXT, "reason": TEXT, "pruned": TEXT, "owner": TEXT, "again": WHOLE,
+}  # fmt: skip
+RESULT = {
+    "study": TEXT, "scale": TEXT, "objectives": [TEXT], "trials": WHOLE, "seconds": NUMBER,
+    "candidates": [
+        {"trial": WHOLE, "settings": TEXT, "spec": {}, "search": [NUMBER], "seeds": [WHOLE], "confirmed": ([NUMBER], None)}
+    ],
+}  # fmt: skip
+MEASURED = {
+    "kind": TEXT, "family": TEXT, "place": TEXT, "step_seconds": (NUMBER, None), "score_seconds": {"*": NUMBER},
+    "other_seconds": (NUMBER, None), "flops": (NUMBER, None), "batch": WHOLE, "parameters": (WHOLE, None),
+    "run_bytes": (WHOLE, None),
+}  # fmt: skip
+FORECAST = {"probes": [MEASURED], "sizes": {"*": {"*": NUMBER}}}
+COPIED = {
+    "run_id": TEXT, "step": WHOLE, "scored": (WHOLE, None), "updated": NUMBER, "state": TEXT, "target": TEXT, "asked": TRUTH,
+    "experiment": TEXT, "variant": TEXT, "uri": TEXT,
+}  # fmt: skip

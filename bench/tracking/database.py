@@ -1,0 +1,107 @@
+"""The embedded MLflow database and its artifacts: never half made, and never pointing out of the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from bench.common.errors import BenchError
+from bench.common.reading import inside, is_folder, is_regular, refuse_links
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+NAME = "mlflow.db"
+LONGEST = 480  # bytes of a path that SQLite opens (SQLITE_MAX_PATHNAME is 512, and its journal's name is longer)
+SPECIAL = "?#%"  # what these stand for in an address, they cannot be in a path that becomes one
+HALF_MADE = ("already exists", "duplicate column", "no such table", "not a database", "malformed", "Can't locate revision")
+"""What SQLite and MLflow say of a database whose making was interrupted, or that is damaged."""
+log = logging.getLogger(__name__)
+
+
+def uri(path: Path) -> str:
+    """The address of a SQLite file; BenchError for a path that MLflow would take for another one, or cannot open."""
+    if found := [sign for sign in SPECIAL if sign in str(path)]:
+        raise BenchError(
+            f"MLflow cannot keep its database in {path.parent}, whose path holds '{found[0]}'; "
+            "choose another --store, or set MLFLOW_TRACKING_URI"
+        )
+    if len(os.fsencode(path)) > LONGEST:
+        raise BenchError(
+            f"MLflow cannot open a database whose path has {len(os.fsencode(path))} bytes (at most {LONGEST}); "
+            "choose a --store with a shorter path, or set MLFLOW_TRACKING_URI"
+        )
+    return f"sqlite:///{path}"
+
+
+def ready(path: Path) -> bool:
+    """Whether a database is there. Anything else of its name, such as a link, is a BenchError."""
+    if is_regular(path):
+        return True
+    if os.path.lexists(path):
+        raise BenchError(f"{path} is no regular file, so MLflow does not get to see it; move it away")
+    return False
+
+
+def make(path: Path) -> None:
+    """A fresh database: made under another name, so that it is either whole or not there."""
+    from mlflow.tracking import MlflowClient
+
+    making = path.with_name(f".{path.name}.{os.getpid():08x}.db")
+    for left in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 8}.db*"):  # by a process that was killed: one makes it at a time
+        left.unlink(missing_ok=True)
+    try:
+        MlflowClient(uri(making)).search_experiments(max_results=1)
+        with contextlib.closing(sqlite3.connect(making)) as tables:
+            tables.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        os.replace(making, path)
+    finally:
+        making.unlink(missing_ok=True)
+
+
+def is_half_made(error: BaseException) -> bool:
+    """Whether an error of MLflow says that its database was never finished, or is damaged."""
+    return any(words in str(error) for words in HALF_MADE)
+
+
+def set_aside(path: Path) -> Path:
+    """Put a database that nobody can use out of the way; where to. Nothing is lost: it is a copy of the store."""
+    aside = path.with_name(f"{path.name}.unusable-{time.strftime('%Y%m%d-%H%M%S')}")
+    for suffix in ("-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(f"{path}{suffix}", f"{aside}{suffix}")
+    os.rename(path, aside)
+    log.warning(
+        "%s was never finished, or is damaged; it is made again from the store (the old one: %s)", path.name, aside.name
+    )
+    return aside
+
+
+def refuse_outside(client: MlflowClient, run_id: str, artifacts: Path) -> None:
+    """BenchError where an MLflow run's artifacts are not in the store's own folder, as its database may say, or behind a link.
+
+    What is written or deleted there would be somebody else's.
+    """
+    said: Any = client.get_run(run_id).info.artifact_uri
+    parts = urlsplit(str(said))
+    place = Path(os.path.normpath(unquote(parts.path) if parts.scheme == "file" else str(said)))
+    if parts.scheme not in ("", "file") or not place.is_relative_to(artifacts) or place == artifacts:
+        raise BenchError(
+            f"its database says that artifacts go to {said}, which is outside of {artifacts}: nothing is written there"
+        )
+    refuse_links(place, artifacts.parent)
+    if links := [path for path in _below(place) if path.is_symlink()]:
+        raise BenchError(f"{links[0]} is a link, and links in a store are not followed")
+
+
+def _below(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for path in inside(folder):
+        found += [path, *(_below(path) if is_folder(path) else ())]
+    return found
