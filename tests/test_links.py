@@ -134,7 +134,7 @@ def test_a_database_that_sends_artifacts_elsewhere_is_not_obeyed(finished, tmp_p
         assert "outside of" in attach(store, "mine-small", [page], "?", "bench report")
         Path(the_run(tmp_path).path / "log.txt").write_text("something new\n")
         the_run(tmp_path).set_status("finished")
-        code, out, err = finished("sync", "mine.py")
+        code, _out, err = finished("sync", "mine.py")
         assert "Traceback" not in err and (code == 2 and "outside of" in err)
 
 
