@@ -50,10 +50,9 @@ def write_store(folder: Path, seeds: int) -> Store:
     from bench.evaluation.evaluate import facts_of
     from bench.evaluation.scores import Scores
     from bench.metrics.protocols import PROTOCOLS, score_names
-    from bench.spec import catalog
 
     store, random = Store(folder / "runs"), np.random.default_rng(0)
-    data = catalog.build("datasets", SPEC.data.name, SPEC.data.options)
+    data = SPEC.data.build()
     evaluation = EVALUATION.at(SPEC)
     facts = {
         **facts_of(data, evaluation, SPEC.context, 8),

@@ -12,7 +12,6 @@ from bench.common.errors import Blocked
 from bench.external.models import find
 from bench.reporting import analysis
 from bench.reporting.analysis import directions, memories
-from bench.spec import catalog
 from bench.spec.experiment import Experiment
 from bench.store.store import Store
 from bench.sweep.plan import plan
@@ -31,7 +30,7 @@ def test_addresses_are_those_of_both_paths_on_the_scored_clips(items):
     assert list(found.variants) == ["tiny"]  # the floor has no memory
     (run,) = found.runs
     memory = find(str(items[0].run.path), Store(items[0].run.path.parent)).build((1, 16, 16), torch.device("cpu")).memory
-    clips = catalog.build("datasets", TINY.data.name, TINY.data.options).clips("test", 0, 3, 11)
+    clips = TINY.data.build().clips("test", 0, 3, 11)
     with torch.no_grad():
         matching = memory.address(memory.query(clips[:, :9], "matching"))
         storing = memory.address(memory.query(clips, "storing"))

@@ -19,7 +19,7 @@ from bench.spec import catalog
 from bench.spec.runspec import Part
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
 from bench.training import checkpoint
-from bench.training.process_group import ALONE, Team
+from bench.training.process_group import SINGLE, ProcessGroup
 from bench.training.step import take_step
 from bench.worker.main import execute
 from tests import test_contracts as contracts
@@ -70,8 +70,8 @@ def test_two_gpus_train_what_one_does(tmp_path):
     _assert_alike(two, one, 1e-3)  # TF32 rounds more
 
 
-class Apart(Team):
-    """A process of a team that brings along what it would add up, and gets nothing back."""
+class Apart(ProcessGroup):
+    """A process of a group that brings along what it would add up, and gets nothing back."""
 
     def add_up(self, tensors):
         brought.append([tensor.clone() for tensor in tensors])
@@ -84,14 +84,14 @@ brought: list[list[torch.Tensor]] = []
 def test_what_processes_bring_together_is_the_gradient_of_the_batch(name):
     brought.clear()
     options, learner = contracts.TINY[name]
-    for team, micro_batches in [(ALONE, 1), (Apart(0, 2), 1), (Apart(1, 2), 2)]:
+    for group, micro_batches in [(SINGLE, 1), (Apart(0, 2), 1), (Apart(1, 2), 2)]:
         torch.manual_seed(0)
         model = catalog.build("models", name, options, shape=contracts.SHAPE, context=9, horizon=3).double()
         learning = catalog.build("learners", learner, {}, model=model, context=9, horizon=3, steps=100)
         learning.phases = dict([list(learning.phases.items())[-1]])
         clip = contracts.clips(count=3, frames=learning.frames).double()
-        _step(team, model, learning, clip, micro_batches)
-        if team is ALONE:
+        _step(group, model, learning, clip, micro_batches)
+        if group is SINGLE:
             whole = [weight.grad for weight in model.parameters() if weight.grad is not None]
     both = [first + second for first, second in zip(*brought, strict=True)]
     assert_close(both[:-1], whole, rtol=1e-7, atol=1e-8)
@@ -100,26 +100,26 @@ def test_what_processes_bring_together_is_the_gradient_of_the_batch(name):
 def test_what_a_batch_norm_remembers_is_the_mean_over_the_clips_of_all_processes():
     brought.clear()
     clip = torch.rand(5, 2, dtype=torch.float64)
-    for team in (ALONE, Apart(0, 2), Apart(1, 2)):
+    for group in (SINGLE, Apart(0, 2), Apart(1, 2)):
         model = nn.BatchNorm1d(2, momentum=0.5, eps=0.1).double()
-        _step(team, model, SimpleNamespace(phases={"mean": lambda clip, step, model=model: model(clip).mean()}), clip)
-        if team is ALONE:
+        _step(group, model, SimpleNamespace(phases={"mean": lambda clip, step, model=model: model(clip).mean()}), clip)
+        if group is SINGLE:
             whole = model.running_mean
     (*_, first, _, _), (*_, second, _, _) = brought  # mean, variance, loss
     assert_close(first + second, whole)
 
 
-def _step(team, model, learner, clip, micro_batches=1):
+def _step(group, model, learner, clip, micro_batches=1):
     """One step that moves no weight, from the same random state."""
-    share = team.share(len(clip))
+    share = group.share(len(clip))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     torch.manual_seed(1)
-    take_step(TINY.but(batch=len(clip)), model, learner, optimizer, clip[share.start : share.stop], 10, micro_batches, team)
+    take_step(TINY.but(batch=len(clip)), model, learner, optimizer, clip[share.start : share.stop], 10, micro_batches, group)
 
 
 @pytest.mark.parametrize(("clips", "size"), [(8, 2), (7, 3), (3, 3)])
 def test_every_clip_of_a_batch_is_one_processs(clips, size):
-    shares = [Team(rank, size).share(clips) for rank in range(size)]
+    shares = [ProcessGroup(rank, size).share(clips) for rank in range(size)]
     assert [clip for share in shares for clip in share] == list(range(clips))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -170,11 +170,11 @@ def test_when_one_process_is_killed_all_end_within_seconds_and_the_run_resumes(t
     spec = SPEC.but(steps=60, validate_every=10)
     alone, run = _run(tmp_path / "alone", spec), _run(tmp_path / "killed", spec)
     assert execute(alone, [], "cpu", lambda: False) == FINISHED
-    worker, team = _training(run)
+    worker, group = _training(run)
     began = time.monotonic()
-    os.kill(worker.pid if victim == "worker" else team[victim], signal.SIGKILL)
+    os.kill(worker.pid if victim == "worker" else group[victim], signal.SIGKILL)
     worker.wait()
-    while any(map(_alive, team)):
+    while any(map(_alive, group)):
         time.sleep(0.01)
     assert time.monotonic() - began < 10
     assert run.status().state == INTERRUPTED
@@ -187,35 +187,35 @@ def test_when_one_process_is_killed_all_end_within_seconds_and_the_run_resumes(t
 @pytest.mark.chaos
 def test_a_process_that_waits_for_a_dead_one_for_ever_is_ended_too(tmp_path):
     run = _run(tmp_path, SPEC.but(steps=1000, validate_every=10))
-    worker, team = _training(run)
-    os.kill(team[0], signal.SIGSTOP)  # as one that hangs on its GPU: it neither hears nor answers
-    os.kill(team[1], signal.SIGKILL)
+    worker, group = _training(run)
+    os.kill(group[0], signal.SIGSTOP)  # as one that hangs on its GPU: it neither hears nor answers
+    os.kill(group[1], signal.SIGKILL)
     worker.wait(timeout=15)
-    assert not any(map(_alive, team))
+    assert not any(map(_alive, group))
     assert run.status().reason == "process 2 of 2 was killed by SIGKILL"
 
 
 @pytest.mark.chaos
 def test_asked_to_stop_all_processes_end_and_the_work_is_saved(tmp_path):
     run = _run(tmp_path, SPEC.but(steps=1000, validate_every=10))
-    worker, team = _training(run)
+    worker, group = _training(run)
     os.killpg(worker.pid, signal.SIGTERM)
     worker.wait(timeout=60)
-    assert not any(map(_alive, team))
+    assert not any(map(_alive, group))
     assert (run.status().state, run.status().kind) == (INTERRUPTED, "stopped")
     assert checkpoint.newest(run.path / "checkpoints")["progress"]["step"] == run.status().step >= 10
 
 
 def _training(run):
-    """A worker that has saved its first checkpoint, and the processes of its team."""
+    """A worker that has saved its first checkpoint, and the processes of its group."""
     command = [sys.executable, "-m", "bench.worker.main", str(run.path), "--devices", "2"]
     worker = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     while run.status().step < 10:
         assert worker.poll() is None
         time.sleep(0.01)
-    team = [int(word) for word in Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()]
-    assert len(team) == 2
-    return worker, team
+    group = [int(word) for word in Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()]
+    assert len(group) == 2
+    return worker, group
 
 
 def _alive(process):

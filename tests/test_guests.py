@@ -25,14 +25,14 @@ DATA = ("--data", "digits", "--set", "data.size=16", "--set", "data.digit=8", "-
 @pytest.fixture(scope="module")
 def clips():
     """The frames that the experiment's models have to predict: [3, 2, 1, 16, 16]."""
-    data = catalog.build("datasets", TINY.data.name, TINY.data.options)
+    data = TINY.data.build()
     return data.clips("test", 0, 3, 11)[:, 9:].numpy()
 
 
 @pytest.fixture(scope="module")
 def names():
     """The names of these clips."""
-    data = catalog.build("datasets", TINY.data.name, TINY.data.options)
+    data = TINY.data.build()
     return np.array([clip_name(number, clip) for number, clip in enumerate(data.clips("test", 0, 3, 11).numpy())])
 
 

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 from bench.spec import catalog
 from bench.spec.runspec import Part
 from bench.store.store import FINISHED, INTERRUPTED, Store
-from bench.training.process_group import Team
+from bench.training.process_group import ProcessGroup
 from bench.training.step import cut, deviation, take_step
 from bench.worker.main import execute
 from tests import test_contracts as contracts
@@ -51,7 +51,7 @@ def test_models_that_cannot_train_alike_in_parts_are_named_in_the_deviation(name
     assert how.startswith("trained in 2 micro-batches of 2 clips: ")
     assert NAMED.get(name, "the same up to rounding") in how
     assert deviation(contracts.tiny(name), 4, 1) == ""
-    assert bool(deviation(contracts.tiny(name), 4, 1, Team(0, 2))) == (name in NAMED)
+    assert bool(deviation(contracts.tiny(name), 4, 1, ProcessGroup(0, 2))) == (name in NAMED)
 
 
 def test_what_a_model_draws_by_itself_is_drawn_anew_for_every_part_and_leaves_the_generator_alone():

@@ -14,9 +14,9 @@ import torch
 
 from bench.common import files
 from bench.evaluation.scores import load
-from bench.spec import catalog
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
-from bench.training import checkpoint, loop
+from bench.training import checkpoint, trainer
+from bench.training.control import Control, Interrupted
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
 
@@ -57,7 +57,7 @@ def _assert_same(run, undisturbed):
 
 @pytest.mark.parametrize("step", range(1, 7))
 def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed, step):
-    real = loop.take_step
+    real = trainer.take_step
 
     def dying(spec, model, learner, optimizer, clip, at, *parts):
         if at == step - 1:
@@ -65,7 +65,7 @@ def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undist
         return real(spec, model, learner, optimizer, clip, at, *parts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "take_step", dying)
+        patch.setattr(trainer, "take_step", dying)
         with pytest.raises(Killed):
             _trained(tmp_path, TINY)
     run, state = _trained(tmp_path, TINY)
@@ -103,8 +103,8 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
     run = Store(tmp_path).run(spec)
     run.create(spec)
     answers = iter([False, False, False, True])  # two a step: before its losses are written, and after its validation
-    with pytest.raises(loop.Interrupted):
-        loop.train(spec, catalog.build("datasets", spec.data.name, spec.data.options), run, CPU, lost=lambda: next(answers))
+    with pytest.raises(Interrupted):
+        trainer.Trainer(run, spec.data.build(), CPU, Control(is_lost=lambda: next(answers))).train()
     written = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
     assert max(step for step, *names in written if names) == 1 and run.status().step == 1
     assert [path.name.split("-")[1] for path in run.path.glob("checkpoints/best-*")] == ["00000001"]

@@ -80,7 +80,7 @@ def test_a_run_is_scored_and_predicts_in_the_precision_that_it_was_trained_in(be
     (run,) = (run for run in Store(tmp_path / "runs").runs() if run.spec.precision == "bf16")
     found = json.loads(bench("eval", run.name, "--clips", "3", "--json")[1])
     assert found["protocols"]["standard"]["psnr"]["mean"] == _scores(run).means()["standard/psnr"]
-    data = catalog.build("datasets", run.spec.data.name, run.spec.data.options)
+    data = run.spec.data.build()
     np.save(tmp_path / "clips.npy", data.clips("test", 0, 3, 11).numpy())
     assert bench("predict", run.name, "clips.npy", "--pictures", "0", "--array", "predicted.npy")[0] == 0
     kept = np.load(run.predictions_file(EVALUATION.at(run.spec).key))
@@ -168,7 +168,6 @@ def test_what_cannot_be_scored_is_refused_in_words(bench, tmp_path, words, messa
 
 def test_the_mean_over_clips_does_not_depend_on_how_they_are_batched(monkeypatch):
     from bench.evaluation import evaluate
-    from bench.spec import catalog
 
     data = catalog.build("datasets", "digits", {"size": 16, "digit": 8})
     model = catalog.build("models", "copy_last", {}, shape=data.shape)

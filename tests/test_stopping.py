@@ -12,7 +12,7 @@ from bench.store.store import FINISHED, INTERRUPTED
 from bench.sweep import active
 from bench.sweep.scheduler import Scheduler
 from bench.worker import main
-from bench.worker.main import Stopping, execute
+from bench.worker.main import StopRequests, execute
 from tests.conftest import EVALUATION
 
 
@@ -26,11 +26,11 @@ def started(store, tiny):
 def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(started, monkeypatch):
     monkeypatch.setattr(main, "LOOK", 0.0)
     started.ask_to_stop("asked by a test")
-    assert execute(started, [EVALUATION], "cpu", Stopping(started)) == INTERRUPTED
+    assert execute(started, [EVALUATION], "cpu", StopRequests(started)) == INTERRUPTED
     status = started.status()
     assert (status.kind, status.reason, status.step) == ("asked", "asked by a test", 1)
     started.forget_stop()
-    assert execute(started, [EVALUATION], "cpu", Stopping(started)) == FINISHED
+    assert execute(started, [EVALUATION], "cpu", StopRequests(started)) == FINISHED
 
 
 def test_a_sweep_is_seen_while_it_goes_on_and_no_longer(store):

@@ -19,7 +19,6 @@ from statistics import median
 
 from bench.costs import measured
 from bench.costs.measured import Kinds, Measured
-from bench.spec import catalog
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import NEW, TO_DO, TO_SCORE, Item, prediction_bytes, unique
@@ -238,7 +237,7 @@ def _size_key(spec: RunSpec) -> str:
 def _count(spec: RunSpec, with_flops: bool) -> dict[str, float]:
     from bench.training.flops import flops, on_meta, parameters
 
-    shape = catalog.build("datasets", spec.data.name, spec.data.options).shape
+    shape = spec.data.build().shape
     model = on_meta(spec.model, shape, spec.context, spec.horizon)
     counted = {"parameters": float(parameters(model) if spec.steps else 0)}
     return {**counted, "flops": float(flops(model, shape, spec.context, spec.horizon))} if with_flops else counted

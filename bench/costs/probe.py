@@ -27,7 +27,6 @@ from bench.costs import measured
 from bench.costs.forecast import Machine
 from bench.costs.measured import Measured
 from bench.executors import worker
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
@@ -154,7 +153,7 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
     from bench.training.flops import flops, parameters
     from bench.training.model import build_model
 
-    data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
+    data: Dataset = spec.data.build()
     model = build_model(spec, data).to(device)
     if spec.compile:
         model = compiled(model, device)
@@ -182,8 +181,8 @@ def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.d
     from bench.training.step import take_step
 
     supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-    learner = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
-    optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
+    learner = spec.learner.build(**supplied)
+    optimizer = spec.optimizer.build(parameters=model.parameters())
     for group in optimizer.param_groups:
         group["lr"] = 0.0  # steps that are taken out of their order could lead anywhere
     length, total, warm_up = STEPS // STRETCHES, 0.0, WARM_UP

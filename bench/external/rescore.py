@@ -21,7 +21,6 @@ from bench.external.models import find
 from bench.external.predictions import as_floats
 from bench.external.results import Guest
 from bench.metrics import frame_metrics
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.store.store import Run, Store
 from bench.sweep.plan import Item
@@ -45,7 +44,7 @@ def rescore(
     whatever scores of the set there are.
     """
     spec = run.spec
-    data: Dataset = catalog.build("datasets", spec.data.name, spec.data.options)
+    data: Dataset = spec.data.build()
     count = clips_to_score(data, evaluation, spec.context)
     kept = _array(run.predictions_file(evaluation.key), (count, evaluation.horizon or 0, *data.shape))
     if kept is not None:
@@ -74,7 +73,7 @@ def rescore_guest(
     on_clips: OnClips = lambda done, total: None,
 ) -> None:
     """Make the scores of a guest again from its kept frames, against the clips that the runs beside it are scored on."""
-    context, data = like.spec.context, catalog.build("datasets", like.spec.data.name, like.spec.data.options)
+    context, data = like.spec.context, like.spec.data.build()
     count, horizon = guest.scores.values.shape[:2]
     kept = _array(guest.frames, (count, horizon, *data.shape))
     if kept is None:

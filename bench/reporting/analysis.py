@@ -124,7 +124,7 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
     from bench.store.store import Store
 
     spec = run.spec
-    data = catalog.build("datasets", spec.data.name, spec.data.options)
+    data = spec.data.build()
     frames = spec.context + (evaluation.horizon or 0)
     count = clips_to_score(data, evaluation, spec.context)
     numbers = [int(number) for number in np.linspace(0, count - 1, min(count, CLIPS)).round()]

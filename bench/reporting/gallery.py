@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from bench.external.results import Guest
-from bench.spec import catalog
 from bench.spec.experiment import Experiment
 from bench.store.store import FINISHED
 from bench.sweep.plan import Item
@@ -31,7 +30,7 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
     kept = {label: (seed, path) for label, seed, path in reversed(files) if path.exists()}
     if first.label not in kept or score not in results.columns:
         return []
-    data = catalog.build("datasets", first.spec.data.name, first.spec.data.options)
+    data = first.spec.data.build()
     if first.spec.fingerprint is None:
         return []  # a report on another machine, without the data
     from bench.external.predictions import as_floats  # imports torch

@@ -135,11 +135,16 @@ def differences(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, A
 
 
 def build(kind: str, name: str, options: Mapping[str, Any], **supplied: Any) -> Any:
-    """Build what a Part names. Of `supplied` (shape, context, ...) the constructor gets what it declares.
+    """Check a name and its options, and build what they name (see `construct`)."""
+    return construct(kind, *check(kind, name, options), supplied)
 
-    Constructors say ValueError in words for sizes that cannot work (models know nothing of bench); the user sees a BenchError.
+
+def construct(kind: str, name: str, options: Mapping[str, Any], supplied: Mapping[str, Any]) -> Any:
+    """Build what a checked name with its options stands for.
+
+    supplied: shape, context, ...; the constructor gets what it declares of these. Constructors say ValueError in
+    words for sizes that cannot work (models know nothing of bench); the user sees a BenchError.
     """
-    name, options = check(kind, name, options)
     declared = {option.name for option in signature(kind, name)}
     given = {key: value for key, value in supplied.items() if key in declared}
     try:

@@ -38,6 +38,11 @@ class Part:
         object.__setattr__(part, "kind", kind)
         return part
 
+    def build(self, **supplied: Any) -> Any:
+        """What a checked Part names, built; of `supplied` (shape, context, ...) its constructor gets what it declares."""
+        assert self.kind is not None
+        return catalog.construct(self.kind, self.name, self.options, supplied)
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What of a checked Part is not at its default."""
@@ -149,7 +154,7 @@ class RunSpec:
     def fingerprint(self) -> str | None:
         """The data's fingerprint; None where they are not on this machine."""
         try:
-            return catalog.build("datasets", self.data.name, self.data.options).fingerprint()
+            return self.data.build().fingerprint()
         except Blocked:
             return None
 

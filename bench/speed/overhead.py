@@ -146,10 +146,10 @@ class _Training:
         from bench.training.model import build_model
 
         self.spec, self.run, self.step = spec, run, 0
-        self.data: Any = catalog.build("datasets", spec.data.name, spec.data.options)
+        self.data: Any = spec.data.build()
         self.model = build_model(spec, self.data)
         supplied = {"model": self.model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-        self.learner: Any = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+        self.learner: Any = spec.learner.build(**supplied)
         adam = spec.optimizer
         self.optimizer: Any = catalog.build("optimizers", adam.name, adam.options, parameters=self.model.parameters())
 

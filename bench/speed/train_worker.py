@@ -18,7 +18,6 @@ from torch import nn
 
 from bench.common.errors import BenchError
 from bench.common.machine import peak_memory
-from bench.spec import catalog
 from bench.spec.runspec import RunSpec
 from bench.training.compiling import compiled
 from bench.training.graphs import WARM_UP, RecordedPhases
@@ -62,12 +61,12 @@ def main(order: dict[str, Any]) -> None:
 
 def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Callable[[], object]:
     """A step as `bench run` takes it."""
-    model: nn.Module = catalog.build("models", spec.model.name, spec.model.options, shape=shape).to(device)
+    model: nn.Module = spec.model.build(shape=shape).to(device)
     if spec.compile:
         compiled(model, device)
     supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-    learner = catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
-    optimizer = catalog.build("optimizers", spec.optimizer.name, spec.optimizer.options, parameters=model.parameters())
+    learner = spec.learner.build(**supplied)
+    optimizer = spec.optimizer.build(parameters=model.parameters())
     clip = torch.rand(spec.batch, learner.frames, *shape, device=device)
     recorded = RecordedPhases(model, learner, spec.precision) if device.type == "cuda" else None
     return lambda: take_step(spec, model, learner, optimizer, clip, AT, recorded=recorded)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bench.common.errors import BenchError, Blocked
 from bench.common.reading import is_regular
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
 from bench.store.failures import tried_again
@@ -65,7 +64,7 @@ def unique(items: Sequence[Item]) -> list[Item]:
 
 def prediction_bytes(item: Item) -> int:
     """Disk that a run's kept predictions take: four bytes a pixel."""
-    data = catalog.build("datasets", item.spec.data.name, item.spec.data.options)
+    data = item.spec.data.build()
     channels, height, width = data.shape
     frames = 0
     for e in item.evaluations:
@@ -101,7 +100,7 @@ def _absent(spec: RunSpec) -> tuple[str, str]:
     if spec.fingerprint is not None:
         return NEW, "never started"
     try:
-        catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
+        spec.data.build().fingerprint()
     except Blocked as error:
         return BLOCKED, str(error)
     return NEW, "never started"

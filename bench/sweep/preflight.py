@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.common.errors import BenchError
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.sweep.plan import Item
 
@@ -26,12 +25,12 @@ def preflight(items: Sequence[Item]) -> None:
         if identity in tried:
             continue
         tried.add(identity)
-        data = catalog.build("datasets", spec.data.name, spec.data.options)
+        data = spec.data.build()
         try:
             with torch.device("meta"):
                 model = build_model(spec, data)
                 supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-                catalog.build("learners", spec.learner.name, spec.learner.options, **supplied)
+                spec.learner.build(**supplied)
             for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
                 clips_to_score(data, evaluation, spec.context)
                 checked(evaluation.metrics)

@@ -14,21 +14,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class PeerLost(Exception):
-    """Another process of the team does not answer any more; its own words say why."""
+    """Another process of the group does not answer any more; its own words say why."""
 
 
 @dataclass(frozen=True)
-class Team:
-    """One process's place among those that train a run together.
+class ProcessGroup:
+    """The processes that train a run together, as one of them sees it.
 
-    rank: its number; number 0 leads: it alone validates, decides when to stop, and writes.
+    rank: its number; number 0, the main process, alone validates, decides when to stop, and writes. size: how many there are.
     """
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
     def share(self, clips: int) -> range:
@@ -36,7 +36,7 @@ class Team:
         return range(clips * self.rank // self.size, clips * (self.rank + 1) // self.size)
 
     def add_up(self, tensors: list[Tensor]) -> None:
-        """Replace each tensor by its sum over the team; all processes bring tensors of the same shapes. One message for all."""
+        """Replace each tensor by its sum over the group, in one message; all processes bring tensors of the same shapes."""
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         try:
             torch.distributed.all_reduce(flat)
@@ -46,16 +46,17 @@ class Team:
             tensor.copy_(summed.view_as(tensor))
 
     def wait(self) -> None:
-        """Until the whole team is here."""
+        """Until all processes are here."""
         if self.size > 1:
             self.add_up([torch.zeros(1, device=_device())])
 
 
-ALONE = Team()
+SINGLE = ProcessGroup()
+"""One process that trains alone."""
 
 
 def running_statistics(model: nn.Module) -> list[Tensor]:
-    """What batch norms remember: where each process sees a share of the batch alone, the team must agree on it."""
+    """What batch norms remember: where each process sees a share of the batch alone, the group must agree on it."""
     norms = (layer for layer in model.modules() if isinstance(layer, _BatchNorm))
     return [kept for norm in norms for kept in (norm.running_mean, norm.running_var) if kept is not None]
 

@@ -1,6 +1,6 @@
 """One step of training: a batch, and for every phase of the learner a loss followed by one optimizer step.
 
-A batch can be cut: into shares, one for each process of a team, and each share into micro-batches, one after another, so that
+A batch can be cut: into shares, one for each process of a group, and each share into micro-batches, one after another, so that
 it fits into memory. Losses and gradients are those of the whole batch up to rounding, and what the learner draws is drawn for
 the whole batch, so the same weights come out. Two things cannot be alike: a batch norm (SimVP, TAU) sees the clips of its part
 alone, and a model that draws by itself, such as which branches to leave out (`baselines.layers.drop_path`), draws otherwise.
@@ -21,7 +21,7 @@ from baselines.layers.drop_path import DropPath
 from bench.evaluation.evaluate import autocast
 from bench.spec.runspec import RunSpec
 from bench.training.graphs import RecordedPhases
-from bench.training.process_group import ALONE, Team, running_statistics
+from bench.training.process_group import SINGLE, ProcessGroup, running_statistics
 
 
 def take_step(
@@ -32,7 +32,7 @@ def take_step(
     clip: Tensor,
     step: int,
     micro_batches: int = 1,
-    team: Team = ALONE,
+    group: ProcessGroup = SINGLE,
     recorded: RecordedPhases | None = None,
 ) -> dict[str, Tensor]:
     """One optimizer step per phase; the loss of each, over the whole batch. Nothing here makes the host wait for the device.
@@ -44,14 +44,14 @@ def take_step(
     losses = {}
     for phase, loss_of in learner.phases.items():
         optimizer.zero_grad()
-        if recorded and micro_batches == 1 and team.size == 1:
+        if recorded and micro_batches == 1 and group.size == 1:
             loss = recorded(phase, clip, step)
-        elif micro_batches == 1 and team.size == 1:
+        elif micro_batches == 1 and group.size == 1:
             with autocast(spec.precision, clip.device):
                 loss = loss_of(clip, step)
             loss.backward()
         else:
-            loss = _in_parts(spec, model, learner, phase, clip, step, micro_batches, team)
+            loss = _in_parts(spec, model, learner, phase, clip, step, micro_batches, group)
         losses[phase] = loss.detach()
         if spec.clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
@@ -60,12 +60,12 @@ def take_step(
 
 
 def _in_parts(
-    spec: RunSpec, model: nn.Module, learner: Any, phase: str, clip: Tensor, step: int, micro_batches: int, team: Team
+    spec: RunSpec, model: nn.Module, learner: Any, phase: str, clip: Tensor, step: int, micro_batches: int, group: ProcessGroup
 ) -> Tensor:
     """The gradients of a phase and its loss, gathered over the parts of a batch, each part counting by its clips."""
     draw: Callable[[int, int], Tensor] | None = getattr(learner, "draws", {}).get(phase)
     drawn = draw(spec.batch, step) if draw else None
-    share = team.share(spec.batch)
+    share = group.share(spec.batch)
     losses = []
     with torch.random.fork_rng([clip.device] if clip.device.type == "cuda" else []):
         for part in cut(share, micro_batches):
@@ -77,11 +77,11 @@ def _in_parts(
             loss.backward()
             losses.append(loss.detach())
     total = torch.stack(losses).sum()
-    if team.size > 1:
+    if group.size > 1:
         statistics = running_statistics(model)
         for kept in statistics:
             kept *= len(share) / spec.batch
-        team.add_up([*(weight.grad for weight in model.parameters() if weight.grad is not None), *statistics, total])
+        group.add_up([*(weight.grad for weight in model.parameters() if weight.grad is not None), *statistics, total])
     return total
 
 
@@ -92,19 +92,21 @@ def cut(clips: range, parts: int) -> list[range]:
     return [range(first, last) for first, last in pairwise(bounds)]
 
 
-def deviation(model: nn.Module, batch: int, micro_batches: int, team: Team = ALONE) -> str:
+def deviation(model: nn.Module, batch: int, micro_batches: int, group: ProcessGroup = SINGLE) -> str:
     """How training in parts differs from the spec, in words; empty where it does not."""
-    largest = max(len(part) for rank in range(team.size) for part in cut(Team(rank, team.size).share(batch), micro_batches))
+    largest = max(
+        len(part) for rank in range(group.size) for part in cut(ProcessGroup(rank, group.size).share(batch), micro_batches)
+    )
     differs = []
     if running_statistics(model):
         differs.append("batch norms saw one part at a time")
     if any(map(_draws, model.modules())):
         differs.append("what the model draws by itself was drawn otherwise")
-    if micro_batches == 1 and (team.size == 1 or not differs):
+    if micro_batches == 1 and (group.size == 1 or not differs):
         return ""
     parts = f"{micro_batches} micro-batches" if micro_batches > 1 else "shares"
     clips = f"{'at most ' if batch % largest else ''}{largest} clip{'s' if largest > 1 else ''}"
-    where = f" on each of {team.size} devices" if team.size > 1 else ""
+    where = f" on each of {group.size} devices" if group.size > 1 else ""
     return f"trained in {parts} of {clips}{where}: {' and '.join(differs) or 'the same up to rounding'}"
 
 

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from bench.common import lease
 from bench.common.errors import BenchError, Blocked
-from bench.spec import catalog
 from bench.store import snapshot
 from bench.store.search_results import Aim, Result
 from bench.store.store import Store
@@ -55,7 +54,7 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
     for choices in spaces.points(space):
         try:
             spec = spaces.drawn(space, choices)
-            catalog.build("datasets", spec.data.name, spec.data.options).fingerprint()
+            spec.data.build().fingerprint()
             preflight([look(space.name, spec, store, (evaluation(aim).at(spec),))])
             return
         except Blocked as error:

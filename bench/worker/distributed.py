@@ -1,8 +1,8 @@
 """Training one run on several devices of a machine: a process for each, started and watched by the worker that owns the run.
 
-The worker itself trains nothing: it holds the lease, passes a request to stop on to the process that leads, and ends all as
+The worker itself trains nothing: it holds the lease, passes a request to stop on to the main process, and ends all as
 soon as one has died, so that nobody waits for the dead; the run then resumes from its last checkpoint. Each process writes how
-it ended into a folder of theirs; what the leading one says counts, unless it can only say that it lost the others.
+it ended into a folder of theirs; what the main one says counts, unless it can only say that it lost the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -31,16 +31,17 @@ from bench.common.machine import kernel_kills
 from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
-from bench.worker.outcome import LOST, Ended, attempt
+from bench.training.control import Control
+from bench.worker.outcome import LOST, Outcome, attempt
 
 if TYPE_CHECKING:
     import torch
 
-    from bench.training.process_group import Team
+    from bench.training.process_group import ProcessGroup
 
 LOOK = 0.1  # seconds between two looks at the processes
 GRACE = 3.0  # seconds in which those that lost another may say so, before they are killed
-VALIDATION = timedelta(days=7)  # how long the others wait at most while the leading one validates
+VALIDATION = timedelta(days=7)  # how long the others wait at most while the main one validates
 log = logging.getLogger(__name__)
 
 
@@ -50,10 +51,9 @@ def train_together(
     device: str,
     devices: int,
     threads: int,
-    stopping: Callable[[], bool],
-    lost: Callable[[], bool],
-) -> Ended:
-    """Train and score on so many devices, and tell how it ended. No process of the team outlives this call, nor this process.
+    control: Control,
+) -> Outcome:
+    """Train and score on so many devices, and tell how it ended. No process of the group outlives this call, nor this process.
 
     devices: at most as many as a batch has clips. threads: of the processor, for all of them together.
     """
@@ -65,12 +65,12 @@ def train_together(
             team.append(_start(run, evaluations, device, rank, devices, threads, folder))
             stack.callback(_kill, team[-1])
         told = False
-        while team[0].poll() is None and not any(process.poll() for process in team) and not lost():
-            if stopping() and not told:
+        while team[0].poll() is None and not any(process.poll() for process in team) and not control.is_lost():
+            if control.stop_requested() and not told:
                 told = True
                 _tell_to_stop(team[0])
             time.sleep(LOOK)
-        if not lost():
+        if not control.is_lost():
             _wait_for_last_words(team, folder)
         return _verdict(team, [_said(folder, rank) for rank in range(devices)], kernel_kills() > killed_before)
 
@@ -78,7 +78,7 @@ def train_together(
 def _start(
     run: Run, evaluations: Sequence[Evaluation], device: str, rank: int, size: int, threads: int, folder: str
 ) -> subprocess.Popen[bytes]:
-    """A process of the team. Signals that ask to stop are blocked in it: whatever is sent to the whole process group, only the
+    """A process of the group. Signals that ask to stop are blocked in it: whatever is sent to the whole process group, only the
     worker hears it."""
     share = max(1, threads // size)
     heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})
@@ -102,35 +102,35 @@ def _tell_to_stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_last_words(team: list[subprocess.Popen[bytes]], folder: str) -> None:
-    """Until the leading process has told how the run ended, or all are gone, or it takes too long."""
+    """Until the main process has told how the run ended, or all are gone, or it takes too long."""
     until = time.monotonic() + GRACE
     while time.monotonic() < until and any(process.poll() is None for process in team):
         ended = _said(folder, 0)
-        if ended and ended[1] != LOST:
+        if ended and ended.kind != LOST:
             break
         time.sleep(LOOK)
 
 
-def _verdict(team: list[subprocess.Popen[bytes]], said: list[Ended | None], out_of_memory: bool) -> Ended:
+def _verdict(team: list[subprocess.Popen[bytes]], said: list[Outcome | None], out_of_memory: bool) -> Outcome:
     """How the run ended, from what the processes say and how they died; those that still go on are about to be killed."""
-    if said[0] and said[0][1] != LOST:
+    if said[0] and said[0].kind != LOST:
         return said[0]
     for ended in said:
-        if ended and ended[0] != FINISHED and ended[1] != LOST:
+        if ended and ended.state != FINISHED and ended.kind != LOST:
             return ended
     for rank, process in enumerate(team):
         if process.returncode and not said[rank]:
             if process.returncode == -signal.SIGKILL and out_of_memory:
-                return FAILED, "memory", OUT_OF_MEMORY
+                return Outcome(FAILED, "memory", OUT_OF_MEMORY)
             code = process.returncode
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            return INTERRUPTED, "", f"process {rank + 1} of {len(team)} {how}"
-    return INTERRUPTED, "", "the processes of the run lost each other"
+            return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(team)} {how}")
+    return Outcome(INTERRUPTED, "", "the processes of the run lost each other")
 
 
-def _said(folder: str, rank: int) -> Ended | None:
-    words = read_json(Path(folder) / f"{rank}.json")
-    return (words[0], words[1], words[2]) if words else None
+def _said(folder: str, rank: int) -> Outcome | None:
+    values = read_json(Path(folder) / f"{rank}.json")
+    return Outcome(**values) if values else None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -141,11 +141,11 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _joined(folder: str, rank: int, size: int, device: torch.device) -> Iterator[Team]:
-    """This process's place in the team, once all have come together."""
+def _joined(folder: str, rank: int, size: int, device: torch.device) -> Iterator[ProcessGroup]:
+    """This process's place in the group, once all have come together."""
     from torch import distributed
 
-    from bench.training.process_group import Team
+    from bench.training.process_group import ProcessGroup
 
     if sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all are on this machine: no name of it need be known to any network
@@ -157,18 +157,15 @@ def _joined(folder: str, rank: int, size: int, device: torch.device) -> Iterator
         timeout=VALIDATION,
         device_id=device if device.type == "cuda" else None,
     )
-    yield Team(rank, size)
+    yield ProcessGroup(rank, size)
     distributed.destroy_process_group()  # not after an error: it might wait for processes that are dead
 
 
-def _take_part(
-    run: Run, evaluations: list[Evaluation], folder: str, name: str, rank: int, size: int, stopping: Callable[[], bool]
-) -> None:
-    """What one process of the team does: all train, and the leading one does everything else."""
+def _take_part(run: Run, evaluations: list[Evaluation], folder: str, name: str, rank: int, size: int, control: Control) -> None:
+    """What one process of the group does: all train, and the main one does everything else."""
     import torch
 
-    from bench.spec import catalog
-    from bench.training.loop import train
+    from bench.training.trainer import Trainer
     from bench.worker.work import train_and_score
 
     if name == "cuda" and torch.cuda.device_count() < size:
@@ -176,25 +173,24 @@ def _take_part(
     device = torch.device(name, rank) if name == "cuda" else torch.device(name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    with _joined(folder, rank, size, device) as team:
-        if team.leads:
-            train_and_score(run, evaluations, str(device), stopping, lambda: False, team)
+    with _joined(folder, rank, size, device) as group:
+        if group.is_main:
+            train_and_score(run, evaluations, str(device), control, group)
         else:
-            data = catalog.build("datasets", run.spec.data.name, run.spec.data.options)
-            train(run.spec, data, run, device, team=team)
+            Trainer(run, run.spec.data.build(), device, group=group).train()
 
 
 def main() -> None:
     """Entry point of one process of a team; nothing but `train_together` starts it."""
     parser = argparse.ArgumentParser(prog="python -m bench.worker.distributed", description=main.__doc__)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("folder", help="where the team meets")
+    parser.add_argument("folder", help="where the group meets")
     parser.add_argument("--evaluations", type=json.loads, required=True)
     for name, kind in {"device": str, "rank": int, "size": int, "threads": int}.items():
         parser.add_argument(f"--{name}", type=kind, required=True)
     options = parser.parse_args()
-    told = threading.Event()
-    threading.Thread(target=_listen_to_the_worker, args=(told, options.folder), daemon=True).start()
+    stop_requested = threading.Event()
+    threading.Thread(target=_listen_to_the_worker, args=(stop_requested, options.folder), daemon=True).start()
     who = f" [{options.rank + 1}/{options.size}]" if options.rank else ""
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s{who} %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     import torch
@@ -203,17 +199,17 @@ def main() -> None:
     run = Run(options.directory)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
     place = (options.folder, options.device, options.rank, options.size)
-    ended = attempt(run, lambda: _take_part(run, evaluations, *place, told.is_set))
-    write_json(Path(options.folder) / f"{options.rank}.json", ended)
+    ended = attempt(run, lambda: _take_part(run, evaluations, *place, Control(stop_requested.is_set)))
+    write_json(Path(options.folder) / f"{options.rank}.json", asdict(ended))
     logging.shutdown()
-    os._exit(int(ended[0] != FINISHED))  # what communicates with processes that may be dead is not taken down in good order
+    os._exit(int(ended.state != FINISHED))  # what communicates with processes that may be dead is not taken down in good order
 
 
-def _listen_to_the_worker(told: threading.Event, folder: str) -> None:
+def _listen_to_the_worker(stop_requested: threading.Event, folder: str) -> None:
     """The worker holds the other end of the standard input. A word asks to stop; the end of it means that the worker is dead,
     and its lease void."""
     while os.read(0, 1):
-        told.set()
+        stop_requested.set()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from bench.common import lease
 from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
-from bench.worker.outcome import Ended, attempt
+from bench.training.control import Control
+from bench.worker.outcome import Outcome, attempt
 from bench.worker.work import train_and_score
 
 STARTED = time.monotonic()  # of a worker process: this module is the first thing that it loads
@@ -32,7 +33,7 @@ def execute(
     run: Run,
     evaluations: list[Evaluation],
     device: str,
-    stopping: Callable[[], bool],
+    stop_requested: Callable[[], bool],
     devices: int = 1,
     threads: int = 1,
     began: float | None = None,
@@ -50,31 +51,33 @@ def execute(
     if owned is None:
         return RUNNING  # somebody else is at it
 
-    def work() -> Ended | None:
+    control = Control(stop_requested, owned.is_lost)
+
+    def work() -> Outcome | None:
         together = min(devices, run.spec.batch)
         if together == 1 or run.status().trained or run.spec.steps == 0:
-            train_and_score(run, evaluations, device, stopping, owned.is_lost, began=began)
+            train_and_score(run, evaluations, device, control, began=began)
             return None
         from bench.worker.distributed import train_together
 
-        return train_together(run, evaluations, device, together, threads, stopping, owned.is_lost)
+        return train_together(run, evaluations, device, together, threads, control)
 
     try:
-        ended = attempt(run, work)
-        return RUNNING if owned.is_lost() else _end(run, *ended)  # the new owner's word stands
+        outcome = attempt(run, work)
+        return RUNNING if owned.is_lost() else _end(run, outcome)  # the new owner's word stands
     finally:
         owned.release()
 
 
-def _end(run: Run, state: str, kind: str, reason: str) -> str:
-    if reason:
-        log.info("%s: %s", state, reason)
+def _end(run: Run, outcome: Outcome) -> str:
+    if outcome.reason:
+        log.info("%s: %s", outcome.state, outcome.reason)
     with contextlib.suppress(OSError):  # on a full disk the lease alone tells that it ended: the run is then interrupted
-        run.set_status(state, kind=kind, reason=reason)
-    return state
+        run.set_status(outcome.state, kind=outcome.kind, reason=outcome.reason)
+    return outcome.state
 
 
-class Stopping:
+class StopRequests:
     """Whether to save and end: after a signal, after `bench stop`, or once the parent has died, for its parent's successor."""
 
     def __init__(self, run: Run) -> None:
@@ -103,13 +106,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
-    stopping = Stopping(Run(options.directory))
+    stop_requested = StopRequests(Run(options.directory))
     if options.devices == 1:  # otherwise the processes that this one starts will need it
         import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
 
         torch.set_num_threads(options.threads)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
-    where = (options.device, stopping, options.devices, options.threads, STARTED)
+    where = (options.device, stop_requested, options.devices, options.threads, STARTED)
     return 0 if execute(Run(options.directory), evaluations, *where) == FINISHED else 1
 
 

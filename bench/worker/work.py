@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import BenchError
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
 
     from bench.data.base import Dataset
     from bench.spec.runspec import RunSpec
-    from bench.training.process_group import Team
+    from bench.training.control import Control
+    from bench.training.process_group import ProcessGroup
 
 PICTURES = 4  # clips of the test split that are kept as pictures
 log = logging.getLogger(__name__)
@@ -28,30 +28,28 @@ def train_and_score(
     run: Run,
     evaluations: list[Evaluation],
     device_name: str,
-    stopping: Callable[[], bool],
-    lost: Callable[[], bool],
-    team: Team | None = None,
+    control: Control,
+    group: ProcessGroup | None = None,
     began: float | None = None,
 ) -> None:
-    """Train from where the directory stands and score what is not scored yet; as the one that leads, if there is a team.
+    """Train from where the directory stands and score what is not scored yet; as the main process, if there are several.
 
     began: when the process that does nothing else began, by `time.monotonic`; None if it does more, or is one of several.
     """
     import torch
 
     from bench.common.machine import has_bf16
-    from bench.spec import catalog
     from bench.training.flops import flops, parameters, parameters_used, rollout_seconds
-    from bench.training.loop import train
-    from bench.training.process_group import ALONE
+    from bench.training.process_group import SINGLE
+    from bench.training.trainer import Trainer
 
-    spec, team = run.spec, team or ALONE
+    spec, group = run.spec, group or SINGLE
     snapshot.verify(run)
     before = run.status()
     trained = before.trained
     run.set_status(RUNNING)
     device = torch.device(device_name)
-    data = catalog.build("datasets", spec.data.name, spec.data.options)
+    data = spec.data.build()
     log.info("%s on %s, %d threads, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
     if spec.precision == "bf16" and not has_bf16(device.type):
         log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
@@ -59,9 +57,10 @@ def train_and_score(
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
         raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
     if not trained:  # what trained a run stays on record when it is only scored again, later and elsewhere
-        where = {"device": str(device), "devices": team.size}
+        where = {"device": str(device), "devices": group.size}
         _record(run, {"fingerprint": data.fingerprint(), **where, "samples": spec.steps * spec.batch, "shape": data.shape})
-    model, progress = train(spec, data, run, device, stopping, lost, team)
+    trainer = Trainer(run, data, device, control, group)
+    model, progress = trainer.train(), trainer.progress
     if not trained:
         cost = {
             "train_seconds": progress.seconds,
@@ -78,7 +77,7 @@ def train_and_score(
     for evaluation in (evaluation.at(spec) for evaluation in evaluations):
         if not run.scores_file(evaluation.key).exists():
             before_scoring = time.monotonic()
-            _score(run, model, data, evaluation, device, stopping)
+            _score(run, model, data, evaluation, device, control)
             scoring[evaluation.key] = time.monotonic() - before_scoring
     if not trained:
         _record_seconds(run, scoring, progress.seconds if before.step == 0 else None, began)
@@ -86,20 +85,16 @@ def train_and_score(
 
 def updates(spec: RunSpec, model: nn.Module) -> int:
     """How often training changes the weights: once for each phase of the learner at every step."""
-    from bench.spec import catalog
-
-    supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-    return spec.steps * len(catalog.build("learners", spec.learner.name, spec.learner.options, **supplied).phases)
+    learner = spec.learner.build(model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps)
+    return spec.steps * len(learner.phases)
 
 
-def _score(
-    run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, stopping: Callable[[], bool]
-) -> None:
+def _score(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, control: Control) -> None:
     from bench.evaluation.evaluate import evaluate
-    from bench.training.loop import Interrupted
+    from bench.training.control import Interrupted
 
     def stop_between_chunks(done: int, total: int) -> None:
-        if stopping() and done < total:
+        if control.stop_requested() and done < total:
             raise Interrupted
 
     keep = run.predictions_file(evaluation.key) if evaluation.keep_predictions else None

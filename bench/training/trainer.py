@@ -1,0 +1,195 @@
+"""The Trainer: from a spec to trained weights, resumable at every step.
+
+What it relies on: batches are a pure function of (seed, step), learners hold no state, and a checkpoint holds the weights, the
+optimizer and every random number generator. So a run that was killed and resumed is bit for bit the run that never was.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.common.errors import BenchError
+from bench.data.base import Dataset
+from bench.data.loading import batches
+from bench.evaluation.evaluate import validate
+from bench.store.store import Run
+from bench.training import checkpoint
+from bench.training.compiling import compiled
+from bench.training.control import FREE, Control, Interrupted
+from bench.training.graphs import RecordedPhases
+from bench.training.losses import Losses
+from bench.training.model import build_model
+from bench.training.process_group import SINGLE, ProcessGroup
+from bench.training.step import deviation, take_step
+
+CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
+
+
+@dataclass
+class Progress:
+    """What a checkpoint keeps besides weights, optimizer and generators."""
+
+    step: int = 0
+    seconds: float = 0.0  # spent in the step loop so far, over all interruptions
+    best: float = -math.inf  # validation PSNR in dB
+    sums: dict[str, float] = field(default_factory=dict)  # losses since the last line of metrics
+    summed: int = 0
+
+    def add(self, losses: list[dict[str, float]]) -> None:
+        """Losses of steps, by phase, to the sums."""
+        for of_step in losses:
+            self.summed += 1
+            for phase, loss in of_step.items():
+                self.sums[phase] = self.sums.get(phase, 0.0) + loss
+
+
+class Trainer:
+    """Trains one run from the newest checkpoint, or from the start, to its last step.
+
+    device: where it computes. control: asked after every step. group: the processes that train the run together; each has a
+    Trainer, and the main one alone writes, decides and gets the model that was selected.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: Dataset,
+        device: torch.device,
+        control: Control = FREE,
+        group: ProcessGroup = SINGLE,
+    ):
+        self.run, self.spec, self.data, self.device, self.control, self.group = run, run.spec, data, device, control, group
+        self.progress = Progress()
+        _seed(self.spec.seed)
+        model = build_model(self.spec, data).to(device)
+        self.model: nn.Module = compiled(model, device) if self.spec.compile else model
+        supplied = {"context": self.spec.context, "horizon": self.spec.horizon, "steps": self.spec.steps}
+        self.learner: Any = self.spec.learner.build(model=self.model, **supplied)
+        self.losses = Losses()
+
+    def train(self) -> nn.Module:
+        """The trained model that the spec selects.
+
+        Raises Interrupted once a checkpoint is written after a stop was requested, or without writing anything once another
+        process owns the run; Diverged when a loss is found to be not finite, before anything of it is written.
+        """
+        if self.learner.phases:
+            self.optimizer: torch.optim.Optimizer = self.spec.optimizer.build(parameters=self.model.parameters())
+            self._resume()
+            self._train_to_the_end()
+            if self.spec.select == "best" and self.group.is_main:
+                best = checkpoint.selected(self.checkpoints, "best")["model"]
+                checkpoint.load_weights(self.model, best, "the best checkpoint")
+        return self.model.eval()
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the run's checkpoints."""
+        return self.run.path / "checkpoints"
+
+    def _train_to_the_end(self) -> None:
+        spec, group, progress = self.spec, self.group, self.progress
+        schedule = spec.schedule.build(steps=spec.steps)
+        base_rate = self.optimizer.defaults["lr"]
+        micro_batches = self.run.micro_batches()
+        if group.is_main and progress.step < spec.steps:
+            self._declare(deviation(self.model, spec.batch, micro_batches, group))
+        recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
+        self.began, self.saved = time.monotonic() - progress.seconds, time.monotonic()
+        share = group.share(spec.batch)
+        for clip in batches(
+            self.data, spec.seed, progress.step, spec.steps, spec.batch, self.learner.frames, self.device, share
+        ):
+            settings = schedule(progress.step, base_rate)
+            for parameters in self.optimizer.param_groups:
+                parameters["lr"] = settings["lr"]
+                parameters["betas"] = (settings.get("beta1", parameters["betas"][0]), parameters["betas"][1])
+            losses = take_step(
+                spec, self.model, self.learner, self.optimizer, clip, progress.step, micro_batches, group, recorded
+            )
+            progress.step += 1
+            if group.is_main:
+                self.losses.add(progress.step, losses)
+                self._after_step()
+
+    def _after_step(self) -> None:
+        """Log, validate, save and end where it is time to."""
+        spec, progress = self.spec, self.progress
+        last = progress.step == spec.steps
+        logged = progress.step % max(1, min(100, spec.steps // 100)) == 0 or last
+        validated = progress.step % spec.validate_every == 0 or last
+        stop = not last and self.control.stop_requested()
+        due = validated or stop or time.monotonic() - self.saved > CHECKPOINT_SECONDS
+        if logged or due or self.device.type == "cpu":  # on a processor there is nothing to wait for
+            progress.add(self.losses.read())
+        self.control.check_owned()
+        if logged:
+            means = {f"loss/{name}": total / progress.summed for name, total in progress.sums.items()}
+            self.run.append(progress.step, {**means, "rate": self.optimizer.param_groups[0]["lr"]})
+            progress.sums, progress.summed = {}, 0
+        if validated:
+            self._validate()
+        if due:
+            self._save()
+        if stop:
+            raise Interrupted
+
+    def _validate(self) -> None:
+        with torch.random.fork_rng():
+            scores = validate(self.model, self.data, self.spec, self.device)
+        self.control.check_owned()  # it can take minutes
+        self.run.append(self.progress.step, {f"validation/{name}": value for name, value in scores.items()})
+        if self.spec.select == "best" and scores["psnr"] > self.progress.best:
+            self.progress.best = scores["psnr"]
+            checkpoint.save_best(self.checkpoints, self.progress.step, {"model": self.model.state_dict()})
+
+    def _save(self) -> None:
+        self.progress.seconds, self.saved = time.monotonic() - self.began, time.monotonic()
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": checkpoint.random_state(),
+            "progress": vars(self.progress),
+        }
+        checkpoint.save(self.checkpoints, self.progress.step, state)
+        self.run.set_status("running", step=self.progress.step)
+
+    def _declare(self, how: str) -> None:
+        """Keep in the provenance how the run departs from its spec, and since when; once, however often it is resumed."""
+        known, step = self.run.provenance(), self.progress.step
+        declared = known.get("deviations", [])
+        if how and not any(other.startswith(how) for other in declared[-1:]):
+            since = f" (from step {step + 1} on)" if step else ""
+            self.run.write("provenance.json", {**known, "deviations": [*declared, how + since]})
+
+    def _resume(self) -> None:
+        if not self.group.is_main:
+            self.group.wait()  # until the main process has put damaged checkpoints out of the way
+        state = checkpoint.newest(self.checkpoints)
+        if state is None and self.run.status().trained:
+            raise BenchError(
+                f"the checkpoints of {self.run.name}, which is trained, are gone; `bench run --fresh` trains it again"
+            )
+        if state is not None:
+            checkpoint.load_weights(self.model, state["model"], "the checkpoint")
+            self.optimizer.load_state_dict(state["optimizer"])
+            checkpoint.restore_random(state["random"])
+            vars(self.progress).update(state["progress"])
+        if self.group.is_main:
+            self.run.cut_metrics(self.progress.step)
+            self.group.wait()
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
