@@ -74,12 +74,12 @@ def test_killed_after_any_step_a_run_ends_the_same(tmp_path, monkeypatch, undist
 
 
 def test_killed_in_the_middle_of_writing_a_checkpoint_a_run_ends_the_same(tmp_path, monkeypatch, undisturbed):
-    def half_written(path, content):
+    def half_written(path, content, root=None):
         if path.suffix == ".pt" and content != b"":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_name(f".{path.name}.half").write_bytes(content[: len(content) // 2])
             raise Killed
-        files.write_bytes(path, content)
+        files.write_bytes(path, content, root)
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "write_bytes", half_written)
@@ -136,7 +136,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_naming_phase_and_step(tmp_path):
 def test_a_run_that_cannot_write_fails_in_words_and_keeps_its_last_checkpoint(tmp_path, monkeypatch):
     real, calls = checkpoint.write_bytes, []
 
-    def full(path, content):
+    def full(path, content, root=None):
         calls.append(path)
         if len(calls) == 2:
             raise OSError(28, "No space left on device", str(path))
