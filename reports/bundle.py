@@ -15,7 +15,8 @@ from reports.claims_table import claims_table
 from reports.costs import ledger, with_warnings
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
-from reports.memory import Memories, memory_table
+from reports.memory import Memories
+from reports.memory_table import kind_measures, memory_table
 from reports.page import Picture, choices, page
 from reports.printing import printing
 from reports.published_rows import with_published
@@ -123,6 +124,12 @@ def _memory_figures(results: Results, memories: Memories) -> Figures:
         "memory_alignment": (MEMORY, "Whether storing and matching address alike for the same clip", aligned),
         "memory_contexts": (MEMORY, "Recalled motion contexts, mean over positions, on their two principal axes", recalled),
     }
+    if memories.shown and kind_measures(memories.shown.labels):
+        caption = (
+            f"Left: how much more (red) or less (blue) each slot answers clips of one {memories.shown.labelled} than those of "
+            "all; right: of clips of each (down), the share whose context addresses most like long clips of each (across) do"
+        )
+        figures["memory_kinds"] = (MEMORY, caption, memory_figures.kinds(memories))
     for number, variant in enumerate(memories.first()):
         caption = (
             f"Addresses of {variant}: weight of each slot (across, matching's most used first) at each position (down), "

@@ -1,15 +1,9 @@
 """How memories are used: which slots answer, how sharply, and whether storing and matching ask for the same ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from reports.columns import Column
-from reports.footnotes import SMALL_SCALE, Footnote
-from reports.metric import Metric
-from reports.results import Results
-from reports.table import Cell, Row, Table, mean_cell
 
 
 @dataclass(frozen=True)
@@ -85,105 +79,22 @@ def alike(one: np.ndarray, other: np.ndarray, centred: bool = False) -> tuple[np
 
     centred: of what differs from equal weights, which is the correlation over slots.
     """
-    ours, theirs = (_directions(path, centred) for path in (one, other))
+    ours, theirs = ((centred_addresses if centred else _directions)(path) for path in (one, other))
     positions, clips = ours.shape[2], len(ours)
     same = np.einsum("csp,csp->c", ours, theirs) / positions
     all_clips = np.einsum("csp,sp->c", ours, theirs.sum(0)) / positions
     return same, (all_clips - same) / (clips - 1) if clips > 1 else np.full(1, np.nan)
 
 
-def _directions(weights: np.ndarray, centred: bool) -> np.ndarray:
-    """Addresses as vectors of length 1: [clips, slots, positions]. Equal weights, centred, have no direction: zeros."""
+def centred_addresses(weights: np.ndarray) -> np.ndarray:
+    """What of addresses [clips, slots, h, w] differs from equal weights, of length 1 at each position: [clips, slots, h * w].
+
+    Equal weights have no direction: zeros.
+    """
+    return _directions(weights - weights.mean(1, keepdims=True, dtype=np.float64))
+
+
+def _directions(weights: np.ndarray) -> np.ndarray:
+    """Addresses as vectors of length 1: [clips, slots, positions]."""
     flat = weights.reshape(*weights.shape[:2], -1).astype(np.float64)
-    flat = flat - flat.mean(1, keepdims=True) if centred else flat
     return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
-
-
-Number = float | None
-BITS, COSINE, CORRELATION = Metric("up", "bits", 3), Metric("up", "", 4), Metric("up", "", 3)
-# Columns: key, title, how it is written, what it is of a run. "same" and "chance" are of the clip itself and of other clips.
-MEASURES: tuple[tuple[str, str, Metric, Callable[[Addressing], Number]], ...] = (
-    ("matching_usage", "usage (bits)", BITS, lambda run: _usage_bits(run.matching)),
-    ("matching_addressing", "address", BITS, lambda run: _addressing_bits(run.matching)),
-    ("storing_usage", "storing: usage", BITS, lambda run: _usage_bits(run.storing)),
-    ("storing_addressing", "address", BITS, lambda run: _addressing_bits(run.storing)),
-    ("cosine", "cosine", COSINE, lambda run: _alike(run.storing, run.matching, 0, False)),
-    ("cosine_chance", "chance", COSINE, lambda run: _alike(run.storing, run.matching, 1, False)),
-    ("correlation", "correlation", CORRELATION, lambda run: _alike(run.storing, run.matching, 0, True)),
-    ("correlation_chance", "chance", CORRELATION, lambda run: _alike(run.storing, run.matching, 1, True)),
-    ("one_encoder", "one encoder", CORRELATION, lambda run: _alike(run.long, run.matching, 0, True)),
-    ("one_encoder_chance", "chance", CORRELATION, lambda run: _alike(run.long, run.matching, 1, True)),
-)  # fmt: skip
-
-
-def _usage_bits(weights: np.ndarray | None) -> Number:
-    return None if weights is None else float(entropy(usage(weights), 0))
-
-
-def _addressing_bits(weights: np.ndarray | None) -> Number:
-    return None if weights is None else float(entropy(weights, 1).mean())
-
-
-def _alike(one: np.ndarray | None, other: np.ndarray, which: int, centred: bool) -> Number:
-    return None if one is None else float(alike(one, other, centred)[which].mean())
-
-
-def memory_table(results: Results, memories: Memories) -> Table:
-    """Per variant with a memory: entropies of usage and addressing, and how alike the paths address; means over seeds."""
-    columns = (
-        Column("slots", "slots", Metric("up", "", 0)),
-        *(Column(key, title, metric) for key, title, metric, _ in MEASURES),
-    )
-    notes: dict[str, str] = {}
-    rows = []
-    for variant in memories.variants:
-        runs = memories.of(variant)
-        said = [f"Seed {seed}: {why.rstrip('.')}." for (label, seed), why in memories.missing.items() if label == variant]
-        if runs and runs[0].storing is None:
-            said.append("It has no motion-context encoder: only the motion-matching encoder can be asked.")
-        marks = tuple(notes.setdefault(text, str(len(notes) + 1)) for text in said)
-        planned = len(runs) + sum(label == variant for label, _ in memories.missing)
-        seeds = str(planned) if len(runs) == planned else f"{len(runs)} of {planned}"
-        rows.append(Row(variant, seeds, (_slots(runs), *_cells(runs, columns[1:])), marks))
-    marked = [Footnote(text, mark) for text, mark in notes.items()]
-    general = [Footnote(text) for text in _how_to_read(results, memories)]
-    return Table("What the memories do", columns, tuple(rows), (*marked, *general))
-
-
-def _cells(runs: Sequence[Addressing], columns: Sequence[Column]) -> list[Cell]:
-    cells = []
-    for column, (_, _, _, measure) in zip(columns, MEASURES, strict=True):
-        values = [value for run in runs if (value := measure(run)) is not None]
-        cells.append(mean_cell(np.array(values), column) if values else Cell())
-    return cells
-
-
-def _slots(runs: Sequence[Addressing]) -> Cell:
-    if not runs:
-        return Cell()
-    slots = runs[0].matching.shape[1]
-    return Cell(slots, f"{slots}", seeds=len(runs))
-
-
-def _how_to_read(results: Results, memories: Memories) -> list[str]:
-    if memories.shown is None:
-        return [SMALL_SCALE] if results.scale == "small" else []
-    shown, facts = memories.shown, results.facts
-    slots = sorted({run.matching.shape[1] for run in memories.runs})
-    most = ", ".join(f"{np.log2(count):.3f} for {count}" for count in slots)
-    several = any(len(memories.of(variant)) > 1 for variant in memories.variants)
-    return [
-        *([SMALL_SCALE] if results.scale == "small" else []),
-        f"Data: {facts.dataset}, {facts.split} split, {len(shown.numbers)} clips (fingerprint {facts.fingerprint}).",
-        f"Matching: the motion-matching encoder asks, which sees the {shown.context} frames of context. Storing: the "
-        f"motion-context encoder asks, which sees the long clip, {shown.frames.shape[1]} frames, and serves training alone.",
-        "Usage: entropy of the slots' mean weights, in bits. Address: mean entropy of the weights at one position of a clip. "
-        f"Both are those of matching first, then those of storing, and at most log2 of the slots ({most}); what usage exceeds "
-        "address by is what an address tells of its clip and position.",
-        "Cosine: how alike storing and matching address at the same position of the same clip (the alignment); chance: of "
-        "different clips. Addresses are soft, so their cosine is near 1 whatever they say; correlation over the slots is the "
-        "cosine of what differs from equal weights.",
-        "One encoder: that correlation for the motion-matching encoder alone, shown the long clip and the context. It needs no "
-        "alignment, and is what a variant without a motion-context encoder can be compared by.",
-        "±: 95% interval of the mean over seeds (Student's t)." if several else "n = 1 seed: no interval.",
-    ]

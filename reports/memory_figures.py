@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from reports.memory import Memories, Shown, alike, entropy, tops, usage
+from reports.memory_kinds import long_path, nearest
 from reports.results import Results
 from reports.strips import GIVEN, PREDICTED, pixels, spread
 from reports.style import COLOURS, COLUMN, MARKERS, PAGE, looks, paper
@@ -112,6 +113,36 @@ def alignment(results: Results, memories: Memories) -> Figure:
         ]
         labels = ["same clip", "different clips (chance)"]
         figure.legend(handles, labels, loc="outside lower center", ncols=2, title="bars: the middle 90% of clips")
+    return figure
+
+
+def kinds(memories: Memories) -> Figure:
+    """Two panels a variant. Left: how much each slot (across) answers clips of each kind (down), slots by the kind that they
+    answer most. Right: of clips of each kind, the share whose address is nearest to each kind's."""
+    labels = np.array(_shown(memories).labels)
+    runs = memories.first()
+    with paper():
+        figure = Figure(figsize=(PAGE, 0.5 + (0.45 + 0.16 * len(set(labels))) * len(runs)))
+        panels = figure.subplots(len(runs), 2, squeeze=False, width_ratios=[3, 1])
+        for (variant, run), (slots, shares) in zip(runs.items(), panels, strict=True):
+            names, found = nearest(run.matching, long_path(run), labels.tolist())
+            used = np.array([usage(run.matching[labels == kind]) for kind in names]) * run.matching.shape[1]
+            mean = used.mean(0)
+            order = np.lexsort((-(used.max(0) - mean), used.argmax(0)))
+            drawn = slots.imshow(used[:, order] - mean[order], cmap="RdBu_r", aspect="auto", interpolation="nearest")
+            bound = max(float(np.abs(used - mean).max()), 1e-6)
+            drawn.set_clim(-bound, bound)
+            figure.colorbar(drawn, ax=slots, pad=0.01, format="%+.1g")
+            slots.set(yticks=range(len(names)), yticklabels=names, xticks=[], title=f"{variant}, seed {run.seed}: slots")
+            shares.imshow(found, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+            for row, column in np.ndindex(found.shape):
+                ink = "white" if found[row, column] < 0.5 else "black"
+                shares.text(column, row, f"{100 * found[row, column]:.0f}", ha="center", va="center", fontsize=5.5, color=ink)
+            shares.set(yticks=[], xticks=[], title=f"own kind: {100 * np.diag(found).mean():.0f}%")
+            for axis in (slots, shares):
+                axis.grid(False)
+        panels[-1][0].set_xlabel("slots, by the kind that they answer most; weight × slots, less its mean over kinds")
+        panels[-1][1].set_xlabel("nearest kind (%)")
     return figure
 
 

@@ -1,11 +1,15 @@
 """The memory analysis: entropies and similarities worked by hand, figures that hide nothing, and the same bytes each time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reports import memory_figures
 from reports.bundle import bundle
-from reports.memory import Addressing, Memories, Shown, alike, entropy, memory_table, tops, usage
+from reports.memory import Addressing, Memories, Shown, alike, entropy, tops, usage
+from reports.memory_kinds import information, information_by_chance, nearest, own_kind
+from reports.memory_table import memory_table
 from reports.render import FORMATS, render
 from reports.style import looks, printed, save
 from tests.report_samples import results, runs
@@ -64,6 +68,44 @@ def test_centred_likeness_is_the_correlation_over_slots():
     vectors = one.reshape(2, 5), other.reshape(2, 5)
     assert same == pytest.approx([np.corrcoef(vectors[0][n], vectors[1][n])[0, 1] for n in range(2)], abs=1e-6)
     assert chance == pytest.approx([np.corrcoef(vectors[0][n], vectors[1][1 - n])[0, 1] for n in range(2)], abs=1e-6)
+
+
+def one_slot_each(*slots, of=4):
+    """Addresses of one position, each of one slot alone: [clips, slots, 1, 1]."""
+    return np.eye(of, dtype=np.float32)[list(slots)][..., None, None]
+
+
+def test_slots_that_each_answer_one_kind_tell_all_of_it_and_shared_ones_nothing():
+    kinds = ["run", "walk", "run", "walk"]
+    assert information(one_slot_each(0, 1, 0, 1), kinds) == pytest.approx(1)  # one bit of two kinds
+    assert information(one_slot_each(0, 0, 1, 1), kinds) == pytest.approx(0)
+    assert information(one_slot_each(0, 1, 0, 2), kinds) == pytest.approx(1)  # two slots for one kind tell as much
+    assert 0 < information_by_chance(one_slot_each(0, 1, 2, 3), kinds) <= 1  # few clips seem to tell something
+
+
+def test_an_address_is_compared_with_its_kind_without_itself():
+    kinds = ["run", "run", "run", "walk", "walk"]
+    asked = one_slot_each(0, 0, 1, 1, 1)
+    names, shares = nearest(asked, asked, kinds)
+    assert names == ["run", "walk"]
+    assert shares == pytest.approx(np.array([[2 / 3, 1 / 3], [0, 1]]))  # the third runner addresses as walkers do
+    assert own_kind(asked, asked, kinds) == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_kinds_have_columns_and_a_figure_where_clips_are_of_several(made, memories, shown):
+    labels = ["walking", "running", "walking", "running", "walking", "running"]
+    told = replace(memories, shown=replace(shown, labels=labels, labelled="label"))
+    table = memory_table(made, told)
+    cell = dict(zip((column.key for column in table.columns), table.rows[0].cells, strict=True))
+    assert cell["kind_bits"].value == pytest.approx(np.mean([information(weights(seed), labels) for seed in (0, 1)]))
+    assert cell["own_kind"].value == pytest.approx(np.mean([own_kind(weights(s), weights(s + 9), labels) for s in (0, 1)]))
+    assert cell["own_kind_chance"].value == 0.5
+    assert any(note.text.startswith("Own kind: ") for note in table.footnotes)
+    slots, shares = memory_figures.kinds(told).axes[:2]
+    assert slots.images[0].get_array().shape == (2, 5) and shares.images[0].get_array().shape == (2, 2)
+    assert [text.get_text() for text in slots.get_yticklabels()] == ["running", "walking"]
+    alone = memory_table(made, memories).columns  # of clips that are the only ones of their kind
+    assert "kind_bits" not in [column.key for column in alone]
 
 
 def test_the_table_has_means_over_seeds_and_says_what_is_missing_and_why(made, memories):

@@ -182,7 +182,7 @@ def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
 
 def _memory(chosen: Selection) -> Table:
     """The table of what memories do; a BenchError where no variant has one."""
-    from reports.memory import memory_table
+    from reports.memory_table import memory_table
 
     found = _memories(chosen)
     if not found.variants:
