@@ -2,7 +2,9 @@
 
 A space is a function from an Optuna trial to a RunSpec; a file of one's own defines `space(trial, scale)`. Every space here
 starts from its recipe, which is the first trial. No trial is wider or longer than the recipe, so that equal numbers of trials
-are equal budgets.
+are equal budgets. At medium scale, whose comparison has to be even-handed, every space has three choices, and sizes stay: the
+rate, its schedule, and what is particular to the model: how sharply LMC-Memory addresses, whether a baseline sees true frames
+in training (its paper's learner) or its own alone (`direct`).
 """
 
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.spec import Part, RunSpec, catalog
 from experiments.comparison import models
+from experiments.recipes import LMC_MEDIUM, SMALL
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -18,14 +21,18 @@ if TYPE_CHECKING:
 TIMES = 5.0  # by which a rate may lie below or above its recipe's
 SIZES = (0.5, 0.75, 1.0)  # of the recipe's width
 WIDTHS = {"lmc": "width", "phydnet": "residual", "swinlstm": "width", "simvp": "spatial", "tau": "spatial"}  # else: hidden
-SLOTS = {"small": (10, 200), "medium": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
+SLOTS = {"small": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
 TEMPERATURES = (0.1, 10.0)
+SCHEDULES = {"cosine": LMC_MEDIUM.schedule, "onecycle": Part("onecycle")}  # at medium scale
 SHARES = (0.1, 0.9)  # of the training after which a model sees no true frames beyond the context any more
 
 
 def lmc(trial: "Trial", scale: str) -> RunSpec:
     """Rate, width, memory size, how sharply the memory is addressed, and the window that storing sees."""
     recipe = _recipe("LMC-Memory", scale)
+    if scale == "medium":
+        temperature = trial.suggest_float("temperature", *TEMPERATURES, log=True)
+        return _rated(trial, recipe).but(model=recipe.model.but(temperature=temperature))
     spec = _resized(trial, recipe)
     long = trial.suggest_int("long", recipe.context + 1, recipe.context + recipe.horizon)
     return spec.but(
@@ -41,12 +48,17 @@ def lmc_start(scale: str) -> dict[str, Any]:
     """The recipe."""
     recipe = _recipe("LMC-Memory", scale)
     model = _all("models", recipe.model)
+    if scale == "medium":
+        return {**_start_rated(recipe), "temperature": model["temperature"]}
     return {**_start(recipe), "slots": model["slots"], "temperature": model["temperature"], "long": _long(recipe)}
 
 
 def baseline(label: str, trial: "Trial", scale: str) -> RunSpec:
     """Rate and width; of learners that wean a model off true frames, also until when."""
     recipe = _recipe(label, scale)
+    if scale == "medium":
+        learners = {part.name: part for part in (SMALL[label].learner, recipe.learner)}
+        return _rated(trial, recipe).but(learner=learners[trial.suggest_categorical("learner", sorted(learners))])
     spec = _resized(trial, recipe)
     if "end" in _all("learners", recipe.learner):
         spec = spec.but(learner=recipe.learner.but(end=trial.suggest_float("end", *_shares(recipe))))
@@ -56,12 +68,27 @@ def baseline(label: str, trial: "Trial", scale: str) -> RunSpec:
 def baseline_start(label: str, scale: str) -> dict[str, Any]:
     """The recipe."""
     recipe = _recipe(label, scale)
+    if scale == "medium":
+        return {**_start_rated(recipe), "learner": recipe.learner.name}
     learner = _all("learners", recipe.learner)
     return {**_start(recipe), **({"end": learner["end"]} if "end" in learner else {})}
 
 
 def _recipe(label: str, scale: str) -> RunSpec:
     return models(scale)[label]
+
+
+def _rated(trial: "Trial", recipe: RunSpec) -> RunSpec:
+    """The recipe with another rate and another course of it."""
+    rate = recipe.optimizer.options["lr"]
+    return recipe.but(
+        optimizer=recipe.optimizer.but(lr=trial.suggest_float("lr", rate / TIMES, rate * TIMES, log=True)),
+        schedule=SCHEDULES[trial.suggest_categorical("schedule", sorted(SCHEDULES))],
+    )
+
+
+def _start_rated(recipe: RunSpec) -> dict[str, Any]:
+    return {"lr": recipe.optimizer.options["lr"], "schedule": recipe.schedule.name}
 
 
 def _resized(trial: "Trial", recipe: RunSpec) -> RunSpec:
