@@ -146,6 +146,23 @@ def test_the_fixed_test_set_is_read_from_the_published_file(digits):
         fixed.clips("test", 0, 1, 40)
 
 
+def test_the_fixed_test_set_is_scored_on_a_machine_without_any_digits(tmp_path, monkeypatch, bench):
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    np.save(tmp_path / "mnist_test_seq.npy", np.random.default_rng(0).integers(0, 256, (20, 2, 64, 64), dtype=np.uint8))
+    prepare("moving_mnist_fixed", {"source": str(tmp_path)})
+    with pytest.raises(Blocked, match="bench prepare mnist"):
+        data("moving_mnist_fixed").fingerprint()  # which runs are planned by: they need digits to train on
+    write_targets(tmp_path)
+    code, out, err = bench("eval", "--predictions", tmp_path / "theirs.npz", "--data", "moving_mnist_fixed")
+    assert code == 0 and "means over 2 clips and 10 predicted frames" in out, err
+
+
+def write_targets(folder) -> None:
+    """The fixed set's last ten frames beside the predictions, since arrays do not say of which clips they are."""
+    array = np.load(folder / "mnist_test_seq.npy")[10:].swapaxes(0, 1)[:, :, None] / np.float32(255)
+    np.savez(folder / "theirs.npz", prediction=np.zeros_like(array), target=array)
+
+
 def test_a_file_that_is_not_the_fixed_set_is_refused(digits):
     np.save(digits / "mnist_test_seq.npy", np.zeros((20, 6, 32, 32), np.uint8))
     with pytest.raises(BenchError, match=r"holds uint8 \(20, 6, 32, 32\), expected"):

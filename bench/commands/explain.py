@@ -45,16 +45,20 @@ def explain(
     --json adds each clip's.
     """
     from bench.commands import _explanation
-    from bench.metrics import METRICS
+    from bench.metrics import METRICS, set_metrics
     from bench.reporting.explain import cost, score
     from reports.costs import COSTS
 
     protocol, metric, frame = _column(metric, protocol, frame)
+    if protocol in {one.protocol for one in set_metrics().values()}:  # which such a metric brings with it
+        protocol = "standard"
     asked = metric.strip().lower().replace("-", "_")
     spent = asked if asked in COSTS else ""
     if asked not in (*METRICS, *COSTS) and not did_you_mean(asked, METRICS) and (hint := did_you_mean(asked, COSTS)):
         raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
     names, protocols = [spent] if spent else _selection.metrics(metric), _selection.protocols(protocol)
+    if names[0] in set_metrics() and (frame or len(names) > 1):
+        raise BenchError(f"no single frame has {METRICS[names[0]].label}: it is a number of the whole set of clips")
     if len(names) > 1 or len(protocols) > 1:
         raise BenchError("a cell is of one metric and one protocol")
     if spent and (frame or differences or label):
@@ -74,7 +78,7 @@ def explain(
         if spent:
             found = cost(chosen.results, chosen.items, variant, spent)
         else:
-            key = f"{protocols[0]}/{names[0]}"
+            key = chosen.results.score_of(protocols[0], names[0])
             found = score(chosen.results, chosen.items, chosen.guests, variant, key, span, label, differences)
     except ValueError as error:
         raise BenchError(str(error)) from error

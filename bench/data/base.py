@@ -26,6 +26,10 @@ class Dataset(ABC):
     def fingerprint(self) -> str:
         """Short text that changes whenever any clip would: generator version and digits' hash, or the manifest's checksum."""
 
+    def split_fingerprint(self, split: Split) -> str:
+        """The same for one split, which may be scored where others are not on this machine."""
+        return self.fingerprint()
+
     @abstractmethod
     def conventions(self) -> str:
         """How the test clips were made, for a table's footnote."""

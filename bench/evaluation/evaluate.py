@@ -116,7 +116,7 @@ def facts_of(data: Dataset, evaluation: Evaluation, context: int, count: int) ->
     """What is known of an evaluation before it begins."""
     return {
         "data": data.conventions(),
-        "fingerprint": data.fingerprint(),
+        "fingerprint": data.split_fingerprint(evaluation.split),
         "split": evaluation.split,
         "context": context,
         "labels": data.labels(evaluation.split, context + (evaluation.horizon or 0), count) or [],

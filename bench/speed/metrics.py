@@ -1,5 +1,8 @@
-"""`bench speed metrics`: all protocols in one pass against looping scikit-image over the frames, and what an evaluation takes
-beside the model's own work; in one process, on one core or the GPU."""
+"""`bench speed metrics`: what scores cost, in one process, on one core or the GPU.
+
+All protocols in one pass against looping scikit-image over the frames; LPIPS and FVD (`networks.py`), where their weights are;
+and what an evaluation takes beside the model's own work.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from bench.evaluation.evaluate import predictions
 from bench.metrics.score import score
 from bench.spec import catalog
 from bench.speed.data import EmbeddedMovingMNIST
+from bench.speed.networks import network_rows
 from bench.speed.timing import Row, fastest
 
 CLIPS, FRAMES, SIDE = 64, 30, 64
@@ -31,7 +35,8 @@ def measure() -> list[Row]:
         prediction = target + 0.1 * torch.randn_like(target)
         devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
         rows = [_row(torch.device(device), prediction, target) for device in devices]
-        return [*rows, evaluation(torch.device(devices[-1]))]
+        networks = [row for device in devices for row in network_rows(torch.device(device))]
+        return [*rows, *networks, evaluation(torch.device(devices[-1]))]
     finally:
         torch.set_num_threads(threads)
 

@@ -1,0 +1,100 @@
+"""What LPIPS and FVD cost a clip, each against a named peer in the same run."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from bench.metrics import fvd, lpips, weights
+from bench.metrics.networks import ALEXNET
+from bench.speed.timing import Row, fastest
+
+CLIPS, FRAMES, SIDE = 4, 10, 64
+ROUNDS = 3
+PRODUCT = 1024  # side of the square matrices whose product stands for what the processor can do
+
+
+def network_rows(device: torch.device) -> Iterator[Row]:
+    """A row for LPIPS and one for FVD, as far as their weights are here; seconds are of one clip."""
+    clips = torch.rand(2, CLIPS, FRAMES, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
+    where = "one core" if device.type == "cpu" else "the GPU"
+    network, _ = lpips.load((1, SIDE, SIDE), device)
+    peer = package(device) if network else None
+    if network and peer:
+        own, theirs = _seconds(lambda: network(*clips), lambda: _by_package(peer, *clips), device)
+        yield Row(f"LPIPS of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, "the lpips package", theirs / own)
+    features, _ = fvd.load((1, SIDE, SIDE), device)
+    if features:
+        product = torch.rand(PRODUCT, PRODUCT, device=device)
+        times = max(1, round(_flops(clips.flatten(0, 1)[:1]) * 2 / (2 * PRODUCT**3)))  # for a predicted clip and its target
+
+        def multiplied() -> None:
+            for _ in range(times * CLIPS):
+                torch.mm(product, product)
+
+        own, theirs = _seconds(lambda: features(clips.flatten(0, 1)), multiplied, device)
+        name = f"FVD of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
+        yield Row(name, own, "as many FLOPs in matrix products", theirs / own)
+
+
+def package(device: torch.device) -> nn.Module | None:
+    """The lpips package's network with the same weights; None where it cannot be imported (it needs torchvision)."""
+    with contextlib.redirect_stdout(None), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            _declare_operators()
+            import lpips as reference
+        except (ImportError, RuntimeError):
+            return None
+        network: nn.Module = reference.LPIPS(net="alex", pnet_rand=True, verbose=False)
+    state = weights.tensors(ALEXNET)
+    features = network.get_submodule("net")
+    features.load_state_dict({name: state[name.partition(".")[2]] for name in features.state_dict()})
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _declare_operators() -> None:
+    """Beside a CPU-only torch, torchvision's import asks for two operators that nobody calls here."""
+    for operator in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, operator):
+            torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
+def _by_package(network: nn.Module, prediction: Tensor, target: Tensor) -> Tensor:
+    """All frames in one batch, grey repeated to three channels, which is how the package is fastest."""
+    frames = (clips.flatten(0, 1).expand(-1, 3, -1, -1) for clips in (prediction, target))
+    found: Tensor = network(*frames)
+    return found
+
+
+def _flops(clip: Tensor) -> int:
+    """Of one pass of I3D, counted."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    features, _ = fvd.load((1, SIDE, SIDE), clip.device)
+    assert features is not None
+    with FlopCounterMode(display=False) as counter, torch.inference_mode(False), torch.no_grad():
+        features(clip)
+    return int(counter.get_total_flops())
+
+
+@torch.inference_mode()
+def _seconds(own: Callable[[], object], peer: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    """Seconds of one clip, each when nothing else is in its way."""
+
+    def waited(work: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        return run
+
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    first, second = fastest(waited(own), waited(peer), ROUNDS, clock)
+    return first / CLIPS, second / CLIPS
