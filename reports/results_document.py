@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from reports.by_label import by_label
 from reports.claims import Judged, judge
 from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table, gain_text
@@ -128,6 +129,9 @@ def _section(name: str, record: Record, page: Path) -> str:
         parts += ["### What is claimed", markdown(claims_table(results, judged(record))).strip()]
         parts += [f"![Every claim with the gain of each seed, its interval and its verdict]({pictures}-claims.png)"]
     parts += ["### Scores", markdown(_scores(results)).strip(), f"![Scores at each predicted frame]({pictures}-frames.png)"]
+    for score in _standard(results)[:1]:
+        if labelled := by_label(results, score):
+            parts += ["### By what the clips show", markdown(labelled).strip()]
     parts += ["### Costs", markdown(ledger(results)).strip()]
     if settings := _settings(record):
         parts += ["### How the variants differ", settings]

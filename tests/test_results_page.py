@@ -112,6 +112,18 @@ def test_the_page_has_claims_scores_costs_and_commands(kept):
     assert "| full | 7 | 90.5 s |" in text and "9 of 10 runs finished, 13.6 min of training in all" in text
 
 
+def test_the_page_has_the_scores_by_what_clips_show_where_they_have_labels(kept):
+    scores = kept.results.scores.assign(label=kept.results.scores["clip"].map(lambda clip: "walking" if clip < 2 else "boxing"))
+    text = document({"toy": replace(kept, results=replace(kept.results, scores=scores))}, Path("r.md"), Path("evidence"))
+    lines = text.split("### By what the clips show")[1].splitlines()
+    assert "| variant | boxing | walking | seeds |" in lines and "Clips: 3 of boxing, 2 of walking.  " in lines
+    walking = (
+        scores[(scores["variant"] == "full") & (scores["label"] == "walking")].groupby("seed")["standard/psnr"].mean().mean()
+    )
+    assert f"| {walking:.2f} ± " in next(line for line in lines if line.startswith("| full"))
+    assert "By what the clips show" not in document({"toy": kept}, Path("r.md"), Path("evidence"))
+
+
 @pytest.fixture
 def page(bench, folder):
     """The command, in a folder with scores of record."""
