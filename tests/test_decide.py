@@ -70,12 +70,18 @@ def test_further_seeds_come_after_all_declared_ones_in_the_plan():
 
 def test_rounds_are_kept_for_each_question_apart(store):
     record = Record.of(FOUR, store)
-    record.add({"full": [1]})
-    Record.of(FOUR, store).add({"full": [2], "few": [2]})
+    record.add({"full": [1]}, after=0)
+    Record.of(FOUR, store).add({"full": [2], "few": [2]}, after=1)
     assert record.rounds() == [{"full": [1]}, {"full": [2], "few": [2]}]
     assert record.applied(FOUR).further == {"full": (1, 2), "few": (2,)}
     for other in (FOUR.edited(["steps=7"]), with_claims(WIDER), FOUR.only(["full", "few"])):
         assert Record.of(other, store).rounds() == []
+
+
+def test_of_two_schedulers_that_choose_the_same_round_one_writes_it_down(store):
+    for _ in range(2):
+        Record.of(FOUR, store).add({"full": [1]}, after=0)
+    assert Record.of(FOUR, store).rounds() == [{"full": [1]}]
 
 
 def with_claims(*claims):
@@ -84,7 +90,7 @@ def with_claims(*claims):
 
 def test_a_damaged_record_is_as_good_as_none(store):
     record = Record.of(FOUR, store)
-    record.add({"full": [1]})
+    record.add({"full": [1]}, after=0)
     record.path.write_text("{")
     assert record.rounds() == [] and record.applied(FOUR) == FOUR
 

@@ -44,6 +44,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
         return f"the {hours:g} hours are spent" if end is not None and time.monotonic() > end else ""
 
     while True:
+        begun = len(record.rounds())
         wider = record.applied(widened(experiment, store))
         items = plan(wider, store)
         if any(item.state in (*TO_DO, *GOING_ON) for item in items):
@@ -60,8 +61,8 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
         chosen = next_round(wider, verdicts, most)
         if not chosen or spent():
             return _conclude(experiment, found, verdicts, most, spent(), command)
-        record.add(chosen)
-        _announce(len(record.rounds()), chosen, verdicts)
+        record.add(chosen, begun)
+        _announce(begun + 1, chosen, verdicts)
 
 
 def with_next_round(experiment: Experiment, store: Store, most: int) -> Experiment:

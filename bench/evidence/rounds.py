@@ -49,9 +49,11 @@ class Record:
         rounds = found.get("rounds", []) if isinstance(found, dict) else []
         return [one for one in rounds if isinstance(one, dict)]
 
-    def add(self, chosen: Round) -> None:
-        """Write down one more."""
-        write_json(self.path, {"rounds": [*self.rounds(), chosen]})
+    def add(self, chosen: Round, after: int) -> None:
+        """Write down the round that follows so many, unless another scheduler of this store has done so meanwhile."""
+        known = self.rounds()
+        if len(known) == after:
+            write_json(self.path, {"rounds": [*known, chosen]})
 
     def applied(self, experiment: Experiment) -> Experiment:
         """The experiment with the seeds of all rounds so far."""
