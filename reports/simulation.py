@@ -1,5 +1,6 @@
-"""What stopping as soon as one may costs and risks, simulated: `python -m reports.simulation` prints the table of the docs."""
+"""What stopping as soon as one may costs and risks, simulated: `python -m reports.simulation` prints the tables of the docs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,6 +11,15 @@ from reports.statistics import student
 
 EXPERIMENTS, MOST = 2_000, 100
 FIXED = 10  # seeds of the design that looks once
+COLLAPSE = "one seed in ten collapses"
+# How gains are spread over seeds: of mean 0 and standard deviation 1.
+SHAPES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
+    "normal": lambda random, size: random.normal(0, 1, size),
+    "uniform": lambda random, size: random.uniform(-(3**0.5), 3**0.5, size),
+    "heavy tails": lambda random, size: random.standard_t(5, size) * 0.6**0.5,
+    "skewed": lambda random, size: random.exponential(1, size) - 1,
+    COLLAPSE: lambda random, size: np.where(random.random(size) < 0.1, -3, 1 / 3) + random.normal(0, 0.1, size),
+}
 
 
 @dataclass(frozen=True)
@@ -33,9 +43,11 @@ class Simulated:
 
 
 @cache
-def simulate(difference: float, claims: int = 1, experiments: int = EXPERIMENTS, most: int = MOST, seed: int = 0) -> Simulated:
+def simulate(
+    difference: float, claims: int = 1, experiments: int = EXPERIMENTS, most: int = MOST, shape: str = "normal"
+) -> Simulated:
     """Experiments of up to `most` seeds in which one of so many claims is watched and decided as soon as it may be."""
-    draws = np.random.default_rng(seed).normal(difference, 1, (experiments, most))
+    draws = difference + SHAPES[shape](np.random.default_rng(0), (experiments, most))
     ended = [_until_decided(row, ALPHA / claims) for row in draws]
     seeds = np.array([count for count, _ in ended])
     wrong = [found == REFUTED or (found == HOLDS and difference == 0) for _, found in ended]
@@ -94,5 +106,18 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+def shapes_markdown() -> str:
+    """What happens where gains are not normal, and there is no difference."""
+    lines = [
+        f"| gains over seeds | wrong: one claim | ten claims | fixed {FIXED}: one claim | ten claims |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for shape in SHAPES:
+        one, ten = (simulate(0.0, claims, shape=shape) for claims in (1, 10))
+        shares = (one.wrong, ten.wrong, one.fixed_wrong, ten.fixed_wrong)
+        lines.append(f"| {shape} | " + " | ".join(f"{100 * share:.1f}%" for share in shares) + " |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
-    print(markdown(), end="")
+    print(markdown(), shapes_markdown(), sep="\n", end="")

@@ -7,13 +7,13 @@ import pytest
 
 from reports.anytime import critical, interval, log_evidence, needed
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, verdict
-from reports.simulation import markdown, simulate
+from reports.simulation import COLLAPSE, markdown, shapes_markdown, simulate
 
 EXPERIMENTS = 2_000
 
 
 def test_of_2000_experiments_that_stop_as_soon_as_they_may_at_most_one_in_twenty_finds_what_is_not_there():
-    assert simulate(0.0, experiments=EXPERIMENTS).wrong <= 0.05
+    assert 0.01 <= simulate(0.0, experiments=EXPERIMENTS).wrong <= 0.05  # some are: the simulation can find what is wrong
 
 
 def test_ordinary_t_tests_asked_after_every_seed_find_what_is_not_there_in_every_third():
@@ -26,7 +26,7 @@ def test_of_2000_experiments_with_eight_claims_that_share_a_variant_at_most_one_
         scores = random.normal(0, 1, (claims + 1, 40))
         gains = scores[0] - scores[1:]  # every claim is about the same first variant
         wrong += any(_decided(gain, ALPHA / claims) in (HOLDS, REFUTED) for gain in gains)
-    assert wrong / EXPERIMENTS <= 0.05
+    assert 0.005 <= wrong / EXPERIMENTS <= 0.05  # some are: the simulation can find what is wrong
 
 
 def _decided(gains, alpha):
@@ -35,7 +35,7 @@ def _decided(gains, alpha):
     means = gains.cumsum() / counts
     spread = np.sqrt(np.maximum((gains**2).cumsum() - counts * means**2, 0) / np.maximum(counts - 1, 1))
     factors = np.array([critical(int(count), alpha) or 1e9 for count in counts])
-    outside = np.abs(means) > factors * spread / np.sqrt(counts)
+    outside = (np.abs(means) > factors * spread / np.sqrt(counts)) & (counts > 1)
     if not outside.any():
         return UNDECIDED
     first = int(outside.argmax()) + 1
@@ -60,7 +60,12 @@ def test_a_difference_in_seed_standard_deviations_takes_this_many_seeds_on_avera
 @pytest.mark.slow
 def test_the_documentation_has_the_table_that_the_simulation_makes(request):
     document = (request.config.rootpath / "docs" / "claims.md").read_text("utf-8")
-    assert markdown() in document
+    assert markdown() in document and shapes_markdown() in document
+
+
+def test_gains_that_are_symmetric_but_not_normal_are_decided_wrongly_as_rarely_and_a_rare_collapse_is_not():
+    assert simulate(0.0, experiments=EXPERIMENTS, shape="heavy tails").wrong <= 0.05
+    assert simulate(0.0, experiments=EXPERIMENTS, shape=COLLAPSE).wrong > 0.3  # the documentation warns of it
 
 
 def test_evidence_is_the_integral_of_likelihood_ratios_over_effects_and_scales():
