@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from reports.anytime import critical
 from reports.claims import ALPHA, HOLDS, REFUTED, UNDECIDED, verdict
 from reports.statistics import student
 
@@ -48,7 +49,7 @@ def simulate(
 ) -> Simulated:
     """Experiments of up to `most` seeds in which one of so many claims is watched and decided as soon as it may be."""
     draws = difference + SHAPES[shape](np.random.default_rng(0), (experiments, most))
-    ended = [_until_decided(row, ALPHA / claims) for row in draws]
+    ended = [until_decided(row, ALPHA / claims) for row in draws]
     seeds = np.array([count for count, _ in ended])
     wrong = [found == REFUTED or (found == HOLDS and difference == 0) for _, found in ended]
     early = [found != UNDECIDED and count <= FIXED for count, found in ended]
@@ -77,14 +78,17 @@ def _wrongly(said: np.ndarray, difference: float) -> np.ndarray:
     return said < 0 if difference else said != 0
 
 
-def _until_decided(gains: np.ndarray, alpha: float) -> tuple[int, str]:
-    """After how many seeds the claim was decided, and how."""
-    values = gains.tolist()
-    for count in range(2, len(values) + 1):
-        found = verdict(values[:count], alpha)
+def until_decided(gains: np.ndarray, alpha: float) -> tuple[int, str]:
+    """After how many seeds the claim was decided, and how: asked after every seed whose interval lies on one side of 0."""
+    counts = np.arange(2, len(gains) + 1)
+    means = gains.cumsum()[1:] / counts
+    variances = np.maximum((gains**2).cumsum()[1:] - counts * means**2, 0) / (counts - 1)
+    factors = np.array([critical(int(count), alpha) or np.inf for count in counts])
+    for count in counts[np.abs(means) > factors * np.sqrt(variances / counts) * (1 - 1e-9)]:
+        found = verdict(gains[:count].tolist(), alpha)
         if found != UNDECIDED:
-            return count, found
-    return len(values), UNDECIDED
+            return int(count), found
+    return len(gains), UNDECIDED
 
 
 def markdown() -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from reports.anytime import critical, interval, log_evidence, needed
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, verdict
-from reports.simulation import COLLAPSE, markdown, shapes_markdown, simulate
+from reports.simulation import COLLAPSE, markdown, shapes_markdown, simulate, until_decided
 
 EXPERIMENTS = 2_000
 
@@ -25,21 +25,8 @@ def test_of_2000_experiments_with_eight_claims_that_share_a_variant_at_most_one_
     for _ in range(EXPERIMENTS):
         scores = random.normal(0, 1, (claims + 1, 40))
         gains = scores[0] - scores[1:]  # every claim is about the same first variant
-        wrong += any(_decided(gain, ALPHA / claims) in (HOLDS, REFUTED) for gain in gains)
+        wrong += any(until_decided(gain, ALPHA / claims)[1] != UNDECIDED for gain in gains)
     assert 0.005 <= wrong / EXPERIMENTS <= 0.05  # some are: the simulation can find what is wrong
-
-
-def _decided(gains, alpha):
-    """The verdict at the first look that has one."""
-    counts = np.arange(1, len(gains) + 1)
-    means = gains.cumsum() / counts
-    spread = np.sqrt(np.maximum((gains**2).cumsum() - counts * means**2, 0) / np.maximum(counts - 1, 1))
-    factors = np.array([critical(int(count), alpha) or 1e9 for count in counts])
-    outside = (np.abs(means) > factors * spread / np.sqrt(counts)) & (counts > 1)
-    if not outside.any():
-        return UNDECIDED
-    first = int(outside.argmax()) + 1
-    return verdict(gains[:first].tolist(), alpha)
 
 
 def test_a_margin_within_which_nothing_differs_is_not_found_where_the_difference_is_larger():
@@ -66,6 +53,12 @@ def test_the_documentation_has_the_table_that_the_simulation_makes(request):
 def test_gains_that_are_symmetric_but_not_normal_are_decided_wrongly_as_rarely_and_a_rare_collapse_is_not():
     assert simulate(0.0, experiments=EXPERIMENTS, shape="heavy tails").wrong <= 0.05
     assert simulate(0.0, experiments=EXPERIMENTS, shape=COLLAPSE).wrong > 0.3  # the documentation warns of it
+
+
+def test_experiments_are_simulated_by_asking_for_the_verdict_after_every_seed():
+    for draws in np.random.default_rng(3).normal(0.7, 1, (50, 40)):
+        asked = ((count, verdict(draws[:count].tolist(), ALPHA)) for count in range(1, 41))
+        assert until_decided(draws, ALPHA) == next((one for one in asked if one[1] != UNDECIDED), (40, UNDECIDED))
 
 
 def test_evidence_is_the_integral_of_likelihood_ratios_over_effects_and_scales():
