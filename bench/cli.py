@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bench import __version__
 from bench.commands import (
     data,
     doctor,
@@ -43,7 +44,7 @@ app = typer.Typer(
     "Start with `bench run ablation`, then `bench report ablation`. Anything can be interrupted; "
     "the same command goes on with it.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -55,6 +56,12 @@ for command in COMMANDS:
     command.register(app)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"lmc-bench {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def everywhere(
     trusted: Annotated[
@@ -63,6 +70,9 @@ def everywhere(
             "--trust", metavar="MODULE", help="Let a module's code run where a store names it, now and later. Repeatable."
         ),
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     """What goes with every command, in any place."""
     from bench.common import trust

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from reports import memory_figures
 from reports.ablation import ablation
+from reports.bibliography import bibtex
 from reports.claims import Judged
 from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
@@ -87,7 +88,17 @@ def bundle(
     written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
     first = {CLAIMED: claims_table(results, claims)} if claims else {}
     text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder), first)
+    written.append(write(folder / "references.bib", f"{bibtex(_cited(results, configurations or {}))}\n".encode()))
+    text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder))
     return [*written, write(folder / "index.html", text.encode())]
+
+
+def _cited(results: Results, configurations: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The models and data sets of the variants, and the metrics of the scores."""
+    of_variants = [
+        str(settings[part]) for part in ("model", "data") for settings in configurations.values() if part in settings
+    ]
+    return [*of_variants, *(score.partition("/")[2] for score in results.columns)]
 
 
 def _sections(figures: Figures, folder: Path) -> dict[str, list[Picture]]:

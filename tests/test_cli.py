@@ -1,12 +1,18 @@
 """The command line: what it prints, how it ends, and that bad input gets one clear message."""
 
 import json
+import os
+import re
 import shlex
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from bench import cli
 from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
 from bench.store.store import Store
@@ -329,3 +335,28 @@ def test_a_command_that_is_interrupted_says_so(bench, monkeypatch):
     monkeypatch.setattr("bench.maintenance.doctor.examine", interrupted)
     code, _, err = bench("doctor")
     assert code == 130 and err == "interrupted; the same command goes on from here\n"
+
+
+def test_the_version_is_printed_in_one_line(capsys):
+    with pytest.raises(SystemExit):
+        cli.app(["--version"], standalone_mode=True)
+    assert re.fullmatch(r"lmc-bench \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_python_m_bench_is_bench_and_answers_help_at_once():
+    def seconds() -> float:
+        began = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", "bench", "-h"], capture_output=True, text=True, check=True)
+        assert "bench run ablation" in done.stdout
+        return time.monotonic() - began
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_commands_are_completed(shell):
+    words = {"COMP_WORDS": "bench re", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "bench re"}
+    environment = {**os.environ, **words, "_BENCH_COMPLETE": f"complete_{shell}"}
+    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "report" in done.stdout and "rescore" in done.stdout and "plan" not in done.stdout

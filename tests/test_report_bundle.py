@@ -113,3 +113,9 @@ def test_the_page_warns_of_uneven_budgets_under_its_scores_and_differences(made,
     costly = replace(made, runs=made.runs.assign(parameters=[1, 1, 9, 9]))
     bundle(costly, tmp_path)
     assert (tmp_path / "index.html").read_text("utf-8").count("Warning: budgets differ in parameters") >= 3
+
+
+def test_a_bundle_says_what_to_cite_for_its_models_data_and_metrics(made, tmp_path):
+    bundle(made, tmp_path, configurations={"full": {"model": "lmc", "data": "kth"}, "plain": {"model": "black", "data": "kth"}})
+    text = (tmp_path / "references.bib").read_text("utf-8")
+    assert [line for line in text.splitlines() if line.startswith("@")] == ["@inproceedings{lmc,", "@inproceedings{kth,"]

@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def list_names(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS))] = "experiments",
+    bibtex: Annotated[
+        bool, typer.Option("--bibtex", help="Print what to cite for these models, data sets or metrics, as BibTeX.")
+    ] = False,
     as_json: _options.Json = False,
 ) -> None:
     """What there is to choose from.
@@ -31,6 +34,13 @@ def list_names(
     if kind not in KINDS:
         raise BenchError(f"there is no list of '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + listed(KINDS)}")
     rows = _rows(kind, as_json)
+    if bibtex:
+        from reports.bibliography import bibtex as cited
+
+        if not (text := cited(next(iter(row.values())) for row in rows)):
+            raise BenchError(f"there is nothing to cite for {kind}; --bibtex knows models, data and metrics")
+        print(text)
+        return
     if as_json:
         if kind == "models":
             from bench.spec.runspec import Part
