@@ -89,7 +89,6 @@ def bundle(
     first = {CLAIMED: claims_table(results, claims)} if claims else {}
     text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder), first)
     written.append(write(folder / "references.bib", f"{bibtex(_cited(results, configurations or {}))}\n".encode()))
-    text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder))
     return [*written, write(folder / "index.html", text.encode())]
 
 

@@ -6,7 +6,6 @@ import re
 import shlex
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -345,10 +344,12 @@ def test_the_version_is_printed_in_one_line(capsys):
 
 def test_python_m_bench_is_bench_and_answers_help_at_once():
     def seconds() -> float:
-        began = time.monotonic()
+        """Of the processor, which others may be using too."""
+        before = os.times()
         done = subprocess.run([sys.executable, "-m", "bench", "-h"], capture_output=True, text=True, check=True)
         assert "bench run ablation" in done.stdout
-        return time.monotonic() - began
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
 
     assert min(seconds() for _ in range(3)) < 0.5
 
