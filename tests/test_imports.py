@@ -25,6 +25,7 @@ LAYERS = (
     ("bench.maintenance", "bench.evidence"),
     ("bench.commands",),
     ("bench.cli",),
+    ("bench.__main__",),
 )
 """Lower first. A file imports from its own package and from layers below; `bench.spec.loading` finds experiments as plug-ins,
 by name, and so imports none."""
@@ -53,8 +54,8 @@ def test_no_files_import_each_other_in_a_circle():
 
 def test_the_engine_has_its_command_line_and_packages_at_its_top():
     top = {path.name for path in (ROOT / "bench").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    packages = {package.partition(".")[2] for package in LEVEL if package.startswith("bench.")} - {"cli"}
-    assert top == {"__init__.py", "cli.py", *packages}
+    packages = {package.partition(".")[2] for package in LEVEL if package.startswith("bench.")} - {"cli", "__main__"}
+    assert top == {"__init__.py", "__main__.py", "cli.py", *packages}
 
 
 @pytest.mark.parametrize(("room", "never"), [("lmc", "numpy"), ("baselines", "numpy"), ("reports", "torch")])
