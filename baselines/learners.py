@@ -48,14 +48,21 @@ class Direct:
 
     outputs: whether the loss is over the predicted horizon or over all outputs; the latter include those made during the
     context, which only a model with a step has.
+    absolute: adds the mean absolute error, which LMC-Memory's loss has: a control, so that a comparison is of models.
     """
 
     def __init__(
-        self, model: nn.Module, context: int, horizon: int, steps: int, outputs: Literal["horizon", "all"] = "horizon"
+        self,
+        model: nn.Module,
+        context: int,
+        horizon: int,
+        steps: int,
+        outputs: Literal["horizon", "all"] = "horizon",
+        absolute: bool = False,
     ):
         if outputs == "all":
             _require_step(model, "outputs='all'")
-        self.model, self.context, self.horizon = model, context, horizon
+        self.model, self.context, self.horizon, self.absolute = model, context, horizon, absolute
         self.scored = horizon if outputs == "horizon" else context + horizon - 1
         self.frames = context + horizon
         self.phases: dict[str, Phase] = {"prediction": self.prediction}
@@ -70,7 +77,9 @@ class Direct:
             outputs, state = rollout(self.model.step, context, self.frames)
         else:
             outputs, state = self.model(context, self.horizon), None
-        return loss(self.model, outputs[:, -self.scored :], clip[:, -self.scored :], state)
+        outputs, target = outputs[:, -self.scored :], clip[:, -self.scored :]
+        squared = loss(self.model, outputs, target, state)
+        return squared + functional.l1_loss(outputs.to(target.dtype), target) if self.absolute else squared
 
 
 class Fed:

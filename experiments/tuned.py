@@ -47,14 +47,19 @@ def _all(scale: str) -> Experiment:
     return replace(
         compared,
         question="How does LMC-Memory compare with the RNN baselines, all of them tuned alike?",
-        variants={**compared.variants, **{label: _found(one, compared.variants[label]) for label, one in found.items()}},
+        variants={
+            **compared.variants,
+            **{label: _found(one, compared.variants[label], compared) for label, one in found.items()},
+        },
         searched={label: one.spent for label, one in found.items()},
     )
 
 
-def _found(result: Result, variant: RunSpec) -> RunSpec:
-    """What a search has found, trained as long as the variant of the comparison is."""
-    return result.candidates[0].spec.but(steps=variant.steps)
+def _found(result: Result, variant: RunSpec, compared: Experiment) -> RunSpec:
+    """What a search has found, changed as a control of the comparison changes the recipe of its model."""
+    recipe = next(spec for spec in compared.variants.values() if spec.model.name == variant.model.name)
+    kept = {name: getattr(variant, name) for name in ("steps", "learner") if getattr(variant, name) != getattr(recipe, name)}
+    return result.candidates[0].spec.but(**kept)
 
 
 def _alike(recipe: RunSpec, spec: RunSpec) -> bool:

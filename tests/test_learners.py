@@ -129,3 +129,11 @@ def test_feeding_frame_by_frame_is_refused_for_models_without_a_step(learner):
 def test_models_without_parameters_learn_nothing():
     learner = Nothing(Black((1, 2, 2)), 3, 2, 10)
     assert learner.phases == {} and learner.frames == 5
+
+
+def test_an_absolute_loss_adds_the_mean_absolute_error_over_the_same_frames():
+    clip = torch.rand(2, 5, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    black = Black(shape=(1, 4, 4))
+    squared, both = (Direct(black, 2, 3, 10, absolute=absolute).prediction(clip, 0) for absolute in (False, True))
+    assert_close(squared, clip[:, 2:].square().mean())
+    assert_close(both, clip[:, 2:].square().mean() + clip[:, 2:].mean())

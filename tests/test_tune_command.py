@@ -243,3 +243,18 @@ def test_the_tuned_comparison_has_the_settings_and_the_costs_of_every_search(fin
     assert list(tuned.variants) == list(compared.variants) and tuned.seeds == compared.seeds
     assert {spec.optimizer.options["lr"] for spec in tuned.variants.values() if spec.steps} == {0.123}
     assert {spent["trials"] for spent in tuned.searched.values()} == {4} and len(tuned.searched) == len(SPACES)
+
+
+def test_controls_of_the_comparison_stay_controls_when_it_is_tuned(finished, tmp_path):
+    compared = loading.load("comparison", "medium")
+    for spec in compared.variants.values():
+        if spec.steps:
+            recipe = next(recipe for recipe in models("medium").values() if recipe.model.name == spec.model.name)
+            winner = recipe.but(optimizer=recipe.optimizer.but(lr=0.123))
+            found = Result(spec.model.name, "medium", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
+            search_results.write(Store(tmp_path / "runs"), found)
+    tuned = loading.load("tuned-comparison", "medium").variants
+    assert len({spec.key for spec in tuned.values()}) == len(tuned)
+    for label, spec in compared.variants.items():
+        assert (tuned[label].steps, tuned[label].learner) == (spec.steps, spec.learner)
+        assert not spec.steps or tuned[label].optimizer.options["lr"] == 0.123
