@@ -14,6 +14,7 @@ decides only how soon one is sure (`python -m reports.simulation` measures that)
 import math
 from collections.abc import Sequence
 from functools import cache
+from itertools import count as counting
 
 PRIOR_MEAN, PRIOR_DEVIATION = 2.0, 1.0  # of the size of the effect, in standard deviations
 MOST = 1_000  # observations that `needed` looks ahead
@@ -43,7 +44,7 @@ def moments(values: Sequence[float]) -> tuple[float, float]:
 @cache
 def critical(count: int, alpha: float) -> float | None:
     """How many standard errors the interval reaches to either side, as Student's t has it for a single look: about 6 for 4
-    values at 5%, 3.1 for 20. None where no data of this count could exclude a mean."""
+    values at 5%, 3.9 for 20. None where no data of this count could exclude a mean."""
     enough = -math.log(alpha)
     if count < 2 or log_evidence(count, math.sqrt(count)) <= enough:
         return None
@@ -52,6 +53,12 @@ def critical(count: int, alpha: float) -> float | None:
         middle = (low + high) / 2
         low, high = (middle, high) if log_evidence(count, middle) < enough else (low, middle)
     return math.sqrt((count - 1) * high**2 / (count - high**2))
+
+
+@cache
+def begins(alpha: float) -> int:
+    """The number of values with which an interval begins: 4 at 5%, 5 at 0.5%."""
+    return next(number for number in counting(2) if critical(number, alpha) is not None)
 
 
 def log_evidence(count: int, ratio: float) -> float:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from reports.anytime import critical
+from reports.anytime import begins
 from reports.claim import ALIGNMENT, Claim
 from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, shown
@@ -94,7 +94,7 @@ def more_text(one: Judged) -> str:
     if one.verdict != UNDECIDED:
         return "–"
     if one.more is None:
-        return "over 1,000" if len(one.seeds) > 1 else "unknown"
+        return "over 1,000" if len(one.seeds) > 1 else f"at least {begins(one.alpha) - len(one.seeds)}"
     return f"about {one.more}" + (f", {lasting(one.more * one.seconds)}" if one.seconds else "")
 
 
@@ -139,14 +139,14 @@ def equality(results: Results, claim: Claim) -> str:
 
 def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
     alpha = judged[0].alpha if judged else ALPHA
-    first = next(count for count in range(2, 100) if critical(count, alpha))
+    together = f"for all {len(judged)} claims together, " if len(judged) > 1 else ""
     facts = results.facts
     return [
         *([SMALL_SCALE] if results.scale == "small" else []),
         f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}).",
         "Gain: how much better the first one is, paired by seed on the same test clips; mean over seeds.",
-        f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% for all "
-        f"{len(judged)} claims together, however often one looks and whenever one stops. It begins with {first} seeds.",
+        f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% "
+        f"{together}however often one looks and whenever one stops. It begins with {begins(alpha)} seeds.",
         "Over clips: half the 95% interval over test clips, for these trained models.",
         "Holds: the whole interval is above what is claimed; is refuted: below; makes no difference: within the stated margin.",
         "More seeds: what an undecided claim would probably take if mean and spread stay as they are.",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reports.anytime import critical, interval, log_evidence, needed
+from reports.anytime import begins, critical, interval, log_evidence, needed
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, verdict
 from reports.simulation import COLLAPSE, markdown, shapes_markdown, simulate, until_decided
 
@@ -120,3 +120,8 @@ def test_the_seeds_that_are_still_needed_are_the_first_number_that_would_decide(
     assert factor[0] >= 0.8 > factor[1]
     assert needed(0.0, 1.0, 5, 0.05, 0.0, None) is None and needed(0.01, 1.0, 5, 0.05, 0.0, None) is None
     assert needed(0.01, 1.0, 5, 0.05, 0.0, 0.81) == total  # what makes no difference takes seeds as well
+
+
+def test_critical_points_are_those_that_the_docstring_names():
+    assert (critical(4, 0.05), critical(20, 0.05)) == pytest.approx((5.95, 3.85), abs=0.01)
+    assert (begins(0.05), begins(0.005)) == (4, 5)

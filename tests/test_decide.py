@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from bench.evidence.rounds import Record, first_interval, next_round
+from bench.evidence.rounds import Record, next_round
 from bench.spec import Claim, Experiment
 from bench.spec.loading import load
 from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.seeds import widened, with_seeds
+from reports.anytime import begins
 from reports.claims import HOLDS, UNDECIDED, UNMEASURED, Judged
 from tests.conftest import FLOOR, TINY
 
@@ -40,7 +41,7 @@ def test_undecided_claims_alone_get_seeds_and_what_is_not_trained_none():
 
 
 def test_the_first_round_goes_to_where_an_interval_can_begin():
-    assert (first_interval(0.05), first_interval(0.005)) == (4, 5)
+    assert (begins(0.05), begins(0.005)) == (4, 5)
     assert next_round(FOUR, [judged(HELPS, UNDECIDED, 1)], 20) == {"full": [1, 2, 3], "few": [1, 2, 3]}
     assert next_round(FOUR, [judged(HELPS, UNDECIDED, 1, 0.005)], 20)["few"] == [1, 2, 3, 4]
 

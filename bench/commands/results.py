@@ -12,7 +12,7 @@ from bench.commands import _options, _selection
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from reports.record import Record
+    from reports.record import Record as Kept
 
 results_app = typer.Typer(
     help="Scores of record in a repository, and the page of results made from them.", no_args_is_help=True
@@ -46,17 +46,20 @@ def keep(
     from rich.console import Console
 
     from bench.evidence.keeping import record
+    from bench.evidence.rounds import Record
     from reports.record import SUFFIX, load, save
     from reports.results_document import judged
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
-    training = _options.command("run", name, scale, None, only, settings, anywhere=True)
+    decided = bool(Record.of(experiment, store).rounds())
+    count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
+    trained = str(count) if count and not decided else None
+    training = _options.command("run", name, scale, trained, only, settings, anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = _options.command("results keep", name, scale, None, only, settings, anywhere=True)
-    decided = training + (" --decide" if experiment.claims else "")
     with Console(stderr=True).status("keeping scores") as shown:
-        kept = record(experiment, chosen.items, {"Trained by": decided, "Kept by": keeping}, shown.update)
+        kept = record(experiment, chosen.items, {"Trained by": training, "Kept by": keeping}, shown.update)
     path = records / f"{called or f'{experiment.name}-{experiment.scale}-{kept.results.facts.dataset}'}{SUFFIX}"
     try:
         save(kept, path)
@@ -112,7 +115,7 @@ def check(page: Page, records: Records = RECORDS) -> None:
     sys.exit(int(bool(wrong or lacking)))
 
 
-def _pictures(page: Path, found: dict[str, Record]) -> list[Path]:
+def _pictures(page: Path, found: dict[str, Kept]) -> list[Path]:
     from reports.results_document import picture_names
 
     return [page.with_suffix("") / f"{name}.png" for name in picture_names(found)]
@@ -135,7 +138,7 @@ def _stands(page: Path) -> str:
     return stands
 
 
-def _found(folder: Path) -> dict[str, Record]:
+def _found(folder: Path) -> dict[str, Kept]:
     """All scores of record in a folder, by name."""
     from reports.record import SUFFIX, load
 
@@ -148,7 +151,7 @@ def _found(folder: Path) -> dict[str, Record]:
         raise BenchError(str(error)) from error
 
 
-def _made(page: Path, stands: str, found: dict[str, Record], folder: Path) -> str:
+def _made(page: Path, stands: str, found: dict[str, Kept], folder: Path) -> str:
     from reports.results_document import document, filled, has_blocks
 
     try:

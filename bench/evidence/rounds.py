@@ -11,14 +11,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 
 from bench.common.files import read_json, write_json
 from bench.spec.experiment import Experiment
 from bench.store.store import Store
 from bench.sweep.seeds import fresh, seeds_of, with_seeds
-from reports.anytime import critical
+from reports.anytime import begins
 from reports.claims import UNDECIDED, Judged
 
 Round = Mapping[str, Sequence[int]]
@@ -72,7 +71,7 @@ def next_round(experiment: Experiment, judged: Sequence[Judged], most: int) -> R
         labels = [label for label in one.claim.variants if experiment.variants[label].steps > 0] if _is_open(one) else []
         taken = [seeds_of(experiment, label) for label in labels]
         shared = set.intersection(*taken) if taken else set()
-        number = min(most - len(shared), max(1, first_interval(one.alpha) - len(one.seeds)))
+        number = min(most - len(shared), max(1, begins(one.alpha) - len(one.seeds)))
         for label, theirs in zip(labels, taken, strict=True):
             chosen.setdefault(label, set()).update(set(fresh(shared, max(0, number))) - theirs)
     return {label: sorted(chosen[label]) for label in experiment.variants if chosen.get(label)}
@@ -80,8 +79,3 @@ def next_round(experiment: Experiment, judged: Sequence[Judged], most: int) -> R
 
 def _is_open(one: Judged) -> bool:
     return one.verdict == UNDECIDED
-
-
-def first_interval(alpha: float) -> int:
-    """The number of seeds at which an interval begins."""
-    return next(number for number in count(2) if critical(number, alpha) is not None)
