@@ -63,8 +63,17 @@ def ledger(results: Results) -> Table:
         Row(variant, seeds_scored(results, variant), tuple(_cell(cost, spent[variant]) for cost, spent in costs.items()))
         for variant in results.variants
     ]
-    notes = [Footnote("Means over the runs of a variant."), *map(Footnote, equal_to_first(results)), *warnings(results)]
+    said = [*equal_to_first(results), *_started(results)]
+    notes = [Footnote("Means over the runs of a variant."), *map(Footnote, said), *warnings(results)]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
+
+
+def _started(results: Results) -> list[str]:
+    """What a variant's cost leaves out: what it was trained on from, or that it was not trained here."""
+    if "source" not in results.runs:
+        return []
+    told = results.runs.dropna(subset=["source"]).drop_duplicates(["variant", "source"])
+    return [f"{run['variant']}: {run['source']}" for _, run in told.iterrows()]
 
 
 def warnings(results: Results) -> list[Footnote]:

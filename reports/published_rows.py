@@ -73,6 +73,8 @@ def _variant(method: str) -> str:
 def _alike(published: pd.DataFrame, facts: Facts, scores: Sequence[str]) -> pd.DataFrame:
     """What is published for the same task, one number (the surest) a method and `score` ("protocol/metric")."""
     given = of_task(published, facts.dataset.partition(" ")[0], facts.context, facts.horizon)
+    if facts.cut and "test_set" in given:  # a number of other clips is another number; where the clips are not said, that is
+        given = given[given["test_set"].isin(["", facts.cut])]
     given = given.assign(score=given["protocol"] + "/" + given["metric"])
     surest = given[given["score"].isin(scores)].sort_values(
         "confidence", key=lambda confidence: confidence != "high", kind="stable"
@@ -95,4 +97,6 @@ def _source(number: "pd.Series[Any]") -> str:
     """Where a number comes from, and what is known against it."""
     doubt = "" if number["confidence"] == "high" else " (quoted by a second source)"
     note = f"; {number['note']}" if number["note"] else ""
+    if number.get("dataset") == "kth" and number.get("test_set") == "":
+        note += "; how its test clips are cut is not said"
     return f"{number['source']}{doubt}{note}."

@@ -18,7 +18,8 @@ class Facts:
 
     selection: how the evaluated checkpoint was chosen, in words. missing: metric -> why its columns are empty, if they are.
     label: what all clips show, where the others were left out. notes: further footnotes, as sentences.
-    trained: the horizon that the models learned, if it is not the one scored.
+    trained: the horizon that the models learned, if it is not the one scored. cut: the rule by which the test clips are cut,
+    where a data set knows several (KTH).
     """
 
     dataset: str
@@ -32,6 +33,7 @@ class Facts:
     label: str = ""
     notes: Sequence[str] = ()
     trained: int | None = None
+    cut: str = ""
 
 
 SCORES = ("variant", "seed", "clip", "frame")

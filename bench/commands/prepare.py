@@ -30,6 +30,9 @@ def prepare(
     train_persons: Annotated[str | None, typer.Option(help="kth: such as 1-16.")] = None,
     val_persons: Annotated[str | None, typer.Option(help="kth: taken out of the training persons, such as 15-16.")] = None,
     test_persons: Annotated[str | None, typer.Option(help="kth: such as 17-25.")] = None,
+    cut: Annotated[
+        str | None, typer.Option(help="kth: whose test clips: suite, thuml, thuml_videos, vptr or svg (`bench data show kth`).")
+    ] = None,
     clips: Annotated[
         int | None, typer.Option(min=1, help="moving_mnist: also freeze so many test clips into a fixed set.")
     ] = None,

@@ -82,7 +82,8 @@ def recognised(state: StateDict, model: str | None = None, options: Mapping[str,
         catalog.check("models", found, component.options)
         made = carried_out(plan, weights, found)
     except Misfit as error:
-        raise BenchError(f"{state.path} looks like {words}, but {error}") from error
+        looks = f"is not {words}:" if model else f"looks like {words}, but"  # whether the user says so or the names do
+        raise BenchError(f"{state.path} {looks} {error}") from error
     return Conversion(words, component, made, plan.channels, plan.size, plan.context, plan.notes)
 
 

@@ -1,7 +1,7 @@
 """KTH Action (Schüldt et al., ICPR 2004): 25 persons, six actions, four scenarios; 160x120 pixels, 25 frames per second, grey.
 
 The usual split of video prediction: persons 1-16 train, 17-25 test. Departs from it: two training persons are kept for
-validation, so that the test set chooses nothing. Published test sets differ in how clips are cut; ours are in `conventions`.
+validation, so that the test set chooses nothing. Published test sets differ in how clips are cut: `kth_cuts.py` has the rules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.common.errors import BenchError, listed
+from bench.common.errors import BenchError, did_you_mean, listed
+from bench.data.kth_cuts import CLOSE, CUTS, SUITE, Cut
 from bench.data.packed import PackedDataset
 from bench.data.root import data_root
 
@@ -23,43 +24,86 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.data import packed
+    from bench.data.base import Split
     from bench.data.preparing.kth_sequences import Range
     from bench.data.preparing.packing import Video
     from bench.data.preparing.sources import Progress
 
 VIDEO = re.compile(r"(person(\d\d)_([a-z]+)_d\d)_uncomp\.avi")
+UNPACKED = re.compile(r"(person(\d\d)_([a-z]+)_d\d)(_uncomp)?")
+PICTURE = re.compile(r"image[_-]?(\d+).*\.(jpe?g|png|bmp)", re.IGNORECASE)
 HOLDS = "KTH's six action folders (or all its videos) and 00sequences.txt"
+DRAWS = 7  # the stream of test clips that are drawn
 
 
 class KTH(PackedDataset):
     """People walking, jogging, running, boxing, waving and clapping; clips are labelled with the action.
 
     size: side of the square frames in pixels. centred: whether they show the central 120x120 pixels of a video; otherwise all
-    160x120, squeezed. flip, reverse: augmentation of training clips.
+    160x120, squeezed. flip, reverse: augmentation of training clips. cut: whose rule the test clips follow (`kth_cuts.py`).
     """
 
-    def __init__(self, size: int = 128, centred: bool = False, flip: bool = False, reverse: bool = False):
-        super().__init__(folder(size, centred), "kth", command(size, centred), flip, reverse)
+    def __init__(self, size: int = 128, centred: bool = False, flip: bool = False, reverse: bool = False, cut: str = "suite"):
+        self.cut = known_cut(cut)
+        super().__init__(folder(size, centred, cut), "kth", command(size, centred, cut), flip, reverse)
 
     def conventions(self) -> str:
         """How the test set was made, for a table's footnote."""
         settings = self.packed.manifest.settings
         view = ", central square" if settings["centred"] else ""
+        whose = f" cut as {settings['cut']} ({self.cut.who})" if "cut" in settings else ""
         return (
-            f"KTH at {settings['size']}x{settings['size']}{view}: training persons "
+            f"KTH at {settings['size']}x{settings['size']}{view}{whose}: training persons "
             f"{_shortened(settings['train'])}, validation {_shortened(settings['val'])}, test {_shortened(settings['test'])}; "
-            "frame ranges of 00sequences.txt, no frame twice; clips do not overlap and begin at the first frame of a sequence"
+            f"{self.cut.rule}"
         )
 
+    def _offsets(self, split: Split, sequence: packed.Sequence, frames: int) -> Sequence[int]:
+        return self.cut.begins(sequence.frames, frames, sequence.label or "")
 
-def folder(size: int, centred: bool) -> Path:
-    """Where the videos are, once prepared at a size."""
-    return data_root() / "kth" / f"{size}x{size}{'-centred' if centred else ''}"
+    def _fixed(self, split: Split, frames: int) -> list[tuple[int, packed.Sequence]]:
+        if not self.cut.drawn or split != "test":
+            return super()._fixed(split, frames)
+        if (split, frames) not in self._fixed_clips:
+            self._fixed_clips[split, frames] = list(drawn(self._long_enough(split, frames), frames, self.cut.drawn))
+        return self._fixed_clips[split, frames]
 
 
-def command(size: int, centred: bool) -> str:
-    """What prepares them at a size."""
-    return f"bench prepare kth --source DIR{f' --size {size}' if size != 128 else ''}{' --centred' if centred else ''}"
+def drawn(sequences: Sequence[tuple[int, packed.Sequence]], frames: int, count: int) -> Iterator[tuple[int, packed.Sequence]]:
+    """Clips drawn as SVG draws them: an action, a video of it, a sequence of the video, a first frame, each alike.
+
+    sequences: those of at least `frames` frames, with the place of their first frame. Yields where a clip begins and in which.
+    """
+    from bench.data.bouncing import draws
+    from bench.data.packed import ORDER_SEED
+
+    videos: dict[str, dict[str, list[tuple[int, packed.Sequence]]]] = {}
+    for start, sequence in sequences:
+        videos.setdefault(sequence.label or "", {}).setdefault(sequence.name.partition("/")[0], []).append((start, sequence))
+    actions = [list(of_action.values()) for of_action in videos.values()]
+    for action, video, which, first in draws(ORDER_SEED, DRAWS, 0, count, images=1)[:, 0]:
+        of_action = actions[int(action * len(actions))]
+        of_video = of_action[int(video * len(of_action))]
+        start, sequence = of_video[int(which * len(of_video))]
+        yield start + int(first * (sequence.frames - frames + 1)), sequence
+
+
+def known_cut(name: str) -> Cut:
+    """The rule of that name; a BenchError where there is none."""
+    if name not in CUTS:
+        raise BenchError(f"KTH has no cut '{name}'{did_you_mean(name, CUTS) or '; there are ' + listed(CUTS)}")
+    return CUTS[name]
+
+
+def folder(size: int, centred: bool, cut: str = SUITE) -> Path:
+    """Where the videos are, once prepared at a size for a cut."""
+    return data_root() / "kth" / f"{size}x{size}{'-centred' if centred else ''}{f'-{cut}' if cut != SUITE else ''}"
+
+
+def command(size: int, centred: bool, cut: str = SUITE) -> str:
+    """What prepares them at a size for a cut."""
+    options = [f"--size {size}"] * (size != 128) + ["--centred"] * centred + [f"--cut {cut}"] * (cut != SUITE)
+    return " ".join(["bench prepare kth --source DIR", *options])
 
 
 def prepare_kth(
@@ -67,37 +111,55 @@ def prepare_kth(
     source: str | None = None,
     size: int = 128,
     centred: bool = False,
-    train_persons: str = "1-16",
-    val_persons: str = "15-16",
-    test_persons: str = "17-25",
+    train_persons: str | None = None,
+    val_persons: str | None = None,
+    test_persons: str | None = None,
+    cut: str = SUITE,
     skip_damaged: bool = False,
     progress: Progress,
 ) -> list[str]:
-    """Pack KTH's videos from the folder `source`. Persons read as '1-14,16'; those of validation are taken out of training.
+    """Pack KTH's videos from the folder `source`, where they are AVI files or already unpacked as folders of pictures.
 
+    Persons read as '1-14,16'; those of validation are taken out of training; the cut has its own where none are given.
     Returns lines that say what is there now.
     """
+    from bench.common.files import write_bytes
     from bench.data.preparing.kth_sequences import read_sequences
     from bench.data.preparing.packing import LEFT_OUT, pack
     from bench.data.preparing.sources import source_folder
 
     if size < 1:
         raise BenchError(f"--size must be at least 1 pixel, got {size}")
-    persons = splits_of_persons(train_persons, val_persons, test_persons)
-    place = source_folder(source, command(size, centred), HOLDS)
+    rule = known_cut(cut)
+    given = (train_persons, val_persons, test_persons)
+    persons = splits_of_persons(*(mine or theirs for mine, theirs in zip(given, rule.persons, strict=True)))
+    place = source_folder(source, command(size, centred, cut), HOLDS)
     paths = _videos(place)
     listing = _sequences_file(place)
     entries = read_sequences(listing)
-    videos, notes = _assigned(paths, entries, persons)
+    videos, notes = _assigned(paths, entries, persons, rule)
     sequences = hashlib.sha256(listing.read_bytes()).hexdigest()[:12]
     settings = {"dataset": "kth", "size": size, "centred": centred, **persons, "00sequences.txt": sequences}
-    target = folder(size, centred)
+    target = folder(size, centred, cut)
+
+    def remark(found: Sequence[packed.Sequence]) -> list[str]:
+        return [*notes, *(_shortfalls(found, entries) if rule.frames == "listed" else [])]
+
     made = pack(
-        target, videos, partial(_frames, entries=entries, size=size, centred=centred), settings,
-        progress=progress, skip_damaged=skip_damaged, remark=lambda found: [*notes, *_shortfalls(found, entries)],
+        target, videos, partial(_frames, entries=entries, size=size, centred=centred, cut=rule),
+        settings if cut == SUITE else {**settings, "cut": cut}, progress=progress, skip_damaged=skip_damaged, remark=remark,
     )  # fmt: skip
+    write_bytes(known_sequences(), listing.read_bytes())
     kept = len(videos) - sum(note.startswith(LEFT_OUT) for note in made.notes)
-    return [f"{target}: {kept} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *made.notes]
+    lines = [f"{target}: {kept} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *made.notes]
+    if (size, centred) != (rule.size, rule.centred) and cut != SUITE:
+        lines.append(f"{rule.who} see {rule.size}x{rule.size} pixels{', the central square' if rule.centred else ''}")
+    return lines
+
+
+def known_sequences() -> Path:
+    """The copy of 00sequences.txt that preparing leaves, for `bench data show kth`."""
+    return data_root() / "kth" / "00sequences.txt"
 
 
 def splits_of_persons(train: str, val: str, test: str) -> dict[str, list[int]]:
@@ -123,19 +185,28 @@ def persons(text: str) -> list[int]:
 
 
 def _videos(place: Path) -> list[Path]:
-    """All videos directly in the source or in its folders, by name."""
-    paths = [path for pattern in ("*", "*/*") for path in place.glob(pattern) if VIDEO.fullmatch(path.name)]
+    """All videos directly in the source or in its folders, by name: AVI files, or folders of pictures."""
+    paths = [path for pattern in ("*", "*/*") for path in place.glob(pattern) if _named(path)]
     if not paths:
         deeper = sorted({path.parent for path in place.glob("*/*/*") if VIDEO.fullmatch(path.name)})
         if deeper:
             raise BenchError(f"{place} has no KTH videos in it, but {deeper[0].parent} has; use --source {deeper[0].parent}")
         raise BenchError(f"{place} has no videos named like person01_boxing_d1_uncomp.avi; --source is the folder with {HOLDS}")
-    if place.name in {match[3] for path in paths if (match := VIDEO.fullmatch(path.name))}:
+    if place.name in {match[3] for path in paths if (match := _named(path))}:
         raise BenchError(f"{place} is one of the six action folders; use --source {place.parent}, the folder that holds them")
-    names = [path.name for path in paths]
+    names = [path.name.removesuffix(".avi").removesuffix("_uncomp") for path in paths]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BenchError(f"{place} has {twice} in two places: {listed(str(p) for p in paths if p.name == twice)}; keep one")
+        both = listed(str(path) for path, name in zip(paths, names, strict=True) if name == twice)
+        raise BenchError(f"{place} has {twice} in two places: {both}; keep one")
     return sorted(paths, key=lambda path: path.name)
+
+
+def _named(path: Path) -> re.Match[str] | None:
+    """What the name of a video says: the whole, the person and the action. A folder counts if it holds pictures."""
+    if path.is_dir():
+        match = UNPACKED.fullmatch(path.name)
+        return match if match and any(PICTURE.fullmatch(inside.name) for inside in path.iterdir()) else None
+    return VIDEO.fullmatch(path.name)
 
 
 def _sequences_file(place: Path) -> Path:
@@ -148,7 +219,7 @@ def _sequences_file(place: Path) -> Path:
 
 
 def _assigned(
-    paths: Sequence[Path], entries: Mapping[str, tuple[Range, ...]], persons: Mapping[str, list[int]]
+    paths: Sequence[Path], entries: Mapping[str, tuple[Range, ...]], persons: Mapping[str, list[int]], cut: Cut
 ) -> tuple[list[Video], list[str]]:
     """The videos of the three splits, and notes about those of the source that are in none."""
     from bench.data.preparing.packing import Video
@@ -156,32 +227,66 @@ def _assigned(
     split_of = {person: split for split, chosen in persons.items() for person in chosen}
     videos, notes = [], []
     for path in paths:
-        match = VIDEO.fullmatch(path.name)
+        match = _named(path)
         assert match, path
         name, person, action = match[1], int(match[2]), match[3]
-        if not entries.get(name):
+        if not entries.get(name) and not _all_frames(cut, path, action):
             notes.append(f"{path.name} left out: 00sequences.txt has no frames for it")
         elif person in split_of:
             videos.append(Video(split_of[person], name, path, label=action, group=f"person{person:02d}"))
     return videos, notes
 
 
-def _frames(
-    video: Video, entries: Mapping[str, tuple[Range, ...]], size: int, centred: bool
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The frames of a video that show the action, grey and resized, named after their sequence (`person01_boxing_d1/1`)."""
-    from bench.data.preparing.kth_sequences import cuts
-    from bench.data.video import channels_first, frames, resized
+def _all_frames(cut: Cut, path: Path, action: str) -> bool:
+    """Whether the cut takes all frames of a video that are there, whatever 00sequences.txt lists."""
+    whole = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
+    return whole or (cut.frames == "runs" and path.is_dir())
 
-    slices = cuts(entries[video.name])
-    sequence_of = {frame: number for number, cut in enumerate(slices, 1) for frame in range(cut.start, cut.stop)}
-    for number, frame in enumerate(frames(video.path, grey=True)):
-        if number in sequence_of:
+
+def _frames(
+    video: Video, entries: Mapping[str, tuple[Range, ...]], size: int, centred: bool, cut: Cut
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The frames of a video that a cut takes, grey and resized, named after their sequence (`person01_boxing_d1/1`)."""
+    from bench.data.kth_cuts import sequences
+    from bench.data.video import channels_first, resized
+
+    action = video.label or ""
+    slices = None if _all_frames(cut, video.path, action) else sequences(cut, entries[video.name], action)
+    sequence_of = {frame: number for number, run in enumerate(slices or [], 1) for frame in run}
+    last, current = -2, 0
+    for number, frame in _numbered(video.path):
+        if slices is None:
+            current += number != last + 1  # pictures that are missing end a run
+        elif number in sequence_of and last + 1 != number and sequence_of.get(last) == sequence_of[number]:
+            raise BenchError(f"{video.path} lacks picture {last + 2}, in the middle of a sequence of 00sequences.txt")
+        else:
+            current = sequence_of.get(number, 0)
+        last = number
+        if current:
             edge = max(0, frame.shape[1] - frame.shape[0]) // 2 if centred else 0
             square = frame[:, edge : frame.shape[1] - edge]
-            yield f"{video.name}/{sequence_of[number]}", channels_first(resized(square, size, size))
-        if number + 1 == slices[-1].stop:
+            yield f"{video.name}/{current}", channels_first(resized(square, size, size))
+        if slices is not None and number + 1 >= slices[-1].stop:
             return
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The grey frames of a video with their numbers, from 0: of an AVI file all, of a folder the pictures that are there."""
+    import numpy as np
+    from PIL import Image
+
+    from bench.data.video import frames
+
+    if not path.is_dir():
+        yield from enumerate(frames(path, grey=True))
+        return
+    found = {int(match[1]): inside for inside in path.iterdir() if (match := PICTURE.fullmatch(inside.name))}
+    for number in sorted(found):
+        try:
+            with Image.open(found[number]) as picture:
+                yield number - 1, np.asarray(picture.convert("L"), np.uint8)
+        except (OSError, SyntaxError) as error:
+            raise BenchError(f"{found[number]} cannot be read as a picture: {error}") from error
 
 
 def _shortfalls(found: Sequence[packed.Sequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:

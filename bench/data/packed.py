@@ -7,6 +7,7 @@ sequences the frames belong to) and the manifest. `packing.py` writes it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence as TypingSequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -185,11 +186,15 @@ class PackedDataset(Dataset):
             clips = [
                 (start + offset, sequence)
                 for start, sequence in self._long_enough(split, frames)
-                for offset in range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
+                for offset in self._offsets(split, sequence, frames)
             ]
             order = draws(ORDER_SEED, 0, 0, len(clips), images=1)[:, 0, 0].argsort()
             self._fixed_clips[split, frames] = clips if self.beginnings else [clips[n] for n in order]
         return self._fixed_clips[split, frames]
+
+    def _offsets(self, split: Split, sequence: Sequence, frames: int) -> range | TypingSequence[int]:
+        """Where in a sequence fixed clips begin."""
+        return range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
 
     def _long_enough(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
         """The sequences of at least `frames` frames, each with the place of its first frame in the split."""

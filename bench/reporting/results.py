@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,9 @@ from bench.external.results import Guest, find
 from bench.metrics import METRICS, frame_metrics, set_metrics, weights
 from bench.reporting.set_scores import gathered, known_sets, missing
 from bench.reporting.sources import Source
+from bench.spec import catalog
 from bench.spec.experiment import Experiment, Scale
+from bench.spec.runspec import RunSpec
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import Item
 from reports.results import Facts, Results
@@ -175,7 +178,16 @@ def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
         **{name: known.get(name) for name in COSTS},
         **searched,
         **_made_by(known),
+        **_started_from(item.spec),
     }
+
+
+def _started_from(spec: RunSpec) -> dict[str, str]:
+    """A sentence for the footnotes of what did not start from random weights."""
+    if not spec.init:
+        return {}
+    file = Path(spec.init_file).name
+    return {"source": f"Started from the weights in {file} (sha256 {spec.init_sha256[:12]}), not from random ones."}
 
 
 def _made_by(known: dict[str, Any]) -> dict[str, Any]:
@@ -243,6 +255,7 @@ def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None, mis
         label=label or "",
         notes=_notes(facts),
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
+        cut=spec.data.options.get("cut", catalog.defaults("datasets", spec.data.name).get("cut", "")),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from bench.common import trust
@@ -58,6 +60,7 @@ class Part:
 
 
 Precision = Literal["float32", "bf16"]
+HASHED = "@sha256:"  # between the path and the hash of a checkpoint that training starts from
 
 # The fields of a RunSpec that are Parts, and the kind of each.
 KINDS = {
@@ -75,6 +78,8 @@ class RunSpec:
     select: the checkpoint that is evaluated: the last, or the one with the best validation PSNR.
     clip_norm: largest gradient norm; larger ones are scaled down to it.
     precision: float32, or bf16: the model computes in bfloat16 where that is safe, from float32 weights (autocast).
+    init: a checkpoint file that training starts from, ours or of another code base; its content is part of the run's identity,
+        where it lies is not. It is kept as PATH@sha256:HASH.
     compile: whether torch.compile works on the model's steps first; minutes that pay on GPUs and seldom on processors.
     """
 
@@ -94,6 +99,7 @@ class RunSpec:
     validation_clips: int = 64
     select: Literal["last", "best"] = "last"
     seed: int = 0
+    init: str | None = None
 
     def __post_init__(self) -> None:
         for spec_field in fields(self):
@@ -109,6 +115,10 @@ class RunSpec:
                 raise BenchError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise BenchError(f"clip_norm must be above 0, or None for gradients as they are; got {self.clip_norm}")
+        if self.init is not None:
+            if self.steps == 0:
+                raise BenchError("init is where training starts, and with steps=0 there is none; `bench eval` scores a file")
+            object.__setattr__(self, "init", _with_hash(self.init))
 
     def _check_plain(self, name: str, value: Any) -> None:
         annotation = ANNOTATIONS[name]
@@ -171,8 +181,18 @@ class RunSpec:
             if spec_field.name in KINDS:
                 plain[spec_field.name] = value.identity
             elif value != spec_field.default:
-                plain[spec_field.name] = value
+                plain[spec_field.name] = self.init_sha256 if spec_field.name == "init" else value
         return plain
+
+    @property
+    def init_file(self) -> str:
+        """Where the file that training starts from lies; empty where there is none."""
+        return (self.init or "").partition(HASHED)[0]
+
+    @property
+    def init_sha256(self) -> str:
+        """The SHA-256 of the file that training starts from; empty where there is none."""
+        return (self.init or "").partition(HASHED)[2]
 
     def flat(self) -> dict[str, Any]:
         """All settings by the names that `--set` takes: {"model": "lmc", "model.slots": 50, "steps": 400, ...}."""
@@ -212,6 +232,8 @@ class RunSpec:
             raise BenchError(f"a run has no '{unknown[0]!s:.40}'{_known()}")
         if missing := [name for name in REQUIRED if name not in values]:
             raise BenchError(f"a run needs {listed(missing)}; its settings lack them")
+        if isinstance(init := values.get("init"), str) and HASHED not in init:  # data from anywhere: no file is opened for it
+            raise BenchError(f"a run's init is stored with the hash of its file, got {init!r:.60}")
         read: dict[str, Any] = {name: _part(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
         return cls(**read)
 
@@ -244,6 +266,21 @@ ANNOTATIONS = {spec_field.name: str(spec_field.type) for spec_field in fields(Ru
 REQUIRED = [spec_field.name for spec_field in fields(RunSpec) if spec_field.default is MISSING]
 ANNOTATIONS["precision"] = "Literal['float32', 'bf16']"
 LEAST = {"steps": 0, "batch": 1, "context": 1, "horizon": 1, "validate_every": 1, "validation_clips": 1, "seed": 0}
+
+
+def _with_hash(init: str) -> str:
+    """PATH@sha256:HASH of a checkpoint file; what has a hash already stays as it is, wherever the file is now."""
+    path, marked, sha256 = init.partition(HASHED)
+    if marked:
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            raise BenchError(f"init: '{init}' names no SHA-256 behind {HASHED}")
+        return init
+    file = Path(path).expanduser().absolute()
+    try:
+        with open(file, "rb") as opened:
+            return f"{file}{HASHED}{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise BenchError(f"init: cannot read the checkpoint {path}: {error.strerror or error}") from error
 
 
 def parsed(text: str) -> Any:

@@ -15,13 +15,14 @@ def preflight(items: Sequence[Item]) -> None:
 
     from bench.evaluation.evaluate import clips_to_score
     from bench.evaluation.sets import checked
+    from bench.training.initial import initial_weights
     from bench.training.model import build_model
 
     tried = set()
     for item in items:
         spec = item.spec
         parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
-        identity = (*parts, spec.context, spec.horizon, item.evaluations)
+        identity = (*parts, spec.context, spec.horizon, spec.init, item.evaluations)
         if identity in tried:
             continue
         tried.add(identity)
@@ -31,6 +32,8 @@ def preflight(items: Sequence[Item]) -> None:
                 model = build_model(spec, data)
                 supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
                 spec.learner.build(**supplied)
+                if spec.init:
+                    initial_weights(spec, model)
             for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
                 clips_to_score(data, evaluation, spec.context)
                 checked(evaluation.metrics)

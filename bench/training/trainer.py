@@ -21,11 +21,13 @@ from bench.common.errors import BenchError
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
+from bench.store.checkpoint_files import is_whole, newest_first
 from bench.store.store import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
 from bench.training.control import FREE, Control, Interrupted
 from bench.training.graphs import RecordedPhases
+from bench.training.initial import initialise
 from bench.training.losses import Losses
 from bench.training.model import build_model
 from bench.training.process_group import SINGLE, ProcessGroup
@@ -71,6 +73,8 @@ class Trainer:
         self.progress = Progress()
         _seed(self.spec.seed)
         model = build_model(self.spec, data).to(device)
+        if self.spec.init and not any(map(is_whole, newest_first(self.checkpoints, "step"))):
+            initialise(self.spec, model)
         self.model: nn.Module = compiled(model, device) if self.spec.compile else model
         supplied = {"context": self.spec.context, "horizon": self.spec.horizon, "steps": self.spec.steps}
         self.learner: Any = self.spec.learner.build(model=self.model, **supplied)

@@ -62,4 +62,8 @@ def _prepared() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _options(name: str, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {"size": settings["size"], "centred": settings["centred"]} if name == "kth" else {"name": folder.name}
+    return (
+        {key: settings[key] for key in ("size", "centred", "cut") if key in settings}
+        if name == "kth"
+        else {"name": folder.name}
+    )

@@ -12,6 +12,7 @@ import numpy as np
 from bench.common.errors import BenchError
 from bench.common.images import Frames, save_gif, save_png, side_by_side, strip
 from bench.data.base import Dataset, Split
+from bench.data.kth import KTH, known_sequences, persons
 from bench.data.packed import PackedDataset, Sequence
 from bench.spec import catalog
 
@@ -45,6 +46,11 @@ def counts(data: Dataset, frames: int) -> list[str]:
         lines.append(f"{split}: {what}")
         if isinstance(data, PackedDataset):
             lines += _sequences(data.packed.sequences[split])
+    if isinstance(data, KTH):
+        from bench.data.kth_cuts import explained
+        from bench.data.preparing.kth_sequences import read_sequences
+
+        lines += explained(read_sequences(known_sequences()) if known_sequences().is_file() else None, frames, persons)
     return lines
 
 

@@ -1,0 +1,44 @@
+"""Weights that training starts from: a checkpoint of another run or of another code base (`--set init=FILE`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bench.common.errors import BenchError
+from bench.converters.recognition import CONVERTERS, recognised
+from bench.converters.state_dict import digest, read
+from bench.spec.runspec import RunSpec
+
+
+def initial_weights(spec: RunSpec, model: nn.Module) -> dict[str, Tensor]:
+    """The weights in the spec's `init` file, by the names of its model and of its sizes.
+
+    A file that is not there, is another than the spec was made with, or does not fit is a BenchError.
+    """
+    path, sha256 = Path(spec.init_file), spec.init_sha256
+    if not path.is_file():
+        raise BenchError(f"init: there is no file {path}; training starts from it, so it has to be there until the first step")
+    if (found := digest(path)) != sha256:
+        raise BenchError(f"init: {path} has changed since this run was planned (sha256 {found[:12]}, then {sha256[:12]})")
+    state = read(path)
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    weights = state.tensors
+    if weights.keys() != wanted.keys() and spec.model.name in CONVERTERS:
+        weights = recognised(state, spec.model.name, spec.model.options).weights
+    for name, shape in wanted.items():
+        if name not in weights:
+            raise BenchError(f"init: {path} has no '{name}', so it is not of model '{spec.model.name}'")
+        if weights[name].shape != shape:
+            sizes = f"{list(weights[name].shape)}, and the model's is {list(shape)}"
+            raise BenchError(f"init: '{name}' in {path} has the shape {sizes}; --set model.OPTION=VALUE gives the file's sizes")
+    return {name: weights[name] for name in wanted}
+
+
+def initialise(spec: RunSpec, model: nn.Module) -> None:
+    """Put the weights of the spec's `init` file into its model, if it has one."""
+    if spec.init:
+        device = next(model.parameters(), torch.empty(0)).device
+        model.load_state_dict({name: tensor.to(device) for name, tensor in initial_weights(spec, model).items()})

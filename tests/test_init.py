@@ -1,0 +1,123 @@
+"""Training may start from a checkpoint: its content is part of the identity of a run, and tables say so."""
+
+import json
+import shutil
+
+import pytest
+import torch
+
+from bench.common.errors import BenchError
+from bench.executors.inline import Inline
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import Part, RunSpec
+from bench.sweep.plan import plan
+from bench.sweep.preflight import preflight
+from bench.sweep.scheduler import Scheduler
+from tests.checkpoint_samples import SAMPLES, saved
+
+SPEC = RunSpec(
+    model=Part("convlstm", hidden=16, layers=2, patch=2), learner=Part("direct"), data=Part("digits", size=16, digit=8),
+    context=3, horizon=2, batch=1, steps=1, optimizer=Part("adam", lr=1e-9), validation_clips=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    return saved(tmp_path / "theirs.pth", {"state_dict": {f"model.{k}": t for k, t in SAMPLES["convlstm"].weights().items()}})
+
+
+def trained(spec, store):
+    """The weights of a run once it is trained, and its plan."""
+    items = plan(Experiment("?", {"it": spec}, evaluation=Evaluation(clips=2), name="it"), store)
+    Scheduler(items, store, Inline()).run()
+    from bench.training import checkpoint
+
+    state = checkpoint.newest(items[0].run.path / "checkpoints")
+    assert state is not None
+    return state["model"], items
+
+
+def test_the_content_of_the_file_is_the_identity_and_not_its_place(theirs, tmp_path):
+    spec = SPEC.edited(f"init={theirs}")
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.copy(theirs, tmp_path / "elsewhere" / "other.pth")
+    assert spec.key == SPEC.but(init=str(moved)).key != SPEC.key
+    assert SPEC.but(init=str(saved(tmp_path / "b.pth", {"a": torch.zeros(1)}))).key != spec.key
+    assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec and spec.init_sha256 in json.dumps(
+        spec.differences()
+    )
+    theirs.unlink()
+    assert spec.but(seed=1).init == spec.init  # planned once, it is known without the file
+
+
+def test_training_starts_from_weights_of_another_code_base(theirs, store):
+    weights, _ = trained(SPEC.but(init=str(theirs)), store)
+    assert torch.allclose(weights["output.weight"], SAMPLES["convlstm"].weights()["conv_last.weight"], atol=1e-6)
+    random, _ = trained(SPEC, store)
+    assert not torch.allclose(random["output.weight"], weights["output.weight"], atol=1e-2)
+
+
+def test_training_starts_from_a_checkpoint_of_ours(store):
+    random, items = trained(SPEC, store)
+    file = sorted((items[0].run.path / "checkpoints").glob("step-*"))[-1]
+    again, _ = trained(SPEC.but(init=str(file), seed=7), store)
+    assert all(torch.allclose(again[name], tensor, atol=1e-6) for name, tensor in random.items())
+
+
+def test_once_begun_a_run_no_longer_needs_the_file(theirs, store):
+    spec = SPEC.but(init=str(theirs), steps=2, validate_every=1)
+    _, items = trained(spec, store)
+    theirs.unlink()
+    assert items[0].run.status().step == 2
+    trained(spec, store)  # finished: nothing is asked for
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": Part("convlstm", hidden=8, layers=2, patch=2)}, "is ConvLSTM of OpenSTL with hidden=16, not 8"),
+        (
+            {"model": Part("predrnn", hidden=16, layers=2, patch=2)},
+            "is not PredRNN of its authors and OpenSTL: 'cell_list.0.conv_last.weight' is missing",
+        ),
+        ({"model": Part("trajgru", hidden=(8, 8, 8), stem=4, links=2)}, "has no '"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_before_anything_runs(theirs, store, change, words):
+    items = plan(Experiment("?", {"it": SPEC.but(**change, init=str(theirs))}, name="it"), store)
+    with pytest.raises(BenchError) as refused:
+        preflight(items)
+    assert words in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_file_that_changed_or_is_gone_or_cannot_be_is_refused(theirs, store, tmp_path):
+    items = plan(Experiment("?", {"it": SPEC.but(init=str(theirs))}, name="it"), store)
+    saved(theirs, {"a": torch.zeros(1)})
+    with pytest.raises(BenchError, match="has changed since this run was planned"):
+        preflight(items)
+    theirs.unlink()
+    with pytest.raises(BenchError, match="there is no file"):
+        preflight(items)
+    with pytest.raises(BenchError, match=r"init: cannot read the checkpoint nowhere.pth"):
+        SPEC.edited("init=nowhere.pth")
+    with pytest.raises(BenchError, match="steps=0"):
+        SPEC.but(init=str(saved(tmp_path / "b.pth", {})), steps=0)
+    with pytest.raises(BenchError, match="stored with the hash of its file"):
+        RunSpec.from_json({**SPEC.to_json(), "init": str(tmp_path / "b.pth")})
+    with pytest.raises(BenchError, match="names no SHA-256"):
+        SPEC.but(init="a.pth@sha256:123")
+
+
+@pytest.mark.usefixtures("mlflow_ready")
+def test_the_table_and_the_ledger_say_where_a_row_started(theirs, bench, tmp_path):
+    (tmp_path / "tuned.py").write_text(
+        "from bench.spec import Experiment, Evaluation\nfrom tests.test_init import SPEC\n"
+        "def experiment(scale):\n"
+        f"    variants = {{'random': SPEC, 'from theirs': SPEC.but(init={str(theirs)!r})}}\n"
+        "    return Experiment('?', variants, evaluation=Evaluation(clips=2))\n"
+    )
+    assert bench("run", "tuned.py", "--executor", "inline")[0] == 0
+    out = bench("report", "tuned.py")[1]
+    assert "Started from the weights in theirs.pth (sha256 " in out
+    out = bench("report", "tuned.py", "--costs")[1]
+    assert "from theirs: Started from the weights in theirs.pth" in out
