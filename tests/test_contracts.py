@@ -29,6 +29,7 @@ TINY = {
     "conv_tt_lstm": ({"hidden": (8, 8, 8), "layers": (1, 1, 1)}, "scheduled_sampling"),
     "swinlstm": ({"width": 16, "depths": (2, 2), "heads": (2, 2), "window": 2}, "direct"),
     "simvp": ({"spatial": 16, "temporal": 32, "temporal_layers": 2, "ratio": 2}, "direct"),
+    "simvp_first": ({"spatial": 16, "temporal": 32, "temporal_layers": 2}, "direct"),
     "tau": ({"spatial": 16, "temporal": 32, "temporal_layers": 2, "ratio": 2}, "direct"),
     "copy_last": ({}, "nothing"),
     "mean_context": ({}, "nothing"),

@@ -9,7 +9,7 @@ import torch
 from bench.common.errors import BenchError
 from bench.data.preparing.prepare import prepare
 from bench.external.published import TABLE, TOLERANCES, compare, rows, verdict
-from bench.metrics import METRICS
+from bench.metrics import frame_metrics
 from tests.checkpoint_samples import OPENSTL, SAMPLES, saved
 from tests.data_samples import write_frames
 
@@ -132,7 +132,7 @@ def test_the_tolerance_is_a_part_an_amount_and_half_a_digit(tmp_path):
     assert [c.verdict for c in compare(row, inside, True, {})] == ["stands", "stands"]
     assert [c.verdict for c in compare(row, outside, True, {})] == ["does not stand"] * 2
     assert verdict(compare(row, inside | {"openstl/ssim": 0.8}, True, {})) == "does not stand"
-    assert set(TOLERANCES) == set(METRICS)
+    assert set(TOLERANCES) == set(frame_metrics())
 
 
 @pytest.mark.parametrize(

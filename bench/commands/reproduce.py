@@ -133,8 +133,7 @@ class _Found:
     def compared(self) -> list[Comparison]:
         from bench.external.published import compare
 
-        missing = {"lpips": str(self.scores.facts.get("lpips_missing") or "there is no score")}
-        return compare(self.row, self.scores.means(), len(self.scores.values) == self.whole, missing)
+        return compare(self.row, self.scores.means(), len(self.scores.values) == self.whole, self.scores.missing())
 
     @property
     def verdict(self) -> str:
@@ -182,7 +181,7 @@ class _Found:
             digits = max(metric.digits, len(c.published.partition(".")[2]))
             ours = "–" if c.ours is None else f"{c.ours:.{digits}f}"
             difference = "–" if c.difference is None else f"{c.difference:+.{digits}f}"
-            label = f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+            label = f"{metric.label} ({metric.shown_unit})" if metric.shown_unit else metric.label
             table.add_row(label, c.published, ours, difference, f"{c.tolerance:.{digits}f}", c.verdict)
         _options.console().print(table, highlight=False)
         print(f"{row.name}: the published number {self.verdict}" + (f" ({self._why()})" if self._why() else ""))

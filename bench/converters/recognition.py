@@ -30,6 +30,7 @@ CONVERTERS = {
     "phydnet": "bench.converters.phydnet:plan",
     "conv_tt_lstm": "bench.converters.conv_tt_lstm:plan",
     "swinlstm": "bench.converters.swinlstm:plan",
+    "simvp_first": "bench.converters.simvp_first:plan",
     "simvp": "bench.converters.simvp:plan",
     "tau": "bench.converters.simvp:plan_tau",
 }

@@ -84,13 +84,19 @@ def plan_of_inceptions(weights: Weights) -> Plan:
     """The first version's translator: Inception blocks down and up."""
     options, channels, parameters = outside(weights)
     parameters |= inceptions(weights)
+    outer, inner, depth = translator_sizes(weights)
+    options |= {"temporal": inner, "temporal_layers": depth}
+    named = {**options, "translator": "incepu"}
+    return Plan(named, channels, parameters, context=frames_of(outer, options["spatial"]))
+
+
+def translator_sizes(weights: Weights) -> tuple[int, int, int]:
+    """Outer and inner width and depth of a translator of Inception blocks."""
     inner = weights.size(*((f"hid.enc.0.layers.{branch}.norm.weight", 0) for branch in range(4)))
     depth = weights.count("hid.enc", least=2)
     last = f"hid.dec.{depth - 1}.layers"
     outer = weights.size(*((f"{last}.{branch}.norm.weight", 0) for branch in range(4)), ("hid.enc.0.conv1.weight", 1))
-    options |= {"temporal": inner, "temporal_layers": depth}
-    named = {**options, "translator": "incepu"}
-    return Plan(named, channels, parameters, context=frames_of(outer, options["spatial"]))
+    return outer, inner, depth
 
 
 def inceptions(weights: Weights) -> dict[str, Source]:

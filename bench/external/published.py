@@ -119,7 +119,7 @@ def rows(table: Path = TABLE) -> list[Published]:
             columns = reader.fieldnames or []
             if missing := [name for name in NEEDED if name not in columns]:
                 raise BenchError(f"{table} has no column '{missing[0]}'; it needs {', '.join(NEEDED)} and columns of scores")
-            known = {*PLAIN, *NEEDED, "model", "options", *METRICS}
+            known = {*PLAIN, *NEEDED, "model", "options", *TOLERANCES}
             if unknown := [name for name in columns if name not in known]:
                 raise BenchError(
                     f"{table} has a column '{unknown[0]}'{did_you_mean(unknown[0], known) or ' that is not known'}"
@@ -136,7 +136,7 @@ def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
     for name in NEEDED:
         if not text.get(name):
             raise BenchError(f"{where}: '{name}' is empty")
-    scores = {metric: text[metric] for metric in METRICS if text.get(metric)}
+    scores = {metric: text[metric] for metric in TOLERANCES if text.get(metric)}
     try:
         lengths = int(text["context"]), int(text["horizon"])
         for metric, value in scores.items():
@@ -218,7 +218,7 @@ def check(row: Published, path: Path) -> str:
 def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Mapping[str, str]) -> list[Comparison]:
     """Every published figure beside ours. means: ours by 'protocol/metric'. whole: whether the whole test set was scored.
 
-    missing: why a metric is empty.
+    missing: why a score is empty, by 'protocol/metric'.
     """
     compared = []
     for metric, printed in row.scores.items():
@@ -227,7 +227,7 @@ def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Ma
         part, amount = TOLERANCES[metric]
         tolerance = part * abs(float(printed)) + amount + _half_a_digit(printed)
         if scaled is None:
-            verdict, why = OPEN, missing.get(metric, "there is no score")
+            verdict, why = OPEN, missing.get(f"{row.protocol}/{metric}", "there is no score")
         elif row.obstacle:
             verdict, why = OPEN, row.obstacle
         elif not whole:

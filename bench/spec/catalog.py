@@ -34,6 +34,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "conv_tt_lstm": "baselines.conv_tt_lstm:ConvTTLSTM",
         "swinlstm": "baselines.swinlstm:SwinLSTM",
         "simvp": "baselines.simvp:SimVP",
+        "simvp_first": "baselines.simvp_first:FirstSimVP",
         "tau": "baselines.tau:TAU",
         "copy_last": "baselines.trivial:CopyLast",
         "mean_context": "baselines.trivial:MeanContext",
