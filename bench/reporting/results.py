@@ -53,7 +53,9 @@ def results(
     _comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
-    facts = ours[0].kept.facts if ours else {}
+    facts = dict(ours[0].kept.facts) if ours else {}
+    for name in frame_metrics():  # the first run may have been scored before a network was here
+        facts[name] = next((source.kept.facts[name] for source in ours if source.kept.facts.get(name)), "")
     shown = shows(ours[0].kept, label) if ours else np.arange(0)
     sources = [*ours, *theirs]
     wanted = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
@@ -210,12 +212,10 @@ def _guest_run(guest: Guest) -> dict[str, Any]:
 def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
     """Refuse to put numbers side by side that were not measured alike."""
     again = f"`bench rescore{''.join(f' --with {source.label!r}' for source in theirs)}` scores all alike"
-    for fact, cure in (
-        ("targets", "on other clips"),
-        ("protocols", "by another version of a protocol"),
-        ("lpips", "with other LPIPS weights"),
-    ):
-        found = {_compared(source, fact): source for source in (*theirs, *ours)}
+    networks = {name: f"with other {metric.label} weights" for name, metric in frame_metrics().items() if metric.load}
+    for fact, cure in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
+        sources = [source for source in (*theirs, *ours) if fact not in networks or source.kept.facts.get(fact)]
+        found = {_compared(source, fact): source for source in sources}
         if len(found) > 1:
             one, other = (source.label for source in list(found.values())[:2])
             if len({source.kept.facts.get("fingerprint") for source in ours}) > 1:
@@ -226,7 +226,7 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
 def _compared(source: Source, fact: str) -> str:
     """A fact that must be the same for all; of published weights not the file that they lay in."""
     value = source.kept.facts.get(fact)
-    return json.dumps(weights.identity(value) if fact == "lpips" and value else value)
+    return json.dumps(weights.identity(value) if isinstance(value, str) else value)
 
 
 def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:
@@ -236,9 +236,9 @@ def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:
 
 def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experiment) -> dict[str, str]:
     """Why scores are empty that need a network or have to be asked for, by metric, as far as any is."""
-    facts = sources[0].kept.facts if sources else {}
-    frames = {name: facts.get(f"{name}_missing", "") for name in frame_metrics()}
-    return {name: why for name, why in frames.items() if why} | {name: missing(name, sources, experiment.name) for name in sets}
+    reasons = {name: [source.kept.facts.get(f"{name}_missing", "") for source in sources] for name in frame_metrics()}
+    frames = {name: why[0] for name, why in reasons.items() if why and all(why)}
+    return frames | {name: missing(name, sources, experiment.name) for name in sets}
 
 
 def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None, missing: dict[str, str]) -> Facts:
