@@ -53,7 +53,7 @@ class OpenSTLE3DLSTM(Recurrent):
     shape: (C, H, W) of a frame; H and W divisible by `patch`.
     """
 
-    hot = ()  # the history grows with every step: each length would be compiled anew
+    compile_targets = ()  # the history grows with every step: each length would be compiled anew
 
     def __init__(self, shape: tuple[int, int, int], hidden: int = 128, layers: int = 4, kernel: int = 5, patch: int = 4):
         super().__init__()

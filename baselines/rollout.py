@@ -46,10 +46,10 @@ def rollout(step: Step, known: Tensor, length: int, keep: Tensor | None = None) 
 class Recurrent(nn.Module):
     """A model that is one `step`, shared by prediction and training.
 
-    hot: what is worth compiling, where compiling is asked for: never the whole unrolled rollout.
+    compile_targets: the methods worth compiling, where compiling is asked for; never the whole unrolled rollout.
     """
 
-    hot: tuple[str, ...] = ("step",)
+    compile_targets: tuple[str, ...] = ("step",)
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
         """One frame further: [B, C, H, W] and the state (None at the start) -> the next frame, and the state then."""

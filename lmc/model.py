@@ -104,7 +104,7 @@ class LMC(nn.Module):
             raise ValueError(f"LMC needs layers, slots and temperature above 0, got {layers}, {slots} and {temperature}")
         self.shape = tuple(shape)
         self.min_context = FEWEST_FRAMES if memory else 1
-        self.hot = ("advance", "decode", *(("memory.query",) if memory else ()))
+        self.compile_targets = ("advance", "decode", *(("memory.query",) if memory else ()))
         self.encoder = nn.Sequential(
             *(nn.Conv2d(channels, width, 3, stride=2, padding=1), nn.ELU(inplace=True)),
             *(nn.Conv2d(width, width, 3, padding=1), nn.ELU(inplace=True)),

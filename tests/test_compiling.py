@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 class Doubling(nn.Module):
-    hot = ("inner.step",)
+    compile_targets = ("inner.step",)
 
     def __init__(self):
         super().__init__()

@@ -17,6 +17,7 @@ from bench.common.images import image, save_gif, save_png, side_by_side, strip
 from bench.evaluation.evaluate import autocast
 from bench.external.frames import BATCH, Clips, fitted
 from bench.spec.runspec import Precision
+from bench.training.model import min_context
 
 Frames = NDArray[np.float32]
 STRIP, ANIMATION = "strip.png", "prediction.gif"
@@ -36,7 +37,7 @@ def predict(
 
     Few are in memory at a time, however many there are. channels: that the model wants; clips are made grey or coloured for it.
     """
-    least = int(getattr(model, "min_context", 1))
+    least = min_context(model)
     if context < least:
         raise BenchError(f"the model needs at least {least} context frames, got {context}")
     if clips.shape[1] < context:

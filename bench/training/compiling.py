@@ -1,9 +1,9 @@
 """`compile=True`: the work that a model repeats, compiled by torch.compile.
 
-What is worth compiling a model names itself, as `hot`: methods that are called again and again with tensors of the same few
-shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. Of a model that names
-nothing it is the `step` that it repeats, or else the whole. Weights, their names and checkpoints stay as they are; numbers
-change by rounding.
+A model names what is worth compiling as `compile_targets`: methods that are called again and again with tensors of the same
+few shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. Of a model that
+names nothing it is the `step` that it repeats, or else the whole. Weights, their names and checkpoints stay as they are;
+numbers change by rounding.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import torch
 from torch import nn
 
 from bench.common.errors import BenchError
+from bench.training.model import compile_targets
 
 SHAPES = 64  # variants of a method that may be compiled: training and evaluation, full and last batches, warm-up
 
 
 def compiled(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model itself, its hot methods compiled when they are first called. BenchError where nothing can be compiled."""
+    """The model itself, its compile targets compiled when they are first called. BenchError where nothing can be compiled."""
     if next(model.parameters(), None) is None:
         return model  # it only copies frames
     check(device)
     torch._dynamo.config.recompile_limit = max(SHAPES, torch._dynamo.config.recompile_limit)  # beyond it, nothing is compiled
-    for name in getattr(model, "hot", ("step",) if hasattr(model, "step") else ("forward",)):
+    for name in compile_targets(model):
         owner, _, method = name.rpartition(".")
         part = attrgetter(owner)(model) if owner else model
         setattr(part, method, torch.compile(getattr(part, method), dynamic=False))

@@ -14,13 +14,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.evaluation.evaluate import autocast
 from bench.spec.runspec import Precision
+from bench.training.learner import Learner, draw_of
 
 WARM_UP = 2  # steps that run unrecorded first: libraries choose their algorithms, and torch.compile compiles
 log = logging.getLogger(__name__)
@@ -43,22 +43,23 @@ class RecordedPhases:
     Call it as a phase: the loss comes back and gradients lie in the parameters, as after `backward()`.
     """
 
-    def __init__(self, model: nn.Module, learner: Any, precision: Precision):
+    def __init__(self, model: nn.Module, learner: Learner, precision: Precision):
         self.learner, self.precision = learner, precision
         self.parameters = list(model.parameters())
         self.recordings: dict[Hashable, Recording] = {}
         self.taken: Counter[Hashable] = Counter()
         self.pool = torch.cuda.graph_pool_handle()
         self.stream = torch.cuda.Stream()
-        self.possible = hasattr(learner, "variant")
+        self.variant: Callable[[int], Hashable] | None = getattr(learner, "variant", None)
+        self.possible = self.variant is not None
 
     def __call__(self, phase: str, clip: Tensor, step: int) -> Tensor:
         """The loss of a phase on a clip [B, frames, C, H, W], with its gradients."""
-        if not self.possible:
+        if not self.possible or self.variant is None:
             return self._run(phase, clip, step, None)
-        draw: Callable[[int, int], Tensor] | None = getattr(self.learner, "draws", {}).get(phase)
+        draw = draw_of(self.learner, phase)
         drawn = draw(len(clip), step).contiguous().pin_memory().to(clip.device, non_blocking=True) if draw else None
-        key = phase, self.learner.variant(step), clip.shape
+        key = phase, self.variant(step), clip.shape
         if key not in self.recordings and self.taken[key] >= WARM_UP:
             self._record(key, phase, clip, drawn, step)
         if key in self.recordings:

@@ -9,9 +9,7 @@ alone, and a model that draws by itself, such as which branches to leave out (`b
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,13 +19,14 @@ from baselines.layers.drop_path import DropPath
 from bench.evaluation.evaluate import autocast
 from bench.spec.runspec import RunSpec
 from bench.training.graphs import RecordedPhases
+from bench.training.learner import Learner, draw_of
 from bench.training.process_group import SINGLE, ProcessGroup, running_statistics
 
 
 def take_step(
     spec: RunSpec,
     model: nn.Module,
-    learner: Any,
+    learner: Learner,
     optimizer: torch.optim.Optimizer,
     clip: Tensor,
     step: int,
@@ -60,10 +59,17 @@ def take_step(
 
 
 def _in_parts(
-    spec: RunSpec, model: nn.Module, learner: Any, phase: str, clip: Tensor, step: int, micro_batches: int, group: ProcessGroup
+    spec: RunSpec,
+    model: nn.Module,
+    learner: Learner,
+    phase: str,
+    clip: Tensor,
+    step: int,
+    micro_batches: int,
+    group: ProcessGroup,
 ) -> Tensor:
     """The gradients of a phase and its loss, gathered over the parts of a batch, each part counting by its clips."""
-    draw: Callable[[int, int], Tensor] | None = getattr(learner, "draws", {}).get(phase)
+    draw = draw_of(learner, phase)
     drawn = draw(spec.batch, step) if draw else None
     share = group.share(spec.batch)
     losses = []

@@ -11,7 +11,6 @@ import random
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +27,11 @@ from bench.training.compiling import compiled
 from bench.training.control import FREE, Control, Interrupted
 from bench.training.graphs import RecordedPhases
 from bench.training.initial import initialise
+from bench.training.learner import Learner
 from bench.training.losses import Losses
 from bench.training.model import build_model
 from bench.training.process_group import SINGLE, ProcessGroup
+from bench.training.schedule import Schedule
 from bench.training.step import deviation, take_step
 
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
@@ -77,7 +78,7 @@ class Trainer:
             initialise(self.spec, model)
         self.model: nn.Module = compiled(model, device) if self.spec.compile else model
         supplied = {"context": self.spec.context, "horizon": self.spec.horizon, "steps": self.spec.steps}
-        self.learner: Any = self.spec.learner.build(model=self.model, **supplied)
+        self.learner: Learner = self.spec.learner.build(model=self.model, **supplied)
         self.losses = Losses()
 
     def train(self) -> nn.Module:
@@ -102,7 +103,7 @@ class Trainer:
 
     def _train_to_the_end(self) -> None:
         spec, group, progress = self.spec, self.group, self.progress
-        schedule = spec.schedule.build(steps=spec.steps)
+        schedule: Schedule = spec.schedule.build(steps=spec.steps)
         base_rate = self.optimizer.defaults["lr"]
         micro_batches = self.run.micro_batches()
         if group.is_main and progress.step < spec.steps:

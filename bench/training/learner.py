@@ -1,0 +1,40 @@
+"""What a learner is: how a model learns from a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+Phase = Callable[..., Tensor]
+"""phase(clip, step) -> loss: clip [B, frames, C, H, W] in [0, 1], step from 0, loss a scalar; one optimizer step follows."""
+
+Draw = Callable[[int, int], Tensor]
+"""draw(clips, step): what a phase draws for a whole batch, one row for every clip."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """Built with model, context, horizon and steps, as far as its constructor declares them, and its own options.
+
+    It holds no state: the clip, the step and torch's global generator are all it needs, so a resumed run is the same run.
+    A learner may also have
+
+    draws: `Mapping[str, Draw]`, phase -> what it draws. Where a batch is cut into parts, its rows are drawn once and handed to
+        the phase as a third argument.
+    variant(step): a hashable value. Steps of one variant do the same work on a clip and on what was drawn for it, so that a
+        GPU may record it once and replay it.
+    """
+
+    frames: int
+    """How many frames of a clip it takes, context and horizon mostly."""
+
+    phases: Mapping[str, Phase]
+    """In the order in which they are taken; none for a model without parameters."""
+
+
+def draw_of(learner: Learner, phase: str) -> Draw | None:
+    """What a phase of a learner draws with, if it draws."""
+    draws: Mapping[str, Draw] = getattr(learner, "draws", {})
+    return draws.get(phase)
