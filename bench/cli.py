@@ -26,6 +26,7 @@ from bench.commands import (
     rescore,
     results,
     run,
+    show,
     speed,
     status,
     stop,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 COMMANDS = (  # in the order of the help
     *(plan, run, tune, status, logs, stop, report, results, explain, ui, sync, eval, reproduce, rescore, weights),
-    *(predict, prepare, data, list, doctor, speed, gc),
+    *(predict, prepare, data, list, show, doctor, speed, gc),
 )
 for command in COMMANDS:
     command.register(app)

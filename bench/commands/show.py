@@ -1,0 +1,108 @@
+"""show: what an experiment consists of, setting by setting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.commands import _options
+from bench.common.errors import BenchError
+
+if TYPE_CHECKING:
+    from bench.spec.experiment import Experiment
+    from bench.spec.runspec import RunSpec
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(show)
+
+
+def show(
+    name: _options.Name,
+    variants: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="VARIANT", help="One: all its settings. Two: what differs between them. None: every variant."),
+    ] = None,
+    scale: _options.Scale = "small",
+    settings: _options.Set = None,
+    as_json: _options.Json = False,
+) -> None:
+    """What an experiment consists of.
+
+    Prints its question, seeds, evaluation, and how each variant differs from the first; or all settings of one variant, with
+    the command that runs just that; or what differs between two. As YAML, in the names that --set takes.
+    """
+    experiment = _options.experiment(name, scale, None, None, settings)
+    labels = variants or []
+    if len(labels) > 2:
+        raise BenchError(f"show compares at most two variants, got {len(labels)}")
+    experiment.only(labels or list(experiment.variants))  # refuses labels that there are not
+    match [experiment.variants[label] for label in labels]:
+        case []:
+            shown = _whole(experiment)
+        case [spec]:
+            command = _options.command("run", name, scale, None, labels[0], settings)
+            shown = {"variant": labels[0], "settings": whole_settings(spec), "command": command}
+        case [first, second]:
+            shown = {"differs": _differences(first, second, labels)}
+    if as_json:
+        _options.print_json(shown)
+    else:
+        import yaml
+
+        print(yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=120), end="")
+
+
+def whole_settings(spec: RunSpec) -> dict[str, Any]:
+    """All settings of a run by the names that `--set` takes, those at their default too; the seed belongs to --seeds."""
+    from bench.spec import catalog
+    from bench.spec.runspec import KINDS
+
+    settings: dict[str, Any] = {}
+    for name, value in spec.flat().items():
+        if name == "seed" or "." in name:
+            continue
+        settings[name] = value
+        if name in KINDS:
+            options = {**catalog.defaults(KINDS[name], value), **getattr(spec, name).options}
+            settings |= {f"{name}.{option}": setting for option, setting in options.items()}
+    return settings
+
+
+def _whole(experiment: Experiment) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    first, *others = experiment.variants
+    base = experiment.variants[first]
+    differences = {label: _differences(base, experiment.variants[label], ("", "")) for label in others}
+    return {
+        "experiment": experiment.name,
+        "question": experiment.question,
+        "scale": experiment.scale,
+        "seeds": list(experiment.seeds),
+        "evaluation": asdict(experiment.evaluation.at(base)),
+        "claims": [claim.sentence for claim in experiment.claims],
+        "variants": {
+            first: whole_settings(base),
+            **{label: {setting: now for setting, (_, now) in found.items()} for label, found in differences.items()},
+        },
+    }
+
+
+def _differences(first: RunSpec, second: RunSpec, labels: Any) -> Any:
+    """Setting -> its value in both; by label where they have one."""
+    here, there = whole_settings(first), whole_settings(second)
+    names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+    pairs = {name: (here.get(name), there.get(name)) for name in names}
+    if not any(labels):
+        return pairs
+    return {name: dict(zip(labels, values, strict=True)) for name, values in pairs.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, which YAML has."""
+    if isinstance(value, dict):
+        return {key: _plain(setting) for key, setting in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,59 @@
+"""What a store knows of an experiment as pandas DataFrames: the Python call behind `bench.results`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from bench.common.errors import BenchError
+from bench.metrics.protocols import PROTOCOLS, checked
+from bench.reporting.damage import readable
+from bench.reporting.results import results
+from bench.spec.loading import load
+from bench.store.store import FINISHED, Store
+from bench.sweep.plan import plan
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The scores and runs of an experiment.
+
+    scores: one row per variant, seed, clip and frame (1 is the first predicted), and a column "protocol/metric" a score.
+    runs: one row per planned run: variant, seed, key, state, reason, and as far as known its costs, commit and machine.
+    """
+
+    scores: pd.DataFrame
+    runs: pd.DataFrame
+
+    def means(self) -> pd.DataFrame:
+        """The mean of every score over frames and clips, one row per variant and seed."""
+        columns = [name for name in self.scores.columns if "/" in str(name)]
+        return self.scores.groupby(["variant", "seed"], observed=True, sort=False)[columns].mean().reset_index()
+
+
+def frames(
+    experiment: str,
+    scale: str = "small",
+    seeds: Sequence[int] | None = None,
+    settings: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    store: str | os.PathLike[str] | None = None,
+) -> Frames:
+    """What the store has of an experiment, by name or Python file; BenchError where nothing is finished.
+
+    seeds, settings: as `--seeds` and `--set` (["model.slots=50"]). protocols: some of `bench list protocols`; all by default.
+    store: the folder of runs; $BENCH_STORE or ./runs by default.
+    """
+    chosen = load(experiment, scale).edited(settings) if settings else load(experiment, scale)
+    if seeds is not None:
+        chosen = replace(chosen, seeds=tuple(seeds))
+    kept = Store(Path(store or os.environ.get("BENCH_STORE") or "runs"))
+    items = [readable(item) for item in plan(chosen, kept)]
+    if not any(item.state == FINISHED for item in items):
+        raise BenchError(f"no run of {chosen.name} (scale {chosen.scale}) is finished in {kept.root}")
+    found = results(chosen, items, checked(protocols) if protocols else list(PROTOCOLS))
+    return Frames(found.scores, found.runs)

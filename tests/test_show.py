@@ -1,0 +1,47 @@
+"""An experiment can be read setting by setting, and its scores taken into Python."""
+
+import json
+
+import pytest
+import yaml
+
+import bench as package
+from bench.common.errors import BenchError
+
+
+def test_show_prints_every_setting_of_a_variant_and_the_command_that_runs_it(bench):
+    shown = yaml.safe_load(bench("show", "mine.py", "tiny")[1])
+    assert shown["command"] == "bench run mine.py --only tiny"
+    assert shown["settings"]["model.slots"] == 5 and shown["settings"]["model.temperature"] == 1.0  # one that is at its default
+    assert "seed" not in shown["settings"]
+
+
+def test_show_prints_what_differs_between_two_variants_and_nothing_else(bench):
+    shown = json.loads(bench("show", "mine.py", "tiny", "copy", "--json")[1])["differs"]
+    assert shown["model"] == {"tiny": "lmc", "copy": "copy_last"} and shown["steps"] == {"tiny": 6, "copy": 0}
+    assert "data" not in shown and "context" not in shown
+
+
+def test_show_prints_the_whole_experiment_as_differences_from_its_first_variant(bench):
+    shown = yaml.safe_load(bench("show", "mine.py")[1])
+    assert list(shown["variants"]) == ["tiny", "copy"] and shown["variants"]["copy"]["steps"] == 0
+    assert shown["question"] == "Does it run?" and shown["evaluation"]["clips"] == 3
+
+
+def test_settings_as_they_are_shown_can_be_set(bench):
+    settings = yaml.safe_load(bench("show", "ablation", "full")[1])["settings"]
+    same = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    assert json.loads(bench("show", "ablation", "full", *same, "--json")[1])["settings"] == settings
+
+
+def test_python_gets_scores_and_runs_as_data_frames(finished, tmp_path):
+    found = package.results("mine.py", store=tmp_path / "runs")
+    assert set(found.scores["variant"]) == {"tiny", "copy"} and len(found.scores) == 2 * 3 * 2
+    means = found.means().set_index("variant")["standard/psnr"]
+    assert means["copy"] == pytest.approx(found.scores.query("variant == 'copy'")["standard/psnr"].mean())
+    assert list(found.runs["state"]) == ["finished", "finished"]
+
+
+def test_python_is_told_in_words_that_nothing_is_there(bench, tmp_path):
+    with pytest.raises(BenchError, match="no run of mine"):
+        package.results("mine.py", store=tmp_path / "nothing")
