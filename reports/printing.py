@@ -1,9 +1,12 @@
 """Figures printed beside the rest of a report: matplotlib takes as long as all of the numbers, so it gets a core of its own."""
 
+import os
 import pickle
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,13 +50,25 @@ def printing(figures: Mapping[str, Figure], folder: Path) -> Iterator[Callable[[
 
 def main() -> None:
     """Print what stdin orders, and tell the names of the files, or why one could not be written."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     figures, folder = pickle.load(sys.stdin.buffer)
     answer: list[Path] | OSError
     try:
         answer = [path for name, figure in figures.items() for path in save(figure, folder, name)]
     except OSError as error:
         answer = error
-    pickle.dump(answer, sys.stdout.buffer)
+    try:
+        pickle.dump(answer, sys.stdout.buffer)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)
+
+
+def _end_with(parent: int) -> None:
+    """End once whoever ordered the figures is dead, even by SIGKILL: nobody waits for them."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from rich.console import Console, Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from reports.csv_cells import csv_cell
 from reports.latex import latex
 from reports.table import Cell, Table
 
@@ -126,7 +127,8 @@ def comma_separated(table: Table) -> str:
     writer.writerow([table.subject, *(column.key for column in table.columns), "seeds", "notes"])
     for row in table.rows:
         values = ["" if cell.value is None else _plain_number(cell.value) for cell in row.cells]
-        writer.writerow([row.label, *values, row.seeds, " ".join(notes[mark] for mark in row.marks)])
+        words = " ".join(notes[mark] for mark in row.marks)
+        writer.writerow([csv_cell(row.label), *values, csv_cell(row.seeds), csv_cell(words)])
     return page.getvalue()
 
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from reports.columns import header
+from reports.csv_cells import harmless
 from reports.figures import plain_logarithmic
 from reports.files import write
 from reports.style import COLOURS, COLUMN, PAGE, paper, save
@@ -133,7 +134,7 @@ def everything(searched: Searched, folder: Path) -> list[Path]:
     written = []
     for name, table in (("trials", trials_table(searched)), ("confirmed", confirmed_table(searched))):
         if len(table):
-            written.append(write(folder / f"{name}.csv", table.to_csv(index=False).encode()))
+            written.append(write(folder / f"{name}.csv", harmless(table).to_csv(index=False).encode()))
             written.append(write(folder / f"{name}.md", markdown(table).encode()))
     for name, (draw, possible) in drawn.items():
         if possible:

@@ -35,7 +35,10 @@ from bench.store.store import Store
         (["run", "ablation", "--set", "seed=4"], "seeds are chosen with --seeds"),
         (["run", "ablation", "--set", "clip_norm=-1"], "clip_norm must be above 0"),
         (["run", "mine.py", "--set", "model.width=-4"], "model 'lmc': "),
-        (["run", "mine.py", "--set", "model=convlstm", "--set", "model.hidden=-4"], "model 'convlstm' cannot be built: "),
+        (
+            ["run", "mine.py", "--set", "model=convlstm", "--set", "model.hidden=-4"],
+            "model 'convlstm': hidden must be at least 1, got -4",
+        ),
         (["status", "--watch", "--json"], "--watch is for people"),
         (["stop", "--all", "ablation"], "--all stops everything, and you name ablation, too"),
         (["run", "ablation", "--set", "model=lmc.model:Nope"], "there is no class 'Nope' in the module 'lmc.model'"),

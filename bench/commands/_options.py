@@ -181,6 +181,9 @@ def words(**options: Any) -> str:
     return "".join(name if value is True else f"{name} {value:g}" for name, value in given.items() if value is not False)
 
 
+MOST_SEEDS = 10_000
+
+
 def numbers(text: str) -> tuple[int, ...]:
     """The seeds that `3` or `0,7,9` stands for."""
     try:
@@ -189,6 +192,8 @@ def numbers(text: str) -> tuple[int, ...]:
         raise BenchError(f"--seeds takes a count (3), a list (0,7,9) or all, got '{text}'") from None
     if not listed or min(listed) < 0 or (len(listed) == 1 and "," not in text and listed[0] < 1):
         raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'")
+    if max(listed) >= 2**32 or ("," not in text and listed[0] > MOST_SEEDS):
+        raise BenchError(f"--seeds takes a count of at most {MOST_SEEDS:,}, or numbers below 2^32, got '{text:.40}'")
     if len(set(listed)) < len(listed):
         raise BenchError(f"--seeds names a seed twice: '{text}'")
     return listed if "," in text else tuple(range(listed[0]))

@@ -40,6 +40,7 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
     from bench.store.search_results import making
     from bench.tune.study import find
     from bench.tune.tables import searched
+    from reports.csv_cells import harmless
     from reports.tuning import confirmed_table, markdown, trials_table
     from reports.tuning_figures import everything
 
@@ -59,7 +60,7 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
         if form == "markdown":
             print(markdown(table))
         elif form == "csv":
-            print(table.to_csv(index=False))
+            print(harmless(table).to_csv(index=False))
         else:
             _options.console().print(_grid(table), highlight=False)
     if found.importances and form in (None, "terminal"):

@@ -47,9 +47,10 @@ def plan(
     Prints every run of an experiment with its state, what `bench run` would do, and what that would cost: as long as finished
     runs like it took, or as a probe took. Starts no run.
     """
-    from bench.costs.forecast import forecast, lacking, machine
+    from bench.costs.forecast import COUNTED_UP_TO, forecast, lacking, machine
+    from bench.sweep.plan import TO_DO, unique
     from bench.sweep.plan import plan as planned
-    from bench.sweep.plan import unique
+    from bench.sweep.preflight import preflight
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
@@ -59,6 +60,8 @@ def plan(
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
     items = planned(experiment, store)
     where = machine(workers, per_gpu, len(unique(items)))
+    if sum(item.state in TO_DO for item in items) <= COUNTED_UP_TO:
+        preflight(lacking(items, store, where))  # what cannot be built is refused here, not in the middle of a night
     if probing:
         _probe(lacking(items, store, where), store, where, _options.console(aside=as_json))
     costs = forecast(items, store, where)

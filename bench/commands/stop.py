@@ -14,6 +14,7 @@ from bench.commands import _options
 from bench.common.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
+    from bench.spec.runspec import RunSpec
     from bench.store.store import Run, Store
     from bench.sweep.active import Sweep
 
@@ -86,6 +87,9 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
             s for s in sweeps if plain in (s.experiment.replace("_", "-"), s.experiment.rpartition("-")[0].replace("_", "-"))
         ]
         of_runs = [run for run in runs if name in run.name] if not of_sweeps else []
+        if not of_sweeps and not of_runs and (detached := _detached(name, runs)):
+            chosen_runs += detached
+            continue
         if not of_sweeps and not of_runs:
             known = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
             hint = did_you_mean(name, known) or f"; there goes on: {listed(known)}"
@@ -97,6 +101,20 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
         chosen_sweeps += of_sweeps
         chosen_runs += of_runs
     return chosen_sweeps, chosen_runs
+
+
+def _detached(name: str, runs: list[Run]) -> list[Run]:
+    """The runs that go on of an experiment which nobody watches: whoever has queued it has left (`bench run --detach`)."""
+    from contextlib import suppress
+
+    from bench.spec.experiment import SCALES
+    from bench.spec.loading import load
+
+    specs: list[RunSpec] = []
+    for scale in SCALES:
+        with suppress(BenchError):  # there is no such experiment, or not at this scale
+            specs += load(name, scale).variants.values()
+    return [run for run in runs if any(run.spec == spec.but(seed=run.spec.seed) for spec in specs)]
 
 
 def _wait_for(sweeps: list[Sweep], runs: list[Run]) -> None:

@@ -32,32 +32,38 @@ def ui(
 
     Serves this store at a loopback address, and says which. Ctrl-C ends it.
     """
-    from bench.tracking import connection
+    from bench.common import guarded
+    from bench.tracking import connection, database
 
     store = _options.store(store_path)
     if studies:
         _dashboard(store, port)
-    remote = connection.tracking_uri(store)
-    if not remote.startswith("sqlite:"):
-        print(f"runs are copied to {remote}; open it in a browser")
+    if connection.remote(store):
+        print(f"runs are copied to {connection.shown_uri(store)}; open it in a browser")
         return
-    if not (store.root / "mlflow.db").exists():
-        copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
-        raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
-    connection.settle(store)
+    if connection.is_embedded(store):
+        if not database.ready(store.root / database.NAME):
+            copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
+            raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
+        if not database.is_whole(store.root / database.NAME):
+            with connection.alone(store):
+                connection.connect(store)  # which sets aside what cannot be used
+            print("its database was never finished and is made again; `bench sync EXPERIMENT` copies the runs into it")
+        connection.settle(store)
     port = _free(port)
     print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
     environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", remote,
+        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", connection.tracking_uri(store),
         "--default-artifact-root", str(connection.artifact_root(store)),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
-    os.execve(sys.executable, command, environment)
+    sys.exit(guarded.run(command, environment))
 
 
 def _dashboard(store: Store, port: int) -> NoReturn:
     """Become optuna-dashboard on the record of this store's searches."""
+    from bench.common import guarded
     from bench.store.search_results import record
 
     where = record(store)
@@ -66,7 +72,7 @@ def _dashboard(store: Store, port: int) -> NoReturn:
         raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")
     port = _free(port)
     print(f"searches of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    os.execve(command, [command, where, "--host", "127.0.0.1", "--port", str(port)], dict(os.environ))
+    sys.exit(guarded.run([command, "--host", "127.0.0.1", "--port", str(port), "--", where], os.environ))
 
 
 def _free(port: int) -> int:

@@ -55,10 +55,11 @@ def opened(path: Path, most: int | None = None, root: Path | None = None) -> Ite
         if error.errno in (errno.ENXIO, errno.EISDIR):  # a socket; a directory
             raise Unreadable(path, "is no regular file") from error
         raise
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(handle)
+        raise Unreadable(path, f"is {KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a regular file")
     with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise Unreadable(path, f"is {KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a regular file")
         if most is not None and facts.st_size > most:
             raise Unreadable(path, f"has {facts.st_size:,} bytes, and at most {most:,} are read")
         yield file
@@ -122,8 +123,8 @@ def inside(folder: Path, follow: bool = False) -> list[Path]:
 
 
 def refuse_links(folder: Path, root: Path) -> None:
-    """Unreadable if `folder`, or a folder between it and `root`, is a link; the root itself is the user's own word."""
-    while folder != root and len(folder.parts) > len(root.parts):
+    """Unreadable if `folder`, the root, or a folder between the two is a link. (A store that is one: see `Store.root`.)"""
+    while len(folder.parts) >= len(root.parts):
         if folder.is_symlink():
             raise Unreadable(folder, "is a link, and links in a store are not followed")
         folder = folder.parent

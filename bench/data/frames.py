@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bench.data.preparing.sources import Progress
 
+FORMATS = ("PNG", "JPEG", "MPO")  # of Pillow, which would start programs for others, such as EPS
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
@@ -74,13 +75,11 @@ def _pictures(video: Path, grey: bool) -> Iterator[NDArray[np.uint8]]:
 
 
 def _picture(path: Path, grey: bool) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    from bench.data.pictures import pixels
+    from bench.data.pictures import open_picture, pixels
     from bench.data.preparing.sources import Damaged
 
     try:
-        with Image.open(path) as image:
+        with open_picture(path, FORMATS) as image:
             frame = pixels(image, path, grey)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
         raise Damaged(f"{path} cannot be read ({error}); replace it") from error

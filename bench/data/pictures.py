@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bench.common.errors import BenchError
+from bench.common.reading import opened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,16 +18,37 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # of Pillow; others, such as EPS, would start programs
+MOST_PIXELS = 2**26  # of a frame: 8192 x 8192, the largest video that there is a standard for
+MOST_BYTES = 2**30  # of a file that holds one picture
 DEEP = ("I", "F")  # Pillow's modes of more than 8 bits begin with these
 GREY = ("1", "L", "LA")
 LUMA = (19595, 38470, 7471)  # ITU-R 601 in 65,536ths, as Pillow makes colour grey
 
 
-def read_picture(path: Path, grey: bool = False) -> NDArray[Any]:
-    """One picture, [1, H, W] or [3, H, W], of uint8, uint16, int32 or float32. Raises what Pillow raises for a damaged file."""
+@contextmanager
+def open_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Image]:
+    """A picture of one of these formats, none of it unpacked yet; one that declares too many pixels is a BenchError."""
     from PIL import Image
 
-    with Image.open(path, formats=FORMATS) as picture:
+    with opened(path, MOST_BYTES) as file:
+        try:
+            picture = Image.open(file, formats=formats)
+        except Image.DecompressionBombError as error:
+            raise BenchError(f"{path} declares more than the {MOST_PIXELS:,} pixels that are read ({error})") from error
+        with picture:
+            refuse_huge(picture.width, picture.height, path)
+            yield picture
+
+
+def refuse_huge(width: int, height: int, path: Path) -> None:
+    """BenchError for a frame that declares more pixels than any video has; nothing of it has been unpacked yet."""
+    if width * height > MOST_PIXELS:
+        raise BenchError(f"{path} declares {width:,} x {height:,} pixels, and at most {MOST_PIXELS:,} are read")
+
+
+def read_picture(path: Path, grey: bool = False) -> NDArray[Any]:
+    """One picture, [1, H, W] or [3, H, W], of uint8, uint16, int32 or float32. Raises what Pillow raises for a damaged file."""
+    with open_picture(path) as picture:
         frame = pixels(picture, path, grey)
     return frame[None] if frame.ndim == 2 else np.moveaxis(frame, 2, 0)
 

@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.common.reading import opened
+from bench.data.pictures import refuse_huge
 from bench.data.preparing.sources import Damaged
 
+DEMUXERS = {
+    ".avi": "avi", ".mp4": "mov", ".m4v": "mov", ".mov": "mov", ".mkv": "matroska", ".webm": "matroska", ".gif": "gif",
+}  # fmt: skip
 LOST = 0.02  # of the frames that a header declares may be missing before a video counts as damaged: encoders miscount a few
 
 
@@ -18,10 +23,11 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
     _check_whole(path)
     count = 0
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as file, av.open(file, "r", format=_demuxer(path)) as container:
             if not container.streams.video:
                 raise Damaged(f"{path} is damaged: there is no video in it; fetch the file again")
             stream = container.streams.video[0]
+            refuse_huge(stream.codec_context.width, stream.codec_context.height, path)
             for frame in container.decode(stream):
                 if frame.is_corrupt:
                     raise Damaged(f"{path} is damaged at frame {count + 1}; fetch the file again")
@@ -32,6 +38,14 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
         raise Damaged(f"{path} is damaged after {count} frames ({error.strerror}); fetch the file again") from error
     if not count or count < declared * (1 - LOST):
         raise Damaged(f"{path} is damaged: {count} of its {declared} frames can be read; fetch the file again")
+
+
+def _demuxer(path: Path) -> str:
+    """How FFmpeg reads a file, by its suffix: left to itself it would open a playlist of that name, and what that one names."""
+    known = DEMUXERS.get(path.suffix.lower())
+    if known is None:
+        raise Damaged(f"{path} is no video of a known kind ({', '.join(sorted(DEMUXERS))})")
+    return known
 
 
 def resized(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -48,7 +62,7 @@ def channels_first(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _check_whole(path: Path) -> None:
     """AVI says at its start how long it is, so that a download that broke off is found without decoding."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         head = file.read(12)
     size = path.stat().st_size
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":

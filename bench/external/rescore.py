@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.common.arrays import mapped
 from bench.common.errors import BenchError
 from bench.data.base import Dataset
 from bench.evaluation.evaluate import Pair, chunked, clips_to_score, facts_of, predictions, scored, target_bytes
@@ -108,7 +108,7 @@ def _made(
 def _array(path: Path, shape: tuple[int, ...]) -> NDArray[Any] | None:
     """The kept predictions; None where there are none, or not whole."""
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r")
+        array = mapped(path, path.parent.parent)
     except (OSError, ValueError, EOFError):
         return None
     return array if array.shape == shape else None

@@ -10,7 +10,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common.arrays import mapped as map_array
+from bench.common.arrays import npz
 from bench.common.errors import BenchError, listed
+from bench.common.machine import available_memory
 from bench.data.layout import arranged, layout_of, refuse_doubtful_time
 from bench.external.side import PREDICTION, TARGET, Reading, Side, Sides
 
@@ -26,7 +29,7 @@ LOOKED_AT = 16  # clips whose content has to agree with the usual layout
 def read_npz(path: Path, reading: Reading) -> Sides:
     """The arrays of an .npz file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with npz(path, available_memory()) as file:
             keys = {side: _one(path, side, [name for name in file.files if name in ARRAYS[side]]) for side in ARRAYS}
             if not keys[PREDICTION]:
                 raise BenchError(_npz_wanted(path, f"it holds {listed(file.files)}"))
@@ -54,10 +57,9 @@ def read_npy(path: Path, reading: Reading) -> Sides:
 def mapped(path: Path) -> NDArray[Any]:
     """The array of a .npy file, memory-mapped; a BenchError where it is none."""
     try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False, mmap_mode="r")
+        return map_array(path)
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read as an array: {error}") from error
-    return array
 
 
 def array_in(folder: Path, side: str) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common.arrays import npz
 from bench.common.errors import BenchError
 from bench.common.files import replacing
 from bench.spec import catalog
@@ -91,7 +92,7 @@ def _found(item: Item, place: str, tell: Callable[[str], None]) -> Arrays:
     path = item.run.path / "analysis" / f"memory-{evaluation.key}.npz"
     identity = {"version": VERSION, "checkpoint": _checkpoint(item.run)}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with npz(path, root=item.run.path) as file:
             kept: Arrays = dict(file)
         known = json.loads(str(kept["identity"]))
         if known["version"] == VERSION and identity["checkpoint"] in ("", known["checkpoint"]):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from bench.common.arrays import mapped
 from bench.external.results import Guest
 from bench.spec.experiment import Experiment
 from bench.store.store import FINISHED
@@ -41,7 +40,7 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
         frames = data.clips(evaluation.split, clip, clip + 1, context + (evaluation.horizon or 0))[0].numpy()
         known, truth = frames[:context], frames[context:]
         shown = [label for label in results.variants if label in kept]
-        predicted = {label: as_floats(np.load(kept[label][1], mmap_mode="r")[clip]) for label in shown}
+        predicted = {label: as_floats(mapped(kept[label][1], kept[label][1].parent.parent)[clip]) for label in shown}
         scores = clip_scores(results, score, clip, {label: kept[label][0] for label in shown})
         protocol = score.partition("/")[0]
         under = f"PSNR in dB ({protocol}) under each frame, error maps from 0 (black) to 1"

@@ -7,6 +7,7 @@ metric or executor is one file and one line here; a package of one's own adds mo
 """
 
 import importlib
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
@@ -80,6 +81,7 @@ SINGULAR = {
 }  # fmt: skip
 
 
+LARGEST = 10**9  # of an option's numbers; steps at which a schedule ends are the largest of them
 BASES = {"models": "torch.nn:Module", "datasets": "bench.data.base:Dataset", "optimizers": "torch.optim:Optimizer"}
 """What classes from outside must extend."""
 METHODS = {"learners": (), "schedules": ("__call__",), "executors": ("submit", "stop", "kill")}
@@ -120,13 +122,37 @@ def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[s
     checked = {}
     for option in schema.values():
         if option.name in options:
-            value = adapt(options[option.name], option.annotation)
+            try:
+                value = adapt(options[option.name], option.annotation)
+            except OverflowError:
+                raise BenchError(f"{what}: {option.name} must be at most {LARGEST:,}, got a much larger number") from None
+            _refuse_size(what, option, value, kind if name in CATALOG[kind] else "")
             if not accepts(value, option.annotation):
-                raise BenchError(f"{what}: {option.name} must be {option.annotation}, got {value!r}")
+                raise BenchError(f"{what}: {option.name} must be {option.annotation}, got {value!r:.60}")
             checked[option.name] = value
         elif option.required:
             raise BenchError(f"{what} needs the option '{option.name}' ({option.annotation})")
     return name, checked
+
+
+def _refuse_size(what: str, option: Option, value: Any, kind: str) -> None:
+    """BenchError for a number that no machine could work with, or that is no size: hidden=0, lr=1e999, a number of 30 digits.
+
+    Sizes of the suite's own models and data sets begin at 1, rates and numbers of steps at 0: an option whose default is below
+    may be below, too. kind: empty for what is not of the suite.
+    """
+    for number in value if isinstance(value, tuple) else (value,):
+        if type(number) is float and not math.isfinite(number):
+            raise BenchError(f"{what}: {option.name} must be a finite number, got {number}")
+        if type(number) not in (int, float):
+            continue
+        if type(number) is int and abs(number) > LARGEST:
+            raise BenchError(f"{what}: {option.name} must be at most {LARGEST:,}, got one of more digits")
+        defaults = option.default if isinstance(option.default, tuple) else (option.default,)
+        known = [default for default in defaults if type(default) in (int, float)]
+        least = min([*known, int(type(number) is int and kind in ("models", "datasets") and "float" not in option.annotation)])
+        if kind and number < least:
+            raise BenchError(f"{what}: {option.name} must be at least {least:g}, got {number:g}")
 
 
 def differences(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:

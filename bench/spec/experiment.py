@@ -15,6 +15,7 @@ from reports.claim import Claim
 
 Scale = Literal["small", "medium", "paper"]
 MEANT_FOR_ALL = ("data", "context", "horizon")  # the other settings are no matter of what is not trained
+LONGEST_LABEL = 300
 SCALES: tuple[str, ...] = get_args(Scale)
 
 
@@ -90,9 +91,12 @@ class Experiment:
         named = isinstance(variants, Mapping) and all(isinstance(label, str) for label in variants)
         if not named or not variants or not all(isinstance(spec, RunSpec) for spec in variants.values()):
             raise BenchError(f"an experiment's variants are RunSpecs by their labels, {{'full': LMC}}; got {variants!s:.80}")
+        for label in variants:
+            if not label.isprintable() or not 0 < len(label) <= LONGEST_LABEL:
+                raise BenchError(f"a variant's label is printable text of at most {LONGEST_LABEL} letters, got {label!r:.80}")
         if isinstance(seeds, Sequence) and not isinstance(seeds, str):
             object.__setattr__(self, "seeds", tuple(seeds))
-        numbers = isinstance(self.seeds, tuple) and all(isinstance(seed, int) and seed >= 0 for seed in self.seeds)
+        numbers = isinstance(self.seeds, tuple) and all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in self.seeds)
         if not numbers or not seeds or len(set(seeds)) < len(seeds):
             raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
         if not isinstance(self.evaluation, Evaluation):

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from bench.common import trust
 from bench.common.annotations import accepts, adapt
 from bench.common.errors import BenchError, Blocked, did_you_mean, listed
+from bench.common.reading import opened
 from bench.spec import catalog
 
 
@@ -112,7 +113,10 @@ class RunSpec:
                 self._check_plain(spec_field.name, value)
         for name, least in LEAST.items():
             if getattr(self, name) < least:
-                raise BenchError(f"{name} must be at least {least}, got {getattr(self, name)}")
+                raise BenchError(f"{name} must be at least {least}, got {shortened(getattr(self, name))}")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise BenchError(f"{name} must be at most {most:,}, got {shortened(getattr(self, name))}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise BenchError(f"clip_norm must be above 0, or None for gradients as they are; got {self.clip_norm}")
         if self.init is not None:
@@ -124,7 +128,7 @@ class RunSpec:
         annotation = ANNOTATIONS[name]
         value = adapt(value, annotation)
         if not accepts(value, annotation):
-            raise BenchError(f"{name} must be {annotation}, got {value!r}")
+            raise BenchError(f"{name} must be {annotation}, got {shortened(value)}")
         object.__setattr__(self, name, value)
 
     def but(self, **changes: Any) -> RunSpec:
@@ -234,6 +238,8 @@ class RunSpec:
             raise BenchError(f"a run needs {listed(missing)}; its settings lack them")
         if isinstance(init := values.get("init"), str) and HASHED not in init:  # data from anywhere: no file is opened for it
             raise BenchError(f"a run's init is stored with the hash of its file, got {init!r:.60}")
+        if isinstance(values.get("init"), str) and HASHED not in values["init"]:  # to hash it would be to read it
+            raise BenchError(f"init: '{values['init']:.60}' names a file without its SHA-256; none is opened on a store's word")
         read: dict[str, Any] = {name: _part(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
         return cls(**read)
 
@@ -277,10 +283,26 @@ def _with_hash(init: str) -> str:
         return init
     file = Path(path).expanduser().absolute()
     try:
-        with open(file, "rb") as opened:
-            return f"{file}{HASHED}{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+        with opened(file) as weights:
+            return f"{file}{HASHED}{hashlib.file_digest(weights, 'sha256').hexdigest()}"
     except OSError as error:
         raise BenchError(f"init: cannot read the checkpoint {path}: {error.strerror or error}") from error
+
+
+MOST = {
+    "steps": 10**9, "batch": 2**16, "context": 10_000, "horizon": 10_000, "validate_every": 10**9, "validation_clips": 10**6,
+    "seed": 2**32 - 1,
+}  # fmt: skip
+"""Upper bounds: NumPy takes seeds below 2^32; more of the others than this is a slip of the finger, and no machine holds it."""
+
+
+def shortened(value: Any) -> str:
+    """A value for a message: of a very long one, its beginning."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def parsed(text: str) -> Any:
@@ -291,7 +313,7 @@ def parsed(text: str) -> Any:
         return word[text.lower()]
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: brackets without end
         return text
 
 

@@ -264,7 +264,8 @@ class Store:
     """A folder of run directories."""
 
     def __init__(self, root: Path | str | None = None):
-        self.root = Path(root or os.environ.get("BENCH_STORE", "runs")).absolute()
+        named = Path(root or os.environ.get("BENCH_STORE", "runs")).absolute()
+        self.root = named.resolve() if named.is_symlink() else named  # what the user links to himself is his word
 
     def run(self, spec: RunSpec) -> Run:
         """The directory of a spec, which need not exist yet.

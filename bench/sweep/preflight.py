@@ -39,5 +39,5 @@ def preflight(items: Sequence[Item]) -> None:
                 checked(evaluation.metrics)
         except BenchError as error:
             raise BenchError(f"variant '{item.label}': {error}") from error
-        except (RuntimeError, ZeroDivisionError) as error:  # what torch says of sizes such as -4
+        except (RuntimeError, ArithmeticError, IndexError, TypeError) as error:  # what torch says of sizes such as -4
             raise BenchError(f"variant '{item.label}': model '{spec.model.name}' cannot be built: {error}") from error

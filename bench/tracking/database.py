@@ -49,6 +49,16 @@ def ready(path: Path) -> bool:
     return False
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a database has the tables that MLflow makes first and last, by a look into it that needs no MLflow."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as tables:
+            tables.execute("SELECT 1 FROM experiments, runs, latest_metrics LIMIT 1").fetchall()
+            return bool(tables.execute("SELECT version_num FROM alembic_version").fetchall())
+    except sqlite3.Error:
+        return False
+
+
 def make(path: Path) -> None:
     """A fresh database: made under another name, so that it is either whole or not there."""
     from mlflow.tracking import MlflowClient

@@ -6,6 +6,7 @@ optimizer and every random number generator. So a run that was killed and resume
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 import time
@@ -34,6 +35,7 @@ from bench.training.process_group import SINGLE, ProcessGroup
 from bench.training.schedule import Schedule
 from bench.training.step import deviation, take_step
 
+log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
 
 
@@ -46,6 +48,13 @@ class Progress:
     best: float = -math.inf  # validation PSNR in dB
     sums: dict[str, float] = field(default_factory=dict)  # losses since the last line of metrics
     summed: int = 0
+
+    def take(self, kept: dict[str, Any]) -> None:
+        """What a checkpoint has kept, as far as it is known and of its kind; a ValueError where that is not enough."""
+        known: dict[str, Any] = {name: value for name, value in kept.items() if type(value) is type(getattr(self, name, None))}
+        if not {"step", "seconds", "sums", "summed"} <= known.keys() or known["step"] < 0:
+            raise ValueError(f"its progress is {kept!r:.80}")
+        vars(self).update(known)
 
     def add(self, losses: list[dict[str, float]]) -> None:
         """Losses of steps, by phase, to the sums."""
@@ -130,7 +139,7 @@ class Trainer:
         """Log, validate, save and end where it is time to."""
         spec, progress = self.spec, self.progress
         last = progress.step == spec.steps
-        logged = progress.step % max(1, min(100, spec.steps // 100)) == 0 or last
+        logged = progress.step % _log_every(spec.steps) == 0 or last
         validated = progress.step % spec.validate_every == 0 or last
         stop = not last and self.control.stop_requested()
         due = validated or stop or time.monotonic() - self.saved > CHECKPOINT_SECONDS
@@ -185,13 +194,35 @@ class Trainer:
                 f"the checkpoints of {self.run.name}, which is trained, are gone; `bench run --fresh` trains it again"
             )
         if state is not None:
-            checkpoint.load_weights(self.model, state["model"], "the checkpoint")
-            self.optimizer.load_state_dict(state["optimizer"])
-            checkpoint.restore_random(state["random"])
-            vars(self.progress).update(state["progress"])
+            try:
+                checkpoint.load_weights(self.model, state["model"], "the checkpoint")
+                self.optimizer.load_state_dict(state["optimizer"])
+                checkpoint.restore_random(state["random"])
+                self.progress.take(state["progress"])
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+                raise checkpoint.Damaged(
+                    f"the newest checkpoint of {self.run.name} is not one of a run ({type(error).__name__}: {error}); "
+                    "`bench run --fresh` trains it again"
+                ) from error
         if self.group.is_main:
             self.run.cut_metrics(self.progress.step)
+            if self.progress.step and (gap := self._gap()):
+                log.warning("%s", gap)
+                self._declare(gap)
             self.group.wait()
+
+    def _gap(self) -> str:
+        """Of which steps before the checkpoint no losses are left, in words; empty where all that was logged is there."""
+        logged = [int(line["step"]) for line in self.run.metrics() if any(name.startswith("loss/") for name in line)]
+        first = min(logged, default=self.progress.step + 1)
+        return (
+            f"the metrics up to step {first - 1} are gone" if first > _log_every(self.spec.steps) <= self.progress.step else ""
+        )
+
+
+def _log_every(steps: int) -> int:
+    """Steps between two lines of losses."""
+    return max(1, min(100, steps // 100))
 
 
 def _seed(seed: int) -> None:

@@ -1,6 +1,7 @@
 """MNIST's file format IDX: a magic number, the sizes of the dimensions, then the bytes. Gzipped or not."""
 
 import gzip
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.common.errors import BenchError
+from bench.common.reading import content as read
+
+MOST = 2**28  # bytes of an IDX file; MNIST's largest has 47 million
 
 UNSIGNED_BYTE = 8  # the magic number's third byte: the type of the elements
 
@@ -16,9 +20,11 @@ UNSIGNED_BYTE = 8  # the magic number's third byte: the type of the elements
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """The array of bytes in an IDX file. A file that is not whole is a BenchError that names it."""
     try:
-        content = path.read_bytes()
+        content = read(path, MOST)
         if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST + 1)
+        if len(content) > MOST:
+            raise BenchError(f"{path} unpacks to more than {MOST:,} bytes; MNIST's files are smaller")
     except (OSError, EOFError, zlib.error) as error:
         raise BenchError(f"{path} cannot be read ({error}); fetch the file again") from error
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != UNSIGNED_BYTE:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.common.arrays import mapped
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing, write_json
 from bench.data import manifest
@@ -81,7 +82,7 @@ def _published(path: Path) -> NDArray[np.uint8]:
     import numpy as np
 
     try:
-        array: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        array: NDArray[np.uint8] = mapped(path)
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read ({error}); fetch it again from {URL}") from error
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[2:] != (SIZE, SIZE):
