@@ -11,8 +11,8 @@ from torch import Tensor
 def plain(method: Any) -> Any:
     """An optimizer's method without what tells torch.compile to keep out, which imports a compiler.
 
-    Measured on a Xeon core, in a fresh process, from building Adam to its first step: 0.00 s, and with PyTorch's own 1.3 to 1.6 s
-    of processor time, which every run of a sweep would pay.
+    Measured on a Xeon core, in a fresh process, from building Adam to its first step: 0.00 s, and with PyTorch's own 1.3 to
+    1.6 s of processor time, which every run of a sweep would pay.
     """
     return getattr(method, "__wrapped__", method)
 
