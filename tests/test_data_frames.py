@@ -1,5 +1,7 @@
 """Frame folders and video folders: read in natural order, any size, grey or colour, with every mistake explained."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -54,13 +56,13 @@ def test_png_and_jpeg_grey_and_colour(tmp_path, suffix):
 def test_frames_can_be_brought_to_one_size(tmp_path):
     source = write_frames(tmp_path / "source", SPLITS)
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(source / "train" / "video_00000" / "frame_5.png")
-    with pytest.raises(BenchError, match=r"video_00000 changes: 8x12 .* then 20x20 .* at frame 6; pass --size"):
+    with pytest.raises(BenchError, match=r"video_00000 changes: 12x8 .* then 20x20 .* at frame 6; pass --size"):
         frames(source)
     assert frames(source, size=6).shape == (1, 6, 6)
 
 
 def test_without_val_every_tenth_training_video_is_held_out(tmp_path):
-    dataset = frames(write_frames(tmp_path / "source", {"train": (3,) * 11, "test": (3,)}))
+    dataset = frames(write_frames(tmp_path / "source", {"train": (3,) * 11, "test": (4,)}))
     assert [s.name for s in dataset.packed.sequences["val"]] == ["video_00009"]
     assert len(dataset.packed.sequences["train"]) == 10
 
@@ -82,7 +84,7 @@ def test_an_unreadable_picture_is_named_and_its_video_left_out_when_told_to(tmp_
 def test_a_video_folder_without_pictures_is_named(tmp_path):
     source = write_frames(tmp_path / "source", SPLITS)
     (source / "test" / "video_00007").mkdir()
-    with pytest.raises(BenchError, match="video_00007 has no PNG or JPEG pictures in it"):
+    with pytest.raises(BenchError, match="video_00007 has no pictures in it"):
         frames(source)
 
 
@@ -98,13 +100,109 @@ def test_grey_and_coloured_pictures_are_told_how_to_become_alike_and_hidden_file
         frames(source, name="mixed")
 
 
-def test_pictures_of_16_bits_are_refused(tmp_path):
+def test_pictures_of_16_bits_are_refused_until_their_range_is_said(tmp_path):
     source = write_frames(tmp_path / "source", SPLITS)
     Image.fromarray(np.zeros((8, 12), np.uint16)).save(source / "train" / "video_00000" / "frame_0.png")
-    with pytest.raises(BenchError, match="more than 8 bits per pixel"):
+    with pytest.raises(BenchError, match=r"frame_0.png holds uint16 .* such as --range 0\.\.65535"):
         frames(source)
     with pytest.raises(BenchError, match=r"frame_1\.png is uint8 .* and others are uint16"):
         read(source / "train" / "video_00000")
+
+
+def test_pictures_of_16_bits_masks_and_other_formats_become_bytes(tmp_path):
+    for split, value in (("train", 10), ("val", 20), ("test", 30)):
+        for t in range(3):
+            frame = np.full((8, 12), (value + t) * 257, np.uint16)
+            for form, written in (("deep", Image.fromarray(frame)), ("masks", Image.fromarray((frame % 2).astype(np.uint8)))):
+                folder = tmp_path / form / split / "v"
+                folder.mkdir(parents=True, exist_ok=True)
+                written.save(
+                    folder / f"{t}.{'tiff' if form == 'deep' else 'webp'}", **({} if form == "deep" else {"lossless": True})
+                )
+    assert (frames(tmp_path / "deep", name="deep", range="0..65535").clips("test", 0, 1, 3)[0, :, 0, 0, 0] * 255).tolist() == [
+        30,
+        31,
+        32,
+    ]
+    with pytest.raises(BenchError, match=r"masks of 0 and 1, say so with --range 0\.\.1"):
+        frames(tmp_path / "masks", name="masks", grey=True, allow_leak=True)
+    masks = frames(tmp_path / "masks", name="masks", range="0..1", grey=True, allow_leak=True)
+    assert masks.clips("test", 0, 1, 3)[0, :, 0, 0, 0].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("names", [("train", "valid", "test"), ("Training", "validation", "testing"), ("train", "VAL", "test")])
+def test_other_usual_names_of_splits_are_understood_and_folders_that_are_none_are_named(tmp_path, names):
+    source = write_frames(tmp_path / "source", SPLITS)
+    (source / "extra").mkdir()
+    for usual, name in zip(("train", "val", "test"), names, strict=True):
+        (source / usual).rename(source / name)
+    lines = prepare("frames", {"source": str(source)})
+    assert "train 2 videos, val 1 videos, test 2 videos" in lines[0] and f"not a split, left out: {source / 'extra'}" in lines
+    assert [s.frames for s in data().packed.sequences["val"]] == [4]  # the user's, none held out of training
+
+
+def test_it_is_said_how_many_videos_are_too_short_for_a_clip(tmp_path):
+    dataset = frames(write_frames(tmp_path / "source", SPLITS))
+    assert dataset.remarks("train", 4) == ["1 of 2 videos of the train split is shorter than 4 frames"]
+    assert not dataset.remarks("train", 3)
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    (source / "validation").mkdir()
+    with pytest.raises(BenchError, match="are both the val split by their names"):
+        frames(source)
+
+
+def test_a_video_that_is_in_two_splits_is_refused_unless_that_is_allowed_and_then_noted(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    shutil.copytree(source / "test" / "video_00000", source / "train" / "copied")
+    with pytest.raises(
+        BenchError, match=r"train/copied \(train\) and .*test/video_00000 \(test\) show the same frames; .*--allow-leak"
+    ):
+        frames(source)
+    lines = prepare("frames", {"source": str(source), "allow_leak": True})
+    assert any("show the same frames" in line for line in lines)
+
+
+def test_videos_left_out_are_not_counted(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    (source / "train" / "video_00001" / "frame_1.png").write_bytes(b"no picture")
+    lines = prepare("frames", {"source": str(source), "skip_damaged": True})
+    assert "train 1 videos, val 1 videos, test 2 videos; 1 damaged, left out" in lines[0]
+
+
+def test_frames_become_any_width_and_height_and_can_be_cropped_before(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    assert frames(source, name="wide", size="6x4").shape == (1, 4, 6)
+    assert frames(source, name="square", crop="8").shape == (1, 8, 8)
+    assert frames(source, name="both", crop="8x4", size="4x2").shape == (1, 2, 4)
+    for options, told in (
+        ({"size": "6:4"}, "--size takes pixels"),
+        ({"size": "0x4"}, "--size takes"),
+        ({"crop": "99"}, "smaller than --crop 99x99"),
+    ):
+        with pytest.raises(BenchError, match=told):
+            frames(source, name="wrong", **options)
+
+
+def test_frames_whose_names_do_not_tell_their_order_are_refused_with_two_of_them(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    video = source / "test" / "video_00000"
+    (video / "frame_0.png").rename(video / "cover.png")
+    with pytest.raises(
+        BenchError, match=r"video_00000: the names (cover.png|frame_\d.png) and (cover.png|frame_\d.png) do not say"
+    ):
+        frames(source)
+
+
+def test_decimals_in_names_are_the_order_of_time(tmp_path):
+    source = write_frames(tmp_path / "source", SPLITS)
+    for path in (source / "test").glob("*/*.png"):
+        number = int(path.stem.removeprefix("frame_"))
+        path.rename(path.with_name(f"{number * 0.05:.2f}".rstrip("0").rstrip(".") + ".png"))
+    clip = frames(source).clips("test", 0, 1, 9)
+    assert (clip[0, :, 0, 0, 0] * 255).tolist() == list(range(200, 209))
 
 
 @pytest.mark.parametrize(
@@ -156,8 +254,8 @@ def test_an_absent_set_is_blocked_with_the_command():
 
 
 def write_videos(folder, suffix="avi"):
-    for split in ("train", "val", "test"):
-        write_video(folder / split / f"a.{suffix}", walker(8, 32, 48))
+    for speed, split in enumerate(("test", "train", "val"), 2):  # no video is in two splits
+        write_video(folder / split / f"a.{suffix}", walker(8, 32, 48, speed))
     return folder
 
 

@@ -163,6 +163,22 @@ def write_targets(folder) -> None:
     np.savez(folder / "theirs.npz", prediction=np.zeros_like(array), target=array)
 
 
+def test_a_fixed_test_set_with_clips_first_is_refused_until_its_layout_is_said(digits):
+    clips = np.random.default_rng(0).integers(0, 256, (5, 20, 64, 64), dtype=np.uint8)
+    np.save(digits / "mnist_test_seq.npy", clips)
+    with pytest.raises(BenchError, match="--layout TNHW as published, or --layout NTHW"):
+        prepare("moving_mnist_fixed", {"source": str(digits)})
+    np.save(digits / "mnist_test_seq.npy", clips[..., None])
+    prepare("moving_mnist_fixed", {"source": str(digits), "layout": "NTHWC"})
+    fixed = data("moving_mnist_fixed")
+    assert fixed.count("test", 20) == 5
+    assert torch.equal(fixed.clips("test", 2, 4, 20)[:, :, 0], torch.from_numpy(clips[2:4]).float() / 255)
+    still = np.broadcast_to(np.random.default_rng(0).integers(0, 256, (20, 1, 64, 64), dtype=np.uint8), (20, 5, 64, 64))
+    np.save(digits / "mnist_test_seq.npy", still)  # 20 clips of 5 frames that do not move, in a shape like the published one's
+    with pytest.raises(BenchError, match="looks like a video along its first axis"):
+        prepare("moving_mnist_fixed", {"source": str(digits)})
+
+
 def test_a_file_that_is_not_the_fixed_set_is_refused(digits):
     np.save(digits / "mnist_test_seq.npy", np.zeros((20, 6, 32, 32), np.uint8))
     with pytest.raises(BenchError, match=r"holds uint8 \(20, 6, 32, 32\), expected"):

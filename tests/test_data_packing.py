@@ -156,7 +156,7 @@ def test_frames_of_two_sizes_in_a_video_are_refused(tmp_path, videos):
         yield video.name, np.zeros((1, 2, 3), np.uint8)
         yield video.name, np.zeros((1, 4 if video.name == "train" else 2, 3), np.uint8)
 
-    with pytest.raises(BenchError, match=r"train.txt changes: 2x3 pixels .* 4x3 pixels .* at frame 2; pass --size"):
+    with pytest.raises(BenchError, match=r"train.txt changes: 3x2 pixels .* 3x4 pixels .* at frame 2; pass --size"):
         packed(tmp_path, videos, growing)
 
 
@@ -164,7 +164,7 @@ def test_videos_of_two_sizes_are_refused_by_name(tmp_path, videos):
     def sized(video):
         yield video.name, np.zeros((1, 2, len(video.name)), np.uint8)
 
-    with pytest.raises(BenchError, match=r"videos differ: .*train.txt has 2x5 pixels .*val.txt has 2x3 pixels .*pass --size"):
+    with pytest.raises(BenchError, match=r"videos differ: .*train.txt has 5x2 pixels .*val.txt has 3x2 pixels .*pass --size"):
         packed(tmp_path, videos, sized)
 
 

@@ -95,6 +95,6 @@ def test_a_source_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     def forbidden(*args, **kwargs):
         raise PermissionError(13, "Permission denied", str(source / "train-images-idx3-ubyte"))
 
-    monkeypatch.setattr("bench.data.mnist.write_bytes", forbidden)
+    monkeypatch.setattr("bench.data.preparing.mnist.write_bytes", forbidden)
     with pytest.raises(BenchError, match=r"train-images-idx3-ubyte: Permission denied, so mnist is not ready"):
         prepare("mnist", {"source": str(source)})

@@ -198,6 +198,8 @@ def _of_model(
         scores = score(network, data_set, seen, evaluation, device, found.precision, keep=keep, on_clips=told)
     if found.remarks:
         scores = replace(scores, facts={**scores.facts, "recognised": list(found.remarks)})
+    for remark in data_set.remarks(split, seen + ahead):
+        print(f"note: {remark}", file=sys.stderr)
     if found.unfinished:
         print(f"{found.name} has not been trained to its end: it is {found.unfinished}", file=sys.stderr)
     if not guest:

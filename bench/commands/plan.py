@@ -101,7 +101,7 @@ def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console
 
 
 def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Machine, command: str) -> None:
-    from bench.sweep.plan import TO_DO, TO_SCORE, unique
+    from bench.sweep.plan import TO_DO, TO_SCORE, remarks, unique
 
     runs = unique(items)
     to_do = [item for item in runs if item.state in TO_DO]
@@ -109,6 +109,8 @@ def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Ma
     print(f"\n{len(to_do)} of {len(runs)} runs to do, {steps:,} training steps, in {store.root}")
     if not to_do:
         return
+    for remark in remarks(to_do):
+        print(f"note: {remark}")
     unknown, hours = costs.unknown(), costs.gpu_hours(where.per_gpu)
     if unknown < len(to_do):
         least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "

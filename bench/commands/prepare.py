@@ -22,7 +22,27 @@ def prepare(
         str | None, typer.Option(metavar="DIR", help="Where the files are. mnist is downloaded without it.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="frames, videos: what to call the set, for --set data.name=...")] = None,
-    size: Annotated[int | None, typer.Option(min=1, help="kth, frames, videos: side of the square frames in pixels.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|WxH", help="kth, frames, videos: side of square frames in pixels; frames, videos: such as 64x48."
+        ),
+    ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(metavar="N|WxH", help="frames, videos: the centred part to keep before resizing, such as 120x120."),
+    ] = None,
+    value_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW..HIGH", help="frames: black and white of 16-bit pictures, such as 0..65535."),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(metavar="AXES", help="moving_mnist_fixed: axes of an array that is not as published, such as NTHW."),
+    ] = None,
+    allow_leak: Annotated[
+        bool | None, typer.Option("--allow-leak", help="frames, videos: let a video be in two splits.")
+    ] = None,
     grey: Annotated[bool | None, typer.Option("--grey", help="frames, videos: make colour grey.")] = None,
     centred: Annotated[
         bool | None, typer.Option("--centred", help="kth: the centred 120x120 pixels instead of the whole frame.")
@@ -51,7 +71,12 @@ def prepare(
     from bench.data.preparing.prepare import prepare as make
 
     given = {key: value for key, value in locals().items() if key not in ("what", "Progress", "make") and value is not None}
-    with Progress(console=_options.console(), transient=True) as progress:
+    if value_range is not None:
+        given["range"] = given.pop("value_range")
+    if size is not None and size.isascii() and size.isdigit():
+        given["size"] = int(size)
+    console = _options.console(aside=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=None)
         lines = make(
             what, given, lambda done, total, item: progress.update(task, completed=done, total=total, description=item)

@@ -65,7 +65,7 @@ def run(
     from bench.common.files import writable
     from bench.store import failures
     from bench.store.store import FINISHED
-    from bench.sweep.plan import GOING_ON, QUEUED, TO_DO, unique
+    from bench.sweep.plan import GOING_ON, QUEUED, TO_DO, remarks, unique
     from bench.sweep.plan import plan as planned
     from bench.sweep.plan import retry as try_again
     from bench.sweep.preflight import preflight
@@ -109,6 +109,8 @@ def run(
     if any(item.state in (*TO_DO, *GOING_ON) for item in items):
         writable(store.root)
         preflight([item for item in items if item.state in TO_DO])
+        for remark in remarks(unique(items)):
+            print(f"note: {remark}")
         where = _options.executor(executor, workers, per_gpu, len(unique(items)), on, address, devices)
         if detach:
             _hand_over(experiment, store, items, where, again)

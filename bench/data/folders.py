@@ -5,14 +5,16 @@ What `frames` (videos as folders of pictures) and `videos` (as files) have in co
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import BenchError
-from bench.data.packed import PackedDataset
+from bench.data.packed import INDEX, PackedDataset
 from bench.data.root import data_root
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from bench.data.preparing.packing import Video
     from bench.data.preparing.sources import Progress
 
-Frames = Callable[[Path, bool], Iterator["NDArray[np.uint8]"]]
-"""Reads a video, given its path and whether to make it grey."""
+Frames = Callable[..., Iterator["NDArray[np.uint8]"]]
+"""Reads a video, given its path, whether to make it grey (`grey`) and the stated range of its numbers (`bounds`)."""
 
 
 class NamedDataset(PackedDataset):
@@ -45,47 +47,86 @@ def command(kind: str, name: str) -> str:
     return f"bench prepare {kind} --source DIR{f' --name {name}' if name != 'default' else ''}"
 
 
+@dataclass(frozen=True)
+class Preparing:
+    """How videos become a set. source: the folder of the split folders.
+
+    size: of all frames, N for squares or WIDTHxHEIGHT; as they are if None. crop: the centred part that is kept before that,
+    such as 120x120. bounds: the numbers that mean black and white in pictures that do not say, such as 0..65535. allow_leak:
+    whether a video may be in two splits.
+    """
+
+    source: str | None
+    name: str
+    size: str | int | None = None
+    crop: str | None = None
+    grey: bool = False
+    bounds: str | None = None
+    allow_leak: bool = False
+    skip_damaged: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the content; settings that are newer than prepared sets are there only where they are given."""
+        newer = {"crop": self.crop, "range": self.bounds, "allow_leak": self.allow_leak or None}
+        size = int(self.size) if self.size is not None and str(self.size).isdecimal() else self.size
+        return {"size": size, "grey": self.grey, **{key: value for key, value in newer.items() if value is not None}}
+
+
 def prepare_folders(
-    kind: str,
-    source: str | None,
-    name: str,
-    size: int | None,
-    grey: bool,
-    skip_damaged: bool,
-    progress: Progress,
-    listing: Callable[[Path], list[Path]],
-    read: Frames,
+    kind: str, how: Preparing, progress: Progress, listing: Callable[[Path], list[Path]], read: Frames
 ) -> list[str]:
     """Pack the videos in a source's split folders. listing: the videos of a split. read: the frames of a video.
 
     Returns lines that say what is there now.
     """
-    from bench.data.preparing.packing import Video, pack
+    from bench.data.preparing.packing import LEFT_OUT, Video, pack
     from bench.data.preparing.sources import SPLITS, source_folder, split_folders, with_validation
+    from bench.data.value_range import ALL, parse_ranges
 
-    if size is not None and size < 1:
-        raise BenchError(f"--size must be at least 1 pixel, got {size}")
+    size = parsed_size(how.size, "--size") if how.size is not None else None
+    crop = parsed_size(how.crop, "--crop") if how.crop is not None else None
+    bounds = parse_ranges([how.bounds] if how.bounds else []).get(ALL)
     try:
-        target = folder(kind, name)
+        target = folder(kind, how.name)
     except ValueError as error:
-        raise BenchError(f"--name {name}: {error}") from error
-    place = source_folder(source, command(kind, name), "the folders 'train', 'val' and 'test'")
-    videos = with_validation({split: listing(inner) for split, inner in split_folders(place).items()}, place)
+        raise BenchError(f"--name {how.name}: {error}") from error
+    place = source_folder(how.source, command(kind, how.name), "the folders 'train', 'val' and 'test'")
+    splits, remarks = split_folders(place)
+    videos = with_validation({split: listing(inner) for split, inner in splits.items()}, place)
+    if "val" not in splits:
+        remarks.append(f"no validation folder: {len(videos['val'])} of the training videos validate instead")
     made = pack(
         target,
         [Video(split, path.name, path) for split in SPLITS for path in videos[split]],
-        partial(_sized, read=read, size=size, grey=grey),
-        {"dataset": kind, "size": size, "grey": grey},
+        partial(_sized, read=partial(read, grey=how.grey, bounds=bounds), size=size, crop=crop),
+        {"dataset": kind, **how.settings()},
         progress=progress,
-        skip_damaged=skip_damaged,
+        skip_damaged=how.skip_damaged,
+        allow_leak=how.allow_leak,
     )
-    counts = ", ".join(f"{split} {len(videos[split])} videos" for split in SPLITS)
-    return [f"{target}: {counts}", *made.notes]
+    kept = json.loads((target / INDEX).read_text())["splits"]
+    lost = sum(note.startswith(LEFT_OUT) for note in made.notes)
+    counts = ", ".join(f"{split} {len(kept[split])} videos" for split in SPLITS)
+    return [f"{target}: {counts}{f'; {lost} damaged, left out' if lost else ''}", *remarks, *made.notes]
 
 
-def _sized(video: Video, read: Frames, size: int | None, grey: bool) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The frames of a video, [C, H, W], as one sequence; square if a size is given."""
-    from bench.data.video import channels_first, resized
+def parsed_size(text: str | int, option: str) -> tuple[int, int]:
+    """Width and height in pixels, from 64 or 64x48."""
+    found = re.fullmatch(r"(\d{1,6})(?:[x×](\d{1,6}))?", str(text).strip().lower())
+    if not found or not int(found[1]) or found[2] == "0":
+        raise BenchError(f"{option} takes pixels, N for squares or WIDTHxHEIGHT such as 64x48; got '{text}'")
+    return int(found[1]), int(found[2] or found[1])
 
-    for frame in read(video.path, grey):
-        yield video.name, channels_first(resized(frame, size, size) if size else frame)
+
+def _sized(
+    video: Video,
+    read: Callable[[Path], Iterator[NDArray[np.uint8]]],
+    size: tuple[int, int] | None,
+    crop: tuple[int, int] | None,
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The frames of a video, [C, H, W], as one sequence, cropped and resized."""
+    from bench.data.video import channels_first, cropped, resized
+
+    for frame in read(video.path):
+        kept = cropped(frame, *crop, video.path) if crop else frame
+        yield video.name, channels_first(resized(kept, size[1], size[0]) if size else kept)

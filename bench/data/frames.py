@@ -1,6 +1,6 @@
 """Videos as folders of pictures, the layout of the LMC-Memory authors: `train/video_00000/frame_00000.jpg`.
 
-Any size, grey or colour, PNG or JPEG. Training takes every window of a video, the fixed clips do not overlap, as the authors
+Any size, grey or colour, 8 bits or 16. Training takes every window of a video, the fixed clips do not overlap, as the authors
 cut them.
 """
 
@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.common.errors import BenchError
-from bench.data.folders import NamedDataset, prepare_folders
+from bench.data.folders import NamedDataset, Preparing, prepare_folders
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from bench.data.preparing.sources import Progress
-
-FORMATS = ("PNG", "JPEG", "MPO")  # of Pillow, which would start programs for others, such as EPS
-SUFFIXES = {".png", ".jpg", ".jpeg"}
+    from bench.data.value_range import ValueRange
 
 
 class Frames(NamedDataset):
@@ -34,16 +34,20 @@ def prepare_frames(
     *,
     source: str | None = None,
     name: str = "default",
-    size: int | None = None,
+    size: str | int | None = None,
+    crop: str | None = None,
     grey: bool = False,
+    range: str | None = None,
+    allow_leak: bool = False,
     skip_damaged: bool = False,
     progress: Progress,
 ) -> list[str]:
     """Pack the folders of pictures in `source`/train, val and test. Without val every tenth training video is held out.
 
-    size: side of square frames to resize to; as they are if None. grey: make colour pictures grey.
+    The options are those of `folders.Preparing`; range: `bounds` there.
     """
-    return prepare_folders("frames", source, name, size, grey, skip_damaged, progress, _videos, _pictures)
+    how = Preparing(source, name, size, crop, grey, range, allow_leak, skip_damaged)
+    return prepare_folders("frames", how, progress, _videos, _pictures)
 
 
 def _videos(split: Path) -> list[Path]:
@@ -63,26 +67,35 @@ def _files(video: Path) -> list[Path]:
     return [path for path in within(video) if path.suffix.lower() in SUFFIXES]
 
 
-def _pictures(video: Path, grey: bool) -> Iterator[NDArray[np.uint8]]:
-    """The pictures of a folder in natural order, [H, W] or [H, W, 3]."""
+def _pictures(video: Path, grey: bool, bounds: ValueRange | None) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of a folder in the order of time, [H, W] or [H, W, 3]."""
+    from bench.data.frame_order import DoubtfulOrder, in_frame_order
     from bench.data.preparing.sources import Damaged
 
     files = _files(video)
     if not files:
-        raise Damaged(f"{video} has no PNG or JPEG pictures in it")
+        raise Damaged(f"{video} has no pictures in it ({', '.join(SUFFIXES)})")
+    try:
+        files = in_frame_order(files)
+    except DoubtfulOrder as error:
+        raise BenchError(f"{video}: {error}") from error
     for path in files:
-        yield _picture(path, grey)
+        yield _picture(path, grey, bounds)
 
 
-def _picture(path: Path, grey: bool) -> NDArray[np.uint8]:
-    from bench.data.pictures import open_picture, pixels
+def _picture(path: Path, grey: bool, bounds: ValueRange | None) -> NDArray[np.uint8]:
+    import numpy as np
+
+    from bench.data.pictures import read_picture
     from bench.data.preparing.sources import Damaged
+    from bench.data.value_range import ALL, BYTE, Extent, decide
 
     try:
-        with open_picture(path, FORMATS) as image:
-            frame = pixels(image, path, grey)
+        frame = np.moveaxis(read_picture(path, grey), 0, 2)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
         raise Damaged(f"{path} cannot be read ({error}); replace it") from error
-    if frame.dtype != "uint8":
-        raise BenchError(f"{path} holds {frame.dtype}, more than 8 bits per pixel; convert the pictures to 8 bits")
-    return frame
+    frame = frame[..., 0] if frame.shape[2] == 1 else frame
+    if frame.dtype == np.uint8 and bounds in (None, BYTE):
+        return frame  # masks of 0 and 1 are noticed once all of the set is read
+    scale = decide(Extent.of(frame), str(path), {ALL: bounds} if bounds else {})
+    return np.rint(scale(frame, clamp=True) * 255).astype(np.uint8)

@@ -128,8 +128,8 @@ def prepare_kth(
     from bench.data.preparing.packing import LEFT_OUT, pack
     from bench.data.preparing.sources import source_folder
 
-    if size < 1:
-        raise BenchError(f"--size must be at least 1 pixel, got {size}")
+    if not isinstance(size, int) or size < 1:
+        raise BenchError(f"--size of kth is the side of square frames, at least 1 pixel; got {size}")
     rule = known_cut(cut)
     given = (train_persons, val_persons, test_persons)
     persons = splits_of_persons(*(mine or theirs for mine, theirs in zip(given, rule.persons, strict=True)))

@@ -7,12 +7,12 @@ refused until `--layout` says it where the shape alone does not tell, or where i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import BenchError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 FULL = "NTCHW"
 CHANNELS = (1, 2, 3)  # grey, maps of traffic in and out, colour
@@ -71,10 +71,13 @@ def layout_of(shape: Sequence[int], what: str, one_clip: bool = False) -> str:
 
 def refuse_doubtful_time(clips: NDArray[Any], layout: str, what: str) -> None:
     """Refuse clips [N, T, C, H, W], arranged by the usual layout, that look more like videos along N than along T."""
+    import numpy as np
+
     sample = np.asarray(clips[:SAMPLED, :SAMPLED], np.float64)
     if min(sample.shape[:2]) < 2:
         return
-    along_clips, along_time = (float(np.nanmean(np.abs(np.diff(sample, axis=axis)))) for axis in (0, 1))
+    with np.errstate(invalid="ignore"):  # where predictions are not finite
+        along_clips, along_time = (float(np.nanmean(np.abs(np.diff(sample, axis=axis)))) for axis in (0, 1))
     if along_clips < SMOOTHER * along_time:
         swapped = layout.replace("NT", "TN")
         raise BenchError(

@@ -190,8 +190,10 @@ def _option(side: str) -> str:
 
 
 def _suggestion(extent: Extent, side: str) -> str:
-    fitting = [bounds for bounds in COMMON if extent.within(bounds) and (bounds.black == 0 or extent.dtype.kind == "f")]
-    likely = fitting[0] if fitting else next((bounds for bounds in COMMON if extent.within(bounds, 0.25)), BYTE)
+    whole = extent.dtype.kind in "iu"
+    fitting = [bounds for bounds in COMMON if extent.within(bounds) and not (whole and (bounds.black or extent.largest == 0))]
+    usual = ValueRange(0, 65535) if extent.dtype == np.uint16 else BYTE
+    likely = fitting[0] if fitting else next((bounds for bounds in COMMON if not whole and extent.within(bounds, 0.25)), usual)
     return f"say what is black and white, such as {_option(side)}{likely}"
 
 

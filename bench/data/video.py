@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.common.errors import BenchError
 from bench.common.reading import opened
 from bench.data.pictures import refuse_huge
 from bench.data.preparing.sources import Damaged
@@ -53,6 +54,15 @@ def resized(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
     if frame.shape[:2] == (height, width):
         return frame
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def cropped(frame: NDArray[np.uint8], width: int, height: int, path: Path) -> NDArray[np.uint8]:
+    """The centred part of a frame of that width and height."""
+    there = frame.shape[:2]
+    if height > there[0] or width > there[1]:
+        raise BenchError(f"{path} has frames of {there[1]}x{there[0]} pixels, smaller than --crop {width}x{height}")
+    top, left = (there[0] - height) // 2, (there[1] - width) // 2
+    return frame[top : top + height, left : left + width]
 
 
 def channels_first(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

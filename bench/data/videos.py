@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.common.errors import BenchError
-from bench.data.folders import NamedDataset, prepare_folders
+from bench.data.folders import NamedDataset, Preparing, prepare_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from bench.data.preparing.sources import Progress
 
 SUFFIXES = {".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm"}
@@ -25,18 +30,25 @@ def prepare_videos(
     *,
     source: str | None = None,
     name: str = "default",
-    size: int | None = None,
+    size: str | int | None = None,
+    crop: str | None = None,
     grey: bool = False,
+    allow_leak: bool = False,
     skip_damaged: bool = False,
     progress: Progress,
 ) -> list[str]:
     """Pack the video files in `source`/train, val and test. Without val every tenth training video is held out.
 
-    size: side of square frames to resize to; as they are if None. grey: make colour videos grey.
+    The options are those of `folders.Preparing`.
     """
+    how = Preparing(source, name, size, crop, grey, None, allow_leak, skip_damaged)
+    return prepare_folders("videos", how, progress, _files, _read)
+
+
+def _read(path: Path, grey: bool, bounds: None) -> Iterator[NDArray[np.uint8]]:
     from bench.data.video import frames
 
-    return prepare_folders("videos", source, name, size, grey, skip_damaged, progress, _files, frames)
+    return frames(path, grey)
 
 
 def _files(split: Path) -> list[Path]:

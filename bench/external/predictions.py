@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,8 @@ def score_on(
 
     facts = facts_of(clips.data, evaluation, clips.context, count)
     facts |= {"source": sides.source.name, "matched": matching.by}
-    return _scored(prediction, scale, truth(), facts, device, keep, told, positions, sets)
+    made = _scored(prediction, scale, truth(), facts, device, keep, told, positions, sets)
+    return replace(made, warnings=[*made.warnings, *clips.data.remarks(clips.split, clips.context + horizon)])
 
 
 @dataclass(frozen=True)

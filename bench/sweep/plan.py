@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,19 @@ def prediction_bytes(item: Item) -> int:
         if e.keep_predictions and e.horizon:
             frames += e.horizon * (e.clips or data.count(e.split, item.spec.context + e.horizon) or 0)
     return 4 * frames * channels * height * width
+
+
+def remarks(items: Sequence[Item]) -> list[str]:
+    """What a user should know of the data of these runs, as sentences: how many videos are too short for a clip, and so on."""
+    said: dict[str, None] = {}
+    for item in items:
+        data = catalog.build("datasets", item.spec.data.name, item.spec.data.options)
+        lengths = {("train", item.spec.context + item.spec.horizon), ("val", item.spec.context + item.spec.horizon)}
+        lengths |= {(e.split, item.spec.context + e.horizon) for e in item.evaluations if e.horizon}
+        with contextlib.suppress(BenchError):  # missing or damaged data have a message of their own
+            for split, frames in sorted(lengths):
+                said |= dict.fromkeys(data.remarks(split, frames))
+    return list(said)
 
 
 def retry(items: Sequence[Item], kinds: Collection[str]) -> int:

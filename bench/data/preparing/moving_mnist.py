@@ -14,6 +14,7 @@ from bench.common.arrays import mapped
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing, write_json
 from bench.data import manifest
+from bench.data.layout import arranged, parse_layout, refuse_doubtful_time
 from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
 from bench.data.preparing.mnist import prepare_mnist
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 URL = "http://www.cs.toronto.edu/~nitish/unsupervised_video/mnist_test_seq.npy"  # the authors of the set
 MD5 = "be083ec986bfe91a449d63653c411eb2"  # as torchvision has it
 AT_ONCE = 100  # clips
+LENGTH = 20  # frames of a clip of the published set
 
 
 def prepare_moving_mnist(
@@ -53,10 +55,10 @@ def prepare_moving_mnist(
     return [*lines, f"{fixed_folder(name)}: {clips} test clips of {frames} frames; {use}"]
 
 
-def prepare_moving_mnist_fixed(*, source: str | None = None, progress: Progress) -> list[str]:
+def prepare_moving_mnist_fixed(*, source: str | None = None, layout: str | None = None, progress: Progress) -> list[str]:
     """Pack `mnist_test_seq.npy`, given as a file or the folder that it is in, else fetched.
 
-    Returns lines that say what is there now.
+    layout: of an array that is not as published, such as NTHW. Returns lines that say what is there now.
     """
     target = fixed_folder(PUBLISHED)
     path = Path(source) if source else target.parent / f"{PUBLISHED}.npy"
@@ -66,30 +68,40 @@ def prepare_moving_mnist_fixed(*, source: str | None = None, progress: Progress)
             raise BenchError(f"{path} does not exist; --source takes {PUBLISHED}.npy or the folder that it is in")
         progress(0, 1, f"downloading {path.name}")
         _download(path)
-    array = _published(path)
-    frames, clips = array.shape[:2]
+    array = _published(path, layout)
+    clips, frames = array.shape[:2]
     with path.open("rb") as file:
         published = hashlib.file_digest(file, "md5").hexdigest() == MD5
     notes = [] if published else [f"{path} is not the published {PUBLISHED}.npy (other MD5 sum)"]
-    pieces = (array[:, first : first + AT_ONCE].swapaxes(0, 1) for first in range(0, clips, AT_ONCE))
+    pieces = (array[first : first + AT_ONCE] for first in range(0, clips, AT_ONCE))
     settings = {"dataset": "moving_mnist_fixed", "only_t10k": False}
     _freeze(target, pieces, clips, frames, settings, progress, notes)
     return [f"{target}: {clips} test clips of {frames} frames", *notes]
 
 
-def _published(path: Path) -> NDArray[np.uint8]:
-    """The array of the fixed test set, [20, 10000, 64, 64], memory-mapped."""
+def _published(path: Path, layout: str | None) -> NDArray[np.uint8]:
+    """The clips of the fixed test set, [N, T, 64, 64], memory-mapped. The file has time first: [20, 10000, 64, 64]."""
     import numpy as np
 
     try:
         array: NDArray[np.uint8] = mapped(path)
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read ({error}); fetch it again from {URL}") from error
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[2:] != (SIZE, SIZE):
+    clips = arranged(array, parse_layout(layout), str(path)) if layout else None
+    if clips is None and array.ndim == 4 and array.shape[0] == LENGTH != array.shape[1]:
+        clips = array.swapaxes(0, 1)[:, :, None]
+        refuse_doubtful_time(clips, "NTHW", str(path))
+    known = array.shape[2:] == (SIZE, SIZE) if clips is None else clips.shape[2:] == (1, SIZE, SIZE)
+    if array.dtype != np.uint8 or not known:
         raise BenchError(
             f"{path} holds {array.dtype} {array.shape}, expected uint8 (20, 10000, {SIZE}, {SIZE}); fetch it from {URL}"
         )
-    return array
+    if clips is None:
+        raise BenchError(
+            f"{path} is {list(array.shape)}, and the published file [{LENGTH}, 10000, {SIZE}, {SIZE}]: which axis is time? "
+            "--layout TNHW as published, or --layout NTHW"
+        )
+    return clips[:, :, 0]
 
 
 def _freeze(

@@ -55,12 +55,14 @@ def pack(
     *,
     progress: Progress,
     skip_damaged: bool = False,
+    allow_leak: bool = True,
     remark: Callable[[list[packed.Sequence]], list[str]] = lambda sequences: [],
 ) -> Manifest:
     """Prepare `folder` from videos, or find it prepared from the same videos with the same settings.
 
     settings: everything but the videos that decides the content. remark: lines for the manifest about what was found.
-    skip_damaged: leave out videos that cannot be read, and note it. As many videos are read at once as there are cores.
+    skip_damaged: leave out videos that cannot be read, and note it. allow_leak: whether the same frames may be in two splits,
+    which is noted. As many videos are read at once as there are cores.
     """
     sources = _digest([(v.split, v.name, [s[:2] for s in stamp(v.path)]) for v in videos])
     settings = json.loads(json.dumps({**settings, "sources": sources}))  # tuples become lists, as in the manifest
@@ -76,7 +78,10 @@ def pack(
     partial = folder.with_name(f".{folder.name}.partial-{_digest(settings)}")
     with _alone(partial):
         parts, skipped = _read_all(partial, videos, read, progress, skip_damaged)
-        made = _join(partial / "joined", parts, settings, skipped, remark)
+        leaks = _leaks(parts)
+        if leaks and not allow_leak:
+            raise BenchError(f"{leaks[0]}; remove one of them, or --allow-leak keeps both and notes it")
+        made = _join(partial / "joined", parts, settings, [*skipped, *leaks], remark)
         os.rename(partial / "joined", folder)
         shutil.rmtree(partial)
     return made
@@ -112,6 +117,7 @@ def _write_part(part: Path, video: Video, read: Reader) -> None:
         return
     names: list[str] = []
     shape: tuple[int, ...] | None = None
+    digest, largest = hashlib.sha256(), 0
     with replacing(_bytes(part)) as temporary, temporary.open("wb") as file:
         for name, frame in read(video):
             shape = shape or frame.shape
@@ -120,10 +126,14 @@ def _write_part(part: Path, video: Video, read: Reader) -> None:
                     f"{video.path} changes: {_size(shape)}, then {_size(frame.shape)} at frame {len(names) + 1}; "
                     + (CURE if frame.shape[1:] != shape[1:] else GREY)
                 )
-            file.write(np.ascontiguousarray(frame).data)
+            content = np.ascontiguousarray(frame).data
+            file.write(content)
+            digest.update(content)
+            largest = max(largest, int(frame.max()))
             names.append(name)
     sequences = [(name, len(list(frames))) for name, frames in groupby(names)]
-    write_json(_record(part), {"shape": shape, "sequences": sequences})
+    facts = {"shape": shape, "sequences": sequences, "sha256": digest.hexdigest(), "largest": largest}
+    write_json(_record(part), facts)
 
 
 def _bytes(part: Path) -> Path:
@@ -132,6 +142,22 @@ def _bytes(part: Path) -> Path:
 
 def _record(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
+
+
+def _leaks(parts: list[tuple[Video, Path]]) -> list[str]:
+    """Which videos show the same frames as one of another split, in sentences. Masks of 0 and 1 are refused here, too."""
+    contents = [(video, read_json(_record(part))) for video, part in parts]
+    if contents and all(record.get("largest") == 1 for _, record in contents):
+        raise BenchError(
+            "no frame of these videos has a level above 1 of 255: if they are masks of 0 and 1, say so with --range 0..1"
+        )
+    first: dict[str, Video] = {}
+    leaks = []
+    for video, record in contents:
+        other = first.setdefault(record.get("sha256", str(video.path)), video)  # parts of older versions have none
+        if record["sequences"] and other.split != video.split:
+            leaks.append(f"{other.path} ({other.split}) and {video.path} ({video.split}) show the same frames")
+    return leaks
 
 
 def _join(
@@ -189,7 +215,7 @@ def _digest(value: Any) -> str:
 
 def _size(shape: tuple[int, ...]) -> str:
     channels, height, width = shape
-    return f"{height}x{width} pixels with {channels} channel{'s' * (channels > 1)}"
+    return f"{width}x{height} pixels with {channels} channel{'s' * (channels > 1)}"
 
 
 def _other(ready: Manifest, settings: Mapping[str, Any]) -> str:

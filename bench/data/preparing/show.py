@@ -44,6 +44,7 @@ def counts(data: Dataset, frames: int) -> list[str]:
         number = data.count(split, frames)
         what = "clips generated, as many as are asked for" if number is None else f"{number} clips of {frames} frames"
         lines.append(f"{split}: {what}")
+        lines += [f"  {remark}" for remark in data.remarks(split, frames)]
         if isinstance(data, PackedDataset):
             lines += _sequences(data.packed.sequences[split])
     if isinstance(data, KTH):

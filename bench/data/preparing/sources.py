@@ -1,15 +1,21 @@
 """Finding the files that a data set is prepared from, and saying in words what is wrong with them."""
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bench.common.errors import BenchError
+from bench.data.frame_order import in_natural_order
 
 Progress = Callable[[int, int, str], None]
 """Told how many of how many are done, and what is being worked at."""
 
 SPLITS = ("train", "val", "test")
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "validate", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the folders of splits are called."""
 
 
 class Damaged(BenchError):
@@ -28,29 +34,47 @@ def source_folder(source: str | None, command: str, holds: str) -> Path:
 
 
 def within(folder: Path) -> list[Path]:
-    """What a folder holds, in natural order, but for what is hidden: systems leave files of their own behind."""
-    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural)
+    """What a folder holds, numbers in names by their value, but for what is hidden: systems leave files of their own behind."""
+    return in_natural_order(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def natural(path: Path) -> list[int | str]:
-    """A key that sorts frame_2 before frame_10."""
-    return [int(piece) if piece.isdigit() else piece.lower() for piece in re.split(r"(\d+)", path.name)]
+def split_folders(source: Path) -> tuple[dict[str, Path], list[str]]:
+    """The folders train, val and test of a source, by these or other usual names; val may be missing. A wrong level is refused.
 
-
-def split_folders(source: Path) -> dict[str, Path]:
-    """The folders train, val and test of a source; val may be missing. A wrong folder level is a BenchError."""
-    found = {split: source / split for split in SPLITS if (source / split).is_dir()}
+    Returns notes about the folders that are no split, too.
+    """
+    found, others = _splits_in(source)
     if {"train", "test"} <= found.keys():
-        return found
-    if source.name in SPLITS:
+        return found, [f"not a split, left out: {path}" for path in others]
+    if split_of(source.name):
         raise BenchError(
             f"{source} is one split of a data set; use --source {source.parent}, which holds the folders {_wanted()}"
         )
     for inner in sorted(path for path in source.iterdir() if path.is_dir()):
-        if (inner / "train").is_dir() and (inner / "test").is_dir():
+        if {"train", "test"} <= _splits_in(inner)[0].keys():
             raise BenchError(f"{source} has no folders {_wanted()}, but {inner} has; use --source {inner}")
     missing = " and ".join(f"'{split}'" for split in ("train", "test") if split not in found)
     raise BenchError(f"{source} has no folder {missing}; put the videos into folders {_wanted()} (val may be missing)")
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder of that name holds; None for any other name."""
+    return next((split for split, names in SPLIT_NAMES.items() if name.lower() in names), None)
+
+
+def _splits_in(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """The folders of splits in a folder, and its other folders."""
+    found: dict[str, Path] = {}
+    others = []
+    for path in within(folder):
+        split = split_of(path.name) if path.is_dir() else None
+        if split is None:
+            others += [path] if path.is_dir() else []
+        elif split in found:
+            raise BenchError(f"{found[split]} and {path} are both the {split} split by their names; keep one of them")
+        else:
+            found[split] = path
+    return found, others
 
 
 def with_validation(videos: dict[str, list[Path]], source: Path) -> dict[str, list[Path]]:
