@@ -26,6 +26,8 @@ def test_channels_tell_the_layout(shape, one_clip, layout):
         ((50, 20, 64, 64), "--layout NTHW, --layout TNHW"),
         ((5, 3, 8, 8), "--layout NTHW"),
         ((2, 5, 3, 8, 3), "--layout NTCHW, --layout NTHWC"),
+        ((4, 3, 2, 8, 8), "--layout NTCHW, --layout NCTHW"),
+        ((4, 1, 3, 8, 8), "--layout NTCHW, --layout NCTHW"),
         ((2, 5, 4, 8, 8), "with 1 to 3 channels"),
         ((20, 8, 8), "--layout THW"),
         ((8, 8), "3 to 5 axes"),
@@ -58,5 +60,7 @@ def test_clips_that_are_videos_along_the_other_axis_are_refused():
     videos = random.random((6, 1, 1, 4, 4)) + random.random((1, 8, 1, 4, 4)) / 100  # alike in time, different by clip
     refuse_doubtful_time(videos, "NTCHW", "x.npy")
     refuse_doubtful_time(random.random((6, 8, 1, 4, 4)), "NTCHW", "x.npy")  # noise says nothing
+    with pytest.raises(BenchError, match="6 clips of one frame or one clip of 6 frames"):
+        refuse_doubtful_time(videos[:, :1], "NTCHW", "x.npy")
     with pytest.raises(BenchError, match="--layout TNCHW or --layout NTCHW"):
         refuse_doubtful_time(videos.swapaxes(0, 1), "NTCHW", "x.npy")

@@ -54,6 +54,8 @@ def layout_of(shape: Sequence[int], what: str, one_clip: bool = False) -> str:
     axes = list(shape)
     usual = {5: ("NTCHW", "NTHWC"), 4: ("TCHW", "THWC") if one_clip else ()}.get(len(axes), ())
     fitting = [layout for layout in usual if axes[layout.index("C")] in CHANNELS]
+    if fitting == ["NTCHW"] and axes[1] in (1, 3) and axes[2] > 1 and not one_clip:
+        fitting = ["NTCHW", "NCTHW"]  # few frames and few channels, and 3D convolutions have time after the channels
     if len(fitting) == 1:
         return fitting[0]
     if len(axes) == 5 and not fitting:
@@ -74,6 +76,12 @@ def refuse_doubtful_time(clips: NDArray[Any], layout: str, what: str) -> None:
     import numpy as np
 
     sample = np.asarray(clips[:SAMPLED, :SAMPLED], np.float64)
+    if sample.shape[1] == 1 < sample.shape[0]:
+        swapped = layout.replace("NT", "TN")
+        raise BenchError(
+            f"{what} {list(clips.shape)} may be {len(clips)} clips of one frame or one clip of {len(clips)} frames: "
+            f"say --layout {layout} or --layout {swapped}"
+        )
     if min(sample.shape[:2]) < 2:
         return
     with np.errstate(invalid="ignore"):  # where predictions are not finite
