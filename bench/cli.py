@@ -35,7 +35,7 @@ from bench.commands import (
     ui,
     weights,
 )
-from bench.common import display
+from bench.common import display, spelling
 from bench.common.errors import BenchError, lack_of
 
 list_ = builtins.list  # `list` is a command here
@@ -87,6 +87,8 @@ def main() -> None:
 
     Exit codes: 0 all well, 1 some runs failed, 2 usage or configuration, 130 interrupted but resumable.
     """
+    for stream in (sys.stdout, sys.stderr):
+        spelling.spell_on(stream)
     try:
         with display.plain_output():
             _run()

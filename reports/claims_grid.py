@@ -38,8 +38,8 @@ def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
 
 
 def claims_terminal(results: Results, judged: Sequence[Judged]) -> str:
-    """As a terminal shows it, with the codes for its colours."""
-    page = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=WIDE)
+    """As a terminal shows it, for a file or a pipe: without codes for colours."""
+    page = Console(file=io.StringIO(), color_system=None, width=WIDE)
     page.print(claims_grid(results, judged))
     assert isinstance(page.file, io.StringIO)
     return page.file.getvalue()

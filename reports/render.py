@@ -15,7 +15,9 @@ from rich.text import Text
 
 from reports.csv_cells import csv_cell
 from reports.latex import latex
-from reports.table import Cell, Table
+from reports.table import Cell, Row, Table
+
+RULES = 3  # letters that a column takes for its padding and the line beside it
 
 
 def render(table: Table, format: str = "terminal") -> str:
@@ -32,7 +34,7 @@ def grid(table: Table, width: int | None = None) -> Group:
     """
     parts = [table] if width is None else _fitting(table, width)
     notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
-    return Group(*map(_grid, parts), *notes)
+    return Group(*(_grid(part, width) for part in parts), *notes)
 
 
 def _fitting(table: Table, width: int) -> Iterator[Table]:
@@ -40,7 +42,7 @@ def _fitting(table: Table, width: int) -> Iterator[Table]:
     first = 0
     while first == 0 or first < len(table.columns):
         last = first + 1
-        while last < len(table.columns) and _least(_columns(table, first, last + 1)) <= width:
+        while last < len(table.columns) and _least(_columns(table, first, last + 1), width) <= width:
             last += 1
         yield _columns(table, first, last)
         first = last
@@ -51,28 +53,41 @@ def _columns(table: Table, first: int, last: int) -> Table:
     return replace(table, title=table.title if first == 0 else "", columns=table.columns[first:last], rows=rows)
 
 
-def _least(table: Table) -> int:
-    return Console(width=10_000).measure(_grid(table)).minimum
+def _least(table: Table, width: int) -> int:
+    """How wide a table is at least, its labels folded to a third of the width if they have long words."""
+    labels = min(_longest(word for label in map(_label, table.rows) for word in label.plain.split()), max(12, width // 3))
+    return sum([labels, *_widths(table, str.split)]) + RULES * (len(table.columns) + 2) + 1
 
 
-def _grid(table: Table) -> Grid:
+def _widths(table: Table, pieces: Callable[[str], list[str]]) -> list[int]:
+    """Of each column of numbers, the last of which has the seeds: no number is broken, titles are into such pieces."""
+    numbers = [_longest([*pieces(column.title), *(_styled(row.cells[n]).plain for row in table.rows)])
+               for n, column in enumerate(table.columns)]  # fmt: skip
+    return [*numbers, _longest(["seeds", *(row.seeds for row in table.rows)])]
+
+
+def _label(row: Row) -> Text:
+    return Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim")
+
+
+def _grid(table: Table, width: int | None = None) -> Grid:
+    """width: of the console; where titles on one line do not fit into it, they are broken at their spaces."""
     grid = Grid(title=table.title or None, title_style="bold", title_justify="left", header_style="")
-    labels = [Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim") for row in table.rows]
-    cells = [[_styled(cell) for cell in row.cells] for row in table.rows]
-    grid.add_column(
-        table.subject, overflow="fold", min_width=_longest(word for label in labels for word in label.plain.split())
-    )
-    for number, column in enumerate(table.columns):
-        width = _longest([*column.title.split(), *(row[number].plain for row in cells)])
-        grid.add_column(column.title, justify="right", min_width=width)
-    grid.add_column("seeds", justify="right", min_width=_longest(["seeds", *(row.seeds for row in table.rows)]))
-    for row, label, styled in zip(table.rows, labels, cells, strict=True):
-        grid.add_row(label, *styled, row.seeds, style="dim italic" if row.published else None)
+    labels = list(map(_label, table.rows))
+    widths = _widths(table, lambda title: [title])
+    longest = _longest([table.subject, *(label.plain for label in labels)])
+    if width is not None and sum([longest, *widths]) + RULES * (len(widths) + 1) + 1 > width:
+        widths = _widths(table, str.split)
+    grid.add_column(table.subject, overflow="fold")
+    for column, wide in zip([*(column.title for column in table.columns), "seeds"], widths, strict=True):
+        grid.add_column(column, justify="right", width=wide)  # of a fixed width, or rich would fold numbers to save room
+    for row, label in zip(table.rows, labels, strict=True):
+        grid.add_row(label, *map(_styled, row.cells), row.seeds, style="dim italic" if row.published else None)
     return grid
 
 
 def _longest(words: Iterable[str]) -> int:
-    """How wide the widest is: less than that, and rich would cut it off."""
+    """How wide the widest is."""
     return max(map(cell_len, words), default=0)
 
 
@@ -82,16 +97,16 @@ def _styled(cell: Cell) -> Text:
 
 
 def terminal(table: Table) -> str:
-    """As a terminal shows it, with the codes for bold and underlined; as wide as it needs to be."""
-    page = Console(file=io.StringIO(), force_terminal=True, color_system="standard", width=_width(table))
+    """As a terminal shows it, for a file or a pipe: as wide as it needs to be, and without codes for colours."""
+    page = Console(file=io.StringIO(), color_system=None, width=needed_width(table))
     page.print(grid(table))
     assert isinstance(page.file, io.StringIO)
-    return page.file.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in page.file.getvalue().splitlines())
 
 
-def _width(table: Table) -> int:
+def needed_width(table: Table) -> int:
     """Room for every cell on one line, and at least 100 for the footnotes."""
-    return max(100, Console(width=10_000).measure(_grid(table)).maximum)
+    return max(100, Console(width=100_000).measure(_grid(table)).maximum)
 
 
 def markdown(table: Table) -> str:

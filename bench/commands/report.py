@@ -122,7 +122,8 @@ def report(
         shown = ledger(found) if costs else with_published(shown, found) if published else shown
         shown = _memory(chosen) if memory else shown
         form = form or (_format(out) if out else "terminal")
-        text = "" if form == "terminal" and not out else render(shown, form)
+        console = _options.console()
+        text = "" if form == "terminal" and not out and console.is_terminal else render(shown, form)
     except ValueError as error:
         raise BenchError(str(error)) from error
     if out:
@@ -131,8 +132,7 @@ def report(
     elif text:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
-        console = _options.console()
-        console.print(grid(shown, console.width if console.is_terminal else None))
+        console.print(grid(shown, console.width))
 
 
 def _format(out: Path) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 
 from bench.common.display import below, plain
+from bench.common.whole_tables import fitting
 
 
 class PlainConsole(Console):
@@ -21,6 +23,18 @@ class PlainConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
             yield segment if segment.control or segment.text == "\n" else segment._replace(text=plain(segment.text))
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        """Tables are never cut: on a terminal they become several, elsewhere they are as wide as they need to be."""
+        if len(objects) != 1 or not isinstance(objects[0], Table):
+            super().print(*objects, **settings)
+        elif self.is_terminal:
+            for part in fitting(objects[0], self.width):
+                super().print(part, **settings)
+        else:
+            before, self.width = self.width, max(self.width, Console(width=100_000).measure(objects[0]).maximum)
+            super().print(objects[0], **settings)
+            self.width = before
 
     def on_broken_pipe(self) -> None:
         """Whoever read has gone, which is no error; rich would end with 1."""

@@ -1,0 +1,61 @@
+"""Tables that are never cut: what does not fit beside each other on a terminal goes below each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+SHORT = 24  # letters of a cell that is never folded; longer ones are text, which may be
+BETWEEN = 3  # letters between two columns
+EDGES = 4  # letters of the outer lines and their padding
+
+
+def fitting(table: Table, width: int) -> Iterator[Table]:
+    """The table for a console of that width: as it is if it fits, else in parts that all begin with its first column."""
+    if Console(width=100_000).measure(table).maximum <= width or not table.columns:
+        yield table
+        return
+    first, *others = [(column, _least(column)) for column in table.columns]
+    chosen, room = [first], width - first[1] - EDGES
+    for column in others:
+        if column[1] + BETWEEN > room and len(chosen) > 1:
+            yield _part(table, [each for each, _ in chosen])
+            chosen, room = [first], width - first[1] - EDGES
+        chosen.append(column)
+        room -= column[1] + BETWEEN
+    yield _part(table, [each for each, _ in chosen])
+
+
+def _part(table: Table, columns: list[Column]) -> Table:
+    part = Table(box=table.box, pad_edge=table.pad_edge, title=table.title if columns[-1] is table.columns[-1] else None)
+    for column in columns:
+        part.add_column(
+            column.header, style=column.style, justify=column.justify, no_wrap=_longest(column) <= SHORT, overflow="fold"
+        )
+    for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
+        part.add_row(*cells, style=row.style)
+    return part
+
+
+def _least(column: Column) -> int:
+    """How wide a column is at least: short cells stay on one line, and so do the words of long ones."""
+    longest = _longest(column)
+    return (
+        longest if longest <= SHORT else min(SHORT, max(len(word) for cell in _texts(column) for word in [*cell.split(), ""]))
+    )
+
+
+def _longest(column: Column) -> int:
+    return max(map(cell_len, _texts(column)), default=0)
+
+
+def _texts(column: Column) -> list[str]:
+    return [line for cell in (column.header, *column.cells) for line in _plain(cell).splitlines() or [""]]
+
+
+def _plain(cell: RenderableType) -> str:
+    return cell.plain if isinstance(cell, Text) else Text.from_markup(str(cell)).plain

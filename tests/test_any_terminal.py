@@ -1,0 +1,82 @@
+"""Any terminal: no number of a table is cut at any width, files are whole and plain, and any encoding can say everything."""
+
+import io
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from bench.common.spelling import spelled
+from bench.common.whole_tables import fitting
+from reports.render import grid, render
+from reports.table import table
+from tests.report_samples import results, runs
+
+LABELS = (
+    "full",
+    "no query decomposition",
+    "E3D-LSTM (OpenSTL) with a very long label",
+    "one_word_that_is_longer_than_any_line",
+)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """Four variants with one of three seeds each, ten frames."""
+    scores = {(label, 0): [[20 + n + t * 0.37 for t in range(10)]] * 3 for n, label in enumerate(LABELS)}
+    states = ("finished", "failed", "failed")
+    planned = runs(*({"variant": v, "seed": s, "state": states[s], "reason": "x"} for v in LABELS for s in range(3)))
+    return results(scores, planned)
+
+
+@pytest.mark.parametrize("frames", [[], [1, 5, 10], range(1, 11)])
+def test_every_number_of_a_report_is_there_at_every_width(made, frames):
+    whole = table(made, ["psnr"], frames=list(frames))
+    numbers = [cell.text for row in whole.rows for cell in row.cells] + [row.seeds for row in whole.rows]
+    assert "1 of 3" in numbers
+    for width in range(40, 241):
+        page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+        page.print(grid(whole, width))
+        text = page.file.getvalue()
+        assert [number for number in numbers if number not in text] == [], width
+        assert "…" not in text and max(map(len, text.splitlines())) <= width
+
+
+def test_a_report_in_a_file_is_whole_and_holds_no_codes(made):
+    text = render(table(made, ["psnr"], frames=list(range(1, 11))), "terminal")
+    assert "\x1b" not in text and all(label in text for label in LABELS)
+    assert len([line for line in text.splitlines() if "1 of 3" in line and line.count("│") > 10]) == len(LABELS)
+
+
+def test_every_short_cell_of_any_table_is_there_at_every_width():
+    drawn = Table()
+    for column in ("run", "seed", "state", "time", "why"):
+        drawn.add_column(column, no_wrap=column != "why")
+    rows = [(f"lmc-{n}a{n}b0c1d2e", str(n), "interrupted", "12:34:56~+", "a long reason in words " * 6) for n in range(3)]
+    for row in rows:
+        drawn.add_row(*row)
+    for width in range(40, 241):
+        page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+        for part in fitting(drawn, width):
+            page.print(part)
+        text = page.file.getvalue()
+        assert "…" not in text and all(cell in text for row in rows for cell in row[:4]), width
+
+
+def test_signs_are_spelled_where_an_encoding_has_none():
+    assert spelled("PSNR ↑ 28.6 ± 0.1 – é ⁻³ 模 …") == "PSNR ^ 28.6 +- 0.1 - e -3 ? ..."
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_report_and_eval_print_in_any_encoding(finished, tmp_path, encoding):
+    np.savez(tmp_path / "theirs.npz", prediction=np.zeros((1, 2, 1, 16, 16)), target=np.zeros((1, 2, 1, 16, 16)))
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": ":".join(filter(None, sys.path))}
+    for words in (("report", "mine.py"), ("eval", "--predictions", "theirs.npz")):
+        told = subprocess.run([sys.executable, "-m", "bench.cli", *words], capture_output=True, cwd=tmp_path, env=environment)
+        assert told.returncode == 0, told.stderr
+        text = told.stdout.decode(encoding)
+        assert "PSNR" in text and "\\u" not in text and "\x1b" not in text
