@@ -69,12 +69,12 @@ def _clips(sides: Sides, data: Part | None, context: int | None, split: Split) -
 
     part = Part(manifest.data, **manifest.options)
     made = dataset(part)
-    if made.fingerprint() != manifest.fingerprint:
+    exported: Split = "val" if manifest.split == "val" else "test"
+    if made.split_fingerprint(exported) != manifest.fingerprint:
         raise BenchError(
             f"the manifest of {sides.source} is of clips of '{manifest.data}' with the fingerprint {manifest.fingerprint}, and "
-            f"here that is {made.fingerprint()}: other videos, or prepared otherwise"
+            f"here that is {made.split_fingerprint(exported)}: other videos, or prepared otherwise"
         )
-    exported: Split = "val" if manifest.split == "val" else "test"
     return Clips(made, exported, manifest.context, export_command(part, manifest.context, horizon, count, exported))
 
 

@@ -78,7 +78,7 @@ def remarks(items: Sequence[Item]) -> list[str]:
     """What a user should know of the data of these runs, as sentences: how many videos are too short for a clip, and so on."""
     said: dict[str, None] = {}
     for item in items:
-        data = catalog.build("datasets", item.spec.data.name, item.spec.data.options)
+        data = item.spec.data.build()
         lengths = {("train", item.spec.context + item.spec.horizon), ("val", item.spec.context + item.spec.horizon)}
         lengths |= {(e.split, item.spec.context + e.horizon) for e in item.evaluations if e.horizon}
         with contextlib.suppress(BenchError):  # missing or damaged data have a message of their own

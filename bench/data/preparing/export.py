@@ -52,7 +52,7 @@ def export(
     count = clips or there or 0
     origins = data.origins(split, frames)
     manifest = ClipManifest(
-        name, dict(options), data.fingerprint(), split, context, horizon, [], origins[:count] if origins else None
+        name, dict(options), data.split_fingerprint(split), split, context, horizon, [], origins[:count] if origins else None
     )
     parts = _parts(data, split, count, frames, manifest.clips, progress)
     write = _write_array if out.suffix == ".npz" else _write_folders
