@@ -112,10 +112,15 @@ def prepare_folders(
 
 def parsed_size(text: str | int, option: str) -> tuple[int, int]:
     """Width and height in pixels, from 64 or 64x48."""
+    from bench.data.pictures import MOST_PIXELS
+
     found = re.fullmatch(r"(\d{1,6})(?:[x×](\d{1,6}))?", str(text).strip().lower())
-    if not found or not int(found[1]) or found[2] == "0":
+    if not found or not int(found[1]) or not int(found[2] or 1):
         raise BenchError(f"{option} takes pixels, N for squares or WIDTHxHEIGHT such as 64x48; got '{text}'")
-    return int(found[1]), int(found[2] or found[1])
+    width, height = int(found[1]), int(found[2] or found[1])
+    if width * height > MOST_PIXELS:
+        raise BenchError(f"{option} {text} is {width:,} x {height:,} pixels, and at most {MOST_PIXELS:,} are read")
+    return width, height
 
 
 def _sized(
