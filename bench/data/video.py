@@ -35,7 +35,9 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
                 count += 1
                 yield np.asarray(frame.to_ndarray(format="gray" if grey else "rgb24"), np.uint8)
             declared = stream.frames
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:
+        if not isinstance(error, av.error.FFmpegError) and error.filename:
+            raise  # the file cannot be opened, which says nothing of what is in it
         raise Damaged(f"{path} is damaged after {count} frames ({error.strerror}); fetch the file again") from error
     if not count or count < declared * (1 - LOST):
         raise Damaged(f"{path} is damaged: {count} of its {declared} frames can be read; fetch the file again")
