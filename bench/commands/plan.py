@@ -61,7 +61,9 @@ def plan(
     items = planned(experiment, store)
     where = machine(workers, per_gpu, len(unique(items)))
     if sum(item.state in TO_DO for item in items) <= COUNTED_UP_TO:
-        preflight(lacking(items, store, where))  # what cannot be built is refused here, not in the middle of a night
+        unknown = lacking(items, store, where)
+        if unknown:  # what cannot be built is refused here, not in the middle of a night
+            preflight(unknown)
     if probing:
         _probe(lacking(items, store, where), store, where, _options.console(aside=as_json))
     costs = forecast(items, store, where)

@@ -44,9 +44,28 @@ def opened(path: Path, most: int | None = None, root: Path | None = None) -> Ite
     most: bytes that the file may have. root: the store or run that the file is part of. Neither the file nor a folder between
     the two may be a link then; without a root, links of the user's own are followed.
     """
+    with os.fdopen(_opened(path, most, root)[0], "rb") as file:
+        yield file
+
+
+def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
+    """All bytes of a regular file; see `opened`."""
+    handle, size = _opened(path, most, root)
+    try:
+        pieces = [os.read(handle, size)]
+        while (left := size - sum(map(len, pieces))) > 0 and (piece := os.read(handle, left)):  # of a large one
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(handle)
+
+
+def _opened(path: Path, most: int | None, root: Path | None) -> tuple[int, int]:
+    """A handle on a regular file, and its size; thousands of them are opened for one table, so this takes no detour."""
+    nofollow = 0
     if root is not None:
         refuse_links(path.parent, root)
-    nofollow = os.O_NOFOLLOW if root is not None else 0
+        nofollow = os.O_NOFOLLOW
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | nofollow)
     except OSError as error:
@@ -56,19 +75,15 @@ def opened(path: Path, most: int | None = None, root: Path | None = None) -> Ite
             raise Unreadable(path, "is no regular file") from error
         raise
     facts = os.fstat(handle)
+    why = ""
     if not stat.S_ISREG(facts.st_mode):
+        why = f"is {KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a regular file"
+    elif most is not None and facts.st_size > most:
+        why = f"has {facts.st_size:,} bytes, and at most {most:,} are read"
+    if why:
         os.close(handle)
-        raise Unreadable(path, f"is {KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a regular file")
-    with os.fdopen(handle, "rb") as file:
-        if most is not None and facts.st_size > most:
-            raise Unreadable(path, f"has {facts.st_size:,} bytes, and at most {most:,} are read")
-        yield file
-
-
-def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
-    """All bytes of a regular file; see `opened`."""
-    with opened(path, most, root) as file:
-        return file.read(most + 1)
+        raise Unreadable(path, why)
+    return handle, facts.st_size
 
 
 def tail(path: Path, count: int, root: Path | None = None) -> tuple[bytes, int]:
@@ -124,6 +139,10 @@ def inside(folder: Path, follow: bool = False) -> list[Path]:
 
 def refuse_links(folder: Path, root: Path) -> None:
     """Unreadable if `folder`, the root, or a folder between the two is a link. (A store that is one: see `Store.root`.)"""
+    if folder == root:  # most often
+        if os.path.islink(folder):
+            raise Unreadable(folder, "is a link, and links in a store are not followed")
+        return
     while len(folder.parts) >= len(root.parts):
         if folder.is_symlink():
             raise Unreadable(folder, "is a link, and links in a store are not followed")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ from bench.common.errors import BenchError
 from bench.common.files import replacing
 from bench.common.reading import Unreadable, parsed
 from bench.common.records import fitting
-from bench.evaluation.sets import Features
 from bench.metrics import set_metrics
 from bench.store import shapes
+
+if TYPE_CHECKING:
+    from bench.evaluation.sets import Features
 
 NAME = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")  # protocol/metric
 MOST_NAMES = 1000
@@ -161,11 +163,15 @@ def _read(file: Any, kept: Kept, protocols: Collection[str] | None, with_sets: b
     else:
         parts = [_values(file, protocol, kept, len(among)) for protocol, among in wanted.items()]
     values = np.concatenate(parts, axis=-1) if parts else np.empty((*kept.shape[:2], 0), np.float32)
-    sets = {
-        name: Features(*(member(file, _kept(name, part), kept.path) for part in ("prediction", "target")))
-        for name in set_metrics()
-        if with_sets and _kept(name, "prediction") in file.files
-    }
+    kept_sets = [name for name in set_metrics() if with_sets and _kept(name, "prediction") in file.files]
+    sets: dict[str, Features] = {}
+    if kept_sets:
+        from bench.evaluation.sets import Features  # imports torch, which most reports do without
+
+        sets = {
+            name: Features(*(member(file, _kept(name, part), kept.path) for part in ("prediction", "target")))
+            for name in kept_sets
+        }
     return Scores(values, [kept.names[place] for place in places], kept.facts, sets)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.metrics import METRICS, set_metrics
 from bench.metrics.metric import SetMetric, loaded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REPLICATES = 100
 """Resamples of the clips, the same for every run with as many clips, so that differences between runs are paired."""
@@ -93,6 +94,8 @@ class SetScorer:
 
     def features(self) -> dict[str, Features]:
         """Of all clips, by metric; the facts say which cannot be had, and get the scores."""
+        import torch  # here, since a report of what was scored does without
+
         found = {}
         for name, kept in self._kept.items():
             found[name] = Features(*(torch.cat(part).numpy() for part in kept))

@@ -52,6 +52,11 @@ class Part:
         assert self.kind is not None
         return {"name": self.name, "options": catalog.differences(self.kind, self.name, self.options)}
 
+    @cached_property
+    def as_read(self) -> dict[str, Any]:
+        """The Part as it is read back from JSON."""
+        return {"name": self.name, "options": json.loads(json.dumps(dict(self.options)))}
+
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
@@ -103,20 +108,20 @@ class RunSpec:
     init: str | None = None
 
     def __post_init__(self) -> None:
-        for spec_field in fields(self):
-            value = getattr(self, spec_field.name)
-            if kind := KINDS.get(spec_field.name):
+        values = vars(self)
+        for name, annotation in ANNOTATIONS.items():
+            value = values[name]
+            if kind := KINDS.get(name):
                 if not isinstance(value, Part):
-                    raise BenchError(f"{spec_field.name} must be a Part, such as Part('{value}'), got {value!r}")
-                object.__setattr__(self, spec_field.name, value.checked(kind))
-            else:
-                self._check_plain(spec_field.name, value)
+                    raise BenchError(f"{name} must be a Part, such as Part('{value}'), got {value!r}")
+                if value.kind != kind:
+                    object.__setattr__(self, name, value.checked(kind))
+            elif type(value) not in EXACT.get(annotation, ()):  # thousands of specs are made for one table
+                self._check_plain(name, value)
         for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise BenchError(f"{name} must be at least {least}, got {shortened(getattr(self, name))}")
-        for name, most in MOST.items():
-            if getattr(self, name) > most:
-                raise BenchError(f"{name} must be at most {most:,}, got {shortened(getattr(self, name))}")
+            if not least <= (value := values[name]) <= MOST[name]:
+                bound = f"at least {least}" if value < least else f"at most {MOST[name]:,}"
+                raise BenchError(f"{name} must be {bound}, got {shortened(value)}")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise BenchError(f"clip_norm must be above 0, or None for gradients as they are; got {self.clip_norm}")
         if self.init is not None:
@@ -220,8 +225,19 @@ class RunSpec:
     @cached_property
     def as_read(self) -> dict[str, Any]:
         """What `to_json` gives, as it is read back from a file: tuples have become lists."""
-        read: dict[str, Any] = json.loads(json.dumps(self.to_json()))
-        return read
+        return {
+            name: value.as_read if isinstance(value, Part) else value
+            for name, value in vars(self).items()
+            if name in ANNOTATIONS
+        }
+
+    def is_written_as(self, values: Any) -> bool:
+        """Whether these values, read from JSON, are this spec's; what another version did not know is at its default."""
+        if type(values) is not dict:
+            return False
+        known = self.as_read
+        same = all(name in known and known[name] == value for name, value in values.items())
+        return same and all(name in values or value == DEFAULTS.get(name, MISSING) for name, value in known.items())
 
     @classmethod
     def from_json(cls, values: Any) -> RunSpec:
@@ -238,7 +254,8 @@ class RunSpec:
             raise BenchError(f"a run needs {listed(missing)}; its settings lack them")
         if isinstance(init := values.get("init"), str) and HASHED not in init:  # data from anywhere: no file is opened for it
             raise BenchError(f"a run's init is stored with the hash of its file, got {init!r:.60}")
-        if isinstance(values.get("init"), str) and HASHED not in values["init"]:  # to hash it would be to read it
+        # To hash a file would be to read it, on a store's word.
+        if isinstance(values.get("init"), str) and HASHED not in values["init"]:
             raise BenchError(f"init: '{values['init']:.60}' names a file without its SHA-256; none is opened on a store's word")
         read: dict[str, Any] = {name: _part(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
         return cls(**read)
@@ -269,8 +286,11 @@ def _hashable(value: Any) -> Any:
 
 
 ANNOTATIONS = {spec_field.name: str(spec_field.type) for spec_field in fields(RunSpec)}
+DEFAULTS = {f.name: f.default.as_read if isinstance(f.default, Part) else f.default for f in fields(RunSpec)}
 REQUIRED = [spec_field.name for spec_field in fields(RunSpec) if spec_field.default is MISSING]
 ANNOTATIONS["precision"] = "Literal['float32', 'bf16']"
+EXACT = {"int": (int,), "bool": (bool,), "float | None": (float, type(None)), "str | None": (str, type(None))}
+"""Types of values that are in their declared form already."""
 LEAST = {"steps": 0, "batch": 1, "context": 1, "horizon": 1, "validate_every": 1, "validation_clips": 1, "seed": 0}
 
 

@@ -93,7 +93,7 @@ class Run:
         values = json_in(self.path / "spec.json", self.path)
         if values is None:
             return not os.path.lexists(self.path / "scores")  # a directory that somebody has only begun to make
-        return bool(values == spec.as_read) or self.spec.key_with(None) == spec.key_with(None)
+        return spec.is_written_as(values) or self.spec.key_with(None) == spec.key_with(None)
 
     def _is_named_by(self, spec: RunSpec) -> bool:
         """Whether the directory's name holds the spec's key, with the data of this machine or those that the run has seen."""

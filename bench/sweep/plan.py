@@ -100,7 +100,6 @@ def retry(items: Sequence[Item], kinds: Collection[str]) -> int:
 def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
     """That the directory is not that of a run with this spec, whatever its name says: its numbers are not shown, nor used."""
     try:
-        run.check_folder()
         if run.holds(spec):
             return None
     except BenchError as error:
