@@ -4,7 +4,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-SAME_PAPER = {"convlstm_peephole": ("convlstm",), "moving_mnist_fixed": ("moving_mnist",), "e3d_lstm_openstl": ("e3d_lstm",)}
+SAME_PAPER = {
+    "convlstm_peephole": ("convlstm",),
+    "simvp_first": ("simvp",),
+    "moving_mnist_fixed": ("moving_mnist",),
+    "e3d_lstm_openstl": ("e3d_lstm",),
+}
 """Names that stand on another entry, too."""
 
 

@@ -63,7 +63,7 @@ def test_another_checkpoint_or_a_damaged_file_is_measured_again(items):
 
 
 def test_a_store_that_cannot_be_written_is_looked_into_all_the_same(items, monkeypatch):
-    def refused(path):
+    def refused(*path):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(analysis, "replacing", refused)

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from bench.common import trust
 from bench.spec import catalog
 from bench.sweep.executor import Executor
 
@@ -36,9 +37,8 @@ class Library(Executor):
         self.runs = []
 
     def submit(self, run, evaluations):
-        job = run.path / "on-the-shelf"
-        job.touch()
-        put(run, "my_library:Library", str(job))
+        Path(run.name).touch()
+        put(run, "my_library:Library", run.name)
         self.runs.append(run)
         return Future()
 
@@ -86,3 +86,8 @@ def test_a_queue_that_is_not_installed_here_is_not_taken_for_an_empty_one(bench,
 def test_detaching_is_refused_where_runs_end_with_the_command(bench):
     code, _, err = bench("run", "mine.py", "--executor", "inline", "--detach")
     assert code == 2 and "--detach needs an executor whose runs outlive this process" in err
+
+
+def test_what_is_no_executor_is_refused_in_one_line_and_not_trusted(bench):
+    code, _, err = bench("run", "mine.py", "--executor", "subprocess:Popen")
+    assert code == 2 and "'subprocess:Popen' is no executor" in err and not trust.is_trusted("subprocess")

@@ -149,7 +149,7 @@ def test_a_scheduler_learns_from_squeue_how_its_jobs_ended(cluster, store, four)
     assert words == ["", "killed by the kernel for want of memory", "SLURM job 1_2 ended as node_fail"]
     assert not futures[3].done()
     executor.kill()
-    assert futures[3].result(timeout=10) == "cancelled" and cluster.asked("scancel") == ["1_3"]
+    assert futures[3].result(timeout=10) == "cancelled" and cluster.asked("scancel") == ["-- 1_3"]
 
 
 def test_a_run_whose_job_somebody_cancelled_is_not_submitted_again_at_once(cluster, store, four):
@@ -196,7 +196,7 @@ def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, stor
     assert running.state == QUEUED and running.run.asked_to_stop()
     cluster.say(_1_0="COMPLETED")
     thread.join(timeout=10)
-    assert not thread.is_alive() and cluster.asked("scancel") == ["--state=PENDING 1_0 1_1 1_2 1_3"]
+    assert not thread.is_alive() and cluster.asked("scancel") == ["--state=PENDING -- 1_0 1_1 1_2 1_3"]
 
 
 def test_what_slurm_refuses_is_said_in_its_own_words(cluster, store, four):

@@ -208,7 +208,9 @@ def executor(
     address: str | None = None,
     devices: int = 1,
 ) -> Any:
-    """The executor that these options describe, for a plan of so many runs."""
+    """The executor that these options describe, for a plan of so many runs. One of the user's own is trusted from now on: later
+    commands ask its queue."""
+    from bench.common import trust
     from bench.spec import catalog
 
     name = catalog.canonical("executors", name)
@@ -223,7 +225,11 @@ def executor(
         if not workers and not gpus():
             room = cores() // given.get("devices", 1)
             given["workers"] = max(1, min(room, runs))  # few runs share all cores; the whole plan counts, not what is left
-    return catalog.build("executors", name, given)
+    catalog.load("executors", name)  # what is no executor is refused before its options are looked at
+    built = catalog.build("executors", name, given)
+    if ":" in name:
+        trust.remember([name.partition(":")[0]])
+    return built
 
 
 def _option(setting: str) -> tuple[str, Any]:
