@@ -18,6 +18,8 @@ from reports.results import Results
 from reports.table import Cell, Row, Table, table
 
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")  # papers write .420, too
+CLAIM = re.compile(r"[-+−<>≈~]?\s*(?:\d+(?:[.,]\d+)*|[.,]\d+)\s*(?:(?:±|\[|\(|/).*|[%×]|[a-zA-Zµ]{1,4}(?:/s)?)?")
+COMMA = re.compile(r"(?<![\d.,])([-+]?\d+),(\d+)(?![\d,.])")
 NOTHING = {"–", "—", "-", "n/a", "nan"}
 
 
@@ -34,10 +36,14 @@ class Difference:
 
 @dataclass
 class Checked:
-    """How many numbers of how many tables were compared, which differ, and what could not be matched, in words."""
+    """How many numbers of how many tables were compared, which differ, and what could not be matched, in words.
+
+    unchecked: numbers in the tables of the document that were compared with nothing.
+    """
 
     numbers: int = 0
     tables: int = 0
+    unchecked: int = 0
     differences: list[Difference] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
 
@@ -59,12 +65,32 @@ def check(
     for sheet in tables(text, kind):
         if lines is None or lines[0] <= sheet[0].number <= lines[1]:
             columns, problems = asked(results, [line for line in sheet if line.header], protocols)
-            shown = _Shown(results, [line for line in sheet if not line.header], columns)
+            rows = [line for line in sheet if not line.header]
+            shown = _Shown(results, rows, columns)
             if any(columns) and shown.rows:
                 made.tables += 1
                 made.unmatched += problems
                 shown.compare(made)
+            elif count := _claims(results, sheet):
+                lacks = "no row is called as a variant is" if any(columns) else "no column is called as a metric or a cost is"
+                made.unchecked += count
+                made.unmatched.append(f"the table at line {sheet[0].number}, {count} numbers: {lacks}")
     return made
+
+
+def _claims(results: Results, sheet: list[Line]) -> int:
+    """How many numbers a table states; of one of single runs, such as our pages end with, only those of metrics."""
+    titles = [cell.lower() for line in sheet if line.header for cell in line.cells]
+    words = [(metric.label or name).lower() for name, metric in results.metrics.items()]
+    chosen = [any(word in title for word in words) for title in titles] if "seed" in titles else [True] * 1000
+    return sum(
+        _is_claim(cell) for line in sheet if not line.header for cell, counts in zip(line.cells, chosen, strict=False) if counts
+    )
+
+
+def _is_claim(cell: str) -> bool:
+    """Whether a cell states a number, and not a name or a setting with a number in it."""
+    return CLAIM.fullmatch(cell.strip()) is not None
 
 
 class _Shown:
@@ -106,11 +132,25 @@ class _Shown:
                     _seeds(line, row, cell, made)
                 else:
                     _Place(line, row, column, self.scores if column.is_score else self.costs).compare(cell, made)
+            self._count_other_columns(line, made)
         for line in self.strangers:
-            if any(NUMBER.search(cell) for _, cell in self._cells(line)):
+            if count := sum(map(_is_claim, line.cells)):
+                made.unchecked += count
                 close = get_close_matches(_name(line.cells[0]), self.known, n=1)
                 hint = f"; did you mean '{self.known[close[0]][0].label}'?" if close else ""
                 made.unmatched.append(f"row '{line.cells[0]}' (line {line.number}): no variant is called so{hint}")
+
+    def _count_other_columns(self, line: Line, made: Checked) -> None:
+        """Numbers of a variant in columns that are no metric and no cost of ours."""
+        known = len(self.columns)
+        others = [
+            cell
+            for number, cell in enumerate(line.cells)
+            if (number >= known or self.columns[number] is None) and _name(cell) not in self.known and _is_claim(cell)
+        ]
+        if others:
+            made.unchecked += len(others)
+            made.unmatched.append(f"{', '.join(others)} in the row '{line.cells[0]}' (line {line.number}): of what?")
 
 
 def _scores(results: Results, columns: Sequence[Asked], differences: bool) -> Table:
@@ -143,7 +183,7 @@ class _Place:
 
     def compare(self, stands: str, made: Checked) -> None:
         """Hold the numbers of the cell against the store's."""
-        stands = stands.replace("−", "-")
+        stands = COMMA.sub(_with_point, stands.replace("−", "-"))
         said = NUMBER.findall(stands)
         if not said and stands.lower() not in NOTHING:
             return  # nothing is claimed
@@ -161,6 +201,7 @@ class _Place:
             made.differences.append(Difference(self.line.number, self.row.label, self._title, stands, store))
         if self._cell.value is not None and len(said) > len(known[0]):
             where = f"(line {self.line.number}, {self.row.label}, {self._title})"
+            made.unchecked += len(said) - len(known[0])
             made.unmatched.append(f"{', '.join(said[len(known[0]) :])} in '{stands}' {where}: what is it?")
 
     @property
@@ -185,6 +226,12 @@ class _Place:
             return [[float(number) for number in NUMBER.findall(cell.text)]]
         scales = [scale] if self.asked.scaled else [scale, 1.0]  # a header without a power of ten may show the score as it is
         return [_numbers(cell, cell.value, scale, stands) for scale in scales]
+
+
+def _with_point(found: re.Match[str]) -> str:
+    """A number with a decimal comma, as 28,61, with a point; 12,345 and the like stay, which may be thousands."""
+    thousands = len(found[2]) == 3 and found[1].lstrip("+-0")
+    return found[0] if thousands else f"{found[1]}.{found[2]}"
 
 
 def _numbers(cell: Cell, value: float, scale: float, stands: str) -> list[float | None]:

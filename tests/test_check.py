@@ -6,7 +6,7 @@ import re
 import pytest
 
 from reports.ablation import ablation
-from reports.check import Checked, check
+from reports.check import check
 from reports.costs import ledger
 from reports.documents import tables
 from reports.page import choices, page
@@ -157,7 +157,8 @@ def test_other_tables_of_a_document_are_left_alone_and_lines_choose(made):
 def test_seeds_are_checked_beside_what_is_ours_alone(made):
     """A table of memories counts those that could be looked into."""
     text = "| variant | slots | usage (bits) | seeds |\n|---|---|---|---|\n| full model | 10 | 3.2 | 0 of 2 |\n\n"
-    assert check(made, text, "markdown") == Checked()
+    found = check(made, text, "markdown")
+    assert (found.numbers, found.differences, found.unchecked) == (0, [], 2)
     found = check(made, text.replace("slots", "PSNR"), "markdown")
     assert [(one.column, one.store) for one in found.differences] == [("PSNR (dB) ↑", "26"), ("seeds", "2")]
 
@@ -182,8 +183,9 @@ def test_the_command_exits_with_1_where_a_number_differs_and_with_0_where_all_ag
         code, out, _ = finished(*words, "--check", file)
         assert code == 0 and "14 numbers of 1 table checked: all agree" in out
         text = file.read_text()
-        number = re.search(r"\d+\.\d\d\b", text[text.index("copy") :])[0]
-        file.write_text(text.replace(number, "99.99", 1))
+        found = re.compile(r"\d+\.\d\d\b").search(text, text.index("copy"))
+        number = found[0]
+        file.write_text(f"{text[: found.start()]}99.99{text[found.end() :]}")
         code, out, _ = finished(*words, "--check", file)
         assert (
             code == 1
@@ -192,6 +194,41 @@ def test_the_command_exits_with_1_where_a_number_differs_and_with_0_where_all_ag
         )
     told = json.loads(finished(*words, "--check", file, "--format", "json")[1])
     assert told["numbers"] == 14 and told["differences"][0]["row"] == "copy"
+
+
+@pytest.mark.parametrize(
+    ("rows", "unchecked", "told"),
+    [
+        ("| ful model | 26.38 |\n", 1, "row 'ful model' (line 3): no variant is called so"),  # a renamed row
+        ("| full model | 26.38 | 7.5 |\n", 1, "7.5 in the row 'full model' (line 3): of what?"),
+        ("| full model | 26,38 |\n", 0, ""),  # a decimal comma is read
+    ],
+)
+def test_numbers_that_are_compared_with_nothing_are_counted(made, rows, unchecked, told):
+    ours = "| no_memory | 15.03 |\n"
+    found = check(made, "| variant | PSNR |\n|---|---|\n" + rows + ours, "markdown")
+    assert (
+        found.unchecked == unchecked
+        and found.numbers == 2 - (unchecked and "ful " in rows)
+        and told in "; ".join(found.unmatched)
+    )
+
+
+def test_a_decimal_comma_is_not_an_integer_that_agrees(made):
+    text = "| variant | PSNR |\n|---|---|\n| full model | 26,99 |\n"
+    assert [one.stands for one in check(made, text, "markdown").differences] == ["26.99"]
+
+
+def test_the_command_exits_with_1_where_numbers_are_not_checked_unless_told_to_ignore_them(finished, tmp_path):
+    assert finished("report", "mine.py", "--metrics", "psnr", "--out", tmp_path / "table.md")[0] == 0
+    text = (tmp_path / "table.md").read_text()
+    (tmp_path / "table.md").write_text(text.replace("| copy |", "| copied |"))
+    words = ("report", "mine.py", "--check", "table.md")
+    code, out, _ = finished(*words)
+    assert code == 1 and "2 numbers were not checked; --ignore-unchecked accepts that" in out
+    assert finished(*words, "--ignore-unchecked")[0] == 0
+    code, _, err = finished("report", "tune:lmc", "--check", "table.md", "--metrics", "psnr")
+    assert code == 2 and "--metrics, --check: not for a search" in err
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import _options, _searches, _selection
-from bench.common.errors import BenchError
+from bench.common.errors import BenchError, listed
 
 if TYPE_CHECKING:
     from bench.commands._selection import Selection
@@ -67,6 +67,9 @@ def report(
             help="Instead of a table: which numbers in the tables of FILE (.md, .tex, .html) differ from the store's.",
         ),
     ] = None,
+    ignore_unchecked: Annotated[
+        bool, typer.Option("--ignore-unchecked", help="With --check: numbers that it cannot compare are no failure.")
+    ] = False,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
     only: _options.Only = None,
@@ -76,11 +79,22 @@ def report(
     """The table of an experiment, or of a search: tune:lmc.
 
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
-    With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed.
+    With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed, or
+    is compared with nothing.
     """
     if name.startswith(_searches.SEARCH):
+        given = {
+            "--metrics": metrics != METRICS, "--protocol": protocol != "standard", "--frames": frames, "--published": published,
+            "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": guests,
+            "--label": label, "--check": check, "--ignore-unchecked": ignore_unchecked, "--seeds": seeds, "--only": only,
+            "--set": settings,
+        }  # fmt: skip
+        if unused := [option for option, value in given.items() if value]:
+            raise BenchError(f"{listed(unused)}: not for a search; `bench report {name}` takes --out, --format and --scale")
         _searches.show(name.removeprefix(_searches.SEARCH), scale, out, form, _options.store(store_path))
         return
+    if ignore_unchecked and not check:
+        raise BenchError("--ignore-unchecked goes with --check")
     from bench.common.files import write_bytes
     from reports.ablation import ablation
     from reports.costs import ledger, with_warnings
@@ -98,7 +112,7 @@ def report(
     training = _options.command("run", name, scale, seeds, only, settings)
     chosen = _selection.select(experiment, store, protocols, label, guests or [], training, names)
     if check:
-        sys.exit(_check(chosen.results, check, protocols, form))
+        sys.exit(_check(chosen.results, check, protocols, form, ignore_unchecked))
     own = [word for word, asked in {"costs": costs, "memory": memory, "claims": claims}.items() if asked]
     if differences + len(own) > 1:
         raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
@@ -198,7 +212,7 @@ def _memories(chosen: Selection) -> Memories:
         return memories(chosen.items, shown.update)
 
 
-def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None) -> int:
+def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
     """Print what of a document the store denies; the exit code."""
     from dataclasses import asdict
 
@@ -214,9 +228,10 @@ def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | N
         raise BenchError(f"cannot check {path}: {error}") from error
     if not made.numbers:
         raise BenchError(f"no table in {where} has both a variant of {found.name} in its rows and a metric in its header")
+    failed = bool(made.differences) or (made.unchecked > 0 and not ignore_unchecked)
     if form == "json":
         _options.print_json(asdict(made))
-        return int(bool(made.differences))
+        return int(failed)
     for one in made.differences:
         print(f"{path}:{one.line}  {one.row}, {one.column}: there stands {one.stands}, the store says {one.store}")
     for told in made.unmatched:
@@ -224,7 +239,9 @@ def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | N
     wrong = len(made.differences)
     differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
     print(f"{made.numbers} numbers of {made.tables} table{'s' if made.tables > 1 else ''} checked: {differing}")
-    return int(bool(made.differences))
+    if made.unchecked:
+        print(f"{made.unchecked} numbers were not checked" + ("" if ignore_unchecked else "; --ignore-unchecked accepts that"))
+    return int(failed)
 
 
 def _lines(where: str) -> tuple[Path, tuple[int, int] | None]:
