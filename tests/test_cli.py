@@ -290,7 +290,7 @@ def test_data_that_are_missing_are_listed_with_what_puts_them_there(bench):
 def test_data_show_draws_every_split(bench, tmp_path):
     code, out, _ = bench("data", "show", "digits", "--set", "size=16", "--set", "digit=8", "--clips", "2", "--frames", "3")
     assert code == 0 and "test: clips generated" in out
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+    assert {path.name for path in (tmp_path / "out" / "digits-digit-8-size-16").iterdir()} == {
         f"{s}.{e}" for s in ("train", "val", "test") for e in ("png", "gif")
     }
 

@@ -67,10 +67,10 @@ def test_show_writes_a_contact_sheet_and_an_animation_of_every_split(tmp_path):
     lines = show("moving_mnist", {}, tmp_path / "out", clips=2, frames=6)
     assert "train: clips generated, as many as are asked for" in lines
     for split in ("train", "val", "test"):
-        with Image.open(tmp_path / "out" / f"{split}.png") as sheet:
+        with Image.open(tmp_path / "out" / "moving_mnist" / f"{split}.png") as sheet:
             assert sheet.width > 6 * 64 and sheet.height > 2 * 64
             assert np.asarray(sheet).std() > 10
-        with Image.open(tmp_path / "out" / f"{split}.gif") as animation:
+        with Image.open(tmp_path / "out" / "moving_mnist" / f"{split}.gif") as animation:
             assert animation.n_frames == 6
 
 

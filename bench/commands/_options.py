@@ -246,7 +246,10 @@ def store(path: Path | None) -> Store:
     """The store at `path`, or the default one."""
     from bench.store.store import Store
 
-    return Store(path)
+    opened = Store(path)
+    if opened.root.exists() and not opened.root.is_dir():
+        raise BenchError(f"{opened.root} is a file, and a store is a folder; choose one with --store or BENCH_STORE")
+    return opened
 
 
 def console(aside: bool = False) -> Console:

@@ -82,7 +82,8 @@ def select(
     if not any(item.state == FINISHED for item in items):
         damaged = next((f"; of {item.label}, seed {item.seed}: {item.why}" for item in items if "damaged" in item.why), "")
         raise BenchError(
-            f"no run of {experiment.name} (scale {experiment.scale}) is finished yet{damaged}; `{training}` trains them"
+            f"no run of {experiment.name} (scale {experiment.scale}) is finished yet{damaged}; `{training}` trains them "
+            f"(store: {store.root}{'' if store.root.is_dir() else ', which is not there'})"
         )
     return Selection(experiment, items, guests(store, items, names), protocols, label, metrics)
 

@@ -125,6 +125,8 @@ def evaluate(
     else:
         if given := [option for option, value in {"--range": ranges, "--layout": layout, "--grey": grey}.items() if value]:
             raise BenchError(f"{listed(given)} describes frames in files, and goes with --predictions")
+        if checkpoint and not checkpoint.is_file():
+            raise BenchError(f"there is no checkpoint file {checkpoint}")
         named = what or str(checkpoint)
         scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest, sets)
     if as_json:

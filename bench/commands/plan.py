@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,7 +52,7 @@ def plan(
     from bench.costs.forecast import COUNTED_UP_TO, forecast, lacking, machine
     from bench.sweep.plan import TO_DO, unique
     from bench.sweep.plan import plan as planned
-    from bench.sweep.preflight import preflight
+    from bench.sweep.preflight import preflight, refuse_unfit_learners
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
@@ -59,6 +61,7 @@ def plan(
     if decide:
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
     items = planned(experiment, store)
+    refuse_unfit_learners([item for item in items if item.state in TO_DO])
     where = machine(workers, per_gpu, len(unique(items)))
     if sum(item.state in TO_DO for item in items) <= COUNTED_UP_TO:
         unknown = lacking(items, store, where)
@@ -72,7 +75,7 @@ def plan(
             [{**_tables.as_dict(item), **_tables.cost_as_dict(costs.costs.get(item.run.name))} for item in items]
         )
         return
-    _tables.print_runs(items, costs.costs)
+    _tables.print_runs([_shortly(item) for item in items], costs.costs)
     _print_total(items, store, costs, where, _options.command("plan", name, scale, seeds, only, settings))
 
 
@@ -102,13 +105,24 @@ def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console
         probe(items, store, where, tell)
 
 
+def _shortly(item: Item) -> Item:
+    """A run as a line of the table: why several are blocked is said once, below it."""
+    from bench.store.store import BLOCKED
+
+    return replace(item, why="data are missing") if item.state == BLOCKED else item
+
+
 def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Machine, command: str) -> None:
+    from bench.store.store import BLOCKED
     from bench.sweep.plan import TO_DO, TO_SCORE, remarks, unique
 
     runs = unique(items)
     to_do = [item for item in runs if item.state in TO_DO]
     steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do if item.state != TO_SCORE)
     print(f"\n{len(to_do)} of {len(runs)} runs to do, {steps:,} training steps, in {store.root}")
+    blocked = Counter(item.why for item in runs if item.state == BLOCKED)
+    for why, count in blocked.items():
+        print(f"{count} of {len(runs)} runs blocked: {why}")
     if not to_do:
         return
     for remark in remarks(to_do):

@@ -13,9 +13,10 @@ class Blocked(BenchError):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`: did you mean 'hidden'?` where a known word is close to `word`, else an empty string."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f": did you mean '{close[0]}'?" if close else ""
+    """`: did you mean 'hidden'?` where a known word is close to `word`, whatever its capitals, else an empty string."""
+    spelled = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), list(spelled), n=1, cutoff=0.6)
+    return f": did you mean '{spelled[close[0]]}'?" if close else ""
 
 
 def listed(words: Iterable[str]) -> str:

@@ -18,6 +18,8 @@ from bench.spec.runspec import Part, Precision, parsed
 from bench.store.store import Run, Store
 from bench.training import checkpoint
 
+SUFFIXES = (".pt", ".pth", ".ckpt", ".tar", ".pkl", ".bin", ".safetensors")  # of checkpoint files
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -79,6 +81,8 @@ def find(what: str, store: Store, model: str | None = None, settings: Sequence[s
         return from_file(path, catalog.canonical("models", model) if model else None, _options(settings))
     if settings:
         raise BenchError("--set model.... describes a foreign checkpoint; a run's model is what it was trained as")
+    if not path.exists() and path.suffix.lower() in SUFFIXES:
+        raise BenchError(f"there is no checkpoint file {path}")
     if not path.is_file():
         return _ours(Run(path.absolute()) if (path / "spec.json").exists() else store.find(what), None)
     return _ours(run, checkpoint.read(path))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -54,9 +56,20 @@ def _machine() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for package in ("torch", "torchvision", "mlflow", "optuna"):
         try:
-            yield Finding(package, version(package))
+            installed = version(package)
         except PackageNotFoundError:
             yield Finding(package, "absent", "bad", f"pip install -c constraints.txt {package}")
+            continue
+        trouble = _import_trouble(package) if package == "torchvision" else ""
+        remedy = "the suite does without it; other code needs the build that belongs to this torch" if trouble else ""
+        yield Finding(package, f"{installed}{trouble}", "note" if trouble else "good", remedy)
+
+
+def _import_trouble(package: str) -> str:
+    """What importing a package ends in, in a process of its own; an empty string where it can be imported."""
+    done = subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True, text=True)
+    said = done.stderr.strip().splitlines()
+    return f", which cannot be imported ({said[-1] if said else f'exit code {done.returncode}'})" if done.returncode else ""
 
 
 def _store(store: Store) -> Iterator[Finding]:

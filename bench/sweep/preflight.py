@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.common.errors import BenchError
+from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.sweep.plan import Item
 
@@ -41,3 +42,17 @@ def preflight(items: Sequence[Item]) -> None:
             raise BenchError(f"variant '{item.label}': {error}") from error
         except (RuntimeError, ArithmeticError, IndexError, TypeError) as error:  # what torch says of sizes such as -4
             raise BenchError(f"variant '{item.label}': model '{spec.model.name}' cannot be built: {error}") from error
+
+
+def refuse_unfit_learners(items: Sequence[Item]) -> None:
+    """Refuse learners beside another model of the catalogue than the one that their signature names. Needs no torch."""
+    for item in items:
+        model, learner = item.spec.model.name, item.spec.learner.name
+        if model not in catalog.CATALOG["models"] or learner not in catalog.CATALOG["learners"]:
+            continue  # a class of the user's own may inherit from the one that is asked for
+        wanted = next((option.annotation for option in catalog.signature("learners", learner) if option.name == "model"), "")
+        given = catalog.target("models", model).partition(":")[2]
+        if wanted not in ("", "nn.Module", "Module", given):
+            raise BenchError(
+                f"variant '{item.label}': learner '{learner}' trains {wanted} alone, and {given} is none; use 'direct'"
+            )

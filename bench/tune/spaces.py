@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ def load(name: str, scale: str) -> Space:
         draw, start = getattr(module, "space", None), getattr(module, "start", None)
         if draw is None:
             raise BenchError(f"{name} defines no function `space(trial, scale)`; experiments/tuning.py shows some")
+        _refuse_other_arguments(name, draw, "space", "trial", "scale")
+        if start:
+            _refuse_other_arguments(name, start, "start", "scale")
         name = Path(name).stem
     else:
         spaces = importlib.import_module("experiments.tuning").SPACES
@@ -55,6 +59,15 @@ def load(name: str, scale: str) -> Space:
         return spec
 
     return Space(name, drawn, start(scale) if start else None)
+
+
+def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, *wanted: str) -> None:
+    """Refuse a function of the user's that cannot be called with these arguments."""
+    try:
+        signature = inspect.signature(function)
+        signature.bind(*wanted)
+    except TypeError:
+        raise BenchError(f"{file} defines {name}{signature}, and it is called as {name}({', '.join(wanted)})") from None
 
 
 def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:

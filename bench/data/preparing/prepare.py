@@ -19,6 +19,12 @@ PREPARERS = {
 }
 """Name -> a function that takes its options by keyword, and `progress`, and returns lines that say what is there now."""
 
+OTHER_NAMES = {
+    "mmnist": "moving_mnist", "mm": "moving_mnist", "movingmnist": "moving_mnist", "mnist_test_seq": "moving_mnist_fixed",
+    "kth_action": "kth", "kth_actions": "kth", "pictures": "frames", "images": "frames", "video": "videos",
+}  # fmt: skip
+"""What others call these sets, and which it is."""
+
 
 def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda done, total, what: None) -> list[str]:
     """Prepare a data set. options: those given on the command line, by the names of the preparer's arguments.
@@ -27,7 +33,7 @@ def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda d
     """
     plain = name.lower().replace("-", "_")
     if plain not in PREPARERS:
-        hint = did_you_mean(plain, PREPARERS) or f"; known: {listed(PREPARERS)}"
+        hint = did_you_mean(OTHER_NAMES.get(plain, plain), PREPARERS) or f"; known: {listed(PREPARERS)}"
         raise BenchError(f"there is nothing to prepare for '{name}'{hint}")
     module, _, function = PREPARERS[plain].partition(":")
     preparer = getattr(import_module(module), function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ RATE = 12.5  # frames per second of the animations, half of KTH's
 
 
 def show(name: str, options: Mapping[str, Any], out: Path, clips: int = 4, frames: int = 20) -> list[str]:
-    """Write `SPLIT.png` (a contact sheet) and `SPLIT.gif` of a data set's clips into the folder `out`.
+    """Write `SPLIT.png` (a contact sheet) and `SPLIT.gif` of a data set's clips into a folder of its own in `out`.
 
     clips: how many of each split, spread evenly over it. frames: their length. Returns lines: the counts, then the files.
     """
@@ -29,12 +30,19 @@ def show(name: str, options: Mapping[str, Any], out: Path, clips: int = 4, frame
         raise BenchError(f"--clips and --frames must be at least 1, got {clips} and {frames}")
     data: Dataset = catalog.build("datasets", name, options)
     lines = counts(data, frames)
+    folder = out / folder_name(name, options)
     for split in SPLITS:
         rows = _rows(data, split, clips, frames)
-        save_png(strip(rows), out / f"{split}.png")
-        save_gif(side_by_side(rows), out / f"{split}.gif", RATE)
-        lines += [str(out / f"{split}.png"), str(out / f"{split}.gif")]
+        save_png(strip(rows), folder / f"{split}.png")
+        save_gif(side_by_side(rows), folder / f"{split}.gif", RATE)
+        lines += [str(folder / f"{split}.png"), str(folder / f"{split}.gif")]
     return lines
+
+
+def folder_name(name: str, options: Mapping[str, Any]) -> str:
+    """What the folder of a data set's pictures is called: kth, or kth-size-64."""
+    words = [name, *(f"{key} {value}" for key, value in sorted(options.items()))]
+    return "-".join(re.sub(r"\W+", " ", " ".join(words)).split())[:80]
 
 
 def counts(data: Dataset, frames: int) -> list[str]:
