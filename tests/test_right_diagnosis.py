@@ -1,5 +1,6 @@
 """What is wrong is called by its name: the file that is missing, the store that was looked into, the word that was meant."""
 
+import json
 import shutil
 import subprocess
 
@@ -44,24 +45,10 @@ def test_missing_data_are_counted_as_blocked_and_said_once(bench):
 
 
 def test_a_checkpoint_of_ours_that_was_copied_elsewhere_is_recognised(finished, tmp_path):
-    import json
-
     run = Store(tmp_path / "runs").run(TINY)
     shutil.copy(sorted((run.path / "checkpoints").glob("step-*"))[-1], tmp_path / "copied.pt")
-    words = (
-        "--data",
-        "digits",
-        "--set",
-        "data.size=16",
-        "--set",
-        "data.digit=8",
-        "--context",
-        "9",
-        "--horizon",
-        "2",
-        "--clips",
-        "3",
-    )
+    data = ("--data", "digits", "--set", "data.size=16", "--set", "data.digit=8")
+    words = (*data, "--context", "9", "--horizon", "2", "--clips", "3")
     own = json.loads(finished("eval", run.name, "--clips", "3", "--json")[1])["protocols"]["standard"]["psnr"]["mean"]
     for more in ((), ("--model", "lmc")):
         code, out, err = finished("eval", "--checkpoint", tmp_path / "copied.pt", *more, *words, "--json")
@@ -79,8 +66,6 @@ def test_doctor_notes_a_package_that_does_not_import(monkeypatch):
 
 def test_pictures_of_one_data_set_do_not_overwrite_those_of_another(bench, tmp_path):
     for size in ("16", "24"):
-        assert (
-            bench("data", "show", "digits", "--set", f"size={size}", "--set", "digit=8", "--clips", "1", "--frames", "2")[0]
-            == 0
-        )
+        words = ("--set", f"size={size}", "--set", "digit=8", "--clips", "1", "--frames", "2")
+        assert bench("data", "show", "digits", *words)[0] == 0
     assert len(list((tmp_path / "out").iterdir())) == 2
