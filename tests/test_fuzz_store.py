@@ -176,13 +176,14 @@ def test_a_store_damaged_at_random_takes_no_command_down_and_touches_nothing_out
     try:
         for number in range(part, DAMAGES, PARTS):
             chance = random.Random(number)
-            shutil.rmtree(tmp_path / "runs", ignore_errors=True)
-            shutil.copytree(trained, tmp_path / "runs")
-            shutil.copy(empty_mlflow, tmp_path / "runs" / "mlflow.db")
-            how, path = damaged(tmp_path / "runs", canary, chance)
+            store = tmp_path / f"runs-{number}"  # another name every time: MLflow keeps databases open
+            monkeypatch.setenv("BENCH_STORE", str(store))
+            shutil.copytree(trained, store)
+            shutil.copy(empty_mlflow, store / "mlflow.db")
+            how, path = damaged(store, canary, chance)
             what = f"damage {number}: {how} {path.relative_to(tmp_path)}"
             for words in commands(tmp_path, runs):
-                watch.on, watch.seen = (tmp_path / "runs", canary), []
+                watch.on, watch.seen = (store, canary), []
                 code, said = run_command(tmp_path, words)
                 watch.on = None
                 assert code in (0, 1, 2), (what, words, said[-3000:])
@@ -193,5 +194,6 @@ def test_a_store_damaged_at_random_takes_no_command_down_and_touches_nothing_out
                     well = [name for name in runs if name not in str(path)]
                     assert all(name in said for name in well) and said.count("trained") >= len(well), (what, said)
             assert sorted(os.listdir(canary)) == ["secret"] and (canary / "secret").read_text() == "secret words", what
+            shutil.rmtree(store)
     finally:
         signal.signal(signal.SIGALRM, former)

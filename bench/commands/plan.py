@@ -41,6 +41,7 @@ def plan(
     max_seeds: _options.MaxSeeds = None,
     workers: _options.Workers = 0,
     per_gpu: _options.PerGPU = 1,
+    devices: _options.Devices = 1,
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
@@ -62,7 +63,7 @@ def plan(
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
     items = planned(experiment, store)
     refuse_unfit_learners([item for item in items if item.state in TO_DO])
-    where = machine(workers, per_gpu, len(unique(items)))
+    where = machine(workers, per_gpu, len(unique(items)), devices)
     if sum(item.state in TO_DO for item in items) <= COUNTED_UP_TO:
         unknown = lacking(items, store, where)
         if unknown:  # what cannot be built is refused here, not in the middle of a night

@@ -73,7 +73,8 @@ class Forecast:
     def gpu_hours(self, per_gpu: int = 1) -> float | None:
         """Hours of GPUs in use; None where runs do without."""
         seconds = sum(cost.seconds or 0.0 for cost in self.costs.values())
-        return None if self.place.endswith(("thread", "threads")) else seconds / 3600 / per_gpu
+        gpus = measured.gpus_of(self.place)
+        return seconds / 3600 * gpus / per_gpu if gpus else None
 
     def disk(self) -> int:
         """Bytes, of the runs for which they are known."""
@@ -113,17 +114,18 @@ def lacking(items: Sequence[Item], store: Store, machine: Machine) -> list[Item]
     return list(found.values())
 
 
-def machine(workers: int, per_gpu: int, runs: int) -> Machine:
-    """This machine, as `bench run` would use it for so many runs."""
+def machine(workers: int, per_gpu: int, runs: int, devices: int = 1) -> Machine:
+    """This machine, as `bench run` would use it for so many runs, each on so many devices."""
     from bench.common.machine import cores, processor
     from bench.executors.local import Local
 
     if any(Path(sign).exists() for sign in GPU_SIGNS):  # asking torch takes seconds
-        local = Local(workers, per_gpu)
+        local = Local(workers, per_gpu, devices)
         if local.gpus:
             import torch
 
-            return Machine(torch.cuda.get_device_name(0), local.slots, local.threads, tuple(local.gpus), per_gpu)
+            place = measured.on_gpus(torch.cuda.get_device_name(0), devices)
+            return Machine(place, local.slots, local.threads, tuple(local.gpus), per_gpu)
     slots = workers or max(1, min(cores(), runs))
     threads = max(1, cores() // slots)
     return Machine(measured.on_processor(processor(), threads), slots, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -112,8 +113,21 @@ def place_of(provenance: dict[str, Any]) -> str | None:
     """What a run was executed on: a GPU by its name, or so many threads of a processor."""
     machine, device = provenance.get("machine", {}), provenance.get("device", "")
     if device.startswith("cuda"):
-        return str((machine.get("accelerators") or ["a GPU"])[0])
+        return on_gpus((machine.get("accelerators") or ["a GPU"])[0], provenance.get("devices", 1))
     return on_processor(machine.get("processor", "?"), machine.get("threads", 0)) if device else None
+
+
+def on_gpus(name: str, devices: int) -> str:
+    """So many GPUs that train one run together, as a place."""
+    return f"{devices} x {name}" if devices > 1 else name
+
+
+def gpus_of(place: str) -> int:
+    """How many GPUs a place is; 0 for a processor."""
+    if place.endswith(("thread", "threads")):
+        return 0
+    together = re.match(r"(\d+) x ", place)
+    return int(together[1]) if together else 1
 
 
 def on_processor(processor: str, threads: int) -> str:

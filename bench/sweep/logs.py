@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 
+from bench.common.reading import MIB, opened, tail
 from bench.store.store import Run
 from bench.sweep.plan import GOING_ON, seen
 
+LONGEST = 8 * MIB  # bytes of a log that are read at once
 LOOK = 0.3  # seconds between two looks
 
 
 def last_lines(run: Run, count: int) -> tuple[str, int]:
-    """The last lines of a run's log, and where in the file they end."""
+    """The last lines of a run's log, as far as they stand in its last megabytes, and where in the file they end."""
     try:
-        with open(run.path / "log.txt", "rb") as file:
-            lines = deque(file, maxlen=count)
-            return b"".join(lines).decode(errors="replace"), file.tell()
-    except OSError:
+        written, end = tail(run.path / "log.txt", LONGEST, run.path)
+    except FileNotFoundError:
         return "", 0
+    lines = written.splitlines(keepends=True)[-count:] if count else []
+    return b"".join(lines).decode(errors="replace"), end
 
 
 def follow(run: Run, start: int) -> Iterator[str]:
@@ -31,7 +32,7 @@ def follow(run: Run, start: int) -> Iterator[str]:
         if whole:
             start += len(whole)
             yield whole.decode(errors="replace")
-        if not going:  # known before the last look, so that nothing it said is missed
+        if not going and len(text) < LONGEST:  # known before the last look, so that nothing it said is missed
             return
         time.sleep(LOOK)
 
@@ -44,8 +45,8 @@ def how_it_stands(run: Run) -> str:
 
 def _from(run: Run, start: int) -> bytes:
     try:
-        with open(run.path / "log.txt", "rb") as file:
+        with opened(run.path / "log.txt", root=run.path) as file:
             file.seek(start)
-            return file.read()
+            return file.read(LONGEST)
     except OSError:
         return b""
