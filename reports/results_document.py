@@ -25,6 +25,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 PARTS = ("claims", "scores", "costs")
+COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 Records = Mapping[str, Record]
 """Name of the file, without its end -> scores of record."""
 
@@ -148,7 +149,7 @@ def _how_made(record: Record) -> str:
     for column, word in (("machine", "Machine"), ("torch", "PyTorch"), ("commit", "Code")):
         known = [str(value) for value in dict.fromkeys(finished[column].dropna())] if column in finished else []
         if known:
-            said.append(f"{word}: {'; '.join(value[:12] if column == 'commit' else value for value in known)}.")
+            said.append(f"{word}: {'; '.join(COMMIT.sub(lambda found: found[0][:12], value) for value in known)}.")
     return "\n".join(f"- {line}" for line in said)
 
 
