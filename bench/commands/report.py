@@ -95,6 +95,7 @@ def report(
         return
     if ignore_unchecked and not check:
         raise BenchError("--ignore-unchecked goes with --check")
+    from bench.common.display import plain
     from bench.common.files import write_bytes
     from reports.ablation import ablation
     from reports.costs import ledger, with_warnings
@@ -141,7 +142,7 @@ def report(
     except ValueError as error:
         raise BenchError(str(error)) from error
     if out:
-        write_bytes(out, text.encode())
+        write_bytes(out, plain(text).encode())
         print(f"wrote {out}")
     elif text:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -25,6 +26,20 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """The same on one line."""
     return " ".join(plain(text).split())
+
+
+def published(value: Any, root: Path | None = None) -> Any:
+    """A text of a report for others to read: plain, paths relative to the store at `root`, without the reader's way home.
+
+    What is no text stays as it is.
+    """
+    if not isinstance(value, str):
+        return value
+    text = plain(value)
+    if root is not None:
+        text = text.replace(f"{root}{os.sep}", "")
+    home = os.path.expanduser("~")
+    return text.replace(f"{home}{os.sep}", f"~{os.sep}") if len(home) > 1 else text
 
 
 class PlainOutput(io.TextIOBase):

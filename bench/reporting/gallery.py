@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.common.arrays import mapped
+from bench.common.display import published
 from bench.external.results import Guest
 from bench.spec.experiment import Experiment
 from bench.store.store import FINISHED
@@ -52,7 +53,8 @@ def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequen
 
 def configurations(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """Every variant's settings, flat: {"full": {"model.slots": 50, ...}}."""
-    return {label: spec.flat() for label, spec in experiment.variants.items()}
+    flat = {label: spec.flat() for label, spec in experiment.variants.items()}
+    return {label: {name: published(value) for name, value in settings.items()} for label, settings in flat.items()}
 
 
 def sizes(experiment: Experiment) -> dict[str, float] | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.common.display import published
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.machine import cores
 from bench.evaluation.scores import Kept, look
@@ -170,7 +171,7 @@ def _scored(
 def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
     searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(item.label, {})} if experiment.searched else {}
     known = item.run.provenance()
-    return {
+    row = {
         "variant": item.label,
         "seed": item.seed,
         "key": item.run.name,
@@ -182,6 +183,7 @@ def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
         **_made_by(known),
         **_started_from(item.spec),
     }
+    return {name: published(value, item.run.path.parent) for name, value in row.items()}
 
 
 def _started_from(spec: RunSpec) -> dict[str, str]:
@@ -206,7 +208,8 @@ def _made_by(known: dict[str, Any]) -> dict[str, Any]:
 def _guest_run(guest: Guest) -> dict[str, Any]:
     """The row of what was not trained here: nothing is known of its cost."""
     known = {"variant": guest.name, "seed": guest.seed, "key": guest.path.stem, "source": guest.source}
-    return {**known, "state": FINISHED, "reason": "", "deviations": ""}
+    row = {**known, "state": FINISHED, "reason": "", "deviations": ""}
+    return {name: published(value) for name, value in row.items()}
 
 
 def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
@@ -253,7 +256,7 @@ def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None, mis
         selection=SELECTION[spec.select],
         missing=missing,
         label=label or "",
-        notes=_notes(facts),
+        notes=[published(note) for note in _notes(facts)],
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
         cut=spec.data.options.get("cut", catalog.defaults("datasets", spec.data.name).get("cut", "")),
     )

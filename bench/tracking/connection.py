@@ -63,19 +63,12 @@ def connect(store: Store) -> MlflowClient:
     if not is_embedded(store):
         return MlflowClient(tracking_uri(store))
     path = store.root / database.NAME
+    if database.ready(path) and not database.is_usable(path):
+        database.set_aside(path)
     if not database.ready(path):
         database.make(path)
     settle(store)
-    client = MlflowClient(tracking_uri(store))
-    try:
-        client.search_experiments(max_results=1)
-    except Exception as error:  # whatever MLflow and SQLAlchemy raise
-        if not database.is_half_made(error):
-            raise
-        database.set_aside(path)
-        database.make(path)
-        client = MlflowClient(tracking_uri(store))
-    return client
+    return MlflowClient(tracking_uri(store))
 
 
 def settle(store: Store) -> None:

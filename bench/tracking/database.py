@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
+import re
 import sqlite3
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 NAME = "mlflow.db"
 LONGEST = 480  # bytes of a path that SQLite opens (SQLITE_MAX_PATHNAME is 512, and its journal's name is longer)
 SPECIAL = "?#%"  # what these stand for in an address, they cannot be in a path that becomes one
-HALF_MADE = ("already exists", "duplicate column", "no such table", "not a database", "malformed", "Can't locate revision")
+HALF_MADE = (
+    "already exists", "duplicate column", "no such table", "no such column", "not a database", "malformed",
+    "Can't locate revision",
+)  # fmt: skip
 """What SQLite and MLflow say of a database whose making was interrupted, or that is damaged."""
 log = logging.getLogger(__name__)
 
@@ -75,9 +81,46 @@ def make(path: Path) -> None:
         making.unlink(missing_ok=True)
 
 
-def is_half_made(error: BaseException) -> bool:
-    """Whether an error of MLflow says that its database was never finished, or is damaged."""
-    return any(words in str(error) for words in HALF_MADE)
+def is_usable(path: Path) -> bool:
+    """Whether MLflow can work with a database: False where it was never finished, or is damaged.
+
+    One that is not of this MLflow's version is tried on a copy: MLflow keeps open what it has opened once.
+    """
+    if not is_whole(path):
+        return False
+    with contextlib.closing(sqlite3.connect(path, timeout=5)) as tables:
+        version = tables.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+        if version == _newest_version():
+            return True
+        copy = path.with_name(f".{path.name}.{os.getpid():08x}.db")
+        copy.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(copy)) as copied:
+            tables.backup(copied)
+    from mlflow.tracking import MlflowClient
+
+    try:
+        MlflowClient(uri(copy)).search_experiments(max_results=1)
+    except Exception as error:  # whatever MLflow and SQLAlchemy raise; of an older version they say what to do themselves
+        return not any(words in str(error) for words in HALF_MADE)
+    finally:
+        copy.unlink(missing_ok=True)
+    return True
+
+
+@cache
+def _newest_version() -> str:
+    """The version of the tables that the installed MLflow makes: the one of its migrations that no other one follows."""
+    package = importlib.util.find_spec("mlflow")
+    folder = Path(str(package and package.origin)).parent / "store" / "db_migrations" / "versions"
+    found, followed = set(), set()
+    for path in folder.glob("*.py"):
+        text = path.read_text("utf-8")
+        if own := re.search(r"^revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
+            found.add(own[1])
+        if before := re.search(r"^down_revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
+            followed.add(before[1])
+    left = found - followed
+    return left.pop() if len(left) == 1 else ""
 
 
 def set_aside(path: Path) -> Path:
