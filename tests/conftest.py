@@ -85,7 +85,9 @@ def trained(tmp_path_factory):
     """A store in which the experiment is finished, to copy."""
     store = Store(tmp_path_factory.mktemp("trained") / "runs")
     pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
-    Scheduler(plan(pair, store), store, Inline()).run()
+    with pytest.MonkeyPatch.context() as patch:  # `_apart` comes later: it is made anew for every test
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("no_weights")))
+        Scheduler(plan(pair, store), store, Inline()).run()
     return store.root
 
 
