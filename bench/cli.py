@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bench.common import early
+
+# isort: split
 import builtins
 import sys
 from collections.abc import Sequence
@@ -39,6 +42,7 @@ from bench.common import display, spelling
 from bench.common.errors import BenchError, lack_of
 
 list_ = builtins.list  # `list` is a command here
+early.over()
 app = typer.Typer(
     name="bench",
     help="Train, score and compare video-prediction models: LMC-Memory, its ablations and the RNN baselines.\n\n"
@@ -111,6 +115,8 @@ def _run() -> None:
     except SystemExit as ended:
         if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
             print("interrupted; the same command goes on from here", file=sys.stderr)
+        if isinstance(ended.__context__, BrokenPipeError):  # of which Typer makes an exit with 1
+            raise ended.__context__ from None
         sys.stdout.flush()  # now, where a reader that has gone can still be forgiven
         raise
     except BrokenPipeError:

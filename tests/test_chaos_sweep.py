@@ -11,7 +11,7 @@ import pytest
 from bench.spec.loading import load
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import plan
-from bench.tracking import tracker
+from bench.tracking import connection
 from tests.sweep_samples import bench, outcome, owners, states, twelve
 
 KILLS = 20
@@ -57,7 +57,7 @@ def test_twenty_kills_of_workers_and_schedulers_change_no_bit_and_mlflow_equals_
 def _assert_mlflow_equals(path, store):
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(tracker.tracking_uri(store))
+    client = MlflowClient(connection.tracking_uri(store))
     experiment = client.get_experiment_by_name("twelve-small")
     copies = {run.data.tags["bench.run"]: run for run in client.search_runs([experiment.experiment_id])}
     items = plan(load(str(path)), store)
