@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _listing, _options
 from bench.common.errors import BenchError, did_you_mean, listed
 
 KINDS = (
-    "experiments", "models", "learners", "data", "metrics", "protocols", "optimizers", "schedules", "executors", "checkpoints",
+    "experiments", "spaces", "models", "learners", "data", "metrics", "protocols", "optimizers", "schedules", "executors",
+    "checkpoints",
 )  # fmt: skip
 
 
@@ -22,6 +23,14 @@ def register(app: typer.Typer) -> None:
 
 def list_names(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS))] = "experiments",
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="One entry in full: an experiment's variants, a space's choices. Those two may be a Python file.",
+        ),
+    ] = None,
+    scale: _options.Scale = "small",
     bibtex: Annotated[
         bool, typer.Option("--bibtex", help="Print what to cite for these models, data sets or metrics, as BibTeX.")
     ] = False,
@@ -29,11 +38,14 @@ def list_names(
 ) -> None:
     """What there is to choose from.
 
-    Names, what each is for, and the options it takes.
+    Names, what each is for, and the options it takes. `bench list experiments ablation` lists an experiment's variants,
+    `bench list spaces lmc` what a search may change.
     """
     if kind not in KINDS:
         raise BenchError(f"there is no list of '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + listed(KINDS)}")
-    rows = _rows(kind, as_json)
+    if scale != "small" and (name is None or kind not in ("experiments", "spaces")):
+        raise BenchError("--scale goes with one experiment or one space: bench list experiments ablation --scale medium")
+    rows = _rows(kind, as_json) if name is None else _one(kind, name, scale, as_json)
     if bibtex:
         from reports.bibliography import bibtex as cited
 
@@ -62,11 +74,27 @@ def list_names(
     _options.console().print(table, highlight=False)
 
 
+def _one(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, Any]]:
+    """An entry in full: the variants of an experiment, the choices of a space; of the other lists, its row."""
+    if kind == "experiments":
+        return _listing.variants(name, scale, as_json)
+    if kind == "spaces":
+        return _listing.choices(name, scale)
+    rows = _rows(kind, as_json)
+    names = [next(iter(row.values())) for row in rows]
+    wanted = name.lower().replace("-", "_")
+    if wanted not in names:
+        raise BenchError(
+            f"there is no '{name}' among the {kind}{did_you_mean(wanted, names) or '; there are ' + listed(names)}"
+        )
+    return [rows[names.index(wanted)]]
+
+
 def _rows(kind: str, as_json: bool = False) -> list[dict[str, Any]]:
     if kind == "experiments":
-        from bench.spec.loading import describe, names
-
-        return [{"experiment": name, "question": describe(name)} for name in names()]
+        return _listing.experiments(as_json)
+    if kind == "spaces":
+        return _listing.spaces(as_json)
     if kind == "metrics":
         from bench.metrics import METRICS, set_metrics
 

@@ -71,6 +71,11 @@ def whole_settings(spec: RunSpec) -> dict[str, Any]:
     return settings
 
 
+def own_settings(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
+    """The settings of a run that another one does not have, or has otherwise."""
+    return {name: now for name, (_, now) in _differences(base, spec, ("", "")).items() if now is not None}
+
+
 def _whole(experiment: Experiment) -> dict[str, Any]:
     from dataclasses import asdict
 

@@ -29,6 +29,11 @@ class Space:
     start: dict[str, Any] | None = None
 
 
+def names() -> list[str]:
+    """The search spaces of experiments/tuning.py."""
+    return list(importlib.import_module("experiments.tuning").SPACES)
+
+
 def load(name: str, scale: str) -> Space:
     """The search space of that name in experiments/tuning.py, or in that Python file.
 
@@ -100,6 +105,14 @@ def drawn(space: Space, values: dict[str, Any]) -> RunSpec:
     return space.draw(_Walk([], POINTS, values))
 
 
+def choices(space: Space) -> dict[str, str]:
+    """What a space asks a trial for, by name, and between which values; of a conditional space, what a few walks come by."""
+    found: dict[str, str] = {}
+    for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
+        found |= walk.ranges
+    return found
+
+
 def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk]:
     """Depth first: each walk takes the next branch of the last choice that has one left.
 
@@ -126,11 +139,14 @@ class _Walk:
         self.path, self.points, self.fixed = path, points, fixed or {}
         self.taken: list[tuple[int, int]] = []  # (branch, how many there are) of every choice
         self.values: dict[str, Any] = {}
+        self.ranges: dict[str, str] = {}  # in words, for people
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        self.ranges[name] = ", ".join(map(str, choices))
         return self._take(name, list(choices))
 
     def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        self.ranges[name] = _range(low, high, step if step != 1 else None, log)
         whole = range(low, high + 1, step)
         if len(whole) <= self.points:
             return int(self._take(name, list(whole)))
@@ -138,6 +154,7 @@ class _Walk:
         return int(self._take(name, sorted({min(x, whole[-1]) for x in near})))
 
     def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> float:
+        self.ranges[name] = _range(low, high, step, log)
         spread = self._spread(low, high, log)
         return float(self._take(name, [low + step * round((x - low) / step) for x in spread] if step else spread))
 
@@ -155,3 +172,7 @@ class _Walk:
                 self.taken.append((branch, len(values)))
                 self.values[name] = values[branch]
         return self.values[name]
+
+
+def _range(low: float, high: float, step: float | None, log: bool) -> str:
+    return f"{low:g} to {high:g}" + (f" in steps of {step:g}" if step else "") + (", logarithmic" if log else "")

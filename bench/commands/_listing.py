@@ -1,0 +1,55 @@
+"""Lists of what experiments and search spaces consist of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def experiments(as_json: bool = False) -> list[dict[str, Any]]:
+    """The experiments of the suite, with the labels of their variants at small scale."""
+    from bench.spec.loading import describe, load, names
+
+    rows: list[dict[str, Any]] = []
+    for name in names():
+        labels = list(load(name).variants)
+        variants: Any = labels if as_json else ", ".join(labels)
+        rows.append({"experiment": name, "question": describe(name), "variants": variants})
+    return rows
+
+
+def variants(name: str, scale: str, as_json: bool = False) -> list[dict[str, Any]]:
+    """The variants of an experiment, the seeds each is trained with, and what sets it apart from the first."""
+    from bench.commands.show import own_settings
+    from bench.spec.loading import load
+
+    experiment = load(name, scale)
+    first = next(iter(experiment.variants.values()))
+    rows: list[dict[str, Any]] = []
+    for label, spec in experiment.variants.items():
+        seeds = [planned.seed for variant, planned in experiment.runs() if variant == label]
+        row: dict[str, Any] = {"variant": label, "model": spec.model.name, "steps": spec.steps}
+        row["seeds"] = seeds if as_json else ", ".join(map(str, seeds))
+        row["set apart by"] = own_settings(first, spec)
+        rows.append(row)
+    return rows
+
+
+def spaces(as_json: bool = False) -> list[dict[str, Any]]:
+    """What `bench tune` can search, with the names of the choices at small scale."""
+    from bench.tune.spaces import choices, load, names
+
+    asked = {name: list(choices(load(name, "small"))) for name in names()}
+    rows: list[dict[str, Any]] = [
+        {"space": name, "choices": found if as_json else ", ".join(found)} for name, found in asked.items()
+    ]
+    return [*rows, {"space": "comparison", "choices": [] if as_json else "all of the above, one after another"}]
+
+
+def choices(name: str, scale: str) -> list[dict[str, Any]]:
+    """What a space lets a trial choose, between which values, and what the first trial takes."""
+    from bench.tune import spaces
+
+    space = spaces.load(name, scale)
+    start = space.start or {}
+    found = spaces.choices(space)
+    return [{"choice": choice, "from": values, "first trial": start.get(choice)} for choice, values in found.items()]

@@ -1,0 +1,70 @@
+"""`bench list` shows what experiments and search spaces consist of before anything runs."""
+
+import json
+
+import pytest
+
+SPACE = """
+from tests.conftest import TINY
+
+def space(trial, scale):
+    spec = TINY.but(batch=trial.suggest_int("batch", 2, 8, step=2))
+    if trial.suggest_categorical("memory", [True, False]):
+        return spec.but(model=spec.model.but(slots=trial.suggest_int("slots", 5, 50, log=True)))
+    return spec.but(optimizer=spec.optimizer.but(lr=trial.suggest_float("lr", 1e-4, 1e-2, log=True)))
+
+def start(scale):
+    return {"batch": 4}
+"""
+
+
+def test_experiments_are_listed_with_their_variants(bench):
+    rows = {row["experiment"]: row for row in json.loads(bench("list", "--json")[1])}
+    assert rows["memory_size"]["variants"] == ["5 slots", "20 slots", "50 slots", "100 slots", "200 slots"]
+    assert "20 slots, 50 slots" in bench("list")[1]
+
+
+def test_an_experiment_of_one_s_own_is_listed_variant_by_variant(bench):
+    rows = json.loads(bench("list", "experiments", "mine.py", "--json")[1])
+    assert [(row["variant"], row["model"], row["steps"], row["seeds"]) for row in rows] == [
+        ("tiny", "lmc", 6, [0]),
+        ("copy", "copy_last", 0, [0]),
+    ]
+    assert rows[0]["set apart by"] == {}
+    assert rows[1]["set apart by"] == {"model": "copy_last", "learner": "nothing", "steps": 0}
+    assert "model=copy_last, learner=nothing, steps=0" in bench("list", "experiments", "mine.py")[1]
+
+
+def test_search_spaces_are_listed_with_the_names_of_their_choices(bench):
+    rows = {row["space"]: row["choices"] for row in json.loads(bench("list", "spaces", "--json")[1])}
+    assert rows["lmc"] == ["size", "lr", "long", "slots", "temperature"] and "predrnn" in rows and "comparison" in rows
+
+
+def test_a_conditional_space_is_listed_with_every_choice_its_range_and_what_is_tried_first(bench, tmp_path):
+    (tmp_path / "my_space.py").write_text(SPACE)
+    rows = {row.pop("choice"): row for row in json.loads(bench("list", "spaces", "my_space.py", "--json")[1])}
+    assert rows == {
+        "batch": {"from": "2 to 8 in steps of 2", "first trial": 4},
+        "memory": {"from": "True, False", "first trial": None},
+        "slots": {"from": "5 to 50, logarithmic", "first trial": None},
+        "lr": {"from": "0.0001 to 0.01, logarithmic", "first trial": None},
+    }
+
+
+def test_one_entry_of_any_list_can_be_asked_for(bench):
+    (row,) = json.loads(bench("list", "models", "conv-tt-lstm", "--json")[1])
+    assert row["name"] == "conv_tt_lstm" and row["options"]["order"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("models", "lcm"), "there is no 'lcm' among the models: did you mean 'lmc'?"),
+        (("experiments", "ablatoin"), "did you mean 'ablation'?"),
+        (("spaces", "lcm"), "there is no search space 'lcm': did you mean 'lmc'?"),
+        (("models", "--scale", "paper"), "--scale goes with one experiment or one space"),
+    ],
+)
+def test_what_is_not_there_is_refused(bench, words, message):
+    code, _, err = bench("list", *words)
+    assert code == 2 and message in err and len(err.splitlines()) == 1
