@@ -37,7 +37,7 @@ class LPIPS(nn.Module):
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1))  # ImageNet's, for inputs in [-1, 1]
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1))
         self.eval().requires_grad_(False)
-        self.to(memory_format=torch.channels_last)  # pooling is faster so: 7% of the whole on one core
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # pooling is 7% of the whole faster so
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """[B, T, C, H, W] twice, C 1 (repeated to 3) or 3 -> [B, T]. The network expects [-1, 1]; protocols differ on that."""
