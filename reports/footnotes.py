@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def _deviations(results: Results, variant: str, scores: Sequence[str]) -> list[s
         elif (clips := scored[results.seeds.index(run["seed"])]) < len(results.clips):
             said.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if run["state"] == "finished":
-            for what in _lost(results, place, results.seeds.index(run["seed"]), scores):
+            for what in _lost(results, place, run, scores):
                 said.setdefault(what, []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
@@ -83,14 +84,19 @@ def _deviations(results: Results, variant: str, scores: Sequence[str]) -> list[s
     ]
 
 
-def _lost(results: Results, variant: int, seed: int, scores: Sequence[str]) -> list[str]:
-    """Which scores a run lacks because they are not finite on some of its clips."""
+def _lost(results: Results, variant: int, run: Mapping[Any, Any], scores: Sequence[str]) -> list[str]:
+    """Which scores a run lacks: those that were not computed, and those that are not finite on some of its clips."""
     lost: dict[int, list[str]] = {}
+    reasons = []
+    seed = results.seeds.index(run["seed"])
     for score in scores:
-        if clips := int(results.clips_lost(score)[variant, seed]):
-            lost.setdefault(clips, []).append(shown(score, results.metric(score)))
+        label = shown(score, results.metric(score))
+        if _is_text(reason := run.get(f"{score.partition('/')[2]}_missing")):
+            reasons.append(f"without {label}: {reason}")
+        elif clips := int(results.clips_lost(score)[variant, seed]):
+            lost.setdefault(clips, []).append(label)
     total = results.clips_scored[variant, seed]
-    return [f"without a finite {' and '.join(names)} on {clips} of {total} clips" for clips, names in lost.items()]
+    return reasons + [f"without a finite {' and '.join(names)} on {clips} of {total} clips" for clips, names in lost.items()]
 
 
 def _empty(results: Results, scores: Iterable[str]) -> list[str]:

@@ -59,6 +59,8 @@ def results(
         facts[name] = next((source.kept.facts[name] for source in ours if source.kept.facts.get(name)), "")
     shown = shows(ours[0].kept, label) if ours else np.arange(0)
     sources = [*ours, *theirs]
+    lacking = {(source.label, source.seed): _lacking(source) for source in sources}
+    rows = [*(_run(item, experiment) for item in items), *map(_guest_run, guests)]
     wanted = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
     seeds = sorted({item.seed for item in items} | {guest.seed for guest in guests})
     return Results(
@@ -67,7 +69,7 @@ def results(
         scale=cast(Scale, experiment.scale),
         variants=labels,
         scores=_scored(_rows(sources, labels, shown), sources, shown, protocols),
-        runs=pd.DataFrame([*(_run(item, experiment) for item in items), *map(_guest_run, guests)]),
+        runs=pd.DataFrame([{**row, **lacking.get((row["variant"], row["seed"]), {})} for row in rows]),
         metrics={name: metric for name, metric in METRICS.items() if name in wanted or name not in set_metrics()},
         protocols=facts.get("protocols", {}),
         facts=_facts(_first_scored(items, ours), facts, len(shown), label, _missing(sources, wanted, experiment)),
@@ -210,6 +212,12 @@ def _guest_run(guest: Guest) -> dict[str, Any]:
     known = {"variant": guest.name, "seed": guest.seed, "key": guest.path.stem, "source": guest.source}
     row = {**known, "state": FINISHED, "reason": "", "deviations": ""}
     return {name: published(value) for name, value in row.items()}
+
+
+def _lacking(source: Source) -> dict[str, str]:
+    """Why a run has no scores that need a network: "lpips_missing" -> the reason."""
+    keys = [f"{name}_missing" for name in frame_metrics()]
+    return {key: published(why) for key in keys if (why := source.kept.facts.get(key))}
 
 
 def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
