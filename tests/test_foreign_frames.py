@@ -159,7 +159,7 @@ def test_predictions_in_another_range_than_the_targets_are_scored_once_the_range
 
 
 def test_masks_of_0_and_1_are_refused_until_their_range_is_said(bench, tmp_path):
-    target = np.random.default_rng(0).integers(0, 2, (2, 3, 1, 16, 16)).astype(np.uint8)
+    target = np.random.default_rng(0).integers(0, 2, (3, 4, 1, 16, 16)).astype(np.uint8)
     prediction = target.copy()
     prediction[:, :, :, :2] ^= 1
     np.savez(tmp_path / "masks.npz", prediction=prediction, target=target)

@@ -28,6 +28,8 @@ def test_channels_tell_the_layout(shape, one_clip, layout):
         ((2, 5, 3, 8, 3), "--layout NTCHW, --layout NTHWC"),
         ((4, 3, 2, 8, 8), "--layout NTCHW, --layout NCTHW"),
         ((4, 1, 3, 8, 8), "--layout NTCHW, --layout NCTHW"),
+        ((4, 3, 1, 8, 8), "--layout NTCHW, --layout NCTHW"),  # three grey frames, or one of colour
+        ((4, 3, 3, 8, 8), "--layout NTCHW, --layout NCTHW"),
         ((2, 5, 4, 8, 8), "with 1 to 3 channels"),
         ((20, 8, 8), "--layout THW"),
         ((8, 8), "3 to 5 axes"),
@@ -37,6 +39,10 @@ def test_a_shape_that_does_not_tell_is_refused_with_the_options(shape, told):
     with pytest.raises(BenchError) as caught:
         layout_of(shape, "x.npy")
     assert told in str(caught.value)
+
+
+def test_channels_that_a_data_set_will_be_asked_about_are_no_frames():
+    assert layout_of((4, 3, 1, 8, 8), "x.npy", checked=True) == "NTCHW"
 
 
 @pytest.mark.parametrize("layout", ["NTCHW", "TNHWC", "NTHW", "TNHW", "THW", "THWC", "CTHW", "HWT"])

@@ -102,7 +102,7 @@ def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_p
 def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench, tmp_path):
     from bench.common.images import image, save_png
 
-    target = np.random.default_rng(0).integers(0, 256, (2, 3, 1, 16, 16)).astype(np.uint8)
+    target = np.random.default_rng(0).integers(0, 256, (2, 4, 1, 16, 16)).astype(np.uint8)
     prediction = np.clip(target.astype(int) + 10, 0, 255).astype(np.uint8)
     np.savez(tmp_path / "frames.npz", prediction=prediction / 255, target=target / 255)
     for name, clips in (("prediction", prediction), ("target", target)):

@@ -41,6 +41,7 @@ def test_what_is_plain_or_stated_is_scaled(values, stated, expected):
         (np.uint16([0, 60000]), "such as --range 0..65535"),
         (np.float32([0, 254.5]), "such as --range 0..255"),
         (np.float32([-1, 1]), "such as --range -1..1"),
+        (np.float32([0.2, 1]), "--range 0..1 or --range -1..1"),  # all bright in -1..1, or never dark in 0..1
         (np.float32([0, np.nan]), "not finite"),
         (np.complex64([1]), "real numbers"),
         (np.array(["a"]), "real numbers"),

@@ -43,7 +43,7 @@ def score_frames(
     from bench.external.sides import read_sides
 
     stated = parse_ranges(ranges, SIDES)
-    sides = read_sides(path, Reading(parse_layout(layout) if layout else None, grey))
+    sides = read_sides(path, Reading(parse_layout(layout) if layout else None, grey, of_data_set=data is not None))
     clips = _clips(sides, data, context, split)
     with _options.progress("scoring") as told:
         if clips:

@@ -46,15 +46,16 @@ def arranged(array: NDArray[Any], layout: str, what: str) -> NDArray[Any]:
     return ordered
 
 
-def layout_of(shape: Sequence[int], what: str, one_clip: bool = False) -> str:
+def layout_of(shape: Sequence[int], what: str, one_clip: bool = False, checked: bool = False) -> str:
     """The layout that a shape tells: [N, T, C, H, W], or channels last. A BenchError names the options where it tells none.
 
     one_clip: whether four axes are the usual [T, C, H, W] of one clip, as a model's input; otherwise they may be several clips.
+    checked: whether the channels will be compared with those of a data set, so that few frames are not taken for channels.
     """
     axes = list(shape)
     usual = {5: ("NTCHW", "NTHWC"), 4: ("TCHW", "THWC") if one_clip else ()}.get(len(axes), ())
     fitting = [layout for layout in usual if axes[layout.index("C")] in CHANNELS]
-    if fitting == ["NTCHW"] and axes[1] in (1, 3) and axes[2] > 1 and not one_clip:
+    if fitting == ["NTCHW"] and not (one_clip or checked) and (axes[1] == 3 or axes[1] == 1 < axes[2]):
         fitting = ["NTCHW", "NCTHW"]  # few frames and few channels, and 3D convolutions have time after the channels
     if len(fitting) == 1:
         return fitting[0]

@@ -1,7 +1,8 @@
 """Which number is black and which is white: decided once, for every array and picture that comes from outside.
 
-uint8 means 0..255 and booleans 0..1. Floating-point numbers mean 0..1 while they stay in it. Everything else may mean several
-things, and a wrong guess gives a wrong score that looks right: it is refused until `--range LOW..HIGH` says what is meant.
+uint8 means 0..255 and booleans 0..1. Floating-point numbers mean 0..1 while they stay in it and come near 0. Everything else
+may mean several things, and a wrong guess gives a wrong score that looks right: it is refused until `--range LOW..HIGH` says
+what is meant.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from bench.common.errors import BenchError
 
 ROUNDING = 1.5e-6
 """Of the range: what numbers may leave it by, since arithmetic in float32 rounds."""
+NEAR_BLACK = 0.1
+"""Of 0..1: floating-point frames that never come below this may as well be the upper half of -1..1."""
 OVERSHOOT = 0.5
 """Of the range: how far the raw output of a model may leave 0..1 and still be taken for such, with a warning."""
 
@@ -106,7 +109,7 @@ class Scale:
     """How numbers become pixels in which 0 is black and 1 white.
 
     overshoots: whether they leave the range by more than rounding, as the raw output of a model does.
-    guessed: whether nobody has stated the range of numbers that overshoot.
+    guessed: whether floating-point numbers are taken for 0..1 though nobody has stated their range.
     """
 
     bounds: ValueRange
@@ -147,11 +150,12 @@ def decide(
         raise BenchError(f"{what} holds numbers that are not finite (NaN or infinite); only predictions may")
     if stated is None:
         _refuse_unsaid(extent, what, side, raw)
+    guessed = stated is None and dtype.kind == "f"
     if extent.within(bounds):
-        return Scale(bounds, dtype)
+        return Scale(bounds, dtype, guessed=guessed)
     if not raw or dtype.kind != "f":
         raise BenchError(f"{what} holds {extent}, which leaves the range {bounds}; {_suggestion(extent, side)}")
-    return Scale(bounds, dtype, overshoots=True, guessed=stated is None)
+    return Scale(bounds, dtype, overshoots=True, guessed=guessed)
 
 
 def _stated(extent: Extent, what: str, ranges: Mapping[str, ValueRange], side: str) -> ValueRange | None:
@@ -183,6 +187,11 @@ def _refuse_unsaid(extent: Extent, what: str, side: str, raw: bool) -> None:
         raise BenchError(f"{what} holds {extent}, which does not say what is white; {_suggestion(extent, side)}")
     if extent.dtype.kind == "f" and not extent.within(UNIT, OVERSHOOT if raw else ROUNDING):
         raise BenchError(f"{what} holds {extent}, which is not 0..1; {_suggestion(extent, side)}")
+    if extent.dtype.kind == "f" and not raw and extent.least is not None and extent.least > NEAR_BLACK:
+        raise BenchError(
+            f"{what} holds {extent} and nothing near black: bright frames in 0..1, or in -1..1? "
+            f"{option}0..1 or {option}-1..1 says"
+        )
 
 
 def _option(side: str) -> str:

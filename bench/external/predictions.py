@@ -24,6 +24,7 @@ from bench.external.side import PREDICTION, Side, Sides
 from bench.spec.experiment import Evaluation
 
 TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
+BRIGHT = 0.45  # targets whose pixels all lie above this are of mid-grey and lighter, which -1..1 writes without a minus
 Told = Callable[[int, int], None]
 """Told how many clips of how many are scored."""
 Ranges = dict[str, ValueRange]
@@ -195,15 +196,21 @@ def _scored(
 
 
 class _DoubtfulRange:
-    """Numbers that leave 0..1 a little may be raw output or of another range; one that fits the targets better is a doubt."""
+    """Predictions of which nobody has stated the range, and another range that fits the targets better.
+
+    Two kinds are in doubt: numbers that leave 0..1 a little, and numbers within 0..1 beside targets that are all bright, since
+    such targets leave -1..1 no negative numbers.
+    """
 
     def __init__(self, prediction: Side, scale: Scale):
-        self.prediction, self.guessed = prediction, scale.guessed
-        self.errors = dict.fromkeys((UNIT, ValueRange(-1, 1), BYTE), 0.0)
+        self.prediction = prediction
+        self.doubtful, self.overshoots = scale.guessed, scale.overshoots
+        self.errors = dict.fromkeys((UNIT, ValueRange(-1, 1), BYTE) if scale.overshoots else (UNIT, ValueRange(-1, 1)), 0.0)
 
     def look(self, frames: NDArray[np.float32], target: NDArray[np.float32]) -> None:
         """Add up how far the frames are from the targets, by each range."""
-        if not self.guessed:
+        self.doubtful = self.doubtful and (self.overshoots or bool(target.min() > BRIGHT))
+        if not self.doubtful:
             return
         for bounds in self.errors:
             pixels = (frames.astype(np.float64) - bounds.black) / bounds.span
@@ -212,10 +219,11 @@ class _DoubtfulRange:
     def refuse(self) -> None:
         """Refuse numbers that another range makes better predictions."""
         best = min(self.errors, key=self.errors.__getitem__)
-        if self.guessed and self.errors[best] < self.errors[UNIT]:
+        if self.doubtful and self.errors[best] < self.errors[UNIT]:
+            raw = "raw output in " if self.overshoots else ""
             raise BenchError(
-                f"{self.prediction.what} holds {self.prediction.extent}, which fits the targets better as {best} than as raw "
-                f"output in 0..1; say which: --range {PREDICTION}={best} or --range {PREDICTION}=0..1"
+                f"{self.prediction.what} holds {self.prediction.extent}, which fits the targets better as {best} than as {raw}"
+                f"0..1; say which: --range {PREDICTION}={best} or --range {PREDICTION}=0..1"
             )
 
 

@@ -21,10 +21,14 @@ CHUNK = 2**24  # numbers looked at together
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says of files that do not say it themselves. layout: of arrays, such as TNHW. grey: make colour grey."""
+    """What the user says of files that do not say it themselves.
+
+    layout: of arrays, such as TNHW. grey: make colour grey. of_data_set: the frames will be compared with those of a data set.
+    """
 
     layout: str | None = None
     grey: bool = False
+    of_data_set: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -38,6 +39,7 @@ def read_npz(path: Path, reading: Reading) -> Sides:
             manifest = str(file[MANIFEST]) if MANIFEST in file.files else None
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise BenchError(_npz_wanted(path, str(error))) from error
+    reading = replace(reading, of_data_set=reading.of_data_set or manifest is not None)
     described = {side: (f"{path}: {keys[side]}", array) for side, array in arrays.items()}
     return _of_arrays(path, described, names, reading, manifest)
 
@@ -84,13 +86,13 @@ def _of_arrays(
     sides = {side: _of_array(side, what, array, names, reading) for side, (what, array) in arrays.items()}
     if not reading.layout:
         first = sides.get(TARGET, sides[PREDICTION])
-        layout = layout_of(arrays[first.side][1].shape, first.what)
+        layout = layout_of(arrays[first.side][1].shape, first.what, checked=reading.of_data_set)
         refuse_doubtful_time(first.read(range(min(first.count, LOOKED_AT))), layout, first.what)
     return Sides(path, sides[PREDICTION], sides.get(TARGET), manifest)
 
 
 def _of_array(side: str, what: str, array: NDArray[Any], names: tuple[str, ...] | None, reading: Reading) -> Side:
-    clips = arranged(array, reading.layout or layout_of(array.shape, what), what)
+    clips = arranged(array, reading.layout or layout_of(array.shape, what, checked=reading.of_data_set), what)
     if 0 in clips.shape:
         raise BenchError(f"{what} is empty: {list(array.shape)}")
     if names is not None and (len(names) != len(clips) or len(set(names)) < len(names)):
