@@ -40,11 +40,11 @@ class ConvTTCell(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, seen: Tensor, state: LayerState | None) -> LayerState:
-        """The state after `seen` [B, inputs, H, W]; its hidden state is the output."""
-        hidden, memory, older = state or self.start(seen)
+    def forward(self, current: Tensor, state: LayerState | None) -> LayerState:
+        """The state after `current` [B, inputs, H, W]; its hidden state is the output."""
+        hidden, memory, older = state or self.start(current)
         projections = [*older, self.project(hidden)]
-        enter, keep, leave, candidate = self.gates(torch.cat((seen, self.remember(projections)), 1)).chunk(4, 1)
+        enter, keep, leave, candidate = self.gates(torch.cat((current, self.remember(projections)), 1)).chunk(4, 1)
         memory = keep.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
         return leave.sigmoid() * memory.tanh(), memory, projections[1:]
 
@@ -60,10 +60,10 @@ class ConvTTCell(nn.Module):
             train = link + couple(train)
         return train
 
-    def start(self, seen: Tensor) -> LayerState:
+    def start(self, current: Tensor) -> LayerState:
         """The state before the first frame: zeros."""
-        hidden = zeros(seen, self.project.in_channels)
-        return hidden, hidden, [zeros(seen, self.project.out_channels)] * (self.order + self.window - 2)
+        hidden = zeros(current, self.project.in_channels)
+        return hidden, hidden, [zeros(current, self.project.out_channels)] * (self.order + self.window - 2)
 
 
 class ConvTTLSTM(Recurrent):
@@ -107,11 +107,11 @@ class ConvTTLSTM(Recurrent):
         cells = zip(self.cells, states, strict=True)
         after, outputs = [], [frame]
         for number, depth in enumerate(self.layers):
-            seen = torch.cat([outputs[source] for source in sources(number)], 1)
+            current = torch.cat([outputs[source] for source in sources(number)], 1)
             for cell, before in islice(cells, depth):
-                after.append(cell(seen, before))
-                seen = after[-1][0]
-            outputs.append(seen)
+                after.append(cell(current, before))
+                current = after[-1][0]
+            outputs.append(current)
         predicted = self.readout(torch.cat([outputs[source] for source in sources(len(self.layers))], 1))
         return (predicted.sigmoid() if self.sigmoid else predicted), after
 

@@ -35,7 +35,7 @@ def loss(model: nn.Module, outputs: Tensor, target: Tensor, state: State | None)
     return own(outputs, target, state) if own else functional.mse_loss(outputs, target)
 
 
-class Nothing:
+class NoTraining:
     """For models without parameters: no phases."""
 
     def __init__(self, model: nn.Module, context: int, horizon: int, steps: int):
@@ -82,7 +82,7 @@ class Direct:
         return squared + functional.l1_loss(outputs.to(target.dtype), target) if self.absolute else squared
 
 
-class Fed:
+class FeedingMaskLearner:
     """Base of the learners that feed a recurrent model true frames by a mask; the loss is over all outputs."""
 
     def __init__(self, model: nn.Module, context: int, horizon: int, steps: int):
@@ -110,7 +110,7 @@ class Fed:
         return torch.ones(clips, self.frames - 1, dtype=torch.bool)
 
 
-class ScheduledSampling(Fed):
+class ScheduledSampling(FeedingMaskLearner):
     """After the context a true frame is fed with a probability that falls linearly to 0 (Bengio et al., NeurIPS 2015).
 
     end: fraction of the run at which the probability is 0: 50,000 iterations.
@@ -131,7 +131,7 @@ class ScheduledSampling(Fed):
         return _fallen(step + 1, self.end * self.steps)
 
 
-class ReverseScheduledSampling(Fed):
+class ReverseScheduledSampling(FeedingMaskLearner):
     """Own outputs are fed during the context too, ever fewer of them, and ever more after it (PredRNN-V2, TPAMI 2022).
 
     start, end: fractions of the run between which the probabilities move from a half: 25,000 and 50,000 iterations.
@@ -170,7 +170,7 @@ class ReverseScheduledSampling(Fed):
         return 1.0, 0.0
 
 
-class TeacherForcing(Fed):
+class TeacherForcing(FeedingMaskLearner):
     """Every batch is fed true frames throughout, or after the context its own outputs (PhyDNet, CVPR 2020).
 
     end: fraction of the run at which the probability of true frames is 0: 333 of 2,000 epochs, 0.003 less each.

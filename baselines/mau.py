@@ -103,9 +103,9 @@ class MAU(Recurrent):
         spatial, history = features[-1], state or self.start(features[-1])
         state = []
         for cell, (spatials, temporals) in zip(self.cells, history, strict=True):
-            seen = spatial
+            spatial_input = spatial
             spatial, temporal = cell(spatial, temporals[:, -1], spatials, temporals)
-            state.append((slide(spatials, seen), slide(temporals, temporal)))
+            state.append((slide(spatials, spatial_input), slide(temporals, temporal)))
         return self.decode(spatial, features), state
 
     def start(self, spatial: Tensor) -> State:

@@ -51,11 +51,11 @@ class PhyCell(nn.Module):
         self.combine = nn.Conv2d(kernel**2, width, 1)
         self.gain = nn.Conv2d(2 * width, width, 3, padding="same")
 
-    def forward(self, seen: Tensor, state: Tensor) -> Tensor:
+    def forward(self, current: Tensor, state: Tensor) -> Tensor:
         """The next state, [B, width, H, W]."""
         predicted = state + self.combine(self.norm(self.derivatives(state)))
-        gain = self.gain(torch.cat((seen, state), 1)).sigmoid()
-        return predicted + gain * (seen - predicted)
+        gain = self.gain(torch.cat((current, state), 1)).sigmoid()
+        return predicted + gain * (current - predicted)
 
     def moment_loss(self) -> Tensor:
         """How far filter number i * kernel + j is from the derivative (i, j): mean squares of moments, summed over channels.
@@ -74,9 +74,9 @@ class ResidualCell(nn.Module):
         super().__init__()
         self.gates = nn.Conv2d(inputs + hidden, 4 * hidden, 3, padding="same")
 
-    def forward(self, seen: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, current: Tensor, hidden: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """The next (hidden, memory)."""
-        enter, keep, leave, candidate = self.gates(torch.cat((seen, hidden), 1)).chunk(4, 1)
+        enter, keep, leave, candidate = self.gates(torch.cat((current, hidden), 1)).chunk(4, 1)
         memory = keep.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
         return leave.sigmoid() * memory.tanh(), memory
 
@@ -119,17 +119,17 @@ class PhyDNet(Recurrent):
         features = self.encoder(frame)
         physical, layers = state or self.start(features)
         physical = self.physical_cell(self.to_physical(features), physical)
-        seen, after = self.to_residual(features), []
+        current, after = self.to_residual(features), []
         for cell, (hidden, memory) in zip(self.residual_cells, layers, strict=True):
-            seen, memory = cell(seen, hidden, memory)
-            after.append((seen, memory))
-        predicted = self.decoder(self.from_physical(physical) + self.from_residual(seen)).sigmoid()
+            current, memory = cell(current, hidden, memory)
+            after.append((current, memory))
+        predicted = self.decoder(self.from_physical(physical) + self.from_residual(current)).sigmoid()
         return predicted, (physical, after)
 
     def start(self, features: Tensor) -> State:
         """The state before the first frame: zeros."""
         empty = [zeros(features, hidden) for hidden in self.residual]
-        return zeros(features, self.width), [(nothing, nothing) for nothing in empty]
+        return zeros(features, self.width), [(initial, initial) for initial in empty]
 
     def loss(self, outputs: Tensor, target: Tensor, state: State | None) -> Tensor:
         """The mean squared errors of the steps, summed, and the moment loss of the physical filters."""

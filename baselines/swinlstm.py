@@ -100,10 +100,10 @@ class SwinBlock(nn.Module):
 
     def forward(self, tokens: Tensor, second: Tensor) -> Tensor:
         """[B, H, W, width] twice -> the same shape. Blocks that do not fuse ignore the second."""
-        seen = self.before_attention(tokens)
+        current = self.before_attention(tokens)
         if self.fuse:
-            seen = self.fuse(torch.cat((seen, self.before_attention(second)), -1))
-        tokens = tokens + self.drop(self.attention(seen))
+            current = self.fuse(torch.cat((current, self.before_attention(second)), -1))
+        tokens = tokens + self.drop(self.attention(current))
         return tokens + self.drop(self.perceptron(self.before_perceptron(tokens)))
 
 
@@ -120,12 +120,12 @@ class SwinLSTMCell(nn.Module):
             SwinBlock(width, shape, heads, window, shift * (n % 2), n % 2 == 0, rate) for n, rate in enumerate(drop_rates)
         )
 
-    def forward(self, seen: Tensor, memory: Memory | None) -> Memory:
-        """The memory after `seen` [B, H, W, width]; its hidden state is the output."""
-        hidden, cell = memory or (torch.zeros_like(seen), torch.zeros_like(seen))
-        tokens = seen
+    def forward(self, current: Tensor, memory: Memory | None) -> Memory:
+        """The memory after `current` [B, H, W, width]; its hidden state is the output."""
+        hidden, cell = memory or (torch.zeros_like(current), torch.zeros_like(current))
+        tokens = current
         for number, block in enumerate(self.blocks):
-            tokens = block(tokens, seen if number else hidden)
+            tokens = block(tokens, current if number else hidden)
         gate = tokens.sigmoid()
         cell = gate * (cell + tokens.tanh())
         return gate * cell.tanh(), cell

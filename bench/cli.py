@@ -61,8 +61,8 @@ for command in COMMANDS:
     command.register(app)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         print(f"lmc-bench {__version__}")
         raise typer.Exit
 
@@ -112,11 +112,11 @@ def _run() -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-    except SystemExit as ended:
-        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
+    except SystemExit as exited:
+        if isinstance(getattr(exited.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
             print("interrupted; the same command goes on from here", file=sys.stderr)
-        if isinstance(ended.__context__, BrokenPipeError):  # of which Typer makes an exit with 1
-            raise ended.__context__ from None
+        if isinstance(exited.__context__, BrokenPipeError):  # of which Typer makes an exit with 1
+            raise exited.__context__ from None
         sys.stdout.flush()  # now, where a reader that has gone can still be forgiven
         raise
     except BrokenPipeError:

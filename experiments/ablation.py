@@ -10,8 +10,8 @@ scale controls stand beside the variants: with as many updates, with as many par
 that is there but cannot remember. `bench report ablation --differences` says of each pair what is equal in it.
 """
 
-from bench.spec import ALIGNMENT, CHANCE, Claim, Evaluation, Experiment, Part, RunSpec
-from experiments.recipes import EVALUATION, LMC, MEDIUM, MOVING_MNIST, SMALL, floor
+from bench.spec import ALIGNMENT, CHANCE, Claim, Component, Evaluation, Experiment, RunSpec
+from experiments.recipes import EVALUATION, LMC, MEDIUM, MOVING_MNIST, SMALL, trivial_baseline
 from experiments.spans import NEGLIGIBLE, far, near
 
 SEEDS = {"small": (0,), "medium": (0, 1, 2), "paper": (0,)}
@@ -19,15 +19,15 @@ SLOTS = {"small": (10,), "medium": (), "paper": (50, 200)}
 PEER = {"small": SMALL["ConvLSTM"], "medium": MEDIUM["ConvLSTM"], "paper": MOVING_MNIST["ConvLSTM"]}
 # The width at which a predictor without memory has the parameters of the full model in use, within 2%.
 WIDER = {"medium": 48, "paper": 124}
-SAME_LOSS = Part("direct", absolute=True)  # LMC-Memory's: absolute and squared error, on its own predictions alone
+SAME_LOSS = Component("direct", absolute=True)  # LMC-Memory's: absolute and squared error, on its own predictions alone
 
 
 def experiment(scale: str) -> Experiment:
     """Full model first, then one component less in every row, each with its controls."""
     full, peer = LMC[scale], PEER[scale]
-    alone = Part("matching_only")
-    no_memory = full.but(model=full.model.but(memory=False), learner=alone)
-    no_alignment = full.but(model=full.model.but(storing=False), learner=alone)
+    matching_only = Component("matching_only")
+    no_memory = full.but(model=full.model.but(memory=False), learner=matching_only)
+    no_alignment = full.but(model=full.model.but(storing=False), learner=matching_only)
     convlstm = full.but(model=peer.model, learner=peer.learner, optimizer=peer.optimizer, schedule=peer.schedule)
     fair = scale in WIDER
     return Experiment(
@@ -44,8 +44,8 @@ def experiment(scale: str) -> Experiment:
             "ConvLSTM": convlstm,
             **({"ConvLSTM, equal updates": longer(convlstm)} if fair else {}),
             **({"ConvLSTM, equal loss": convlstm.but(learner=SAME_LOSS)} if fair else {}),
-            "copy last frame": floor(full, "copy_last"),
-            "all black": floor(full, "black"),
+            "copy last frame": trivial_baseline(full, "copy_last"),
+            "all black": trivial_baseline(full, "black"),
         },
         seeds=SEEDS[scale],
         evaluation=EVALUATION[scale],
@@ -112,7 +112,10 @@ def control_claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
         within=NEGLIGIBLE,
         source=CONTROL,
     )
-    return (*(Claim(said, "full", control, within=NEGLIGIBLE, source=CONTROL) for control, said in against.items()), further)
+    return (
+        *(Claim(sentence, "full", control, within=NEGLIGIBLE, source=CONTROL) for control, sentence in against.items()),
+        further,
+    )
 
 
 def longer(spec: RunSpec) -> RunSpec:

@@ -10,7 +10,7 @@ scale: Moving-MNIST, 10 -> 10 frames, three seeds.
 
 from collections.abc import Mapping
 
-from bench.spec import Claim, Evaluation, Experiment, Part, RunSpec
+from bench.spec import Claim, Component, Evaluation, Experiment, RunSpec
 from experiments.ablation import SAME_LOSS
 from experiments.recipes import (
     EVALUATION,
@@ -21,7 +21,7 @@ from experiments.recipes import (
     MOVING_MNIST,
     SMALL,
     SMALL_STEPS,
-    floor,
+    trivial_baseline,
 )
 from experiments.spans import NEGLIGIBLE, far
 
@@ -35,13 +35,13 @@ def experiment(scale: str) -> Experiment:
     """LMC-Memory first, then the baselines by year, then what learns nothing."""
     known = models(scale)
     lmc = known[MODEL]
-    floors = {"copy last frame": "copy_last", "mean of context": "mean_context", "all black": "black"}
+    trivial = {"copy last frame": "copy_last", "mean of context": "mean_context", "all black": "black"}
     return Experiment(
         question="How does LMC-Memory compare with the RNN baselines?",
         variants={
             **({label: known[label] for label in (MODEL, *RIVALS)} if scale == "medium" else known),
             **(_controls(known) if scale == "medium" else {}),
-            **{label: floor(lmc, name) for label, name in floors.items()},
+            **{label: trivial_baseline(lmc, name) for label, name in trivial.items()},
         },
         seeds=SEEDS[scale],
         evaluation=EVALUATION[scale],
@@ -89,5 +89,5 @@ def _medium() -> dict[str, RunSpec]:
 
 
 def _paper() -> dict[str, RunSpec]:
-    lmc = LMC_MOVING_MNIST.but(learner=Part("memory_alignment", long=20), horizon=10, validate_every=625)
+    lmc = LMC_MOVING_MNIST.but(learner=Component("memory_alignment", long=20), horizon=10, validate_every=625)
     return {label: spec.but(**BUDGET) for label, spec in {MODEL: lmc, **MOVING_MNIST}.items()}

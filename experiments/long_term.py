@@ -5,10 +5,10 @@ horizon and scored at 10, 20, 30 and 40 frames (`bench report long_term --frames
 about 6 minutes on two cores.
 """
 
-from bench.spec import Claim, Experiment, Part, RunSpec
+from bench.spec import Claim, Component, Experiment, RunSpec
 from experiments.ablation import CONTROL, longer
 from experiments.comparison import experiment as comparison
-from experiments.recipes import EVALUATION, floor
+from experiments.recipes import EVALUATION, trivial_baseline
 from experiments.spans import NEGLIGIBLE
 
 FURTHEST = 40  # frames
@@ -73,8 +73,8 @@ def experiment(scale: str) -> Experiment:
             "no memory": _without_memory(lmc),
             **({"no memory, equal updates": longer(_without_memory(lmc))} if scale == "medium" else {}),
             **{label: compared.variants[label] for label in BASELINES},
-            "copy last frame": floor(lmc, "copy_last"),
-            "all black": floor(lmc, "black"),
+            "copy last frame": trivial_baseline(lmc, "copy_last"),
+            "all black": trivial_baseline(lmc, "black"),
         },
         seeds=compared.seeds,
         evaluation=EVALUATION[scale].over(FURTHEST),
@@ -83,4 +83,4 @@ def experiment(scale: str) -> Experiment:
 
 
 def _without_memory(lmc: RunSpec) -> RunSpec:
-    return lmc.but(model=lmc.model.but(memory=False), learner=Part("matching_only"))
+    return lmc.but(model=lmc.model.but(memory=False), learner=Component("matching_only"))

@@ -9,45 +9,45 @@ small scale, trained without true frames (`direct`) as LMC-Memory is; LMC-Memory
 
 from typing import Any
 
-from bench.spec import Evaluation, Part, RunSpec
+from bench.spec import Component, Evaluation, RunSpec
 
 # Sources: "paper" is Lee et al., CVPR 2021 (arXiv 2104.00924), section 4 and its supplement.
 LMC_MOVING_MNIST = RunSpec(
-    model=Part("lmc"),  # width 64, 4 layers, 100 slots: paper
-    learner=Part("memory_alignment", long=30),  # paper; warm-up 5,000 of 300,000 iterations at horizon 10: the default
-    data=Part("moving_mnist"),
+    model=Component("lmc"),  # width 64, 4 layers, 100 slots: paper
+    learner=Component("memory_alignment", long=30),  # paper; warm-up 5,000 of 300,000 iterations at horizon 10: the default
+    data=Component("moving_mnist"),
     context=10,  # paper
     horizon=30,  # paper
     batch=128,  # paper
     steps=300_000,  # paper
-    optimizer=Part("adam", lr=2e-4),  # paper
+    optimizer=Component("adam", lr=2e-4),  # paper
     validate_every=1000,  # paper
 )
 LMC_KTH = LMC_MOVING_MNIST.but(
-    model=Part("lmc", output="sigmoid"),  # paper: a sigmoid ends the decoder on KTH
-    learner=Part("memory_alignment", long=40),  # paper
-    data=Part("kth"),
+    model=Component("lmc", output="sigmoid"),  # paper: a sigmoid ends the decoder on KTH
+    learner=Component("memory_alignment", long=40),  # paper
+    data=Component("kth"),
     horizon=40,  # paper
     batch=32,  # paper
 )
 LMC_SMALL = RunSpec(
-    model=Part("lmc", width=16, layers=1, slots=50),
-    learner=Part("memory_alignment"),
-    data=Part("digits"),
+    model=Component("lmc", width=16, layers=1, slots=50),
+    learner=Component("memory_alignment"),
+    data=Component("digits"),
     context=10,
     horizon=10,
     batch=8,
     steps=400,
-    optimizer=Part("adam", lr=2e-3),  # at 4e-3 predictions collapse to black
-    schedule=Part("cosine", warmup=30),
+    optimizer=Component("adam", lr=2e-3),  # at 4e-3 predictions collapse to black
+    schedule=Component("cosine", warmup=30),
     clip_norm=1.0,
     validate_every=50,
 )
 LMC_MEDIUM = LMC_SMALL.but(
-    data=Part("actions"),
+    data=Component("actions"),
     steps=4000,
-    optimizer=Part("adam", lr=1e-3),
-    schedule=Part("cosine", warmup=100),
+    optimizer=Component("adam", lr=1e-3),
+    schedule=Component("cosine", warmup=100),
     validate_every=500,
 )
 LMC = {"small": LMC_SMALL, "medium": LMC_MEDIUM, "paper": LMC_MOVING_MNIST}
@@ -59,54 +59,56 @@ EVALUATION = {
 }
 
 
-def floor(base: RunSpec, name: str) -> RunSpec:
+def trivial_baseline(base: RunSpec, name: str) -> RunSpec:
     """A prediction that learns nothing, on the same clips as `base`."""
-    return base.but(model=Part(name), learner=Part("nothing"), steps=0)
+    return base.but(model=Component(name), learner=Component("nothing"), steps=0)
 
 
-def openstl(model: Part, learner: str, lr: float, **options: Any) -> RunSpec:
+def openstl(model: Component, learner: str, lr: float, **options: Any) -> RunSpec:
     """A baseline as OpenSTL trains it on Moving-MNIST, 10 -> 10 frames: one-cycle Adam for 200 epochs of 625 iterations."""
     return RunSpec(
         model=model,
-        learner=Part(learner, **options),
-        data=Part("moving_mnist"),
+        learner=Component(learner, **options),
+        data=Component("moving_mnist"),
         context=10,
         horizon=10,
         batch=16,  # OpenSTL configs/mmnist
         steps=125_000,  # OpenSTL: 200 epochs of 10,000 sequences
-        optimizer=Part("adam", lr=lr),
-        schedule=Part("onecycle"),  # OpenSTL's default scheduler
+        optimizer=Component("adam", lr=lr),
+        schedule=Component("onecycle"),  # OpenSTL's default scheduler
         validate_every=625,  # an epoch
     )
 
 
 # Learning rates and learners: OpenSTL configs/mmnist, unless said otherwise. Model options are the constructors' defaults.
 MOVING_MNIST = {
-    "ConvLSTM": openstl(Part("convlstm"), "scheduled_sampling", lr=5e-4),
-    "ConvLSTM (peephole)": openstl(Part("convlstm_peephole"), "scheduled_sampling", lr=5e-4),  # NeurIPS 2015 used RMSProp
-    "TrajGRU": openstl(Part("trajgru"), "direct", lr=1e-4).but(
-        optimizer=Part("adam", lr=1e-4, beta1=0.5),  # HKO-7; its rate falls by 0.7 every 20,000 iterations, here it is constant
-        schedule=Part("constant"),
+    "ConvLSTM": openstl(Component("convlstm"), "scheduled_sampling", lr=5e-4),
+    "ConvLSTM (peephole)": openstl(Component("convlstm_peephole"), "scheduled_sampling", lr=5e-4),  # NeurIPS 2015 used RMSProp
+    "TrajGRU": openstl(Component("trajgru"), "direct", lr=1e-4).but(
+        optimizer=Component(
+            "adam", lr=1e-4, beta1=0.5
+        ),  # HKO-7; its rate falls by 0.7 every 20,000 iterations, here it is constant
+        schedule=Component("constant"),
         clip_norm=1.0,  # HKO-7
         batch=4,  # HKO-7
         steps=200_000,  # HKO-7
     ),
-    "PredRNN": openstl(Part("predrnn"), "scheduled_sampling", lr=5e-4),
-    "PredRNN++": openstl(Part("predrnn_pp"), "scheduled_sampling", lr=1e-4),
-    "PredRNN-V2": openstl(Part("predrnn_v2", beta=0.1), "reverse_scheduled_sampling", lr=5e-4),
-    "E3D-LSTM": openstl(Part("e3d_lstm"), "scheduled_sampling", lr=1e-4),
-    "E3D-LSTM (OpenSTL)": openstl(Part("e3d_lstm_openstl"), "scheduled_sampling", lr=1e-4),  # beside its published numbers
-    "MIM": openstl(Part("mim"), "scheduled_sampling", lr=5e-4),
-    "MAU": openstl(Part("mau"), "scheduled_sampling", lr=1e-3),
-    "PhyDNet": openstl(Part("phydnet"), "teacher_forcing", lr=1e-3),
-    "Conv-TT-LSTM": openstl(Part("conv_tt_lstm"), "scheduled_sampling", lr=1e-3).but(
-        schedule=Part("constant"),
+    "PredRNN": openstl(Component("predrnn"), "scheduled_sampling", lr=5e-4),
+    "PredRNN++": openstl(Component("predrnn_pp"), "scheduled_sampling", lr=1e-4),
+    "PredRNN-V2": openstl(Component("predrnn_v2", beta=0.1), "reverse_scheduled_sampling", lr=5e-4),
+    "E3D-LSTM": openstl(Component("e3d_lstm"), "scheduled_sampling", lr=1e-4),
+    "E3D-LSTM (OpenSTL)": openstl(Component("e3d_lstm_openstl"), "scheduled_sampling", lr=1e-4),  # beside its published numbers
+    "MIM": openstl(Component("mim"), "scheduled_sampling", lr=5e-4),
+    "MAU": openstl(Component("mau"), "scheduled_sampling", lr=1e-3),
+    "PhyDNet": openstl(Component("phydnet"), "teacher_forcing", lr=1e-3),
+    "Conv-TT-LSTM": openstl(Component("conv_tt_lstm"), "scheduled_sampling", lr=1e-3).but(
+        schedule=Component("constant"),
         clip_norm=3.0,  # NVlabs
         steps=250_000,  # NVlabs: up to 400 epochs of 10,000; there forcing waits for a plateau, here it is scheduled
     ),
-    "SwinLSTM": openstl(Part("swinlstm"), "direct", lr=1e-4, outputs="all"),
-    "SimVP": openstl(Part("simvp"), "direct", lr=1e-3),
-    "TAU": openstl(Part("tau"), "direct", lr=1e-3),
+    "SwinLSTM": openstl(Component("swinlstm"), "direct", lr=1e-4, outputs="all"),
+    "SimVP": openstl(Component("simvp"), "direct", lr=1e-3),
+    "TAU": openstl(Component("tau"), "direct", lr=1e-3),
 }
 
 
@@ -115,7 +117,7 @@ def on_kth(label: str, lr: float, **options: Any) -> RunSpec:
     spec = MOVING_MNIST[label]
     return spec.but(
         model=spec.model.but(**options),
-        data=Part("kth"),
+        data=Component("kth"),
         horizon=20,  # OpenSTL configs/kth
         optimizer=spec.optimizer.but(lr=lr),
         steps=32_500,  # 100 epochs; 325 iterations each as its authors' split has them, recalled and not verified
@@ -142,13 +144,13 @@ KTH = {
 }
 
 
-def small(model: Part, learner: str, lr: float = 3e-3, **options: Any) -> RunSpec:
+def small(model: Component, learner: str, lr: float = 3e-3, **options: Any) -> RunSpec:
     """A baseline at small scale: the data and the number of clips of LMC_SMALL, a one-cycle rate."""
     return LMC_SMALL.but(
         model=model,
-        learner=Part(learner, **options),
-        optimizer=Part("adam", lr=lr),
-        schedule=Part("onecycle"),
+        learner=Component(learner, **options),
+        optimizer=Component("adam", lr=lr),
+        schedule=Component("onecycle"),
         steps=SMALL_STEPS,
     )
 
@@ -156,21 +158,23 @@ def small(model: Part, learner: str, lr: float = 3e-3, **options: Any) -> RunSpe
 SMALL_STEPS = 250
 NARROW = {"hidden": 32, "layers": 2, "kernel": 3}
 SMALL = {
-    "ConvLSTM": small(Part("convlstm", hidden=32, layers=2), "scheduled_sampling"),
-    "ConvLSTM (peephole)": small(Part("convlstm_peephole", **NARROW), "scheduled_sampling"),
-    "TrajGRU": small(Part("trajgru", hidden=(16, 24, 24), stem=8, links=5, patch=2), "direct"),
-    "PredRNN": small(Part("predrnn", **NARROW), "scheduled_sampling"),
-    "PredRNN++": small(Part("predrnn_pp", **NARROW), "scheduled_sampling"),
-    "PredRNN-V2": small(Part("predrnn_v2", **NARROW), "reverse_scheduled_sampling"),
-    "E3D-LSTM": small(Part("e3d_lstm", hidden=16, layers=2, kernel=3), "scheduled_sampling"),
-    "E3D-LSTM (OpenSTL)": small(Part("e3d_lstm_openstl", hidden=16, layers=2, kernel=3), "scheduled_sampling"),
-    "MIM": small(Part("mim", **NARROW), "scheduled_sampling"),
-    "MAU": small(Part("mau", hidden=16, layers=2, shrink=2), "scheduled_sampling"),
-    "PhyDNet": small(Part("phydnet", width=32, residual=(32, 32), kernel=5), "teacher_forcing", lr=2e-3),
-    "Conv-TT-LSTM": small(Part("conv_tt_lstm", hidden=(8, 8), layers=(1, 1), kernel=3), "scheduled_sampling", lr=5e-3),
-    "SwinLSTM": small(Part("swinlstm", width=32, depths=(2,), heads=(2,), drop_path=0.0), "direct", lr=4e-3, outputs="all"),
-    "SimVP": small(Part("simvp", spatial=16, temporal=64, temporal_layers=3, ratio=4), "direct"),
-    "TAU": small(Part("tau", spatial=16, temporal=64, temporal_layers=3, ratio=4), "direct"),
+    "ConvLSTM": small(Component("convlstm", hidden=32, layers=2), "scheduled_sampling"),
+    "ConvLSTM (peephole)": small(Component("convlstm_peephole", **NARROW), "scheduled_sampling"),
+    "TrajGRU": small(Component("trajgru", hidden=(16, 24, 24), stem=8, links=5, patch=2), "direct"),
+    "PredRNN": small(Component("predrnn", **NARROW), "scheduled_sampling"),
+    "PredRNN++": small(Component("predrnn_pp", **NARROW), "scheduled_sampling"),
+    "PredRNN-V2": small(Component("predrnn_v2", **NARROW), "reverse_scheduled_sampling"),
+    "E3D-LSTM": small(Component("e3d_lstm", hidden=16, layers=2, kernel=3), "scheduled_sampling"),
+    "E3D-LSTM (OpenSTL)": small(Component("e3d_lstm_openstl", hidden=16, layers=2, kernel=3), "scheduled_sampling"),
+    "MIM": small(Component("mim", **NARROW), "scheduled_sampling"),
+    "MAU": small(Component("mau", hidden=16, layers=2, shrink=2), "scheduled_sampling"),
+    "PhyDNet": small(Component("phydnet", width=32, residual=(32, 32), kernel=5), "teacher_forcing", lr=2e-3),
+    "Conv-TT-LSTM": small(Component("conv_tt_lstm", hidden=(8, 8), layers=(1, 1), kernel=3), "scheduled_sampling", lr=5e-3),
+    "SwinLSTM": small(
+        Component("swinlstm", width=32, depths=(2,), heads=(2,), drop_path=0.0), "direct", lr=4e-3, outputs="all"
+    ),
+    "SimVP": small(Component("simvp", spatial=16, temporal=64, temporal_layers=3, ratio=4), "direct"),
+    "TAU": small(Component("tau", spatial=16, temporal=64, temporal_layers=3, ratio=4), "direct"),
 }
 
 
@@ -179,7 +183,7 @@ def medium(label: str, learner: str = "direct", **changes: Any) -> RunSpec:
     spec = SMALL[label]
     return LMC_MEDIUM.but(
         model=spec.model,
-        learner=Part(learner, **{name: value for name, value in spec.learner.options.items() if name == "outputs"}),
+        learner=Component(learner, **{name: value for name, value in spec.learner.options.items() if name == "outputs"}),
         optimizer=spec.optimizer,
         schedule=spec.schedule,
         **changes,

@@ -10,7 +10,7 @@ from bench.spec import Experiment, RunSpec
 from bench.store.search_results import Result, read
 from bench.store.store import Store
 from experiments.comparison import experiment as comparison
-from experiments.recipes import floor
+from experiments.recipes import trivial_baseline
 
 
 def tuned(subject: str, scale: str) -> Experiment:
@@ -31,8 +31,8 @@ def _one(study: str, scale: str) -> Experiment:
         variants={
             **({"recipe": recipe} if recipe and not won else {}),
             label: spec,
-            "copy last frame": floor(spec, "copy_last"),
-            "all black": floor(spec, "black"),
+            "copy last frame": trivial_baseline(spec, "copy_last"),
+            "all black": trivial_baseline(spec, "black"),
         },
         searched={label: found.spent},
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.spec import Part, RunSpec, catalog
+from bench.spec import Component, RunSpec, catalog
 from experiments.comparison import models
 from experiments.recipes import LMC_MEDIUM, SMALL
 
@@ -23,7 +23,7 @@ SIZES = (0.5, 0.75, 1.0)  # of the recipe's width
 WIDTHS = {"lmc": "width", "phydnet": "residual", "swinlstm": "width", "simvp": "spatial", "tau": "spatial"}  # else: hidden
 SLOTS = {"small": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
 TEMPERATURES = (0.1, 10.0)
-SCHEDULES = {"cosine": LMC_MEDIUM.schedule, "onecycle": Part("onecycle")}  # at medium scale
+SCHEDULES = {"cosine": LMC_MEDIUM.schedule, "onecycle": Component("onecycle")}  # at medium scale
 SHARES = (0.1, 0.9)  # of the training after which a model sees no true frames beyond the context any more
 
 
@@ -118,7 +118,7 @@ def _shares(recipe: RunSpec) -> tuple[float, float]:
     return max(SHARES[0], _all("learners", recipe.learner).get("start", 0.0)), SHARES[1]
 
 
-def _all(kind: str, part: Part) -> dict[str, Any]:
+def _all(kind: str, part: Component) -> dict[str, Any]:
     """A part's options, those at their defaults too."""
     return {**catalog.defaults(kind, part.name), **part.options}
 

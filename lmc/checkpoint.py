@@ -51,13 +51,13 @@ def sizes(state: Mapping[str, Tensor], path: Path) -> dict[str, int | bool]:
     first = state.get("encoder.0.weight")
     if first is None or first.dim() != 4:
         raise ValueError(f"{path} is no LMC-Memory: 'encoder.0.weight' is missing or no convolution")
-    seen: dict[str, int | bool] = {
+    options: dict[str, int | bool] = {
         "channels": first.shape[1],
         "width": first.shape[0],
         "layers": len({name.split(".")[1] for name in state if name.startswith("convlstm_list.")}),
         "memory": "memory.memory_w" in state,
     }
-    if seen["memory"]:
-        seen["slots"] = state["memory.memory_w"].shape[:1].numel()
-        seen["storing"] = "memory.motion_context_encoder.0.weight" in state
-    return seen
+    if options["memory"]:
+        options["slots"] = state["memory.memory_w"].shape[:1].numel()
+        options["storing"] = "memory.motion_context_encoder.0.weight" in state
+    return options

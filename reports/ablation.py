@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.columns import Column, Frames, choose_columns
+from reports.columns import Column, FrameSpans, choose_columns
 from reports.costs import equal_to_first
 from reports.results import Results
 from reports.statistics import LEVEL, Difference, compare, holm, paired
@@ -13,7 +13,7 @@ from reports.table import Cell, Table, assemble, finite, mean_cells
 
 
 def ablation(
-    results: Results, metrics: Sequence[str] | None = None, protocols: Sequence[str] = ("standard",), frames: Frames = ()
+    results: Results, metrics: Sequence[str] | None = None, protocols: Sequence[str] = ("standard",), frames: FrameSpans = ()
 ) -> Table:
     """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
     columns = choose_columns(results, metrics, protocols, frames)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import count as counting
 
-PRIOR_MEAN, PRIOR_DEVIATION = 2.0, 1.0  # of the size of the effect, in standard deviations
+PRIOR_MEAN, PRIOR_STD = 2.0, 1.0  # of the size of the effect, in standard deviations
 MOST = 1_000  # observations that `needed` looks ahead
 
 
@@ -29,8 +29,8 @@ def interval(values: Sequence[float], alpha: float) -> tuple[float, float] | Non
     factor = critical(count, alpha)
     if factor is None:
         return None
-    mean, deviation = moments(values)
-    half = factor * deviation / math.sqrt(count)
+    mean, spread = moments(values)
+    half = factor * spread / math.sqrt(count)
     return mean - half, mean + half
 
 
@@ -71,13 +71,13 @@ def log_evidence(count: int, ratio: float) -> float:
     dw, w being the root of the sum of squares by sigma, divided by what it is without an effect. For an effect around 0 the
     first two terms are all of it.
     """
-    precision = count + PRIOR_DEVIATION**-2
+    precision = count + PRIOR_STD**-2
     left = 1 - ratio**2 / precision
-    shift = (ratio * PRIOR_MEAN / (PRIOR_DEVIATION**2 * precision)) ** 2 / (2 * left)
+    shift = (ratio * PRIOR_MEAN / (PRIOR_STD**2 * precision)) ** 2 / (2 * left)
     return (
-        -math.log1p(count * PRIOR_DEVIATION**2) / 2
+        -math.log1p(count * PRIOR_STD**2) / 2
         - count / 2 * math.log(left)
-        - PRIOR_MEAN**2 * count / (1 + count * PRIOR_DEVIATION**2) / 2
+        - PRIOR_MEAN**2 * count / (1 + count * PRIOR_STD**2) / 2
         + math.log(_kummer(count / 2, shift))
     )
 
@@ -93,14 +93,14 @@ def _kummer(a: float, z: float) -> float:
     return total
 
 
-def needed(mean: float, deviation: float, count: int, alpha: float, at_least: float, within: float | None) -> int | None:
+def needed(mean: float, spread: float, count: int, alpha: float, at_least: float, within: float | None) -> int | None:
     """How many values it takes in all until the interval lies on one side of `at_least` or inside -within ... within, if the
     mean and the standard deviation stay as they are; None if more than 1,000."""
     room = max(abs(mean - at_least), (within or 0.0) - abs(mean))
 
     def enough(total: int) -> bool:
         factor = critical(total, alpha)
-        return factor is not None and factor * deviation / math.sqrt(total) < room
+        return factor is not None and factor * spread / math.sqrt(total) < room
 
     low, high = count, count + 1
     while not enough(high):

@@ -13,7 +13,7 @@ from reports.claims import Judged
 from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
 from reports.claims_table import claims_table
-from reports.costs import ledger, with_warnings
+from reports.costs import cost_table, with_warnings
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.files import write
 from reports.memory import Memories
@@ -25,7 +25,7 @@ from reports.render import render
 from reports.results import Results
 from reports.table import Table, over_horizon, slices, table
 
-COSTS = {  # what quality is drawn against
+COST_CAPTIONS = {  # what quality is drawn against
     "parameters": "Quality against parameters",
     "flops": "Quality against FLOPs",
     "train_seconds": "Quality against training time",
@@ -59,7 +59,7 @@ def bundle(
     others: as for `choices`. configurations, pictures: as for `page`. sizes: as for `sweep`.
     memories: of the variants that have one, if any has. claims: what the experiment claims, judged.
     """
-    horizon = results.facts.horizon
+    horizon = results.metadata.horizon
     figures: Figures = {"claims": (CLAIMED, CLAIMS_CAPTION, claims_figure(results, claims))} if claims else {}
     figures |= _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
     with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
@@ -68,12 +68,12 @@ def bundle(
         chosen = choices(results, compared, others)
         written = printed()
     more: dict[str, Table] = {}
-    beside = with_published(over_horizon(compared), results)
-    if any(row.published for row in beside.rows):
-        more[PUBLISHED] = beside
+    with_rows = with_published(over_horizon(compared), results)
+    if any(row.published for row in with_rows.rows):
+        more[PUBLISHED] = with_rows
     if memories and memories.variants:
         more[MEMORY] = memory_table(results, memories)
-    tables = {"scores": compared, "differences": differences, "costs": ledger(results)}
+    tables = {"scores": compared, "differences": differences, "costs": cost_table(results)}
     tables |= {FILES[heading]: made for heading, made in more.items()}
     written += [
         write(folder / f"{name}.{suffix}", render(made, format).encode())
@@ -117,7 +117,7 @@ def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) 
     for score in scores[:1]:  # the metric that comes first stands for quality
         if sizes:
             figures["sizes"] = ("Memory size", "Quality over the number of slots", sweep(results, score, sizes))
-        for cost, caption in COSTS.items():
+        for cost, caption in COST_CAPTIONS.items():
             if (results.cost(cost).drop(list(results.untrained)) > 0).any():
                 figures[f"against_{cost}"] = (SPENT, caption, against_cost(results, score, cost))
     if results.training is not None and not results.training.empty:

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 
 from reports.ablation import ablation
 from reports.columns import Column
-from reports.costs import ledger
+from reports.costs import cost_table
 from reports.documents import tables
-from reports.headers import SEEDS, Asked, asked
+from reports.headers import SEEDS, RequestedColumn, requested_columns
 from reports.latex import printable
 from reports.latex_tables import Line
 from reports.published_rows import with_published
@@ -20,7 +20,7 @@ from reports.table import Cell, Row, Table, table
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")  # papers write .420, too
 CLAIM = re.compile(r"[-+−<>≈~]?\s*(?:\d+(?:[.,]\d+)*|[.,]\d+)\s*(?:(?:±|\[|\(|/).*|[%×]|[a-zA-Zµ]{1,4}(?:/s)?)?")
 COMMA = re.compile(r"(?<![\d.,])([-+]?\d+),(\d+)(?![\d,.])")
-NOTHING = {"–", "—", "-", "n/a", "nan"}
+EMPTY_CELLS = {"–", "—", "-", "n/a", "nan"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def check(
     made = Checked()
     for sheet in tables(text, kind):
         if lines is None or lines[0] <= sheet[0].number <= lines[1]:
-            columns, problems = asked(results, [line for line in sheet if line.header], protocols)
+            columns, problems = requested_columns(results, [line for line in sheet if line.header], protocols)
             rows = [line for line in sheet if not line.header]
             shown = _Shown(results, rows, columns)
             if any(columns) and shown.rows:
@@ -96,26 +96,26 @@ def _is_claim(cell: str) -> bool:
 class _Shown:
     """A table of the document beside the store's own with the same columns."""
 
-    def __init__(self, results: Results, lines: list[Line], columns: list[Asked | None]):
+    def __init__(self, results: Results, lines: list[Line], columns: list[RequestedColumn | None]):
         self.columns = columns
         scores = [column for column in columns if column and column.is_score]
-        self.costs = ledger(results)
+        self.costs = cost_table(results)
         self.scores = _scores(results, scores, self._are_differences(results, lines)) if scores else self.costs
         self.known: dict[str, list[Row]] = {}
         for row in self.scores.rows:
             self.known.setdefault(_name(row.label), []).append(row)
         self.rows: list[tuple[Line, Row]] = []
         self.strangers: list[Line] = []
-        seen = Counter[str]()
+        taken = Counter[str]()
         for line in lines:
             name = next((_name(cell) for cell in line.cells if _name(cell) in self.known), None)
             if name is None:
                 self.strangers.append(line)
             else:  # a published method may be called as a variant is, and stands below it
-                self.rows.append((line, self.known[name][min(seen[name], len(self.known[name]) - 1)]))
-                seen[name] += 1
+                self.rows.append((line, self.known[name][min(taken[name], len(self.known[name]) - 1)]))
+                taken[name] += 1
 
-    def _cells(self, line: Line) -> list[tuple[Asked, str]]:
+    def _cells(self, line: Line) -> list[tuple[RequestedColumn, str]]:
         return [(column, cell) for column, cell in zip(self.columns, line.cells, strict=False) if column]
 
     def _are_differences(self, results: Results, lines: list[Line]) -> bool:
@@ -153,7 +153,7 @@ class _Shown:
             made.unmatched.append(f"{', '.join(others)} in the row '{line.cells[0]}' (line {line.number}): of what?")
 
 
-def _scores(results: Results, columns: Sequence[Asked], differences: bool) -> Table:
+def _scores(results: Results, columns: Sequence[RequestedColumn], differences: bool) -> Table:
     metrics = list(dict.fromkeys(column.name.partition("/")[2] for column in columns))
     protocols = list(dict.fromkeys(column.name.partition("/")[0] for column in columns))
     spans = list(dict.fromkeys(column.span for column in columns if column.span))
@@ -166,9 +166,9 @@ def _name(text: str) -> str:
 
 
 def _seeds(line: Line, row: Row, stands: str, made: Checked) -> None:
-    if said := re.findall(r"\d+", stands):
+    if numbers_there := re.findall(r"\d+", stands):
         made.numbers += 1
-        if said != re.findall(r"\d+", row.seeds):
+        if numbers_there != re.findall(r"\d+", row.seeds):
             made.differences.append(Difference(line.number, row.label, SEEDS, stands, row.seeds))
 
 
@@ -178,35 +178,35 @@ class _Place:
 
     line: Line
     row: Row
-    asked: Asked
+    requested: RequestedColumn
     table: Table
 
     def compare(self, stands: str, made: Checked) -> None:
         """Hold the numbers of the cell against the store's."""
         stands = COMMA.sub(_with_point, stands.replace("−", "-"))
-        said = NUMBER.findall(stands)
-        if not said and stands.lower() not in NOTHING:
+        numbers_there = NUMBER.findall(stands)
+        if not numbers_there and stands.lower() not in EMPTY_CELLS:
             return  # nothing is claimed
         expected, store = self._expected(stands), ""
-        known = [said[: len(numbers)] for numbers in expected]
+        known = [numbers_there[: len(numbers)] for numbers in expected]
         made.numbers += max(1, len(known[0]))
-        if self._cell.value is None or not said:
-            store = "" if self._cell.value is None and not said else self._cell.text
+        if self._cell.value is None or not numbers_there:
+            store = "" if self._cell.value is None and not numbers_there else self._cell.text
         elif not any(all(map(_agree, *pair)) for pair in zip(known, expected, strict=True)):
             right = map(_like, known[0], expected[0])
             store = NUMBER.sub(lambda found: next(right, found[0]), stands)
-        elif not self.asked.is_score and _unit(stands) != _unit(self._cell.text):
+        elif not self.requested.is_score and _unit(stands) != _unit(self._cell.text):
             store = self._cell.text
         if store:
             made.differences.append(Difference(self.line.number, self.row.label, self._title, stands, store))
-        if self._cell.value is not None and len(said) > len(known[0]):
+        if self._cell.value is not None and len(numbers_there) > len(known[0]):
             where = f"(line {self.line.number}, {self.row.label}, {self._title})"
-            made.unchecked += len(said) - len(known[0])
-            made.unmatched.append(f"{', '.join(said[len(known[0]) :])} in '{stands}' {where}: what is it?")
+            made.unchecked += len(numbers_there) - len(known[0])
+            made.unmatched.append(f"{', '.join(numbers_there[len(known[0]) :])} in '{stands}' {where}: what is it?")
 
     @property
     def _column(self) -> Column:
-        return next(column for column in self.table.columns if column.key == self.asked.key)
+        return next(column for column in self.table.columns if column.key == self.requested.key)
 
     @property
     def _cell(self) -> Cell:
@@ -222,9 +222,11 @@ class _Place:
     def _expected(self, stands: str) -> list[list[float | None]]:
         """The numbers that a cell written like that may hold; None for one that the store has not."""
         cell, scale = self._cell, self._column.metric.scale
-        if cell.value is None or self.row.published or not self.asked.is_score:
+        if cell.value is None or self.row.published or not self.requested.is_score:
             return [[float(number) for number in NUMBER.findall(cell.text)]]
-        scales = [scale] if self.asked.scaled else [scale, 1.0]  # a header without a power of ten may show the score as it is
+        scales = (
+            [scale] if self.requested.scaled else [scale, 1.0]
+        )  # a header without a power of ten may show the score as it is
         return [_numbers(cell, cell.value, scale, stands) for scale in scales]
 
 
@@ -245,13 +247,13 @@ def _unit(text: str) -> str:
     return "".join(NUMBER.sub("", text).split())
 
 
-def _agree(said: str, expected: float | None) -> bool:
+def _agree(numbers_there: str, expected: float | None) -> bool:
     """Whether a number is the expected one, rounded to the decimals that it has; either way where it lies between."""
-    decimals = len(said.partition(".")[2])
-    return expected is not None and abs(float(said) - expected) <= 0.5 * 10**-decimals * (1 + 1e-9) + 1e-12
+    decimals = len(numbers_there.partition(".")[2])
+    return expected is not None and abs(float(numbers_there) - expected) <= 0.5 * 10**-decimals * (1 + 1e-9) + 1e-12
 
 
-def _like(said: str, expected: float | None) -> str:
+def _like(numbers_there: str, expected: float | None) -> str:
     """The expected number with the decimals and the sign of the one that stands there."""
-    sign = "+" if said.startswith("+") else ""
-    return "none" if expected is None else f"{expected:{sign}z.{len(said.partition('.')[2])}f}"
+    sign = "+" if numbers_there.startswith("+") else ""
+    return "none" if expected is None else f"{expected:{sign}z.{len(numbers_there.partition('.')[2])}f}"

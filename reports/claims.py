@@ -102,10 +102,10 @@ def _judged(results: Results, claim: Claim, aligned: Alignments, alpha: float) -
     gains = tuple(float(gain) for gain in pair.mean(1))
     low, high = anytime.interval(gains, alpha) or (None, None)
     found = verdict(gains, alpha, claim.at_least, claim.within)
-    mean, deviation = anytime.moments(gains)
+    mean, spread = anytime.moments(gains)
     more = None
     if found == UNDECIDED and len(gains) > 1:
-        total = anytime.needed(mean, deviation, len(gains), alpha, claim.at_least, claim.within)
+        total = anytime.needed(mean, spread, len(gains), alpha, claim.at_least, claim.within)
         more = None if total is None else total - len(gains)
     cost = sum(results.cost("train_seconds").get(label, np.nan) for label in claim.variants)
     return Judged(
@@ -122,19 +122,19 @@ def _over_clips(pair: np.ndarray) -> float | None:
 
 def _gains(results: Results, claim: Claim, aligned: Alignments) -> tuple[np.ndarray, tuple[int, ...], str]:
     """Gains [seeds, clips], the seeds, and in words why there are none."""
-    nothing = np.empty((0, 0))
+    no_scores = np.empty((0, 0))
     for label in claim.variants:
         if label not in results.variants:
-            return nothing, (), f"there is no variant '{label}' here"
+            return no_scores, (), f"there is no variant '{label}' here"
     if all(label in results.untrained for label in claim.variants):
-        return nothing, (), "none of its variants is trained, so no seed changes anything"
+        return no_scores, (), "none of its variants is trained, so no seed changes anything"
     if claim.metric == ALIGNMENT:
         return _aligned(claim, aligned)
     if claim.score not in results.columns or results.scores[claim.score].isna().all():
-        return nothing, (), f"there are no scores {claim.score}"
+        return no_scores, (), f"there are no scores {claim.score}"
     last = max(span[1] for span in (claim.frames, claim.more_than, (1, 1)) if span)
-    if last > results.facts.horizon:
-        return nothing, (), f"it is about frame {last}, and {results.facts.horizon} are predicted"
+    if last > results.metadata.horizon:
+        return no_scores, (), f"it is about frame {last}, and {results.metadata.horizon} are predicted"
     difference = _difference(results, claim, claim.frames)
     if claim.more_than:
         difference = difference - _difference(results, claim, claim.more_than)

@@ -66,11 +66,17 @@ def _unit(results: Results, one: Judged) -> str:
 def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, sentences: Sequence[Sequence[str]]) -> None:
     heights = np.array([_lines(lines) for lines in sentences])
     places = heights.cumsum() - heights / 2
-    beside = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
+    transform = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
     for one, place, height, lines in zip(group, places, heights, sentences, strict=True):
-        panel.text(0.005, place, "\n".join(lines), transform=beside, va="center", fontsize=7.5)
+        panel.text(0.005, place, "\n".join(lines), transform=transform, va="center", fontsize=7.5)
         panel.text(
-            RIGHT + 0.015, place, _told(results, one), color=LOOKS[one.verdict][0], transform=beside, va="center", fontsize=7.5
+            RIGHT + 0.015,
+            place,
+            _described(results, one),
+            color=LOOKS[one.verdict][0],
+            transform=transform,
+            va="center",
+            fontsize=7.5,
         )
         _line(panel, results, one, float(place), float(height))
     panel.axvline(0, color="#444444", linewidth=0.8, zorder=1)
@@ -102,7 +108,7 @@ def _line(panel: Axes, results: Results, one: Judged, place: float, height: floa
         panel.plot(one.gain * scale, place, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
 
 
-def _told(results: Results, one: Judged) -> str:
+def _described(results: Results, one: Judged) -> str:
     if one.verdict == UNMEASURED:
         return "\n".join([one.verdict, *textwrap.wrap(one.why, 30)[:2]])
     seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) != 1 else ''}"

@@ -32,8 +32,8 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     notes: dict[str, str] = {}
     rows = []
     for one in judged:
-        said = _remarks(results, one)
-        marks = tuple(sorted((notes.setdefault(text, str(len(notes) + 1)) for text in said), key=int))
+        sentences = _remarks(results, one)
+        marks = tuple(sorted((notes.setdefault(text, str(len(notes) + 1)) for text in sentences), key=int))
         rows.append(Row(one.claim.sentence, str(len(one.seeds)), _cells(results, one), marks))
     marked = [Footnote(text, mark) for text, mark in notes.items()]
     general = [Footnote(text) for text in _how_to_read(results, judged)]
@@ -57,7 +57,7 @@ def compared(results: Results, claim: Claim) -> str:
         return f"{claim.better}: correlation of storing and matching, same clip against others"
     metric = results.metrics.get(claim.metric, CORRELATION)
     name = shown(claim.score, metric) + (f" ({metric.unit})" if metric.unit and "1e" not in metric.unit else "")
-    frames = _span(claim.frames) if claim.frames else f"frames 1-{results.facts.horizon}"
+    frames = _span(claim.frames) if claim.frames else f"frames 1-{results.metadata.horizon}"
     against = f" against {_span(claim.more_than).removeprefix('frames ').removeprefix('frame ')}" if claim.more_than else ""
     protocol = "" if claim.protocol == "standard" else f", protocol {claim.protocol}"
     least = f", by {_number(results, claim, claim.at_least)} at least" if claim.at_least else ""
@@ -101,21 +101,23 @@ def more_text(one: Judged) -> str:
 def _remarks(results: Results, one: Judged) -> list[str]:
     claim = one.claim
     margin = f"A gain within ±{_number(results, claim, claim.within)} makes no difference." if claim.within else ""
-    said = [f"Not measured: {one.why.rstrip('.')}." if one.verdict == UNMEASURED else "", margin]
+    sentences = [f"Not measured: {one.why.rstrip('.')}." if one.verdict == UNMEASURED else "", margin]
     if one.open_over_clips:
-        said.append(f"Decided for these {one.clips} test clips; over other clips the interval reaches the other side.")
-    said.append(_lost(results, one))
-    return [*filter(None, [*said, equality(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])]
+        sentences.append(f"Decided for these {one.clips} test clips; over other clips the interval reaches the other side.")
+    sentences.append(_lost(results, one))
+    return [
+        *filter(None, [*sentences, equality(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])
+    ]
 
 
 def _lost(results: Results, one: Judged) -> str:
     """Which seeds do not count because a run of theirs has no score, though it will get no further."""
-    ended: dict[str, list[int]] = {}
+    seeds_by_end: dict[str, list[int]] = {}
     for label in one.claim.variants:
         for run in results.planned.get(label, []):
             if run["state"] in ("diverged", "failed") and int(run["seed"]) not in one.seeds:
-                ended.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
-    told = [f"{what} with seed {', '.join(map(str, sorted(seeds)))}" for what, seeds in ended.items()]
+                seeds_by_end.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
+    told = [f"{what} with seed {', '.join(map(str, sorted(seeds)))}" for what, seeds in seeds_by_end.items()]
     return f"Without seeds that have no score: {'; '.join(told)}." if told else ""
 
 
@@ -133,17 +135,17 @@ def equality(results: Results, claim: Claim) -> str:
             (equal if alike else differ).append(title if alike else f"{title} ({written(ours)}, {written(theirs)})")
     both = f"in '{claim.better}' and '{claim.than}'"
     parts = [f"equal {both}: {', '.join(equal)}" if equal else "", f"not equal {both}: {', '.join(differ)}" if differ else ""]
-    said = "; ".join(filter(None, parts)).replace(f"; not equal {both}", "; not equal")
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+    sentences = "; ".join(filter(None, parts)).replace(f"; not equal {both}", "; not equal")
+    return f"{sentences[:1].upper()}{sentences[1:]}." if sentences else ""
 
 
 def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
     alpha = judged[0].alpha if judged else ALPHA
     together = f"for all {len(judged)} claims together, " if len(judged) > 1 else ""
-    facts = results.facts
+    metadata = results.metadata
     return [
         *([SMALL_SCALE] if results.scale == "small" else []),
-        f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}).",
+        f"Data: {metadata.dataset}, {metadata.split} split, {metadata.clips} clips (fingerprint {metadata.fingerprint}).",
         "Gain: how much better the first one is, paired by seed on the same test clips; mean over seeds.",
         f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% "
         f"{together}however often one looks and whenever one stops. It begins with {begins(alpha)} seeds.",

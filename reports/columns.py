@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reports.metric import Metric
 from reports.results import Results
 
-Frames = Sequence[int | tuple[int, int]]
+FrameSpans = Sequence[int | tuple[int, int]]
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -33,9 +33,11 @@ class Column:
         return self.score.partition("/")[0]
 
 
-def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: Frames) -> list[Column]:
+def choose_columns(
+    results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: FrameSpans
+) -> list[Column]:
     """Per metric and protocol the whole horizon, then the frames. What is not there is refused in words."""
-    horizon, own = results.facts.horizon, [score.partition("/")[0] for score in results.sets]
+    horizon, own = results.metadata.horizon, [score.partition("/")[0] for score in results.sets]
     protocols = [protocol for protocol in protocols if protocol not in own]  # which a metric of the whole set brings with it
     spans = [(1, horizon), *((frame, frame) if isinstance(frame, int) else frame for frame in frames)]
     wrong = [span for span in spans if not 1 <= span[0] <= span[1] <= horizon]
@@ -48,8 +50,8 @@ def choose_columns(results: Results, metrics: Sequence[str] | None, protocols: S
     found = [score for score in scores if score in known]
     absent = [name for name in names if not any(score.partition("/")[2] == name for score in found)]
     if (absent and metrics) or not found:
-        asked = f"{absent[0] if absent else 'scores'} under {' or '.join(protocols)}"
-        raise ValueError(f"there is no {asked}; there are {', '.join(known)}")
+        wanted_scores = f"{absent[0] if absent else 'scores'} under {' or '.join(protocols)}"
+        raise ValueError(f"there is no {wanted_scores}; there are {', '.join(known)}")
     marks = dict(zip(protocols, "abcdefgh", strict=False)) if len(protocols) > 1 else {}
     return [
         _column(results, score, span, number == 0, marks.get(score.partition("/")[0], ""))

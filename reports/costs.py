@@ -55,7 +55,7 @@ HELD_EQUAL = ("samples", "updates", "parameters_used", "flops")  # what a contro
 EQUAL = 0.05  # differences up to this share are none
 
 
-def ledger(results: Results) -> Table:
+def cost_table(results: Results) -> Table:
     """Costs per variant, means over its runs, with a warning for each budget that differs by more than twice."""
     columns = [Column(cost, COSTS[cost][0], Metric("down")) for cost in COSTS if results.cost(cost).notna().any()]
     costs = {column.key: results.cost(column.key) for column in columns}
@@ -63,8 +63,8 @@ def ledger(results: Results) -> Table:
         Row(variant, seeds_scored(results, variant), tuple(_cell(cost, spent[variant]) for cost, spent in costs.items()))
         for variant in results.variants
     ]
-    said = [*equal_to_first(results), *_started(results)]
-    notes = [Footnote("Means over the runs of a variant."), *map(Footnote, said), *warnings(results)]
+    sentences = [*equal_to_first(results), *_started(results)]
+    notes = [Footnote("Means over the runs of a variant."), *map(Footnote, sentences), *warnings(results)]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
 
 
@@ -72,21 +72,21 @@ def _started(results: Results) -> list[str]:
     """What a variant's cost leaves out: what it was trained on from, or that it was not trained here."""
     if "source" not in results.runs:
         return []
-    told = results.runs.dropna(subset=["source"]).drop_duplicates(["variant", "source"])
-    return [f"{run['variant']}: {run['source']}" for _, run in told.iterrows()]
+    found_ = results.runs.dropna(subset=["source"]).drop_duplicates(["variant", "source"])
+    return [f"{run['variant']}: {run['source']}" for _, run in found_.iterrows()]
 
 
 def warnings(results: Results) -> list[Footnote]:
     """A footnote for each budget in which trained variants differ by more than twice."""
     budgets = [cost for cost, (_, _, budget) in COSTS.items() if budget]
-    told = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
-    return [Footnote(text) for text in told if text]
+    found_ = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
+    return [Footnote(text) for text in found_ if text]
 
 
 def equal_to_first(results: Results) -> list[str]:
     """A sentence for each of HELD_EQUAL: in which variants it is as in the first one, and how many times that in the others."""
     trained = [variant for variant in results.variants if variant not in results.untrained]
-    told = []
+    found_ = []
     for name in HELD_EQUAL if trained else ():
         first, *others = trained
         spent = results.cost(name)
@@ -97,9 +97,9 @@ def equal_to_first(results: Results) -> list[str]:
         for variant in known:
             times = float(spent[variant] / spent[first])
             groups.setdefault("equal" if abs(times - 1) <= EQUAL else f"{_short(times)} times", []).append(f"'{variant}'")
-        said = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
-        told.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {said}.")
-    return told
+        sentences = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
+        found_.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {sentences}.")
+    return found_
 
 
 def with_warnings(table: Table, results: Results) -> Table:

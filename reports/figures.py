@@ -13,7 +13,7 @@ from reports.columns import header
 from reports.costs import COSTS, counted, lasting, sized
 from reports.results import Results
 from reports.statistics import half_interval, student
-from reports.style import COLUMN, PAGE, Look, looks, paper
+from reports.style import COLUMN, PAGE, LineStyle, line_styles, paper
 
 OVER_SEEDS = "95% interval over seeds"
 
@@ -25,31 +25,31 @@ def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
     from them is named as off the axis.
     """
     scores = scores or [score for score in results.columns if not results.scores[score].isna().all()]
-    frames = np.arange(1, results.facts.horizon + 1)
-    trained = results.facts.trained or len(frames)
+    frames = np.arange(1, results.metadata.horizon + 1)
+    trained = results.metadata.trained or len(frames)
     with paper():
         figure, panels = _panels(len(scores))
-        said: dict[str, list[str]] = {}  # of a variant, panel by panel, why one does not show it
+        why_unseen: dict[str, list[str]] = {}  # of a variant, panel by panel, why one does not show it
         for panel, score in zip(panels, scores, strict=True):
             means = results.frame_means(score) * results.metric(score).scale  # [variants, seeds, frames]
-            for number, (variant, look) in enumerate(looks(results.variants).items()):
+            for number, (variant, style) in enumerate(line_styles(results.variants).items()):
                 runs = means[number][~np.isnan(means[number]).all(1)]
                 if not len(runs):
-                    said.setdefault(variant, []).append("no scores")
+                    why_unseen.setdefault(variant, []).append("no scores")
                     continue
                 middle = runs.mean(0)
-                _curve(panel, frames, middle, look, number)
+                _curve(panel, frames, middle, style, number)
                 if len(runs) > 1:
                     half = student(len(runs) - 1) * runs.std(0, ddof=1) / np.sqrt(len(runs))
-                    _band(panel, frames, middle - half, middle + half, look)
+                    _band(panel, frames, middle - half, middle + half, style)
             for variant, where in _focus(panel, results, means).items():
-                said.setdefault(variant, []).append(where)
+                why_unseen.setdefault(variant, []).append(where)
             if trained < len(frames):
                 panel.axvspan(trained + 0.5, len(frames) + 0.5, color="#eeeeee", zorder=0, linewidth=0)
             panel.set(xlabel="predicted frame", ylabel=header(score, results.metric(score)), xlim=(0.5, len(frames) + 0.5))
             panel.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         shaded = f"; shaded: beyond the {trained} frames trained for" if trained < len(frames) else ""
-        unseen = {variant: _in_short(reasons, len(panels)) for variant, reasons in said.items()}
+        unseen = {variant: _in_short(reasons, len(panels)) for variant, reasons in why_unseen.items()}
         _legend(figure, results, _spread(results, "bands") + shaded, {name: why for name, why in unseen.items() if why})
     return figure
 
@@ -65,11 +65,11 @@ def training(results: Results, names: Sequence[str] | None = None) -> Figure:
         figure, panels = _panels(len(names))
         for panel, name in zip(panels, names, strict=True):
             logged = log[log["name"] == name].groupby(["variant", "step"], observed=True)["value"].agg(["mean", "min", "max"])
-            for number, (variant, look) in enumerate(looks(results.variants).items()):
+            for number, (variant, style) in enumerate(line_styles(results.variants).items()):
                 if variant in logged.index.get_level_values(0):
                     curve = logged.loc[variant]
-                    _curve(panel, curve.index.to_numpy(), curve["mean"].to_numpy(), look, number)
-                    _band(panel, curve.index.to_numpy(), curve["min"].to_numpy(), curve["max"].to_numpy(), look)
+                    _curve(panel, curve.index.to_numpy(), curve["mean"].to_numpy(), style, number)
+                    _band(panel, curve.index.to_numpy(), curve["min"].to_numpy(), curve["max"].to_numpy(), style)
             if "loss" in name and (log["value"][log["name"] == name] > 0).all():
                 panel.set_yscale("log")
                 low, high = panel.dataLim.intervaly
@@ -83,7 +83,7 @@ def training(results: Results, names: Sequence[str] | None = None) -> Figure:
 
 
 def against_cost(results: Results, score: str, cost: str = "train_seconds") -> Figure:
-    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see `ledger.COSTS`)."""
+    """The mean score of each variant against the mean of what its runs cost (a column of `runs`, see `cost_table.COSTS`)."""
     if cost not in results.runs or cost not in COSTS:
         raise ValueError(f"the runs of '{results.name}' do not say '{cost}'; known costs: {', '.join(COSTS)}")
     metric = results.metric(score)
@@ -91,7 +91,7 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
     with paper():
         figure, (panel,) = _panels(1)
         unseen = {}
-        for runs, (variant, look) in zip(results.seed_means(score), looks(results.variants).items(), strict=True):
+        for runs, (variant, style) in zip(results.seed_means(score), line_styles(results.variants).items(), strict=True):
             known, x = runs[~np.isnan(runs)] * metric.scale, spent[variant]
             if not len(known):
                 unseen[variant] = "no scores"
@@ -100,7 +100,7 @@ def against_cost(results: Results, score: str, cost: str = "train_seconds") -> F
             else:
                 half = half_interval(known)
                 panel.errorbar(
-                    x, known.mean(), half, color=look.colour, marker=look.marker, markersize=5, capsize=2, linestyle=""
+                    x, known.mean(), half, color=style.colour, marker=style.marker, markersize=5, capsize=2, linestyle=""
                 )
         panel.set_xscale("log")
         panel.margins(x=0.15)
@@ -129,11 +129,11 @@ def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = 
         x = [sizes[variant] for variant in swept]
         half = [half_interval(known[variant]) or 0.0 for variant in swept]
         panel.errorbar(x, [known[variant].mean() for variant in swept], half, color="#444444", capsize=2)
-        for variant, look in looks(results.variants).items():
+        for variant, style in line_styles(results.variants).items():
             if variant in swept:
-                panel.plot(sizes[variant], known[variant].mean(), look.marker, color=look.colour, markersize=5)
+                panel.plot(sizes[variant], known[variant].mean(), style.marker, color=style.colour, markersize=5)
             elif len(known[variant]):
-                panel.axhline(known[variant].mean(), color=look.colour, linestyle=look.dash)
+                panel.axhline(known[variant].mean(), color=style.colour, linestyle=style.dash)
         unseen |= _focus(panel, results, np.array(list(means.values()))[..., None])
         ends = [known[variant].mean() + 1.1 * sign * bar for variant, bar in zip(swept, half, strict=True) for sign in (-1, 1)]
         panel.set_ylim(min([panel.get_ylim()[0], *ends]), max([panel.get_ylim()[1], *ends]))  # no bar is cut off
@@ -156,14 +156,14 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(axes[:count])
 
 
-def _curve(panel: Axes, x: np.ndarray, y: np.ndarray, look: Look, number: int) -> None:
+def _curve(panel: Axes, x: np.ndarray, y: np.ndarray, style: LineStyle, number: int) -> None:
     """A line with about six markers, a little apart from those of the other variants."""
     step = max(1, len(x) // 6)
-    panel.plot(x, y, color=look.colour, linestyle=look.dash, marker=look.marker, markevery=(number % step, step))
+    panel.plot(x, y, color=style.colour, linestyle=style.dash, marker=style.marker, markevery=(number % step, step))
 
 
-def _band(panel: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, look: Look) -> None:
-    panel.fill_between(x, low, high, color=look.colour, alpha=0.15, linewidth=0)
+def _band(panel: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, style: LineStyle) -> None:
+    panel.fill_between(x, low, high, color=style.colour, alpha=0.15, linewidth=0)
 
 
 def _in_short(reasons: Sequence[str], panels: int) -> str:
@@ -175,14 +175,14 @@ def _in_short(reasons: Sequence[str], panels: int) -> str:
 
 def _focus(panel: Axes, results: Results, values: np.ndarray) -> dict[str, str]:
     """Fit the axis to the trained variants' values [variants, seeds, x], bands aside; say which floors are then off it."""
-    floors = [number for number, variant in enumerate(results.variants) if variant in results.untrained]
-    trained = np.delete(values, floors, axis=0)
+    trivial = [number for number, variant in enumerate(results.variants) if variant in results.untrained]
+    trained = np.delete(values, trivial, axis=0)
     if np.isnan(trained).all():
         return {}
     low, high = np.nanmin(trained), np.nanmax(trained)
     margin = 0.15 * (high - low) or 1.0
     panel.set_ylim(low - margin, high + margin)
-    means = {results.variants[number]: values[number] for number in floors if not np.isnan(values[number]).all()}
+    means = {results.variants[number]: values[number] for number in trivial if not np.isnan(values[number]).all()}
     inside = {v: (low - margin <= m[~np.isnan(m)]) & (m[~np.isnan(m)] <= high + margin) for v, m in means.items()}
     return {v: "partly off the axis" if within.any() else "off the axis" for v, within in inside.items() if not within.all()}
 
@@ -205,8 +205,8 @@ def _legend(figure: Figure, results: Results, title: str, unseen: Mapping[str, s
     """All variants under the figure in declared order, and why some cannot be seen."""
     labels = [f"{variant} ({unseen[variant]})" if variant in unseen else variant for variant in results.variants]
     handles = [
-        Line2D([], [], color=look.colour, linestyle=look.dash if lines else "", marker=look.marker)
-        for look in looks(results.variants).values()
+        Line2D([], [], color=style.colour, linestyle=style.dash if lines else "", marker=style.marker)
+        for style in line_styles(results.variants).values()
     ]
     width = 0.55 + 0.055 * max(map(len, labels))  # inches
     columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))

@@ -28,24 +28,24 @@ def footnotes(
     filled = [score for score in known if score not in results.sets and results.scores[score].notna().any()]
     sets = [score for score in known if score in results.sets]
     full = [score for score in sets if np.isfinite(results.sets[score].values).any()]
-    concerns = {variant: _deviations(results, variant, filled) for variant in results.variants}
-    said = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
-    numbered = {text: str(number) for number, text in enumerate(said, start=1)}
+    concerns = {variant: _run_notes(results, variant, filled) for variant in results.variants}
+    remarks = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
+    numbered = {text: str(number) for number, text in enumerate(remarks, start=1)}
     marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}
-    facts, own = results.facts, {score.partition("/")[0] for score in results.sets}  # their notes name the protocol
+    metadata, own = results.metadata, {score.partition("/")[0] for score in results.sets}  # their notes name the protocol
     general = [
         SMALL_SCALE if results.scale == "small" else "",
-        f"Data: {facts.dataset}, {facts.split} split, {facts.clips} clips (fingerprint {facts.fingerprint}); "
-        f"{facts.context} context frames, then {facts.horizon} predicted"
-        + (f" by models trained for {facts.trained}." if facts.trained not in (None, facts.horizon) else "."),
-        f"Evaluated checkpoint: {facts.selection}.",
+        f"Data: {metadata.dataset}, {metadata.split} split, {metadata.clips} clips (fingerprint {metadata.fingerprint}); "
+        f"{metadata.context} context frames, then {metadata.horizon} predicted"
+        + (f" by models trained for {metadata.trained}." if metadata.trained not in (None, metadata.horizon) else "."),
+        f"Evaluated checkpoint: {metadata.selection}.",
         f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
         *how_to_read,
         *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark and name not in own),
         *(results.sets[score].note for score in full),
         *_empty(results, [score for score in known if score not in (*filled, *full)]),
-        f"Only clips of '{facts.label}'." if facts.label else "",
-        *facts.notes,
+        f"Only clips of '{metadata.label}'." if metadata.label else "",
+        *metadata.notes,
     ]
     return [
         *(Footnote(f"Protocol {_protocol(results, name)}.", mark) for name, mark in protocol_marks.items() if mark),
@@ -58,29 +58,29 @@ def _protocol(results: Results, name: str) -> str:
     return f"{name}, version {results.protocols[name]}" if name in results.protocols else name
 
 
-def _deviations(results: Results, variant: str, scores: Sequence[str]) -> list[str]:
+def _run_notes(results: Results, variant: str, scores: Sequence[str]) -> list[str]:
     """What is not as planned with a variant's runs: "seeds 1, 2 failed: out of memory." """
     runs = results.planned.get(variant, [])
     if not runs:
         return ["No run is planned."]
     place = list(results.variants).index(variant)
     scored = results.clips_scored[place]
-    said: dict[str, list[int]] = {}
+    remarks: dict[str, list[int]] = {}
     for run in runs:
         if run["state"] != "finished":
             reason = run["reason"]
-            said.setdefault(f"{run['state']}{f': {reason}' if _is_text(reason) else ''}", []).append(int(run["seed"]))
+            remarks.setdefault(f"{run['state']}{f': {reason}' if _is_text(reason) else ''}", []).append(int(run["seed"]))
         elif (clips := scored[results.seeds.index(run["seed"])]) < len(results.clips):
-            said.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
+            remarks.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if run["state"] == "finished":
             for what in _lost(results, place, run, scores):
-                said.setdefault(what, []).append(int(run["seed"]))
+                remarks.setdefault(what, []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
-            said.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
+            remarks.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
     sources = dict.fromkeys(run["source"] for run in runs if _is_text(run.get("source")))
     return [
         *sources,
-        *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in said.items()),
+        *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in remarks.items()),
     ]
 
 
@@ -103,7 +103,7 @@ def _empty(results: Results, scores: Iterable[str]) -> list[str]:
     """Why columns are empty altogether, for the scores that are."""
     names = {score.partition("/")[2]: shown(score, results.metric(score)) for score in scores}
     return [
-        f"{label} is empty: {results.facts.missing.get(name) or 'it was not computed'}.".replace("..", ".")
+        f"{label} is empty: {results.metadata.missing.get(name) or 'it was not computed'}.".replace("..", ".")
         for name, label in sorted(names.items())
     ]
 

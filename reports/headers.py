@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reports.costs import ledger
+from reports.costs import cost_table
 from reports.latex_tables import Line
 from reports.results import Results
 
@@ -15,7 +15,7 @@ POWER = re.compile(r"×|10⁻|10\^|1e-|e-\d")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedColumn:
     """A column: "protocol/metric", a cost or SEEDS. span: first and last frame; the whole horizon where it is None.
 
     scaled: whether the header tells the power of ten that the metric is shown with, where it has one.
@@ -35,7 +35,9 @@ class Asked:
         return "/" in self.name
 
 
-def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) -> tuple[list[Asked | None], list[str]]:
+def requested_columns(
+    results: Results, header: Sequence[Line], protocols: Sequence[str]
+) -> tuple[list[RequestedColumn | None], list[str]]:
     """What each column of a header of one line or several shows, None where it is no number of ours; and what cannot be shown.
 
     protocols: of columns that name none; with several of them a title that is repeated stands for one after the other.
@@ -44,19 +46,19 @@ def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) ->
     titles = [" ".join(dict.fromkeys(line.cells[n] for line in header if n < len(line.cells))).strip() for n in range(width)]
     if any(title.lower() == "seed" for title in titles):
         return [], []  # a table of single runs
-    costs = {column.title.lower(): column.key for column in ledger(results).columns}
-    found: list[Asked | None] = []
-    problems, seen, before = list[str](), list[Asked](), ""
+    costs = {column.title.lower(): column.key for column in cost_table(results).columns}
+    found: list[RequestedColumn | None] = []
+    problems, earlier, before = list[str](), list[RequestedColumn](), ""
     for title in titles:
         if re.fullmatch(r"#? ?(seeds|runs|n)", title.lower()):
-            found.append(Asked(SEEDS))
+            found.append(RequestedColumn(SEEDS))
         elif title.lower() in costs:
-            found.append(Asked(costs[title.lower()]))
+            found.append(RequestedColumn(costs[title.lower()]))
         elif one := _score(results, title, before):
             before = one.name
-            seen.append(one)
+            earlier.append(one)
             named = [name for name in results.protocols if re.search(rf"\b{re.escape(name)}\b", title.lower())]
-            protocol = [*named, *protocols[min(seen.count(one), len(protocols)) - 1 :]][0]
+            protocol = [*named, *protocols[min(earlier.count(one), len(protocols)) - 1 :]][0]
             one = replace(one, name=results.score_of(protocol, one.name))
             problem = _problem(results, one)
             problems += [f"column '{title}' (line {header[0].number}): {problem}"] if problem else []
@@ -68,17 +70,17 @@ def asked(results: Results, header: Sequence[Line], protocols: Sequence[str]) ->
     return found, problems
 
 
-def _problem(results: Results, one: Asked) -> str:
+def _problem(results: Results, one: RequestedColumn) -> str:
     if one.name in results.sets:
         return "no single frame has that score" if one.span else ""
     if one.name not in results.columns:
         return f"there is no {one.name}"
-    horizon = results.facts.horizon
-    outside = one.span and not 1 <= one.span[0] <= one.span[1] <= horizon
-    return f"its frames are not within the horizon, 1 to {horizon}" if outside else ""
+    horizon = results.metadata.horizon
+    beyond = one.span and not 1 <= one.span[0] <= one.span[1] <= horizon
+    return f"its frames are not within the horizon, 1 to {horizon}" if beyond else ""
 
 
-def _score(results: Results, title: str, before: str) -> Asked | None:
+def _score(results: Results, title: str, before: str) -> RequestedColumn | None:
     """The metric and frames that a title names; bare frames are of the metric to their left."""
     plain = title.lower()
     metric = _metric(results, plain, before)
@@ -90,7 +92,7 @@ def _score(results: Results, title: str, before: str) -> Asked | None:
     if not metric and not frames and not re.fullmatch(r"\s*(mean|avg|average|all)\.?\s*", rest):
         return None
     span = (int(frames[1]), int(frames[2] or frames[1])) if frames else None
-    return Asked(named, span, results.metrics[named].scale == 1 or POWER.search(title) is not None)
+    return RequestedColumn(named, span, results.metrics[named].scale == 1 or POWER.search(title) is not None)
 
 
 def _metric(results: Results, plain: str, before: str) -> str:

@@ -13,7 +13,7 @@ from reports.memory import Memories, Shown, alike, entropy, tops, usage
 from reports.memory_kinds import long_path, nearest
 from reports.results import Results
 from reports.strips import GIVEN, PREDICTED, pixels, spread
-from reports.style import COLOURS, COLUMN, MARKERS, PAGE, looks, paper
+from reports.style import COLOURS, COLUMN, MARKERS, PAGE, line_styles, paper
 
 WAYS = {"right": ">", "down": "v", "left": "<", "up": "^", "nowhere": "o"}  # a way of moving looks like itself
 CLIP_FRAMES = 5
@@ -59,7 +59,7 @@ def slot_usage(results: Results, memories: Memories) -> Figure:
     with paper():
         figure, panels = _grid(2, len(runs), 1.2)
         for (variant, run), (evenness, winners) in zip(runs.items(), panels.T, strict=True):
-            colour, slots = looks(results.variants)[variant].colour, run.matching.shape[1]
+            colour, slots = line_styles(results.variants)[variant].colour, run.matching.shape[1]
             ranks = np.arange(1, slots + 1)
             by_weight, by_wins = (np.argsort(-measure(run.matching), kind="stable") for measure in (usage, tops))
             evenness.step(ranks, usage(run.matching)[by_weight] * slots, where="mid", color=colour)
@@ -89,19 +89,19 @@ def alignment(results: Results, memories: Memories) -> Figure:
         figure = Figure(figsize=(PAGE, 0.95 + 0.3 * len(runs)))
         panels = figure.subplots(1, 2, sharex=True, sharey=True)
         for place, (variant, run) in enumerate(runs.items()):
-            look = looks(results.variants)[variant]
+            style = line_styles(results.variants)[variant]
             for panel, other in zip(panels, (run.storing, run.long), strict=True):
                 if other is None:
                     panel.text(0.5, place, "no storing path", transform=panel.get_yaxis_transform(), ha="center", va="center")
                     continue
                 same, chance = alike(other, run.matching, centred=True)
-                for offset, values, face in ((-0.13, same, look.colour), (0.13, chance, "white")):
+                for offset, values, face in ((-0.13, same, style.colour), (0.13, chance, "white")):
                     if np.isnan(values).all():  # one clip has no other to be compared with
                         continue
                     low, high = np.quantile(values, [0.05, 0.95])
-                    panel.plot([low, high], [place + offset] * 2, color=look.colour, linewidth=1)
+                    panel.plot([low, high], [place + offset] * 2, color=style.colour, linewidth=1)
                     panel.plot(
-                        values.mean(), place + offset, look.marker, color=look.colour, markerfacecolor=face, markersize=5
+                        values.mean(), place + offset, style.marker, color=style.colour, markerfacecolor=face, markersize=5
                     )
         panels[0].set(title="storing and matching (the alignment)", yticks=range(len(runs)), yticklabels=list(runs))
         panels[0].set_ylim(len(runs) - 0.5, -0.5)

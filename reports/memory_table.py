@@ -67,10 +67,10 @@ def memory_table(results: Results, memories: Memories) -> Table:
     rows = []
     for variant in memories.variants:
         runs = memories.of(variant)
-        said = [f"Seed {seed}: {why.rstrip('.')}." for (label, seed), why in memories.missing.items() if label == variant]
+        sentences = [f"Seed {seed}: {why.rstrip('.')}." for (label, seed), why in memories.missing.items() if label == variant]
         if runs and runs[0].storing is None:
-            said.append("It has no motion-context encoder: only the motion-matching encoder can be asked.")
-        marks = tuple(notes.setdefault(text, str(len(notes) + 1)) for text in said)
+            sentences.append("It has no motion-context encoder: only the motion-matching encoder can be asked.")
+        marks = tuple(notes.setdefault(text, str(len(notes) + 1)) for text in sentences)
         planned = len(runs) + sum(label == variant for label, _ in memories.missing)
         seeds = str(planned) if len(runs) == planned else f"{len(runs)} of {planned}"
         rows.append(Row(variant, seeds, (_slots(runs), *_cells(runs, columns[1:], measures)), marks))
@@ -97,13 +97,13 @@ def _slots(runs: Sequence[Addressing]) -> Cell:
 def _how_to_read(results: Results, memories: Memories) -> list[str]:
     if memories.shown is None:
         return [SMALL_SCALE] if results.scale == "small" else []
-    shown, facts = memories.shown, results.facts
+    shown, metadata = memories.shown, results.metadata
     slots = sorted({run.matching.shape[1] for run in memories.runs})
     most = ", ".join(f"{np.log2(count):.3f} for {count}" for count in slots)
     several = any(len(memories.of(variant)) > 1 for variant in memories.variants)
     return [
         *([SMALL_SCALE] if results.scale == "small" else []),
-        f"Data: {facts.dataset}, {facts.split} split, {len(shown.numbers)} clips (fingerprint {facts.fingerprint}).",
+        f"Data: {metadata.dataset}, {metadata.split} split, {len(shown.numbers)} clips (fingerprint {metadata.fingerprint}).",
         f"Matching: the motion-matching encoder asks, which sees the {shown.context} frames of context. Storing: the "
         f"motion-context encoder asks, which sees the long clip, {shown.frames.shape[1]} frames, and serves training alone.",
         "Usage: entropy of the slots' mean weights, in bits. Address: mean entropy of the weights at one position of a clip. "

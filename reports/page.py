@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 
-from reports.columns import Frames
-from reports.costs import ledger, with_warnings
+from reports.columns import FrameSpans
+from reports.costs import cost_table, with_warnings
 from reports.results import Results
 from reports.statistics import student
-from reports.style import looks
+from reports.style import line_styles
 from reports.table import Cell, Table, over_horizon, table
 
 SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # as style.DASHES
@@ -60,7 +60,7 @@ def page(
         **(first or {}),
         "Differences to the first": differences,
         **(more or {}),
-        "What each variant costs": ledger(results),
+        "What each variant costs": cost_table(results),
     }
     drawn = figures or {}
     environment = Environment(loader=PackageLoader("reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -72,15 +72,18 @@ def page(
         data={
             "protocols": choices,
             "variants": list(results.variants),
-            "horizon": results.facts.horizon,
+            "horizon": results.metadata.horizon,
             "spans": [f"{first}-{last}" for first, last in _spans(scores)],
             "looks": [
-                {"colour": "currentColor" if look.colour == "#000000" else look.colour, "dash": SVG_DASHES[i % len(SVG_DASHES)]}
-                for i, look in enumerate(looks(results.variants).values())
+                {
+                    "colour": "currentColor" if style.colour == "#000000" else style.colour,
+                    "dash": SVG_DASHES[i % len(SVG_DASHES)],
+                }
+                for i, style in enumerate(line_styles(results.variants).values())
             ],
         },
         settings=_differing(configurations or {}, results.variants),
-        runs=_told_runs(results.runs),
+        runs=_shown_runs(results.runs),
         pictures=pictures,
     )
 
@@ -97,7 +100,7 @@ def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> 
     return chosen
 
 
-def _further(results: Results, frames: Frames) -> dict[str, Any]:
+def _further(results: Results, frames: FrameSpans) -> dict[str, Any]:
     protocols = dict.fromkeys(score.partition("/")[0] for score in results.columns)
     tables = {name: with_warnings(table(results, protocols=(name,), frames=frames), results) for name in protocols}
     return {name: _protocol(results, made) for name, made in tables.items()}
@@ -118,9 +121,9 @@ def _protocol(results: Results, made: Table) -> dict[str, Any]:
             shown = {"digits": column.metric.digits, "scale": column.metric.scale, "up": column.metric.direction == "up"}
             metrics[name] = {"title": column.title, **shown, "cells": {}, **frames}
         span = "" if whole else f"{column.first}-{column.last}"
-        metrics[name]["cells"][span] = [_told(row.cells[number]) for row in made.rows]
+        metrics[name]["cells"][span] = [_json_cell(row.cells[number]) for row in made.rows]
         if column.score in results.sets:
-            metrics[name]["cells"] |= {f"{first}-{last}": [_told(Cell())] * len(made.rows) for first, last in _spans(made)}
+            metrics[name]["cells"] |= {f"{first}-{last}": [_json_cell(Cell())] * len(made.rows) for first, last in _spans(made)}
     return {
         "metrics": metrics,
         "labels": [{"seeds": row.seeds, "marks": list(row.marks)} for row in made.rows],
@@ -128,7 +131,7 @@ def _protocol(results: Results, made: Table) -> dict[str, Any]:
     }
 
 
-def _told(cell: Cell) -> dict[str, Any]:
+def _json_cell(cell: Cell) -> dict[str, Any]:
     return {"value": cell.value, "text": cell.text, "best": cell.best, "close": cell.close, "details": cell.details}
 
 
@@ -139,9 +142,9 @@ def _frames(results: Results, score: str) -> dict[str, list[list[float | None]]]
     count = known.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(known, means, 0).sum(1) / count
-        deviation = np.sqrt(np.where(known, (means - mean[:, None]) ** 2, 0).sum(1) / (count - 1))
+        std = np.sqrt(np.where(known, (means - mean[:, None]) ** 2, 0).sum(1) / (count - 1))
         widths = np.vectorize(lambda seeds: student(int(seeds) - 1) if seeds > 1 else np.nan)(count)
-        half = widths * deviation / np.sqrt(count)
+        half = widths * std / np.sqrt(count)
     return {"mean": _rounded(mean), "half": _rounded(half)}
 
 
@@ -149,15 +152,15 @@ def _rounded(values: np.ndarray) -> list[list[float | None]]:
     return [[float(f"{value:.12g}") if np.isfinite(value) else None for value in row] for row in values]
 
 
-def _told_runs(runs: pd.DataFrame) -> pd.DataFrame:
+def _shown_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs as text, what names them first; numbers in six digits, nothing where nothing is known."""
     first = ["variant", "seed", "state", "reason", "deviations", "key"]
     ordered = runs[[*first, *(column for column in runs.columns if column not in first)]]
 
-    def told(value: Any) -> str:
+    def as_text(value: Any) -> str:
         return "" if pd.isna(value) else f"{value:.6g}" if isinstance(value, float) else str(value)
 
-    return ordered.map(told)
+    return ordered.map(as_text)
 
 
 def _differing(configurations: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -9,7 +9,7 @@ import pandas as pd
 from reports.columns import Column
 from reports.footnotes import Footnote
 from reports.published import load, of_task
-from reports.results import Facts, Results
+from reports.results import Metadata, Results
 from reports.table import Cell, Row, Table
 
 # Published names of what our experiments call otherwise; the letters behind ConvLSTM and SimVP are sizes, ours are these.
@@ -37,10 +37,14 @@ def with_published(
     methods: parts of names; only the methods that hold one of them (all if not given).
     Columns of single frames and slices stay empty: what is published are means over the horizon, and over whole test sets.
     """
-    if results.facts.label or results.facts.split != "test":
-        part = f"only clips of '{results.facts.label}'" if results.facts.label else f"clips of the {results.facts.split} split"
+    if results.metadata.label or results.metadata.split != "test":
+        part = (
+            f"only clips of '{results.metadata.label}'"
+            if results.metadata.label
+            else f"clips of the {results.metadata.split} split"
+        )
         return replace(table, footnotes=(*table.footnotes, Footnote(f"Nothing published stands beside {part}.")))
-    alike = _alike(load() if published is None else published, results.facts, [column.score for column in table.columns])
+    alike = _alike(load() if published is None else published, results.metadata, [column.score for column in table.columns])
     cells_of = {row.label: row.cells for row in table.rows}
     first = 1 + max((int(note.mark) for note in table.footnotes if note.mark.isdigit()), default=0)
     marks: dict[str, str] = {}
@@ -52,11 +56,11 @@ def with_published(
         same = _variant(str(method)) if ours is None else ours.get(str(method), "")
         mine = cells_of.get(same, (Cell(),) * len(table.columns))
         cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, mine, strict=True)]
-        said = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
-        row_marks = [marks.setdefault(text, str(first + len(marks))) for text in said]
+        sources = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
+        row_marks = [marks.setdefault(text, str(first + len(marks))) for text in sources]
         rows.append(Row(str(method), "published", tuple(cells), tuple(row_marks), published=True))
     protocols = " and ".join(dict.fromkeys(column.protocol for column in table.columns))
-    where = f"{results.facts.context} to {results.facts.horizon} frames of this data set under protocol {protocols}"
+    where = f"{results.metadata.context} to {results.metadata.horizon} frames of this data set under protocol {protocols}"
     summary = f"Greyed: published for {where}; not ranked." if rows else f"Nothing published is known for {where}."
     marked = [note for note in table.footnotes if note.mark] + [Footnote(text, mark) for text, mark in marks.items()]
     general = [note for note in table.footnotes if not note.mark]
@@ -70,11 +74,11 @@ def _variant(method: str) -> str:
     return NAMES.get(by_whom, NAMES.get(name, name))
 
 
-def _alike(published: pd.DataFrame, facts: Facts, scores: Sequence[str]) -> pd.DataFrame:
+def _alike(published: pd.DataFrame, metadata: Metadata, scores: Sequence[str]) -> pd.DataFrame:
     """What is published for the same task, one number (the surest) a method and `score` ("protocol/metric")."""
-    given = of_task(published, facts.dataset.partition(" ")[0], facts.context, facts.horizon)
-    if facts.cut and "test_set" in given:  # a number of other clips is another number; where the clips are not said, that is
-        given = given[given["test_set"].isin(["", facts.cut])]
+    given = of_task(published, metadata.dataset.partition(" ")[0], metadata.context, metadata.horizon)
+    if metadata.cut and "test_set" in given:  # a number of other clips is another number; where the clips are not said, that is
+        given = given[given["test_set"].isin(["", metadata.cut])]
     given = given.assign(score=given["protocol"] + "/" + given["metric"])
     surest = given[given["score"].isin(scores)].sort_values(
         "confidence", key=lambda confidence: confidence != "high", kind="stable"

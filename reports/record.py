@@ -19,7 +19,7 @@ import pandas as pd
 from reports.claim import Claim
 from reports.claims import Alignments
 from reports.files import write
-from reports.results import Facts, Metric, Results
+from reports.results import Metadata, Metric, Results
 
 VERSION = 1
 SUFFIX = ".zip"
@@ -44,7 +44,7 @@ def save(record: Record, path: Path) -> Path:
     """Write the file, whole or not at all."""
     results = record.results
     scored = _scored(results)
-    shape = (len(scored), len(results.clips), results.facts.horizon)
+    shape = (len(scored), len(results.clips), results.metadata.horizon)
     arrays = {}
     for number, column in enumerate(results.columns):
         scores = results.scores[column].to_numpy(np.float64).reshape(shape)
@@ -60,10 +60,10 @@ def save(record: Record, path: Path) -> Path:
         "question": results.question,
         "scale": results.scale,
         "variants": list(results.variants),
-        "outside": list(results.outside),
+        "outside": list(results.external),
         "metrics": {name: metric.plain() for name, metric in results.metrics.items()},
         "protocols": dict(results.protocols),
-        "facts": asdict(results.facts),
+        "facts": asdict(results.metadata),
         "columns": results.columns,
         "scored": scored,
         "clips": results.clips.tolist(),
@@ -112,8 +112,10 @@ def _record(known: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Recor
         runs=pd.DataFrame(known["runs"]),
         metrics=metrics,
         protocols=known["protocols"],
-        facts=Facts(**{name: value for name, value in known["facts"].items() if name != "lpips"}),  # `missing` took its place
-        outside=known["outside"],
+        metadata=Metadata(
+            **{name: value for name, value in known["facts"].items() if name != "lpips"}
+        ),  # `missing` took its place
+        external=known["outside"],
     )
     aligned = {
         (str(variant), int(seed)): arrays[f"alignment-{number}"] for number, (variant, seed) in enumerate(known["aligned"])
@@ -128,7 +130,7 @@ def _claim(values: Mapping[str, Any]) -> Claim:
 
 def _scored(results: Results) -> list[tuple[str, int]]:
     """(variant, seed) of every run with scores, in the order of their rows; a ValueError unless all are of the same clips."""
-    scores, frames = results.scores, results.facts.horizon
+    scores, frames = results.scores, results.metadata.horizon
     pairs = scores[["variant", "seed"]].drop_duplicates()
     clips = np.tile(np.repeat(results.clips, frames), len(pairs))
     counted = np.tile(np.arange(1, frames + 1), len(pairs) * len(results.clips))

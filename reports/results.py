@@ -13,7 +13,7 @@ from reports.set_scores import SetScores
 
 
 @dataclass(frozen=True)
-class Facts:
+class Metadata:
     """What the footnotes of every table state.
 
     selection: how the evaluated checkpoint was chosen, in words. missing: metric -> why its columns are empty, if they are.
@@ -48,11 +48,11 @@ class Results:
     scores: one row per variant, seed, clip and frame (1 is the first predicted), with a float32 column "protocol/metric" for
       each score; a score that could not be computed is NaN. Narrow types (categories, int16) keep 20 million rows small.
       An optional category `label` says what a clip shows.
-    runs: one row per planned run: RUNS, and as far as known the costs (see `ledger`), commit and command.
+    runs: one row per planned run: RUNS, and as far as known the costs (see `cost_table`), commit and command.
       Its `state` is "finished" or says why there are no scores; a run of a variant with 0 parameters stands for every seed.
     metrics: by name, without the protocol. protocols: name -> version.
     training: variant, seed, step, name, value of losses and validation scores.
-    outside: the variants that were not trained here; `runs` says in `source` where their scores come from.
+    external: the variants that were not trained here; `runs` says in `source` where their scores come from.
     sets: scores of the whole set of clips, by "protocol/metric" ("fvd2018/fvd"); they are no columns of `scores`.
     """
 
@@ -64,9 +64,9 @@ class Results:
     runs: pd.DataFrame
     metrics: Mapping[str, Metric]
     protocols: Mapping[str, str | int]
-    facts: Facts
+    metadata: Metadata
     training: pd.DataFrame | None = None
-    outside: Sequence[str] = ()
+    external: Sequence[str] = ()
     sets: Mapping[str, SetScores] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -120,7 +120,7 @@ class Results:
 
     def cube(self, column: str) -> np.ndarray:
         """The scores of "protocol/metric" as float32 [variants, seeds, clips, horizon], NaN where there is none (yet)."""
-        shape = (len(self.variants), len(self.seeds), len(self.clips), self.facts.horizon)
+        shape = (len(self.variants), len(self.seeds), len(self.clips), self.metadata.horizon)
         if column in self.scores and self._places is None:
             return self.scores[column].to_numpy(np.float32).reshape(shape)
         cube = np.full(shape, np.nan, np.float32)
@@ -133,14 +133,14 @@ class Results:
 
         A run whose score is not finite on some of its clips has none: a mean over the others would flatter it.
         """
-        known, span = self._of(column), (first, last or self.facts.horizon)
+        known, span = self._of(column), (first, last or self.metadata.horizon)
         if span not in known.means:
             frames = known.cube[..., first - 1 : span[1]]
             means = np.einsum("...f->...", frames, dtype=np.float64) / frames.shape[-1]  # in two thirds of the time of `mean`
             finite = np.isfinite(means).sum(-1)
             means[finite < self.clips_scored] = np.nan
             known.means[span] = means
-            if span == (1, self.facts.horizon):
+            if span == (1, self.metadata.horizon):
                 self._lost[column] = np.maximum(self.clips_scored - finite, 0)
         return known.means[span]
 
@@ -164,7 +164,7 @@ class Results:
         means = self.clip_means(column, first, last).copy()
         for number, variant in enumerate(self.variants):
             scored = np.flatnonzero(~np.isnan(means[number]).all(1))
-            if (variant in self.untrained and len(scored)) or (variant in self.outside and len(scored) == 1):
+            if (variant in self.untrained and len(scored)) or (variant in self.external and len(scored) == 1):
                 means[number] = means[number, scored[0]]
         return means
 
@@ -174,7 +174,7 @@ class Results:
         rows = [
             number
             for number, variant in enumerate(self.variants)
-            if variant in self.untrained or (variant in self.outside and np.isfinite(values[number]).sum() == 1)
+            if variant in self.untrained or (variant in self.external and np.isfinite(values[number]).sum() == 1)
         ]
         return self.sets[column].everywhere(rows)
 
@@ -184,7 +184,7 @@ class Results:
         A score of the whole set of clips has none.
         """
         if column in self.sets:
-            return np.full((*self.sets[column].values.shape, self.facts.horizon), np.nan)
+            return np.full((*self.sets[column].values.shape, self.metadata.horizon), np.nan)
         return mean_of_known(self._of(column).cube, axis=2, least=self.clips_scored[..., None])
 
     def cost(self, name: str) -> "pd.Series[float]":
@@ -198,8 +198,8 @@ class Results:
         runs = len(self.variants), len(self.seeds)
         if self._places is None:
             return np.full(runs, len(self.clips))
-        frames = np.bincount(self._places // self.facts.horizon, minlength=runs[0] * runs[1] * len(self.clips))
-        return (frames.reshape(*runs, -1) == self.facts.horizon).sum(-1)
+        frames = np.bincount(self._places // self.metadata.horizon, minlength=runs[0] * runs[1] * len(self.clips))
+        return (frames.reshape(*runs, -1) == self.metadata.horizon).sum(-1)
 
     @cached_property
     def untrained(self) -> set[str]:
@@ -224,7 +224,7 @@ class Results:
     @cached_property
     def _places(self) -> np.ndarray | None:
         """Where each row of scores belongs in a cube laid out flat; None where the rows are such a cube already."""
-        cells = len(self.variants) * len(self.seeds) * len(self.clips) * self.facts.horizon
+        cells = len(self.variants) * len(self.seeds) * len(self.clips) * self.metadata.horizon
         variants = self.scores["variant"]
         if not isinstance(variants.dtype, pd.CategoricalDtype) or list(variants.cat.categories) != list(self.variants):
             variants = variants.astype(pd.CategoricalDtype(list(self.variants)))
@@ -234,7 +234,7 @@ class Results:
             numbers = self.scores[name].to_numpy()
             counted = len(known) > 0 and known[0] == 0 and known[-1] == len(known) - 1  # 0, 1, 2, ... are places already
             np.add(place, numbers if counted else np.searchsorted(known, numbers), out=place, casting="unsafe")
-        place *= self.facts.horizon
+        place *= self.metadata.horizon
         np.add(place, self.scores["frame"].to_numpy(), out=place, casting="unsafe")
         place -= 1
         return None if np.array_equal(place, np.arange(cells, dtype=place.dtype)) else place

@@ -11,7 +11,7 @@ from reports.by_label import by_label
 from reports.claims import Judged, judge
 from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table, gain_text
-from reports.costs import lasting, ledger, with_warnings
+from reports.costs import cost_table, lasting, with_warnings
 from reports.figures import per_frame
 from reports.record import Record
 from reports.render import markdown
@@ -95,7 +95,7 @@ def _part(record: Record, part: str) -> Table:
     results = record.results
     if part == "claims":
         return claims_table(results, judged(record))
-    return ledger(results) if part == "costs" else _scores(results)
+    return cost_table(results) if part == "costs" else _scores(results)
 
 
 def _standard(results: Results) -> list[str]:
@@ -104,7 +104,7 @@ def _standard(results: Results) -> list[str]:
 
 def _scores(results: Results) -> Table:
     names = [score.partition("/")[2] for score in _standard(results)]
-    horizon = results.facts.horizon
+    horizon = results.metadata.horizon
     return with_warnings(table(results, names, frames=slices(SLICE, horizon) if horizon > SLICE else ()), results)
 
 
@@ -133,7 +133,7 @@ def _section(name: str, record: Record, page: Path) -> str:
     for score in _standard(results)[:1]:
         if labelled := by_label(results, score):
             parts += ["### By what the clips show", markdown(labelled).strip()]
-    parts += ["### Costs", markdown(ledger(results)).strip()]
+    parts += ["### Costs", markdown(cost_table(results)).strip()]
     if settings := _settings(record):
         parts += ["### How the variants differ", settings]
     return "\n\n".join(parts)
@@ -142,15 +142,17 @@ def _section(name: str, record: Record, page: Path) -> str:
 def _how_made(record: Record) -> str:
     """The commands, the machines and the code, as the runs have them."""
     runs = record.results.runs
-    said = [f"{verb}: `{command}`." for verb, command in record.commands.items()]
+    sentences = [f"{verb}: `{command}`." for verb, command in record.commands.items()]
     finished = runs[runs["state"] == "finished"]
     spent = float(finished["train_seconds"].sum()) if "train_seconds" in finished else 0.0
-    said.append(f"{len(finished)} of {len(runs)} runs finished" + (f", {lasting(spent)} of training in all." if spent else "."))
+    sentences.append(
+        f"{len(finished)} of {len(runs)} runs finished" + (f", {lasting(spent)} of training in all." if spent else ".")
+    )
     for column, word in (("machine", "Machine"), ("torch", "PyTorch"), ("commit", "Code")):
         known = [str(value) for value in dict.fromkeys(finished[column].dropna())] if column in finished else []
         if known:
-            said.append(f"{word}: {'; '.join(COMMIT.sub(lambda found: found[0][:12], value) for value in known)}.")
-    return "\n".join(f"- {line}" for line in said)
+            sentences.append(f"{word}: {'; '.join(COMMIT.sub(lambda found: found[0][:12], value) for value in known)}.")
+    return "\n".join(f"- {line}" for line in sentences)
 
 
 def _settings(record: Record) -> str:

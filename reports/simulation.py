@@ -49,10 +49,10 @@ def simulate(
 ) -> Simulated:
     """Experiments of up to `most` seeds in which one of so many claims is watched and decided as soon as it may be."""
     draws = difference + SHAPES[shape](np.random.default_rng(0), (experiments, most))
-    ended = [until_decided(row, ALPHA / claims) for row in draws]
-    seeds = np.array([count for count, _ in ended])
-    wrong = [found == REFUTED or (found == HOLDS and difference == 0) for _, found in ended]
-    early = [found != UNDECIDED and count <= FIXED for count, found in ended]
+    designs = [until_decided(row, ALPHA / claims) for row in draws]
+    seeds = np.array([count for count, _ in designs])
+    wrong = [found == REFUTED or (found == HOLDS and difference == 0) for _, found in designs]
+    early = [found != UNDECIDED and count <= FIXED for count, found in designs]
     looks = np.stack([_t_test(draws[:, :count], ALPHA / claims) for count in range(2, most + 1)])  # [looks, experiments]
     one, first = looks[FIXED - 2], looks[np.argmax(looks != 0, 0), np.arange(experiments)]
     return Simulated(
@@ -74,8 +74,8 @@ def _t_test(gains: np.ndarray, alpha: float) -> np.ndarray:
     return np.where(np.abs(t) > student(count - 1, 1 - alpha), np.sign(t), 0)
 
 
-def _wrongly(said: np.ndarray, difference: float) -> np.ndarray:
-    return said < 0 if difference else said != 0
+def _wrongly(verdicts: np.ndarray, difference: float) -> np.ndarray:
+    return verdicts < 0 if difference else verdicts != 0
 
 
 def until_decided(gains: np.ndarray, alpha: float) -> tuple[int, str]:

@@ -31,7 +31,7 @@ COLUMN, PAGE = 3.4, 6.9  # inches: one column of a two-column paper, and both
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """How a variant is drawn, in every figure alike."""
 
     colour: str
@@ -39,10 +39,10 @@ class Look:
     marker: str
 
 
-def looks(variants: Sequence[str]) -> dict[str, Look]:
+def line_styles(variants: Sequence[str]) -> dict[str, LineStyle]:
     """A look for each variant by its declared place. 28 differ in colour or dash; markers tell the rest apart."""
     return {
-        variant: Look(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
+        variant: LineStyle(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
         for i, variant in enumerate(variants)
     }
 
@@ -68,10 +68,10 @@ def _lay_out(figure: Figure) -> None:
             for tick in axis.get_major_ticks():
                 tick.label1.set_parse_math(True)  # powers of ten are matplotlib's own mathematics, no name
     for _ in range(8):
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             figure.draw_without_rendering()
-        if not any("constrained_layout" in str(warning.message) for warning in said):
+        if not any("constrained_layout" in str(warning.message) for warning in caught):
             break
         figure.set_size_inches(*(1.3 * figure.get_size_inches()))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reports.columns import Column, Frames, choose_columns
+from reports.columns import Column, FrameSpans, choose_columns
 from reports.footnotes import Footnote, footnotes
 from reports.results import Results
 from reports.statistics import LEVEL, effect, half_interval, holm, paired, permutation
@@ -67,7 +67,7 @@ class Table:
 
 
 def table(
-    results: Results, metrics: Sequence[str] | None = None, protocols: Sequence[str] = ("standard",), frames: Frames = ()
+    results: Results, metrics: Sequence[str] | None = None, protocols: Sequence[str] = ("standard",), frames: FrameSpans = ()
 ) -> Table:
     """The comparison of all variants, in declared order.
 
@@ -187,16 +187,16 @@ def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[s
     """How to read a table's cells; scores of whole sets explain their intervals themselves."""
     known = [cell for column in of_frames for cell in column if cell.value is not None]
     single = [cell for cell in known if cell.low is None]
-    said = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(known) else []
+    sentences = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(known) else []
     if single:
         n = "n = 1" if len(single) == len(known) else "Where n = 1"
-        said.append(f"{n} seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
+        sentences.append(f"{n} seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
     if any(cell.best for column in cells for cell in column):
-        said.append(
+        sentences.append(
             "Bold: best. Underlined: not distinguishable from the best "
             "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."
         )
-    return said
+    return sentences
 
 
 def seeds_scored(results: Results, variant: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.parity import FOLDER, Part, fill, part
+from tests.parity import FOLDER, Vectors, fill, part
 
 OPENSTL: dict[str, dict[str, list[int]]] = json.loads((FOLDER / "openstl_state_dicts.json").read_text())
 """Every name and shape of twelve of OpenSTL's models at Moving-MNIST size, by our names of the models."""
@@ -29,7 +29,7 @@ class Sample:
     output: str = "pred_all"
 
     @property
-    def part(self) -> Part:
+    def part(self) -> Vectors:
         return part(*self.vectors)
 
     def weights(self) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ import torch
 from bench import cli
 from bench.executors.inline import Inline
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
@@ -22,18 +22,18 @@ from bench.tracking.connection import connect
 torch.set_num_threads(1)
 
 TINY = RunSpec(
-    model=Part("lmc", width=4, layers=1, slots=5),
-    learner=Part("memory_alignment", warmup=0),
-    data=Part("digits", size=16, digit=8),
+    model=Component("lmc", width=4, layers=1, slots=5),
+    learner=Component("memory_alignment", warmup=0),
+    data=Component("digits", size=16, digit=8),
     context=9,
     horizon=2,
     batch=2,
     steps=6,
-    optimizer=Part("adam", lr=1e-3),
+    optimizer=Component("adam", lr=1e-3),
     validate_every=3,
     validation_clips=2,
 )
-FLOOR = TINY.but(model=Part("copy_last"), learner=Part("nothing"), steps=0)
+FLOOR = TINY.but(model=Component("copy_last"), learner=Component("nothing"), steps=0)
 EVALUATION = Evaluation(clips=3, keep_predictions=True)
 
 

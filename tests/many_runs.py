@@ -9,13 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from bench.store.store import FINISHED, Status, Store
 
 EVALUATION = Evaluation(clips=8)
 SPEC = RunSpec(
-    Part("lmc", width=4, layers=1, slots=5), Part("memory_alignment", warmup=0), Part("digits", size=16, digit=8),
-    context=9, horizon=2, batch=2, steps=6,
+    Component("lmc", width=4, layers=1, slots=5), Component("memory_alignment", warmup=0),
+    Component("digits", size=16, digit=8), context=9, horizon=2, batch=2, steps=6,
 )  # fmt: skip
 VARIANTS = {f"{slots} slots": SPEC.but(model=SPEC.model.but(slots=slots)) for slots in (5, 6, 7, 8)}
 FILE = """
@@ -47,15 +47,15 @@ def write_store(folder: Path, seeds: int) -> Store:
     """Finished runs of that experiment, all the files that a real run leaves, with made-up scores."""
     import numpy as np
 
-    from bench.evaluation.evaluate import facts_of
+    from bench.evaluation.evaluate import metadata_of
     from bench.evaluation.scores import Scores
     from bench.metrics.protocols import PROTOCOLS, score_names
 
     store, random = Store(folder / "runs"), np.random.default_rng(0)
     data = SPEC.data.build()
     evaluation = EVALUATION.at(SPEC)
-    facts = {
-        **facts_of(data, evaluation, SPEC.context, 8),
+    metadata = {
+        **metadata_of(data, evaluation, SPEC.context, 8),
         "protocols": {name: protocol.version for name, protocol in PROTOCOLS.items()},
         "lpips": "", "lpips_missing": "no backbone", "targets": "0123456789ab",
     }  # fmt: skip
@@ -68,7 +68,7 @@ def write_store(folder: Path, seeds: int) -> Store:
         shutil.copytree(template, run.path)
         (run.path / "spec.json").write_text(json.dumps(spec.to_json(), indent=1))
         values = random.normal(20, 1, (8, 2, len(names))).astype(np.float32)
-        Scores(values, names, facts).save(run.scores_file(evaluation.key))
+        Scores(values, names, metadata).save(run.scores_file(evaluation.key))
     return store
 
 

@@ -1,20 +1,20 @@
 """The experiment that the kept store of version 0.1.0 answers, and what that version measured for it."""
 
-from bench.spec import Evaluation, Experiment, Part, RunSpec
+from bench.spec import Component, Evaluation, Experiment, RunSpec
 
 CONVLSTM = RunSpec(
-    model=Part("convlstm", hidden=4, layers=1),
-    learner=Part("scheduled_sampling"),
-    data=Part("digits", size=16, digit=8),
+    model=Component("convlstm", hidden=4, layers=1),
+    learner=Component("scheduled_sampling"),
+    data=Component("digits", size=16, digit=8),
     context=9,
     horizon=2,
     batch=2,
     steps=6,
-    optimizer=Part("adam", lr=1e-3),
+    optimizer=Component("adam", lr=1e-3),
     validate_every=3,
     validation_clips=2,
 )
-LMC = CONVLSTM.but(model=Part("lmc", width=4, layers=1, slots=5), learner=Part("memory_alignment", warmup=0))
+LMC = CONVLSTM.but(model=Component("lmc", width=4, layers=1, slots=5), learner=Component("memory_alignment", warmup=0))
 LABELS = {
     "LMC": "lmc-c7aeba193c51",
     "ConvLSTM": "convlstm-86857d0b5f1f",
@@ -36,8 +36,8 @@ def experiment(scale: str) -> Experiment:
         {
             "LMC": LMC,
             "ConvLSTM": CONVLSTM,
-            "stopped": CONVLSTM.but(optimizer=Part("adam", lr=2e-3)),
-            "copy": CONVLSTM.but(model=Part("copy_last"), learner=Part("nothing"), steps=0),
+            "stopped": CONVLSTM.but(optimizer=Component("adam", lr=2e-3)),
+            "copy": CONVLSTM.but(model=Component("copy_last"), learner=Component("nothing"), steps=0),
         },
         evaluation=Evaluation(clips=3),
         name="old",

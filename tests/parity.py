@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent / "data" / "parity"
 
 
 @dataclass(frozen=True)
-class Part:
+class Vectors:
     """One cell or net: `weights` and `inputs` to put in by the reference's names, `outputs` to find."""
 
     weights: dict[str, Tensor]
@@ -37,12 +37,12 @@ class Part:
             assert error <= self.tolerance, f"{name} is {error:.2g} off the reference; tolerance {self.tolerance:.2g}"
 
 
-def part(model: str, name: str) -> Part:
+def part(model: str, name: str) -> Vectors:
     """A part by its names: `part("predrnn", "cell")`."""
     described = json.loads((FOLDER / f"{model}.json").read_text())["parts"][name]
     with np.load(FOLDER / described["file"]) as numbers:
         tensors = {key: torch.from_numpy(numbers[key]) for key in numbers.files}
-    return Part(
+    return Vectors(
         weights={w["key"]: fill(w["key"], w["shape"], w["scale"], w["offset"]) for w in described.get("weights", [])},
         inputs={key[len("in.") :]: tensor for key, tensor in tensors.items() if key.startswith("in.")},
         outputs={key[len("out.") :]: tensor for key, tensor in tensors.items() if key.startswith("out.")},

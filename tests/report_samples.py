@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.results import Facts, Metric, Results
+from reports.results import Metadata, Metric, Results
 
 METRICS = {
     "psnr": Metric("up", "dB", 2),
@@ -44,6 +44,6 @@ def results(
     given = {
         "name": "toy", "question": "Which is better?", "scale": "paper", "variants": variants,
         "scores": scores(values, column, variants), "runs": planned, "metrics": METRICS, "protocols": {"standard": 1},
-        "facts": Facts("moving digits", "test", "0123abcd", 10, first.shape[1], first.shape[0], "the last one"),
+        "metadata": Metadata("moving digits", "test", "0123abcd", 10, first.shape[1], first.shape[0], "the last one"),
     }  # fmt: skip
     return Results(**{**given, **changes})

@@ -42,16 +42,16 @@ def bench(*words: object, store: Path, prefix: tuple[str, ...] = ()) -> subproce
 
 def states(path: Path, store: Path) -> list[str]:
     """The state of every planned run."""
-    return [item.state for item in plan(load(str(path)), Store(store))]
+    return [planned.state for planned in plan(load(str(path)), Store(store))]
 
 
 def outcome(path: Path, store: Path) -> dict[str, bytes]:
     """The scores of every run, bit for bit."""
     experiment: Experiment = load(str(path))
     found = {}
-    for item in plan(experiment, Store(store)):
-        evaluation: Evaluation = item.evaluations[0]
-        found[f"{item.label} {item.seed}"] = load_scores(item.run.scores_file(evaluation.key)).values.tobytes()
+    for planned in plan(experiment, Store(store)):
+        evaluation: Evaluation = planned.evaluations[0]
+        found[f"{planned.label} {planned.seed}"] = load_scores(planned.run.scores_file(evaluation.key)).values.tobytes()
     return found
 
 

@@ -19,17 +19,21 @@ from tests.conftest import EVALUATION, FLOOR, TINY
 
 
 @pytest.fixture
-def items(trained, tmp_path):
+def planned_runs(trained, tmp_path):
     shutil.copytree(trained, tmp_path / "runs")
     pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
     return plan(pair, Store(tmp_path / "runs"))
 
 
-def test_addresses_are_those_of_both_paths_on_the_scored_clips(items):
-    found = memories(items)
+def test_addresses_are_those_of_both_paths_on_the_scored_clips(planned_runs):
+    found = memories(planned_runs)
     assert list(found.variants) == ["tiny"]  # the floor has no memory
     (run,) = found.runs
-    memory = find(str(items[0].run.path), Store(items[0].run.path.parent)).build((1, 16, 16), torch.device("cpu")).memory
+    memory = (
+        find(str(planned_runs[0].run.path), Store(planned_runs[0].run.path.parent))
+        .build((1, 16, 16), torch.device("cpu"))
+        .memory
+    )
     clips = TINY.data.build().clips("test", 0, 3, 11)
     with torch.no_grad():
         matching = memory.address(memory.query(clips[:, :9], "matching"))
@@ -42,54 +46,54 @@ def test_addresses_are_those_of_both_paths_on_the_scored_clips(items):
     assert np.array_equal(found.shown.frames[0], (clips[0] * 255).round().numpy())
 
 
-def test_it_is_measured_once_and_outlives_its_checkpoints(items, monkeypatch):
-    first = memories(items).runs[0]
-    shutil.rmtree(items[0].run.path / "checkpoints")
+def test_it_is_measured_once_and_outlives_its_checkpoints(planned_runs, monkeypatch):
+    first = memories(planned_runs).runs[0]
+    shutil.rmtree(planned_runs[0].run.path / "checkpoints")
     monkeypatch.setattr(analysis, "_measured", lambda *given: pytest.fail("measured again"))
-    assert np.array_equal(memories(items).runs[0].matching, first.matching)
+    assert np.array_equal(memories(planned_runs).runs[0].matching, first.matching)
 
 
-def test_another_checkpoint_or_a_damaged_file_is_measured_again(items):
+def test_another_checkpoint_or_a_damaged_file_is_measured_again(planned_runs):
     told = []
-    memories(items, told.append)
-    (checkpoint,) = sorted((items[0].run.path / "checkpoints").glob("step-*.pt"))[-1:]
+    memories(planned_runs, told.append)
+    (checkpoint,) = sorted((planned_runs[0].run.path / "checkpoints").glob("step-*.pt"))[-1:]
     checkpoint.rename(checkpoint.with_name(checkpoint.name.replace("step-00000006", "step-00000007")))
-    memories(items, told.append)
-    (kept,) = (items[0].run.path / "analysis").iterdir()
+    memories(planned_runs, told.append)
+    (kept,) = (planned_runs[0].run.path / "analysis").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
-    memories(items, told.append)
+    memories(planned_runs, told.append)
     assert told == ["looking into memory 1 of 1: tiny, seed 0"] * 3
-    assert memories(items, lambda line: pytest.fail(line)).runs
+    assert memories(planned_runs, lambda line: pytest.fail(line)).runs
 
 
-def test_a_store_that_cannot_be_written_is_looked_into_all_the_same(items, monkeypatch):
+def test_a_store_that_cannot_be_written_is_looked_into_all_the_same(planned_runs, monkeypatch):
     def refused(*path):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(analysis, "replacing", refused)
-    assert memories(items).runs
+    assert memories(planned_runs).runs
 
 
-def test_clips_with_labels_are_told_by_them_and_each_label_is_shown_once(items, monkeypatch):
+def test_clips_with_labels_are_told_by_them_and_each_label_is_shown_once(planned_runs, monkeypatch):
     monkeypatch.setattr("bench.data.digits.Digits.labels", lambda *given: ["boxing", "walking", "boxing"])
-    shown = memories(items).shown
+    shown = memories(planned_runs).shown
     assert (shown.labelled, shown.labels, shown.places) == ("label", ["boxing", "walking", "boxing"], [0, 1])
     assert len(shown.frames) == 2
 
 
-def test_checkpoints_that_are_gone_are_said_and_nothing_stops(items):
-    shutil.rmtree(items[0].run.path / "checkpoints")
-    found = memories(items)
+def test_checkpoints_that_are_gone_are_said_and_nothing_stops(planned_runs):
+    shutil.rmtree(planned_runs[0].run.path / "checkpoints")
+    found = memories(planned_runs)
     assert not found.runs and found.shown is None
     assert "no readable checkpoint" in found.missing["tiny", 0]
 
 
-def test_data_that_are_absent_are_said_and_nothing_stops(items, monkeypatch):
+def test_data_that_are_absent_are_said_and_nothing_stops(planned_runs, monkeypatch):
     def absent(*given, **named):
         raise Blocked("moving_mnist is not there; `bench prepare moving_mnist` puts it there")
 
     monkeypatch.setattr("bench.data.digits.Digits.clips", absent)
-    assert "bench prepare" in memories(items).missing["tiny", 0]
+    assert "bench prepare" in memories(planned_runs).missing["tiny", 0]
 
 
 def test_a_run_that_is_not_finished_is_named_with_its_state(tmp_path):
@@ -97,19 +101,19 @@ def test_a_run_that_is_not_finished_is_named_with_its_state(tmp_path):
     assert memories(plan(pair, Store(tmp_path))).missing == {("tiny", 0): "new: never started"}
 
 
-def test_without_a_memory_nothing_is_looked_for(items):
-    assert memories(items[1:]).variants == []
+def test_without_a_memory_nothing_is_looked_for(planned_runs):
+    assert memories(planned_runs[1:]).variants == []
 
 
-def test_kept_analyses_are_read_without_torch(items):
-    memories(items)
+def test_kept_analyses_are_read_without_torch(planned_runs):
+    memories(planned_runs)
     code = (
         "import sys\n"
         "from bench.reporting.analysis import memories\nfrom bench.spec import Evaluation\n"
-        "from bench.sweep.plan import look\nfrom bench.store.store import Store\n"
-        f"store = Store({str(items[0].run.path.parent)!r})\n"
+        "from bench.sweep.plan import plan_run\nfrom bench.store.store import Store\n"
+        f"store = Store({str(planned_runs[0].run.path.parent)!r})\n"
         "run, = [run for run in store.runs() if run.name.startswith('lmc')]\n"
-        "found = memories([look('tiny', run.spec, store, (Evaluation(clips=3, horizon=2),))])\n"
+        "found = memories([plan_run('tiny', run.spec, store, (Evaluation(clips=3, horizon=2),))])\n"
         "print(len(found.runs), 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -65,7 +65,7 @@ def test_a_report_is_whole_without_mlflow_and_says_so(store, files, monkeypatch)
 
 
 def test_a_report_waits_only_so_long_for_another_writer(store, files, monkeypatch):
-    monkeypatch.setattr(attaching, "PATIENCE", 0.2)
+    monkeypatch.setattr(attaching, "LOCK_TIMEOUT_S", 0.2)
     with open(store.root / ".mlflow.lock", "w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert "another process has been writing to MLflow" in attach(store, "pair-small", files, "?", "bench report pair")

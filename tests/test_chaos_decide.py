@@ -92,9 +92,9 @@ def outcome(path, store):
     for one in verdicts:
         del one["seconds"]  # what a run cost is measured, and differs from time to time
     experiment, there = load(str(path)), Store(store)
-    items = plan(widened(experiment, there), there)
+    planned_runs = plan(widened(experiment, there), there)
     scores = {
-        f"{item.label} {item.seed}": load_scores(item.run.scores_file(item.evaluations[0].key)).values.tobytes()
-        for item in items
+        f"{planned.label} {planned.seed}": load_scores(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes()
+        for planned in planned_runs
     }
     return {"rounds": Record.of(experiment, there).rounds(), "verdicts": verdicts, "scores": scores}

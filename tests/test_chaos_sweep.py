@@ -60,12 +60,12 @@ def _assert_mlflow_equals(path, store):
     client = MlflowClient(connection.tracking_uri(store))
     experiment = client.get_experiment_by_name("twelve-small")
     copies = {run.data.tags["bench.run"]: run for run in client.search_runs([experiment.experiment_id])}
-    items = plan(load(str(path)), store)
-    assert sorted(copies) == sorted(item.run.identity() for item in items)
-    for item in items:
-        copy = copies[item.run.identity()]
+    planned_runs = plan(load(str(path)), store)
+    assert sorted(copies) == sorted(planned.run.identity() for planned in planned_runs)
+    for planned in planned_runs:
+        copy = copies[planned.run.identity()]
         assert copy.info.status == "FINISHED"
         for name in ("loss/storing", "loss/matching", "validation/psnr"):
-            truth = [(int(line["step"]), line[name]) for line in item.run.metrics() if name in line]
+            truth = [(int(line["step"]), line[name]) for line in planned.run.metrics() if name in line]
             sent = [(point.step, point.value) for point in client.get_metric_history(copy.info.run_id, name)]
             assert sorted(sent) == sorted(truth)

@@ -15,13 +15,13 @@ from tests.sweep_samples import bench, owners
 
 KILLS, TRIALS = 10, 6
 SPACE = """
-from bench.spec import Part
+from bench.spec import Component
 from tests.conftest import TINY
 
 def space(trial, scale):
     base = TINY.but(steps=150, validate_every=25)
     rate, slots = trial.suggest_float("lr", 1e-4, 1e-1, log=True), trial.suggest_int("slots", 2, 20)
-    return base.but(optimizer=Part("adam", lr=rate), model=base.model.but(slots=slots))
+    return base.but(optimizer=Component("adam", lr=rate), model=base.model.but(slots=slots))
 """
 pytestmark = pytest.mark.chaos
 

@@ -7,16 +7,16 @@ import pytest
 
 from reports.ablation import ablation
 from reports.check import check
-from reports.costs import ledger
+from reports.costs import cost_table
 from reports.documents import tables
 from reports.page import choices, page
 from reports.published_rows import with_published
 from reports.render import render
-from reports.results import Facts
+from reports.results import Metadata
 from reports.table import table
 from tests.report_samples import results, runs
 
-FACTS = Facts("moving_mnist", "test", "0123abcd", 10, 10, 2, "the last checkpoint")
+FACTS = Metadata("moving_mnist", "test", "0123abcd", 10, 10, 2, "the last checkpoint")
 VALUES = {
     ("full model", 0): [[30, 20], [32, 22]],
     ("full model", 1): [[31, 21], [32, 23]],
@@ -44,7 +44,7 @@ def cells(text, kind):
 def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, form, shows):
     protocols = ("standard", "openstl") if shows == "several protocols" else ("standard",)
     make = ablation if shows == "differences" else table
-    shown = ledger(made) if shows == "costs" else make(made, protocols=protocols, frames=[1, (1, 2)])
+    shown = cost_table(made) if shows == "costs" else make(made, protocols=protocols, frames=[1, (1, 2)])
     found = check(made, render(shown, form), form, protocols)
     numbers = {
         "scores": 2 * (3 * 2 * 2 + 1),
@@ -67,7 +67,7 @@ def test_every_table_of_the_page_agrees_with_the_store(made):
 
 
 def test_published_rows_are_checked_against_what_is_published():
-    made = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", facts=FACTS)
+    made = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", metadata=FACTS)
     shown = with_published(table(made, ["psnr"], ["openstl"]), made)
     text = render(shown, "markdown")
     published = next(row for row in shown.rows if row.published)

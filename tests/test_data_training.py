@@ -8,7 +8,7 @@ from bench.evaluation.scores import load
 from bench.reporting.results import results
 from bench.spec import catalog
 from bench.spec.experiment import Experiment
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store.store import FAILED, FINISHED, Store
 from bench.sweep.plan import plan
 from bench.worker.main import execute
@@ -18,7 +18,7 @@ from tests.data_samples import prepare_kth
 
 def spec():
     """A new one each time, since a spec remembers the fingerprint of its data."""
-    return TINY.but(data=Part("kth", size=16))
+    return TINY.but(data=Component("kth", size=16))
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_kth_from_avi_files_to_scores_that_know_their_action(run):
     assert executed(run) == FINISHED
     scores = load(run.scores_file(EVALUATION.at(run.spec).key))
     assert scores["standard/psnr"].shape == (3, 2)  # three sequences of at least 9 + 2 frames, two of them predicted
-    assert sorted(scores.facts["labels"]) == ["jogging", "walking", "walking"]
+    assert sorted(scores.metadata["labels"]) == ["jogging", "walking", "walking"]
 
 
 def test_the_data_sets_fingerprint_is_in_the_provenance(run):
@@ -56,9 +56,9 @@ def test_a_prepared_set_that_has_changed_is_noticed_before_training(run, tmp_pat
 def test_a_report_can_be_of_one_action_alone(run):
     executed(run)
     experiment = Experiment("Who walks?", {"tiny": spec()}, evaluation=EVALUATION, name="kth")
-    items = plan(experiment, Store(run.path.parent))
-    walking = results(experiment, items, ["standard"], label="walking")
-    assert (walking.facts.clips, len(walking.scores)) == (2, 4)
-    assert walking.facts.label == "walking"
+    planned_runs = plan(experiment, Store(run.path.parent))
+    walking = results(experiment, planned_runs, ["standard"], label="walking")
+    assert (walking.metadata.clips, len(walking.scores)) == (2, 4)
+    assert walking.metadata.label == "walking"
     with pytest.raises(BenchError, match="no test clip is labelled 'waking': did you mean 'walking'"):
-        results(experiment, items, ["standard"], label="waking")
+        results(experiment, planned_runs, ["standard"], label="waking")

@@ -16,7 +16,7 @@ from torch.testing import assert_close
 from bench.common.errors import BenchError
 from bench.executors import local
 from bench.spec import catalog
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
 from bench.training import checkpoint
 from bench.training.process_group import SINGLE, ProcessGroup
@@ -25,7 +25,7 @@ from bench.worker.main import execute
 from tests import test_contracts as contracts
 from tests.conftest import TINY
 
-SPEC = TINY.but(steps=20, batch=3, validate_every=20, learner=Part("memory_alignment", warmup=0, long=9))
+SPEC = TINY.but(steps=20, batch=3, validate_every=20, learner=Component("memory_alignment", warmup=0, long=9))
 
 
 def _run(folder, spec=SPEC):
@@ -158,8 +158,8 @@ def test_an_error_of_one_process_is_the_runs(tmp_path, monkeypatch):
     (tmp_path / "broken.py").write_text(BROKEN)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    model = Part("broken:Broken", spatial=16, temporal=32, temporal_layers=2, ratio=2)
-    run = _run(tmp_path / "runs", SPEC.but(model=model, learner=Part("direct")))
+    model = Component("broken:Broken", spatial=16, temporal=32, temporal_layers=2, ratio=2)
+    run = _run(tmp_path / "runs", SPEC.but(model=model, learner=Component("direct")))
     assert execute(run, [], "cpu", lambda: False, devices=2) == FAILED
     assert (run.status().kind, run.status().reason) == ("memory", "out of memory")
 

@@ -20,7 +20,7 @@ from bench.sweep.executor import Executor, Job
 class Shelf:
     name = "Shelf"
 
-    def look(self, ticket):
+    def find_job(self, ticket):
         there = Path(ticket.job).exists()
         return Job("waiting", waiting=True, detail="(for a librarian)") if there else Job("gone", ended=True)
 

@@ -114,7 +114,7 @@ def test_keeping_predictions_does_not_change_what_is_measured():
         ("Experiment('?', [TINY])", "variants are RunSpecs by their labels"),
         ("Experiment('?', {1: TINY})", "variants are RunSpecs by their labels"),
         ("Experiment('?', {'a': 1})", "variants are RunSpecs by their labels"),
-        ("Experiment('?', {'a': TINY.but(model='convlstm')})", "model must be a Part, such as Part('convlstm')"),
+        ("Experiment('?', {'a': TINY.but(model='convlstm')})", "model must be a Component, such as Component('convlstm')"),
         ("Experiment('?', {'a': TINY}, evaluation=Evaluation(clips=0))", "clips must be a number from 1 up"),
         ("Experiment('?', {'a': TINY}, evaluation=Evaluation(clips='x'))", "clips must be a number from 1 up"),
         ("Experiment('?', {'a': TINY}, evaluation=Evaluation(split='tset'))", "split is 'val' or 'test', got 'tset'"),

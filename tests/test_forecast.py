@@ -15,7 +15,7 @@ import pytest
 from bench.costs import measured
 from bench.costs.forecast import Cost, Forecast, Machine, forecast, lacking
 from bench.costs.probe import STEPS, News, _measure, probe
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store.store import FINISHED, INTERRUPTED
 from bench.sweep.plan import plan, unique
 from tests.conftest import EVALUATION, TINY
@@ -33,15 +33,15 @@ def _finished(store, spec, train=12.0, scoring=3.0, other=4.0, device="cpu", mac
     key = EVALUATION.at(spec).key
     run.scores_file(key).parent.mkdir(exist_ok=True)
     run.scores_file(key).write_bytes(b"12345")
-    facts = {"device": device, "machine": machine, "train_seconds": train, "parameters": 10, "flops": flops}
+    metadata = {"device": device, "machine": machine, "train_seconds": train, "parameters": 10, "flops": flops}
     seconds = {"score_seconds": {key: scoring}, "other_seconds": other}
-    (run.path / "provenance.json").write_text(json.dumps({**facts, **seconds}))
+    (run.path / "provenance.json").write_text(json.dumps({**metadata, **seconds}))
     return run
 
 
 def _cost(experiment, store, machine=HERE):
-    items = plan(experiment, store)
-    return forecast(items, store, machine).costs[items[0].run.name]
+    planned_runs = plan(experiment, store)
+    return forecast(planned_runs, store, machine).costs[planned_runs[0].run.name]
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, alone)
 
 
 def test_where_nothing_like_it_was_measured_the_cost_is_unknown(store, tiny, alone):
-    _finished(store, tiny.but(model=Part("convlstm", hidden=4, layers=1), learner=Part("direct")))
+    _finished(store, tiny.but(model=Component("convlstm", hidden=4, layers=1), learner=Component("direct")))
     assert _cost(alone, store).seconds is None
 
 
@@ -99,7 +99,7 @@ def test_what_the_seconds_leave_out_is_named(store, tiny, alone):
 def test_a_compiled_run_is_of_another_kind_than_the_same_one_as_it_is(store, tiny, pair):
     both = replace(pair, variants={"tiny": tiny.but(seed=7), "compiled": tiny.but(compile=True)}, seeds=(7,))
     _finished(store, tiny)
-    assert [item.label for item in lacking(plan(both, store), store, HERE)] == ["compiled"]
+    assert [planned.label for planned in lacking(plan(both, store), store, HERE)] == ["compiled"]
 
 
 @pytest.mark.parametrize("clips", [3, None])
@@ -192,12 +192,12 @@ def test_a_run_shorter_than_a_probe_is_probed_all_the_same(tiny):
 
 @pytest.mark.slow
 def test_what_was_probed_is_known_the_next_time_and_no_run_was_made(store, pair):
-    items = plan(pair, store)
-    assert len(lacking(items, store, HERE)) == 2
+    planned_runs = plan(pair, store)
+    assert len(lacking(planned_runs, store, HERE)) == 2
     told = []
-    probe(lacking(items, store, HERE), store, HERE, told.append)
+    probe(lacking(planned_runs, store, HERE), store, HERE, told.append)
     assert [path.name for path in store.root.iterdir()] == [measured.CACHE] and {news.trouble for news in told} == {""}
-    assert lacking(items, store, HERE) == [] and forecast(items, store, HERE).unknown() == 0
+    assert lacking(planned_runs, store, HERE) == [] and forecast(planned_runs, store, HERE).unknown() == 0
 
 
 @pytest.mark.slow
@@ -211,9 +211,9 @@ def test_a_probe_that_fails_says_why(store, pair, tiny):
 @pytest.mark.slow
 def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
     (tmp_path / "long.py").write_text(
-        "from bench.spec import Experiment, Part\nfrom tests.conftest import EVALUATION, TINY\n"
+        "from bench.spec import Component, Experiment\nfrom tests.conftest import EVALUATION, TINY\n"
         "def experiment(scale):\n"
-        "    slow = TINY.but(model=TINY.model.but(width=64), data=Part('digits', size=64), batch=64, steps=100)\n"
+        "    slow = TINY.but(model=TINY.model.but(width=64), data=Component('digits', size=64), batch=64, steps=100)\n"
         "    return Experiment('?', {'slow': slow}, evaluation=EVALUATION)\n"
     )
     words = [sys.executable, "-m", "bench.cli", "plan", str(tmp_path / "long.py"), "--probe", "--store", str(store.root)]

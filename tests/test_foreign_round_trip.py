@@ -86,7 +86,7 @@ def test_predictions_that_come_back_score_as_the_suite_scores_them(bench, moving
     assert code == 0, err
     (kept,) = folder(Store(tmp_path / "runs"), "theirs").glob("*.npz")
     theirs = load(kept)
-    assert theirs.names == ours.names and theirs.facts["targets"] == ours.facts["targets"]
+    assert theirs.names == ours.names and theirs.metadata["targets"] == ours.metadata["targets"]
     if write is as_openstl:
         np.testing.assert_allclose(theirs.values, ours.values, rtol=0, atol=1e-6)
     else:

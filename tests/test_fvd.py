@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from bench.evaluation.evaluate import scored
-from bench.evaluation.scores import load, look
+from bench.evaluation.scores import load, read_header
 from bench.evaluation.sets import REPLICATES, Features, set_score
 from bench.metrics import METRICS, fvd, set_metrics
 from bench.metrics.i3d import I3D, folded, same
@@ -120,11 +120,11 @@ def test_an_evaluation_keeps_each_clips_features_with_the_scores(toy: None, tmp_
     found = load(tmp_path / "scores.npz")
     predicted = torch.cat([prediction for prediction, _ in pairs()])
     assert np.allclose(found.sets["fvd"].prediction, predicted[:, [0, -1]].mean((2, 3, 4)), atol=1e-6)
-    known = found.facts["sets"]["fvd"]
+    known = found.metadata["sets"]["fvd"]
     assert (known["protocol"], known["version"], known["by"]) == ("fvd2018", 1, "toy features")
     features = found.sets["fvd"]
     assert found.set_scores() == {"fvd2018/fvd": pytest.approx(fvd.frechet_distance(features.prediction, features.target))}
-    assert len(known["replicates"]) == REPLICATES and "sets" in look(tmp_path / "scores.npz").facts
+    assert len(known["replicates"]) == REPLICATES and "sets" in read_header(tmp_path / "scores.npz").metadata
 
 
 def test_a_set_score_of_some_clips_is_that_of_their_features():
@@ -137,13 +137,13 @@ def test_a_set_score_of_some_clips_is_that_of_their_features():
 
 def test_clips_that_are_too_short_have_no_fvd_and_a_reason():
     made = scored(pairs(frames=9), 7, {}, torch.device("cpu"), sets=["fvd"])
-    assert made.facts["sets"]["fvd"]["missing"] == "it needs at least 10 predicted frames, these clips have 9"
+    assert made.metadata["sets"]["fvd"]["missing"] == "it needs at least 10 predicted frames, these clips have 9"
     assert not made.sets and not made.set_scores()
 
 
 def test_a_machine_without_the_weights_says_so():
     made = scored(pairs(frames=10), 7, {}, torch.device("cpu"), sets=["fvd"])
-    assert "no weights of I3D; `bench weights fetch fvd`" in made.facts["sets"]["fvd"]["missing"]
+    assert "no weights of I3D; `bench weights fetch fvd`" in made.metadata["sets"]["fvd"]["missing"]
 
 
 def test_a_prediction_that_is_not_finite_has_no_fvd(toy: None):

@@ -124,7 +124,7 @@ def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes
     owned = lease.take(run.path)
     assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
     [unused] = [waste for waste in gc.find(kept) if waste.kind == "code"]
-    with active.announced(kept, "mine-small", "bench run mine.py"):
+    with active.register_sweep(kept, "mine-small", "bench run mine.py"):
         assert "code" not in _kinds(kept) and not gc.remove(kept, unused)
     owned.release()
     assert gc.remove(kept, unused)

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from bench.executors.inline import Inline
 from bench.spec.experiment import Experiment
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store.store import FINISHED, INTERRUPTED, Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
@@ -85,7 +85,9 @@ def test_a_run_that_was_stopped_on_a_gpu_ends_as_the_one_that_was_not(tmp_path, 
 
 
 def test_a_batch_that_does_not_fit_on_a_gpu_is_trained_in_micro_batches(tmp_path):
-    wide = TINY.but(steps=2, validate_every=2, data=Part("digits", size=32), model=Part("lmc", width=32, layers=1, slots=5))
+    wide = TINY.but(
+        steps=2, validate_every=2, data=Component("digits", size=32), model=Component("lmc", width=32, layers=1, slots=5)
+    )
     store, properties = Store(tmp_path), torch.cuda.get_device_properties(0)
     assert _scheduled(store, wide.but(batch=8)).micro_batches() == 1
     enough_for_20 = 2.5 * torch.cuda.max_memory_allocated()

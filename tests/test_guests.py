@@ -118,12 +118,12 @@ def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, cl
     (tmp_path / "theirs.npz").unlink()
     path = next(folder(Store(tmp_path / "runs"), "Their model").glob("*.npz"))
     before = load(path)
-    assert before.facts["guest"]["hash"] == next(path.parent.glob("*.npy")).stem.rpartition("-")[2]
+    assert before.metadata["guest"]["hash"] == next(path.parent.glob("*.npy")).stem.rpartition("-")[2]
     spoilt = load(path)
     spoilt.values[..., spoilt.names.index("standard/ssim")] = 7
     spoilt.save(path)
     assert "Their model, seed 0: scored again" in finished("rescore", "mine.py", "--with", "Their model")[1]
-    assert np.array_equal(load(path).values, before.values, equal_nan=True) and load(path).facts == before.facts
+    assert np.array_equal(load(path).values, before.values, equal_nan=True) and load(path).metadata == before.metadata
 
 
 def test_a_score_that_takes_the_place_of_another_model_s_says_so(finished, clips, names, tmp_path):
@@ -163,7 +163,7 @@ def test_guests_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path
     heights = []
     for names in ([], ["Their model"]):
         chosen = select(pair, Store(tmp_path / "runs"), ["standard"], None, names, "bench run pair")
-        shots = pictures(chosen.items, chosen.results, "standard/psnr", chosen.guests)
+        shots = pictures(chosen.planned_runs, chosen.results, "standard/psnr", chosen.external_results)
         heights.append(Image.open(io.BytesIO(shots[0].data)).height)
     assert heights[1] > heights[0] > 0
 

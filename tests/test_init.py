@@ -9,15 +9,16 @@ import torch
 from bench.common.errors import BenchError
 from bench.executors.inline import Inline
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from bench.sweep.plan import plan
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler
 from tests.checkpoint_samples import SAMPLES, saved
 
 SPEC = RunSpec(
-    model=Part("convlstm", hidden=16, layers=2, patch=2), learner=Part("direct"), data=Part("digits", size=16, digit=8),
-    context=3, horizon=2, batch=1, steps=1, optimizer=Part("adam", lr=1e-9), validation_clips=1,
+    model=Component("convlstm", hidden=16, layers=2, patch=2), learner=Component("direct"),
+    data=Component("digits", size=16, digit=8),
+    context=3, horizon=2, batch=1, steps=1, optimizer=Component("adam", lr=1e-9), validation_clips=1,
 )  # fmt: skip
 
 
@@ -28,13 +29,13 @@ def theirs(tmp_path):
 
 def trained(spec, store):
     """The weights of a run once it is trained, and its plan."""
-    items = plan(Experiment("?", {"it": spec}, evaluation=Evaluation(clips=2), name="it"), store)
-    Scheduler(items, store, Inline()).run()
+    planned_runs = plan(Experiment("?", {"it": spec}, evaluation=Evaluation(clips=2), name="it"), store)
+    Scheduler(planned_runs, store, Inline()).run()
     from bench.training import checkpoint
 
-    state = checkpoint.newest(items[0].run.path / "checkpoints")
+    state = checkpoint.newest(planned_runs[0].run.path / "checkpoints")
     assert state is not None
-    return state["model"], items
+    return state["model"], planned_runs
 
 
 def test_the_content_of_the_file_is_the_identity_and_not_its_place(theirs, tmp_path):
@@ -58,46 +59,46 @@ def test_training_starts_from_weights_of_another_code_base(theirs, store):
 
 
 def test_training_starts_from_a_checkpoint_of_ours(store):
-    random, items = trained(SPEC, store)
-    file = sorted((items[0].run.path / "checkpoints").glob("step-*"))[-1]
+    random, planned_runs = trained(SPEC, store)
+    file = sorted((planned_runs[0].run.path / "checkpoints").glob("step-*"))[-1]
     again, _ = trained(SPEC.but(init=str(file), seed=7), store)
     assert all(torch.allclose(again[name], tensor, atol=1e-6) for name, tensor in random.items())
 
 
 def test_once_begun_a_run_no_longer_needs_the_file(theirs, store):
     spec = SPEC.but(init=str(theirs), steps=2, validate_every=1)
-    _, items = trained(spec, store)
+    _, planned_runs = trained(spec, store)
     theirs.unlink()
-    assert items[0].run.status().step == 2
+    assert planned_runs[0].run.status().step == 2
     trained(spec, store)  # finished: nothing is asked for
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"model": Part("convlstm", hidden=8, layers=2, patch=2)}, "is ConvLSTM of OpenSTL with hidden=16, not 8"),
+        ({"model": Component("convlstm", hidden=8, layers=2, patch=2)}, "is ConvLSTM of OpenSTL with hidden=16, not 8"),
         (
-            {"model": Part("predrnn", hidden=16, layers=2, patch=2)},
+            {"model": Component("predrnn", hidden=16, layers=2, patch=2)},
             "is not PredRNN of its authors and OpenSTL: 'cell_list.0.conv_last.weight' is missing",
         ),
-        ({"model": Part("trajgru", hidden=(8, 8, 8), stem=4, links=2)}, "has no '"),
+        ({"model": Component("trajgru", hidden=(8, 8, 8), stem=4, links=2)}, "has no '"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_before_anything_runs(theirs, store, change, words):
-    items = plan(Experiment("?", {"it": SPEC.but(**change, init=str(theirs))}, name="it"), store)
+    planned_runs = plan(Experiment("?", {"it": SPEC.but(**change, init=str(theirs))}, name="it"), store)
     with pytest.raises(BenchError) as refused:
-        preflight(items)
+        preflight(planned_runs)
     assert words in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_a_file_that_changed_or_is_gone_or_cannot_be_is_refused(theirs, store, tmp_path):
-    items = plan(Experiment("?", {"it": SPEC.but(init=str(theirs))}, name="it"), store)
+    planned_runs = plan(Experiment("?", {"it": SPEC.but(init=str(theirs))}, name="it"), store)
     saved(theirs, {"a": torch.zeros(1)})
     with pytest.raises(BenchError, match="has changed since this run was planned"):
-        preflight(items)
+        preflight(planned_runs)
     theirs.unlink()
     with pytest.raises(BenchError, match="there is no file"):
-        preflight(items)
+        preflight(planned_runs)
     with pytest.raises(BenchError, match=r"init: cannot read the checkpoint nowhere.pth"):
         SPEC.edited("init=nowhere.pth")
     with pytest.raises(BenchError, match="steps=0"):

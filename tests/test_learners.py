@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from baselines.learners import Direct, Nothing, ReverseScheduledSampling, ScheduledSampling, TeacherForcing
+from baselines.learners import Direct, NoTraining, ReverseScheduledSampling, ScheduledSampling, TeacherForcing
 from baselines.rollout import Recurrent
 from baselines.trivial import Black
 from tests.parity import FOLDER
@@ -127,7 +127,7 @@ def test_feeding_frame_by_frame_is_refused_for_models_without_a_step(learner):
 
 
 def test_models_without_parameters_learn_nothing():
-    learner = Nothing(Black((1, 2, 2)), 3, 2, 10)
+    learner = NoTraining(Black((1, 2, 2)), 3, 2, 10)
     assert learner.phases == {} and learner.frames == 5
 
 

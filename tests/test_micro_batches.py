@@ -7,10 +7,10 @@ import torch
 from torch.testing import assert_close
 
 from bench.spec import catalog
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store.store import FINISHED, INTERRUPTED, Store
 from bench.training.process_group import ProcessGroup
-from bench.training.step import cut, deviation, take_step
+from bench.training.step import cut, spec_deviation, take_step
 from bench.worker.main import execute
 from tests import test_contracts as contracts
 from tests.conftest import EVALUATION, TINY
@@ -47,11 +47,11 @@ def test_without_dropped_branches_swinlstm_too_trains_alike_in_parts():
 
 @contracts.every_learned_model
 def test_models_that_cannot_train_alike_in_parts_are_named_in_the_deviation(name):
-    how = deviation(contracts.tiny(name), 4, 2)
+    how = spec_deviation(contracts.tiny(name), 4, 2)
     assert how.startswith("trained in 2 micro-batches of 2 clips: ")
     assert NAMED.get(name, "the same up to rounding") in how
-    assert deviation(contracts.tiny(name), 4, 1) == ""
-    assert bool(deviation(contracts.tiny(name), 4, 1, ProcessGroup(0, 2))) == (name in NAMED)
+    assert spec_deviation(contracts.tiny(name), 4, 1) == ""
+    assert bool(spec_deviation(contracts.tiny(name), 4, 1, ProcessGroup(0, 2))) == (name in NAMED)
 
 
 def test_what_a_model_draws_by_itself_is_drawn_anew_for_every_part_and_leaves_the_generator_alone():
@@ -69,7 +69,7 @@ def test_parts_are_as_even_as_possible_and_never_empty(clips, parts, sizes):
 
 
 def test_a_run_in_micro_batches_ends_as_the_run_with_whole_batches_and_says_so(tmp_path):
-    spec = TINY.but(steps=20, batch=4, validate_every=20, learner=Part("memory_alignment", warmup=0, long=9))
+    spec = TINY.but(steps=20, batch=4, validate_every=20, learner=Component("memory_alignment", warmup=0, long=9))
     whole, cut_up = (Store(tmp_path / name).run(spec) for name in ("whole", "parts"))
     whole.create(spec)
     assert execute(whole, [], "cpu", lambda: False) == FINISHED

@@ -37,15 +37,19 @@ def old_root(old, tmp_path):
 
 def means(root: Path) -> dict[str, dict[str, float]]:
     """Label -> mean scores under `standard`, of the runs that are scored."""
-    items = plan(old_store.experiment("small"), Store(root))
-    return {item.label: load(item.run.scores_file(item.evaluations[0].key)).means() for item in items if item.state == FINISHED}
+    planned_runs = plan(old_store.experiment("small"), Store(root))
+    return {
+        planned.label: load(planned.run.scores_file(planned.evaluations[0].key)).means()
+        for planned in planned_runs
+        if planned.state == FINISHED
+    }
 
 
 def test_its_runs_are_found_under_their_keys(old_root):
-    items = plan(old_store.experiment("small"), Store(old_root))
-    assert {item.label: item.run.name for item in items} == LABELS
-    assert [item.state for item in items] == [FINISHED, FINISHED, RESUMABLE, FINISHED]
-    assert items[2].why.endswith("at step 4 of 6")
+    planned_runs = plan(old_store.experiment("small"), Store(old_root))
+    assert {planned.label: planned.run.name for planned in planned_runs} == LABELS
+    assert [planned.state for planned in planned_runs] == [FINISHED, FINISHED, RESUMABLE, FINISHED]
+    assert planned_runs[2].why.endswith("at step 4 of 6")
 
 
 def test_it_is_reported_with_the_results_of_others(old, old_root):

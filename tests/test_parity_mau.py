@@ -7,7 +7,7 @@ from torch.nn.functional import mse_loss
 
 from baselines.mau import MAU, MAUCell, slide
 from baselines.rollout import rollout
-from tests.parity import Part, alternating, part
+from tests.parity import Vectors, alternating, part
 
 
 def load_cell(cell: MAUCell, weights: dict[str, Tensor], prefix: str = "", conv: str = "", norm: str = "norm.") -> None:
@@ -23,7 +23,7 @@ def load_cell(cell: MAUCell, weights: dict[str, Tensor], prefix: str = "", conv:
     cell.load_state_dict(state)
 
 
-def net(vectors: Part) -> MAU:
+def net(vectors: Vectors) -> MAU:
     model = MAU((1, 16, 24), hidden=16, layers=2, window=3, shrink=2, recall=vectors.config["model_mode"] == "recall")
     for number, cell in enumerate(model.cells):
         load_cell(cell, vectors.weights, f"cell_list.{number}.", "0.", "1.")

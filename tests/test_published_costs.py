@@ -22,7 +22,7 @@ from baselines.simvp import SimVP
 from baselines.swinlstm import SwinLSTM
 from baselines.tau import TAU
 from baselines.trajgru import TrajGRU
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.speed.models import public_codes
 from bench.training import flops
 
@@ -76,7 +76,7 @@ def test_parameters_are_those_published_less_the_unused(name):
 @pytest.mark.parametrize(("name", "row"), public_codes().items())
 def test_a_public_code_in_bench_speeds_table_trains_as_many_parameters_and_takes_no_fewer_operations(name, row):
     assert None not in row, "a comma of public_codes.csv stands outside quotes"
-    model = flops.on_meta(Part(name), (1, 64, 64), context=10, horizon=10)
+    model = flops.on_meta(Component(name), (1, 64, 64), context=10, horizon=10)
     if row["parameters"]:
         assert flops.parameters(model) == int(row["parameters"])
         assert flops.flops(model, (1, 64, 64), context=10, horizon=10) <= int(row["flops"])

@@ -28,9 +28,11 @@ def four(pair, tiny):
 
 
 def _outcome(experiment, store):
-    items = plan(experiment, store)
-    assert [item.state for item in items] == [FINISHED] * len(items), [item.why for item in items]
-    return [load(item.run.scores_file(item.evaluations[0].key)).values.tobytes() for item in items]
+    planned_runs = plan(experiment, store)
+    assert [planned.state for planned in planned_runs] == [FINISHED] * len(planned_runs), [
+        planned.why for planned in planned_runs
+    ]
+    return [load(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes() for planned in planned_runs]
 
 
 @pytest.fixture
@@ -71,12 +73,12 @@ def test_a_worker_and_then_a_node_that_are_lost_in_the_middle_cost_nothing_but_t
 
         killed, starts = "", 0
 
-        def started(self, item):
+        def started(self, planned):
             self.starts += 1
 
-        def ended(self, item): ...
+        def ended(self, planned): ...
         def tick(self):
-            training = [item.run for item in scheduler.active.values() if 0 < item.run.latest().get("step", 0) < 140]
+            training = [planned.run for planned in scheduler.active.values() if 0 < planned.run.latest().get("step", 0) < 140]
             if len(training) == 2 and not self.killed:
                 self.killed = training[0].name
                 os.kill(_parent(int(lease.holder(training[0].path).rpartition(" ")[2])), signal.SIGKILL)

@@ -7,7 +7,7 @@ import pytest
 
 from reports.published_rows import with_published
 from reports.render import FORMATS, render
-from reports.results import Facts
+from reports.results import Metadata
 from reports.table import table
 from tests.report_samples import results
 
@@ -30,8 +30,8 @@ PUBLISHED = pd.DataFrame(
 def made():
     scores = {("full", 0): [[28, 28]] * 3, ("plain", 0): [[27, 27]] * 3}
     both = results(scores, column="lmc2021/psnr").scores.assign(**{"lmc2021/lpips": 0.15})
-    facts = Facts("kth (size 64)", "test", "0", 10, 2, 3, "the last")
-    return results(scores, scores=both, protocols={"lmc2021": 1}, facts=facts)
+    metadata = Metadata("kth (size 64)", "test", "0", 10, 2, 3, "the last")
+    return results(scores, scores=both, protocols={"lmc2021": 1}, metadata=metadata)
 
 
 def shown(made, **options):
@@ -68,7 +68,7 @@ def test_a_number_that_must_not_be_ranked_shows_no_difference(made):
 
 
 def test_under_another_protocol_nothing_is_shown_and_that_is_said(made):
-    standard = results({("full", 0): [[28, 28]]}, facts=made.facts)
+    standard = results({("full", 0): [[28, 28]]}, metadata=made.metadata)
     extended = with_published(table(standard), standard, PUBLISHED)
     assert len(extended.rows) == 1
     assert extended.footnotes[-1].text.startswith("Nothing published is known for 10 to 2 frames")
@@ -84,7 +84,7 @@ def test_every_format_shows_published_rows_apart(made):
 
 def test_the_suites_own_file_is_read_where_nothing_else_is_given():
     scores = {("full", 0): [[28] * 20] * 2}
-    kth = results(scores, column="lmc2021/psnr", facts=Facts("kth", "test", "0", 10, 20, 2, "the last"))
+    kth = results(scores, column="lmc2021/psnr", metadata=Metadata("kth", "test", "0", 10, 20, 2, "the last"))
     extended = with_published(table(kth, protocols=("lmc2021",)), kth, methods=["LMC-Memory"])
     assert [cell.text for cell in extended.rows[1].cells] == ["28.61"]
 
@@ -108,6 +108,6 @@ def test_the_same_method_is_found_by_its_published_name(made, published, ours):
 
 @pytest.mark.parametrize("part", [{"label": "walking"}, {"split": "val"}])
 def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(made, part):
-    some = replace(made, facts=replace(made.facts, **part))
+    some = replace(made, metadata=replace(made.metadata, **part))
     extended, rows = shown(some)
     assert rows == {} and "Nothing published stands beside" in extended.footnotes[-1].text

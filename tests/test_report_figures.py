@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from reports.figures import against_cost, per_frame, sweep, training
 from reports.memory import Addressing, Memories
 from reports.memory_figures import alignment
-from reports.style import looks, paper, printed, save
+from reports.style import line_styles, paper, printed, save
 from tests.report_samples import results, runs
 
 SCORES = {
@@ -45,7 +45,7 @@ def legend(figure):
 
 
 def test_the_curve_per_frame_is_the_mean_over_clips_and_seeds(made):
-    colours = {variant: look.colour.lower() for variant, look in looks(made.variants).items()}
+    colours = {variant: style.colour.lower() for variant, style in line_styles(made.variants).items()}
     curves = drawn(per_frame(made))
     assert curves[colours["full"]] == [32, 22]  # seeds 31, 21 and 33, 23
     assert curves[colours["plain"]] == [20, 11]
@@ -53,11 +53,11 @@ def test_the_curve_per_frame_is_the_mean_over_clips_and_seeds(made):
 
 def test_training_curves_are_means_over_seeds(made):
     curves = drawn(training(made))
-    assert curves[looks(made.variants)["full"].colour.lower()] == pytest.approx([1.5, 0.5 + 1 / 11])
+    assert curves[line_styles(made.variants)["full"].colour.lower()] == pytest.approx([1.5, 0.5 + 1 / 11])
 
 
 def test_a_variant_keeps_its_colour_in_every_figure(made):
-    colour = looks(made.variants)["plain"].colour.lower()
+    colour = line_styles(made.variants)["plain"].colour.lower()
     figures = [
         per_frame(made),
         training(made),
@@ -68,7 +68,7 @@ def test_a_variant_keeps_its_colour_in_every_figure(made):
 
 
 def test_twenty_eight_variants_differ_in_colour_or_dash():
-    assert len({(look.colour, str(look.dash)) for look in looks([str(n) for n in range(28)]).values()}) == 28
+    assert len({(style.colour, str(style.dash)) for style in line_styles([str(n) for n in range(28)]).values()}) == 28
 
 
 def test_what_cannot_be_drawn_is_named_in_the_legend_with_the_reason(made):
@@ -93,7 +93,7 @@ def test_a_floor_that_one_of_the_panels_shows_is_only_partly_off_the_axis():
 
 
 def test_frames_beyond_training_are_shaded_and_said(made):
-    longer = replace(made, facts=replace(made.facts, trained=1))
+    longer = replace(made, metadata=replace(made.metadata, trained=1))
     assert "beyond the 1 frames" in per_frame(longer).legends[0].get_title().get_text()
     assert "beyond" not in per_frame(made).legends[0].get_title().get_text()
 

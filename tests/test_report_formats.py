@@ -12,7 +12,7 @@ from rich.console import Console
 
 from reports.ablation import ablation
 from reports.check import check
-from reports.costs import ledger
+from reports.costs import cost_table
 from reports.latex import escaped
 from reports.render import FORMATS, grid, render
 from reports.results import Metric
@@ -51,7 +51,7 @@ def test_a_table_of_costs_fits_any_terminal_without_a_cut_word(width):
     planned = runs(*({"variant": name, "seed": 0, **costs} for name in ("no query decomposition", "E3D-LSTM (OpenSTL)")))
     scores = {(name, 0): [[20, 18]] for name in ("no query decomposition", "E3D-LSTM (OpenSTL)")}
     page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
-    page.print(grid(ledger(results(scores, planned)), width))
+    page.print(grid(cost_table(results(scores, planned)), width))
     text = page.file.getvalue()
     assert "…" not in text and max(map(len, text.splitlines())) <= width
     for word in ("decomposition", "E3D-LSTM", "(OpenSTL)", "38.2"):

@@ -36,7 +36,7 @@ def test_rescoring_adds_fvd_and_leaves_the_scores_of_frames_alone(finished, tmp_
     assert finished("rescore", "mine.py", "--metrics", "fvd")[0] == 0
     after = load(path)
     assert np.array_equal(before.values, after.values, equal_nan=True) and before.names == after.names
-    assert {name: value for name, value in after.facts.items() if name != "sets"} == before.facts
+    assert {name: value for name, value in after.metadata.items() if name != "sets"} == before.metadata
     assert list(after.sets) == ["fvd"] and len(after.sets["fvd"].target) == len(after.values)
     assert finished("rescore", "mine.py")[0] == 0  # of everything: what was asked for once stays
     assert load(path).set_scores() == after.set_scores()

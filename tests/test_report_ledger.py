@@ -1,7 +1,7 @@
 """The ledger says what every variant was given, and warns where that was not even-handed."""
 
 from reports.ablation import ablation
-from reports.costs import counted, equal_to_first, lasting, ledger, sized, with_warnings
+from reports.costs import cost_table, counted, equal_to_first, lasting, sized, with_warnings
 from reports.render import FORMATS, render
 from reports.table import table
 from tests.report_samples import results, runs
@@ -22,23 +22,23 @@ def warnings(made):
 
 
 def test_costs_are_means_over_a_variants_runs_in_units_that_suit():
-    made = ledger(results(SCORES, costs()))
+    made = cost_table(results(SCORES, costs()))
     assert [column.title for column in made.columns] == ["parameters", "training time", "training clips", "tuning trials"]
     assert [cell.text for cell in made.rows[0].cells] == ["1 M", "2 min", "8 k", "4"]
     assert [cell.text for cell in made.rows[2].cells] == ["0", "0 s", "–", "–"]
 
 
 def test_alike_budgets_and_floors_that_train_nothing_give_no_warning():
-    assert warnings(ledger(results(SCORES, costs(train_seconds=240)))) == []  # twice is not more than twice
+    assert warnings(cost_table(results(SCORES, costs(train_seconds=240)))) == []  # twice is not more than twice
 
 
 def test_a_budget_of_more_than_twice_is_warned_of_with_both_ends():
-    (said,) = warnings(ledger(results(SCORES, costs(train_seconds=36_000))))
+    (said,) = warnings(cost_table(results(SCORES, costs(train_seconds=36_000))))
     assert "training time by 300 times (2 min for 'full', 10 h for 'plain')" in said
 
 
 def test_tuning_one_side_alone_is_warned_of():
-    (said,) = warnings(ledger(results(SCORES, costs(trials=0))))
+    (said,) = warnings(cost_table(results(SCORES, costs(trials=0))))
     assert "tuning trials (0 for 'plain', 4 for 'full')" in said
 
 
@@ -46,7 +46,7 @@ def test_a_comparison_bears_the_warnings_too_and_keeps_its_footnotes():
     made = results(SCORES, costs(trials=0))
     warned = with_warnings(table(made), made)
     assert warned.footnotes[:-1] == table(made).footnotes
-    assert warnings(warned) == warnings(ledger(made)) != []
+    assert warnings(warned) == warnings(cost_table(made)) != []
 
 
 def test_differences_and_costs_say_what_is_equal_to_the_first_variant_and_what_is_not():
@@ -57,18 +57,18 @@ def test_differences_and_costs_say_what_is_equal_to_the_first_variant_and_what_i
         "Optimizer steps, beside 'full': 0.5 times in 'plain'.",
         "Parameters in use, beside 'full': equal in 'plain'.",
     ]
-    for table_of in (ablation, ledger):
+    for table_of in (ablation, cost_table):
         assert [note.text for note in table_of(made).footnotes if "beside 'full'" in note.text] == said
     assert equal_to_first(results({("copy", 0): [[0, 0]]}, runs({"variant": "copy", "seed": 0, "parameters": 0}))) == []
 
 
 def test_a_cost_that_nobody_recorded_has_no_column():
     unknown = costs(train_seconds=None).assign(peak_memory_bytes=None)
-    assert "peak memory" not in [column.title for column in ledger(results(SCORES, unknown)).columns]
+    assert "peak memory" not in [column.title for column in cost_table(results(SCORES, unknown)).columns]
 
 
 def test_the_ledger_renders_in_every_format():
-    made = ledger(results(SCORES, costs()))
+    made = cost_table(results(SCORES, costs()))
     assert all("plain" in render(made, format) for format in FORMATS)
 
 

@@ -11,7 +11,7 @@ from reports.memory import Addressing, Memories, Shown, alike, entropy, tops, us
 from reports.memory_kinds import information, information_by_chance, nearest, own_kind
 from reports.memory_table import memory_table
 from reports.render import FORMATS, render
-from reports.style import looks, printed, save
+from reports.style import line_styles, printed, save
 from tests.report_samples import results, runs
 
 SCORES = {(v, s): [[30, 20]] * 4 for v in ("plain", "full", "unaligned") for s in (0, 1)}
@@ -142,7 +142,7 @@ def test_variants_keep_their_colours_and_one_without_storing_says_so(made, memor
     figure = memory_figures.alignment(made, memories)
     aligned, one_encoder = figure.axes
     colours = {line.get_color() for line in one_encoder.get_lines()}
-    assert colours == {looks(made.variants)[variant].colour for variant in ("full", "unaligned")}
+    assert colours == {line_styles(made.variants)[variant].colour for variant in ("full", "unaligned")}
     assert [text.get_text() for text in aligned.texts] == ["no storing path"]
     assert len(aligned.get_lines()) == 4  # bar and mean of the same clip and of chance
     assert aligned.get_lines()[1].get_xdata()[0] == pytest.approx(alike(weights(9), weights(0), centred=True)[0].mean())

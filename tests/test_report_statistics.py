@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from reports.ablation import ablation
-from reports.results import Facts, Results
+from reports.results import Metadata, Results
 from reports.statistics import bootstrap, compare, effect, half_interval, holm, paired, permutation, student
 from reports.table import slices, table
 from tests.report_samples import METRICS, results, runs
@@ -155,8 +155,8 @@ def test_a_table_of_500_runs_by_1000_clips_by_40_frames_takes_20_seconds_and_2_g
     for metric in ("psnr", "ssim", "lpips"):
         scores[f"standard/{metric}"] = np.random.default_rng(0).random(size, np.float32)
     planned = runs(*({"variant": variant, "seed": seed} for variant in variants for seed in range(seeds)))
-    facts = Facts("noise", "test", "0", 10, frames, clips, "the last")
-    large = Results("large", "", "paper", variants, scores, planned, METRICS, {"standard": 1}, facts)
+    metadata = Metadata("noise", "test", "0", 10, frames, clips, "the last")
+    large = Results("large", "", "paper", variants, scores, planned, METRICS, {"standard": 1}, metadata)
     start = time.perf_counter()
     made = table(large, frames=slices(10, frames))
     taken, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]

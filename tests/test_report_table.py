@@ -154,7 +154,7 @@ def test_an_experiment_without_any_scores_still_shows_what_was_planned():
 
 def test_scores_beyond_the_horizon_that_was_trained_for_say_so():
     made = results(TWO)
-    made = results(TWO, facts=replace(made.facts, trained=1))
+    made = results(TWO, metadata=replace(made.metadata, trained=1))
     assert any("then 2 predicted by models trained for 1." in note.text for note in table(made).footnotes)
 
 

@@ -15,10 +15,10 @@ from bench.store.store import Store
 from tests.test_foreign_frames import psnr, refusal, write_clip
 
 STILL = """
-from bench.spec import Evaluation, Experiment, Part, RunSpec
+from bench.spec import Evaluation, Experiment, Component, RunSpec
 
 def experiment(scale):
-    spec = RunSpec(Part("{model}"), Part("nothing"), Part("frames"), context=2, horizon=2, batch=2, steps=0)
+    spec = RunSpec(Component("{model}"), Component("nothing"), Component("frames"), context=2, horizon=2, batch=2, steps=0)
     return Experiment("Is it kept as it is?", {{"copy": spec}}, evaluation=Evaluation(clips=5, keep_predictions={keep}))
 """
 

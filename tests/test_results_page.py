@@ -45,7 +45,7 @@ def test_what_is_loaded_is_what_was_saved_to_a_tenth_of_the_last_digit_that_is_p
     back = load(save(kept, tmp_path / "toy.zip"))
     ours, theirs = kept.results.cube("standard/psnr"), back.results.cube("standard/psnr")
     assert np.array_equal(np.isnan(ours), np.isnan(theirs)) and np.nanmax(np.abs(ours - theirs)) <= 0.0005 + 1e-6
-    assert replace(back.results.facts, notes=()) == kept.results.facts and back.results.variants == kept.results.variants
+    assert replace(back.results.metadata, notes=()) == kept.results.metadata and back.results.variants == kept.results.variants
     assert back.claims == list(CLAIMS) and back.commands == kept.commands and back.settings == kept.settings
     assert all(np.array_equal(back.alignments[key], gains) for key, gains in kept.alignments.items())
     assert back.results.runs["state"].tolist() == kept.results.runs["state"].tolist()

@@ -114,9 +114,9 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
 def test_random_draws_of_a_learner_go_on_where_they_were(tmp_path, learner):
     spec = TINY.edited("learner.long=9") if learner == "memory_alignment" else TINY
     if learner == "scheduled_sampling":
-        from bench.spec.runspec import Part
+        from bench.spec.runspec import Component
 
-        spec = TINY.but(model=Part("convlstm", hidden=4, layers=1), learner=Part(learner))
+        spec = TINY.but(model=Component("convlstm", hidden=4, layers=1), learner=Component(learner))
     once, _ = _trained(tmp_path / "once", spec)
     asked = iter([False, True])
     run = Store(tmp_path / "twice").run(spec)

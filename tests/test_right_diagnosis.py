@@ -34,7 +34,7 @@ def test_what_is_wrong_is_called_by_its_name(bench, tmp_path, words, message):
 
 
 def test_a_learner_that_does_not_fit_is_refused_by_plan_without_torch(bench, monkeypatch):
-    monkeypatch.setattr("bench.sweep.preflight.preflight", lambda items: pytest.fail("imports torch"))
+    monkeypatch.setattr("bench.sweep.preflight.preflight", lambda planned_runs: pytest.fail("imports torch"))
     assert "trains LMC alone" in bench("plan", "mine.py", "--set", "model=convlstm")[2]
 
 

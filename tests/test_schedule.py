@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry
@@ -62,7 +62,7 @@ def five(pair, tiny):
 
 
 def _states(experiment, store):
-    return [item.state for item in plan(experiment, store)]
+    return [planned.state for planned in plan(experiment, store)]
 
 
 def test_a_ctrl_c_while_a_worker_is_being_started_reaches_it_too(store, tiny, monkeypatch):
@@ -83,8 +83,8 @@ def test_workers_that_the_system_will_not_start_fail_one_by_one_and_are_tried_ag
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
     Scheduler(plan(five, store), store, Local(workers=1)).run()
-    assert {item.run.status().kind for item in plan(five, store)} == {"system"}
-    assert all(item.state in TO_DO for item in plan(five, store))
+    assert {planned.run.status().kind for planned in plan(five, store)} == {"system"}
+    assert all(planned.state in TO_DO for planned in plan(five, store))
 
 
 def test_a_worker_keeps_the_memory_it_has_unless_the_user_has_said_otherwise(store, tiny, monkeypatch):
@@ -106,18 +106,18 @@ def test_every_run_is_trained_once_and_a_second_time_nothing_is(store, five):
 
 
 def test_a_failed_run_does_not_stop_the_others_and_a_full_disk_is_tried_again_next_time(store, five):
-    items = plan(five, store)
-    executor = Pretend({items[1].run.name: ["failed disk"]})
-    Scheduler(items, store, executor).run()
-    assert executor.started.count(items[1].run.name) == 1
+    planned_runs = plan(five, store)
+    executor = Pretend({planned_runs[1].run.name: ["failed disk"]})
+    Scheduler(planned_runs, store, executor).run()
+    assert executor.started.count(planned_runs[1].run.name) == 1
     assert _states(five, store) == [FINISHED, RESUMABLE, FINISHED, FINISHED, FINISHED]
     Scheduler(plan(five, store), store, Pretend({})).run()
     assert _states(five, store) == [FINISHED] * 5
 
 
 def test_an_error_in_the_code_stays_until_retry_names_its_kind(store, five):
-    items = plan(five, store)
-    Scheduler(items, store, Pretend({items[1].run.name: ["failed code"]})).run()
+    planned_runs = plan(five, store)
+    Scheduler(planned_runs, store, Pretend({planned_runs[1].run.name: ["failed code"]})).run()
     assert _states(five, store) == [FINISHED, FAILED, FINISHED, FINISHED, FINISHED]
     assert retry(plan(five, store), {"memory"}) == 0 and retry(plan(five, store), {"code"}) == 1
     Scheduler(plan(five, store), store, Pretend({})).run()
@@ -125,36 +125,36 @@ def test_an_error_in_the_code_stays_until_retry_names_its_kind(store, five):
 
 
 def test_three_runs_with_the_same_error_in_a_row_end_the_sweep_in_words(store, five):
-    items = plan(five, store)
-    executor = Pretend({item.run.name: ["failed code"] for item in items})
+    planned_runs = plan(five, store)
+    executor = Pretend({planned.run.name: ["failed code"] for planned in planned_runs})
     executor.slots = 1
-    scheduler = Scheduler(items, store, executor)
+    scheduler = Scheduler(planned_runs, store, executor)
     scheduler.run()
     assert len(executor.started) == 3 and scheduler.halted == "3 runs in a row failed with the same error: as told"
     assert _states(five, store) == [FAILED] * 3 + [NEW] * 2
 
 
 def test_out_of_memory_halves_the_micro_batches_until_one_clip_is_left(store, five):
-    items = plan(five, store)  # batches of 2 clips
-    helped, hopeless = items[0].run, items[1].run
+    planned_runs = plan(five, store)  # batches of 2 clips
+    helped, hopeless = planned_runs[0].run, planned_runs[1].run
     executor = Pretend({helped.name: ["failed memory", FINISHED], hopeless.name: ["failed memory"]})
-    Scheduler(items, store, executor).run()
+    Scheduler(planned_runs, store, executor).run()
     assert helped.status().state == FINISHED and helped.micro_batches() == 2
     assert executor.started.count(hopeless.name) == 2 and "even with one clip at a time" in hopeless.status().reason
 
 
 def test_a_process_that_the_kernel_killed_for_want_of_memory_counts_as_out_of_memory(store, five):
-    items = plan(five, store)
-    executor = Pretend({items[0].run.name: [None, FINISHED]})
+    planned_runs = plan(five, store)
+    executor = Pretend({planned_runs[0].run.name: [None, FINISHED]})
     executor.death = OUT_OF_MEMORY
-    Scheduler(items, store, executor).run()
-    assert items[0].run.status().state == FINISHED and items[0].run.micro_batches() == 2
+    Scheduler(planned_runs, store, executor).run()
+    assert planned_runs[0].run.status().state == FINISHED and planned_runs[0].run.micro_batches() == 2
 
 
 def test_a_run_that_was_asked_to_stop_is_left_alone_until_the_next_time(store, five):
-    items = plan(five, store)
-    executor = Pretend({items[0].run.name: ["interrupted asked", FINISHED]})
-    Scheduler(items, store, executor).run()
+    planned_runs = plan(five, store)
+    executor = Pretend({planned_runs[0].run.name: ["interrupted asked", FINISHED]})
+    Scheduler(planned_runs, store, executor).run()
     assert _states(five, store) == [RESUMABLE] + [FINISHED] * 4
     Scheduler(plan(five, store), store, executor).run()
     assert _states(five, store) == [FINISHED] * 5
@@ -164,38 +164,40 @@ def test_a_run_whose_directory_was_deleted_is_told_and_not_started_again_at_once
     class Deleting(Pretend):
         def submit(self, run, evaluations):
             future = super().submit(run, evaluations)
-            if run.name == items[0].run.name:
+            if run.name == planned_runs[0].run.name:
                 shutil.rmtree(run.path)
             return future
 
     told = []
-    items = plan(five, store)
+    planned_runs = plan(five, store)
     executor = Deleting({})
-    Scheduler(items, store, executor, [Told(told)]).run()
-    assert any("its directory was deleted" in item.why for item in told) and _states(five, store) == [NEW] + [FINISHED] * 4
+    Scheduler(planned_runs, store, executor, [Told(told)]).run()
+    assert (
+        any("its directory was deleted" in planned.why for planned in told) and _states(five, store) == [NEW] + [FINISHED] * 4
+    )
 
 
 def test_a_watcher_may_add_runs_while_others_go_on(store, five):
-    items = plan(five, store)
+    planned_runs = plan(five, store)
 
     class Adds(Told):
-        def ended(self, item):
-            super().ended(item)
-            if len(told) < len(items):
-                scheduler.add(items[len(told)])
+        def ended(self, planned):
+            super().ended(planned)
+            if len(told) < len(planned_runs):
+                scheduler.add(planned_runs[len(told)])
 
     told = []
-    scheduler = Scheduler(items[:1], store, Pretend({}), [Adds(told)])
+    scheduler = Scheduler(planned_runs[:1], store, Pretend({}), [Adds(told)])
     scheduler.run()
     assert _states(five, store) == [FINISHED] * 5
 
 
 def test_a_store_that_cannot_be_written_is_told_in_words_and_the_others_go_on(store, five, monkeypatch):
-    items = plan(five, store)
+    planned_runs = plan(five, store)
     create = Run.create
-    monkeypatch.setattr(Run, "create", lambda run, spec: _full() if run.name == items[0].run.name else create(run, spec))
+    monkeypatch.setattr(Run, "create", lambda run, spec: _full() if run.name == planned_runs[0].run.name else create(run, spec))
     told = []
-    Scheduler(items, store, Pretend({}), [Told(told)]).run()
+    Scheduler(planned_runs, store, Pretend({}), [Told(told)]).run()
     assert told[0].state == FAILED and "No space left" in told[0].why
     assert _states(five, store)[1:] == [FINISHED] * 4 and _states(five, store)[0] in TO_DO
 
@@ -210,58 +212,60 @@ class Told:
     def __init__(self, told):
         self.told = told
 
-    def started(self, item): ...
-    def ended(self, item):
-        self.told.append(item)
+    def started(self, planned): ...
+    def ended(self, planned):
+        self.told.append(planned)
 
     def tick(self): ...
 
 
 def test_a_run_whose_process_died_is_resumed_at_once(store, five):
-    items = plan(five, store)
-    executor = Pretend({items[0].run.name: [None, FINISHED]})
-    Scheduler(items, store, executor).run()
-    assert executor.started.count(items[0].run.name) == 2 and _states(five, store) == [FINISHED] * 5
+    planned_runs = plan(five, store)
+    executor = Pretend({planned_runs[0].run.name: [None, FINISHED]})
+    Scheduler(planned_runs, store, executor).run()
+    assert executor.started.count(planned_runs[0].run.name) == 2 and _states(five, store) == [FINISHED] * 5
 
 
 def test_a_run_that_dies_again_and_again_at_the_same_step_is_given_up_in_words(store, five):
-    items = plan(five, store)
-    Scheduler(items, store, Pretend({items[0].run.name: [None]})).run()
-    status = items[0].run.status()
+    planned_runs = plan(five, store)
+    Scheduler(planned_runs, store, Pretend({planned_runs[0].run.name: [None]})).run()
+    status = planned_runs[0].run.status()
     assert (status.state, status.kind) == (FAILED, "died") and "killed by SIGKILL" in status.reason
-    assert (items[0].run.path / "log.txt").read_text().count("died at step 0 (killed by SIGKILL); it is started again") == 2
+    assert (planned_runs[0].run.path / "log.txt").read_text().count(
+        "died at step 0 (killed by SIGKILL); it is started again"
+    ) == 2
 
 
 def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_twice(store, five, monkeypatch):
-    items = plan(five, store)
-    items[0].run.create(items[0].spec)
-    owned = lease.take(items[0].run.path)
+    planned_runs = plan(five, store)
+    planned_runs[0].run.create(planned_runs[0].spec)
+    owned = lease.take(planned_runs[0].run.path)
     assert owned is not None
-    planned = plan(five, store)
-    assert planned[0].state == RUNNING
+    planned_runs = plan(five, store)
+    assert planned_runs[0].state == RUNNING
 
     class Other:
         """Finishes the other process's run once ours are done."""
 
-        def started(self, item): ...
-        def ended(self, item):
+        def started(self, planned): ...
+        def ended(self, planned):
             if len(executor.started) == 4 and not owned._ended.is_set():
-                Pretend({}).submit(items[0].run, items[0].evaluations)
+                Pretend({}).submit(planned_runs[0].run, planned_runs[0].evaluations)
                 owned.release()
 
         def tick(self): ...
 
     executor = Pretend({})
-    Scheduler(planned, store, executor, [Other()]).run()
-    assert items[0].run.name not in executor.started and _states(five, store) == [FINISHED] * 5
+    Scheduler(planned_runs, store, executor, [Other()]).run()
+    assert planned_runs[0].run.name not in executor.started and _states(five, store) == [FINISHED] * 5
 
 
 def test_stopping_leaves_the_rest_for_later(store, five):
     class Stopper:
-        def started(self, item):
+        def started(self, planned):
             scheduler.stop()
 
-        def ended(self, item): ...
+        def ended(self, planned): ...
         def tick(self): ...
 
     executor = Pretend({})
@@ -272,13 +276,13 @@ def test_stopping_leaves_the_rest_for_later(store, five):
 
 def test_a_plan_says_what_is_new_resumable_to_score_or_finished(store, pair):
     assert _states(pair, store) == [NEW, NEW]
-    items = plan(pair, store)
-    items[0].run.create(items[0].spec)
-    items[0].run.set_status("interrupted", reason="asked to stop", step=3)
-    items[1].run.create(items[1].spec)
-    items[1].run.set_status("finished", trained=True)
+    planned_runs = plan(pair, store)
+    planned_runs[0].run.create(planned_runs[0].spec)
+    planned_runs[0].run.set_status("interrupted", reason="asked to stop", step=3)
+    planned_runs[1].run.create(planned_runs[1].spec)
+    planned_runs[1].run.set_status("finished", trained=True)
     found = plan(pair, store)
-    assert [item.state for item in found] == [RESUMABLE, TO_SCORE]
+    assert [planned.state for planned in found] == [RESUMABLE, TO_SCORE]
     assert found[0].why == "asked to stop at step 3 of 6"
 
 
@@ -286,7 +290,7 @@ def test_an_impossible_size_is_refused_before_anything_runs(store, pair, tiny):
     short = replace(pair, variants={"short": tiny.but(context=5)})
     with pytest.raises(BenchError, match="variant 'short': model 'lmc' needs at least 9 context frames, got 5"):
         preflight(plan(short, store))
-    odd = replace(pair, variants={"odd": tiny.but(data=Part("digits", size=20, digit=8))})
+    odd = replace(pair, variants={"odd": tiny.but(data=Component("digits", size=20, digit=8))})
     with pytest.raises(BenchError, match=r"variant 'odd': model 'lmc': .*16"):
         preflight(plan(odd, store))
 
@@ -299,9 +303,9 @@ def test_inline_and_in_child_processes_the_scores_are_the_same(tmp_path, pair):
     for name, executor in (("inline", Inline()), ("local", Local(workers=2))):
         store = Store(tmp_path / name)
         Scheduler(plan(pair, store), store, executor).run()
-        items = plan(pair, store)
-        assert [item.state for item in items] == [FINISHED] * 2
-        found.append([load(item.run.scores_file(item.evaluations[0].key)).values.tobytes() for item in items])
+        planned_runs = plan(pair, store)
+        assert [planned.state for planned in planned_runs] == [FINISHED] * 2
+        found.append([load(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes() for planned in planned_runs])
     assert found[0] == found[1]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.evaluation.scores import Scores, load, look
+from bench.evaluation.scores import Scores, load, read_header
 from bench.metrics.lpips import alexnet_features
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation
@@ -184,19 +184,19 @@ def test_the_mean_over_clips_does_not_depend_on_how_they_are_batched(monkeypatch
 def test_lpips_that_was_made_elsewhere_survives_rescoring_here(finished, run):
     made = _scores(run)
     made.values[..., made.names.index("standard/lpips")] = 0.25
-    made.facts.update(lpips="AlexNet", lpips_missing="")
+    made.metadata.update(lpips="AlexNet", lpips_missing="")
     made.save(run.scores_file(EVALUATION.at(TINY).key))
     assert finished("rescore", "mine.py", "--only", "tiny")[0] == 0
-    assert (_scores(run)["standard/lpips"] == 0.25).all() and _scores(run).facts["lpips"] == "AlexNet"
+    assert (_scores(run)["standard/lpips"] == 0.25).all() and _scores(run).metadata["lpips"] == "AlexNet"
 
 
 def test_runs_with_lpips_and_without_it_stand_in_one_table(finished, run):
     """As after `bench weights fetch` in the middle of an experiment: what is missing is marked, and the rest is shown."""
     made = _scores(run)
-    why = made.facts["lpips_missing"]
+    why = made.metadata["lpips_missing"]
     for name in ("standard/lpips", "openstl/lpips"):
         made.values[..., made.names.index(name)] = 0.25
-    made.facts.update(lpips="AlexNet", lpips_missing="")
+    made.metadata.update(lpips="AlexNet", lpips_missing="")
     made.save(run.scores_file(EVALUATION.at(TINY).key))
     code, out, err = finished("report", "mine.py", "--format", "markdown")
     assert code == 0, err
@@ -223,7 +223,7 @@ VALUES = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
 def test_the_scores_of_one_protocol_are_read_alone(tmp_path):
     Scores(VALUES, NAMES, {"fingerprint": "abc"}).save(tmp_path / "scores.npz")
     read = load(tmp_path / "scores.npz", ["standard"])
-    assert read.names == ["standard/psnr", "standard/ssim"] and read.facts == {"fingerprint": "abc"}
+    assert read.names == ["standard/psnr", "standard/ssim"] and read.metadata == {"fingerprint": "abc"}
     assert np.array_equal(read.values, VALUES[..., [0, 2]])
     whole = load(tmp_path / "scores.npz")
     assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))
@@ -232,7 +232,7 @@ def test_the_scores_of_one_protocol_are_read_alone(tmp_path):
 def test_scores_from_before_each_protocol_lay_by_itself_are_still_read(tmp_path):
     path = tmp_path / "scores.npz"
     np.savez_compressed(path, values=VALUES, names=np.array(NAMES), facts=np.array("{}"))
-    assert look(path).shape == VALUES.shape
+    assert read_header(path).shape == VALUES.shape
     assert np.array_equal(load(path, ["lmc2021"]).values, VALUES[..., [1]])
     whole = load(path)
     assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))

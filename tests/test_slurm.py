@@ -72,9 +72,9 @@ def test_what_is_not_asked_for_is_left_to_the_cluster(cluster, store, four):
 
 
 def test_a_queued_run_is_not_submitted_again_and_says_where_it_is(cluster, store, four):
-    items = _queued(four, store)
-    assert [item.state for item in items] == [QUEUED] * 4
-    assert items[1].why == "SLURM job 1_1: pending (Priority), at step 0 of 6"
+    planned_runs = _queued(four, store)
+    assert [planned.state for planned in planned_runs] == [QUEUED] * 4
+    assert planned_runs[1].why == "SLURM job 1_1: pending (Priority), at step 0 of 6"
     _queued(four, store)
     assert len(cluster.scripts()) == 1
 
@@ -83,13 +83,13 @@ def test_a_queued_run_is_not_submitted_again_and_says_where_it_is(cluster, store
 def test_a_job_that_comes_back_is_alive(cluster, store, four, state):
     _queued(four, store)
     cluster.say(_1_0=state, _1_1=state, _1_2=state, _1_3=state)
-    assert [item.state for item in plan(four, store)] == [QUEUED] * 4
+    assert [planned.state for planned in plan(four, store)] == [QUEUED] * 4
 
 
 def test_a_full_disk_does_not_keep_who_waits_from_hearing_of_the_end(cluster, store, four, monkeypatch):
-    executor, item = _executor(), plan(four, store)[0]
-    item.run.create(item.spec)
-    future = executor.submit(item.run, item.evaluations)
+    executor, planned = _executor(), plan(four, store)[0]
+    planned.run.create(planned.spec)
+    future = executor.submit(planned.run, planned.evaluations)
     monkeypatch.setattr(slurm, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     until = time.monotonic() + 20
     while not cluster.scripts() and time.monotonic() < until:
@@ -102,17 +102,17 @@ def test_a_full_disk_does_not_keep_who_waits_from_hearing_of_the_end(cluster, st
 def test_a_job_that_ended_or_is_forgotten_leaves_its_run_to_be_done(cluster, store, four, state):
     _queued(four, store)
     cluster.say(_1_0=state)
-    assert [item.state for item in plan(four, store)] == [RESUMABLE] * 4
+    assert [planned.state for planned in plan(four, store)] == [RESUMABLE] * 4
 
 
 def test_where_squeue_does_not_answer_a_queued_run_is_not_taken_for_lost_and_can_be_taken_back(
     cluster, store, four, monkeypatch
 ):
-    item = _queued(four, store)[0]
+    planned = _queued(four, store)[0]
     monkeypatch.setenv("PATH", "/nowhere")
-    item = plan(four, store)[0]
-    assert item.state == QUEUED and "no answer from its queue" in item.why
-    queue.cancel([item.run])
+    planned = plan(four, store)[0]
+    assert planned.state == QUEUED and "no answer from its queue" in planned.why
+    queue.cancel([planned.run])
     assert plan(four, store)[0].state == RESUMABLE
 
 
@@ -135,13 +135,13 @@ def test_two_submitters_at_the_same_moment_queue_every_run_once(cluster, store, 
 
 
 def test_a_scheduler_learns_from_squeue_how_its_jobs_ended(cluster, store, four):
-    items = plan(four, store)
+    planned_runs = plan(four, store)
     executor = _executor()
     futures = []
-    for item in items:
-        item.run.create(item.spec)
-        futures.append(executor.submit(item.run, item.evaluations))
-    while not all(tickets.ticket(item.run) for item in items):
+    for planned in planned_runs:
+        planned.run.create(planned.spec)
+        futures.append(executor.submit(planned.run, planned.evaluations))
+    while not all(tickets.ticket(planned.run) for planned in planned_runs):
         time.sleep(0.05)
     assert not any(future.done() for future in futures)
     cluster.say(_1_0="COMPLETED", _1_1="OUT_OF_MEMORY", _1_2="NODE_FAIL", _1_3="PREEMPTED")
@@ -172,12 +172,12 @@ def test_runs_that_wait_are_counted_and_not_listed_one_by_one(cluster, store, fo
 
     from bench.sweep.progress import Display
 
-    items = _queued(four, store)
+    planned_runs = _queued(four, store)
     cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="REQUEUED")
     printed = io.StringIO()
-    with Display(Console(file=printed, force_terminal=True, width=100), items, 0) as display:
-        for item in items[:3]:
-            display.started(item)
+    with Display(Console(file=printed, force_terminal=True, width=100), planned_runs, 0) as display:
+        for planned in planned_runs[:3]:
+            display.started(planned)
         display.tick()
     last = printed.getvalue().rpartition("all runs")
     assert "0 of 4 runs done, 2 queued" in last[2] and "seed 0" in last[2] and "seed 1" not in last[2]
@@ -188,12 +188,12 @@ def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, stor
     scheduler = Scheduler(plan(four, store), store, executor)
     thread = threading.Thread(target=scheduler.run)
     thread.start()
-    while not all(tickets.ticket(item.run) for item in plan(four, store)):
+    while not all(tickets.ticket(planned.run) for planned in plan(four, store)):
         time.sleep(0.05)
     cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="PENDING", _1_3="PENDING")
     scheduler.stop()
     running = plan(four, store)[0]
-    assert running.state == QUEUED and running.run.asked_to_stop()
+    assert running.state == QUEUED and running.run.stop_requested()
     cluster.say(_1_0="COMPLETED")
     thread.join(timeout=10)
     assert not thread.is_alive() and cluster.asked("scancel") == ["--state=PENDING -- 1_0 1_1 1_2 1_3"]
@@ -353,4 +353,4 @@ def test_a_node_that_does_not_see_the_store_says_so(cluster, job, tmp_path):
 
 
 def test_a_new_run_is_new_and_not_queued(cluster, store, four):
-    assert [item.state for item in plan(four, store)] == [NEW] * 4
+    assert [planned.state for planned in plan(four, store)] == [NEW] * 4

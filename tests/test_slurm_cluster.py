@@ -68,20 +68,20 @@ def undisturbed(tmp_path_factory):
     variants = {"tiny": TINY.but(steps=100, validate_every=50)}
     experiment = Experiment("Does it survive?", variants, seeds=(0, 1, 2), evaluation=EVALUATION, name="survives")
     Scheduler(plan(experiment, store), store, Inline()).run()
-    return {item.run.name: _outcome(item) for item in plan(experiment, store)}
+    return {planned.run.name: _outcome(planned) for planned in plan(experiment, store)}
 
 
-def _outcome(item):
-    assert item.state == FINISHED, item
-    curves = [{key: value for key, value in line.items() if key != "time"} for line in item.run.metrics()]
-    return load(item.run.scores_file(item.evaluations[0].key)).values, curves
+def _outcome(planned):
+    assert planned.state == FINISHED, planned
+    curves = [{key: value for key, value in line.items() if key != "time"} for line in planned.run.metrics()]
+    return load(planned.run.scores_file(planned.evaluations[0].key)).values, curves
 
 
-def _assert_the_same(items, undisturbed):
-    for item in items:
-        scores, curves = _outcome(item)
-        assert np.array_equal(scores, undisturbed[item.run.name][0], equal_nan=True)
-        assert curves == undisturbed[item.run.name][1]
+def _assert_the_same(planned_runs, undisturbed):
+    for planned in planned_runs:
+        scores, curves = _outcome(planned)
+        assert np.array_equal(scores, undisturbed[planned.run.name][0], equal_nan=True)
+        assert curves == undisturbed[planned.run.name][1]
 
 
 @contextlib.contextmanager
@@ -132,8 +132,8 @@ def _restarts(run):
 
 
 def test_requeued_signalled_or_killed_in_the_middle_an_array_of_runs_ends_the_same(cluster, store, survives, undisturbed):
-    items = plan(survives, store)
-    first, second, third = (item.run for item in items)
+    planned_runs = plan(survives, store)
+    first, second, third = (planned.run for planned in planned_runs)
     with _sweep(survives, store):
         requeued, signalled = _in_the_middle([first, second])
         _tell("scontrol", "requeue", requeued)
@@ -151,13 +151,13 @@ def test_preempted_by_those_who_go_first_a_detached_sweep_goes_on_by_itself(clus
     scheduler = Scheduler(plan(survives, store), store, executor)
     scheduler.hand_over()
     assert len(executor.detach()) == 3
-    assert [item.state for item in plan(survives, store)] == [QUEUED] * 3
-    runs = [item.run for item in plan(survives, store)]
+    assert [planned.state for planned in plan(survives, store)] == [QUEUED] * 3
+    runs = [planned.run for planned in plan(survives, store)]
     _in_the_middle(runs[:2])
     subprocess.run(["sbatch", "--partition=high", "--nodes=2", "--output=/dev/null", "--wrap=sleep 5"], check=True)
     _until(lambda: runs[0].status().state == runs[1].status().state == INTERRUPTED)
-    assert [item.state for item in plan(survives, store)] == [QUEUED] * 3
-    _until(lambda: all(item.state == FINISHED for item in plan(survives, store)))
+    assert [planned.state for planned in plan(survives, store)] == [QUEUED] * 3
+    _until(lambda: all(planned.state == FINISHED for planned in plan(survives, store)))
     _assert_the_same(plan(survives, store), undisturbed)
     assert all(_restarts(run) for run in runs[:2])
 
@@ -181,5 +181,5 @@ def test_a_cancelled_job_is_over_and_its_run_resumable(cluster, store, survives)
     run = plan(survives, store)[0].run
     (job,) = _in_the_middle([run])
     subprocess.run(["scancel", job.partition("_")[0]], check=True)
-    _until(lambda: all(item.state == "resumable" for item in plan(survives, store)))
+    _until(lambda: all(planned.state == "resumable" for planned in plan(survives, store)))
     assert run.status().step > 5 and "queued again" not in (run.path / "log.txt").read_text()

@@ -8,7 +8,7 @@ import pytest
 
 from bench.executors import worker
 from bench.executors.local import Local
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 from bench.store import seal, snapshot
 from bench.store.store import FAILED, FINISHED
 from bench.sweep.plan import plan
@@ -40,9 +40,9 @@ def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pa
     taken = snapshot.take(store)
     monkeypatch.syspath_prepend(str(edited))
     (edited / "baselines" / "trivial.py").write_text("raise RuntimeError('edited meanwhile')")
-    items = [item for item in plan(pair, store) if item.label == "copy"]
-    Scheduler(items, store, Local(workers=1), prepare=taken.note).run()
-    assert items[0].run.status().state == FINISHED
+    planned_runs = [planned for planned in plan(pair, store) if planned.label == "copy"]
+    Scheduler(planned_runs, store, Local(workers=1), prepare=taken.note).run()
+    assert planned_runs[0].run.status().state == FINISHED
 
 
 def test_a_run_whose_planned_code_is_gone_refuses(store, run):
@@ -65,7 +65,7 @@ def test_a_run_refuses_when_a_file_of_the_suite_is_another_one(store, run):
 def test_a_run_refuses_when_the_users_own_model_has_changed(store, tmp_path, monkeypatch):
     (tmp_path / "my_floor.py").write_text("from baselines.trivial import CopyLast\n\nclass Mine(CopyLast):\n    pass\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    spec = FLOOR.but(model=Part("my_floor:Mine"))
+    spec = FLOOR.but(model=Component("my_floor:Mine"))
     run = store.run(spec)
     run.create(spec)
     snapshot.take(store).note(run)

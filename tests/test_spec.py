@@ -3,11 +3,11 @@
 import pytest
 
 from bench.common.errors import BenchError
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 
 
 def test_the_same_spec_has_the_same_key_however_it_was_written(tiny):
-    assert tiny.but(model=Part("LMC", slots=5, layers=1, width=4, decompose=True)).key == tiny.key
+    assert tiny.but(model=Component("LMC", slots=5, layers=1, width=4, decompose=True)).key == tiny.key
 
 
 def test_every_difference_that_moves_results_moves_the_key(tiny):

@@ -7,9 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from bench.common.errors import BenchError
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from bench.speed import results, train
-from bench.speed.timing import Row as Peer
+from bench.speed.timing import Timing
 from bench.speed.train_worker import own_step, plain_step
 from bench.training.optim import Adam
 from bench.training.step import take_step
@@ -22,8 +22,8 @@ CPU, SHAPE = torch.device("cpu"), (1, 16, 16)
 CLIP = torch.rand(2, 11, *SHAPE, generator=torch.Generator().manual_seed(1))
 
 
-def row(ratio: float, name: str = "small: float32") -> train.Row:
-    return train.Row(name, 0.4, 20.0, 0.07, 0.8, 400_000_000, ratio, 1.0)
+def row(ratio: float, name: str = "small: float32") -> train.TrainingRow:
+    return train.TrainingRow(name, 0.4, 20.0, 0.07, 0.8, 400_000_000, ratio, 1.0)
 
 
 def curve(kind: type[LMC], precision: str, steps: int = 50) -> list[float]:
@@ -50,7 +50,7 @@ def test_fifty_iterations_end_within_a_hundredth_of_the_plain_path_s_loss(plain,
 
 
 def test_both_contestants_take_the_same_step():
-    spec: RunSpec = TINY.but(learner=Part("memory_alignment", long=11))
+    spec: RunSpec = TINY.but(learner=Component("memory_alignment", long=11))
     losses = []
     for step in (own_step, plain_step):
         torch.manual_seed(0)
@@ -103,15 +103,15 @@ def test_a_contestant_that_cannot_train_says_so_in_one_line():
     order = {"spec": TINY.to_json(), "plain": False, "shape": SHAPE, "device": "cuda:7", "core": 0}
     with (
         pytest.raises(BenchError, match="'there is no such GPU' could not be measured"),
-        train.Contestant("there is no such GPU", order),
+        train.TrainWorker("there is no such GPU", order),
     ):
         pass
 
 
 def test_figures_that_have_become_slower_are_flagged_and_only_those():
-    then = {"train": [row(1.2), row(2.0, "small: bf16")], "data": [Peer("kth", 0.1, "OpenCV", 20.0)]}
+    then = {"train": [row(1.2), row(2.0, "small: bf16")], "data": [Timing("kth", 0.1, "OpenCV", 20.0)]}
     earlier = json.loads(json.dumps(results.to_json(then)))
-    found = {"train": [row(1.0), row(1.9, "small: bf16"), row(1.0, "new")], "data": [Peer("kth", 0.2, "OpenCV", 24.0)]}
+    found = {"train": [row(1.0), row(1.9, "small: bf16"), row(1.0, "new")], "data": [Timing("kth", 0.2, "OpenCV", 24.0)]}
     seen = {change.name: (round(change.ratio, 2), change.slower) for change in results.changes(found, earlier)}
     assert seen == {"small: float32": (0.83, True), "small: bf16": (0.95, False), "kth": (1.2, False)}
 

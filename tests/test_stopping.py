@@ -24,7 +24,7 @@ def started(store, tiny):
 
 
 def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(started, monkeypatch):
-    monkeypatch.setattr(main, "LOOK", 0.0)
+    monkeypatch.setattr(main, "POLL_S", 0.0)
     started.ask_to_stop("asked by a test")
     assert execute(started, [EVALUATION], "cpu", StopRequests(started)) == INTERRUPTED
     status = started.status()
@@ -34,20 +34,20 @@ def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(s
 
 
 def test_a_sweep_is_seen_while_it_goes_on_and_no_longer(store):
-    with active.announced(store, "ablation-small", "bench run ablation") as sweep:
-        assert [other.experiment for other in active.going_on(store)] == ["ablation-small"]
+    with active.register_sweep(store, "ablation-small", "bench run ablation") as sweep:
+        assert [other.experiment for other in active.active_sweeps(store)] == ["ablation-small"]
         sweep.ask_to_stop("enough")
-        assert sweep.asked_to_stop() == "enough"
-    assert active.going_on(store) == [] and not sweep.folder.exists()
+        assert sweep.stop_requested() == "enough"
+    assert active.active_sweeps(store) == [] and not sweep.folder.exists()
 
 
 def test_the_sweep_of_a_dead_scheduler_is_not_going_on(store):
     code = (
         "import os; from bench.sweep import active; from bench.store.store import Store\n"
-        f"with active.announced(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
+        f"with active.register_sweep(Store({str(store.root)!r}), 'x', 'y'): os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code], check=False)
-    assert list(store.root.glob(".sweeps/*/sweep.json")) and active.going_on(store) == []
+    assert list(store.root.glob(".sweeps/*/sweep.json")) and active.active_sweeps(store) == []
 
 
 def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
@@ -60,7 +60,7 @@ def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
         def kill(self): ...
 
     executor = Endless()
-    scheduler = Scheduler([], store, executor, asked=lambda: "enough")
+    scheduler = Scheduler([], store, executor, stop_requested=lambda: "enough")
     scheduler.run()
     assert executor.stopped and scheduler.stopped_at is not None
 
@@ -68,7 +68,7 @@ def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
 def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(bench, store, started):
     assert "nothing goes on" in bench("stop")[1]
     owned = lease.take(started.path)
-    with active.announced(store, "ablation-small", "bench run ablation"):
+    with active.register_sweep(store, "ablation-small", "bench run ablation"):
         out = bench("stop")[1]
         assert "ablation-small" in out and started.name in out and "`bench stop --all`" in out
         code, _, err = bench("stop", "ablatoin-small")
@@ -79,15 +79,15 @@ def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(be
 def test_a_sweep_can_be_stopped_by_the_file_that_it_was_started_with(bench, store, monkeypatch):
     monkeypatch.setattr("bench.commands.stop.LONGEST", 0.1)
     assert bench("stop", "--all")[1] == "nothing goes on\n"
-    with active.announced(store, "mine-small", "bench run mine.py") as sweep:
-        assert "asked 1 sweep" in bench("stop", "mine.py")[1] and sweep.asked_to_stop()
+    with active.register_sweep(store, "mine-small", "bench run mine.py") as sweep:
+        assert "asked 1 sweep" in bench("stop", "mine.py")[1] and sweep.stop_requested()
 
 
 def test_stop_waits_until_a_run_has_ended(bench, started):
     owned = lease.take(started.path)
 
     def end_when_asked():
-        while not started.asked_to_stop():
+        while not started.stop_requested():
             time.sleep(0.01)
         owned.release()
 

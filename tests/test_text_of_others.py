@@ -97,9 +97,9 @@ def test_long_labels_and_labels_alike_have_notes_of_their_own_and_all_are_copied
     store = Store(tmp_path / "runs")
     labels = ["a b", "a-b", "a.b", "a/b", "x" * 300]
     experiment = Experiment("?", dict.fromkeys(labels, TINY), evaluation=EVALUATION, name="labels")
-    items = plan(experiment, store)
-    assert len({_note_path(item, "labels-small") for item in items}) == len(labels)
-    assert tracker.sync(store, "labels-small", items) == len(labels)
+    planned_runs = plan(experiment, store)
+    assert len({_note_path(planned, "labels-small") for planned in planned_runs}) == len(labels)
+    assert tracker.sync(store, "labels-small", planned_runs) == len(labels)
     assert tracker.sync(store, "labels-small", plan(experiment, store)) == 0
     client = connection.connect(store)
     found = client.search_runs([client.get_experiment_by_name("labels-small").experiment_id])
@@ -139,7 +139,7 @@ def test_a_store_whose_path_is_no_address_is_refused_in_words_by_mlflow_alone(tr
     folder = folder / ("y" * 240) if len(name) > 200 else folder
     shutil.copytree(trained, folder)
     store = Store(folder)
-    assert len(plan(pair, store)) == 2 and all(item.state == "finished" for item in plan(pair, store))
+    assert len(plan(pair, store)) == 2 and all(planned.state == "finished" for planned in plan(pair, store))
     with pytest.raises(BenchError, match="choose"):
         tracker.sync(store, "pair-small", plan(pair, store))
     assert not list(tmp_path.glob("*.db")) and not list(folder.glob("*.db"))
@@ -166,10 +166,10 @@ def test_metrics_that_are_gone_before_a_checkpoint_are_noted(trained, tmp_path, 
 
     shutil.copytree(trained, tmp_path / "runs")
     store = Store(tmp_path / "runs")
-    item = plan(pair, store)[0]
-    lines = (item.run.path / "metrics.jsonl").read_text().splitlines()
-    (item.run.path / "metrics.jsonl").write_text("\n".join(lines[-2:]) + "\n")
-    item.run.set_status("interrupted", step=TINY.steps, trained=False)
-    Scheduler([replace(item, state="resumable")], store, Inline()).run()
-    assert item.run.status().state == "finished"
-    assert any("metrics up to step" in said for said in item.run.provenance()["deviations"])
+    planned = plan(pair, store)[0]
+    lines = (planned.run.path / "metrics.jsonl").read_text().splitlines()
+    (planned.run.path / "metrics.jsonl").write_text("\n".join(lines[-2:]) + "\n")
+    planned.run.set_status("interrupted", step=TINY.steps, trained=False)
+    Scheduler([replace(planned, state="resumable")], store, Inline()).run()
+    assert planned.run.status().state == "finished"
+    assert any("metrics up to step" in said for said in planned.run.provenance()["deviations"])

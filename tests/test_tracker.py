@@ -118,8 +118,8 @@ def test_what_was_sent_is_noted_with_where(copied):
 
 
 def test_scores_made_again_reach_mlflow(copied, pair):
-    item = plan(pair, copied)[1]
-    path = item.run.scores_file(item.evaluations[0].key)
+    planned = plan(pair, copied)[1]
+    path = planned.run.scores_file(planned.evaluations[0].key)
     scores = load(path)
     scores.values[..., scores.names.index("standard/lpips")] = 0.5
     scores.save(path)
@@ -143,8 +143,8 @@ def test_a_store_that_was_copied_leaves_the_artifacts_of_the_original_alone(copi
 
 
 def test_a_run_trained_afresh_is_a_run_of_its_own(copied, pair):
-    item = plan(pair, copied)[1]
-    copied.set_aside(item.run)
+    planned = plan(pair, copied)[1]
+    copied.set_aside(planned.run)
     Scheduler(plan(pair, copied), copied, Inline()).run()
     tracker.sync(copied, "pair-small", plan(pair, copied))
     experiment = _client(copied).get_experiment_by_name("pair-small")

@@ -31,7 +31,7 @@ def kept(trained, empty_mlflow, tmp_path):
 @pytest.fixture
 def impatient(monkeypatch):
     """Seconds are tenths here."""
-    monkeypatch.setattr(tracker, "PATIENCE", 2.5)
+    monkeypatch.setattr(tracker, "SERVER_TIMEOUT_S", 2.5)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
@@ -77,8 +77,8 @@ def _closed(store, pair, uri, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         copying = tracker.Tracker(store, "pair-small", plan(pair, store))
-        for item in plan(pair, store):
-            copying.ended(item)
+        for planned in plan(pair, store):
+            copying.ended(planned)
         began = time.monotonic()
         return copying.close(), time.monotonic() - began
 
@@ -143,8 +143,8 @@ def test_a_run_that_was_deleted_in_mlflow_stops_no_other_and_is_made_anew_when_t
     for run in client.search_runs([experiment.experiment_id]):
         client.delete_run(run.info.run_id)
     assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 0
-    for item in plan(pair, kept):
-        item.run.set_status(FINISHED)
+    for planned in plan(pair, kept):
+        planned.run.set_status(FINISHED)
     assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
 
 

@@ -12,7 +12,7 @@ from bench.common import trust
 from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.spec import catalog
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from bench.store import seal, snapshot
 from bench.store.store import Run, Store
 from tests.conftest import TINY
@@ -76,7 +76,7 @@ def test_the_result_of_a_search_is_data_too(finished, tmp_path, canary):
 def test_what_the_user_trusts_is_remembered_outside_of_the_store(finished, tmp_path, monkeypatch):
     (tmp_path / "mine_too.py").write_text("from lmc.model import LMC\n\nclass Model(LMC):\n    'Mine.'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    spec = TINY.but(model=Part("mine_too:Model", **TINY.model.options))
+    spec = TINY.but(model=Component("mine_too:Model", **TINY.model.options))
     store = Store(tmp_path / "runs")
     store.run(spec).create(spec)
     name = store.run(spec).name
@@ -111,7 +111,7 @@ def test_signatures_are_read_without_importing_the_parent(canary):
 
 
 def test_a_spec_in_code_may_name_any_module_and_one_read_from_json_may_not(canary):
-    spec = TINY.but(model=Part("intruder.inner:Model", **TINY.model.options))
+    spec = TINY.but(model=Component("intruder.inner:Model", **TINY.model.options))
     with pytest.raises(trust.Untrusted, match="--trust intruder"):
         RunSpec.from_json(spec.to_json())
     trust.allow(["intruder"])

@@ -224,12 +224,14 @@ def test_after_the_timeout_nothing_is_asked_for_and_what_goes_on_is_finished(sto
 
 def test_the_best_are_confirmed_on_fresh_seeds_which_then_choose(store):
     study, _, _ = search(store, plan=Plan(6, pruner="none"), seeds=2)
-    items = confirm.plan(study, 2, 3)
-    assert [item.seed for item in items] == [2, 3, 4] * 2 and {item.evaluations[0].split for item in items} == {"val"}
+    planned_runs = confirm.plan(study, 2, 3)
+    assert [planned.seed for planned in planned_runs] == [2, 3, 4] * 2 and {
+        planned.evaluations[0].split for planned in planned_runs
+    } == {"val"}
     assert confirm.conclude(study, 2, 3).candidates[0].confirmed is None
-    for item in items:
-        item.run.create(item.spec)
-        Pretend().submit(item.run, item.evaluations)
+    for planned in planned_runs:
+        planned.run.create(planned.spec)
+        Pretend().submit(planned.run, planned.evaluations)
     found = confirm.conclude(study, 2, 3)
     assert [one.trial for one in found.candidates] == [trial.number for trial in study.ranking()[:2]]
     assert found.candidates[0].confirmed > found.candidates[1].confirmed
@@ -242,7 +244,7 @@ def test_no_run_that_a_search_refers_to_is_taken_for_unneeded(store, tmp_path, s
     study, _, _ = search(store, plan=Plan(3, pruner="none"), url=url)
     confirmed = confirm.plan(study, 1, 2)
     stranger = store.run(spec := draw(FixedTrial({"lr": 1e-3, "slots": 3})))
-    for run, known in [*((item.run, item.spec) for item in confirmed), (stranger, spec)]:
+    for run, known in [*((planned.run, planned.spec) for planned in confirmed), (stranger, spec)]:
         run.create(known)
     confirm.conclude(study, 1, 2)
     assert len(store.runs()) == 3 + 2 + 1

@@ -13,7 +13,7 @@ from bench.spec.experiment import SCALES, Experiment
 from bench.store import search_results
 from bench.store.search_results import Candidate, Result
 from bench.store.store import Store
-from bench.sweep.plan import look
+from bench.sweep.plan import plan_run
 from bench.sweep.preflight import preflight
 from bench.tune import confirm, spaces
 from bench.tune.search import Plan
@@ -23,11 +23,11 @@ from tests.conftest import FLOOR, TINY
 from tests.tune_samples import search
 
 SPACE = """
-from bench.spec import Part
+from bench.spec import Component
 from tests.conftest import TINY
 
 def space(trial, scale):
-    return TINY.but(optimizer=Part("adam", lr=trial.suggest_float("lr", 1e-4, 1e-1, log=True)))
+    return TINY.but(optimizer=Component("adam", lr=trial.suggest_float("lr", 1e-4, 1e-1, log=True)))
 """
 every_space = pytest.mark.parametrize("name", SPACES)
 every_scale = pytest.mark.parametrize("scale", SCALES)
@@ -57,7 +57,7 @@ def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scal
     points = spaces.grid(space, points=2)
     for point in (points[0], points[len(points) // 2], points[-1]):
         spec = space.draw(FixedTrial(point))
-        preflight([look(name, spec, store, ())])
+        preflight([plan_run(name, spec, store, ())])
         assert spec.steps * spec.batch == (recipe := spaces.typical(space)).steps * recipe.batch
 
 
@@ -182,16 +182,16 @@ def test_what_a_tuned_experiment_trains_is_nothing_to_clear_away(bench, tmp_path
 def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
     from bench.reporting.results import results
     from bench.sweep.plan import plan
-    from reports.costs import ledger
+    from reports.costs import cost_table
     from tests.conftest import EVALUATION
 
     pair = Experiment("Does it pay?", {"recipe": TINY, "tuned": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="x")
     searched = replace(pair, searched={"tuned": {"trials": 12, "tuning_seconds": 345.0}})
-    table = ledger(results(searched, plan(searched, Store(tmp_path / "runs")), ("standard",)))
+    table = cost_table(results(searched, plan(searched, Store(tmp_path / "runs")), ("standard",)))
     cells = {row.label: [cell.text for cell in row.cells][-2:] for row in table.rows}
     assert cells["tuned"] == ["12", "5.75 min"] and cells["recipe"] == ["0", "0 s"]
     assert any("budgets differ in tuning trials" in note.text for note in table.footnotes)
-    plain = ledger(results(pair, plan(pair, Store(tmp_path / "runs")), ("standard",)))
+    plain = cost_table(results(pair, plan(pair, Store(tmp_path / "runs")), ("standard",)))
     assert "trials" not in {column.key for column in plain.columns}
 
 

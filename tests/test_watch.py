@@ -56,14 +56,14 @@ def test_speed_is_steps_over_time_and_what_lies_between_two_processes_does_not_c
 def test_before_the_second_line_no_speed_is_claimed(run):
     assert Pace.of(run) is None
     _lines(run, [100.0])
-    assert Pace.of(run).speed is None and Pace.of(run).in_words(10) == ""
+    assert Pace.of(run).speed is None and Pace.of(run).format_speed(10) == ""
 
 
 def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair, run, owned):
     _lines(run, [100.0, 100.5, 101.0])
     run.append(3, {"validation/psnr": 12.345})
     board = Board(store, pair)
-    board.look()
+    board.refresh()
     shown = _text(board)
     assert "tiny" in shown and "3/6" in shown and "12.35 dB" in shown and "matching 0.3333" in shown
     assert f"process {os.getpid()}" in shown and "2 runs: 1 running, 1 new, 3 steps to go" in shown
@@ -71,11 +71,11 @@ def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair
 
 def test_a_board_of_a_store_finds_runs_that_appear_later(store, tiny, run):
     board = Board(store)
-    board.look()
-    assert len(board.items) == 1
+    board.refresh()
+    assert len(board.planned_runs) == 1
     store.run(tiny.but(seed=5)).create(tiny.but(seed=5))
-    board.look()
-    assert len(board.items) == 2
+    board.refresh()
+    assert len(board.planned_runs) == 2
 
 
 def test_on_a_low_screen_what_goes_on_and_what_failed_comes_first(store, tiny, pair):
@@ -86,7 +86,7 @@ def test_on_a_low_screen_what_goes_on_and_what_failed_comes_first(store, tiny, p
     failed.create(tiny.but(seed=29))
     failed.set_status("failed", kind="code", reason="as told")
     board = Board(store, many)
-    board.look()
+    board.refresh()
     shown = _text(board, width=100, height=12)
     assert "as told" in shown and "not shown)" in shown and len(shown.splitlines()) <= 12
 
@@ -108,7 +108,7 @@ def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, r
 
 
 def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were(store, tiny, run):
-    with active.announced(store, "mine-small", "bench run mine.py"):
+    with active.register_sweep(store, "mine-small", "bench run mine.py"):
         ours, theirs = pty.openpty()
         words = [sys.executable, "-m", "bench.cli", "status", "--watch", "--store", str(store.root)]
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
@@ -119,7 +119,7 @@ def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were
         os.write(ours, b"q")
         rest = _until(ours, b"\x1b[?1049l")
         assert child.wait(timeout=20) == 0 and b"\x1b[?1049l" in rest
-        assert active.going_on(store) and not active.going_on(store)[0].asked_to_stop()
+        assert active.active_sweeps(store) and not active.active_sweeps(store)[0].stop_requested()
 
 
 def _until(handle, word):
@@ -152,7 +152,7 @@ def test_a_log_is_shown_by_part_of_a_runs_name_with_how_it_ended(finished):
 
 
 def test_following_a_log_goes_on_until_the_run_ends(run, monkeypatch):
-    monkeypatch.setattr("bench.sweep.logs.LOOK", 0.01)
+    monkeypatch.setattr("bench.sweep.logs.POLL_S", 0.01)
     (run.path / "log.txt").write_text("one\ntwo\nthree\n")
     text, end = last_lines(run, 2)
     assert text == "two\nthree\n"

@@ -11,7 +11,7 @@ import numpy as np
 from bench.common import lease
 from bench.evaluation.scores import Scores
 from bench.metrics.protocols import score_names
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from bench.store.search_results import Aim
 from bench.store.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
 from bench.sweep.scheduler import Scheduler
@@ -27,7 +27,7 @@ BASE = TINY.but(steps=9, validate_every=1)
 def draw(trial) -> RunSpec:
     """Two settings, the rate and the slots."""
     return BASE.but(
-        optimizer=Part("adam", lr=trial.suggest_float("lr", 1e-5, 1e-1, log=True)),
+        optimizer=Component("adam", lr=trial.suggest_float("lr", 1e-5, 1e-1, log=True)),
         model=BASE.model.but(slots=trial.suggest_int("slots", 2, 500, log=True)),
     )
 
@@ -73,9 +73,9 @@ class Pretend:
         run.set_status(RUNNING)
         for step in range(first, spec.steps + 1):
             time.sleep(random.uniform(0, 2 * self.seconds / spec.steps))
-            if self.stopping or run.asked_to_stop():
-                kind = "asked" if run.asked_to_stop() else "stopped"
-                state, words = INTERRUPTED, {"reason": run.asked_to_stop() or "stopped", "kind": kind, "step": step - 1}
+            if self.stopping or run.stop_requested():
+                kind = "asked" if run.stop_requested() else "stopped"
+                state, words = INTERRUPTED, {"reason": run.stop_requested() or "stopped", "kind": kind, "step": step - 1}
                 break
             if spec.optimizer.options["lr"] > self.diverging:
                 state, words = DIVERGED, {"reason": f"the loss is nan at step {step}", "kind": "diverged"}
@@ -105,9 +105,9 @@ def search(store, executor=None, plan=PLAN, draw=draw, start=None, stop_after=No
     class Stopper:
         ended_runs = 0
 
-        def started(self, item): ...
+        def started(self, planned): ...
         def tick(self): ...
-        def ended(self, item):
+        def ended(self, planned):
             self.ended_runs += 1
             if self.ended_runs == stop_after:
                 scheduler.stop()

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from bench.evidence.rounds import Round
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
-    from bench.sweep.plan import Item
+    from bench.sweep.plan import PlannedRun
     from reports.claims import Judged
     from reports.results import Results
 
-    Go = Callable[[Experiment, Sequence[Item], Callable[[], str]], tuple[bool, str]]
+    Go = Callable[[Experiment, Sequence[PlannedRun], Callable[[], str]], tuple[bool, str]]
 
 MOST = 20  # seeds that a claim may have, unless another budget is named
 
@@ -32,7 +32,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     from bench.evidence.judging import judged
     from bench.evidence.rounds import Record, next_round
     from bench.store.store import DIVERGED, FINISHED
-    from bench.sweep.plan import GOING_ON, TO_DO, plan
+    from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened
 
     _refuse_without_claims(experiment)
@@ -46,18 +46,18 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     while True:
         begun = len(record.rounds())
         wider = record.applied(widened(experiment, store))
-        items = plan(wider, store)
-        if any(item.state in (*TO_DO, *GOING_ON) for item in items):
-            interrupted, trouble = go(wider, items, spent)
-            items = plan(wider, store)
+        planned_runs = plan(wider, store)
+        if any(planned.state in (*TO_DO, *ACTIVE) for planned in planned_runs):
+            interrupted, trouble = go(wider, planned_runs, spent)
+            planned_runs = plan(wider, store)
             if trouble:
                 print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
             if interrupted:
                 print(f"{spent() or 'interrupted'}; `{command}` goes on from here")
-                return 0 if spent() else _tables.summary(items, True, command)
-        if any(item.state not in (FINISHED, DIVERGED) for item in items):
-            return _tables.summary(items, False, command)
-        found, verdicts = judged(wider, items)
+                return 0 if spent() else _tables.summary(planned_runs, True, command)
+        if any(planned.state not in (FINISHED, DIVERGED) for planned in planned_runs):
+            return _tables.summary(planned_runs, False, command)
+        found, verdicts = judged(wider, planned_runs)
         chosen = next_round(wider, verdicts, most)
         if not chosen or spent():
             return _conclude(experiment, found, verdicts, most, spent(), command)
@@ -70,13 +70,13 @@ def with_next_round(experiment: Experiment, store: Store, most: int) -> Experime
     from bench.evidence.judging import judged
     from bench.evidence.rounds import Record, next_round
     from bench.store.store import FINISHED
-    from bench.sweep.plan import GOING_ON, TO_DO, plan
+    from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened, with_seeds
 
     _refuse_without_claims(experiment)
     wider = Record.of(experiment, store).applied(widened(experiment, store))
-    states = {item.state for item in plan(wider, store)}
-    if states & {*TO_DO, *GOING_ON} or FINISHED not in states:
+    states = {planned.state for planned in plan(wider, store)}
+    if states & {*TO_DO, *ACTIVE} or FINISHED not in states:
         return wider
     _, verdicts = judged(wider, plan(wider, store))
     return with_seeds(wider, next_round(wider, verdicts, most))

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from bench.data.base import Dataset, Split
     from bench.external.predictions import Clips, Scored
     from bench.external.side import Sides
-    from bench.spec.runspec import Part
+    from bench.spec.runspec import Component
 
 SIDES = ("prediction", "target")
 
 
 def score_frames(
     path: Path,
-    data: Part | None,
+    data: Component | None,
     context: int | None,
     split: Split,
     ranges: list[str],
@@ -45,29 +45,29 @@ def score_frames(
     stated = parse_ranges(ranges, SIDES)
     sides = read_sides(path, Reading(parse_layout(layout) if layout else None, grey, of_data_set=data is not None))
     clips = _clips(sides, data, context, split)
-    with _options.progress("scoring") as told:
+    with _options.progress("scoring") as progress:
         if clips:
-            return score_on(sides, clips, stated, default_device(), keep, told, sets)
-        return score(sides, stated, default_device(), keep, told, sets)
+            return score_on(sides, clips, stated, default_device(), keep, progress, sets)
+        return score(sides, stated, default_device(), keep, progress, sets)
 
 
-def _clips(sides: Sides, data: Part | None, context: int | None, split: Split) -> Clips | None:
+def _clips(sides: Sides, data: Component | None, context: int | None, split: Split) -> Clips | None:
     """The clips that predictions are said to be of, by --data or by a manifest; None where only the targets tell."""
     from bench.data.clip_names import ClipManifest
     from bench.external.predictions import Clips
 
     count, horizon = sides.prediction.count, sides.prediction.shape[0]
     if data:
-        seen = context or 10
-        return Clips(dataset(data), split, seen, export_command(data, seen, horizon, count, split))
+        context_length = context or 10
+        return Clips(dataset(data), split, context_length, export_command(data, context_length, horizon, count, split))
     if sides.manifest is None:
         return None
     manifest = ClipManifest.from_json(sides.manifest, f"the manifest of {sides.source}")
     if context:
         raise BenchError(f"--context goes with --data; the manifest in {sides.source} says {manifest.context}")
-    from bench.spec.runspec import Part
+    from bench.spec.runspec import Component
 
-    part = Part(manifest.data, **manifest.options)
+    part = Component(manifest.data, **manifest.options)
     made = dataset(part)
     exported: Split = "val" if manifest.split == "val" else "test"
     if made.split_fingerprint(exported) != manifest.fingerprint:
@@ -78,7 +78,7 @@ def _clips(sides: Sides, data: Part | None, context: int | None, split: Split) -
     return Clips(made, exported, manifest.context, export_command(part, manifest.context, horizon, count, exported))
 
 
-def dataset(part: Part, settings: list[str] | None = None) -> Dataset:
+def dataset(part: Component, settings: list[str] | None = None) -> Dataset:
     """The data set of a name with `data.NAME=VALUE` settings."""
     from bench.spec import catalog
 
@@ -87,7 +87,7 @@ def dataset(part: Part, settings: list[str] | None = None) -> Dataset:
     return built
 
 
-def with_settings(part: Part, settings: list[str]) -> Part:
+def with_settings(part: Component, settings: list[str]) -> Component:
     """A data set's part changed by --set OPTION=VALUE or data.OPTION=VALUE."""
     from bench.spec.runspec import parsed
 
@@ -99,7 +99,7 @@ def with_settings(part: Part, settings: list[str]) -> Part:
     return part
 
 
-def export_command(data: Part, context: int, horizon: int, clips: int, split: Split) -> str:
+def export_command(data: Component, context: int, horizon: int, clips: int, split: Split) -> str:
     """What writes the clips that predictions can be returned for."""
     settings = [word for key, value in data.options.items() for word in ("--set", f"{key}={_written(value)}")]
     words = ["bench", "data", "export", data.name, *settings, "--context", str(context), "--horizon", str(horizon)]

@@ -30,19 +30,19 @@ def print_score(found: dict[str, Any]) -> None:
     console.print(_runs(found["runs"], shown["times"]))
     if scored := [run for run in found["runs"] if run.get("per_frame")]:
         console.print(_frames(scored, shown["times"], first))
-    console.print(_facts(found))
+    console.print(_metadata(found))
 
 
 def print_cost(found: dict[str, Any]) -> None:
     """A cell of the table of costs, as `bench.reporting.explain.cost` finds it."""
     console, value = _options.console(), found["value"]
     known = sum(run["value"] is not None for run in found["runs"])
-    told = (
+    by_seed = (
         "it is not recorded" if value is None else f"is {value:.10g}{found['unit']}, the mean of {known} run{'s'[: known > 1]}"
     )
-    print(f"'{found['variant']}': {found['title']}\n\n  {found['text']}  {told}")
+    print(f"'{found['variant']}': {found['title']}\n\n  {found['text']}  {by_seed}")
     console.print(_runs(found["runs"]))
-    console.print(_facts(found))
+    console.print(_metadata(found))
 
 
 def _reckoned(found: dict[str, Any]) -> Iterator[str]:
@@ -91,8 +91,8 @@ def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
 
 def _why(found: dict[str, Any]) -> str:
     if any(run["state"] == "finished" for run in found["runs"]):
-        told = next((run["by"] for run in found["runs"] if run.get("by")), "")
-        return f"it could not be computed{': ' + told if told else ''}"
+        by_seed = next((run["by"] for run in found["runs"] if run.get("by")), "")
+        return f"it could not be computed{': ' + by_seed if by_seed else ''}"
     return "no run is finished"
 
 
@@ -109,8 +109,8 @@ def _runs(runs: Sequence[dict[str, Any]], times: float = 1) -> Table:
     for run in runs:
         number = "–" if run[value] is None else f"{run[value] * times:.10g}"
         state = run["state"] if run["state"] == "finished" else f"{run['state']}: {run['why']}"
-        told = {"clips": "–", **run, value: number, "state": escape(state)}
-        table.add_row(*(str(told[column]) for column in shown))
+        by_seed = {"clips": "–", **run, value: number, "state": escape(state)}
+        table.add_row(*(str(by_seed[column]) for column in shown))
     return table
 
 
@@ -131,7 +131,7 @@ def _frames(runs: Sequence[dict[str, Any]], times: float, first: int) -> Table:
     return table
 
 
-def _facts(found: dict[str, Any]) -> Table:
+def _metadata(found: dict[str, Any]) -> Table:
     """Where the runs come from; what is the same for all of them is said once."""
     from rich.markup import escape
     from rich.table import Table
@@ -140,9 +140,9 @@ def _facts(found: dict[str, Any]) -> Table:
     data = found["data"]
     where = f"{data['dataset']}, {data['split']} split, {data['context']} context frames, then {data['horizon']}"
     table.add_row("data", escape(where))
-    told = {run["seed"]: _told(run) for run in found["runs"]}
-    for what in dict.fromkeys(what for facts in told.values() for what in facts):
-        values = {seed: facts[what] for seed, facts in told.items() if what in facts}
+    by_seed = {run["seed"]: _run_metadata(run) for run in found["runs"]}
+    for what in dict.fromkeys(what for metadata in by_seed.values() for what in metadata):
+        values = {seed: metadata[what] for seed, metadata in by_seed.items() if what in metadata}
         same = len(set(values.values())) == 1
         for seed, value in list(values.items())[: 1 if same else None]:
             table.add_row(what, escape(value if same else f"seed {seed}: {value}"))
@@ -153,7 +153,7 @@ def _facts(found: dict[str, Any]) -> Table:
     return table
 
 
-def _told(run: dict[str, Any]) -> dict[str, str]:
+def _run_metadata(run: dict[str, Any]) -> dict[str, str]:
     """The facts of one run in words, as far as they are known."""
     machine, packages = run["machine"], run["packages"]
     cores = f"{machine['threads']} of {machine['cores']} cores" if {"threads", "cores"} <= machine.keys() else ""

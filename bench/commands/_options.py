@@ -175,7 +175,7 @@ def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: in
     return f" {shlex.join(words)}" if words else ""
 
 
-def words(**options: Any) -> str:
+def format_options(**options: Any) -> str:
     """Options as they are typed, each after a space: ` --decide --max-seeds 9`; those that are None or False are left out."""
     given = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
     return "".join(name if value is True else f"{name} {value:g}" for name, value in given.items() if value is not False)

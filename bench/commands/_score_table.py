@@ -18,7 +18,7 @@ def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "clips": len(scores.values),
         "horizon": scores.values.shape[1],
-        "facts": scores.facts,
+        "facts": scores.metadata,
         "protocols": {protocol: {} for protocol in protocols},
     }
     means, missing = scores.means(), scores.missing()
@@ -28,7 +28,7 @@ def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
             per_frame = scores[name].mean(0, dtype=np.float64).tolist()
             entry: dict[str, Any] = {"mean": means.get(name), "per_frame": [v if np.isfinite(v) else None for v in per_frame]}
             found["protocols"][protocol][metric] = entry | ({"reason": missing[name]} if name in missing else {})
-    for name, known in scores.facts.get("sets", {}).items():
+    for name, known in scores.metadata.get("sets", {}).items():
         entry = {key: known.get(key) for key in ("value", "protocol", "version", "by")}
         found.setdefault("sets", {})[name] = entry | ({"reason": known["missing"]} if known["missing"] else {})
     return found
@@ -59,12 +59,12 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
             reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
         metrics = {name.partition("/")[2] for name in names}
-        whole = len(metrics) == 1 and scores.facts.get(f"{min(metrics)}_missing")
+        whole = len(metrics) == 1 and scores.metadata.get(f"{min(metrics)}_missing")
         print(f"{known[min(metrics)].label + ' is empty' if whole else 'no mean of ' + _grouped(names)}: {reason}")
-    for name, made in scores.facts.get("sets", {}).items():
+    for name, made in scores.metadata.get("sets", {}).items():
         of_set, what = set_metrics()[name], f"of the set of {len(scores.values)} clips, protocol {made['protocol']}"
-        told = f"{of_set.written(made['value'])} {what}" if "value" in made else f"it cannot be had: {made['missing']}"
-        print(f"{of_set.label}: {told}")
+        message = f"{of_set.written(made['value'])} {what}" if "value" in made else f"it cannot be had: {made['missing']}"
+        print(f"{of_set.label}: {message}")
 
 
 def _grouped(names: Sequence[str]) -> str:

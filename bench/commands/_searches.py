@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bench.store.store import Store
-    from bench.sweep.plan import Item
+    from bench.sweep.plan import PlannedRun
 
 SEARCH = "tune:"  # begins their names
 
@@ -24,7 +24,7 @@ def typed(verb: str, name: str, scale: str, more: str = "") -> str:
     return f"`{_options.command(verb, name, scale, None, None, None)}{more}`"
 
 
-def runs(study: str, scale: str, store: Store) -> tuple[str, list[Item]]:
+def runs(study: str, scale: str, store: Store) -> tuple[str, list[PlannedRun]]:
     """What a study is called in MLflow, and its runs; BenchError where there is no such study."""
     from bench.spec.loading import canonical
     from bench.tune.confirm import everything

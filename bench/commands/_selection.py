@@ -13,10 +13,10 @@ from bench.common.errors import BenchError, did_you_mean, listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.external.results import Guest
+    from bench.external.results import ExternalResult
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
-    from bench.sweep.plan import Item
+    from bench.sweep.plan import PlannedRun
     from reports.results import Results
 
 Protocol = Annotated[str, typer.Option(help="By which conventions; several only with a comma, and then every cell is marked.")]
@@ -37,8 +37,8 @@ class Selection:
     """Runs of an experiment and their scores, as a report sees them: one whose scores are damaged has failed by that."""
 
     experiment: Experiment
-    items: list[Item]
-    guests: list[Guest]
+    planned_runs: list[PlannedRun]
+    external_results: list[ExternalResult]
     protocols: Sequence[str]
     label: str | None
     metrics: Sequence[str] = ()
@@ -51,18 +51,20 @@ class Selection:
         from bench.reporting.damage import without
         from bench.reporting.results import results
 
-        asked = [name for name in self.metrics if name in set_metrics()] or None
+        of_sets = [name for name in self.metrics if name in set_metrics()] or None
         while True:
             try:
-                return results(self.experiment, self.items, self.protocols, self.label, self.guests, sets=asked)
+                return results(
+                    self.experiment, self.planned_runs, self.protocols, self.label, self.external_results, sets=of_sets
+                )
             except DamagedScores as error:
-                self.items = without(self.items, error)
+                self.planned_runs = without(self.planned_runs, error)
 
     def verify(self) -> None:
         """Read every byte of all scores first, for a report that shows all of them."""
         from bench.reporting.damage import verified
 
-        self.items = verified(self.items)
+        self.planned_runs = verified(self.planned_runs)
 
 
 def select(
@@ -74,18 +76,25 @@ def select(
     training: the command that trains the experiment's runs. metrics: those that are asked for.
     """
     from bench.reporting.damage import readable
-    from bench.reporting.results import guests
+    from bench.reporting.results import find_external_results
     from bench.store.store import FINISHED
     from bench.sweep.plan import plan
 
-    items = [readable(item) for item in plan(experiment, store)]
-    if not any(item.state == FINISHED for item in items):
-        damaged = next((f"; of {item.label}, seed {item.seed}: {item.why}" for item in items if "damaged" in item.why), "")
+    planned_runs = [readable(planned) for planned in plan(experiment, store)]
+    if not any(planned.state == FINISHED for planned in planned_runs):
+        damaged = next(
+            (
+                f"; of {planned.label}, seed {planned.seed}: {planned.why}"
+                for planned in planned_runs
+                if "damaged" in planned.why
+            ),
+            "",
+        )
         raise BenchError(
             f"no run of {experiment.name} (scale {experiment.scale}) is finished yet{damaged}; `{training}` trains them "
             f"(store: {store.root}{'' if store.root.is_dir() else ', which is not there'})"
         )
-    return Selection(experiment, items, guests(store, items, names), protocols, label, metrics)
+    return Selection(experiment, planned_runs, find_external_results(store, planned_runs, names), protocols, label, metrics)
 
 
 def metrics(text: str) -> list[str]:

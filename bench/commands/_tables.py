@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.costs.forecast import Cost
-    from bench.sweep.plan import Item
+    from bench.sweep.plan import PlannedRun
 
 STYLES = {
     "damaged": "red",
@@ -28,22 +28,22 @@ LONG = 500  # rows, from which on they are printed fast rather than in colour
 
 
 def print_runs(
-    items: Sequence[Item], costs: Mapping[str, Cost] | None = None, damaged: Sequence[tuple[Path, str]] = ()
+    planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | None = None, damaged: Sequence[tuple[Path, str]] = ()
 ) -> None:
     """One line a run: variant, seed, directory, state and why; and what it will cost, where that is given by its name.
 
     damaged: directories of runs that cannot be read, and why.
     """
-    named = any(item.label != item.run.name for item in items)  # runs of a store have no label but their name
+    named = any(planned.label != planned.run.name for planned in planned_runs)  # runs of a store have no label but their name
     columns = ["variant", "seed", "run", "state"] if named else ["run", "seed", "state"]
     columns += ["time", "why"] if costs else ["why"]
     rows = [
         (
-            *(item.label, str(item.seed), *([item.run.name] if named else []), item.state),
-            *([_time(costs.get(item.run.name))] if costs else []),
-            item.why,
+            *(planned.label, str(planned.seed), *([planned.run.name] if named else []), planned.state),
+            *([_time(costs.get(planned.run.name))] if costs else []),
+            planned.why,
         )
-        for item in items
+        for planned in planned_runs
     ]
     rows += [(path.name, *[""] * (len(columns) - 3), "damaged", why) for path, why in damaged]
     if len(rows) > LONG:
@@ -74,13 +74,13 @@ def _print_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     print("\n".join([lines[0], "─" * sum(widths, 3 * len(widths) - 3), *lines[1:]]))
 
 
-def as_dict(item: Item) -> dict[str, Any]:
+def as_dict(planned: PlannedRun) -> dict[str, Any]:
     """The same as plain values."""
-    latest = item.run.latest()
+    latest = planned.run.latest()
     return {
-        "variant": item.label, "seed": item.seed, "run": item.run.name, "path": str(item.run.path),
-        "state": item.state, "why": item.why,
-        "step": int(latest.get("step", 0)), "steps": item.spec.steps,
+        "variant": planned.label, "seed": planned.seed, "run": planned.run.name, "path": str(planned.run.path),
+        "state": planned.state, "why": planned.why,
+        "step": int(latest.get("step", 0)), "steps": planned.spec.steps,
     }  # fmt: skip
 
 
@@ -129,21 +129,23 @@ def _time(cost: Cost | None) -> str:
     return f"{'~' if cost.scaled else ''}{clock(cost.seconds)}{'+' if cost.without else ''}"
 
 
-def summary(items: Sequence[Item], interrupted: bool, command: str) -> int:
+def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str) -> int:
     """Say how it went, and what to do about what failed; the exit code."""
     from bench.store.failures import KINDS
     from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED
     from bench.sweep.plan import unique
 
-    runs = unique(items)
-    good = sum(item.state == FINISHED for item in runs)
-    failed = [item for item in runs if item.state != FINISHED and item.run.status().state == FAILED]
-    bad = [item for item in runs if item.state in (DIVERGED, BLOCKED) or item in failed]
+    runs = unique(planned_runs)
+    good = sum(planned.state == FINISHED for planned in runs)
+    failed = [planned for planned in runs if planned.state != FINISHED and planned.run.status().state == FAILED]
+    bad = [planned for planned in runs if planned.state in (DIVERGED, BLOCKED) or planned in failed]
     print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
-    for item in bad:
-        log = item.run.path / "log.txt"
-        print(f"  {item.label}, seed {item.seed}: {item.state}: {item.why}" + (f"\n    {log}" if log.exists() else ""))
-    for kind in sorted({item.run.status().kind for item in bad} & set(KINDS)):
+    for planned in bad:
+        log = planned.run.path / "log.txt"
+        print(
+            f"  {planned.label}, seed {planned.seed}: {planned.state}: {planned.why}" + (f"\n    {log}" if log.exists() else "")
+        )
+    for kind in sorted({planned.run.status().kind for planned in bad} & set(KINDS)):
         if not KINDS[kind].again:
             print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].what})")
     return 130 if interrupted else int(good < len(runs))

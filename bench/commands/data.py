@@ -86,14 +86,14 @@ def export(
     """
     from bench.commands._eval_frames import dataset, with_settings
     from bench.data.preparing.export import export as write
-    from bench.spec.runspec import Part
+    from bench.spec.runspec import Component
 
     chosen: Split = "val" if split == "val" else "test"
     if split != chosen:
         raise BenchError(f"--split is val or test, got '{split}'")
-    part = with_settings(Part(name), settings or [])
-    with _options.progress("exporting") as told:
-        lines = write(dataset(part), part.name, part.options, chosen, context, horizon, clips, out, told)
+    part = with_settings(Component(name), settings or [])
+    with _options.progress("exporting") as progress:
+        lines = write(dataset(part), part.name, part.options, chosen, context, horizon, clips, out, progress)
     for line in lines:
         print(line)
 

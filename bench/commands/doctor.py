@@ -33,7 +33,7 @@ def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None
     )
     for finding in found:
         print(f"{marks[finding.verdict]} {finding.what:<{width}}  {finding.found}")
-        if finding.cure:
-            print(f"  {'':<{width}}  {finding.cure}")
+        if finding.remedy:
+            print(f"  {'':<{width}}  {finding.remedy}")
     if any(finding.verdict == "bad" for finding in found):
         sys.exit(1)

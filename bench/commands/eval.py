@@ -38,7 +38,7 @@ def evaluate(
     model: Annotated[
         str | None, typer.Option(help="What model a foreign checkpoint is of, where its content does not tell.")
     ] = None,
-    foreign: Annotated[
+    predictions: Annotated[
         Path | None,
         typer.Option(
             "--predictions",
@@ -93,10 +93,10 @@ def evaluate(
     where they are of the same clips.
     """
     from bench.metrics.protocols import PROTOCOLS, checked
-    from bench.spec.runspec import Part
+    from bench.spec.runspec import Component
 
     chosen, sets = checked(protocol.split(",") if protocol else PROTOCOLS), _options.set_metrics(metrics)
-    if sum(given is not None for given in (what, checkpoint, foreign)) != 1:
+    if sum(given is not None for given in (what, checkpoint, predictions)) != 1:
         raise BenchError("name one thing to score: a RUN, --checkpoint FILE, or --predictions DIR")
     part: Split = "val" if split == "val" else "test"
     if split != part:
@@ -104,10 +104,10 @@ def evaluate(
     store = _options.store(store_path)
     if name is not None and not name.strip():
         raise BenchError("--name takes the name that the scores are to be kept under, and it is empty")
-    guest = Keeping(store, name, seed) if name else None
+    external = Keeping(store, name, seed) if name else None
     about = [setting for setting in settings or [] if setting.startswith("data.")]
     described = [setting for setting in settings or [] if setting not in about]
-    if foreign:
+    if predictions:
         unused = {"--set of a model": described, "--model": model, "--horizon": horizon, "--clips": clips}
         unused |= {} if data else {"--set data": about}
         if found := [option for option, value in unused.items() if value]:
@@ -116,19 +116,19 @@ def evaluate(
                 "targets beside them or what follows --context frames of --data"
             )
         made = score_frames(
-            foreign, with_settings(Part(data), about) if data else None, context, part, ranges or [], layout, grey,
-            guest.frames if guest else None, sets,
+            predictions, with_settings(Component(data), about) if data else None, context, part, ranges or [], layout, grey,
+            external.frames if external else None, sets,
         )  # fmt: skip
         for warning in made.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        scores = guest.keep(made.scores, "the frames in", str(foreign), made.digest) if guest else made.scores
+        scores = external.keep(made.scores, "the frames in", str(predictions), made.digest) if external else made.scores
     else:
         if given := [option for option, value in {"--range": ranges, "--layout": layout, "--grey": grey}.items() if value]:
             raise BenchError(f"{listed(given)} describes frames in files, and goes with --predictions")
         if checkpoint and not checkpoint.is_file():
             raise BenchError(f"there is no checkpoint file {checkpoint}")
         named = what or str(checkpoint)
-        scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, guest, sets)
+        scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, external, sets)
     if as_json:
         _options.print_json(as_dict(scores, chosen))
     else:
@@ -160,53 +160,53 @@ class Keeping:
         from bench.external.results import keep, place
 
         former = place(self.store, self.name, self.seed, scores)
-        before = load(former).facts["guest"] if former.exists() else {"hash": digest}
+        before = load(former).metadata["guest"] if former.exists() else {"hash": digest}
         about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
-        guest = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
+        external = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
         again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{_options.same_store()}`"
         print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
         if before["hash"] != digest:
             print(f"in place of what that name had on these clips, from {before['what']} {before['given']}", file=sys.stderr)
-        return guest.scores
+        return external.scores
 
 
 def _of_model(
     named: str, model: str | None, data: str | None, about: list[str], context: int | None, horizon: int | None,
-    clips: int | None, split: Split, described: list[str], store: Store, guest: Keeping | None,
+    clips: int | None, split: Split, described: list[str], store: Store, external: Keeping | None,
     sets: tuple[str, ...],
 ) -> Scores:  # fmt: skip
     from bench.common.machine import default_device
     from bench.evaluation.evaluate import evaluate as score
     from bench.external.models import find
     from bench.spec.experiment import Evaluation
-    from bench.spec.runspec import Part
+    from bench.spec.runspec import Component
 
     found = find(named, store, model, described)
     _options.say(found.remarks)
-    part = Part(data) if data else found.data
+    part = Component(data) if data else found.data
     if part is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")
     data_set = dataset(part, about)
-    seen, ahead = context or found.context or 10, horizon or found.horizon or 10
+    context_length, ahead = context or found.context or 10, horizon or found.horizon or 10
     device = default_device()
-    network = found.build(data_set.shape, device, seen)
-    if (least := int(getattr(network, "min_context", 1))) > seen:
-        raise BenchError(f"the model needs at least {least} context frames, got {seen}")
-    if clips is None and data_set.count(split, seen + ahead) is None:
+    network = found.build(data_set.shape, device, context_length)
+    if (least := int(getattr(network, "min_context", 1))) > context_length:
+        raise BenchError(f"the model needs at least {least} context frames, got {context_length}")
+    if clips is None and data_set.count(split, context_length + ahead) is None:
         clips = 1000
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)
-    with _options.progress("scoring") as told:
-        keep = guest.frames if guest else None
-        scores = score(network, data_set, seen, evaluation, device, found.precision, keep=keep, on_clips=told)
+    with _options.progress("scoring") as progress:
+        keep = external.frames if external else None
+        scores = score(network, data_set, context_length, evaluation, device, found.precision, keep=keep, on_clips=progress)
     if found.remarks:
-        scores = replace(scores, facts={**scores.facts, "recognised": list(found.remarks)})
-    for remark in data_set.remarks(split, seen + ahead):
+        scores = replace(scores, metadata={**scores.metadata, "recognised": list(found.remarks)})
+    for remark in data_set.remarks(split, context_length + ahead):
         print(f"note: {remark}", file=sys.stderr)
     if found.unfinished:
         print(f"{found.name} has not been trained to its end: it is {found.unfinished}", file=sys.stderr)
-    if not guest:
+    if not external:
         return scores
     if not (path := Path(named)).is_file():
-        return guest.keep(scores, "the run", found.name, found.name, found.unfinished)
+        return external.keep(scores, "the run", found.name, found.name, found.unfinished)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return guest.keep(scores, "the checkpoint", named, digest, found.unfinished)
+    return external.keep(scores, "the checkpoint", named, digest, found.unfinished)

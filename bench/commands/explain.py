@@ -29,7 +29,7 @@ def explain(
     ] = None,
     protocol: _selection.Protocol = "standard",
     differences: _selection.Differences = False,
-    guests: _selection.With = None,
+    external_results: _selection.With = None,
     label: _selection.Label = None,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
@@ -52,9 +52,13 @@ def explain(
     protocol, metric, frame = _column(metric, protocol, frame)
     if protocol in {one.protocol for one in set_metrics().values()}:  # which such a metric brings with it
         protocol = "standard"
-    asked = metric.strip().lower().replace("-", "_")
-    spent = asked if asked in COSTS else ""
-    if asked not in (*METRICS, *COSTS) and not did_you_mean(asked, METRICS) and (hint := did_you_mean(asked, COSTS)):
+    requested = metric.strip().lower().replace("-", "_")
+    spent = requested if requested in COSTS else ""
+    if (
+        requested not in (*METRICS, *COSTS)
+        and not did_you_mean(requested, METRICS)
+        and (hint := did_you_mean(requested, COSTS))
+    ):
         raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
     names, protocols = [spent] if spent else _selection.metrics(metric), _selection.protocols(protocol)
     if names[0] in set_metrics() and (frame or len(names) > 1):
@@ -65,21 +69,21 @@ def explain(
         raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
     experiment, store = _options.experiment(name, scale, seeds, only, settings), _options.store(store_path)
     training = _options.command("run", name, scale, seeds, only, settings)
-    chosen = _selection.select(experiment, store, protocols, label, guests or [], training, names)
+    chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     known = chosen.results.variants
     if variant not in known:
         hint = did_you_mean(variant, known) or f"; it has {listed(known)}"
         raise BenchError(f"{experiment.name} has no variant '{variant}'{hint}")
-    spans = _selection.frames(frame, chosen.results.facts.horizon)
+    spans = _selection.frames(frame, chosen.results.metadata.horizon)
     if len(spans) > 1:
         raise BenchError(f"a cell is of one frame or of one slice, got --frame {frame}")
     span = next(((frames, frames) if isinstance(frames, int) else frames for frames in spans), None)
     try:
         if spent:
-            found = cost(chosen.results, chosen.items, variant, spent)
+            found = cost(chosen.results, chosen.planned_runs, variant, spent)
         else:
             key = chosen.results.score_of(protocols[0], names[0])
-            found = score(chosen.results, chosen.items, chosen.guests, variant, key, span, label, differences)
+            found = score(chosen.results, chosen.planned_runs, chosen.external_results, variant, key, span, label, differences)
     except ValueError as error:
         raise BenchError(str(error)) from error
     if variant in experiment.variants:

@@ -55,12 +55,12 @@ def list_names(
         return
     if as_json:
         if kind == "models":
-            from bench.spec.runspec import Part
+            from bench.spec.runspec import Component
             from bench.training.flops import on_meta, parameters
 
             for row in rows:  # at the Moving-MNIST configuration: default options, 10 -> 10 frames of 64x64x1
                 with suppress(BenchError, RuntimeError):  # somebody's model may need options, or be broken
-                    row["parameters"] = parameters(on_meta(Part(row["name"]), (1, 64, 64), context=10, horizon=10))
+                    row["parameters"] = parameters(on_meta(Component(row["name"]), (1, 64, 64), context=10, horizon=10))
         _options.print_json(rows)
         return
     from rich import box

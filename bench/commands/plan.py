@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bench.costs.forecast import Forecast, Machine
     from bench.store.store import Store
-    from bench.sweep.plan import Item
+    from bench.sweep.plan import PlannedRun
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +52,7 @@ def plan(
     """
     from bench.costs.forecast import COUNTED_UP_TO, forecast, lacking, machine
     from bench.sweep.plan import TO_DO, unique
-    from bench.sweep.plan import plan as planned
+    from bench.sweep.plan import plan as make_plan
     from bench.sweep.preflight import preflight, refuse_unfit_learners
 
     store = _options.store(store_path)
@@ -61,41 +61,47 @@ def plan(
         raise BenchError("--max-seeds says how far --decide may go; without it it means nothing")
     if decide:
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
-    items = planned(experiment, store)
-    refuse_unfit_learners([item for item in items if item.state in TO_DO])
-    where = machine(workers, per_gpu, len(unique(items)), devices)
-    if sum(item.state in TO_DO for item in items) <= COUNTED_UP_TO:
-        unknown = lacking(items, store, where)
+    planned_runs = make_plan(experiment, store)
+    refuse_unfit_learners([planned for planned in planned_runs if planned.state in TO_DO])
+    where = machine(workers, per_gpu, len(unique(planned_runs)), devices)
+    if sum(planned.state in TO_DO for planned in planned_runs) <= COUNTED_UP_TO:
+        unknown = lacking(planned_runs, store, where)
         if unknown:  # what cannot be built is refused here, not in the middle of a night
             preflight(unknown)
     if probing:
-        _probe(lacking(items, store, where), store, where, _options.console(aside=as_json))
-    costs = forecast(items, store, where)
+        _probe(lacking(planned_runs, store, where), store, where, _options.console(aside=as_json))
+    costs = forecast(planned_runs, store, where)
     if as_json:
         _options.print_json(
-            [{**_tables.as_dict(item), **_tables.cost_as_dict(costs.costs.get(item.run.name))} for item in items]
+            [
+                {**_tables.as_dict(planned), **_tables.cost_as_dict(costs.costs.get(planned.run.name))}
+                for planned in planned_runs
+            ]
         )
         return
-    _tables.print_runs([_shortly(item) for item in items], costs.costs)
-    _print_total(items, store, costs, where, _options.command("plan", name, scale, seeds, only, settings))
+    _tables.print_runs([_shortly(planned) for planned in planned_runs], costs.costs)
+    _print_total(planned_runs, store, costs, where, _options.command("plan", name, scale, seeds, only, settings))
 
 
-def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console) -> None:
+def _probe(planned_runs: Sequence[PlannedRun], store: Store, where: Machine, console: Console) -> None:
     """Measure what is lacking, showing how far it is."""
     from rich.progress import Progress
 
     from bench.common.files import writable
     from bench.costs.probe import STEPS, News, probe
 
-    if not items:
+    if not planned_runs:
         return
     writable(store.root)
-    width = max(len(item.label) for item in items)
+    width = max(len(planned.label) for planned in planned_runs)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
-        tasks = {item.run.name: shown.add_task(f"probing {item.label:<{width}}", total=STEPS, start=False) for item in items}
+        tasks = {
+            planned.run.name: shown.add_task(f"probing {planned.label:<{width}}", total=STEPS, start=False)
+            for planned in planned_runs
+        }
 
         def tell(news: News) -> None:
-            task, label = tasks[news.item.run.name], news.item.label
+            task, label = tasks[news.planned.run.name], news.planned.label
             shown.start_task(task)
             shown.update(task, completed=news.done)
             if news.trouble:
@@ -103,25 +109,25 @@ def _probe(items: Sequence[Item], store: Store, where: Machine, console: Console
             elif news.over and not console.is_terminal:
                 console.print(f"probed {label}", highlight=False, markup=False)
 
-        probe(items, store, where, tell)
+        probe(planned_runs, store, where, tell)
 
 
-def _shortly(item: Item) -> Item:
+def _shortly(planned: PlannedRun) -> PlannedRun:
     """A run as a line of the table: why several are blocked is said once, below it."""
     from bench.store.store import BLOCKED
 
-    return replace(item, why="data are missing") if item.state == BLOCKED else item
+    return replace(planned, why="data are missing") if planned.state == BLOCKED else planned
 
 
-def _print_total(items: Sequence[Item], store: Store, costs: Forecast, where: Machine, command: str) -> None:
+def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, where: Machine, command: str) -> None:
     from bench.store.store import BLOCKED
     from bench.sweep.plan import TO_DO, TO_SCORE, remarks, unique
 
-    runs = unique(items)
-    to_do = [item for item in runs if item.state in TO_DO]
-    steps = sum(item.spec.steps - int(item.run.latest().get("step", 0)) for item in to_do if item.state != TO_SCORE)
+    runs = unique(planned_runs)
+    to_do = [planned for planned in runs if planned.state in TO_DO]
+    steps = sum(planned.spec.steps - int(planned.run.latest().get("step", 0)) for planned in to_do if planned.state != TO_SCORE)
     print(f"\n{len(to_do)} of {len(runs)} runs to do, {steps:,} training steps, in {store.root}")
-    blocked = Counter(item.why for item in runs if item.state == BLOCKED)
+    blocked = Counter(planned.why for planned in runs if planned.state == BLOCKED)
     for why, count in blocked.items():
         print(f"{count} of {len(runs)} runs blocked: {why}")
     if not to_do:

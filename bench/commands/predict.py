@@ -74,25 +74,25 @@ def predict(
     found = models.find(what, _options.store(store_path), model, settings or [])
     _options.say(found.remarks)
     shape = (found.channels or clips.shape[2], *clips.shape[3:])
-    seen = context or found.context or 10
-    network = found.build(shape, device, seen)
-    ahead = horizon or max(clips.shape[1] - seen, 0) or found.horizon or 10
+    context_length = context or found.context or 10
+    network = found.build(shape, device, context_length)
+    ahead = horizon or max(clips.shape[1] - context_length, 0) or found.horizon or 10
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     drawn, number, written = len(clips) if pictures is None else pictures, 0, []
     if drawn and shape[0] not in (1, 3):
         raise BenchError(f"frames of {shape[0]} channels are no pictures; use --pictures 0 --array FILE.npy")
     with predicting.array(array, (len(clips), ahead, *shape)) as append:
-        for part, predictions in predicting.predict(network, clips, shape[0], seen, ahead, device, found.precision):
+        for part, predictions in predicting.predict(network, clips, shape[0], context_length, ahead, device, found.precision):
             append(predictions)
             for clip, prediction in zip(part, predictions, strict=True):
                 if number < drawn:
                     folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
-                    written += predicting.write(folder, clip, prediction, seen)
+                    written += predicting.write(folder, clip, prediction, context_length)
                 number += 1
     if drawn:
         predicting.forget_clips(out, drawn if len(clips) > 1 else 0)
     which = f"{found.name} ({found.unfinished})" if found.unfinished else found.name
-    print(f"{which}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {seen} frames seen, {ahead} predicted")
+    print(f"{which}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {context_length} frames seen, {ahead} predicted")
     for path in [*written[:SHOWN], *([array] if array else [])]:
         print(f"  {path}")
     if len(written) > SHOWN:

@@ -58,7 +58,7 @@ def report(
         bool, typer.Option("--claims", help="What the experiment claims, with verdicts over all seeds, instead of scores.")
     ] = False,
     differences: _selection.Differences = False,
-    guests: _selection.With = None,
+    external_results: _selection.With = None,
     label: _selection.Label = None,
     check: Annotated[
         str | None,
@@ -85,7 +85,7 @@ def report(
     if name.startswith(_searches.SEARCH):
         given = {
             "--metrics": metrics != METRICS, "--protocol": protocol != "standard", "--frames": frames, "--published": published,
-            "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": guests,
+            "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": external_results,
             "--label": label, "--check": check, "--ignore-unchecked": ignore_unchecked, "--seeds": seeds, "--only": only,
             "--set": settings,
         }  # fmt: skip
@@ -98,7 +98,7 @@ def report(
     from bench.common.display import plain
     from bench.common.files import write_bytes
     from reports.ablation import ablation
-    from reports.costs import ledger, with_warnings
+    from reports.costs import cost_table, with_warnings
     from reports.published_rows import with_published
     from reports.render import grid, render
     from reports.table import table
@@ -111,10 +111,10 @@ def report(
     if seeds is None and (claims or (folder and experiment.claims)):
         experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
     training = _options.command("run", name, scale, seeds, only, settings)
-    chosen = _selection.select(experiment, store, protocols, label, guests or [], training, names)
+    chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form, ignore_unchecked))
-    own = [word for word, asked in {"costs": costs, "memory": memory, "claims": claims}.items() if asked]
+    own = [word for word, chosen_option in {"costs": costs, "memory": memory, "claims": claims}.items() if chosen_option]
     if differences + len(own) > 1:
         raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
     if own and (frames or metrics != METRICS):
@@ -132,9 +132,9 @@ def report(
         return
     found = chosen.results
     try:
-        shown = (ablation if differences else table)(found, names, protocols, _selection.frames(frames, found.facts.horizon))
+        shown = (ablation if differences else table)(found, names, protocols, _selection.frames(frames, found.metadata.horizon))
         shown = with_warnings(shown, found)
-        shown = ledger(found) if costs else with_published(shown, found) if published else shown
+        shown = cost_table(found) if costs else with_published(shown, found) if published else shown
         shown = _memory(chosen) if memory else shown
         form = form or (_format(out) if out else "terminal")
         console = _options.console()
@@ -192,7 +192,7 @@ def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
     from bench.evidence.judging import judged
 
     with Console(stderr=True).status("judging claims") as shown:
-        return judged(chosen.experiment, chosen.items, chosen.label, shown.update)
+        return judged(chosen.experiment, chosen.planned_runs, chosen.label, shown.update)
 
 
 def _memory(chosen: Selection) -> Table:
@@ -210,7 +210,7 @@ def _memories(chosen: Selection) -> Memories:
     from bench.reporting.analysis import memories
 
     with _options.console(aside=True).status("looking into memories") as shown:
-        return memories(chosen.items, shown.update)
+        return memories(chosen.planned_runs, shown.update)
 
 
 def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
@@ -235,8 +235,8 @@ def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | N
         return int(failed)
     for one in made.differences:
         print(f"{path}:{one.line}  {one.row}, {one.column}: there stands {one.stands}, the store says {one.store}")
-    for told in made.unmatched:
-        print(f"not checked: {told}")
+    for line in made.unmatched:
+        print(f"not checked: {line}")
     wrong = len(made.differences)
     differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
     print(f"{made.numbers} numbers of {made.tables} table{'s' if made.tables > 1 else ''} checked: {differing}")
@@ -261,10 +261,10 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     from reports.bundle import bundle
 
     chosen.verify()
-    experiment, items = chosen.experiment, chosen.items
-    found = results(experiment, items, (protocol,), label, chosen.guests, curves=True)
-    others = under((name for name in PROTOCOLS if name != protocol), found, items, label, chosen.guests)
-    shots = gallery.pictures(items, found, f"{protocol}/psnr", chosen.guests)
+    experiment, planned_runs = chosen.experiment, chosen.planned_runs
+    found = results(experiment, planned_runs, (protocol,), label, chosen.external_results, curves=True)
+    others = under((name for name in PROTOCOLS if name != protocol), found, planned_runs, label, chosen.external_results)
+    shots = gallery.pictures(planned_runs, found, f"{protocol}/psnr", chosen.external_results)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     claims = _judged(chosen)[1] if experiment.claims else ()
     written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims)

@@ -148,7 +148,7 @@ class _Found:
             "name": row.name,
             "verdict": self.verdict,
             "checkpoint": {"path": str(self.path), "sha256": self.sha256, "recognised": list(self.trained.remarks)},
-            "data": self.scores.facts["data"],
+            "data": self.scores.metadata["data"],
             "context": row.context,
             "horizon": row.horizon,
             "clips": len(self.scores.values),
@@ -185,7 +185,7 @@ class _Found:
             table.add_row(label, c.published, ours, difference, f"{c.tolerance:.{digits}f}", c.verdict)
         _options.console().print(table, highlight=False)
         print(f"{row.name}: the published number {self.verdict}" + (f" ({self._why()})" if self._why() else ""))
-        print(f"test set: {self.scores.facts['data']}")
+        print(f"test set: {self.scores.metadata['data']}")
         print(f"published: {row.source}" + (f". {row.note}" if row.note else ""))
         print(f"checkpoint: {self.path} (sha256 {self.sha256[:12]})")
 

@@ -19,7 +19,7 @@ def rescore(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
     protocol: _selection.Protocols = None,
     metrics: _options.SetMetrics = None,
-    guests: _selection.With = None,
+    external_results: _selection.With = None,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
     only: _options.Only = None,
@@ -36,9 +36,9 @@ def rescore(
 
     from bench.common.machine import default_device
     from bench.external.rescore import rescore as make_again
-    from bench.external.rescore import rescore_guest
+    from bench.external.rescore import rescore_external
     from bench.metrics.protocols import PROTOCOLS, checked
-    from bench.reporting.results import guests as find_guests
+    from bench.reporting.results import find_external_results
     from bench.sweep.plan import plan, unique
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)
@@ -46,8 +46,8 @@ def rescore(
     if sets and protocol:
         raise BenchError("--metrics names scores of the whole set of clips, which have protocols of their own: no --protocol")
     store = _options.store(store_path)
-    items = unique(plan(_options.experiment(name, scale, seeds, only, settings), store))
-    trained = [item for item in items if item.run.status().trained]
+    planned_runs = unique(plan(_options.experiment(name, scale, seeds, only, settings), store))
+    trained = [planned for planned in planned_runs if planned.run.status().trained]
     if not trained:
         training = _options.command("run", name, scale, seeds, only, settings)
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
@@ -58,12 +58,12 @@ def rescore(
         def on_clips(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        for number, item in enumerate(trained, 1):
-            bar.update(task, description=item.label)
-            for evaluation in item.evaluations:
-                source = make_again(item.run, evaluation, chosen, device, sets, on_clips)
-                print(f"[{number}/{len(trained)}] {item.label}, seed {item.seed}: scored again from {source}", flush=True)
-        for guest in find_guests(store, items, guests or []):
-            bar.update(task, description=guest.name)
-            rescore_guest(guest, items[0], chosen, device, sets, on_clips)
-            print(f"{guest.name}, seed {guest.seed}: scored again from kept predictions", flush=True)
+        for number, planned in enumerate(trained, 1):
+            bar.update(task, description=planned.label)
+            for evaluation in planned.evaluations:
+                source = make_again(planned.run, evaluation, chosen, device, sets, on_clips)
+                print(f"[{number}/{len(trained)}] {planned.label}, seed {planned.seed}: scored again from {source}", flush=True)
+        for external in find_external_results(store, planned_runs, external_results or []):
+            bar.update(task, description=external.name)
+            rescore_external(external, planned_runs[0], chosen, device, sets, on_clips)
+            print(f"{external.name}, seed {external.seed}: scored again from kept predictions", flush=True)

@@ -59,8 +59,8 @@ def keep(
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = _options.command("results keep", name, scale, None, only, settings, anywhere=True)
     with Console(stderr=True).status("keeping scores") as shown:
-        kept = record(experiment, chosen.items, {"Trained by": training, "Kept by": keeping}, shown.update)
-    path = records / f"{called or f'{experiment.name}-{experiment.scale}-{kept.results.facts.dataset}'}{SUFFIX}"
+        kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, shown.update)
+    path = records / f"{called or f'{experiment.name}-{experiment.scale}-{kept.results.metadata.dataset}'}{SUFFIX}"
     try:
         save(kept, path)
     except ValueError as error:
@@ -106,8 +106,8 @@ def check(page: Page, records: Records = RECORDS) -> None:
         raise BenchError(f"there is no page {page}; `bench results write {page}` makes it")
     stands, found = _stands(page), _found(records)
     wrong = changed(stands, _made(page, stands, found, records))
-    for number, said, right in wrong:
-        print(f"{page}:{number}  there stands: {said}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
+    for number, stated, right in wrong:
+        print(f"{page}:{number}  there stands: {stated}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
     lacking = [] if has_blocks(stands) else [path for path in _pictures(page, found) if not path.is_file()]
     for path in lacking:
         print(f"there is no picture {path}")

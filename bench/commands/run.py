@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
     from bench.sweep.executor import Executor
-    from bench.sweep.plan import Item
+    from bench.sweep.plan import PlannedRun
 
 
 def register(app: typer.Typer) -> None:
@@ -65,8 +65,8 @@ def run(
     from bench.common.files import writable
     from bench.store import failures
     from bench.store.store import FINISHED
-    from bench.sweep.plan import GOING_ON, QUEUED, TO_DO, remarks, unique
-    from bench.sweep.plan import plan as planned
+    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, remarks, unique
+    from bench.sweep.plan import plan as make_plan
     from bench.sweep.plan import retry as try_again
     from bench.sweep.preflight import preflight
 
@@ -76,53 +76,53 @@ def run(
         raise BenchError("--max-seeds and --hours say how far --decide may go; without it they mean nothing")
     if decide and (detach or fresh):
         raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it looks at scores round after round")
-    items = planned(experiment, store)
+    planned_runs = make_plan(experiment, store)
     again, table, later = (_options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
     next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
     again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices)
     if fresh:
-        for item in unique(items):
-            if item.state == QUEUED:
-                raise BenchError(f"{item.run.name} is queued ({item.why}); `bench stop {item.run.name}` first")
-            if item.run.path.exists():
-                print(f"{item.label}, seed {item.seed}: set aside as {store.set_aside(item.run)}")
-        items = planned(experiment, store)
+        for planned in unique(planned_runs):
+            if planned.state == QUEUED:
+                raise BenchError(f"{planned.run.name} is queued ({planned.why}); `bench stop {planned.run.name}` first")
+            if planned.run.path.exists():
+                print(f"{planned.label}, seed {planned.seed}: set aside as {store.set_aside(planned.run)}")
+        planned_runs = make_plan(experiment, store)
     if kinds := failures.kinds(retry or []):
-        print(f"{try_again(items, kinds)} failed runs are tried again")
-        items = planned(experiment, store)
+        print(f"{try_again(planned_runs, kinds)} failed runs are tried again")
+        planned_runs = make_plan(experiment, store)
     if decide:
-        words = _options.words(decide=True, max_seeds=max_seeds, hours=hours)
+        words = _options.format_options(decide=True, max_seeds=max_seeds, hours=hours)
 
-        def go(wider: Experiment, plan: Sequence[Item], asked: Callable[[], str]) -> tuple[bool, str]:
-            preflight([item for item in plan if item.state in TO_DO])
+        def go(wider: Experiment, plan: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
+            preflight([planned for planned in plan if planned.state in TO_DO])
             where = _options.executor(executor, workers, per_gpu, len(unique(plan)), on, address, devices)
-            return _schedule(wider, store, plan, where, again + words, asked)
+            return _sweep(wider, store, plan, where, again + words, stop_requested)
 
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + words))
-    if all(item.state == FINISHED for item in items):
-        print(f"nothing to do: all {len(unique(items))} runs of {experiment.name} are finished")
-        _catch_up(experiment, store, items, later)
+    if all(planned.state == FINISHED for planned in planned_runs):
+        print(f"nothing to do: all {len(unique(planned_runs))} runs of {experiment.name} are finished")
+        _catch_up(experiment, store, planned_runs, later)
         print(next_steps)
         return
     interrupted = False
     remember_modules(experiment)
-    if any(item.state in (*TO_DO, *GOING_ON) for item in items):
+    if any(planned.state in (*TO_DO, *ACTIVE) for planned in planned_runs):
         writable(store.root)
-        preflight([item for item in items if item.state in TO_DO])
-        for remark in remarks(unique(items)):
+        preflight([planned for planned in planned_runs if planned.state in TO_DO])
+        for remark in remarks(unique(planned_runs)):
             print(f"note: {remark}")
-        where = _options.executor(executor, workers, per_gpu, len(unique(items)), on, address, devices)
+        where = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices)
         if detach:
-            _hand_over(experiment, store, items, where, again)
+            _hand_over(experiment, store, planned_runs, where, again)
             return
-        interrupted, trouble = _schedule(experiment, store, items, where, again)
+        interrupted, trouble = _sweep(experiment, store, planned_runs, where, again)
         if trouble:
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
-        items = planned(experiment, store)
-    code = _tables.summary(items, interrupted, again)
+        planned_runs = make_plan(experiment, store)
+    code = _tables.summary(planned_runs, interrupted, again)
     if interrupted:
         print(f"interrupted; `{again}` goes on from here")
-    elif any(item.state == FINISHED for item in items):
+    elif any(planned.state == FINISHED for planned in planned_runs):
         print(next_steps)
     sys.exit(code)
 
@@ -136,17 +136,17 @@ def remember_modules(experiment: Experiment) -> None:
         print(f"{name} is trusted on this machine from now on, since you run it ({trust.file()})")
 
 
-def _schedule(
+def _sweep(
     experiment: Experiment,
     store: Store,
-    items: Sequence[Item],
+    planned_runs: Sequence[PlannedRun],
     executor: Executor,
     command: str,
-    asked: Callable[[], str] = lambda: "",
+    stop_requested: Callable[[], str] = lambda: "",
 ) -> tuple[bool, str]:
     """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words.
 
-    asked: why it should end, once it should.
+    stop_requested: why it should end, once it should.
     """
     from bench.store import snapshot
     from bench.sweep import active
@@ -156,13 +156,15 @@ def _schedule(
     from bench.tracking.tracker import Tracker, experiment_name
 
     called = experiment_name(experiment)
-    tracker = Tracker(store, called, list(items))
+    tracker = Tracker(store, called, list(planned_runs))
     console = _options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
-    done = sum(finished([item]) for item in unique(items))
-    with active.announced(store, called, command) as sweep, Display(console, unique(items), done) as display:
+    done = sum(finished([planned]) for planned in unique(planned_runs))
+    with active.register_sweep(store, called, command) as sweep, Display(console, unique(planned_runs), done) as display:
         code = snapshot.take(store)
-        scheduler = Scheduler(items, store, executor, [display, tracker], lambda: asked() or sweep.asked_to_stop(), code.note)
+        scheduler = Scheduler(
+            planned_runs, store, executor, [display, tracker], lambda: stop_requested() or sweep.stop_requested(), code.note
+        )
         with interruptible(scheduler, console.print):
             scheduler.run()
     if scheduler.halted:
@@ -170,15 +172,17 @@ def _schedule(
     return scheduler.stopped_at is not None, tracker.close()
 
 
-def _catch_up(experiment: Experiment, store: Store, items: Sequence[Item], later: str) -> None:
+def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], later: str) -> None:
     """Copy into MLflow what a scheduler that was killed at its very end has not."""
     from bench.tracking.tracker import Tracker, experiment_name
 
-    if trouble := Tracker(store, experiment_name(experiment), list(items)).close():
+    if trouble := Tracker(store, experiment_name(experiment), list(planned_runs)).close():
         print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
 
 
-def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], executor: Executor, command: str) -> None:
+def _hand_over(
+    experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], executor: Executor, command: str
+) -> None:
     """Queue what is to be done where it needs nobody who waits."""
     from bench.store import snapshot
     from bench.sweep.plan import QUEUED
@@ -186,8 +190,8 @@ def _hand_over(experiment: Experiment, store: Store, items: Sequence[Item], exec
 
     if executor.queue is None:
         raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
-    queued = sum(item.state == QUEUED for item in items)
-    scheduler = Scheduler(items, store, executor, prepare=snapshot.take(store).note)
+    queued = sum(planned.state == QUEUED for planned in planned_runs)
+    scheduler = Scheduler(planned_runs, store, executor, prepare=snapshot.take(store).note)
     scheduler.hand_over()
     tickets = executor.detach()
     jobs = ", ".join(dict.fromkeys(ticket.job.partition("_")[0] for ticket in tickets))  # an array's elements as one

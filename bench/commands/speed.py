@@ -100,4 +100,4 @@ def _print(found: dict[str, list[Any]], values: dict[str, Any], compared: list[A
     if compared is not None:
         print("nothing to compare: no row of the same name" if not compared else "against the earlier result:")
         for change in compared:
-            print(f"  {change.in_words()}")
+            print(f"  {change.format_row()}")

@@ -37,8 +37,8 @@ def status(
     Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch has no terminal to draw on,
     it prints a line per change, until nothing goes on.
     """
-    from bench.sweep.plan import plan as planned
-    from bench.sweep.plan import seen
+    from bench.sweep.plan import plan as make_plan
+    from bench.sweep.plan import run_status
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings) if name else None
@@ -50,11 +50,11 @@ def status(
         watch(Board(store, experiment), _options.console())
         return
     runs, unreadable = ([], []) if experiment else store.listing()
-    items = planned(experiment, store) if experiment else [seen(run) for run in runs]
+    planned_runs = make_plan(experiment, store) if experiment else [run_status(run) for run in runs]
     if as_json:
         damaged = [{"run": path.name, "path": str(path), "state": "damaged", "why": why} for path, why in unreadable]
-        _options.print_json([*map(_tables.as_dict, items), *damaged])
-    elif items or unreadable:
-        _tables.print_runs(items, damaged=unreadable)
+        _options.print_json([*map(_tables.as_dict, planned_runs), *damaged])
+    elif planned_runs or unreadable:
+        _tables.print_runs(planned_runs, damaged=unreadable)
     else:
         print(f"no runs in {store.root} yet; `bench run ablation` starts some")

@@ -41,7 +41,7 @@ def stop(
     from bench.sweep import queue
 
     store = _options.store(store_path)
-    sweeps, runs = _going_on(store)
+    sweeps, runs = _active(store)
     if not names and not everything:
         _show(sweeps, runs)
         return
@@ -58,21 +58,21 @@ def stop(
     for run in runs:
         run.ask_to_stop(reason)
     queue.cancel(runs, waiting_only=True)
-    asked = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in ((sweeps, "sweep"), (runs, "run"))]
-    print(f"asked {' and '.join(asked)} to save their work and end")
+    counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in ((sweeps, "sweep"), (runs, "run"))]
+    print(f"asked {' and '.join(counted)} to save their work and end")
     _wait_for(sweeps, runs)
 
 
-def _going_on(store: Store) -> tuple[list[Sweep], list[Run]]:
-    from bench.sweep.active import going_on
-    from bench.sweep.plan import GOING_ON, seen
+def _active(store: Store) -> tuple[list[Sweep], list[Run]]:
+    from bench.sweep.active import active_sweeps
+    from bench.sweep.plan import ACTIVE, run_status
 
-    return going_on(store), [run for run in store.runs() if seen(run).state in GOING_ON]
+    return active_sweeps(store), [run for run in store.runs() if run_status(run).state in ACTIVE]
 
 
 def _show(sweeps: list[Sweep], runs: list[Run]) -> None:
     for sweep in sweeps:
-        print(f"sweep  {sweep.experiment:<24} on {sweep.where()}: {sweep.facts.get('command', '')}")
+        print(f"sweep  {sweep.experiment:<24} on {sweep.where()}: {sweep.metadata.get('command', '')}")
     for run in runs:
         print(f"run    {run.name:<24} at step {run.status().step} of {run.spec.steps}")
     print("`bench stop NAME` ends one of them, `bench stop --all` all" if sweeps or runs else "nothing goes on")

@@ -38,15 +38,15 @@ def sync(
     if name.startswith(_searches.SEARCH):
         if seeds or only or settings:
             raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is copied as a whole")
-        called, items = _searches.runs(name.removeprefix(_searches.SEARCH), scale, store)
+        called, planned_runs = _searches.runs(name.removeprefix(_searches.SEARCH), scale, store)
     else:
         experiment = _options.experiment(name, scale, seeds, only, settings)
-        called, items = tracker.experiment_name(experiment), plan(experiment, store)
+        called, planned_runs = tracker.experiment_name(experiment), plan(experiment, store)
     try:
-        count = tracker.sync(store, called, items)
+        count = tracker.sync(store, called, planned_runs)
     except BenchError:
         raise
     except Exception as error:
-        trouble = connection.in_words(error, store)
+        trouble = connection.format_error(error, store)
         raise BenchError(f"MLflow did not take the runs: {trouble}; the same command goes on once it does") from error
-    print(f"{count} of {len(items)} runs had something new for {connection.shown_uri(store)}")
+    print(f"{count} of {len(planned_runs)} runs had something new for {connection.shown_uri(store)}")

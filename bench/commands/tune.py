@@ -127,15 +127,15 @@ def _all_of(scale: str) -> list[str]:
     return list(dict.fromkeys(spec.model.name for spec in load(ALL, scale).variants.values() if spec.steps))
 
 
-def _pruner(asked: str | None, judged: tuple[str, ...]) -> str:
+def _pruner(requested: str | None, judged: tuple[str, ...]) -> str:
     """The pruner asked for, or hyperband where trials can be judged before they end."""
     from bench.tune.objectives import prunable
 
-    if prunable(judged) or asked == "none":
-        return asked or "hyperband"
-    if asked:
+    if prunable(judged) or requested == "none":
+        return requested or "hyperband"
+    if requested:
         raise BenchError(
-            f"--pruner {asked} needs one objective that is logged while training (psnr or ssim), not {','.join(judged)}; "
+            f"--pruner {requested} needs one objective that is logged while training (psnr or ssim), not {','.join(judged)}; "
             "leave it out"
         )
     return "none"

@@ -46,7 +46,7 @@ def ui(
             copying = "`bench run ablation` makes some, `bench sync EXPERIMENT` copies old ones"
             raise BenchError(f"MLflow knows of no runs in {store.root} yet; {copying}")
         if not database.is_usable(store.root / database.NAME):
-            with connection.alone(store):
+            with connection.exclusive(store):
                 connection.connect(store)  # which sets aside what cannot be used
             print("its database was never finished and is made again; `bench sync EXPERIMENT` copies the runs into it")
         connection.settle(store)

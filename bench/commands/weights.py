@@ -37,8 +37,8 @@ def status(
     from bench.metrics import weights
     from bench.metrics.networks import NETWORKS
 
-    asked = _chosen(metrics or list(NETWORKS))
-    found = {name: weights.as_json(network) for name, network in asked.items()}
+    wanted = _chosen(metrics or list(NETWORKS))
+    found = {name: weights.as_json(network) for name, network in wanted.items()}
     if as_json:
         _options.print_json(found)
     else:

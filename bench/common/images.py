@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bench.common.files import replacing
 
-Frames = NDArray[np.floating]
+FrameArray = NDArray[np.floating]
 """[T, C, H, W], C 1 or 3, shown clamped to [0, 1]."""
 
 GAP = 2  # pixels between frames
@@ -24,7 +24,7 @@ def image(frame: NDArray[np.floating]) -> Image.Image:
     return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
 
 
-def strip(rows: dict[str, Frames], first: dict[str, int] | None = None) -> Image.Image:
+def strip(rows: dict[str, FrameArray], first: dict[str, int] | None = None) -> Image.Image:
     """Rows of frames under each other, each with its label; row r starts at column `first[r]` (default 0)."""
     first = first or {}
     height, width = next(iter(rows.values())).shape[2:]
@@ -43,7 +43,7 @@ def strip(rows: dict[str, Frames], first: dict[str, int] | None = None) -> Image
     return page
 
 
-def side_by_side(rows: dict[str, Frames], scale: int | None = None) -> list[Image.Image]:
+def side_by_side(rows: dict[str, FrameArray], scale: int | None = None) -> list[Image.Image]:
     """One picture a time step, the rows' frames beside each other, each under its label; for an animation."""
     frames = next(iter(rows.values()))
     scale = scale or max(1, 128 // frames.shape[2])

@@ -98,14 +98,14 @@ def holder(folder: Path) -> str | None:
         return "another process" if abs(silent) < SILENCE else None
     if owner.get("released"):
         return None
-    alive = _start_of(owner["process"]) == owner["started"] if _seen_from_here(owner) else abs(silent) < SILENCE
+    alive = _start_of(owner["process"]) == owner["started"] if _local_status(owner) else abs(silent) < SILENCE
     return f"{owner['host']}, process {owner['process']}" if alive else None
 
 
 def _breathes(path: Path) -> bool:
     """Whether an owner that is dead by the clock gives a sign of life while we watch; ours is dead if `holder` says so."""
     owner = _read(path)
-    if not owner or owner.get("released") or _seen_from_here(owner):
+    if not owner or owner.get("released") or _local_status(owner):
         return False
     before, until = _beat_of(path), time.monotonic() + WATCH * HEARTBEAT
     while time.monotonic() < until:
@@ -137,7 +137,7 @@ def _owner() -> dict[str, object]:
     return {"host": socket.gethostname(), "space": _space(), "process": os.getpid(), "started": _start_of(os.getpid())}
 
 
-def _seen_from_here(owner: dict[str, Any]) -> bool:
+def _local_status(owner: dict[str, Any]) -> bool:
     """Whether the owner's process id means anything to this process."""
     return owner.get("space") == _space() and owner["started"] is not None
 

@@ -74,16 +74,16 @@ def _opened(path: Path, most: int | None, root: Path | None) -> tuple[int, int]:
         if error.errno in (errno.ENXIO, errno.EISDIR):  # a socket; a directory
             raise Unreadable(path, "is no regular file") from error
         raise
-    facts = os.fstat(handle)
+    metadata = os.fstat(handle)
     why = ""
-    if not stat.S_ISREG(facts.st_mode):
-        why = f"is {KINDS.get(stat.S_IFMT(facts.st_mode), 'something else')}, not a regular file"
-    elif most is not None and facts.st_size > most:
-        why = f"has {facts.st_size:,} bytes, and at most {most:,} are read"
+    if not stat.S_ISREG(metadata.st_mode):
+        why = f"is {KINDS.get(stat.S_IFMT(metadata.st_mode), 'something else')}, not a regular file"
+    elif most is not None and metadata.st_size > most:
+        why = f"has {metadata.st_size:,} bytes, and at most {most:,} are read"
     if why:
         os.close(handle)
         raise Unreadable(path, why)
-    return handle, facts.st_size
+    return handle, metadata.st_size
 
 
 def tail(path: Path, count: int, root: Path | None = None) -> tuple[bytes, int]:

@@ -16,7 +16,7 @@ from bench.common.errors import BenchError, listed
 from bench.converters.plan import Misfit, Weights, carried_out
 from bench.converters.state_dict import StateDict
 from bench.spec import catalog
-from bench.spec.runspec import Part
+from bench.spec.runspec import Component
 
 CONVERTERS = {
     "lmc": "bench.converters.lmc:plan",
@@ -49,7 +49,7 @@ class Conversion:
     """
 
     family: str
-    model: Part
+    model: Component
     weights: dict[str, Tensor]
     channels: int
     size: tuple[int, int] | None
@@ -71,21 +71,21 @@ def recognised(state: StateDict, model: str | None = None, options: Mapping[str,
     shapes do not show. A file of no known family, or one that does not fit its family, is a BenchError that names a key.
     """
     found = family(state, model)
-    words = _words(found)
+    tokens = _tokens(found)
     weights = Weights(state.tensors)
     try:
         plan = getattr(_module(found), CONVERTERS[found].partition(":")[2])(weights)
         differing = [name for name, value in (options or {}).items() if name in plan.options and plan.options[name] != value]
         if differing:
             name = differing[0]
-            raise BenchError(f"{state.path} is {words} with {name}={plan.options[name]}, not {(options or {})[name]}")
-        component = Part(found, **{**(options or {}), **plan.options})
+            raise BenchError(f"{state.path} is {tokens} with {name}={plan.options[name]}, not {(options or {})[name]}")
+        component = Component(found, **{**(options or {}), **plan.options})
         catalog.check("models", found, component.options)
         made = carried_out(plan, weights, found)
     except Misfit as error:
-        looks = f"is not {words}:" if model else f"looks like {words}, but"  # whether the user says so or the names do
+        looks = f"is not {tokens}:" if model else f"looks like {tokens}, but"  # whether the user says so or the names do
         raise BenchError(f"{state.path} {looks} {error}") from error
-    return Conversion(words, component, made, plan.channels, plan.size, plan.context, plan.notes)
+    return Conversion(tokens, component, made, plan.channels, plan.size, plan.context, plan.notes)
 
 
 def family(state: StateDict, model: str | None = None) -> str:
@@ -101,14 +101,14 @@ def family(state: StateDict, model: str | None = None) -> str:
         if known[best] < FEWEST:
             raise BenchError(
                 f"{state.path} is of no family that is known here: no model has a '{next(iter(state.tensors))}'. Known are "
-                f"{listed([_words(name) for name in CONVERTERS])}"
+                f"{listed([_tokens(name) for name in CONVERTERS])}"
             )
         return best
     if model not in CONVERTERS:
         raise BenchError(f"no published weights are known for {model}; `--model` takes {listed(CONVERTERS)}")
     if known[best] > known[model]:
         strange = next(key for key in state.tensors if not _pattern(model).fullmatch(key))
-        raise BenchError(f"{state.path} looks like {_words(best)}, not like {_words(model)}, which has no '{strange}'")
+        raise BenchError(f"{state.path} looks like {_tokens(best)}, not like {_tokens(model)}, which has no '{strange}'")
     return model
 
 
@@ -125,7 +125,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(template).replace(r"\{n\}", r"\d+") for template in templates))
 
 
-def _words(name: str) -> str:
+def _tokens(name: str) -> str:
     text: str = getattr(_module(name), "FAMILY" + _suffix(name))
     return text
 

@@ -15,7 +15,7 @@ GATE = "attn.spatial_gating_unit.conv1"
 SQUEEZE = {"attention.squeeze.0": "attn.spatial_gating_unit.fc.0", "attention.squeeze.2": "attn.spatial_gating_unit.fc.2"}
 SCALES = {"attention_scale": "layer_scale_1", "perceptron_scale": "layer_scale_2"}
 
-OUTSIDE = (
+OUTER_LAYERS = (
     *(f"{side}.conv.{part}.{kind}" for side in ("enc.enc.{n}", "dec.dec.{n}") for part in ("conv", "norm") for kind in KINDS),
     *(f"dec.dec.{{n}}.conv.conv.0.{kind}" for kind in KINDS), *(f"dec.readout.{kind}" for kind in KINDS),
 )  # fmt: skip
@@ -31,8 +31,8 @@ UNET = tuple(
     for name in ("conv1", "layers.{n}.conv", "layers.{n}.norm")
     for kind in KINDS
 )
-NAMES = (*OUTSIDE, *CHAIN, *UNET)
-NAMES_TAU = (*OUTSIDE, *CHAIN, *(f"hid.enc.{{n}}.block.{name}.weight" for name in SQUEEZE.values()))
+NAMES = (*OUTER_LAYERS, *CHAIN, *UNET)
+NAMES_TAU = (*OUTER_LAYERS, *CHAIN, *(f"hid.enc.{{n}}.block.{name}.weight" for name in SQUEEZE.values()))
 NO_STATISTICS = "it holds no running statistics of its batch norms; those of a new model (mean 0, variance 1) are taken."
 
 
@@ -50,7 +50,7 @@ def plan_tau(weights: Weights) -> Plan:
 
 def plan_of_chain(weights: Weights, gate: dict[str, str], unbiased: dict[str, str] | None = None) -> Plan:
     """The second version's translator: attention blocks in a chain, a change of width after the first and before the last."""
-    options, channels, parameters = outside(weights)
+    options, channels, parameters = outer_layers(weights)
     depth = weights.count("hid.enc", least=2)
     widths = [
         weights.size(*((f"hid.enc.{n}.block.{norm}.{kind}", 0) for norm in NORMS.values() for kind in KINDS))
@@ -82,7 +82,7 @@ def plan_of_chain(weights: Weights, gate: dict[str, str], unbiased: dict[str, st
 
 def plan_of_inceptions(weights: Weights) -> Plan:
     """The first version's translator: Inception blocks down and up."""
-    options, channels, parameters = outside(weights)
+    options, channels, parameters = outer_layers(weights)
     parameters |= inceptions(weights)
     outer, inner, depth = translator_sizes(weights)
     options |= {"temporal": inner, "temporal_layers": depth}
@@ -112,7 +112,7 @@ def inceptions(weights: Weights) -> dict[str, Source]:
     return found
 
 
-def outside(weights: Weights) -> tuple[dict[str, int], int, dict[str, Source]]:
+def outer_layers(weights: Weights) -> tuple[dict[str, int], int, dict[str, Source]]:
     """(spatial, spatial_layers), channels, and the parameters of encoder, decoder and readout."""
     layers = weights.count("enc.enc")
     spatial = weights.size(("dec.readout.weight", 1), *((f"enc.enc.{n}.conv.norm.weight", 0) for n in range(layers)))

@@ -4,11 +4,11 @@ from bench.converters.plan import Plan, Source, Weights, both
 from bench.converters.simvp import KINDS, UNET, frames_of, inceptions, translator_sizes
 
 FAMILY = "SimVP of its authors' first code"
-OUTSIDE = (
+OUTER_LAYERS = (
     *(f"{side}.conv.{part}.{kind}" for side in ("enc.enc.{n}", "dec.dec.{n}") for part in ("conv", "norm") for kind in KINDS),
     *(f"dec.readout.{kind}" for kind in KINDS),
 )  # fmt: skip
-NAMES = (*OUTSIDE, *UNET)
+NAMES = (*OUTER_LAYERS, *UNET)
 
 
 def plan(weights: Weights) -> Plan:

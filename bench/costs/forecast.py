@@ -21,7 +21,7 @@ from bench.costs import measured
 from bench.costs.measured import Kinds, Measured
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
-from bench.sweep.plan import NEW, TO_DO, TO_SCORE, Item, prediction_bytes, unique
+from bench.sweep.plan import NEW, TO_DO, TO_SCORE, PlannedRun, prediction_bytes, unique
 
 COUNTED_UP_TO = 500  # runs to do: importing torch to count the parameters of models takes longer than planning them
 COUNTING = 5.0  # seconds that counting may take; what is left over is counted next time
@@ -85,32 +85,32 @@ class Forecast:
         return sum(cost.seconds is None for cost in self.costs.values())
 
 
-def forecast(items: Sequence[Item], store: Store, machine: Machine) -> Forecast:
+def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) -> Forecast:
     """The cost of what is to be done of a plan. Reads the store; nothing but counts of parameters and FLOPs is written."""
     kinds = Kinds()
-    to_do = [item for item in unique(items) if item.state in TO_DO]
-    wanted = {kinds.of(item.spec) for item in to_do}
-    known = _known(items, store, kinds, wanted)
+    to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
+    wanted = {kinds.of(planned.spec) for planned in to_do}
+    known = _known(planned_runs, store, kinds, wanted)
     place = _place(known, wanted, machine.place)
     known = [one for one in known if one.place == place]
     sizes = _sizes(to_do, kinds, known, store) if len(to_do) <= COUNTED_UP_TO else {}
     rates = {kind: _rates(kind, family, known, sizes.get(kind, {})) for kind, family in wanted}
-    costs = {item.run.name: _cost(item, rates[kinds.of(item.spec)[0]]) for item in to_do}
+    costs = {planned.run.name: _cost(planned, rates[kinds.of(planned.spec)[0]]) for planned in to_do}
     return Forecast(costs, place, place == machine.place)
 
 
-def lacking(items: Sequence[Item], store: Store, machine: Machine) -> list[Item]:
+def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) -> list[PlannedRun]:
     """One run to do of every kind that nobody has measured on this machine."""
     kinds = Kinds()
-    to_do = [item for item in unique(items) if item.state in TO_DO]
-    wanted = {kinds.of(item.spec) for item in to_do}
-    there = [one for one in _known(items, store, kinds, wanted) if one.place == machine.place]
-    found: dict[str, Item] = {}
-    for item in to_do:
-        kind, _ = kinds.of(item.spec)
+    to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
+    wanted = {kinds.of(planned.spec) for planned in to_do}
+    there = [one for one in _known(planned_runs, store, kinds, wanted) if one.place == machine.place]
+    found: dict[str, PlannedRun] = {}
+    for planned in to_do:
+        kind, _ = kinds.of(planned.spec)
         rates = _rates(kind, "", [one for one in there if one.kind == kind], {})
-        if (rates.step is None and item.spec.steps) or any(e.key not in rates.scoring for e in item.evaluations):
-            found.setdefault(kind, item)
+        if (rates.step is None and planned.spec.steps) or any(e.key not in rates.scoring for e in planned.evaluations):
+            found.setdefault(kind, planned)
     return list(found.values())
 
 
@@ -173,12 +173,12 @@ def _scoring(alike: Iterable[Measured]) -> dict[str, float]:
     return {key: median(seconds) for key, seconds in found.items()}
 
 
-def _cost(item: Item, rates: _Rates) -> Cost:
-    status = item.run.status() if item.state != NEW else None
-    steps = 0 if item.state == TO_SCORE else item.spec.steps - (status.step if status else 0)
-    there = 0 if status is None else sum(path.stat().st_size for path in item.run.path.rglob("*") if path.is_file())
-    disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(item) - there)
-    to_score = [e.key for e in item.evaluations if status is None or not item.run.scores_file(e.key).exists()]
+def _cost(planned: PlannedRun, rates: _Rates) -> Cost:
+    status = planned.run.status() if planned.state != NEW else None
+    steps = 0 if planned.state == TO_SCORE else planned.spec.steps - (status.step if status else 0)
+    there = 0 if status is None else sum(path.stat().st_size for path in planned.run.path.rglob("*") if path.is_file())
+    disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(planned) - there)
+    to_score = [e.key for e in planned.evaluations if status is None or not planned.run.scores_file(e.key).exists()]
     if steps and rates.step is None:
         return Cost(None, disk=disk)
     without = ["scoring"] if any(key not in rates.scoring for key in to_score) else []
@@ -189,11 +189,11 @@ def _cost(item: Item, rates: _Rates) -> Cost:
     return Cost(sum(parts), rates.scaled, tuple(without), disk)
 
 
-def _known(items: Sequence[Item], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
+def _known(planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
     """What is known of these kinds: from the plan's own runs, if they are of all kinds; else from the whole store."""
     if not wanted:
         return []
-    own = list(measured.of_store((item.run for item in unique(items) if item.state not in TO_DO), kinds))
+    own = list(measured.of_store((planned.run for planned in unique(planned_runs) if planned.state not in TO_DO), kinds))
     enough = {kind for kind, _ in wanted} <= {one.kind for one in own}
     return [*(own if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
 
@@ -205,19 +205,19 @@ def _place(known: Sequence[Measured], wanted: set[tuple[str, str]], here: str) -
     return here if not places or here in places else places.most_common(1)[0][0]
 
 
-def _sizes(to_do: Sequence[Item], kinds: Kinds, known: Sequence[Measured], store: Store) -> dict[str, dict[str, float]]:
+def _sizes(to_do: Sequence[PlannedRun], kinds: Kinds, known: Sequence[Measured], store: Store) -> dict[str, dict[str, float]]:
     """Parameters, FLOPs and batch, by kind, of the kinds that were not measured; FLOPs only where there is what to scale."""
     before, fresh, spent = measured.sizes(store), {}, 0.0
     found: dict[str, dict[str, float]] = {}
-    for item in to_do:
-        kind, family = kinds.of(item.spec)
+    for planned in to_do:
+        kind, family = kinds.of(planned.spec)
         alike = [one for one in known if one.kind == kind]
         if kind in found or any(one.run_bytes is not None for one in alike):
             continue
         if alike:
             found[kind] = {"parameters": float(alike[0].parameters or 0)}
             continue
-        key, scalable = _size_key(item.spec), any(one.family == family for one in known)
+        key, scalable = _size_key(planned.spec), any(one.family == family for one in known)
         size = before.get(key, {})
         if "parameters" not in size or (scalable and "flops" not in size):
             if spent > COUNTING:
@@ -225,9 +225,9 @@ def _sizes(to_do: Sequence[Item], kinds: Kinds, known: Sequence[Measured], store
             import bench.training.flops  # noqa: F401  seconds that are not to count
 
             began = time.monotonic()
-            size = fresh[key] = _count(item.spec, scalable)
+            size = fresh[key] = _count(planned.spec, scalable)
             spent += time.monotonic() - began
-        found[kind] = {**size, "batch": float(item.spec.batch)}
+        found[kind] = {**size, "batch": float(planned.spec.batch)}
     measured.keep_sizes(store, fresh)
     return found
 

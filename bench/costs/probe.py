@@ -30,7 +30,7 @@ from bench.executors import worker
 from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 
 if TYPE_CHECKING:
     import torch
@@ -47,18 +47,18 @@ CLIPS, SCORING = 16, 10.0  # clips that validation and scoring are timed with, f
 class News:
     """How far a probe is: so many of 20 steps; whether it is over, and what went wrong, in words."""
 
-    item: Item
+    planned: PlannedRun
     done: int
     over: bool = False
     trouble: str = ""
 
 
-def probe(items: Sequence[Item], store: Store, machine: Machine, tell: Callable[[News], None]) -> None:
+def probe(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine, tell: Callable[[News], None]) -> None:
     """Measure the kind of every item, and keep in the store what was found as soon as it is; safe to interrupt."""
     probing = _Probing(store, machine, tell)
     with ThreadPoolExecutor(machine.slots) as pool:
         try:
-            for done in [pool.submit(probing.measure, item) for item in items]:
+            for done in [pool.submit(probing.measure, planned) for planned in planned_runs]:
                 done.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -78,15 +78,15 @@ class _Probing:
         for slot in range(machine.slots):
             self.free.put(slot)
 
-    def measure(self, item: Item) -> None:
+    def measure(self, planned: PlannedRun) -> None:
         """Until the kind of this item is known, or could not be measured."""
         slot = self.free.get()
         try:
-            child = _start(item, self.machine, slot)
+            child = _start(planned, self.machine, slot)
             self.children.append(child)
             if self.stopped:
                 self.stop()
-            self._follow(item, child)
+            self._follow(planned, child)
         finally:
             self.free.put(slot)
 
@@ -97,26 +97,26 @@ class _Probing:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
 
-    def _follow(self, item: Item, child: subprocess.Popen[str]) -> None:
+    def _follow(self, planned: PlannedRun, child: subprocess.Popen[str]) -> None:
         assert child.stdout is not None
         found: dict[str, Any] = {}
-        said = ""
+        message = ""
         for line in child.stdout:
             try:
                 found = json.loads(line)
-                self.tell(News(item, int(found.get("done", STEPS)), over="done" not in found))
+                self.tell(News(planned, int(found.get("done", STEPS)), over="done" not in found))
             except ValueError:
-                said = line.strip() or said
+                message = line.strip() or message
         if child.wait() == 0 and "step_seconds" in found:
-            kind, family = measured.kind_of(item.spec), measured.family_of(item.spec)
+            kind, family = measured.kind_of(planned.spec), measured.family_of(planned.spec)
             with self.keeping:
-                measured.keep(self.store, Measured(kind, family, self.machine.place, batch=item.spec.batch, **found))
+                measured.keep(self.store, Measured(kind, family, self.machine.place, batch=planned.spec.batch, **found))
         elif not self.stopped:
-            self.tell(News(item, STEPS, over=True, trouble=said or f"its process ended with {child.returncode}"))
+            self.tell(News(planned, STEPS, over=True, trouble=message or f"its process ended with {child.returncode}"))
 
 
-def _start(item: Item, machine: Machine, slot: int) -> subprocess.Popen[str]:
-    environment = worker.environment(item.run, machine.threads)
+def _start(planned: PlannedRun, machine: Machine, slot: int) -> subprocess.Popen[str]:
+    environment = worker.environment(planned.run, machine.threads)
     if machine.gpus:
         environment["CUDA_VISIBLE_DEVICES"] = machine.gpus[slot % len(machine.gpus)]
     child = subprocess.Popen(
@@ -125,8 +125,8 @@ def _start(item: Item, machine: Machine, slot: int) -> subprocess.Popen[str]:
         env=environment, start_new_session=True,
     )  # fmt: skip
     job = {
-        "spec": item.spec.to_json(),
-        "evaluations": [asdict(evaluation) for evaluation in item.evaluations],
+        "spec": planned.spec.to_json(),
+        "evaluations": [asdict(evaluation) for evaluation in planned.evaluations],
         "device": "cuda" if machine.gpus else "cpu",
         "threads": machine.threads,
     }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.data.preparing.packing import Video
     from bench.data.preparing.sources import Progress
 
-Frames = Callable[..., Iterator["NDArray[np.uint8]"]]
+ReadFrames = Callable[..., Iterator["NDArray[np.uint8]"]]
 """Reads a video, given its path, whether to make it grey (`grey`) and the stated range of its numbers (`bounds`)."""
 
 
@@ -73,7 +73,7 @@ class Preparing:
 
 
 def prepare_folders(
-    kind: str, how: Preparing, progress: Progress, listing: Callable[[Path], list[Path]], read: Frames
+    kind: str, how: Preparing, progress: Progress, listing: Callable[[Path], list[Path]], read: ReadFrames
 ) -> list[str]:
     """Pack the videos in a source's split folders. listing: the videos of a split. read: the frames of a video.
 

@@ -144,8 +144,8 @@ def explained(videos: Mapping[str, Sequence[Range]] | None, length: int, persons
     lines = [f"how others cut KTH's test set (clips of {length} frames; --set data.cut=NAME):"]
     for name, cut in CUTS.items():
         number = None if videos is None and not cut.drawn else clips(cut, videos or {}, persons(cut.persons[2]), length)
-        told = f"{number:,} clips" if number is not None else "as many clips as the videos give"
-        sentences = [f"  {name} ({cut.who}): {told}, persons {cut.persons[2]}", cut.rule[0].upper() + cut.rule[1:]]
+        amount = f"{number:,} clips" if number is not None else "as many clips as the videos give"
+        sentences = [f"  {name} ({cut.who}): {amount}, persons {cut.persons[2]}", cut.rule[0].upper() + cut.rule[1:]]
         lines.append(". ".join(sentences) + f". {cut.remark}".rstrip())
     return lines + WHY
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Part = Literal["train", "t10k"]
+MnistFile = Literal["train", "t10k"]
 
 COMMAND = "bench prepare mnist"
 SIDE = 28  # pixels
@@ -28,12 +28,12 @@ def folder() -> Path:
     return data_root() / "mnist"
 
 
-def images_file(part: Part) -> str:
+def images_file(part: MnistFile) -> str:
     """The name of the file that holds the digits of a part."""
     return f"{part}-images-idx3-ubyte"
 
 
-def labels_file(part: Part) -> str:
+def labels_file(part: MnistFile) -> str:
     """The name of the file that says which digits those are."""
     return f"{part}-labels-idx1-ubyte"
 
@@ -43,7 +43,7 @@ def opened(full: bool = False) -> Manifest:
     return manifest.opened(folder(), "mnist", COMMAND, full)
 
 
-def digits(part: Part) -> NDArray[np.uint8]:
+def digits(part: MnistFile) -> NDArray[np.uint8]:
     """All digits of a part, [N, 28, 28]."""
     from bench.data.preparing.idx import read_idx
 

@@ -29,10 +29,10 @@ PUBLISHED = "mnist_test_seq"  # the fixed test set: 10,000 clips of 20 frames (S
 FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
 
 # Which digits a split draws from: the MNIST part, and the last decimals of their numbers in it.
-ALL_OF_MNIST: dict[Split, tuple[mnist.Part, range]] = {
+ALL_OF_MNIST: dict[Split, tuple[mnist.MnistFile, range]] = {
     "train": ("train", range(9)), "val": ("train", range(9, 10)), "test": ("t10k", range(10)),
 }  # fmt: skip
-ONLY_T10K: dict[Split, tuple[mnist.Part, range]] = {
+ONLY_T10K: dict[Split, tuple[mnist.MnistFile, range]] = {
     "train": ("t10k", range(8)), "val": ("t10k", range(8, 9)), "test": ("t10k", range(9, 10)),
 }  # fmt: skip
 
@@ -60,9 +60,9 @@ class MovingMNIST(Dataset):
         needed = sorted({mnist.images_file(part) for part, _ in self._splits.values()})
         for name in needed:
             if name not in files:
-                alone = "; with the t10k files alone, data.only_t10k=true splits their digits" if "train" in name else ""
+                hint = "; with the t10k files alone, data.only_t10k=true splits their digits" if "train" in name else ""
                 command = f"`{mnist.COMMAND}` fetches it, `{mnist.COMMAND} --source DIR` copies it"
-                raise Blocked(f"{mnist.folder() / name} is missing{alone}; {command}")
+                raise Blocked(f"{mnist.folder() / name} is missing{hint}; {command}")
         digest = hashlib.sha256("".join(files[name]["sha256"] for name in needed).encode()).hexdigest()[:12]
         return f"moving_mnist-{VERSION}-{digest}"
 

@@ -60,15 +60,15 @@ def evaluate(
     count = clips_to_score(data, evaluation, context)
     pairs = predictions(model, data, evaluation.split, count, context, evaluation.horizon, device, precision)
     with _stored(keep, (count, evaluation.horizon, *data.shape)) as store:
-        facts = facts_of(data, evaluation, context, count)
-        return scored(map(store, pairs), count, facts, device, on_clips, evaluation.metrics)
+        metadata = metadata_of(data, evaluation, context, count)
+        return scored(map(store, pairs), count, metadata, device, on_clips, evaluation.metrics)
 
 
 @torch.inference_mode()
 def scored(
     pairs: Iterable[Pair],
     count: int,
-    facts: dict[str, Any],
+    metadata: dict[str, Any],
     device: torch.device,
     on_clips: Callable[[int, int], None] = lambda done, total: None,
     sets: Sequence[str] = (),
@@ -80,13 +80,13 @@ def scored(
     names, done = score_names(), 0
     parts: list[np.ndarray] = []
     networks: dict[str, Any] = {}
-    told: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     of_set = SetScorer(sets)
     digest = hashlib.sha256()
     for prediction, target in pairs:
         if not parts:
             channels, height, width = target.shape[2:]
-            networks, told = load_networks((channels, height, width), device)
+            networks, descriptions = load_networks((channels, height, width), device)
         # sums depend on the order of what is summed: the same numbers give the same scores, however a model lays them out
         columns = score(prediction.contiguous(), target.contiguous(), networks=networks)
         empty = np.full(target.shape[:2], np.nan, np.float32)
@@ -96,15 +96,15 @@ def scored(
         done += len(target)
         on_clips(done, count)
     features = of_set.features()
-    facts = {
-        **facts,
+    metadata = {
+        **metadata,
         "protocols": {name: protocol.version for name, protocol in PROTOCOLS.items()},
-        **{name: words if name in networks else "" for name, words in told.items()},
-        **{f"{name}_missing": "" if name in networks else words for name, words in told.items()},
-        **({"sets": of_set.facts} if sets else {}),
+        **{name: description if name in networks else "" for name, description in descriptions.items()},
+        **{f"{name}_missing": "" if name in networks else description for name, description in descriptions.items()},
+        **({"sets": of_set.metadata} if sets else {}),
         "targets": digest.hexdigest()[:12],  # what was to be predicted: scores are comparable where this agrees
     }
-    return Scores(np.concatenate(parts), names, facts, features)
+    return Scores(np.concatenate(parts), names, metadata, features)
 
 
 def target_bytes(target: Tensor) -> bytes:
@@ -112,7 +112,7 @@ def target_bytes(target: Tensor) -> bytes:
     return target.mul(255).round().to(torch.uint8).cpu().numpy().tobytes()
 
 
-def facts_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:
+def metadata_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:
     """What is known of an evaluation before it begins."""
     return {
         "data": data.conventions(),

@@ -36,13 +36,13 @@ MOST_NAMES = 1000
 class Scores:
     """values: float32 [clip, frame, metric]; names: 'protocol/metric' of the last axis.
 
-    facts: the protocols' versions, the data's fingerprint, where LPIPS's backbone came from or why it is missing, and so on.
+    metadata: the protocols' versions, the data's fingerprint, where LPIPS's backbone came from or why it is missing, and so on.
     sets: what set metrics keep of each clip, for those that were asked for; their scores stand in the facts.
     """
 
     values: NDArray[np.float32]
     names: list[str]
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     sets: dict[str, Features] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
@@ -59,7 +59,7 @@ class Scores:
         reasons = {}
         for name in self.names:
             lost = np.flatnonzero(~np.isfinite(self[name]).all(1))
-            if why := self.facts.get(f"{name.partition('/')[2]}_missing"):
+            if why := self.metadata.get(f"{name.partition('/')[2]}_missing"):
                 reasons[name] = str(why)
             elif len(lost):
                 reasons[name] = f"not finite: {len(lost)} of {len(self.values)} clips, the first is clip {lost[0] + 1}"
@@ -67,7 +67,7 @@ class Scores:
 
     def set_scores(self) -> dict[str, float]:
         """The scores of the whole set of clips, "fvd2018/fvd", as far as they could be computed."""
-        sets = self.facts.get("sets", {})
+        sets = self.metadata.get("sets", {})
         return {f"{known['protocol']}/{name}": known["value"] for name, known in sets.items() if "value" in known}
 
     def save(self, path: Path) -> None:
@@ -82,7 +82,7 @@ class Scores:
             for part in ("prediction", "target")
         }
         with replacing(path, path.parent.parent) as temporary:
-            np.savez(temporary, names=np.array(self.names), facts=np.array(json.dumps(self.facts)), **parts)
+            np.savez(temporary, names=np.array(self.names), facts=np.array(json.dumps(self.metadata)), **parts)
 
 
 class DamagedScores(BenchError):
@@ -100,7 +100,7 @@ class Kept:
     path: Path
     shape: tuple[int, int, int]
     names: list[str]
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     def load(self, protocols: Collection[str]) -> Scores:
         """The scores of some protocols; DamagedScores if the file is missing or damaged."""
@@ -108,17 +108,17 @@ class Kept:
             return _read(file, self, protocols)
 
 
-def look(path: Path) -> Kept:
+def read_header(path: Path) -> Kept:
     """What is in a file of scores, read in a fraction of the time that `load` takes; DamagedScores if that cannot be."""
     try:
-        facts = os.lstat(path)
+        metadata = os.lstat(path)
     except OSError as error:
         raise DamagedScores(path, error.strerror) from error
-    return _looked(path, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    return _read_header(path, metadata.st_ino, metadata.st_size, metadata.st_mtime_ns)
 
 
 @lru_cache(2**14)
-def _looked(path: Path, number: int, size: int, modified: int) -> Kept:
+def _read_header(path: Path, number: int, size: int, modified: int) -> Kept:
     """Once per state of the file: a report asks for it when it chooses its runs, and when it makes its rows."""
     with _opened(path) as file:
         return _described(file, path)
@@ -140,13 +140,19 @@ def verify(path: Path) -> None:
 def _described(file: Any, path: Path) -> Kept:
     """What an opened file holds, as far as it holds what it must: names by protocol, facts, and as many values as these say."""
     names = member(file, "names", path)
-    facts = member(file, "facts", path)
-    if names.ndim != 1 or not 0 < len(names) <= MOST_NAMES or names.dtype.kind != "U" or facts.dtype.kind != "U" or facts.ndim:
+    metadata = member(file, "facts", path)
+    if (
+        names.ndim != 1
+        or not 0 < len(names) <= MOST_NAMES
+        or names.dtype.kind != "U"
+        or metadata.dtype.kind != "U"
+        or metadata.ndim
+    ):
         raise Unreadable(path, "is damaged: its names or facts are no text")
     known = [str(name) for name in names]
     if len(set(known)) < len(known) or not all(NAME.fullmatch(name) for name in known):
         raise Unreadable(path, f"is damaged: its names are {', '.join(known)[:60]!r}")
-    about = fitting(parsed(str(facts).encode(), path), shapes.SCORES, path, "facts")
+    about = fitting(parsed(str(metadata).encode(), path), shapes.SCORES, path, "facts")
     first = "values" if "values" in file.files else known[0].partition("/")[0]
     clips, frames = _shape(file, first, path)[:2]
     if (labels := about.get("labels")) and len(labels) != clips:
@@ -172,7 +178,7 @@ def _read(file: Any, kept: Kept, protocols: Collection[str] | None, with_sets: b
             name: Features(*(member(file, _kept(name, part), kept.path) for part in ("prediction", "target")))
             for name in kept_sets
         }
-    return Scores(values, [kept.names[place] for place in places], kept.facts, sets)
+    return Scores(values, [kept.names[place] for place in places], kept.metadata, sets)
 
 
 def _kept(metric: str, part: str) -> str:

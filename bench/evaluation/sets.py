@@ -70,12 +70,12 @@ class SetScorer:
         self.names = checked(names)
         self._makers: dict[str, Any] = {}
         self._kept: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
-        self.facts: dict[str, dict[str, Any]] = {}
+        self.metadata: dict[str, dict[str, Any]] = {}
 
     def add(self, prediction: Tensor, target: Tensor, on_clips: Callable[[int], None] = lambda done: None) -> None:
         """Predictions and targets of some clips, [B, T, C, H, W]. on_clips: called with how many of them are done."""
         for name in self.names:
-            if name not in self.facts:
+            if name not in self.metadata:
                 self._load(name, set_metrics()[name], target)
         for first in range(0, len(target) if self._makers else 0, AT_ONCE):
             few = slice(first, first + AT_ONCE)
@@ -86,9 +86,9 @@ class SetScorer:
 
     def _load(self, name: str, metric: SetMetric, target: Tensor) -> None:
         frames, channels, height, width = target.shape[1:]
-        maker, told = metric.loaded((channels, height, width), frames, target.device)
-        self.facts[name] = {"protocol": metric.protocol, "version": metric.version, "by": "", "missing": ""}
-        self.facts[name]["by" if maker else "missing"] = told
+        maker, description = metric.loaded((channels, height, width), frames, target.device)
+        self.metadata[name] = {"protocol": metric.protocol, "version": metric.version, "by": "", "missing": ""}
+        self.metadata[name]["by" if maker else "missing"] = description
         if maker:
             self._makers[name], self._kept[name] = maker, ([], [])
 
@@ -101,5 +101,5 @@ class SetScorer:
             found[name] = Features(*(torch.cat(part).numpy() for part in kept))
             score = set_score(name, found[name])
             if np.isfinite(score.value):
-                self.facts[name] |= {"value": score.value, "replicates": score.replicates.tolist()}
+                self.metadata[name] |= {"value": score.value, "replicates": score.replicates.tolist()}
         return found

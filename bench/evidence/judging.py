@@ -10,14 +10,17 @@ from bench.common.errors import BenchError
 from bench.reporting.analysis import memories
 from bench.reporting.results import results
 from bench.spec.experiment import Experiment
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from reports.claim import ALIGNMENT
 from reports.claims import Alignments, Judged, alignments, judge
 from reports.results import Results
 
 
 def judged(
-    experiment: Experiment, items: Sequence[Item], label: str | None = None, tell: Callable[[str], None] = lambda line: None
+    experiment: Experiment,
+    planned_runs: Sequence[PlannedRun],
+    label: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[Results, list[Judged]]:
     """The scores, and every claim with its verdict. A BenchError where the experiment claims nothing.
 
@@ -26,18 +29,21 @@ def judged(
     if not experiment.claims:
         raise BenchError(f"{experiment.name} claims nothing; `claims` of an Experiment says what it is to decide")
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
-    found = results(experiment, items, list(protocols), label)
-    return found, judge(found, experiment.claims, aligned(experiment, items, label, tell))
+    found = results(experiment, planned_runs, list(protocols), label)
+    return found, judge(found, experiment.claims, aligned(experiment, planned_runs, label, tell))
 
 
 def aligned(
-    experiment: Experiment, items: Sequence[Item], label: str | None = None, tell: Callable[[str], None] = lambda line: None
+    experiment: Experiment,
+    planned_runs: Sequence[PlannedRun],
+    label: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Alignments:
     """What the memories do that claims are about, on the clips that show `label`, on all where it is None."""
     about = {claim.better for claim in experiment.claims if claim.metric == ALIGNMENT}
     if not about:
         return {}
-    looked_into = memories([item for item in items if item.label in about], tell)
+    looked_into = memories([planned for planned in planned_runs if planned.label in about], tell)
     found = alignments(looked_into, about)
     if label is None or looked_into.shown is None:
         return found

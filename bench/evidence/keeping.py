@@ -10,7 +10,7 @@ from bench.evidence.judging import aligned
 from bench.reporting.gallery import configurations
 from bench.reporting.results import results
 from bench.spec.experiment import Experiment
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from reports.record import Record
 
 METRICS = ("psnr", "ssim", "lpips")
@@ -18,14 +18,17 @@ DROPPED = ("command", "reason")  # of the runs: they may name folders of the mac
 
 
 def record(
-    experiment: Experiment, items: Sequence[Item], commands: dict[str, str], tell: Callable[[str], None] = lambda line: None
+    experiment: Experiment,
+    planned_runs: Sequence[PlannedRun],
+    commands: dict[str, str],
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Record:
     """The scores of the metrics that tables show, under the standard protocol, and those that claims are about.
 
     commands: what made the runs, by what they do. tell: hears of memories that have to be looked into first.
     """
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
-    found = results(experiment, items, list(protocols))
+    found = results(experiment, planned_runs, list(protocols))
     claimed = {claim.score for claim in experiment.claims}
     kept = [name for name in found.columns if name in claimed or name in {f"standard/{metric}" for metric in METRICS}]
     rows = [str(name) for name in found.scores.columns if "/" not in str(name)]
@@ -38,7 +41,7 @@ def record(
     )
     if not len(small.scores):
         raise BenchError(f"no run of {experiment.name} has scores that could be kept")
-    return Record(small, experiment.claims, aligned(experiment, items, tell=tell), commands, _differing(experiment))
+    return Record(small, experiment.claims, aligned(experiment, planned_runs, tell=tell), commands, _differing(experiment))
 
 
 def _differing(experiment: Experiment) -> dict[str, dict[str, str]]:

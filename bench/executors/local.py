@@ -45,7 +45,7 @@ class Local(Executor):
         self.threads = max(1, cores() // self.slots)
         self._free = list(range(self.slots))
         self._children: dict[int, subprocess.Popen[bytes]] = {}
-        self._told: signal.Signals | None = None
+        self._last_signal: signal.Signals | None = None
         self._lock = threading.RLock()  # a Ctrl-C, whose handler tells the children, may come while one is being started
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
@@ -61,8 +61,8 @@ class Local(Executor):
             )  # fmt: skip
             self._free.remove(slot)
             self._children[slot] = child
-            if self._told:
-                _tell(child, self._told)
+            if self._last_signal:
+                _tell(child, self._last_signal)
         future: Future[str] = Future()
         threading.Thread(target=self._wait, args=(slot, child, future), daemon=True).start()
         return future
@@ -82,7 +82,7 @@ class Local(Executor):
 
     def _signal(self, number: signal.Signals) -> None:
         with self._lock:
-            self._told = number
+            self._last_signal = number
             children = list(self._children.values())
         for child in children:
             _tell(child, number)

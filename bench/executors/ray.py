@@ -24,7 +24,7 @@ from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import Run
 from bench.sweep.executor import Executor
 
-PATIENCE = 10.0  # seconds that a cluster gets to answer
+CLUSTER_TIMEOUT_S = 10.0  # seconds that a cluster gets to answer
 
 
 class Ray(Executor):
@@ -129,7 +129,7 @@ def _refuse_silence(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=CLUSTER_TIMEOUT_S).close()
         except OSError as error:
             raise BenchError(
                 f"executor 'ray': nothing answers at {address} ({error}); `ray start --head` on that machine starts a cluster"

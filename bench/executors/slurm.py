@@ -139,7 +139,7 @@ class Slurm(Executor):
 
     def _tend(self) -> None:
         """Submit what was gathered, and look after what was submitted, as long as there is any."""
-        looked = time.monotonic()
+        last_check = time.monotonic()
         while True:
             time.sleep(GATHER / 4)
             with self._lock:
@@ -149,23 +149,23 @@ class Slurm(Executor):
                 ready = self._gathered and time.monotonic() - self._latest > GATHER
             if ready:
                 self._flush()
-            if time.monotonic() - looked > POLL:
-                looked = time.monotonic()
-                self._look()
+            if time.monotonic() - last_check > POLL:
+                last_check = time.monotonic()
+                self._check_jobs()
 
-    def _look(self) -> None:
+    def _check_jobs(self) -> None:
         """End the futures of jobs that have ended."""
         with self._lock:
             for submission in self._watched[:]:
                 held = ticket(submission.run)
-                job = QUEUE.look(held) if held else Job("completed", ended=True)
+                job = QUEUE.find_job(held) if held else Job("completed", ended=True)
                 if job is None or not job.ended:
                     continue
                 self._watched.remove(submission)
                 if held:
                     with contextlib.suppress(OSError):  # on a full disk: whoever waits must hear of the end all the same
                         self._note_end(submission.run, held.job, job)
-                submission.future.set_result(_words(held.job if held else "", job))
+                submission.future.set_result(_format_job(held.job if held else "", job))
 
     def _note_end(self, run: Run, name: str, job: Job) -> None:
         """In the run's directory."""
@@ -231,18 +231,18 @@ def _turn(folder: Path) -> Iterator[None]:
 
 def _patiently(submitter: Any, *array: Any) -> list[str]:
     """The jobs of a submitted array, as squeue calls them; BenchError with SLURM's own words where it refuses."""
-    for attempt in range(TRIES):
+    for number in range(TRIES):
         try:
             return [job.job_id for job in submitter.map_array(*array)]
         except (RuntimeError, OSError) as error:
-            said = " ".join(line.strip() for line in str(error).splitlines() if "sbatch:" in line) or str(error)
-            if attempt == TRIES - 1 or not re.search("timed out|contact|temporarily", said):
-                raise BenchError(f"SLURM does not take the runs: {said}") from error
+            message = " ".join(line.strip() for line in str(error).splitlines() if "sbatch:" in line) or str(error)
+            if number == TRIES - 1 or not re.search("timed out|contact|temporarily", message):
+                raise BenchError(f"SLURM does not take the runs: {message}") from error
             time.sleep(POLL)
     raise AssertionError
 
 
-def _words(job: str, now: Job) -> str:
+def _format_job(job: str, now: Job) -> str:
     if now.state == "out_of_memory":
         return OUT_OF_MEMORY
     own = f"; what it said before the run began is in slurm/{job}_0_log.out of the store" if now.state == "failed" else ""

@@ -37,7 +37,7 @@ def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation
     with appending(run.path / "log.txt") as log:
         again = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         _say(log, f"SLURM job {job} on {_node()}{f', restarted ({again})' if again else ''}")
-        if not run.asked_to_stop() and _wait_for_predecessor(run, notice):
+        if not run.stop_requested() and _wait_for_predecessor(run, notice):
             _execute(run, evaluations, threads, devices, notice, log)
         _say(log, _after(run, job, notice, before))
 
@@ -65,7 +65,7 @@ def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
     """Put the run back into the queue if SLURM stopped it, else take its ticket away; what was done, in words."""
     status = run.status()
     unfinished = status.state in (INTERRUPTED, RUNNING)  # running: its last owner, on a lost node, is not yet known to be dead
-    if not notice.came or not unfinished or run.asked_to_stop():
+    if not notice.came or not unfinished or run.stop_requested():
         forget(run, job)
         return f"SLURM job {job} ends: the run is {status.state}"
     held = ticket(run)

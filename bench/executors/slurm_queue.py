@@ -12,8 +12,8 @@ from bench.store.tickets import Ticket
 from bench.sweep.executor import Job
 
 FRESH = 4.0  # seconds that an answer of squeue is good for
-YOUNG = 60.0  # seconds after its submission in which a job that an older answer does not list is asked for again
-PATIENCE = 30.0  # seconds that SLURM's controller gets to answer
+LISTING_DELAY_S = 60.0  # seconds after its submission in which a job that an older answer does not list is asked for again
+CONTROLLER_TIMEOUT_S = 30.0  # seconds that SLURM's controller gets to answer
 ENDED = frozenset(
     {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "GONE"}
 )
@@ -32,14 +32,14 @@ class SlurmQueue:
         self._lock = threading.RLock()  # a signal handler may come in between, and cancel
         self._answers: dict[int, tuple[float, dict[str, Job] | None]] = {}  # user -> (when asked, job -> how it is)
 
-    def look(self, ticket: Ticket) -> Job | None:
+    def find_job(self, ticket: Ticket) -> Job | None:
         """How the job is now; GONE if SLURM does not know it (any more), None where SLURM cannot be asked."""
         with self._lock:
-            asked, jobs = self._answers.get(ticket.user, (0.0, None))
-            unheard = jobs is not None and ticket.job not in jobs and ticket.submitted > asked - YOUNG
-            if unheard or time.time() - asked > FRESH:
-                asked, jobs = time.time(), _jobs_of(ticket.user)
-                self._answers[ticket.user] = (asked, jobs)
+            asked_at, jobs = self._answers.get(ticket.user, (0.0, None))
+            unheard = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
+            if unheard or time.time() - asked_at > FRESH:
+                asked_at, jobs = time.time(), _jobs_of(ticket.user)
+                self._answers[ticket.user] = (asked_at, jobs)
         return None if jobs is None else jobs.get(ticket.job, Job("gone", ended=True))
 
     def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:
@@ -64,7 +64,7 @@ def tell(*command: str) -> str | None:
     if shutil.which(command[0]) is None:
         return None
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CONTROLLER_TIMEOUT_S)
     except (subprocess.TimeoutExpired, OSError):
         return None
     return done.stdout if done.returncode == 0 else None

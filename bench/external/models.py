@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
-from bench.spec.runspec import Part, Precision, parsed
+from bench.spec.runspec import Component, Precision, parsed
 from bench.store.store import Run, Store
 from bench.training import checkpoint
 
@@ -33,12 +33,12 @@ class Trained:
     """
 
     name: str
-    model: Part
+    model: Component
     weights: dict[str, Any]
     context: int | None = None
     horizon: int | None = None
     channels: int | None = None
-    data: Part | None = None
+    data: Component | None = None
     precision: Precision = "float32"
     unfinished: str = ""
     size: tuple[int, int] | None = None
@@ -111,7 +111,7 @@ def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
         raise BenchError(f"there is no checkpoint file {path}")
     state = read(path)
     if name and (name not in CONVERTERS or _ours_by_name(name, options, state.tensors)):
-        return Trained(path.name, Part(name, **options), state.tensors)
+        return Trained(path.name, Component(name, **options), state.tensors)
     found = recognised(state, name, options)
     return Trained(
         path.name, found.model, found.weights, found.context, channels=found.channels, size=found.size, sees=found.context,

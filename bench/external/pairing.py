@@ -90,7 +90,7 @@ def pair_clips(predicted: Sequence[str], true: Sequence[str], where: str) -> lis
 
 def _equal(predicted: Sequence[str], true: Sequence[str], where: str) -> list[int] | None:
     """Positions by equal names, numbers read as such; None where no name is on both sides. Some but not all are refused."""
-    alone = None
+    unmatched = None
     for key in (stem, lambda name: tuple(natural(stem(name)))):  # 7.png is 007.png, but 0.5.png is not 0.05.png
         keys, true_keys = (list(map(key, side)) for side in (predicted, true))
         if len(set(keys)) < len(keys) or len(set(true_keys)) < len(true_keys) or not set(keys) & set(true_keys):
@@ -100,10 +100,10 @@ def _equal(predicted: Sequence[str], true: Sequence[str], where: str) -> list[in
         context_alone = keys[-1] == true_keys[-1] and keys[0] != true_keys[0]  # true frames may begin with the context
         if not lacking and (not over or context_alone):
             return [true_keys.index(its) for its in keys]
-        alone = alone or (lacking or over)[0]
-    if alone:
+        unmatched = unmatched or (lacking or over)[0]
+    if unmatched:
         raise BenchError(
-            f"{where}/{alone} has no counterpart of that name on the other side, where others have one; "
+            f"{where}/{unmatched} has no counterpart of that name on the other side, where others have one; "
             "name clips and frames alike in prediction/ and target/"
         )
     return None

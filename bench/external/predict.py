@@ -19,7 +19,7 @@ from bench.external.frames import BATCH, Clips, fitted
 from bench.spec.runspec import Precision
 from bench.training.model import min_context
 
-Frames = NDArray[np.float32]
+FloatFrames = NDArray[np.float32]
 STRIP, ANIMATION = "strip.png", "prediction.gif"
 
 
@@ -32,7 +32,7 @@ def predict(
     horizon: int,
     device: torch.device,
     precision: Precision = "float32",
-) -> Iterator[tuple[Frames, Frames]]:
+) -> Iterator[tuple[FloatFrames, FloatFrames]]:
     """Some clips [b, T, C, H, W] and the `horizon` frames after their first `context`, not clamped, until all have been seen.
 
     Few are in memory at a time, however many there are. channels: that the model wants; clips are made grey or coloured for it.
@@ -51,7 +51,7 @@ def predict(
         yield part, predicted.float().cpu().numpy()
 
 
-def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[Path]:
+def write(folder: Path, clip: FloatFrames, prediction: FloatFrames, context: int) -> list[Path]:
     """PNG frames of one clip's prediction, a strip of all its frames, and a GIF beside the truth as far as that is known."""
     forget(folder, {f"predicted_{context + t:05d}.png" for t in range(len(prediction))})
     for t, frame in enumerate(prediction):
@@ -61,8 +61,8 @@ def write(folder: Path, clip: Frames, prediction: Frames, context: int) -> list[
     starts = {"truth": context, "prediction": context}
     save_png(strip({label: row for label, row in rows.items() if len(row)}, starts), folder / STRIP)
     whole = np.concatenate([clip[:context], prediction])
-    beside = {"truth": clip[: len(whole)], "prediction": whole} if len(truth) == len(prediction) else {"prediction": whole}
-    save_gif(side_by_side(beside), folder / ANIMATION)
+    strips = {"truth": clip[: len(whole)], "prediction": whole} if len(truth) == len(prediction) else {"prediction": whole}
+    save_gif(side_by_side(strips), folder / ANIMATION)
     return [folder / STRIP, folder / ANIMATION]
 
 
@@ -85,7 +85,7 @@ def forget_clips(out: Path, count: int) -> None:
 
 
 @contextlib.contextmanager
-def array(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Frames], None]]:
+def array(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[FloatFrames], None]]:
     """A function that appends predictions to a float32 .npy file of that shape, which appears once all are there."""
     if path is None:
         yield lambda predictions: None

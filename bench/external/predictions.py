@@ -18,14 +18,14 @@ from bench.common.files import replacing
 from bench.data.base import Dataset, Split
 from bench.data.clip_names import are_clip_names, clip_name
 from bench.data.value_range import BYTE, UNIT, Scale, ValueRange, warning
-from bench.evaluation.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, facts_of, scored
+from bench.evaluation.evaluate import CHUNK_PIXELS, Pair, chunked, clips_to_score, metadata_of, scored
 from bench.evaluation.scores import Scores
 from bench.external.side import PREDICTION, Side, Sides
 from bench.spec.experiment import Evaluation
 
 TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
 BRIGHT = 0.45  # targets whose pixels all lie above this are of mid-grey and lighter, which -1..1 writes without a minus
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Told how many clips of how many are scored."""
 Ranges = dict[str, ValueRange]
 
@@ -50,7 +50,7 @@ class Scored:
 
 
 def score(
-    sides: Sides, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None,
+    sides: Sides, ranges: Ranges, device: torch.device, keep: Path | None = None, progress: Progress | None = None,
     sets: Sequence[str] = (),
 ) -> Scored:  # fmt: skip
     """The scores of the predictions against the targets beside them. keep: where to store the frames that are scored.
@@ -66,12 +66,12 @@ def score(
     size = max(1, CHUNK_PIXELS // int(np.prod(target.shape)))
     spans = (range(first, min(first + size, target.count)) for first in range(0, target.count, size))
     truth = (_pixels(target, scales[1], span) for span in spans)
-    return _scored(sides.prediction, scales[0], truth, {"source": sides.source.name}, device, keep, told, sets=sets)
+    return _scored(sides.prediction, scales[0], truth, {"source": sides.source.name}, device, keep, progress, sets=sets)
 
 
 def score_on(
-    sides: Sides, clips: Clips, ranges: Ranges, device: torch.device, keep: Path | None = None, told: Told | None = None,
-    sets: Sequence[str] = (),
+    sides: Sides, clips: Clips, ranges: Ranges, device: torch.device, keep: Path | None = None,
+    progress: Progress | None = None, sets: Sequence[str] = (),
 ) -> Scored:  # fmt: skip
     """The scores of the predictions against the first clips of a data set, which they are matched with by name.
 
@@ -101,9 +101,9 @@ def score_on(
             positions.extend(chosen)
             yield frames[:, clips.context :]
 
-    facts = facts_of(clips.data, evaluation, clips.context, count)
-    facts |= {"source": sides.source.name, "matched": matching.by}
-    made = _scored(prediction, scale, truth(), facts, device, keep, told, positions, sets)
+    metadata = metadata_of(clips.data, evaluation, clips.context, count)
+    metadata |= {"source": sides.source.name, "matched": matching.by}
+    made = _scored(prediction, scale, truth(), metadata, device, keep, progress, positions, sets)
     return replace(made, warnings=[*made.warnings, *clips.data.remarks(clips.split, clips.context + horizon)])
 
 
@@ -157,10 +157,10 @@ def _scored(
     prediction: Side,
     scale: Scale,
     truth: Iterator[NDArray[np.float32]],
-    facts: dict[str, Any],
+    metadata: dict[str, Any],
     device: torch.device,
     keep: Path | None,
-    told: Told | None,
+    progress: Progress | None,
     positions: list[int] | None = None,
     sets: Sequence[str] = (),
 ) -> Scored:
@@ -177,7 +177,7 @@ def _scored(
             span = slice(done, done + len(target))
             raw = prediction.read(positions[span] if positions is not None else range(span.start, span.stop))
             frames = scale(raw)
-            doubt.look(frames, target)
+            doubt.check(frames, target)
             kept = raw if scale.is_bytes else frames
             digest.update(np.ascontiguousarray(kept).tobytes())
             if store is not None:
@@ -187,12 +187,12 @@ def _scored(
 
     with replacing(keep, keep.parent.parent) if keep else nullcontext() as temporary:
         store = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape) if temporary else None
-        scores = scored(pairs(store), prediction.count, facts, device, told or (lambda done, count: None), sets)
+        scores = scored(pairs(store), prediction.count, metadata, device, progress or (lambda done, count: None), sets)
         doubt.refuse()
         if store is not None:
             store.flush()
-    said = warning(scale, prediction.extent, prediction.what, PREDICTION)
-    return Scored(scores, digest.hexdigest()[:12], [said] if said else [])
+    message = warning(scale, prediction.extent, prediction.what, PREDICTION)
+    return Scored(scores, digest.hexdigest()[:12], [message] if message else [])
 
 
 class _DoubtfulRange:
@@ -207,7 +207,7 @@ class _DoubtfulRange:
         self.doubtful, self.overshoots = scale.guessed, scale.overshoots
         self.errors = dict.fromkeys((UNIT, ValueRange(-1, 1), BYTE) if scale.overshoots else (UNIT, ValueRange(-1, 1)), 0.0)
 
-    def look(self, frames: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    def check(self, frames: NDArray[np.float32], target: NDArray[np.float32]) -> None:
         """Add up how far the frames are from the targets, by each range."""
         self.doubtful = self.doubtful and (self.overshoots or bool(target.min() > BRIGHT))
         if not self.doubtful:

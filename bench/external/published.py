@@ -23,7 +23,7 @@ from bench.metrics import METRICS
 from bench.metrics.protocols import PROTOCOLS
 from bench.metrics.weights import folder
 from bench.spec import catalog
-from bench.spec.runspec import Part, parsed
+from bench.spec.runspec import Component, parsed
 
 TABLE = Path(__file__).with_name("checkpoints.csv")
 PLAIN = ("name", "title", "address", "sha256", "megabytes", "obstacle", "source", "note")
@@ -55,7 +55,7 @@ class Published:
     megabytes: str
     model: str | None
     options: dict[str, Any]
-    data: Part
+    data: Component
     context: int
     horizon: int
     protocol: str
@@ -149,7 +149,7 @@ def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
     if text["protocol"] not in PROTOCOLS:
         raise BenchError(f"{where}: no protocol '{text['protocol']}'{did_you_mean(text['protocol'], PROTOCOLS)}")
     data, *settings = text["data"].split()
-    part = Part(catalog.canonical("datasets", data), **_settings(settings, where)).checked("datasets")
+    part = Component(catalog.canonical("datasets", data), **_settings(settings, where)).checked("datasets")
     model = catalog.canonical("models", text["model"]) if text.get("model") else None
     plain = {name: text.get(name, "") for name in PLAIN}
     plain["title"] = plain["title"] or plain["name"]

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from bench.common.arrays import mapped
 from bench.common.errors import BenchError
 from bench.data.base import Dataset
-from bench.evaluation.evaluate import Pair, chunked, clips_to_score, facts_of, predictions, scored, target_bytes
+from bench.evaluation.evaluate import Pair, chunked, clips_to_score, metadata_of, predictions, scored, target_bytes
 from bench.evaluation.scores import Scores, load
 from bench.evaluation.sets import Features, SetScorer
 from bench.external.models import find
 from bench.external.predictions import as_floats
-from bench.external.results import Guest
+from bench.external.results import ExternalResult
 from bench.metrics import frame_metrics
 from bench.spec.experiment import Evaluation
 from bench.store.store import Run, Store
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from bench.training.compiling import compiled
 
 OnClips = Callable[[int, int], None]
@@ -59,14 +59,14 @@ def rescore(
         old = load(path)
     except BenchError:  # missing or damaged: the fresh ones take their place
         old = None
-    facts = facts_of(data, evaluation, spec.context, count)
-    _made(old, pairs, count, facts, protocols, device, sets, evaluation.metrics, on_clips).save(path)
+    metadata = metadata_of(data, evaluation, spec.context, count)
+    _made(old, pairs, count, metadata, protocols, device, sets, evaluation.metrics, on_clips).save(path)
     return "its checkpoint" if kept is None else "kept predictions"
 
 
-def rescore_guest(
-    guest: Guest,
-    like: Item,
+def rescore_external(
+    external: ExternalResult,
+    like: PlannedRun,
     protocols: Sequence[str],
     device: torch.device,
     sets: Sequence[str] | None = None,
@@ -74,23 +74,23 @@ def rescore_guest(
 ) -> None:
     """Make the scores of a guest again from its kept frames, against the clips that the runs beside it are scored on."""
     context, data = like.spec.context, like.spec.data.build()
-    count, horizon = guest.scores.values.shape[:2]
-    kept = _array(guest.frames, (count, horizon, *data.shape))
+    count, horizon = external.scores.values.shape[:2]
+    kept = _array(external.frames, (count, horizon, *data.shape))
     if kept is None:
         raise BenchError(
-            f"the frames of '{guest.name}' are not kept whole in {guest.frames}; `bench eval --name` scores them anew"
+            f"the frames of '{external.name}' are not kept whole in {external.frames}; `bench eval --name` scores them anew"
         )
     evaluation = like.evaluations[0]
     pairs = _kept(kept, data, evaluation, context, device)
-    facts = {**guest.scores.facts, **facts_of(data, evaluation, context, count)}
-    _made(guest.scores, pairs, count, facts, protocols, device, sets, (), on_clips).save(guest.path)
+    metadata = {**external.scores.metadata, **metadata_of(data, evaluation, context, count)}
+    _made(external.scores, pairs, count, metadata, protocols, device, sets, (), on_clips).save(external.path)
 
 
 def _made(
     old: Scores | None,
     pairs: Iterator[Pair],
     count: int,
-    facts: dict[str, Any],
+    metadata: dict[str, Any],
     protocols: Sequence[str],
     device: torch.device,
     sets: Sequence[str] | None,
@@ -100,8 +100,8 @@ def _made(
     """The scores that `rescore` keeps."""
     if sets is not None and old is not None:
         return with_sets(old, pairs, sets, on_clips)
-    known = old.facts.get("sets", {}) if old else {}
-    fresh = scored(pairs, count, facts, device, on_clips, list(dict.fromkeys([*wanted, *known, *(sets or ())])))
+    known = old.metadata.get("sets", {}) if old else {}
+    fresh = scored(pairs, count, metadata, device, on_clips, list(dict.fromkeys([*wanted, *known, *(sets or ())])))
     return _merged(old, fresh, protocols) if old else fresh
 
 
@@ -124,19 +124,23 @@ def _kept(stored: NDArray[Any], data: Dataset, evaluation: Evaluation, context: 
 
 def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
     """The fresh scores of the named protocols beside the old ones of all others; what cannot be made now is kept."""
-    if old.values.shape[:2] != fresh.values.shape[:2] or old.facts.get("targets") != fresh.facts["targets"]:
+    if old.values.shape[:2] != fresh.values.shape[:2] or old.metadata.get("targets") != fresh.metadata["targets"]:
         return fresh  # other clips: nothing of the old can stand beside them
-    values, facts = fresh.values.copy(), dict(fresh.facts)
-    lost = [name for name in frame_metrics() if facts.get(f"{name}_missing") and not old.facts.get(f"{name}_missing", "old")]
+    values, metadata = fresh.values.copy(), dict(fresh.metadata)
+    lost = [
+        name for name in frame_metrics() if metadata.get(f"{name}_missing") and not old.metadata.get(f"{name}_missing", "old")
+    ]
     for number, name in enumerate(fresh.names):
         protocol, _, metric = name.partition("/")
         if name in old.names and (protocol not in protocols or metric in lost):
             values[..., number] = old[name]
-    versions = {name: version for name, version in fresh.facts["protocols"].items() if name in protocols}
-    facts["protocols"] = {**fresh.facts["protocols"], **old.facts["protocols"], **versions}
+    versions = {name: version for name, version in fresh.metadata["protocols"].items() if name in protocols}
+    metadata["protocols"] = {**fresh.metadata["protocols"], **old.metadata["protocols"], **versions}
     for name in lost:
-        facts |= {name: old.facts[name], f"{name}_missing": ""}
-    return _joined(replace(old, values=values, names=fresh.names, facts=facts), old, fresh.sets, fresh.facts.get("sets", {}))
+        metadata |= {name: old.metadata[name], f"{name}_missing": ""}
+    return _joined(
+        replace(old, values=values, names=fresh.names, metadata=metadata), old, fresh.sets, fresh.metadata.get("sets", {})
+    )
 
 
 def with_sets(old: Scores, pairs: Iterator[Pair], names: Sequence[str], on_clips: OnClips = lambda done, total: None) -> Scores:
@@ -147,13 +151,13 @@ def with_sets(old: Scores, pairs: Iterator[Pair], names: Sequence[str], on_clips
         scorer.add(prediction, target, lambda part, done=done: on_clips(done + part, count))  # type: ignore[misc]
         done += len(target)
         on_clips(done, count)
-    if digest.hexdigest()[:12] != old.facts.get("targets"):
+    if digest.hexdigest()[:12] != old.metadata.get("targets"):
         raise BenchError("the kept scores are of other clips; `bench rescore` without --metrics makes all of them again")
-    return _joined(old, old, scorer.features(), scorer.facts)
+    return _joined(old, old, scorer.features(), scorer.metadata)
 
 
-def _joined(scores: Scores, old: Scores, features: Mapping[str, Features], facts: Mapping[str, Any]) -> Scores:
+def _joined(scores: Scores, old: Scores, features: Mapping[str, Features], metadata: Mapping[str, Any]) -> Scores:
     """The scores with those of the set that are old, and in their place those that could be made now."""
-    made = {name: known for name, known in facts.items() if name in features or name not in old.sets}
-    known = {**old.facts.get("sets", {}), **made}
-    return replace(scores, sets={**old.sets, **features}, facts={**scores.facts, **({"sets": known} if known else {})})
+    made = {name: known for name, known in metadata.items() if name in features or name not in old.sets}
+    known = {**old.metadata.get("sets", {}), **made}
+    return replace(scores, sets={**old.sets, **features}, metadata={**scores.metadata, **({"sets": known} if known else {})})

@@ -21,7 +21,7 @@ from bench.store.store import Store
 
 
 @dataclass(frozen=True)
-class Guest:
+class ExternalResult:
     """Kept scores. `about` says whose they are: name, seed, what (frames, checkpoint), path, hash, command, machine, ..."""
 
     path: Path
@@ -29,7 +29,7 @@ class Guest:
 
     @property
     def about(self) -> dict[str, Any]:
-        return dict(self.scores.facts["guest"])
+        return dict(self.scores.metadata["guest"])
 
     @property
     def name(self) -> str:
@@ -62,10 +62,10 @@ def folder(store: Store, name: str) -> Path:
 
 def place(store: Store, name: str, seed: int, scores: Scores) -> Path:
     """Where scores of that name and seed on the same clips are kept."""
-    return folder(store, name) / f"{scores.facts['targets']}-seed-{seed}.npz"
+    return folder(store, name) / f"{scores.metadata['targets']}-seed-{seed}.npz"
 
 
-def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> Guest:
+def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalResult:
     """Keep scores with the frames they were made from; takes the place of what that name and seed had on these clips.
 
     frames: a file in the guest's folder, which is moved to its place. about: name, seed, what, given, path, hash; what made
@@ -73,40 +73,40 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> Guest:
     """
     from bench.store.provenance import snapshot
 
-    scores = replace(scores, facts={**scores.facts, "guest": {**about, **snapshot()}})
-    guest = Guest(place(store, about["name"], about["seed"], scores), scores)
-    frames.replace(guest.frames)
-    scores.save(guest.path)
-    for former in guest.path.parent.glob(f"{guest.path.stem}-*.npy"):
-        if former != guest.frames:
+    scores = replace(scores, metadata={**scores.metadata, "guest": {**about, **snapshot()}})
+    external = ExternalResult(place(store, about["name"], about["seed"], scores), scores)
+    frames.replace(external.frames)
+    scores.save(external.path)
+    for former in external.path.parent.glob(f"{external.path.stem}-*.npy"):
+        if former != external.frames:
             former.unlink(missing_ok=True)
-    return guest
+    return external
 
 
-def find(store: Store, names: Sequence[str], targets: str | None, what: str, cure: str) -> list[Guest]:
+def find(store: Store, names: Sequence[str], targets: str | None, what: str, remedy: str) -> list[ExternalResult]:
     """All seeds of the named guests on the clips with that digest; a BenchError names one that has none there.
 
-    what, cure: whose clips these are, and what scores frames on them, in words.
+    what, remedy: whose clips these are, and what scores frames on them, in words.
     """
     found = []
     for name in dict.fromkeys(names):
         kept = _kept(store, name)
-        fitting = [guest for guest in kept if guest.scores.facts.get("targets") == targets]
+        fitting = [external for external in kept if external.scores.metadata.get("targets") == targets]
         if not fitting:
             clips, frames = kept[0].scores.values.shape[:2]
             raise BenchError(
                 f"'{name}' was scored on other clips than {what}: on {clips} clips of {frames} frames, digest "
-                f"{kept[0].scores.facts.get('targets')} and not {targets}; {cure}"
+                f"{kept[0].scores.metadata.get('targets')} and not {targets}; {remedy}"
             )
         found += fitting
     return found
 
 
-def _kept(store: Store, name: str) -> list[Guest]:
+def _kept(store: Store, name: str) -> list[ExternalResult]:
     paths = sorted(folder(store, name).glob("*-seed-*.npz"))
     if not paths:
-        known = {str(load(path).facts["guest"]["name"]) for path in (store.root / "guests").glob("*/*-seed-*.npz")}
+        known = {str(load(path).metadata["guest"]["name"]) for path in (store.root / "guests").glob("*/*-seed-*.npz")}
         there = f"there are {listed(sorted(known))}; " if known else ""
-        cure = f"; {there}`bench eval --predictions DIR --name {name!r}` keeps some"
-        raise BenchError(f"no scores are kept as '{name}'{did_you_mean(name, known) or cure}")
-    return sorted((Guest(path, load(path)) for path in paths), key=lambda guest: guest.seed)
+        remedy = f"; {there}`bench eval --predictions DIR --name {name!r}` keeps some"
+        raise BenchError(f"no scores are kept as '{name}'{did_you_mean(name, known) or remedy}")
+    return sorted((ExternalResult(path, load(path)) for path in paths), key=lambda external: external.seed)

@@ -57,8 +57,8 @@ def read_clip_folders(path: Path) -> Sides:
     if not predicted:
         raise BenchError(f"{path / PREDICTION} {WANTED}")
     if true and len(true) < len(predicted):
-        alone = next(clip.name for clip in predicted if clip.name not in {other.name for other in true})
-        raise BenchError(f"{path}: the clip {alone} has no true frames beside the predicted ones, where others have")
+        loose = next(clip.name for clip in predicted if clip.name not in {other.name for other in true})
+        raise BenchError(f"{path}: the clip {loose} has no true frames beside the predicted ones, where others have")
     return _of_clips(path, predicted, true)
 
 
@@ -66,8 +66,8 @@ def _clips_in(folder: Path) -> list[_Clip]:
     if not folder.is_dir():
         return []
     clips = [_Clip(inner.name, in_time(inner, pictures_in(inner))) for inner in _visible(folder) if inner.is_dir()]
-    alone = [] if clips else pictures_in(folder)
-    return clips or ([_Clip(folder.name, in_time(folder, alone))] if alone else [])
+    loose = [] if clips else pictures_in(folder)
+    return clips or ([_Clip(folder.name, in_time(folder, loose))] if loose else [])
 
 
 def in_time(folder: Path, files: Sequence[Path]) -> list[Path]:

@@ -25,7 +25,7 @@ class Finding:
     what: str
     found: str
     verdict: Literal["good", "note", "bad"] = "good"
-    cure: str = ""
+    remedy: str = ""
 
 
 def examine(store: Store) -> list[Finding]:
@@ -68,8 +68,12 @@ def _packages() -> Iterator[Finding]:
 def _import_trouble(package: str) -> str:
     """What importing a package ends in, in a process of its own; an empty string where it can be imported."""
     done = subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True, text=True)
-    said = done.stderr.strip().splitlines()
-    return f", which cannot be imported ({said[-1] if said else f'exit code {done.returncode}'})" if done.returncode else ""
+    error_lines = done.stderr.strip().splitlines()
+    return (
+        f", which cannot be imported ({error_lines[-1] if error_lines else f'exit code {done.returncode}'})"
+        if done.returncode
+        else ""
+    )
 
 
 def _store(store: Store) -> Iterator[Finding]:

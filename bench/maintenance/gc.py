@@ -31,7 +31,7 @@ from bench.store import checkpoint_files, shapes, snapshot
 from bench.store.store import FINISHED, Run, Store
 from bench.store.tickets import ticket
 from bench.sweep import active
-from bench.sweep.plan import GOING_ON, seen
+from bench.sweep.plan import ACTIVE, run_status
 
 KINDS = {
     "trash": "left over from a `bench gc` that was interrupted",
@@ -48,7 +48,7 @@ CACHES = "caches"
 """What `bench plan` has measured; only on request, since it would have to measure again."""
 RUNS = "runs"
 """Runs that no experiment of the suite refers to; only on request, since an experiment of one's own may."""
-YOUNG = 600.0  # seconds in which a temporary file may still be written to
+MIN_AGE_S = 600.0  # seconds in which a temporary file may still be written to
 DAY = 86400.0  # seconds
 JOB_FILE = re.compile(r"(\d+)_")  # how submitit begins the names of a job's files
 TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how bench.common.files calls them
@@ -69,9 +69,9 @@ def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
     """Everything that nobody needs, sorted by kind. Reads alone."""
     found = [Waste("trash", path, size_of(path)) for path in inside(store.root / ".trash")]
     found += [Waste("set aside", path, size_of(path)) for path in inside(store.root / "set-aside")]
-    found += [Waste("temporary", path, size_of(path)) for path in _temporary(_outside_runs(store))]
+    found += [Waste("temporary", path, size_of(path)) for path in _temporary(_other_folders(store))]
     found += [Waste("sweeps", path, size_of(path)) for path in inside(store.root / ".sweeps") if _over(path)]
-    idle = [run for run in store.runs() if seen(run).state not in GOING_ON]
+    idle = [run for run in store.runs() if run_status(run).state not in ACTIVE]
     for run in idle:
         found += _of_run(run)
     found += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
@@ -90,7 +90,7 @@ def remove(store: Store, waste: Waste) -> bool:
     """Remove one thing; False where it is needed after all, or gone already."""
     if waste.kind == RUNS and waste.run is not None:
         return _remove_run(store, waste.run)
-    if waste.run is not None and seen(waste.run).state in GOING_ON:
+    if waste.run is not None and run_status(waste.run).state in ACTIVE:
         return False
     if waste.kind == "code" and waste.path not in _unused_code(store):
         return False  # a sweep has begun meanwhile
@@ -133,11 +133,11 @@ def _newest(path: Path) -> Path:
 
 def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        if TEMPORARY.fullmatch(path.name) and time.time() - _changed(path) > YOUNG:
+        if TEMPORARY.fullmatch(path.name) and time.time() - _changed(path) > MIN_AGE_S:
             yield path
 
 
-def _outside_runs(store: Store) -> Iterator[Path]:
+def _other_folders(store: Store) -> Iterator[Path]:
     """What lies in the store's own folders, which are not those of runs."""
     yield from inside(store.root, follow=True)
     for name in (".code", ".sweeps", "guests", "tuning"):
@@ -147,7 +147,7 @@ def _outside_runs(store: Store) -> Iterator[Path]:
 
 
 def _over(folder: Path) -> bool:
-    return lease.holder(folder) is None and time.time() - _changed(folder) > YOUNG
+    return lease.holder(folder) is None and time.time() - _changed(folder) > MIN_AGE_S
 
 
 def _ended_jobs(store: Store) -> Iterator[Path]:
@@ -161,12 +161,12 @@ def _ended_jobs(store: Store) -> Iterator[Path]:
 
 
 def _unused_code(store: Store) -> list[Path]:
-    if active.going_on(store):
+    if active.active_sweeps(store):
         return []  # it will start more runs with its own
     needed = set()
     for run in store.runs():
         with contextlib.suppress(OSError):  # it does not say what it needs
-            if seen(run).state in GOING_ON and (code := snapshot.of(run)):
+            if run_status(run).state in ACTIVE and (code := snapshot.of(run)):
                 needed.add(code.folder)
     return [path for path in inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
 
@@ -202,7 +202,7 @@ def _known_to(run: Run) -> str:
 
 
 def _remove_run(store: Store, run: Run) -> bool:
-    if seen(run).state in GOING_ON:
+    if run_status(run).state in ACTIVE:
         return False
     try:
         owned = lease.take(run.path)  # from here on nobody can start it

@@ -19,7 +19,7 @@ PERCEIVED = "bench.metrics.lpips:perceived"
 def _errors(power: int, summed: bool) -> dict[str, FrameRule]:
     """The rules of an error: the sum per frame under every protocol, the mean over pixels under `standard` alone."""
     pixels = {"standard": "clamped"} | ({"lmc2021": "clamped", "openstl": "raw", "predrnn": "clamped"} if summed else {})
-    return {name: rule(ERROR, pixels=seen, power=power, summed=summed) for name, seen in pixels.items()}
+    return {name: rule(ERROR, pixels=pixel_range, power=power, summed=summed) for name, pixel_range in pixels.items()}
 
 
 METRICS: dict[str, FrameMetric | SetMetric] = {

@@ -33,9 +33,9 @@ def load(shape: tuple[int, int, int], device: torch.device) -> tuple[Callable[[T
     """
     if shape[0] not in (1, 3):
         return None, f"it needs frames of 1 or 3 channels, these have {shape[0]}"
-    available, told = weights.state(PUBLISHED)
+    available, description = weights.state(PUBLISHED)
     if not available:
-        return None, told
+        return None, description
     network = I3D(weights.tensors(PUBLISHED)).to(device)
 
     @torch.inference_mode()
@@ -43,7 +43,7 @@ def load(shape: tuple[int, int, int], device: torch.device) -> tuple[Callable[[T
         parts = clips.split(AT_ONCE["cpu" if clips.device.type == "cpu" else "cuda"])
         return torch.cat([network(prepared(part)) for part in parts])
 
-    return features, told
+    return features, description
 
 
 def prepared(clips: Tensor) -> Tensor:

@@ -72,13 +72,13 @@ def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tup
 
     Where it cannot be had, None and the reason, so that its column stays empty and nothing else stops.
     """
-    available, told = weights.lpips_state()
+    available, description = weights.lpips_state()
     if not available:
-        return None, told
+        return None, description
     if refusal := unfit(*shape):
         return None, refusal
     try:
-        return LPIPS(weights.tensors(ALEXNET), weights.heads()).to(device), told
+        return LPIPS(weights.tensors(ALEXNET), weights.heads()).to(device), description
     except BenchError as damaged:
         return None, str(damaged)
 

@@ -49,12 +49,12 @@ def load_networks(shape: tuple[int, int, int], device: torch.device) -> tuple[di
     """What metrics need beside frames (C, H, W): the networks that can be had, by metric; and for footnotes, of every metric
     that needs one, which it is or why there is none."""
     networks: dict[str, Any] = {}
-    told: dict[str, str] = {}
+    description: dict[str, str] = {}
     for name, metric in frame_metrics().items():
         if metric.load:
-            network, told[name] = loaded(metric.load)(shape, device)
+            network, description[name] = loaded(metric.load)(shape, device)
             networks |= {} if network is None else {name: network}
-    return networks, told
+    return networks, description
 
 
 def _chunks(clips: Tensor) -> list[tuple[Tensor, ...]]:

@@ -57,9 +57,9 @@ class Weights:
         return f"weights that are not the published {name} (sha256 {self.sha256[:12]}): comparable with nothing published"
 
 
-def identity(told: str) -> str:
+def identity(description: str) -> str:
     """What of a footnote about weights says which they are: published ones are the same in whatever file they lay."""
-    return next((network.title for network in NETWORKS.values() if told.startswith(network.title)), told)
+    return next((network.title for network in NETWORKS.values() if description.startswith(network.title)), description)
 
 
 def folder() -> Path:
@@ -177,13 +177,13 @@ def heads() -> list[Tensor]:
 
 def as_json(network: Network) -> dict[str, Any]:
     """What is known of a network on this machine, as plain values."""
-    available, told = lpips_state() if network is ALEXNET else state(network)
-    known: dict[str, Any] = {"metric": network.metric, "network": network.title, "available": available, "detail": told}
+    available, description = lpips_state() if network is ALEXNET else state(network)
+    known: dict[str, Any] = {"metric": network.metric, "network": network.title, "available": available, "detail": description}
     found = status(network) if available else None
     if found is None:
         return {**known, "path": str(path(network)), "fetch": command(network)}
-    facts = {name: value for name, value in asdict(found).items() if name in ("bytes", "sha256", "source")}
-    return {**known, "path": str(found.path), "verified": found.verified, **facts}
+    metadata = {name: value for name, value in asdict(found).items() if name in ("bytes", "sha256", "source")}
+    return {**known, "path": str(found.path), "verified": found.verified, **metadata}
 
 
 def _heads_file() -> Path | None:
@@ -310,9 +310,9 @@ def _read(network: Network, file: Path) -> Arrays:
 
 
 def _described(network: Network, file: Path) -> Weights:
-    facts = file.stat()
-    sha256, source = _content(network.name, file, facts.st_size, facts.st_mtime_ns)
-    return Weights(network, file, facts.st_size, sha256, source)
+    metadata = file.stat()
+    sha256, source = _content(network.name, file, metadata.st_size, metadata.st_mtime_ns)
+    return Weights(network, file, metadata.st_size, sha256, source)
 
 
 @cache

@@ -22,7 +22,7 @@ from bench.spec.experiment import Evaluation
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files
 from bench.store.store import FINISHED, Run
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from reports.memory import Addressing, Memories, Shown
 
 VERSION = 1  # of what is measured; files of another one are made again
@@ -34,25 +34,25 @@ STILL = 0.02  # of a frame's side: a shorter way has no direction
 Arrays = dict[str, NDArray[Any]]
 
 
-def memories(items: Sequence[Item], tell: Callable[[str], None] = lambda line: None) -> Memories:
+def memories(planned_runs: Sequence[PlannedRun], tell: Callable[[str], None] = lambda line: None) -> Memories:
     """How every finished LMC-Memory among the runs uses its memory, and in words why one is missing.
 
     tell: hears of each run that has to be measured first; that takes seconds at small scale, minutes at paper scale.
     """
-    concerned = [item for item in items if has_memory(item.spec)]
+    concerned = [planned for planned in planned_runs if has_memory(planned.spec)]
     runs: list[Addressing] = []
     missing: dict[tuple[str, int], str] = {}
     shown: Shown | None = None
-    for number, item in enumerate(concerned, 1):
+    for number, planned in enumerate(concerned, 1):
         try:
-            found = _found(item, f"{number} of {len(concerned)}", tell)
+            found = _found(planned, f"{number} of {len(concerned)}", tell)
         except BenchError as error:
-            missing[item.label, item.seed] = str(error)
+            missing[planned.label, planned.seed] = str(error)
             continue
         paths = (found["matching"], found["long"], found["recalled"], found.get("storing"))
-        runs.append(Addressing(item.label, item.seed, *paths))
+        runs.append(Addressing(planned.label, planned.seed, *paths))
         shown = shown or _shown(found)
-    return Memories([*dict.fromkeys(item.label for item in concerned)], runs, missing, shown)
+    return Memories([*dict.fromkeys(planned.label for planned in concerned)], runs, missing, shown)
 
 
 def has_memory(spec: RunSpec) -> bool:
@@ -84,27 +84,27 @@ def _centres(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.stack([y, x], 1)
 
 
-def _found(item: Item, place: str, tell: Callable[[str], None]) -> Arrays:
+def _found(planned: PlannedRun, place: str, tell: Callable[[str], None]) -> Arrays:
     """What was measured before, or is measured now."""
-    if item.state != FINISHED:
-        raise BenchError(f"{item.state}: {item.why}")
-    evaluation = item.evaluations[0]
-    path = item.run.path / "analysis" / f"memory-{evaluation.key}.npz"
-    identity = {"version": VERSION, "checkpoint": _checkpoint(item.run)}
+    if planned.state != FINISHED:
+        raise BenchError(f"{planned.state}: {planned.why}")
+    evaluation = planned.evaluations[0]
+    path = planned.run.path / "analysis" / f"memory-{evaluation.key}.npz"
+    identity = {"version": VERSION, "checkpoint": _checkpoint(planned.run)}
     try:
-        with npz(path, root=item.run.path) as file:
+        with npz(path, root=planned.run.path) as file:
             kept: Arrays = dict(file)
         known = json.loads(str(kept["identity"]))
         if known["version"] == VERSION and identity["checkpoint"] in ("", known["checkpoint"]):
             return kept
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # never measured, or a damaged file: both are made now
-    tell(f"looking into memory {place}: {item.label}, seed {item.seed}")
-    made = _measured(item.run, evaluation)
-    made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(item.run)}))
+    tell(f"looking into memory {place}: {planned.label}, seed {planned.seed}")
+    made = _measured(planned.run, evaluation)
+    made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(planned.run)}))
     with (
         contextlib.suppress(OSError),
-        replacing(path, item.run.path) as temporary,
+        replacing(path, planned.run.path) as temporary,
     ):  # a store that is read-only or full: measured again then
         np.savez_compressed(temporary, **made)  # type: ignore[arg-type]
     return made
@@ -147,29 +147,29 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
             clips = clips_of(numbers[first : first + AT_ONCE])
             ways += directions(clips[:, : spec.context].numpy())
             clips = clips.to(device)
-            asked = memory.query(clips[:, : spec.context], "matching")
-            keep("matching", memory.address(asked))
-            keep("recalled", memory.recall(asked).mean((2, 3)))
+            queried = memory.query(clips[:, : spec.context], "matching")
+            keep("matching", memory.address(queried))
+            keep("recalled", memory.recall(queried).mean((2, 3)))
             keep("long", memory.address(memory.query(clips[:, :long], "matching")))
             if memory.motion_context_encoder is not None:
                 keep("storing", memory.address(memory.query(clips[:, :long], "storing")))
     known = data.labels(evaluation.split, frames, count)
     labels = [known[number] for number in numbers] if known else ways
     places = sorted({labels.index(label) for label in labels})[:SHOWN]
-    facts = {"labelled": "label" if known else "direction of the last steps", "context": spec.context}
+    metadata = {"labelled": "label" if known else "direction of the last steps", "context": spec.context}
     return {name: np.concatenate(arrays) for name, arrays in parts.items()} | {
         "frames": clips_of([numbers[place] for place in places])[:, :long].mul(255).round().to(torch.uint8).numpy(),
         "places": np.array(places),
         "numbers": np.array(numbers),
         "labels": np.array(labels),
-        "facts": np.array(json.dumps(facts)),
+        "facts": np.array(json.dumps(metadata)),
     }
 
 
 def _shown(found: Arrays) -> Shown:
-    facts = json.loads(str(found["facts"]))
+    metadata = json.loads(str(found["facts"]))
     lists = {name: found[name].tolist() for name in ("labels", "numbers", "places")}
-    return Shown(frames=found["frames"], **lists, **facts)
+    return Shown(frames=found["frames"], **lists, **metadata)
 
 
 def _option(spec: RunSpec, name: str, part: str = "model") -> Any:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evaluation.scores import Kept, Scores, load, look
+from bench.evaluation.scores import Kept, Scores, load, read_header
 from bench.evaluation.sets import set_score
-from bench.external.results import Guest
+from bench.external.results import ExternalResult
 from bench.metrics import set_metrics
 from bench.reporting.results import SELECTION, shows
 from bench.store import checkpoint_files
 from bench.store.store import FINISHED
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from reports.ablation import ablation
 from reports.columns import Column
 from reports.costs import COSTS, lasting, sized
@@ -27,8 +27,8 @@ from reports.table import Cell, Row, table
 
 def score(
     results: Results,
-    items: Sequence[Item],
-    guests: Sequence[Guest],
+    planned_runs: Sequence[PlannedRun],
+    external_results: Sequence[ExternalResult],
     variant: str,
     name: str,
     frames: tuple[int, int] | None = None,
@@ -44,10 +44,10 @@ def score(
     made = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
     column, place = made.columns[-1], list(results.variants).index(variant)
     row = made.rows[place]
-    shown = shows(_first(items), label)
+    shown = shows(_first(planned_runs), label)
     of_set = metric if name in results.sets else ""
-    runs = [_run(item, column, shown, of_set) for item in items if item.label == variant]
-    runs += [_guest(guest, column, shown, of_set) for guest in guests if guest.name == variant]
+    runs = [_run(planned, column, shown, of_set) for planned in planned_runs if planned.label == variant]
+    runs += [_external(external, column, shown, of_set) for external in external_results if external.name == variant]
     found: dict[str, Any] = {
         "experiment": results.name,
         "scale": results.scale,
@@ -71,7 +71,7 @@ def score(
     return found | ({"interval": _interval(means)} if len(means) > 1 and not of_set else {})
 
 
-def cost(results: Results, items: Sequence[Item], variant: str, name: str) -> dict[str, Any]:
+def cost(results: Results, planned_runs: Sequence[PlannedRun], variant: str, name: str) -> dict[str, Any]:
     """Everything behind the cell of a variant in the table of what variants cost, as plain values for JSON."""
     title, written, _ = COSTS[name]
     spent = {(row["key"], row["seed"]): row.get(name) for row in results.planned.get(variant, [])}
@@ -89,20 +89,20 @@ def cost(results: Results, items: Sequence[Item], variant: str, name: str) -> di
         "notes": [],
         "runs": [
             {
-                **_identity(item),
-                "value": None if pd.isna(spent[item.run.name, item.seed]) else spent[item.run.name, item.seed],
-                **_provenance(item.run.provenance()),
+                **_identity(planned),
+                "value": None if pd.isna(spent[planned.run.name, planned.seed]) else spent[planned.run.name, planned.seed],
+                **_provenance(planned.run.provenance()),
             }
-            for item in items
-            if item.label == variant
+            for planned in planned_runs
+            if planned.label == variant
         ],
     }
 
 
-def _first(items: Sequence[Item]) -> Kept:
+def _first(planned_runs: Sequence[PlannedRun]) -> Kept:
     """Scores that know what the clips show."""
-    item = next(item for item in items if item.state == FINISHED)
-    return look(item.run.scores_file(item.evaluations[0].key))
+    planned = next(planned for planned in planned_runs if planned.state == FINISHED)
+    return read_header(planned.run.scores_file(planned.evaluations[0].key))
 
 
 def _written(cell: Cell, column: Column) -> dict[str, Any]:
@@ -122,40 +122,50 @@ def _written(cell: Cell, column: Column) -> dict[str, Any]:
     }
 
 
-def _run(item: Item, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
+def _run(planned: PlannedRun, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
     """One run: how it ended, where it comes from, and its part of the number."""
-    spec = item.spec
+    spec = planned.spec
     return {
-        **_identity(item),
+        **_identity(planned),
         "mean": None,
-        **(_scored(item.run.scores_file(item.evaluations[0].key), column, shown, of_set) if item.state == FINISHED else {}),
-        **_provenance(item.run.provenance()),
+        **(
+            _scored(planned.run.scores_file(planned.evaluations[0].key), column, shown, of_set)
+            if planned.state == FINISHED
+            else {}
+        ),
+        **_provenance(planned.run.provenance()),
         "selection": SELECTION[spec.select] if spec.steps else "nothing to train",
-        "checkpoint": _checkpoint(item),
+        "checkpoint": _checkpoint(planned),
         "settings": spec.flat(),
     }
 
 
-def _identity(item: Item) -> dict[str, Any]:
-    return {"seed": item.seed, "run": item.run.name, "path": str(item.run.path), "state": item.state, "why": item.why}
-
-
-def _guest(guest: Guest, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
-    """What was trained elsewhere: where its scores come from, and its part of the number."""
+def _identity(planned: PlannedRun) -> dict[str, Any]:
     return {
-        "seed": guest.seed,
-        "run": guest.path.stem,
-        "path": guest.about["path"],
-        "state": FINISHED,
-        "why": guest.source,
-        **_scored(guest.path, column, shown, of_set),
-        **_provenance(guest.about),
+        "seed": planned.seed,
+        "run": planned.run.name,
+        "path": str(planned.run.path),
+        "state": planned.state,
+        "why": planned.why,
     }
 
 
-def _checkpoint(item: Item) -> str | None:
+def _external(external: ExternalResult, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
+    """What was trained elsewhere: where its scores come from, and its part of the number."""
+    return {
+        "seed": external.seed,
+        "run": external.path.stem,
+        "path": external.about["path"],
+        "state": FINISHED,
+        "why": external.source,
+        **_scored(external.path, column, shown, of_set),
+        **_provenance(external.about),
+    }
+
+
+def _checkpoint(planned: PlannedRun) -> str | None:
     """The file whose weights were scored; its name holds the step and the hash of its content."""
-    return next((path.name for path in checkpoint_files.selected(item.run.path / "checkpoints", item.spec.select)), None)
+    return next((path.name for path in checkpoint_files.selected(planned.run.path / "checkpoints", planned.spec.select)), None)
 
 
 def _provenance(known: dict[str, Any]) -> dict[str, Any]:
@@ -175,13 +185,17 @@ def _provenance(known: dict[str, Any]) -> dict[str, Any]:
 def _scored(path: Path, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
     """A run's part of the number, from its score file. of_set: the metric, if it is one of the whole set of clips."""
     scores = load(path)
-    facts = {"scores": str(path), "fingerprint": scores.facts.get("fingerprint"), "targets": scores.facts.get("targets")}
-    return facts | (_set_value(scores, of_set, shown) if of_set else _values(scores, column, shown))
+    metadata = {
+        "scores": str(path),
+        "fingerprint": scores.metadata.get("fingerprint"),
+        "targets": scores.metadata.get("targets"),
+    }
+    return metadata | (_set_value(scores, of_set, shown) if of_set else _values(scores, column, shown))
 
 
 def _set_value(scores: Scores, metric: str, shown: np.ndarray) -> dict[str, Any]:
     """The score of the whole set, and by how much resampling its clips moves it."""
-    known, features = scores.facts.get("sets", {}).get(metric, {}), scores.sets.get(metric)
+    known, features = scores.metadata.get("sets", {}).get(metric, {}), scores.sets.get(metric)
     found = set_score(metric, features, shown) if features else None
     return {
         "mean": _plain([found.value])[0] if found else None,
@@ -201,8 +215,8 @@ def _values(scores: Scores, column: Column, shown: np.ndarray) -> dict[str, Any]
         "clips": int(np.isfinite(clips).sum()),
         "per_frame": _plain(values.mean(0, dtype=np.float64)),
         "per_clip": dict(zip(map(int, shown), _plain(clips), strict=True)),
-        "protocol_version": scores.facts.get("protocols", {}).get(column.protocol),
-        "by": scores.facts.get(metric) or scores.facts.get(f"{metric}_missing"),
+        "protocol_version": scores.metadata.get("protocols", {}).get(column.protocol),
+        "by": scores.metadata.get(metric) or scores.metadata.get(f"{metric}_missing"),
     }
 
 
@@ -240,7 +254,7 @@ def _set_difference(results: Results, column: Column, place: int, row: Row) -> d
     return {
         "to": results.variants[0],
         "per_seed": {seed: float(one) for seed, one in zip(results.seeds, each, strict=True) if np.isfinite(one)},
-        "clips": results.facts.clips,
+        "clips": results.metadata.clips,
         "effect": None,
         "p_alone": found and found.p,
         "p": row.cells[-1].p,
@@ -248,6 +262,6 @@ def _set_difference(results: Results, column: Column, place: int, row: Row) -> d
 
 
 def _data(results: Results) -> dict[str, Any]:
-    facts = results.facts
+    metadata = results.metadata
     names = ("dataset", "split", "fingerprint", "context", "horizon", "clips", "notes")
-    return {name: getattr(facts, name) for name in names}
+    return {name: getattr(metadata, name) for name in names}

@@ -19,7 +19,7 @@ from bench.sweep.plan import plan
 
 
 @dataclass(frozen=True)
-class Frames:
+class DataFrames:
     """The scores and runs of an experiment.
 
     scores: one row per variant, seed, clip and frame (1 is the first predicted), and a column "protocol/metric" a score.
@@ -42,7 +42,7 @@ def frames(
     settings: Sequence[str] = (),
     protocols: Sequence[str] = (),
     store: str | os.PathLike[str] | None = None,
-) -> Frames:
+) -> DataFrames:
     """What the store has of an experiment, by name or Python file; BenchError where nothing is finished.
 
     seeds, settings: as `--seeds` and `--set` (["model.slots=50"]). protocols: some of `bench list protocols`; all by default.
@@ -52,8 +52,8 @@ def frames(
     if seeds is not None:
         chosen = replace(chosen, seeds=tuple(seeds))
     kept = Store(Path(store or os.environ.get("BENCH_STORE") or "runs"))
-    items = [readable(item) for item in plan(chosen, kept)]
-    if not any(item.state == FINISHED for item in items):
+    planned_runs = [readable(planned) for planned in plan(chosen, kept)]
+    if not any(planned.state == FINISHED for planned in planned_runs):
         raise BenchError(f"no run of {chosen.name} (scale {chosen.scale}) is finished in {kept.root}")
-    found = results(chosen, items, checked(protocols) if protocols else list(PROTOCOLS))
-    return Frames(found.scores, found.runs)
+    found = results(chosen, planned_runs, checked(protocols) if protocols else list(PROTOCOLS))
+    return DataFrames(found.scores, found.runs)

@@ -7,25 +7,27 @@ from typing import Any
 
 from bench.common.arrays import mapped
 from bench.common.display import published
-from bench.external.results import Guest
+from bench.external.results import ExternalResult
 from bench.spec.experiment import Experiment
 from bench.store.store import FINISHED
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from reports.page import Picture
 from reports.results import Results
 from reports.strips import animation, choose_clips, clip_scores, strip
 from reports.style import printed
 
 
-def pictures(items: Sequence[Item], results: Results, score: str, guests: Sequence[Guest] = ()) -> list[Picture]:
+def pictures(
+    planned_runs: Sequence[PlannedRun], results: Results, score: str, external_results: Sequence[ExternalResult] = ()
+) -> list[Picture]:
     """A strip and an animation of the best, median and worst clip of the first variant; none where predictions are not kept.
 
     score: "protocol/psnr", by which clips are chosen and which stands under their frames.
     """
-    first = items[0]
-    finished = [item for item in items if item.state == FINISHED]
-    files = [(item.label, item.seed, item.run.predictions_file(item.evaluations[0].key)) for item in finished]
-    files += [(guest.name, guest.seed, guest.frames) for guest in guests]
+    first = planned_runs[0]
+    finished = [planned for planned in planned_runs if planned.state == FINISHED]
+    files = [(planned.label, planned.seed, planned.run.predictions_file(planned.evaluations[0].key)) for planned in finished]
+    files += [(external.name, external.seed, external.frames) for external in external_results]
     # The first seed that has frames stands for a variant.
     kept = {label: (seed, path) for label, seed, path in reversed(files) if path.exists()}
     if first.label not in kept or score not in results.columns:

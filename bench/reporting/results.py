@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from bench.common.display import published
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.machine import cores
-from bench.evaluation.scores import Kept, look
-from bench.external.results import Guest, find
+from bench.evaluation.scores import Kept, read_header
+from bench.external.results import ExternalResult, find
 from bench.metrics import METRICS, frame_metrics, set_metrics, weights
 from bench.reporting.set_scores import gathered, known_sets, missing
 from bench.reporting.sources import Source
@@ -24,10 +24,10 @@ from bench.spec import catalog
 from bench.spec.experiment import Experiment, Scale
 from bench.spec.runspec import RunSpec
 from bench.store.store import FINISHED, Store
-from bench.sweep.plan import Item
-from reports.results import Facts, Results
+from bench.sweep.plan import PlannedRun
+from reports.results import Metadata, Results
 
-COSTS = (
+COST_COLUMNS = (
     *("parameters", "parameters_used", "flops", "train_seconds", "updates", "samples", "peak_memory_bytes"),
     *("rollout_seconds_per_clip", "command"),
 )
@@ -36,33 +36,33 @@ SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the bes
 
 def results(
     experiment: Experiment,
-    items: Sequence[Item],
+    planned_runs: Sequence[PlannedRun],
     protocols: Sequence[str],
     label: str | None = None,
-    guests: Sequence[Guest] = (),
+    external_results: Sequence[ExternalResult] = (),
     curves: bool = False,
     sets: Sequence[str] | None = None,
 ) -> Results:
     """Everything that the store knows about an experiment's runs, with the scores of some protocols.
 
     label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
-    guests: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
+    external_results: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
     curves: with the training curves of all runs, which take longer to read than their scores.
     sets: the metrics of the whole set of clips that are wanted; those that any run has, if not given.
     """
-    ours, theirs = _sources(items, guests)
+    ours, theirs = _sources(planned_runs, external_results)
     _comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
-    facts = dict(ours[0].kept.facts) if ours else {}
+    metadata = dict(ours[0].kept.metadata) if ours else {}
     for name in frame_metrics():  # the first run may have been scored before a network was here
-        facts[name] = next((source.kept.facts[name] for source in ours if source.kept.facts.get(name)), "")
+        metadata[name] = next((source.kept.metadata[name] for source in ours if source.kept.metadata.get(name)), "")
     shown = shows(ours[0].kept, label) if ours else np.arange(0)
     sources = [*ours, *theirs]
     lacking = {(source.label, source.seed): _lacking(source) for source in sources}
-    rows = [*(_run(item, experiment) for item in items), *map(_guest_run, guests)]
+    rows = [*(_run(planned, experiment) for planned in planned_runs), *map(_external_run, external_results)]
     wanted = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
-    seeds = sorted({item.seed for item in items} | {guest.seed for guest in guests})
+    seeds = sorted({planned.seed for planned in planned_runs} | {external.seed for external in external_results})
     return Results(
         name=experiment.name,
         question=experiment.question,
@@ -71,10 +71,12 @@ def results(
         scores=_scored(_rows(sources, labels, shown), sources, shown, protocols),
         runs=pd.DataFrame([{**row, **lacking.get((row["variant"], row["seed"]), {})} for row in rows]),
         metrics={name: metric for name, metric in METRICS.items() if name in wanted or name not in set_metrics()},
-        protocols=facts.get("protocols", {}),
-        facts=_facts(_first_scored(items, ours), facts, len(shown), label, _missing(sources, wanted, experiment)),
-        training=_training(items) if curves else None,
-        outside=names,
+        protocols=metadata.get("protocols", {}),
+        metadata=_metadata(
+            _first_scored(planned_runs, ours), metadata, len(shown), label, _missing(sources, wanted, experiment)
+        ),
+        training=_training(planned_runs) if curves else None,
+        external=names,
         sets={
             f"{set_metrics()[name].protocol}/{name}": gathered(name, sources, labels, seeds, shown if label else None)
             for name in wanted
@@ -83,51 +85,60 @@ def results(
 
 
 def under(
-    protocols: Iterable[str], found: Results, items: Sequence[Item], label: str | None = None, guests: Sequence[Guest] = ()
+    protocols: Iterable[str],
+    found: Results,
+    planned_runs: Sequence[PlannedRun],
+    label: str | None = None,
+    external_results: Sequence[ExternalResult] = (),
 ) -> Iterator[Results]:
     """What was `found` of these items, label and guests under other protocols, each read when it is asked for."""
-    ours, theirs = _sources(items, guests)
+    ours, theirs = _sources(planned_runs, external_results)
     shown = shows(ours[0].kept, label)
     rows = found.scores[[name for name in found.scores.columns if "/" not in str(name)]]
     return (found.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
 
 
-def guests(store: Store, items: Sequence[Item], names: Sequence[str]) -> list[Guest]:
+def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], names: Sequence[str]) -> list[ExternalResult]:
     """What is kept under these names of the clips that the items are scored on; a BenchError says what else to do."""
     if not names:
         return []
-    first = next((item for item in items if item.state == FINISHED), None)
+    first = next((planned for planned in planned_runs if planned.state == FINISHED), None)
     if first is None:
         raise BenchError(f"no run is finished that {listed(names)} could be compared with")
-    if taken := [name for name in names if name in {item.label for item in items}]:
+    if taken := [name for name in names if name in {planned.label for planned in planned_runs}]:
         raise BenchError(f"'{taken[0]}' is a variant already; `bench eval --name` keeps scores under another name")
     data, context = first.spec.data, first.spec.context
     words = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
-    kept = look(first.run.scores_file(first.evaluations[0].key))
+    kept = read_header(first.run.scores_file(first.evaluations[0].key))
     which = f"its {kept.shape[0]} clips of {kept.shape[1]} frames"
-    cure = f"`bench eval --predictions DIR --name ... {' '.join(words)} --context {context}` scores frames of {which}"
-    return find(store, names, kept.facts.get("targets"), f"'{first.label}'", cure)
+    remedy = f"`bench eval --predictions DIR --name ... {' '.join(words)} --context {context}` scores frames of {which}"
+    return find(store, names, kept.metadata.get("targets"), f"'{first.label}'", remedy)
 
 
 def shows(kept: Kept, label: str | None) -> NDArray[np.int64]:
     """The numbers of the clips that show `label`, of all where it is None; BenchError where none does."""
     if label is None:
         return np.arange(kept.shape[0])
-    labels = kept.facts.get("labels") or []
+    labels = kept.metadata.get("labels") or []
     if label not in labels:
         known = list(dict.fromkeys(labels))
         raise BenchError(f"no test clip is labelled '{label}'{did_you_mean(label, known) or f'; there are {listed(known)}'}")
     return np.flatnonzero(np.array(labels) == label)
 
 
-def _sources(items: Sequence[Item], guests: Sequence[Guest]) -> tuple[list[Source], list[Source]]:
+def _sources(
+    planned_runs: Sequence[PlannedRun], external_results: Sequence[ExternalResult]
+) -> tuple[list[Source], list[Source]]:
     """What was scored, variant by variant: of our runs, and of what others trained."""
-    places = {label: place for place, label in enumerate(dict.fromkeys(item.label for item in items))}
-    finished = [item for item in items if item.state == FINISHED]
-    finished.sort(key=lambda item: (places[item.label], item.seed))
+    places = {label: place for place, label in enumerate(dict.fromkeys(planned.label for planned in planned_runs))}
+    finished = [planned for planned in planned_runs if planned.state == FINISHED]
+    finished.sort(key=lambda planned: (places[planned.label], planned.seed))
     return (
-        [Source(item.label, item.seed, look(item.run.scores_file(item.evaluations[0].key))) for item in finished],
-        [Source(guest.name, guest.seed, look(guest.path)) for guest in guests],
+        [
+            Source(planned.label, planned.seed, read_header(planned.run.scores_file(planned.evaluations[0].key)))
+            for planned in finished
+        ],
+        [Source(external.name, external.seed, read_header(external.path)) for external in external_results],
     )
 
 
@@ -145,7 +156,7 @@ def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.in
         "clip": np.concatenate([np.repeat(shown.astype(np.int32), length) for length in frames]),
         "frame": np.concatenate([np.tile(np.arange(1, length + 1, dtype=np.int16), len(shown)) for length in frames]),
     }
-    if labelled := sources[0].kept.facts.get("labels"):
+    if labelled := sources[0].kept.metadata.get("labels"):
         kinds = pd.Categorical(labelled)
         clips = np.concatenate([np.repeat(kinds.codes[shown], length) for length in frames])
         columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
@@ -170,22 +181,22 @@ def _scored(
     return pd.concat([rows, pd.DataFrame(scores, copy=False)], axis=1)
 
 
-def _run(item: Item, experiment: Experiment) -> dict[str, Any]:
-    searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(item.label, {})} if experiment.searched else {}
-    known = item.run.provenance()
+def _run(planned: PlannedRun, experiment: Experiment) -> dict[str, Any]:
+    searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(planned.label, {})} if experiment.searched else {}
+    known = planned.run.provenance()
     row = {
-        "variant": item.label,
-        "seed": item.seed,
-        "key": item.run.name,
-        "state": item.state,
-        "reason": "" if item.state == FINISHED else item.why,
+        "variant": planned.label,
+        "seed": planned.seed,
+        "key": planned.run.name,
+        "state": planned.state,
+        "reason": "" if planned.state == FINISHED else planned.why,
         "deviations": "; ".join(known.get("deviations", [])),
-        **{name: known.get(name) for name in COSTS},
+        **{name: known.get(name) for name in COST_COLUMNS},
         **searched,
         **_made_by(known),
-        **_started_from(item.spec),
+        **_started_from(planned.spec),
     }
-    return {name: published(value, item.run.path.parent) for name, value in row.items()}
+    return {name: published(value, planned.run.path.parent) for name, value in row.items()}
 
 
 def _started_from(spec: RunSpec) -> dict[str, str]:
@@ -207,9 +218,9 @@ def _made_by(known: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _guest_run(guest: Guest) -> dict[str, Any]:
+def _external_run(external: ExternalResult) -> dict[str, Any]:
     """The row of what was not trained here: nothing is known of its cost."""
-    known = {"variant": guest.name, "seed": guest.seed, "key": guest.path.stem, "source": guest.source}
+    known = {"variant": external.name, "seed": external.seed, "key": external.path.stem, "source": external.source}
     row = {**known, "state": FINISHED, "reason": "", "deviations": ""}
     return {name: published(value) for name, value in row.items()}
 
@@ -217,70 +228,72 @@ def _guest_run(guest: Guest) -> dict[str, Any]:
 def _lacking(source: Source) -> dict[str, str]:
     """Why a run has no scores that need a network: "lpips_missing" -> the reason."""
     keys = [f"{name}_missing" for name in frame_metrics()]
-    return {key: published(why) for key in keys if (why := source.kept.facts.get(key))}
+    return {key: published(why) for key in keys if (why := source.kept.metadata.get(key))}
 
 
 def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
     """Refuse to put numbers side by side that were not measured alike."""
     again = f"`bench rescore{''.join(f' --with {source.label!r}' for source in theirs)}` scores all alike"
     networks = {name: f"with other {metric.label} weights" for name, metric in frame_metrics().items() if metric.load}
-    for fact, cure in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
-        sources = [source for source in (*theirs, *ours) if fact not in networks or source.kept.facts.get(fact)]
+    for fact, remedy in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
+        sources = [source for source in (*theirs, *ours) if fact not in networks or source.kept.metadata.get(fact)]
         found = {_compared(source, fact): source for source in sources}
         if len(found) > 1:
             one, other = (source.label for source in list(found.values())[:2])
-            if len({source.kept.facts.get("fingerprint") for source in ours}) > 1:
+            if len({source.kept.metadata.get("fingerprint") for source in ours}) > 1:
                 raise BenchError(f"'{one}' and '{other}' are of different data sets; --only shows those of one")
-            raise BenchError(f"'{one}' and '{other}' were scored {cure}; {again}")
+            raise BenchError(f"'{one}' and '{other}' were scored {remedy}; {again}")
 
 
 def _compared(source: Source, fact: str) -> str:
     """A fact that must be the same for all; of published weights not the file that they lay in."""
-    value = source.kept.facts.get(fact)
+    value = source.kept.metadata.get(fact)
     return json.dumps(weights.identity(value) if isinstance(value, str) else value)
 
 
-def _first_scored(items: Sequence[Item], ours: Sequence[Source]) -> Item:
+def _first_scored(planned_runs: Sequence[PlannedRun], ours: Sequence[Source]) -> PlannedRun:
     """Whose data set the scores are of: variants that have none yet may be of another."""
-    return next((item for item in items if ours and item.label == ours[0].label), items[0])
+    return next((planned for planned in planned_runs if ours and planned.label == ours[0].label), planned_runs[0])
 
 
 def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experiment) -> dict[str, str]:
     """Why scores are empty that need a network or have to be asked for, by metric, as far as any is."""
-    reasons = {name: [source.kept.facts.get(f"{name}_missing", "") for source in sources] for name in frame_metrics()}
+    reasons = {name: [source.kept.metadata.get(f"{name}_missing", "") for source in sources] for name in frame_metrics()}
     frames = {name: why[0] for name, why in reasons.items() if why and all(why)}
     return frames | {name: missing(name, sources, experiment.name) for name in sets}
 
 
-def _facts(item: Item, facts: dict[str, Any], clips: int, label: str | None, missing: dict[str, str]) -> Facts:
-    spec, evaluation = item.spec, item.evaluations[0]
-    return Facts(
+def _metadata(
+    planned: PlannedRun, metadata: dict[str, Any], clips: int, label: str | None, missing: dict[str, str]
+) -> Metadata:
+    spec, evaluation = planned.spec, planned.evaluations[0]
+    return Metadata(
         dataset=spec.data.name,
         split=evaluation.split,
-        fingerprint=facts.get("fingerprint", spec.fingerprint or "unknown"),
+        fingerprint=metadata.get("fingerprint", spec.fingerprint or "unknown"),
         context=spec.context,
         horizon=evaluation.horizon or spec.horizon,
         clips=clips,
         selection=SELECTION[spec.select],
         missing=missing,
         label=label or "",
-        notes=[published(note) for note in _notes(facts)],
+        notes=[published(note) for note in _notes(metadata)],
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
         cut=spec.data.options.get("cut", catalog.defaults("datasets", spec.data.name).get("cut", "")),
     )
 
 
-def _notes(facts: dict[str, Any]) -> list[str]:
+def _notes(metadata: dict[str, Any]) -> list[str]:
     """How the test clips were made, and by which networks scores were computed."""
-    by = [f"{metric.label} by {facts[name]}." for name, metric in frame_metrics().items() if facts.get(name)]
-    return [*([f"Clips: {facts['data']}."] if facts.get("data") else []), *by]
+    by = [f"{metric.label} by {metadata[name]}." for name, metric in frame_metrics().items() if metadata.get(name)]
+    return [*([f"Clips: {metadata['data']}."] if metadata.get("data") else []), *by]
 
 
-def _training(items: Sequence[Item]) -> pd.DataFrame:
+def _training(planned_runs: Sequence[PlannedRun]) -> pd.DataFrame:
     rows = [
-        (item.label, item.seed, int(line["step"]), name, value)
-        for item in items
-        for line in item.run.metrics()
+        (planned.label, planned.seed, int(line["step"]), name, value)
+        for planned in planned_runs
+        for line in planned.run.metrics()
         for name, value in line.items()
         if name not in ("step", "time")
     ]

@@ -18,7 +18,7 @@ from reports.set_scores import SetScores
 
 def known_sets(sources: Sequence[Source]) -> list[str]:
     """The set metrics that any of these scores has been asked for."""
-    return [name for name in set_metrics() if any(name in source.kept.facts.get("sets", {}) for source in sources)]
+    return [name for name in set_metrics() if any(name in source.kept.metadata.get("sets", {}) for source in sources)]
 
 
 def gathered(
@@ -37,18 +37,18 @@ def gathered(
 
 def missing(name: str, sources: Sequence[Source], experiment: str) -> str:
     """Why no run has a score of the set."""
-    reasons = [source.kept.facts.get("sets", {}).get(name, {}).get("missing") for source in sources]
+    reasons = [source.kept.metadata.get("sets", {}).get(name, {}).get("missing") for source in sources]
     again = f"it was not computed; `bench rescore {experiment} --metrics {name}` does"
     return next(filter(None, reasons), again)
 
 
-def _facts(name: str, source: Source) -> dict[str, Any]:
-    known: dict[str, Any] = source.kept.facts.get("sets", {}).get(name, {})
+def _metadata(name: str, source: Source) -> dict[str, Any]:
+    known: dict[str, Any] = source.kept.metadata.get("sets", {}).get(name, {})
     return known
 
 
 def _score(name: str, source: Source, shown: NDArray[np.int64] | None) -> SetScore | None:
-    known = _facts(name, source)
+    known = _metadata(name, source)
     if "value" not in known:
         return None
     if shown is None and len(known.get("replicates", ())) == REPLICATES:
@@ -59,9 +59,9 @@ def _score(name: str, source: Source, shown: NDArray[np.int64] | None) -> SetSco
 
 def _comparable(name: str, sources: Sequence[Source]) -> None:
     """Refuse to put numbers side by side that were not measured alike."""
-    made = [source for source in sources if "value" in _facts(name, source)]
+    made = [source for source in sources if "value" in _metadata(name, source)]
     for fact, what in (("version", "by another version of its protocol"), ("by", "with other weights")):
-        found = {_facts(name, source).get(fact): source.label for source in made}
+        found = {_metadata(name, source).get(fact): source.label for source in made}
         if len(found) > 1:
             one, other = list(found.values())[:2]
             raise BenchError(
@@ -73,17 +73,17 @@ def _note(
     name: str, sources: Sequence[Source], values: NDArray[np.float64], labels: Sequence[str], shown: NDArray[np.int64] | None
 ) -> str:
     metric = set_metrics()[name]
-    made = [source for source in sources if "value" in _facts(name, source)]
+    made = [source for source in sources if "value" in _metadata(name, source)]
     if not made:
         return ""
     clips, frames, _ = made[0].kept.shape
     count = clips if shown is None else len(shown)
     without = [label for label, row in zip(labels, values, strict=True) if not np.isfinite(row).any()]
     words = [
-        f"{metric.label} (protocol {metric.protocol}, version {_facts(name, made[0])['version']}) is a number of the whole "
+        f"{metric.label} (protocol {metric.protocol}, version {_metadata(name, made[0])['version']}) is a number of the whole "
         f"set, here of {count} clips x {frames} predicted frames; {metric.about}.",
         "Its ±: 95% over clips (bootstrap) and seeds.",
-        f"{metric.label} by {_facts(name, made[0])['by']}.",
+        f"{metric.label} by {_metadata(name, made[0])['by']}.",
         f"It was not computed for {listed(without)}." if without else "",
     ]
     return " ".join(filter(None, words))

@@ -4,7 +4,7 @@ Files of experiments, of the suite or of one's own, import from here.
 """
 
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Part, RunSpec
+from bench.spec.runspec import Component, RunSpec
 from reports.claim import ALIGNMENT, CHANCE, Claim
 
-__all__ = ["ALIGNMENT", "CHANCE", "Claim", "Evaluation", "Experiment", "Part", "RunSpec"]
+__all__ = ["ALIGNMENT", "CHANCE", "Claim", "Component", "Evaluation", "Experiment", "RunSpec"]

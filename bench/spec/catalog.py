@@ -1,6 +1,6 @@
 """Every name that a spec may use, and how to build what it names.
 
-The constructor's signature is the schema of a Part's options. It is read from the source file, without importing it, so
+The constructor's signature is the schema of a Component's options. It is read from the source file, without importing it, so
 that planning thousands of runs or refusing a misspelt option never waits for torch. Adding a model, learner, data set,
 metric or executor is one file and one line here; a package of one's own adds models through the entry point group
 `lmc_bench.models`, and any class can be named in full as `package.module:Class`.
@@ -48,7 +48,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "scheduled_sampling": "baselines.learners:ScheduledSampling",
         "reverse_scheduled_sampling": "baselines.learners:ReverseScheduledSampling",
         "teacher_forcing": "baselines.learners:TeacherForcing",
-        "nothing": "baselines.learners:Nothing",
+        "nothing": "baselines.learners:NoTraining",
     },
     "datasets": {
         "digits": "bench.data.digits:Digits",
@@ -156,7 +156,7 @@ def _refuse_size(what: str, option: Option, value: Any, kind: str) -> None:
 
 
 def differences(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are not at their default: what the identity of a Part consists of."""
+    """The options that are not at their default: what the identity of a Component consists of."""
     defaults = {option.name: option.default for option in signature(kind, name) if not option.required}
     return {k: v for k, v in options.items() if k not in defaults or defaults[k] != v}
 
@@ -216,7 +216,7 @@ def purpose(kind: str, name: str) -> str:
     return signatures.purpose(module, attribute, name)
 
 
-# What the suite itself passes to constructors that ask for it; never an option of a Part.
+# What the suite itself passes to constructors that ask for it; never an option of a Component.
 SUPPLIED = frozenset({"self", "shape", "context", "horizon", "steps", "model", "parameters"})
 
 

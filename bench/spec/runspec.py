@@ -20,8 +20,8 @@ from bench.spec import catalog
 
 
 @dataclass(frozen=True, init=False)
-class Part:
-    """A name in the catalogue with the options its constructor takes: `Part("lmc", slots=50)`."""
+class Component:
+    """A name in the catalogue with the options its constructor takes: `Component("lmc", slots=50)`."""
 
     name: str
     options: Mapping[str, Any] = field(hash=False)
@@ -32,37 +32,37 @@ class Part:
         object.__setattr__(self, "options", options)
         object.__setattr__(self, "kind", None)
 
-    def checked(self, kind: str) -> Part:
-        """The Part in the catalogue's spelling, its options of the declared types; BenchError if it is none of that kind."""
+    def checked(self, kind: str) -> Component:
+        """In the catalogue's spelling, with options of the declared types; BenchError if it is none of that kind."""
         if self.kind == kind:
             return self
         name, options = catalog.check(kind, self.name, self.options)
-        part = Part(name, **options)
+        part = Component(name, **options)
         object.__setattr__(part, "kind", kind)
         return part
 
     def build(self, **supplied: Any) -> Any:
-        """What a checked Part names, built; of `supplied` (shape, context, ...) its constructor gets what it declares."""
+        """What a checked Component names, built; of `supplied` (shape, context, ...) its constructor gets what it declares."""
         assert self.kind is not None
         return catalog.construct(self.kind, self.name, self.options, supplied)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What of a checked Part is not at its default."""
+        """What of a checked Component is not at its default."""
         assert self.kind is not None
         return {"name": self.name, "options": catalog.differences(self.kind, self.name, self.options)}
 
     @cached_property
     def as_read(self) -> dict[str, Any]:
-        """The Part as it is read back from JSON."""
+        """The Component as it is read back from JSON."""
         return {"name": self.name, "options": json.loads(json.dumps(dict(self.options)))}
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
-    def but(self, **changes: Any) -> Part:
+    def but(self, **changes: Any) -> Component:
         """The same with other options: `model.but(decompose=False)`."""
-        return Part(self.name, **{**self.options, **changes})
+        return Component(self.name, **{**self.options, **changes})
 
 
 Precision = Literal["float32", "bf16"]
@@ -89,15 +89,15 @@ class RunSpec:
     compile: whether torch.compile works on the model's steps first; minutes that pay on GPUs and seldom on processors.
     """
 
-    model: Part
-    learner: Part
-    data: Part
+    model: Component
+    learner: Component
+    data: Component
     steps: int
     batch: int
     context: int = 10
     horizon: int = 10
-    optimizer: Part = Part("adam")
-    schedule: Part = Part("constant")
+    optimizer: Component = Component("adam")
+    schedule: Component = Component("constant")
     clip_norm: float | None = None
     precision: Precision = "float32"
     compile: bool = False
@@ -112,8 +112,8 @@ class RunSpec:
         for name, annotation in ANNOTATIONS.items():
             value = values[name]
             if kind := KINDS.get(name):
-                if not isinstance(value, Part):
-                    raise BenchError(f"{name} must be a Part, such as Part('{value}'), got {value!r}")
+                if not isinstance(value, Component):
+                    raise BenchError(f"{name} must be a Component, such as Component('{value}'), got {value!r}")
                 if value.kind != kind:
                     object.__setattr__(self, name, value.checked(kind))
             elif type(value) not in EXACT.get(annotation, ()):  # thousands of specs are made for one table
@@ -152,8 +152,8 @@ class RunSpec:
         if name not in ANNOTATIONS:
             raise BenchError(f"--set {setting}: a run has no '{name}'{did_you_mean(name, ANNOTATIONS) or _known()}")
         if name in KINDS:
-            part: Part = getattr(self, name)
-            return self.but(**{name: part.but(**{option: parsed(text)}) if dot else Part(text.strip())})
+            part: Component = getattr(self, name)
+            return self.but(**{name: part.but(**{option: parsed(text)}) if dot else Component(text.strip())})
         if dot:
             raise BenchError(f"--set {setting}: '{name}' is a plain value; use {name}=VALUE")
         return self.but(**{name: parsed(text)})
@@ -208,7 +208,7 @@ class RunSpec:
         flat: dict[str, Any] = {}
         for spec_field in fields(self):
             value = getattr(self, spec_field.name)
-            if isinstance(value, Part):
+            if isinstance(value, Component):
                 flat[spec_field.name] = value.name
                 flat |= {f"{spec_field.name}.{option}": setting for option, setting in value.options.items()}
             else:
@@ -218,7 +218,7 @@ class RunSpec:
     def to_json(self) -> dict[str, Any]:
         """All values, as JSON can hold them; `from_json` is the inverse."""
         return {
-            f.name: {"name": v.name, "options": dict(v.options)} if isinstance(v := getattr(self, f.name), Part) else v
+            f.name: {"name": v.name, "options": dict(v.options)} if isinstance(v := getattr(self, f.name), Component) else v
             for f in fields(self)
         }
 
@@ -226,7 +226,7 @@ class RunSpec:
     def as_read(self) -> dict[str, Any]:
         """What `to_json` gives, as it is read back from a file: tuples have become lists."""
         return {
-            name: value.as_read if isinstance(value, Part) else value
+            name: value.as_read if isinstance(value, Component) else value
             for name, value in vars(self).items()
             if name in ANNOTATIONS
         }
@@ -261,8 +261,8 @@ class RunSpec:
         return cls(**read)
 
 
-def _part(field_name: str, values: Any) -> Part:
-    """A Part that was read from JSON, checked; one object for all runs that share it."""
+def _part(field_name: str, values: Any) -> Component:
+    """A Component that was read from JSON, checked; one object for all runs that share it."""
     known = isinstance(values, dict) and isinstance(values.get("name"), str) and isinstance(values.get("options"), dict)
     if not known:
         raise BenchError(f"{field_name} must be an object with a name and options, got {values!r:.60}")
@@ -276,8 +276,8 @@ def _part(field_name: str, values: Any) -> Part:
 
 
 @lru_cache(4096)
-def _checked(field_name: str, name: str, options: str) -> Part:
-    return Part(name, **json.loads(options)).checked(KINDS[field_name])
+def _checked(field_name: str, name: str, options: str) -> Component:
+    return Component(name, **json.loads(options)).checked(KINDS[field_name])
 
 
 def _hashable(value: Any) -> Any:
@@ -286,7 +286,7 @@ def _hashable(value: Any) -> Any:
 
 
 ANNOTATIONS = {spec_field.name: str(spec_field.type) for spec_field in fields(RunSpec)}
-DEFAULTS = {f.name: f.default.as_read if isinstance(f.default, Part) else f.default for f in fields(RunSpec)}
+DEFAULTS = {f.name: f.default.as_read if isinstance(f.default, Component) else f.default for f in fields(RunSpec)}
 REQUIRED = [spec_field.name for spec_field in fields(RunSpec) if spec_field.default is MISSING]
 ANNOTATIONS["precision"] = "Literal['float32', 'bf16']"
 EXACT = {"int": (int,), "bool": (bool,), "float | None": (float, type(None)), "str | None": (str, type(None))}

@@ -26,7 +26,7 @@ from bench.data.moving_mnist import MovingMNIST
 from bench.data.packed import PackedDataset
 from bench.data.preparing.packing import Video, pack
 from bench.data.preparing.sources import SPLITS
-from bench.speed.timing import Row, fastest
+from bench.speed.timing import Timing, fastest
 
 CLIPS, FRAMES = 16, 20  # of a batch
 STORED = 200  # frames of the made-up KTH video
@@ -40,7 +40,7 @@ class EmbeddedMovingMNIST(MovingMNIST):
         return resized(28)
 
 
-def measure() -> list[Row]:
+def measure() -> list[Timing]:
     """The generators, the packed loader and, where there is a GPU, generation on it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -58,7 +58,7 @@ def measure() -> list[Row]:
         torch.set_num_threads(threads)
 
 
-def _generator(name: str, data: Dataset, folder: Path) -> Row:
+def _generator(name: str, data: Dataset, folder: Path) -> Timing:
     _write_jpegs(folder, data.batch(0, 0, CLIPS, FRAMES)[:, :, 0].mul(255).round().to(torch.uint8).numpy())
     own, peer = fastest(
         lambda: data.batch(0, 0, CLIPS, FRAMES),
@@ -66,10 +66,12 @@ def _generator(name: str, data: Dataset, folder: Path) -> Row:
         ROUNDS,
         time.process_time,
     )
-    return Row(f"{name}, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own)
+    return Timing(
+        f"{name}, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own
+    )
 
 
-def _packed(folder: Path) -> Row:
+def _packed(folder: Path) -> Timing:
     frames = _textured(STORED)
     data = _made_kth(folder / "packed", frames)
     _write_jpegs(folder / "jpeg", frames[None])
@@ -79,12 +81,12 @@ def _packed(folder: Path) -> Row:
         return torch.cat([_from_jpegs([folder / "jpeg" / "0"], range(start, start + FRAMES)) for start in starts])
 
     own, peer = fastest(lambda: data.batch(0, 0, CLIPS, FRAMES), decoded, ROUNDS, time.process_time)
-    return Row(
+    return Timing(
         f"kth, {CLIPS} clips of {FRAMES} frames of 128x128, packed", own, "decoded from JPEG folders with OpenCV", peer / own
     )
 
 
-def _gpu(name: str, build: Callable[[], MovingMNIST | Actions]) -> Row:
+def _gpu(name: str, build: Callable[[], MovingMNIST | Actions]) -> Timing:
     core, there = build(), build()
     there.move_train_to(torch.device("cuda"))
 
@@ -93,7 +95,7 @@ def _gpu(name: str, build: Callable[[], MovingMNIST | Actions]) -> Row:
         torch.cuda.synchronize()
 
     own, peer = fastest(on_gpu, lambda: core.batch(0, 0, CLIPS, FRAMES), ROUNDS)
-    return Row(f"{name}, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
+    return Timing(f"{name}, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
 
 
 def _made_kth(folder: Path, frames: NDArray[np.uint8]) -> PackedDataset:

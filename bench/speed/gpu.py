@@ -22,7 +22,7 @@ TESTS = ("tests/test_gpu.py", "tests/test_speed_train.py", "tests/test_data_load
 
 
 @dataclass(frozen=True)
-class Part:
+class Stage:
     """One command. limit: seconds that it may take. command, small: its arguments on a GPU, and in a dry run."""
 
     name: str
@@ -31,7 +31,7 @@ class Part:
     small: tuple[str, ...]
 
 
-def parts(folder: Path, seconds: int) -> list[Part]:
+def parts(folder: Path, seconds: int) -> list[Stage]:
     """What is run, in this order; the last part gets what is left of `seconds`."""
     bench, at = ("-m", "bench.cli"), ("--store", str(folder / "runs"))
 
@@ -43,17 +43,17 @@ def parts(folder: Path, seconds: int) -> list[Part]:
     ablation = (*bench, "run", "ablation", "--scale", "medium", "--set", "data=moving_mnist", "--per-gpu", "8", *at)
     profile = ("-m", "bench.speed.profile", str(folder / "profile-figures.json"))
     measured = [
-        Part("tests", 100, tests, tests),
-        Part("metrics", 60, (*bench, "speed", "metrics", *at, *kept("metrics")), (*bench, "speed", "--help")),
-        Part("data", 45, (*bench, "speed", "data", *at, *kept("data")), (*bench, "speed", "--help")),
-        Part("train", 240, (*train, "--scale", "paper-size", "--compile"), (*train, "--scale", "small", "--batch", "1")),
-        Part("profile", 90, (*profile, "--compile"), (*profile, "--help")),
+        Stage("tests", 100, tests, tests),
+        Stage("metrics", 60, (*bench, "speed", "metrics", *at, *kept("metrics")), (*bench, "speed", "--help")),
+        Stage("data", 45, (*bench, "speed", "data", *at, *kept("data")), (*bench, "speed", "--help")),
+        Stage("train", 240, (*train, "--scale", "paper-size", "--compile"), (*train, "--scale", "small", "--batch", "1")),
+        Stage("profile", 90, (*profile, "--compile"), (*profile, "--help")),
     ]
     left = max(60, seconds - sum(part.limit for part in measured))
-    return [*measured, Part("ablation", left, ablation, (*ablation[:3], "--help"))]
+    return [*measured, Stage("ablation", left, ablation, (*ablation[:3], "--help"))]
 
 
-def perform(part: Part, folder: Path, dry: bool) -> dict[str, object]:
+def perform(part: Stage, folder: Path, dry: bool) -> dict[str, object]:
     """Run a part to its end or its limit; what came of it."""
     command = [sys.executable, *(part.small if dry else part.command)]
     began = time.monotonic()

@@ -18,7 +18,7 @@ from bench.metrics.score import score
 from bench.spec import catalog
 from bench.speed.data import EmbeddedMovingMNIST
 from bench.speed.networks import network_rows
-from bench.speed.timing import Row, fastest
+from bench.speed.timing import Timing, fastest
 
 CLIPS, FRAMES, SIDE = 64, 30, 64
 ROUNDS = 5
@@ -26,7 +26,7 @@ EVALUATED = {"cpu": 4, "cuda": 240}  # clips
 PEER = "looping scikit-image over the frames for one protocol's PSNR and SSIM"
 
 
-def measure() -> list[Row]:
+def measure() -> list[Timing]:
     """MSE, MAE, PSNR and SSIM under all four protocols: on one core and, where there is one, on the GPU."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -41,7 +41,7 @@ def measure() -> list[Row]:
         torch.set_num_threads(threads)
 
 
-def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Row:
+def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Timing:
     frames = prediction.to(device), target.to(device)
 
     def ours() -> Tensor:
@@ -49,10 +49,10 @@ def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Row:
 
     own, peer = fastest(ours, lambda: _looped(prediction, target), ROUNDS)
     where = "one core" if device.type == "cpu" else "the GPU"
-    return Row(f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, PEER, peer / own)
+    return Timing(f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, PEER, peer / own)
 
 
-def evaluation(device: torch.device, model: str = "lmc") -> Row:
+def evaluation(device: torch.device, model: str = "lmc") -> Timing:
     """Rollouts of Moving-MNIST clips with all their scores but LPIPS, beside the rollouts alone: a ratio of 0.75 means that a
     quarter of the time is spent outside the model."""
     data, clips = EmbeddedMovingMNIST(), EVALUATED[device.type]
@@ -69,7 +69,7 @@ def evaluation(device: torch.device, model: str = "lmc") -> Row:
             torch.stack(list(score(prediction, target).values())).cpu()
         taken = [clock() - began, sum(moments)]
     name = f"rollouts of {clips} clips, 10 -> {FRAMES} frames of {SIDE}x{SIDE}, with all scores but LPIPS"
-    return Row(name, taken[0], "the rollouts alone", taken[1] / taken[0])
+    return Timing(name, taken[0], "the rollouts alone", taken[1] / taken[0])
 
 
 def _synchronised(device: torch.device, clock: Callable[[], float]) -> Callable[[], float]:

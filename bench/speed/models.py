@@ -25,7 +25,7 @@ SIDE = 1024  # of the matrix product that shows what the processor can do
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """One model. seconds: processor time of one clip on one core. share: of the matrix product's speed. public_*: see above."""
 
     model: str
@@ -39,7 +39,7 @@ class Row:
     public_remark: str = ""
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[ModelRow]:
     """Every model of the catalogue, one after another."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -57,11 +57,11 @@ def public_codes() -> dict[str, dict[str, str]]:
         return {row["model"]: row for row in csv.DictReader(file)}
 
 
-def _row(name: str, peak: float) -> Row:
+def _row(name: str, peak: float) -> ModelRow:
     model = catalog.build("models", name, {}, shape=SHAPE, context=CONTEXT, horizon=HORIZON).eval()
     operations, seconds = flops(model, SHAPE, CONTEXT, HORIZON), _seconds(model)
     public = public_codes().get(name, {})
-    return Row(
+    return ModelRow(
         model=name,
         parameters=parameters(model),
         gflops=operations / 1e9,

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from bench.metrics import fvd, lpips, weights
 from bench.metrics.networks import ALEXNET
-from bench.speed.timing import Row, fastest
+from bench.speed.timing import Timing, fastest
 
 CLIPS, FRAMES, SIDE = 4, 10, 64
 ROUNDS = 3
 PRODUCT = 1024  # side of the square matrices whose product stands for what the processor can do
 
 
-def network_rows(device: torch.device) -> Iterator[Row]:
+def network_rows(device: torch.device) -> Iterator[Timing]:
     """A row for LPIPS and one for FVD, as far as their weights are here; seconds are of one clip."""
     clips = torch.rand(2, CLIPS, FRAMES, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
     where = "one core" if device.type == "cpu" else "the GPU"
@@ -27,7 +27,7 @@ def network_rows(device: torch.device) -> Iterator[Row]:
     peer = package(device) if network else None
     if network and peer:
         own, theirs = _seconds(lambda: network(*clips), lambda: _by_package(peer, *clips), device)
-        yield Row(f"LPIPS of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, "the lpips package", theirs / own)
+        yield Timing(f"LPIPS of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, "the lpips package", theirs / own)
     features, _ = fvd.load((1, SIDE, SIDE), device)
     if features:
         product = torch.rand(PRODUCT, PRODUCT, device=device)
@@ -39,7 +39,7 @@ def network_rows(device: torch.device) -> Iterator[Row]:
 
         own, theirs = _seconds(lambda: features(clips.flatten(0, 1)), multiplied, device)
         name = f"FVD of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
-        yield Row(name, own, "as many FLOPs in matrix products", theirs / own)
+        yield Timing(name, own, "as many FLOPs in matrix products", theirs / own)
 
 
 def package(device: torch.device) -> nn.Module | None:

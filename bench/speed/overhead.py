@@ -46,7 +46,7 @@ HELP = "from bench.cli import app; app(['--help'])"
 
 
 @dataclass(frozen=True)
-class Row:
+class OverheadRow:
     """name: what was measured. seconds: by the wall clock. processor: of processor time. limit: what it should stay within.
 
     share: of something else that was measured, instead of seconds.
@@ -59,7 +59,7 @@ class Row:
     share: float | None = None
     remark: str = ""
 
-    def in_words(self) -> str:
+    def format_row(self) -> str:
         """One line."""
         shown = _clock(self.seconds) if self.share is None else f"{self.share:.2%}"
         spent = f" ({_clock(self.processor)} of processor time)" if self.share is None else ""
@@ -67,7 +67,7 @@ class Row:
         return f"{self.name}: {shown}{spent}{most}{f'; {self.remark}' if self.remark else ''}"
 
 
-def measure() -> Iterator[Row]:
+def measure() -> Iterator[OverheadRow]:
     """Scheduling, tracking, starting a worker, the command line."""
     folder = Path(tempfile.mkdtemp(prefix="bench-speed-"))
     try:
@@ -79,7 +79,7 @@ def measure() -> Iterator[Row]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def scheduling(store: Store) -> Row:
+def scheduling(store: Store) -> OverheadRow:
     """From a plan to ended runs as `bench run` does it, but for the runs themselves."""
     from rich.console import Console
 
@@ -87,11 +87,11 @@ def scheduling(store: Store) -> Row:
     stub = Stub()
     with open(os.devnull, "w") as nowhere:
         began = time.perf_counter(), time.process_time()
-        items = plan(experiment, store)
-        with Display(Console(file=nowhere), items, 0) as display:
-            Scheduler(items, store, stub, [display], prepare=snapshot.take(store).note).run()
+        planned_runs = plan(experiment, store)
+        with Display(Console(file=nowhere), planned_runs, 0) as display:
+            Scheduler(planned_runs, store, stub, [display], prepare=snapshot.take(store).note).run()
         taken = time.perf_counter() - began[0] - stub.seconds, time.process_time() - began[1] - stub.processor
-    return Row("scheduling a run", taken[0] / RUNS, taken[1] / RUNS, limit=0.3, remark=f"of {RUNS} that end at once")
+    return OverheadRow("scheduling a run", taken[0] / RUNS, taken[1] / RUNS, limit=0.3, remark=f"of {RUNS} that end at once")
 
 
 class Stub(Executor):
@@ -119,24 +119,26 @@ class Stub(Executor):
     def kill(self) -> None: ...
 
 
-def tracking(store: Store) -> Iterator[Row]:
+def tracking(store: Store) -> Iterator[OverheadRow]:
     """What writing metrics, and copying them into MLflow, adds to training."""
-    [item] = plan(_experiment({"full": LMC_SMALL}), store)
-    item.run.create(LMC_SMALL)
-    _write(item.run)
-    Stub().submit(item.run, item.evaluations)
-    item.run.set_status(FINISHED, step=LINES)
-    tracker.sync(store, "speed", [item])  # makes the database
-    copied = _least(lambda: tracker.sync(store, f"speed-{time.monotonic_ns()}", [item]))
-    written = _least(lambda: _write(item.run))
-    yield Row("copying a run into MLflow, in the background", *copied, remark=f"{LINES} lines of metrics, scores of 10 frames")
-    steps = _Training(LMC_SMALL, item.run)
+    [planned] = plan(_experiment({"full": LMC_SMALL}), store)
+    planned.run.create(LMC_SMALL)
+    _write(planned.run)
+    Stub().submit(planned.run, planned.evaluations)
+    planned.run.set_status(FINISHED, step=LINES)
+    tracker.sync(store, "speed", [planned])  # makes the database
+    copied = _least(lambda: tracker.sync(store, f"speed-{time.monotonic_ns()}", [planned]))
+    written = _least(lambda: _write(planned.run))
+    yield OverheadRow(
+        "copying a run into MLflow, in the background", *copied, remark=f"{LINES} lines of metrics, scores of 10 frames"
+    )
+    steps = _Training(LMC_SMALL, planned.run)
     own, peer = fastest(lambda: steps(written=True), lambda: steps(written=False), TURNS, clock=time.process_time)
     remark = f"{own / peer - 1:+.2%} against one without"
-    yield Row("a step of the small LMC-Memory with a line of metrics", own / STEPS, own / STEPS, remark=remark)
+    yield OverheadRow("a step of the small LMC-Memory with a line of metrics", own / STEPS, own / STEPS, remark=remark)
     added, trained = written[1] + copied[1], LMC_SMALL.steps * peer / STEPS
     remark = f"{_clock(added)} of {_clock(trained)} of processor time, {LMC_SMALL.steps} steps"
-    yield Row("tracking, as a share of training the small LMC-Memory", added, added, 0.02, added / trained, remark)
+    yield OverheadRow("tracking, as a share of training the small LMC-Memory", added, added, 0.02, added / trained, remark)
 
 
 class _Training:
@@ -169,7 +171,7 @@ class _Training:
         torch.set_num_threads(threads)
 
 
-def starting(store: Store) -> Row:
+def starting(store: Store) -> OverheadRow:
     """From the start of a worker's process to the end of its first step, and how much of that importing torch takes."""
     taken, peers = [], []
     for seed in range(ROUNDS):
@@ -183,14 +185,14 @@ def starting(store: Store) -> Row:
         peers.append(_least(lambda: subprocess.run([sys.executable, "-c", "import torch"]), rounds=1))
     wall, processor = map(min, zip(*taken, strict=True))
     remark = f"importing torch alone: {_clock(min(peers)[0])}; processor time of the whole process"
-    return Row("a worker, from its start to the end of its first step", wall, processor, limit=4.0, remark=remark)
+    return OverheadRow("a worker, from its start to the end of its first step", wall, processor, limit=4.0, remark=remark)
 
 
-def command_line() -> Row:
+def command_line() -> OverheadRow:
     """`bench --help` in a process of its own."""
     taken = _least(lambda: subprocess.run([sys.executable, "-c", HELP], stdout=subprocess.DEVNULL), 3 * ROUNDS)
     peer = _least(lambda: subprocess.run([sys.executable, "-c", "pass"]), 3 * ROUNDS)
-    return Row("bench --help", *taken, limit=0.3, remark=f"Python alone: {_clock(peer[0])}")
+    return OverheadRow("bench --help", *taken, limit=0.3, remark=f"Python alone: {_clock(peer[0])}")
 
 
 def _experiment(variants: dict[str, RunSpec]) -> Experiment:

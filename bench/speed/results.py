@@ -19,27 +19,28 @@ MEASURES = {
     "data": "bench.speed.data",
     "schedule": "bench.speed.overhead",
 }
+ROWS = {"models": "ModelRow", "train": "TrainingRow", "metrics": "Timing", "data": "Timing", "schedule": "OverheadRow"}
 FOLDER = "speed"  # of the store
 SLOWER = 0.9  # of an earlier figure: one that falls below it is flagged
 Found = dict[str, list[Any]]
-"""Rows by measure, each the `Row` of its module."""
+"""Rows by measure, each of the class that `ROWS` names in its module."""
 
 
 def to_json(found: Found) -> dict[str, Any]:
     """Rows with what they were measured by and on."""
     from bench.store import provenance
 
-    facts = provenance.snapshot()
-    code = {"commit": facts["code"]["commit"], "changed": bool(facts["code"].get("diff"))}
+    metadata = provenance.snapshot()
+    code = {"commit": metadata["code"]["commit"], "changed": bool(metadata["code"].get("diff"))}
     rows = {name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in of] for name, of in found.items()}
-    return {**{key: facts[key] for key in ("command", "machine", "packages", "written")}, "code": code, **rows}
+    return {**{key: metadata[key] for key in ("command", "machine", "packages", "written")}, "code": code, **rows}
 
 
 def from_json(values: Mapping[str, Any]) -> Found:
     """The rows of a kept result. A row that has changed its columns since is a BenchError."""
     try:
         modules = {name: import_module(module) for name, module in MEASURES.items() if name in values}
-        return {name: [module.Row(**row) for row in values[name]] for name, module in modules.items()}
+        return {name: [getattr(module, ROWS[name])(**row) for row in values[name]] for name, module in modules.items()}
     except TypeError as error:
         raise BenchError("this result was written by another version of the suite, which measured other things") from error
 
@@ -82,7 +83,7 @@ class Change:
     def slower(self) -> bool:
         return self.ratio < SLOWER
 
-    def in_words(self) -> str:
+    def format_row(self) -> str:
         """One line."""
         return f"{self.measure}: {self.name}: {self.ratio:.2f} times as fast as then{'  SLOWER' if self.slower else ''}"
 

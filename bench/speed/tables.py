@@ -20,8 +20,8 @@ def show(found: Found, machine: str, console: Console) -> None:
             TABLES[name](rows, console)
             continue
         for row in rows:
-            faster = "" if hasattr(row, "in_words") else f"{row.ratio:.3g} times as fast as {row.peer}"
-            line = row.in_words() if not faster else f"{row.name}: {row.seconds * 1000:.1f} ms, {faster}"
+            faster = "" if hasattr(row, "format_row") else f"{row.ratio:.3g} times as fast as {row.peer}"
+            line = row.format_row() if not faster else f"{row.name}: {row.seconds * 1000:.1f} ms, {faster}"
             console.print(line, highlight=False)
 
 

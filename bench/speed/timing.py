@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 
-class Row(NamedTuple):
+class Timing(NamedTuple):
     """name: what was measured. seconds: that it took. peer: what it is compared with. ratio: how many times faster it is."""
 
     name: str

@@ -40,7 +40,7 @@ IN_A_ROW = {"cpu": 1, "cuda": 10}  # steps between two looks at the clock
 
 
 @dataclass(frozen=True)
-class Row:
+class TrainingRow:
     """One way of training.
 
     seconds: of an iteration. clips: trained on in a second. tflops: operations of the reordered path, on either path, in a
@@ -64,7 +64,7 @@ def measure(
     compile: bool = False,
     device: str | None = None,
     batch: int | None = None,
-) -> Iterator[Row]:
+) -> Iterator[TrainingRow]:
     """The plain path and ours: in that precision, or in float32 and, where there are instructions for it, bfloat16.
 
     batch: clips of an iteration, instead of the recipe's.
@@ -91,7 +91,7 @@ def recipes(scale: Scale, device: str) -> list[Recipe]:
     return ON_GPU if device == "cuda" else [LARGE]
 
 
-def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds: int, device: str) -> Iterator[Row]:
+def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds: int, device: str) -> Iterator[TrainingRow]:
     """A row for each order, the plain one first: all in turn on a processor, one after the other on a GPU."""
     steps = IN_A_ROW[device]
     answers: dict[str, list[dict[str, float]]] = {label: [] for label in orders}
@@ -99,16 +99,16 @@ def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds
     together = [list(orders)] if device == "cpu" else [[label] for label in orders]
     for labels in together:
         with ExitStack() as stack:
-            team = {label: stack.enter_context(Contestant(label, orders[label])) for label in labels}
+            trainers = {label: stack.enter_context(TrainWorker(label, orders[label])) for label in labels}
             for _ in range(rounds):
-                for label, contestant in team.items():
-                    answers[label].append(contestant.ask(steps=steps))
-            ends |= {label: {**contestant.ready, **contestant.ask()} for label, contestant in team.items()}
+                for label, trainer in trainers.items():
+                    answers[label].append(trainer.ask(steps=steps))
+            ends |= {label: {**trainer.ready, **trainer.ask()} for label, trainer in trainers.items()}
     plain = [answer["seconds"] for answer in next(iter(answers.values()))]
     for label, given in answers.items():
         seconds = median(answer["seconds"] for answer in given)
         ratios = [theirs / answer["seconds"] for theirs, answer in zip(plain, given, strict=True)]
-        yield Row(
+        yield TrainingRow(
             name=label,
             seconds=seconds,
             clips=spec.batch / seconds,
@@ -120,13 +120,13 @@ def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds
         )
 
 
-class Contestant:
+class TrainWorker:
     """A process of `bench.speed.train_worker`; it has taken its first step once this has been entered."""
 
     def __init__(self, label: str, order: dict[str, Any]):
         self.label, self.order = label, order
 
-    def __enter__(self) -> Contestant:
+    def __enter__(self) -> TrainWorker:
         command = [sys.executable, "-P", "-m", "bench.speed.train_worker", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
         threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}

@@ -37,7 +37,7 @@ def main(order: dict[str, Any]) -> None:
     """
     spec, shape, device = RunSpec.from_json(order["spec"]), tuple(order["shape"]), torch.device(order["device"])
     if device.type == "cpu":
-        alone(order["core"])
+        pin_to_core(order["core"])
     try:
         step = plain_step(spec, shape, device) if order["plain"] else own_step(spec, shape, device)
         began = time.perf_counter()
@@ -118,7 +118,7 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def alone(core: int) -> None:
+def pin_to_core(core: int) -> None:
     """One thread, where possible always on one core."""
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):

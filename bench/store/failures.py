@@ -44,7 +44,7 @@ def of(error: OSError) -> str:
     return "disk" if error.errno in DISK else "system"
 
 
-def tried_again(kind: str) -> bool:
+def is_retried(kind: str) -> bool:
     """Whether the next `bench run` tries again what failed so, without `--retry`."""
     return kind not in KINDS or KINDS[kind].again
 

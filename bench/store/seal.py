@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("bench", "lmc", "baselines", "experiments", "reports")
-BESIDE = ("code.json",)  # what else lies in a copy
+OTHER_FILES = ("code.json",)  # what else lies in a copy
 COMPILED = "__pycache__"
 
 
@@ -48,7 +48,7 @@ def check(folder: Path, expected: str) -> None:
     """
     if folder.is_symlink() or not folder.is_dir():
         raise Broken("is gone")
-    if stray := sorted(set(os.listdir(folder)) - {*PACKAGES, *BESIDE, COMPILED}):
+    if stray := sorted(set(os.listdir(folder)) - {*PACKAGES, *OTHER_FILES, COMPILED}):
         raise Broken(f"holds {stray[0]}, which is not of the suite")
     for inner, names, others in os.walk(folder):
         for name in (*names, *others):

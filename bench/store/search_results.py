@@ -41,7 +41,7 @@ class Aim:
             raise BenchError("what a study is after is damaged: it does not say what was searched, and by what")
         return cls(**{**known, "objectives": tuple(known["objectives"])})
 
-    def words(self, study: str = "") -> str:
+    def command(self, study: str = "") -> str:
         """What to type for it, and for a study of that name."""
         own = study not in ("", canonical(Path(self.space).stem))
         more = [f"--seeds {self.seeds}"] * (self.seeds > 1) + [f"--seed {self.seed}"] * (self.seed > 0)
@@ -124,7 +124,7 @@ def making(store: Store, study: str, scale: str) -> str:
         if known := noted(folder(store, study, scale), store).get("aim"):
             aim = Aim.from_json(known)
     usual = store.root == Path("runs").absolute()
-    return aim.words(study) + ("" if usual else f" --store {shlex.quote(str(store.root))}")
+    return aim.command(study) + ("" if usual else f" --store {shlex.quote(str(store.root))}")
 
 
 def write(store: Store, found: Result) -> None:

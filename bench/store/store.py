@@ -154,9 +154,9 @@ class Run:
         """Ask whoever trains this run, on whatever machine, to save its work and end; it can go on later."""
         self.write("stop.json", reason)
 
-    def asked_to_stop(self) -> str:
+    def stop_requested(self) -> str:
         """Why this run was asked to end; empty if it was not."""
-        return asked_to_stop(self.path)
+        return stop_requested(self.path)
 
     def forget_stop(self) -> None:
         """The run may go on."""
@@ -166,7 +166,7 @@ class Run:
         """Into how many parts each batch is cut, so that it fits into memory; one where nothing readable says otherwise."""
         path = self.path / "deviations.json"
         try:
-            parts = known_fields(json_in(path, self.path) or {}, shapes.DEVIATIONS, path).get("micro_batches", 1)
+            parts = known_fields(json_in(path, self.path) or {}, shapes.MICRO_BATCHES, path).get("micro_batches", 1)
         except OSError:
             return 1
         return int(parts) if 1 <= parts <= MOST_PARTS else 1
@@ -227,7 +227,7 @@ class Run:
         return found
 
 
-def asked_to_stop(folder: Path) -> str:
+def stop_requested(folder: Path) -> str:
     """Why the owner of a folder was asked to end, by its stop.json; empty if it was not. Whatever lies there asks for it."""
     path = folder / "stop.json"
     if not os.path.lexists(path):

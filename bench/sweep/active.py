@@ -21,7 +21,7 @@ from bench.common.reading import inside, is_regular, json_in
 from bench.common.records import known_fields
 from bench.common.urls import without_secrets
 from bench.store import shapes
-from bench.store.store import Store, asked_to_stop
+from bench.store.store import Store, stop_requested
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sweep:
     folder: Path
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """experiment, command, began (seconds since 1970)."""
         path = self.folder / "sweep.json"
         try:
@@ -41,7 +41,7 @@ class Sweep:
 
     @property
     def experiment(self) -> str:
-        return str(self.facts.get("experiment", ""))
+        return str(self.metadata.get("experiment", ""))
 
     def where(self) -> str | None:
         """The host and process that schedule it; None once they are gone."""
@@ -51,18 +51,18 @@ class Sweep:
         """Ask it to let its runs save their work, and to end."""
         write_json(self.folder / "stop.json", reason, self.folder)
 
-    def asked_to_stop(self) -> str:
+    def stop_requested(self) -> str:
         """Why it was asked to end; empty if it was not."""
-        return asked_to_stop(self.folder)
+        return stop_requested(self.folder)
 
 
 @contextlib.contextmanager
-def announced(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
+def register_sweep(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
     """A sweep that others can see and stop for as long as the block goes on."""
     sweep = Sweep(store.root / ".sweeps" / f"{slug(experiment)}-{uuid.uuid4().hex[:6]}")
-    facts = {"experiment": experiment, "command": without_secrets(command), "began": time.time()}
+    metadata = {"experiment": experiment, "command": without_secrets(command), "began": time.time()}
     store.root.mkdir(parents=True, exist_ok=True)
-    write_json(sweep.folder / "sweep.json", facts, store.root)
+    write_json(sweep.folder / "sweep.json", metadata, store.root)
     owned = lease.take(sweep.folder)
     try:
         yield sweep
@@ -72,7 +72,7 @@ def announced(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
         shutil.rmtree(sweep.folder, ignore_errors=True)
 
 
-def going_on(store: Store) -> list[Sweep]:
+def active_sweeps(store: Store) -> list[Sweep]:
     """The sweeps whose scheduler is alive, oldest first."""
     found = [Sweep(folder) for folder in inside(store.root / ".sweeps") if is_regular(folder / "sweep.json")]
-    return sorted((sweep for sweep in found if sweep.where()), key=lambda sweep: sweep.facts.get("began", 0.0))
+    return sorted((sweep for sweep in found if sweep.where()), key=lambda sweep: sweep.metadata.get("began", 0.0))

@@ -37,7 +37,7 @@ class Queue(Protocol):
     name: str
     """As it stands in messages: SLURM."""
 
-    def look(self, ticket: Ticket) -> Job | None:
+    def find_job(self, ticket: Ticket) -> Job | None:
         """How a job is now; None where the system cannot be asked, which is not the same as a job that has ended."""
 
     def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from bench.common.reading import MIB, opened, tail
 from bench.store.store import Run
-from bench.sweep.plan import GOING_ON, seen
+from bench.sweep.plan import ACTIVE, run_status
 
 LONGEST = 8 * MIB  # bytes of a log that are read at once
-LOOK = 0.3  # seconds between two looks
+POLL_S = 0.3  # seconds between two looks
 
 
 def last_lines(run: Run, count: int) -> tuple[str, int]:
@@ -26,7 +26,7 @@ def last_lines(run: Run, count: int) -> tuple[str, int]:
 def follow(run: Run, start: int) -> Iterator[str]:
     """What a run says from that place of its log on, until it has ended."""
     while True:
-        going = seen(run).state in GOING_ON
+        going = run_status(run).state in ACTIVE
         text = _from(run, start)
         whole = text[: text.rfind(b"\n") + 1] if going else text  # half a line may end in half a character
         if whole:
@@ -34,13 +34,13 @@ def follow(run: Run, start: int) -> Iterator[str]:
             yield whole.decode(errors="replace")
         if not going and len(text) < LONGEST:  # known before the last look, so that nothing it said is missed
             return
-        time.sleep(LOOK)
+        time.sleep(POLL_S)
 
 
 def how_it_stands(run: Run) -> str:
     """The state of a run, and why."""
-    item = seen(run)
-    return f"{item.state} ({item.why})" if item.why else item.state
+    planned = run_status(run)
+    return f"{planned.state} ({planned.why})" if planned.why else planned.state
 
 
 def _from(run: Run, start: int) -> bytes:

@@ -11,19 +11,19 @@ from bench.common.errors import BenchError, Blocked
 from bench.common.reading import is_regular
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
-from bench.store.failures import tried_again
+from bench.store.failures import is_retried
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 from bench.sweep import queue
 
 NEW, RESUMABLE, TO_SCORE, QUEUED = "new", "resumable", "to score", "queued"
 TO_DO = (NEW, RESUMABLE, TO_SCORE)
 """States that `bench run` acts on. A failure that nothing has mended stays until `--retry`, a diverged run is a result."""
-GOING_ON = (RUNNING, QUEUED)
+ACTIVE = (RUNNING, QUEUED)
 """States of a run that some process, or the queue of a cluster, already has."""
 
 
 @dataclass(frozen=True)
-class Item:
+class PlannedRun:
     """One planned run: a variant with a seed, and what there is left to do for it."""
 
     label: str
@@ -38,62 +38,66 @@ class Item:
         return self.spec.seed
 
 
-def plan(experiment: Experiment, store: Store) -> list[Item]:
+def plan(experiment: Experiment, store: Store) -> list[PlannedRun]:
     """Every run of the experiment in declared order, with its state. Reads the store alone; nothing is written."""
-    return [look(label, spec, store, (experiment.evaluation.at(spec),)) for label, spec in experiment.runs()]
+    return [plan_run(label, spec, store, (experiment.evaluation.at(spec),)) for label, spec in experiment.runs()]
 
 
-def look(label: str, spec: RunSpec, store: Store, evaluations: tuple[Evaluation, ...]) -> Item:
+def plan_run(label: str, spec: RunSpec, store: Store, evaluations: tuple[Evaluation, ...]) -> PlannedRun:
     """The state of one planned run now."""
     run = store.run(spec)
     missing = tuple(evaluation for evaluation in evaluations if not is_regular(run.scores_file(evaluation.key)))
     there = os.path.lexists(run.path)
     state, why = _damage(run, spec) or _state(run, spec, missing) if there else _absent(spec)
-    return Item(label, spec, run, state, why, evaluations)
+    return PlannedRun(label, spec, run, state, why, evaluations)
 
 
-def seen(run: Run) -> Item:
+def run_status(run: Run) -> PlannedRun:
     """A run of the store as it is, whatever experiment it belongs to."""
     state, why = _state(run, run.spec, ())
-    return Item(run.name, run.spec, run, state, why, ())
+    return PlannedRun(run.name, run.spec, run, state, why, ())
 
 
-def unique(items: Sequence[Item]) -> list[Item]:
+def unique(planned_runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     """Each run once, though several variants may share it."""
-    return list({item.run.name: item for item in reversed(items)}.values())[::-1]
+    return list({planned.run.name: planned for planned in reversed(planned_runs)}.values())[::-1]
 
 
-def prediction_bytes(item: Item) -> int:
+def prediction_bytes(planned: PlannedRun) -> int:
     """Disk that a run's kept predictions take: four bytes a pixel."""
-    data = item.spec.data.build()
+    data = planned.spec.data.build()
     channels, height, width = data.shape
     frames = 0
-    for e in item.evaluations:
+    for e in planned.evaluations:
         if e.keep_predictions and e.horizon:
-            frames += e.horizon * (e.clips or data.count(e.split, item.spec.context + e.horizon) or 0)
+            frames += e.horizon * (e.clips or data.count(e.split, planned.spec.context + e.horizon) or 0)
     return 4 * frames * channels * height * width
 
 
-def remarks(items: Sequence[Item]) -> list[str]:
+def remarks(planned_runs: Sequence[PlannedRun]) -> list[str]:
     """What a user should know of the data of these runs, as sentences: how many videos are too short for a clip, and so on."""
-    said: dict[str, None] = {}
-    for item in items:
-        data = item.spec.data.build()
-        lengths = {("train", item.spec.context + item.spec.horizon), ("val", item.spec.context + item.spec.horizon)}
-        lengths |= {(e.split, item.spec.context + e.horizon) for e in item.evaluations if e.horizon}
+    sentences: dict[str, None] = {}
+    for planned in planned_runs:
+        data = planned.spec.data.build()
+        lengths = {("train", planned.spec.context + planned.spec.horizon), ("val", planned.spec.context + planned.spec.horizon)}
+        lengths |= {(e.split, planned.spec.context + e.horizon) for e in planned.evaluations if e.horizon}
         with contextlib.suppress(BenchError):  # missing or damaged data have a message of their own
             for split, frames in sorted(lengths):
-                said |= dict.fromkeys(data.remarks(split, frames))
-    return list(said)
+                sentences |= dict.fromkeys(data.remarks(split, frames))
+    return list(sentences)
 
 
-def retry(items: Sequence[Item], kinds: Collection[str]) -> int:
+def retry(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
     """Let runs that failed by these kinds go on from their last checkpoint, with whole batches; how many there are."""
-    chosen = [item for item in unique(items) if item.state in (FAILED, DIVERGED) and item.run.status().kind in kinds]
-    for item in chosen:
-        if item.run.micro_batches() > 1:
-            item.run.set_micro_batches(1)
-        item.run.set_status(INTERRUPTED, reason=f"tried again ({item.why})")
+    chosen = [
+        planned
+        for planned in unique(planned_runs)
+        if planned.state in (FAILED, DIVERGED) and planned.run.status().kind in kinds
+    ]
+    for planned in chosen:
+        if planned.run.micro_batches() > 1:
+            planned.run.set_micro_batches(1)
+        planned.run.set_status(INTERRUPTED, reason=f"tried again ({planned.why})")
     return len(chosen)
 
 
@@ -127,7 +131,7 @@ def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[st
         return FINISHED, "trained and scored"
     if place := queue.place(run):
         return QUEUED, f"{place}, at step {status.step} of {spec.steps}"
-    failed = status.state == DIVERGED or (status.state == FAILED and not tried_again(status.kind))
+    failed = status.state == DIVERGED or (status.state == FAILED and not is_retried(status.kind))
     if failed or (status.state == BLOCKED and spec.fingerprint is None):
         return status.state, f"{status.kind}: {status.reason}" if status.kind and status.state == FAILED else status.reason
     if status.trained:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from bench.common.errors import BenchError
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 
 
-def preflight(items: Sequence[Item]) -> None:
+def preflight(planned_runs: Sequence[PlannedRun]) -> None:
     """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
     import torch
 
@@ -20,10 +20,10 @@ def preflight(items: Sequence[Item]) -> None:
     from bench.training.model import build_model
 
     tried = set()
-    for item in items:
-        spec = item.spec
+    for planned in planned_runs:
+        spec = planned.spec
         parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
-        identity = (*parts, spec.context, spec.horizon, spec.init, item.evaluations)
+        identity = (*parts, spec.context, spec.horizon, spec.init, planned.evaluations)
         if identity in tried:
             continue
         tried.add(identity)
@@ -35,24 +35,24 @@ def preflight(items: Sequence[Item]) -> None:
                 spec.learner.build(**supplied)
                 if spec.init:
                     initial_weights(spec, model)
-            for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *item.evaluations):
+            for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *planned.evaluations):
                 clips_to_score(data, evaluation, spec.context)
                 checked(evaluation.metrics)
         except BenchError as error:
-            raise BenchError(f"variant '{item.label}': {error}") from error
+            raise BenchError(f"variant '{planned.label}': {error}") from error
         except (RuntimeError, ArithmeticError, IndexError, TypeError) as error:  # what torch says of sizes such as -4
-            raise BenchError(f"variant '{item.label}': model '{spec.model.name}' cannot be built: {error}") from error
+            raise BenchError(f"variant '{planned.label}': model '{spec.model.name}' cannot be built: {error}") from error
 
 
-def refuse_unfit_learners(items: Sequence[Item]) -> None:
+def refuse_unfit_learners(planned_runs: Sequence[PlannedRun]) -> None:
     """Refuse learners beside another model of the catalogue than the one that their signature names. Needs no torch."""
-    for item in items:
-        model, learner = item.spec.model.name, item.spec.learner.name
+    for planned in planned_runs:
+        model, learner = planned.spec.model.name, planned.spec.learner.name
         if model not in catalog.CATALOG["models"] or learner not in catalog.CATALOG["learners"]:
             continue  # a class of the user's own may inherit from the one that is asked for
         wanted = next((option.annotation for option in catalog.signature("learners", learner) if option.name == "model"), "")
         given = catalog.target("models", model).partition(":")[2]
         if wanted not in ("", "nn.Module", "Module", given):
             raise BenchError(
-                f"variant '{item.label}': learner '{learner}' trains {wanted} alone, and {given} is none; use 'direct'"
+                f"variant '{planned.label}': learner '{learner}' trains {wanted} alone, and {given} is none; use 'direct'"
             )

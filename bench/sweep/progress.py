@@ -16,7 +16,7 @@ from rich.text import Text
 
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 from bench.sweep import queue
-from bench.sweep.plan import TO_DO, Item
+from bench.sweep.plan import TO_DO, PlannedRun
 
 PLAIN_SECONDS = 30.0  # between two plain lines about the same run
 PAUSE = 30.0  # times as long as usual between two lines: the run stood still
@@ -49,15 +49,15 @@ class Pace:
         """Seconds to step `last` at this speed."""
         return (last - self.step) / self.speed if self.speed else None
 
-    def in_words(self, last: int) -> str:
+    def format_speed(self, last: int) -> str:
         """Speed and time left."""
         return f"{self.speed:.1f}/s  {clock((last - self.step) / self.speed)} left" if self.speed else ""
 
-    def loss_in_words(self) -> str:
+    def format_loss(self) -> str:
         """Every phase with its loss."""
         return "  ".join(f"{name} {value:.4f}" for name, value in self.losses.items())
 
-    def validation_in_words(self) -> str:
+    def format_validation(self) -> str:
         """The newest validation score."""
         return "" if self.psnr is None else f"val {self.psnr:.2f} dB"
 
@@ -68,18 +68,20 @@ class Display:
     A watcher of the scheduler: reads the store alone, so it shows the truth whatever a worker does.
     """
 
-    def __init__(self, console: Console, items: list[Item], done: int):
-        self.console, self.total = console, len(items)
+    def __init__(self, console: Console, planned_runs: list[PlannedRun], done: int):
+        self.console, self.total = console, len(planned_runs)
         self.done, self.bad, self.queued = done, 0, 0
-        self.width = max((len(item.label) for item in items), default=0)
+        self.width = max((len(planned.label) for planned in planned_runs), default=0)
         self.lines: dict[str, _Line] = {}
-        self.steps = {item.run.name: int(item.run.latest().get("step", 0)) for item in items if item.state in TO_DO}
+        self.steps = {
+            planned.run.name: int(planned.run.latest().get("step", 0)) for planned in planned_runs if planned.state in TO_DO
+        }
         cut = Column(no_wrap=True, overflow="ellipsis")  # one line a run, however narrow the terminal
         self.live = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=12), _Figures(table_column=cut),
             console=console, disable=not console.is_terminal, refresh_per_second=4,
         )  # fmt: skip
-        steps = sum({item.run.name: item.spec.steps for item in items if item.state in TO_DO}.values())
+        steps = sum({planned.run.name: planned.spec.steps for planned in planned_runs if planned.state in TO_DO}.values())
         self.whole = self.live.add_task(f"{'all runs':<{self.width + 7}}", total=max(steps, 1), figures=self._tally())
 
     def __enter__(self) -> Display:
@@ -89,25 +91,25 @@ class Display:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.live.stop()
 
-    def started(self, item: Item) -> None:
+    def started(self, planned: PlannedRun) -> None:
         """A run's process was started."""
-        if line := self.lines.pop(item.run.name, None):  # resumed after its process died
+        if line := self.lines.pop(planned.run.name, None):  # resumed after its process died
             self.live.remove_task(line.task)
-        task = self.live.add_task(escape(self._name(item)), total=max(item.spec.steps, 1), figures="starting")
-        self.lines[item.run.name] = _Line(item, task, told=time.monotonic())
+        task = self.live.add_task(escape(self._name(planned)), total=max(planned.spec.steps, 1), figures="starting")
+        self.lines[planned.run.name] = _Line(planned, task, printed=time.monotonic())
         if not self.console.is_terminal:
-            self.console.print(f"start   {self._name(item)}  {item.run.name}", highlight=False, soft_wrap=True)
+            self.console.print(f"start   {self._name(planned)}  {planned.run.name}", highlight=False, soft_wrap=True)
 
-    def ended(self, item: Item) -> None:
+    def ended(self, planned: PlannedRun) -> None:
         """A run has ended, well or otherwise."""
-        if line := self.lines.pop(item.run.name, None):
+        if line := self.lines.pop(planned.run.name, None):
             self.live.remove_task(line.task)
-        self.done += item.state == FINISHED
-        self.bad += item.state in (FAILED, DIVERGED)
-        self.steps[item.run.name] = item.spec.steps
-        what = _scores(item) if item.state == FINISHED else f"{item.state}: {item.why}"
-        told = f"{MARKS.get(item.state, '•')} {escape(self._name(item))}  {escape(what)}"
-        self.console.print(told, highlight=False, soft_wrap=True)
+        self.done += planned.state == FINISHED
+        self.bad += planned.state in (FAILED, DIVERGED)
+        self.steps[planned.run.name] = planned.spec.steps
+        what = _scores(planned) if planned.state == FINISHED else f"{planned.state}: {planned.why}"
+        message = f"{MARKS.get(planned.state, '•')} {escape(self._name(planned))}  {escape(what)}"
+        self.console.print(message, highlight=False, soft_wrap=True)
         self.tick()
 
     def tick(self) -> None:
@@ -115,16 +117,16 @@ class Display:
         self.queued = 0
         for name, line in self.lines.items():
             figures, self.steps[name] = line.figures()
-            waits = queue.waits(line.item.run)  # runs that wait in a cluster's queue are counted, not listed
+            waits = queue.waits(line.planned.run)  # runs that wait in a cluster's queue are counted, not listed
             self.queued += waits
             self.live.update(line.task, completed=self.steps[name], figures=figures, visible=not waits)
-            if not self.console.is_terminal and not waits and time.monotonic() - line.told > PLAIN_SECONDS:
-                self.console.print(f"running {self._name(line.item)}  {figures}", highlight=False, soft_wrap=True)
-                line.told = time.monotonic()
+            if not self.console.is_terminal and not waits and time.monotonic() - line.printed > PLAIN_SECONDS:
+                self.console.print(f"running {self._name(line.planned)}  {figures}", highlight=False, soft_wrap=True)
+                line.printed = time.monotonic()
         self.live.update(self.whole, completed=sum(self.steps.values()), figures=self._tally())
 
-    def _name(self, item: Item) -> str:
-        return f"{item.label:<{self.width}} seed {item.seed}"
+    def _name(self, planned: PlannedRun) -> str:
+        return f"{planned.label:<{self.width}} seed {planned.seed}"
 
     def _tally(self) -> str:
         queued = f", {self.queued} queued" if self.queued else ""
@@ -135,16 +137,16 @@ class Display:
 class _Line:
     """A run that goes on: where its line is, and when it was last told of."""
 
-    item: Item
+    planned: PlannedRun
     task: TaskID
-    told: float
+    printed: float
 
     def figures(self) -> tuple[str, int]:
         """Step, speed, time left, loss and validation PSNR in words, and the step."""
-        pace, last = Pace.of(self.item.run), self.item.spec.steps
+        pace, last = Pace.of(self.planned.run), self.planned.spec.steps
         if pace is None:
             return "starting", 0
-        parts = [f"step {pace.step}/{last}", pace.in_words(last), pace.loss_in_words(), pace.validation_in_words()]
+        parts = [f"step {pace.step}/{last}", pace.format_speed(last), pace.format_loss(), pace.format_validation()]
         return "  ".join(filter(None, parts)), pace.step
 
 
@@ -165,10 +167,10 @@ class _Figures(ProgressColumn):
         return Text(str(task.fields.get("figures", "")))
 
 
-def _scores(item: Item) -> str:
+def _scores(planned: PlannedRun) -> str:
     from bench.evaluation.scores import load
 
-    means = load(item.run.scores_file(item.evaluations[0].key)).means() if item.evaluations else {}
+    means = load(planned.run.scores_file(planned.evaluations[0].key)).means() if planned.evaluations else {}
     shown = [("standard/psnr", "PSNR", "{:.2f} dB"), ("standard/ssim", "SSIM", "{:.3f}")]
     return "  ".join(f"{label} {form.format(means[name])}" for name, label, form in shown if name in means)
 

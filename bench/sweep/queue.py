@@ -18,7 +18,7 @@ def place(run: Run) -> str:
     if held is None:
         return ""
     queue = _queue_of(held.executor)
-    job = queue.look(held) if queue else None
+    job = queue.find_job(held) if queue else None
     name = queue.name if queue else f"'{held.executor}'"
     if job is None:
         return f"{name} job {held.job}, as far as is known: there is no answer from its queue here"
@@ -28,7 +28,7 @@ def place(run: Run) -> str:
 def waits(run: Run) -> bool:
     """Whether the run is in a queue and no machine has been given to it yet."""
     held = ticket(run)
-    job = _look(held) if held else None
+    job = _find_job(held) if held else None
     return job is not None and job.waiting
 
 
@@ -42,13 +42,13 @@ def cancel(runs: Sequence[Run], waiting_only: bool = False) -> None:
             queue.cancel(tickets, waiting_only)
     for run in runs:
         left = ticket(run)
-        if left is not None and _look(left) is None:  # nobody here can ask: its job will find that it was asked to stop
+        if left is not None and _find_job(left) is None:  # nobody here can ask: its job will find that it was asked to stop
             forget(run, left.job)
 
 
-def _look(held: Ticket) -> Job | None:
+def _find_job(held: Ticket) -> Job | None:
     queue = _queue_of(held.executor)
-    return queue.look(held) if queue else None
+    return queue.find_job(held) if queue else None
 
 
 def _queue_of(executor: str) -> Queue | None:

@@ -19,10 +19,10 @@ from bench.common.files import appending
 from bench.store import failures
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 from bench.sweep.executor import Executor
-from bench.sweep.plan import GOING_ON, RESUMABLE, TO_DO, Item, look, unique
+from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique
 
 TICK = 0.5  # seconds between two looks
-PATIENCE = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
+SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
 DEATHS = 2  # times that a run's process may die without getting any further before the run counts as failed
 ALIKE = 3  # runs that fail in a row with the same error in the code before the rest of the plan is left alone
 
@@ -30,65 +30,73 @@ ALIKE = 3  # runs that fail in a row with the same error in the code before the 
 class Watcher(Protocol):
     """Whoever is told what happens: the progress display, the tracker, a search that adds runs."""
 
-    def started(self, item: Item) -> None: ...
-    def ended(self, item: Item) -> None: ...
+    def started(self, planned: PlannedRun) -> None: ...
+    def ended(self, planned: PlannedRun) -> None: ...
     def tick(self) -> None: ...
 
 
 class Scheduler:
     """Runs what is to be done of a plan.
 
-    A watcher may `add()` runs at any time; `stop()`, from a signal handler or because `asked()` has words, ends it cleanly.
+    A watcher may `add()` runs at any time; `stop()`, from a signal handler or because `stop_requested()` says why, ends it.
     prepare: called with every run right before it is started.
     halted: why nothing more is started, in words; empty as long as all is well.
     """
 
     def __init__(
         self,
-        items: Sequence[Item],
+        planned_runs: Sequence[PlannedRun],
         store: Store,
         executor: Executor,
         watchers: Sequence[Watcher] = (),
-        asked: Callable[[], str] = lambda: "",
+        stop_requested: Callable[[], str] = lambda: "",
         prepare: Callable[[Run], None] = lambda run: None,
     ):
-        self.store, self.executor, self.watchers, self.asked, self.prepare = store, executor, watchers, asked, prepare
-        self.waiting: deque[Item] = deque()
-        self.elsewhere: list[Item] = []
-        self.active: dict[Future[str], Item] = {}
+        self.store, self.executor, self.watchers, self.stop_requested, self.prepare = (
+            store,
+            executor,
+            watchers,
+            stop_requested,
+            prepare,
+        )
+        self.waiting: deque[PlannedRun] = deque()
+        self.running_elsewhere: list[PlannedRun] = []
+        self.active: dict[Future[str], PlannedRun] = {}
         self.stopped_at: float | None = None
         self.halted = ""
         self._deaths: dict[str, tuple[int, int]] = {}  # run -> (step, deaths at that step)
         self._alike: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
-        for item in unique(items):
-            self.add(item)
+        for planned in unique(planned_runs):
+            self.add(planned)
 
-    def add(self, item: Item) -> None:
+    def add(self, planned: PlannedRun) -> None:
         """Put one more run at the end of the plan, unless there is nothing to be done for it."""
-        if item.state in TO_DO:
-            self.waiting.append(item)
-        elif item.state in GOING_ON:
-            self.elsewhere.append(item)
+        if planned.state in TO_DO:
+            self.waiting.append(planned)
+        elif planned.state in ACTIVE:
+            self.running_elsewhere.append(planned)
 
-    def has(self, item: Item) -> bool:
+    def has(self, planned: PlannedRun) -> bool:
         """Whether its run waits, or goes on here or elsewhere."""
-        return any(other.run.name == item.run.name for other in (*self.waiting, *self.elsewhere, *self.active.values()))
+        return any(
+            other.run.name == planned.run.name for other in (*self.waiting, *self.running_elsewhere, *self.active.values())
+        )
 
     def run(self) -> None:
         """Until every run has ended, here or elsewhere, or until stopped."""
         while True:
-            self._look_elsewhere()
+            self._check_elsewhere()
             while self.waiting and len(self.active) < self.executor.slots and not (self.stopped_at or self.halted):
                 self._start(self.waiting.popleft())
             self._wait()
             for watcher in self.watchers:
                 watcher.tick()
-            if not self.stopped_at and self.asked():
+            if not self.stopped_at and self.stop_requested():
                 self.stop()
-            if self.stopped_at and time.monotonic() - self.stopped_at > PATIENCE:
+            if self.stopped_at and time.monotonic() - self.stopped_at > SAVE_TIMEOUT_S:
                 self.executor.kill()
             over = self.stopped_at or self.halted
-            if not self.active and (over or not (self.waiting or self.elsewhere)):
+            if not self.active and (over or not (self.waiting or self.running_elsewhere)):
                 return
 
     def hand_over(self) -> None:
@@ -109,63 +117,65 @@ class Scheduler:
             done, _ = wait(self.active, timeout=TICK, return_when=FIRST_COMPLETED)
             for future in done:
                 self._ended(self.active.pop(future), future.result())
-        elif self.elsewhere and not self.stopped_at:
+        elif self.running_elsewhere and not self.stopped_at:
             time.sleep(TICK)
 
-    def _start(self, item: Item) -> None:
-        item = self._again(item)
-        if item.state not in TO_DO:
-            self._file(item)
+    def _start(self, planned: PlannedRun) -> None:
+        planned = self._refresh(planned)
+        if planned.state not in TO_DO:
+            self._file(planned)
             return
         try:
-            item.run.create(item.spec)
-            item.run.forget_stop()
-            self.prepare(item.run)
-            future = self.executor.submit(item.run, item.evaluations)
+            planned.run.create(planned.spec)
+            planned.run.forget_stop()
+            self.prepare(planned.run)
+            future = self.executor.submit(planned.run, planned.evaluations)
         except OSError as error:
-            self._fail(item, failures.of(error), f"{error.strerror or error}: {error.filename or item.run.path}")
+            self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
             return
         for watcher in self.watchers:
-            watcher.started(item)
-        self.active[future] = item
+            watcher.started(planned)
+        self.active[future] = planned
 
-    def _ended(self, item: Item, death: str) -> None:
-        status = item.run.status()
-        if not item.run.path.exists():
-            self._file(replace(item, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh"))
+    def _ended(self, planned: PlannedRun, death: str) -> None:
+        status = planned.run.status()
+        if not planned.run.path.exists():
+            self._file(
+                replace(planned, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh")
+            )
         elif status.kind == "memory" or (death == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
-            self._in_smaller_parts(item, status, death)
+            self._in_smaller_parts(planned, status, death)
         elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
-            self._resume(item, status, death)
+            self._resume(planned, status, death)
         else:
             self._note_error(status)
-            now = self._again(item)
+            now = self._refresh(planned)
             self._file(replace(now, state=FAILED, why=status.reason) if status.state == FAILED else now)
 
-    def _resume(self, item: Item, status: Status, death: str) -> None:
+    def _resume(self, planned: PlannedRun, status: Status, death: str) -> None:
         """Start it again, unless it dies again and again without getting any further."""
-        step, deaths = self._deaths.get(item.run.name, (-1, 0))
+        step, deaths = self._deaths.get(planned.run.name, (-1, 0))
         deaths = deaths + 1 if status.step == step else 1
-        self._deaths[item.run.name] = (status.step, deaths)
+        self._deaths[planned.run.name] = (status.step, deaths)
         how = death or "without a word"
         if deaths <= DEATHS:
-            with contextlib.suppress(OSError), appending(item.run.path / "log.txt") as log:
+            with contextlib.suppress(OSError), appending(planned.run.path / "log.txt") as log:
                 log.write(f"its process died at step {status.step} ({how}); it is started again\n".encode())
-            self.waiting.appendleft(item)
+            self.waiting.appendleft(planned)
         else:
-            self._fail(item, "died", f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
+            self._fail(planned, "died", f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
 
-    def _in_smaller_parts(self, item: Item, status: Status, death: str) -> None:
+    def _in_smaller_parts(self, planned: PlannedRun, status: Status, death: str) -> None:
         """Out of memory: train with each batch in twice as many parts, which changes rounding alone."""
-        parts = 2 * item.run.micro_batches()
+        parts = 2 * planned.run.micro_batches()
         if status.trained:
-            self._fail(item, "memory", f"out of memory while scoring ({death or status.reason})")
-        elif parts > item.spec.batch:
-            self._fail(item, "memory", f"out of memory even with one clip at a time ({death or status.reason})")
+            self._fail(planned, "memory", f"out of memory while scoring ({death or status.reason})")
+        elif parts > planned.spec.batch:
+            self._fail(planned, "memory", f"out of memory even with one clip at a time ({death or status.reason})")
         else:
-            item.run.set_micro_batches(parts)
-            item.run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
-            self.waiting.appendleft(item)
+            planned.run.set_micro_batches(parts)
+            planned.run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
+            self.waiting.appendleft(planned)
 
     def _note_error(self, status: Status) -> None:
         """The same error in the code several times in a row is not about single runs."""
@@ -177,38 +187,38 @@ class Scheduler:
         elif status.state == FINISHED:
             self._alike = ("", 0)
 
-    def _fail(self, item: Item, kind: str, reason: str) -> None:
+    def _fail(self, planned: PlannedRun, kind: str, reason: str) -> None:
         """Write down why it failed, if anything can still be written."""
         with contextlib.suppress(OSError):
-            item.run.set_status(FAILED, kind=kind, reason=reason)
-        self._file(replace(item, state=FAILED, why=reason))
+            planned.run.set_status(FAILED, kind=kind, reason=reason)
+        self._file(replace(planned, state=FAILED, why=reason))
 
-    def _file(self, item: Item) -> None:
+    def _file(self, planned: PlannedRun) -> None:
         """Put a run where its state belongs: it may meanwhile be somebody else's."""
-        if item.state in GOING_ON:
-            self.elsewhere.append(item)
+        if planned.state in ACTIVE:
+            self.running_elsewhere.append(planned)
         else:
             for watcher in self.watchers:
-                watcher.ended(item)
+                watcher.ended(planned)
 
-    def _look_elsewhere(self) -> None:
-        for item in self.elsewhere[:]:
-            now = self._again(item)
-            if now.state not in GOING_ON:
-                self.elsewhere.remove(item)
-                asked = now.state == RESUMABLE and now.run.status().kind == "asked"
-                if now.state in TO_DO and not asked:
+    def _check_elsewhere(self) -> None:
+        for planned in self.running_elsewhere[:]:
+            now = self._refresh(planned)
+            if now.state not in ACTIVE:
+                self.running_elsewhere.remove(planned)
+                stop_requested = now.state == RESUMABLE and now.run.status().kind == "asked"
+                if now.state in TO_DO and not stop_requested:
                     self.waiting.append(now)
                 else:
                     self._file(now)
 
-    def _again(self, item: Item) -> Item:
-        return look(item.label, item.spec, self.store, item.evaluations)
+    def _refresh(self, planned: PlannedRun) -> PlannedRun:
+        return plan_run(planned.label, planned.spec, self.store, planned.evaluations)
 
 
-def finished(items: Sequence[Item]) -> bool:
+def finished(planned_runs: Sequence[PlannedRun]) -> bool:
     """Whether every planned run is trained and scored."""
-    return all(item.state == FINISHED for item in items)
+    return all(planned.state == FINISHED for planned in planned_runs)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from bench.common.errors import BenchError
 from bench.spec.experiment import Experiment
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Store
 from bench.sweep import active
-from bench.sweep.plan import GOING_ON, QUEUED, TO_DO, Item, look, plan, seen
+from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, PlannedRun, plan, plan_run, run_status
 from bench.sweep.progress import MARKS, PLAIN_SECONDS, Pace, clock
 
 REFRESH = 1.0  # seconds between two looks
@@ -34,10 +34,10 @@ SHOWN = {**MARKS, RUNNING: "[cyan]▶[/]", QUEUED: "[blue]…[/]", BLOCKED: "[ye
 WIDE, WIDEST = 100, 140  # columns of a terminal that has room for where a run is, and for its losses
 
 
-class Row(NamedTuple):
+class RunLine(NamedTuple):
     """One run as it is now. where: who trains it, or why nobody does."""
 
-    item: Item
+    planned: PlannedRun
     step: int
     pace: Pace | None
     where: str
@@ -48,51 +48,52 @@ class Board:
 
     def __init__(self, store: Store, experiment: Experiment | None = None):
         self.store, self.experiment = store, experiment
-        self.items: list[Item] = []
+        self.planned_runs: list[PlannedRun] = []
         self.sweeps: list[active.Sweep] = []
         self._runs: dict[str, Run] = {}  # with the specs that have been read
         self._complete = 0.0
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """See how everything is now."""
         again = time.monotonic() - self._complete > ALL_AGAIN
-        known = {} if again else {item.run.name: item for item in self.items if item.state == FINISHED}
+        known = {} if again else {planned.run.name: planned for planned in self.planned_runs if planned.state == FINISHED}
         if self.experiment is None:
             self._runs = {path.name: self._runs.get(path.name) or Run(path) for path in self.store.folders()}
-            self.items = [item for name, run in self._runs.items() if (item := known.get(name) or _readable(run))]
+            self.planned_runs = [planned for name, run in self._runs.items() if (planned := known.get(name) or _readable(run))]
         elif again:
-            self.items = plan(self.experiment, self.store)
+            self.planned_runs = plan(self.experiment, self.store)
         else:
-            self.items = [
-                known.get(item.run.name) or look(item.label, item.spec, self.store, item.evaluations) for item in self.items
+            self.planned_runs = [
+                known.get(planned.run.name) or plan_run(planned.label, planned.spec, self.store, planned.evaluations)
+                for planned in self.planned_runs
             ]
         if again:
             self._complete = time.monotonic()
-        self.sweeps = active.going_on(self.store)
+        self.sweeps = active.active_sweeps(self.store)
 
     def over(self) -> bool:
         """Whether nothing goes on."""
-        return not self.sweeps and not any(item.state in GOING_ON for item in self.items)
+        return not self.sweeps and not any(planned.state in ACTIVE for planned in self.planned_runs)
 
-    def rows(self, most: int | None = None) -> list[Row]:
+    def rows(self, most: int | None = None) -> list[RunLine]:
         """The runs in their order; where there are more than `most`, what goes on or went wrong comes first."""
-        chosen = self.items
+        chosen = self.planned_runs
         if most is not None and len(chosen) > most:
-            urgent = sorted(chosen, key=lambda item: FIRST.index(item.state) if item.state in FIRST else len(FIRST))
-            kept = {id(item) for item in urgent[:most]}
-            chosen = [item for item in chosen if id(item) in kept]
-        return [_row(item) for item in chosen]
+            urgent = sorted(chosen, key=lambda planned: FIRST.index(planned.state) if planned.state in FIRST else len(FIRST))
+            kept = {id(planned) for planned in urgent[:most]}
+            chosen = [planned for planned in chosen if id(planned) in kept]
+        return [_row(planned) for planned in chosen]
 
     def totals(self) -> str:
         """All runs by state, and how long the rest takes at the present pace."""
-        states = Counter(item.state for item in self.items)
+        states = Counter(planned.state for planned in self.planned_runs)
         parts = [f"{count} {state}" for state, count in states.items()]
-        left = sum(item.spec.steps - _step(item) for item in self.items if item.state in (*TO_DO, *GOING_ON))
-        going = [pace for item in self.items if item.state == RUNNING and (pace := Pace.of(item.run))]
+        left = sum(planned.spec.steps - _step(planned) for planned in self.planned_runs if planned.state in (*TO_DO, *ACTIVE))
+        going = [pace for planned in self.planned_runs if planned.state == RUNNING and (pace := Pace.of(planned.run))]
         speed = sum(pace.speed or 0.0 for pace in going)
         parts += [f"{left:,} steps to go"] if left else []
         parts += [f"{speed:.1f} steps/s, {clock(left / speed)} left at this pace"] if speed and left else []
-        return f"{len(self.items)} runs: " + ", ".join(parts)
+        return f"{len(self.planned_runs)} runs: " + ", ".join(parts)
 
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""
@@ -108,7 +109,7 @@ class Board:
             table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=3)
         for row in rows:
             table.add_row(*_cells(row, width))
-        more = len(self.items) - len(rows)
+        more = len(self.planned_runs) - len(rows)
         return Group(
             *(Text(f"sweep {sweep.experiment} on {sweep.where()}", "bold", no_wrap=True) for sweep in self.sweeps),
             table,
@@ -125,7 +126,7 @@ def watch(board: Board, console: Console) -> None:
     screen = Live(console=console, screen=True, auto_refresh=False)
     with contextlib.suppress(KeyboardInterrupt), _keys() as pressed, screen as live:
         while True:
-            board.look()
+            board.refresh()
             live.update(board.render(console.width, console.height), refresh=True)
             if pressed(REFRESH) in ("q", "Q"):
                 break
@@ -133,61 +134,71 @@ def watch(board: Board, console: Console) -> None:
 
 
 def _lines(board: Board, console: Console) -> None:
-    told: dict[str, tuple[str, float]] = {}
+    printed: dict[str, tuple[str, float]] = {}
     while True:
-        board.look()
+        board.refresh()
         for row in board.rows():
-            name, state = row.item.run.name + row.item.label, row.item.state
-            before, when = told.get(name, ("", 0.0))
+            name, state = row.planned.run.name + row.planned.label, row.planned.state
+            before, when = printed.get(name, ("", 0.0))
             due = state == RUNNING and time.monotonic() - when > PLAIN_SECONDS
             if state != before or due:
                 console.print(_line(row), highlight=False, markup=False, soft_wrap=True)
-                told[name] = (state, time.monotonic())
+                printed[name] = (state, time.monotonic())
         if board.over():
             console.print(board.totals(), highlight=False)
             return
         time.sleep(REFRESH)
 
 
-def _line(row: Row) -> str:
-    item, pace = row.item, row.pace
-    figures = [f"step {row.step}/{item.spec.steps}", pace.in_words(item.spec.steps) if pace and item.state == RUNNING else ""]
-    parts = [item.label, f"seed {item.seed}", item.state, *figures, pace.validation_in_words() if pace else "", row.where]
+def _line(row: RunLine) -> str:
+    planned, pace = row.planned, row.pace
+    figures = [
+        f"step {row.step}/{planned.spec.steps}",
+        pace.format_speed(planned.spec.steps) if pace and planned.state == RUNNING else "",
+    ]
+    parts = [
+        planned.label,
+        f"seed {planned.seed}",
+        planned.state,
+        *figures,
+        pace.format_validation() if pace else "",
+        row.where,
+    ]
     return "  ".join([time.strftime("%H:%M:%S"), *filter(None, parts)])
 
 
-def _readable(run: Run) -> Item | None:
+def _readable(run: Run) -> PlannedRun | None:
     try:
-        return seen(run)
+        return run_status(run)
     except BenchError:
         return None
 
 
-def _row(item: Item) -> Row:
-    where = lease.holder(item.run.path) if item.state == RUNNING else "" if item.state == FINISHED else item.why
-    return Row(item, _step(item), Pace.of(item.run), where or "")
+def _row(planned: PlannedRun) -> RunLine:
+    where = lease.holder(planned.run.path) if planned.state == RUNNING else "" if planned.state == FINISHED else planned.why
+    return RunLine(planned, _step(planned), Pace.of(planned.run), where or "")
 
 
-def _step(item: Item) -> int:
-    return item.spec.steps if item.state == FINISHED else int(item.run.latest().get("step", 0))
+def _step(planned: PlannedRun) -> int:
+    return planned.spec.steps if planned.state == FINISHED else int(planned.run.latest().get("step", 0))
 
 
-def _cells(row: Row, width: int) -> list[str | Text | ProgressBar]:
-    item, pace, steps = row.item, row.pace, row.item.spec.steps
-    going = pace if item.state == RUNNING else None
+def _cells(row: RunLine, width: int) -> list[str | Text | ProgressBar]:
+    planned, pace, steps = row.planned, row.pace, row.planned.spec.steps
+    going = pace if planned.state == RUNNING else None
     left = going.left(steps) if going else None
     cells: list[str | Text | ProgressBar] = [
-        SHOWN.get(item.state, "·"),
-        escape(item.label),
-        str(item.seed),
-        item.state,
-        ProgressBar(total=max(steps, 1), completed=row.step if steps else int(item.state == FINISHED), width=10),
+        SHOWN.get(planned.state, "·"),
+        escape(planned.label),
+        str(planned.seed),
+        planned.state,
+        ProgressBar(total=max(steps, 1), completed=row.step if steps else int(planned.state == FINISHED), width=10),
         f"{row.step}/{steps}",
         f"{going.speed:.1f}" if going and going.speed else "",
         clock(left) if left is not None else "",
         f"{pace.psnr:.2f} dB" if pace and pace.psnr is not None else "",
     ]
-    loss = [pace.loss_in_words() if pace else ""] if width >= WIDEST else []
+    loss = [pace.format_loss() if pace else ""] if width >= WIDEST else []
     return [*cells, *loss, *([escape(row.where)] if width >= WIDE else [])]
 
 

@@ -17,13 +17,13 @@ from bench.common.files import slug
 from bench.common.urls import without_secrets
 from bench.store.store import Store
 from bench.tracking import database
-from bench.tracking.connection import alone, artifact_root, connect, experiment_id, in_words, is_embedded
+from bench.tracking.connection import artifact_root, connect, exclusive, experiment_id, format_error, is_embedded
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 NAME = "report"
-PATIENCE = 10.0  # seconds that a report waits for another process that writes to MLflow
+LOCK_TIMEOUT_S = 10.0  # seconds that a report waits for another process that writes to MLflow
 log = logging.getLogger(__name__)
 
 
@@ -36,11 +36,11 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
     if is_embedded(store) and not os.path.lexists(store.root / database.NAME):
         return ""
     try:
-        with alone(store, PATIENCE):
+        with exclusive(store, LOCK_TIMEOUT_S):
             client = connect(store)
             run_id = _run_id(client, experiment_id(client, experiment, store), question)
             if is_embedded(store):
-                database.refuse_outside(client, run_id, artifact_root(store))
+                database.refuse_other_artifacts(client, run_id, artifact_root(store))
             _clear(client, run_id, part)
             for file in files:
                 client.log_artifact(run_id, str(file), slug(part) or None)
@@ -48,7 +48,7 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
             client.set_terminated(run_id)
     except Exception as error:  # whatever MLflow raises
         log.debug("attaching failed", exc_info=True)
-        return in_words(error, store)
+        return format_error(error, store)
     return ""
 
 

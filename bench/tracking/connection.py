@@ -105,32 +105,32 @@ def remote(store: Store) -> bool:
     return not tracking_uri(store).startswith(("sqlite:", "file:"))
 
 
-def in_words(error: BaseException, store: Store) -> str:
+def format_error(error: BaseException, store: Store) -> str:
     """What went wrong with MLflow, in one line."""
-    said, uri = str(error), shown_uri(store)
+    message, uri = str(error), shown_uri(store)
     if isinstance(error, BenchError):
-        return said
+        return message
     if remote(store):
-        if "timed out" in said:
+        if "timed out" in message:
             return f"{uri} does not answer"
-        if "NewConnectionError" in said or "NameResolutionError" in said:
+        if "NewConnectionError" in message or "NameResolutionError" in message:
             return f"there is no server at {uri}"
-        if "error responses" in said:  # its database may be down
+        if "error responses" in message:  # its database may be down
             return f"{uri} answers with errors"
-    return without_secrets(f"{type(error).__name__}: {(said.splitlines() or [''])[0]}")
+    return without_secrets(f"{type(error).__name__}: {(message.splitlines() or [''])[0]}")
 
 
 @contextlib.contextmanager
-def alone(store: Store, patience: float | None = None) -> Iterator[None]:
+def exclusive(store: Store, wait: float | None = None) -> Iterator[None]:
     """One writer at a time: several at once break a fresh MLflow database for good.
 
-    patience: seconds to wait for another one, after which a BenchError is raised; without end if None.
+    wait: seconds to wait for another one, after which a BenchError is raised; without end if None.
     """
     began = time.monotonic()
     with appending(store.root / ".mlflow.lock") as file:
-        while not _locked(file, wait=patience is None):
-            if patience is not None and time.monotonic() - began > patience:
-                raise BenchError(f"another process has been writing to MLflow for {patience:.0f} seconds")
+        while not _locked(file, wait=wait is None):
+            if wait is not None and time.monotonic() - began > wait:
+                raise BenchError(f"another process has been writing to MLflow for {wait:.0f} seconds")
             time.sleep(0.1)
         yield
 

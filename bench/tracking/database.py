@@ -136,17 +136,17 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def refuse_outside(client: MlflowClient, run_id: str, artifacts: Path) -> None:
+def refuse_other_artifacts(client: MlflowClient, run_id: str, artifacts: Path) -> None:
     """BenchError where an MLflow run's artifacts are not in the store's own folder, as its database may say, or behind a link.
 
     What is written or deleted there would be somebody else's.
     """
-    said: Any = client.get_run(run_id).info.artifact_uri
-    parts = urlsplit(str(said))
-    place = Path(os.path.normpath(unquote(parts.path) if parts.scheme == "file" else str(said)))
+    location: Any = client.get_run(run_id).info.artifact_uri
+    parts = urlsplit(str(location))
+    place = Path(os.path.normpath(unquote(parts.path) if parts.scheme == "file" else str(location)))
     if parts.scheme not in ("", "file") or not place.is_relative_to(artifacts) or place == artifacts:
         raise BenchError(
-            f"its database says that artifacts go to {said}, which is outside of {artifacts}: nothing is written there"
+            f"its database says that artifacts go to {location}, which is outside of {artifacts}: nothing is written there"
         )
     refuse_links(place, artifacts.parent)
     if links := [path for path in _below(place) if path.is_symlink()]:

@@ -18,7 +18,7 @@ from bench.common.urls import digest
 from bench.evaluation.scores import Scores, load
 from bench.store import shapes
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from bench.tracking import database
 from bench.tracking.connection import artifact_root, is_embedded, tracking_uri
 
@@ -40,11 +40,13 @@ class Copy:
     but one of them are removed once MLflow answers again.
     """
 
-    def __init__(self, client: MlflowClient, experiment_id: str, experiment: str, item: Item, order: int, store: Store):
-        self.client, self.experiment_id, self.item, self.order = client, experiment_id, item, order
-        self.path, self.store = _note_path(item, experiment), store
-        self.known = {"target": digest(tracking_uri(store)), "experiment": experiment, "variant": item.label}
-        self.note = _note(item, experiment, store)
+    def __init__(
+        self, client: MlflowClient, experiment_id: str, experiment: str, planned: PlannedRun, order: int, store: Store
+    ):
+        self.client, self.experiment_id, self.planned, self.order = client, experiment_id, planned, order
+        self.path, self.store = _note_path(planned, experiment), store
+        self.known = {"target": digest(tracking_uri(store)), "experiment": experiment, "variant": planned.label}
+        self.note = _note(planned, experiment, store)
 
     def send(self) -> None:
         """Everything that is new; anew if somebody has removed the run from MLflow."""
@@ -57,19 +59,19 @@ class Copy:
             self._send()
 
     def _send(self) -> None:
-        client, item, note = self.client, self.item, self.note
+        client, planned, note = self.client, self.planned, self.note
         run_id = note["run_id"] if "run_id" in note and self._is_ours(note["run_id"]) else self._found_or_made()
-        metrics, step = _training(item, int(note.get("step", -1)))
-        scores = _scores(item)
-        status = item.run.status()
-        stamp = _scores_stamp(item)
+        metrics, step = _training(planned, int(note.get("step", -1)))
+        scores = _scores(planned)
+        status = planned.run.status()
+        stamp = _scores_stamp(planned)
         if scores and stamp is not None and note.get("scored") != stamp:
             metrics += _score_metrics(scores, stamp, self._known_scores(run_id))
         for first in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[first : first + BATCH])
         if is_embedded(self.store):
-            database.refuse_outside(client, run_id, artifact_root(self.store))
-        _artifacts(client, run_id, item)
+            database.refuse_other_artifacts(client, run_id, artifact_root(self.store))
+        _artifacts(client, run_id, planned)
         client.set_tag(run_id, "bench.state", status.state)
         if status.reason:
             client.set_tag(run_id, "bench.reason", status.reason)
@@ -79,8 +81,8 @@ class Copy:
                 if twin != run_id:
                     client.delete_run(twin)
         sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
-        write_json(self.path, {**sent, **self.known}, item.run.path)
-        former = _former_note(item, self.known["experiment"])
+        write_json(self.path, {**sent, **self.known}, planned.run.path)
+        former = _former_note(planned, self.known["experiment"])
         if former != self.path and is_regular(former):  # it may hold an address with a password
             former.unlink()
 
@@ -88,22 +90,22 @@ class Copy:
         """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
         from mlflow.entities import Param
 
-        item = self.item
+        planned = self.planned
         found = self._all()
         if found:
             run_id = found[0]
         else:
-            write_json(self.path, {"asked": True, **self.known}, item.run.path)
+            write_json(self.path, {"asked": True, **self.known}, planned.run.path)
             tags = {
-                "bench.run": item.run.identity(),
-                "bench.variant": item.label,
-                "bench.seed": str(item.seed),
+                "bench.run": planned.run.identity(),
+                "bench.variant": planned.label,
+                "bench.seed": str(planned.seed),
                 "bench.order": f"{self.order:03}",
             }
-            began = int(next(iter(item.run.metrics()), {}).get("time", item.run.status().updated) * 1000)
-            name = f"{item.label} · seed {item.seed}"
+            began = int(next(iter(planned.run.metrics()), {}).get("time", planned.run.status().updated) * 1000)
+            name = f"{planned.label} · seed {planned.seed}"
             run_id = str(self.client.create_run(self.experiment_id, start_time=began, run_name=name, tags=tags).info.run_id)
-        settings = {"variant": item.label, **item.spec.flat()}
+        settings = {"variant": planned.label, **planned.spec.flat()}
         self.client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
         return run_id
 
@@ -113,13 +115,13 @@ class Copy:
 
     def _all(self) -> list[str]:
         """The MLflow runs that stand for the run; more than one after an answer that got lost."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.item.run.identity()}'")
-        names = (self.item.label, self.item.label[:CUT])
+        found = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.planned.run.identity()}'")
+        names = (self.planned.label, self.planned.label[:CUT])
         return sorted(str(run.info.run_id) for run in found if run.data.tags.get("bench.variant") in names)
 
     def _is_ours(self, run_id: str) -> bool:
         """Whether an MLflow run that a note names stands for the run: a note of somebody else's could name anybody's."""
-        return self.client.get_run(run_id).data.tags.get("bench.run") == self.item.run.identity()
+        return self.client.get_run(run_id).data.tags.get("bench.run") == self.planned.run.identity()
 
     def _removed(self) -> bool:
         """Whether the MLflow run that was noted is not there any more: deleted by hand, or with the database it was in."""
@@ -133,14 +135,14 @@ class Copy:
             return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
 
 
-def _training(item: Item, after: int) -> tuple[list[Metric], int]:
+def _training(planned: PlannedRun, after: int) -> tuple[list[Metric], int]:
     """Losses and validation scores of the steps after `after` that a checkpoint covers, and the last of those steps."""
     from mlflow.entities import Metric
 
-    covered = item.run.status().step
+    covered = planned.run.status().step
     metrics = [
         Metric(name, value, int(line["time"] * 1000), int(line["step"]))
-        for line in item.run.metrics()
+        for line in planned.run.metrics()
         if after < line["step"] <= covered
         for name, value in line.items()
         if name not in ("step", "time")
@@ -168,12 +170,12 @@ def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[
     return metrics
 
 
-def _artifacts(client: MlflowClient, run_id: str, item: Item) -> None:
+def _artifacts(client: MlflowClient, run_id: str, planned: PlannedRun) -> None:
     for name in ("spec.json", "provenance.json", "log.txt"):
-        _send_file(client, run_id, item.run.path / name)
-    for evaluation in item.evaluations:
-        _send_file(client, run_id, item.run.scores_file(evaluation.key), "scores")
-        for picture in inside(item.run.path / "predictions"):
+        _send_file(client, run_id, planned.run.path / name)
+    for evaluation in planned.evaluations:
+        _send_file(client, run_id, planned.run.scores_file(evaluation.key), "scores")
+        for picture in inside(planned.run.path / "predictions"):
             if picture.name.startswith(f"{evaluation.key}-") and picture.suffix == ".png":
                 _send_file(client, run_id, picture, "predictions")
 
@@ -184,9 +186,9 @@ def _send_file(client: MlflowClient, run_id: str, path: Path, folder: str | None
         client.log_artifact(run_id, str(path), folder)
 
 
-def _scores(item: Item) -> Scores | None:
+def _scores(planned: PlannedRun) -> Scores | None:
     """None where there are none, or none that can be read."""
-    path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
+    path = planned.run.scores_file(planned.evaluations[0].key) if planned.evaluations else None
     try:
         return load(path) if path and is_regular(path) else None
     except BenchError as error:
@@ -194,36 +196,36 @@ def _scores(item: Item) -> Scores | None:
         return None
 
 
-def has_news(item: Item, experiment: str, store: Store) -> bool:
+def has_news(planned: PlannedRun, experiment: str, store: Store) -> bool:
     """Whether MLflow does not know yet how the run stands."""
-    note, status = _note(item, experiment, store), item.run.status()
+    note, status = _note(planned, experiment, store), planned.run.status()
     same = note.get("updated") == status.updated and note.get("state", status.state) == status.state
-    return not same or note.get("scored") != _scores_stamp(item)
+    return not same or note.get("scored") != _scores_stamp(planned)
 
 
-def _scores_stamp(item: Item) -> int | None:
+def _scores_stamp(planned: PlannedRun) -> int | None:
     """When the scores were last made, in milliseconds; None where there are none."""
-    path = item.run.scores_file(item.evaluations[0].key) if item.evaluations else None
+    path = planned.run.scores_file(planned.evaluations[0].key) if planned.evaluations else None
     return path.stat().st_mtime_ns // 1_000_000 if path and is_regular(path) else None
 
 
-def _note(item: Item, experiment: str, store: Store) -> dict[str, Any]:
+def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
     """What was sent to this MLflow before; nothing if it was another one, or if it is not there any more."""
-    path = _note_path(item, experiment)
+    path = _note_path(planned, experiment)
     try:
-        note = known_fields(json_in(path, item.run.path) or {}, shapes.COPIED, path)
+        note = known_fields(json_in(path, planned.run.path) or {}, shapes.COPIED, path)
     except OSError:  # damaged: what was sent is found again by its tags
         return {}
     gone = is_embedded(store) and not is_regular(store.root / database.NAME)
     return {} if gone or note.get("target") != digest(tracking_uri(store)) else note
 
 
-def _note_path(item: Item, experiment: str) -> Path:
+def _note_path(planned: PlannedRun, experiment: str) -> Path:
     """A name of its own for every experiment and variant, however long they are and whatever they are made of."""
-    return item.run.path / "mlflow" / f"{slug(item.label, 40)}-{digest(f'{experiment}/{item.label}')}.json"
+    return planned.run.path / "mlflow" / f"{slug(planned.label, 40)}-{digest(f'{experiment}/{planned.label}')}.json"
 
 
-def _former_note(item: Item, experiment: str) -> Path:
+def _former_note(planned: PlannedRun, experiment: str) -> Path:
     """Where versions before kept it, under a name that "a b" and "a-b" shared; what it says is not relied on."""
-    label = "".join(sign if sign.isalnum() else "-" for sign in item.label)
-    return item.run.path / "mlflow" / f"{experiment}-{label}.json".replace("/", "-")
+    label = "".join(sign if sign.isalnum() else "-" for sign in planned.label)
+    return planned.run.path / "mlflow" / f"{experiment}-{label}.json".replace("/", "-")

@@ -38,7 +38,7 @@ def check(device: torch.device) -> None:
         torch.compile(lambda numbers: numbers.sin() + 1, dynamic=False)(torch.zeros(8, device=device))
     except Exception as error:  # whatever the tool chain has to say
         needs = "Triton (it comes with PyTorch for CUDA)" if device.type == "cuda" else "a C++ compiler (g++ or clang++)"
-        told = str(error).strip().partition("\n")[0]
+        message = str(error).strip().partition("\n")[0]
         raise BenchError(
-            f"compile=true needs {needs}, and compiling for {device} failed: {told}; install it, or set compile=false"
+            f"compile=true needs {needs}, and compiling for {device} failed: {message}; install it, or set compile=false"
         ) from error

@@ -15,7 +15,7 @@ from bench.spec import catalog
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.spec.runspec import Part, Precision
+    from bench.spec.runspec import Component, Precision
 
 AT_ONCE = 8  # clips of a rollout that is timed
 aten = torch.ops.aten
@@ -25,7 +25,7 @@ COUNTS = {  # PyTorch's, which lack attention as a processor computes it
 }
 
 
-def on_meta(model: Part, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
+def on_meta(model: Component, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
     """The model for frames of shape (C, H, W), with shapes but no weights."""
     with torch.device("meta"):
         built: nn.Module = catalog.build("models", model.name, model.options, shape=shape, context=context, horizon=horizon)

@@ -98,7 +98,7 @@ def cut(clips: range, parts: int) -> list[range]:
     return [range(first, last) for first, last in pairwise(bounds)]
 
 
-def deviation(model: nn.Module, batch: int, micro_batches: int, group: ProcessGroup = SINGLE) -> str:
+def spec_deviation(model: nn.Module, batch: int, micro_batches: int, group: ProcessGroup = SINGLE) -> str:
     """How training in parts differs from the spec, in words; empty where it does not."""
     largest = max(
         len(part) for rank in range(group.size) for part in cut(ProcessGroup(rank, group.size).share(batch), micro_batches)

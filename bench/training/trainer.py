@@ -34,7 +34,7 @@ from bench.training.losses import Losses
 from bench.training.model import build_model
 from bench.training.process_group import SINGLE, ProcessGroup
 from bench.training.schedule import Schedule
-from bench.training.step import deviation, take_step
+from bench.training.step import spec_deviation, take_step
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
@@ -117,9 +117,9 @@ class Trainer:
         base_rate = self.optimizer.defaults["lr"]
         micro_batches = self.run.micro_batches()
         if group.is_main and progress.step < spec.steps:
-            self._declare(deviation(self.model, spec.batch, micro_batches, group))
+            self._declare(spec_deviation(self.model, spec.batch, micro_batches, group))
         recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
-        self.began, self.saved = time.monotonic() - progress.seconds, time.monotonic()
+        self.began, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
         share = group.share(spec.batch)
         for clip in batches(
             self.data, spec.seed, progress.step, spec.steps, spec.batch, self.learner.frames, self.device, share
@@ -143,7 +143,7 @@ class Trainer:
         logged = progress.step % _log_every(spec.steps) == 0 or last
         validated = progress.step % spec.validate_every == 0 or last
         stop = not last and self.control.stop_requested()
-        due = validated or stop or time.monotonic() - self.saved > CHECKPOINT_SECONDS
+        due = validated or stop or time.monotonic() - self.last_saved > CHECKPOINT_SECONDS
         if logged or due or self.device.type == "cpu":  # on a processor there is nothing to wait for
             progress.add(self.losses.read())
         self.control.check_owned()
@@ -168,7 +168,7 @@ class Trainer:
             checkpoint.save_best(self.checkpoints, self.progress.step, {"model": self.model.state_dict()})
 
     def _save(self) -> None:
-        self.progress.seconds, self.saved = time.monotonic() - self.began, time.monotonic()
+        self.progress.seconds, self.last_saved = time.monotonic() - self.began, time.monotonic()
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

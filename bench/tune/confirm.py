@@ -12,25 +12,25 @@ from bench.spec.runspec import RunSpec
 from bench.store import search_results
 from bench.store.search_results import Candidate, Result
 from bench.store.store import FINISHED
-from bench.sweep.plan import Item, look
+from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES, value
 from bench.tune.study import Study, finished, settings
-from bench.tune.trial import items_in, seconds
+from bench.tune.trial import runs_in_record, seconds
 
 
-def plan(study: Study, best: int, seeds: int) -> list[Item]:
+def plan(study: Study, best: int, seeds: int) -> list[PlannedRun]:
     """The runs that confirm the best trials, each with so many fresh seeds."""
-    return [item for trial in study.ranking()[:best] for item in _items(study, trial, seeds)]
+    return [planned for trial in study.ranking()[:best] for planned in _runs_of(study, trial, seeds)]
 
 
-def everything(study: Study) -> list[Item]:
+def everything(study: Study) -> list[PlannedRun]:
     """The runs of all trials, and those begun to confirm what was found."""
-    trials = [item for trial in study.trials() for item in items_in(study, trial)]
+    trials = [planned for trial in study.trials() for planned in runs_in_record(study, trial)]
     try:
         found = search_results.read(study.store, study.name, study.aim.scale).candidates
     except BenchError:  # nothing yet
         return trials
-    return [*trials, *(item for item in plan(study, len(found), len(found[0].seeds)) if item.run.path.exists())]
+    return [*trials, *(planned for planned in plan(study, len(found), len(found[0].seeds)) if planned.run.path.exists())]
 
 
 def conclude(study: Study, best: int, seeds: int) -> Result:
@@ -41,7 +41,7 @@ def conclude(study: Study, best: int, seeds: int) -> Result:
         candidates.sort(key=lambda candidate: sign * (candidate.confirmed or [0.0])[0])
     spent = [trial for trial in study.trials() if finished(trial)]
     searching = sum(float(trial.user_attrs.get("seconds", 0)) for trial in spent)
-    confirming = sum(seconds(item.run) for item in plan(study, best, seeds))
+    confirming = sum(seconds(planned.run) for planned in plan(study, best, seeds))
     found = Result(
         study.name, study.aim.scale, list(study.aim.objectives), len(spent), round(searching + confirming, 1), candidates
     )
@@ -50,18 +50,20 @@ def conclude(study: Study, best: int, seeds: int) -> Result:
 
 
 def _candidate(study: Study, trial: FrozenTrial, seeds: int) -> Candidate:
-    items = _items(study, trial, seeds)
-    known = all(item.state == FINISHED for item in items)
-    confirmed = [value(name, items) for name in study.aim.objectives] if known else None
+    planned_runs = _runs_of(study, trial, seeds)
+    known = all(planned.state == FINISHED for planned in planned_runs)
+    confirmed = [value(name, planned_runs) for name in study.aim.objectives] if known else None
     spec = RunSpec.from_json(trial.user_attrs["spec"])
-    return Candidate(trial.number, settings(trial), spec, list(trial.values), [item.seed for item in items], confirmed)
+    return Candidate(
+        trial.number, settings(trial), spec, list(trial.values), [planned.seed for planned in planned_runs], confirmed
+    )
 
 
-def _items(study: Study, trial: FrozenTrial, seeds: int) -> list[Item]:
+def _runs_of(study: Study, trial: FrozenTrial, seeds: int) -> list[PlannedRun]:
     spec = RunSpec.from_json(trial.user_attrs["spec"])
     first = spec.seed + study.aim.seeds
     evaluation = (study.evaluation.at(spec),)
     return [
-        look(f"trial {trial.number} again", spec.but(seed=seed), study.store, evaluation)
+        plan_run(f"trial {trial.number} again", spec.but(seed=seed), study.store, evaluation)
         for seed in range(first, first + seeds)
     ]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.store.store import Run
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 from bench.tune.objectives import shown
 from bench.tune.study import Study, finished, runs_of, settings
 
@@ -32,7 +32,9 @@ class Board:
     def __init__(self, console: Console, study: Study, budget: int):
         self.console, self.study, self.budget = console, study, budget
         self.live = Live(console=console, refresh_per_second=2, auto_refresh=console.is_terminal)
-        self.told: dict[int, TrialState] = {trial.number: trial.state for trial in study.trials() if trial.state.is_finished()}
+        self.shown_states: dict[int, TrialState] = {
+            trial.number: trial.state for trial in study.trials() if trial.state.is_finished()
+        }
 
     def __enter__(self) -> Board:
         if self.console.is_terminal:
@@ -44,10 +46,10 @@ class Board:
         if self.console.is_terminal:
             self.live.stop()
 
-    def started(self, item: Item) -> None:
+    def started(self, planned: PlannedRun) -> None:
         pass
 
-    def ended(self, item: Item) -> None:
+    def ended(self, planned: PlannedRun) -> None:
         self.tick()
 
     def tick(self) -> None:
@@ -57,8 +59,8 @@ class Board:
             self.live.update(self._table(trials))
             return
         for trial in trials:
-            if "runs" in trial.user_attrs and self.told.get(trial.number) != trial.state:
-                self.told[trial.number] = trial.state
+            if "runs" in trial.user_attrs and self.shown_states.get(trial.number) != trial.state:
+                self.shown_states[trial.number] = trial.state
                 self.console.print(self._line(trial), highlight=False, markup=False, soft_wrap=True)
 
     def _table(self, trials: list[FrozenTrial]) -> Group:

@@ -10,7 +10,7 @@ from typing import Literal
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.evaluation.scores import load
 from bench.metrics import METRICS
-from bench.sweep.plan import Item
+from bench.sweep.plan import PlannedRun
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ def chosen(text: str) -> tuple[str, ...]:
     if "lpips" in names:
         from bench.metrics import weights
 
-        available, told = weights.lpips_state()
+        available, description = weights.lpips_state()
         if not available:
-            raise BenchError(f"LPIPS cannot be searched for: {told}")
+            raise BenchError(f"LPIPS cannot be searched for: {description}")
     return names
 
 
@@ -57,9 +57,9 @@ def prunable(names: Sequence[str]) -> bool:
     return len(names) == 1 and bool(OBJECTIVES[names[0]].logged)
 
 
-def value(name: str, items: Sequence[Item]) -> float:
+def value(name: str, planned_runs: Sequence[PlannedRun]) -> float:
     """The mean of an objective over the finished runs of a trial."""
-    return fmean(_of_run(name, item) for item in items)
+    return fmean(_of_run(name, planned) for planned in planned_runs)
 
 
 def shown(name: str, value: float) -> str:
@@ -72,10 +72,12 @@ def shown(name: str, value: float) -> str:
     return lasting(value) if name == "seconds" else counted(value)
 
 
-def _of_run(name: str, item: Item) -> float:
+def _of_run(name: str, planned: PlannedRun) -> float:
     if cost := OBJECTIVES[name].cost:
-        return float(item.run.provenance()[cost])
-    scores = load(item.run.scores_file(item.evaluations[0].key)).means()
+        return float(planned.run.provenance()[cost])
+    scores = load(planned.run.scores_file(planned.evaluations[0].key)).means()
     if f"standard/{name}" not in scores:
-        raise BenchError(f"{item.run.name} has no {name} on the validation split; `bench weights status` says what LPIPS needs")
+        raise BenchError(
+            f"{planned.run.name} has no {name} on the validation split; `bench weights status` says what LPIPS needs"
+        )
     return scores[f"standard/{name}"]

@@ -38,7 +38,7 @@ def sampler(name: str, seed: int, objectives: int = 1, grid: Sequence[dict[str, 
         raise BenchError("--sampler cmaes searches one objective; use tpe, gp or random for several")
     if name == "grid":
         return Grid(grid, seed)
-    return Random(seed) if name == "random" else Afresh(LEARNING[name], seed)
+    return Random(seed) if name == "random" else ReseededSampler(LEARNING[name], seed)
 
 
 def pruner(name: str, validate_every: int, steps: int) -> BasePruner:
@@ -104,7 +104,7 @@ class Grid(Independent):
         return self.points[place % len(self.points)][name]
 
 
-class Afresh(BaseSampler):
+class ReseededSampler(BaseSampler):
     """A sampler that learns from the record, made anew for every trial."""
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int):

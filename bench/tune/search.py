@@ -16,13 +16,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.common.errors import BenchError
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
-from bench.sweep.plan import Item, retry
+from bench.sweep.plan import PlannedRun, retry
 from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces
 from bench.tune.objectives import value
 from bench.tune.spaces import Space
 from bench.tune.study import SURPLUS, Study, finished
-from bench.tune.trial import Attempt, items_in, items_of, seconds
+from bench.tune.trial import OpenTrial, runs_in_record, runs_of_trial, seconds
 
 UNTOLD = 60.0  # seconds after which a trial that nobody has claimed, of a record that several searches share, is taken up
 
@@ -38,11 +38,11 @@ class Plan:
 
 
 class Search:
-    """A watcher of the scheduler; `watch` it before the scheduler runs. items: where the runs of new trials are added too."""
+    """A watcher of the scheduler; `watch` it before the scheduler runs. planned_runs: gets the runs of new trials, too."""
 
-    def __init__(self, study: Study, space: Space, plan: Plan, items: list[Item]):
-        self.study, self.space, self.plan, self.items = study, space, plan, items
-        self.attempts: list[Attempt] = []
+    def __init__(self, study: Study, space: Space, plan: Plan, planned_runs: list[PlannedRun]):
+        self.study, self.space, self.plan, self.planned_runs = study, space, plan, planned_runs
+        self.open_trials: list[OpenTrial] = []
         self.lost = 0  # trials that failed by no fault of their settings; the next search tries those again
         self._deadline = time.monotonic() + plan.timeout if plan.timeout else None
         self._points = len(grid) if (grid := spaces.grid(space) if plan.sampler == "grid" else []) else None
@@ -62,31 +62,31 @@ class Search:
         self._ask_again(trials)
         self._fill()
 
-    def started(self, item: Item) -> None:
-        for attempt in self._at(item):
-            attempt.ours = True
+    def started(self, planned: PlannedRun) -> None:
+        for open_trial in self._at(planned):
+            open_trial.ours = True
 
-    def ended(self, item: Item) -> None:
+    def ended(self, planned: PlannedRun) -> None:
         """One run of a trial has ended: on to its next, or tell what came out."""
-        for attempt in self._at(item):
-            self._report(attempt)
-        group = self._at(item)
-        pruned = next((attempt.pruned for attempt in group if attempt.pruned), "")
-        for attempt in group:
-            attempt.pruned = attempt.pruned or pruned
-            if item.state in (FAILED, DIVERGED, BLOCKED):
-                self._fail(attempt, item)
-            elif attempt.pruned:
-                self._tell(attempt, TrialState.PRUNED)
-            elif item.state == FINISHED:
-                self._advance(attempt)
+        for open_trial in self._at(planned):
+            self._report(open_trial)
+        group = self._at(planned)
+        pruned = next((open_trial.pruned for open_trial in group if open_trial.pruned), "")
+        for open_trial in group:
+            open_trial.pruned = open_trial.pruned or pruned
+            if planned.state in (FAILED, DIVERGED, BLOCKED):
+                self._fail(open_trial, planned)
+            elif open_trial.pruned:
+                self._tell(open_trial, TrialState.PRUNED)
+            elif planned.state == FINISHED:
+                self._advance(open_trial)
             else:  # stopped by somebody else: it stays open for the next search
-                self.attempts.remove(attempt)
+                self.open_trials.remove(open_trial)
 
     def tick(self) -> None:
         """Report what runs have logged, end those that are not worth going on, ask for new ones where there is room."""
-        for attempt in self.attempts[:]:
-            self._report(attempt)
+        for open_trial in self.open_trials[:]:
+            self._report(open_trial)
         self._fill()
 
     def open(self) -> int:
@@ -100,7 +100,7 @@ class Search:
             self._go_on(trial, self.study.trials()[trial.number])
 
     def _room(self) -> bool:
-        if self.scheduler.stopped_at or self.scheduler.halted or len(self.attempts) >= self.scheduler.executor.slots:
+        if self.scheduler.stopped_at or self.scheduler.halted or len(self.open_trials) >= self.scheduler.executor.slots:
             return False
         if self._deadline and time.monotonic() > self._deadline:
             return False
@@ -108,8 +108,8 @@ class Search:
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
         if self._points is not None and not waiting and len(_places(trials)) >= self._points:
             return False
-        going_on = sum(trial.state == TrialState.RUNNING for trial in trials)
-        return sum(map(finished, trials)) + going_on + self.lost < self.plan.trials
+        running = sum(trial.state == TrialState.RUNNING for trial in trials)
+        return sum(map(finished, trials)) + running + self.lost < self.plan.trials
 
     def _left(self, trial: FrozenTrial) -> bool:
         """Whether a running trial of the record was left by an earlier search of this store."""
@@ -128,8 +128,8 @@ class Search:
 
     def _go_on(self, trial: optuna.Trial, record: FrozenTrial) -> None:
         """Draw a trial's settings, or find them in the record, and set its first run going."""
-        items = items_in(self.study, record)
-        known = bool(items)
+        planned_runs = runs_in_record(self.study, record)
+        known = bool(planned_runs)
         if not known:
             if self._surplus(trial.number):
                 self._tell_failed(trial, SURPLUS, "others that share the record were faster")
@@ -139,83 +139,92 @@ class Search:
             except BenchError as error:
                 self._tell_failed(trial, "configuration", str(error))
                 return
-            items = items_of(self.study, trial.number, spec)
+            planned_runs = runs_of_trial(self.study, trial.number, spec)
             if self.study.url:
                 trial.set_user_attr("owner", self.study.owner)
             trial.set_user_attr("spec", spec.to_json())
-            trial.set_user_attr("runs", [item.run.name for item in items])
-            self.items += items
+            trial.set_user_attr("runs", [planned.run.name for planned in planned_runs])
+            self.planned_runs += planned_runs
         if "again" in record.user_attrs:
-            retry(items, {"code"})
-        attempt = Attempt(self.study, trial, items)
-        self.attempts.append(attempt)
+            retry(planned_runs, {"code"})
+        open_trial = OpenTrial(self.study, trial, planned_runs)
+        self.open_trials.append(open_trial)
         if "pruned" in record.user_attrs:
-            self._stop(attempt)
-            self._tell(attempt, TrialState.PRUNED)
-        elif twin := self._pruned_twin(trial.number, items):
-            self._report(attempt)
-            attempt.pruned = f"same settings as trial {twin.number}, which was pruned"
-            self._tell(attempt, TrialState.PRUNED)
+            self._stop(open_trial)
+            self._tell(open_trial, TrialState.PRUNED)
+        elif twin := self._pruned_twin(trial.number, planned_runs):
+            self._report(open_trial)
+            open_trial.pruned = f"same settings as trial {twin.number}, which was pruned"
+            self._tell(open_trial, TrialState.PRUNED)
         else:
-            attempt.ours = known
-            self._advance(attempt)
+            open_trial.ours = known
+            self._advance(open_trial)
 
-    def _advance(self, attempt: Attempt) -> None:
-        item = attempt.unfinished()
-        if item is None:
-            self._report(attempt)
-            self._tell(attempt, TrialState.COMPLETE, [value(name, attempt.items) for name in self.study.aim.objectives])
-        elif item.state in (FAILED, DIVERGED, BLOCKED):
-            self._fail(attempt, item)
-        elif not self.scheduler.has(item):
-            self.scheduler.add(item)
+    def _advance(self, open_trial: OpenTrial) -> None:
+        planned = open_trial.unfinished()
+        if planned is None:
+            self._report(open_trial)
+            self._tell(
+                open_trial, TrialState.COMPLETE, [value(name, open_trial.planned_runs) for name in self.study.aim.objectives]
+            )
+        elif planned.state in (FAILED, DIVERGED, BLOCKED):
+            self._fail(open_trial, planned)
+        elif not self.scheduler.has(planned):
+            self.scheduler.add(planned)
 
-    def _report(self, attempt: Attempt) -> None:
+    def _report(self, open_trial: OpenTrial) -> None:
         """Report every validation; once the pruner says so, write that down and ask the run to end."""
-        for step, score in attempt.news():
-            attempt.trial.report(score, step)
-            attempt.reported = step
-            worse = attempt.trial.should_prune()
-            if worse and attempt.ours and not attempt.pruned and step < attempt.steps:
-                attempt.pruned = f"pruned by study {self.study.name}"
-                attempt.trial.set_user_attr("pruned", attempt.pruned)
-        if attempt.pruned:
-            self._stop(attempt)
+        for step, score in open_trial.news():
+            open_trial.trial.report(score, step)
+            open_trial.reported = step
+            worse = open_trial.trial.should_prune()
+            if worse and open_trial.ours and not open_trial.pruned and step < open_trial.steps:
+                open_trial.pruned = f"pruned by study {self.study.name}"
+                open_trial.trial.set_user_attr("pruned", open_trial.pruned)
+        if open_trial.pruned:
+            self._stop(open_trial)
 
-    def _stop(self, attempt: Attempt) -> None:
-        for item in attempt.items:
-            if item.run.status().state == RUNNING and not item.run.asked_to_stop():
-                item.run.ask_to_stop(attempt.pruned)
+    def _stop(self, open_trial: OpenTrial) -> None:
+        for planned in open_trial.planned_runs:
+            if planned.run.status().state == RUNNING and not planned.run.stop_requested():
+                planned.run.ask_to_stop(open_trial.pruned)
 
-    def _fail(self, attempt: Attempt, item: Item) -> None:
-        status = item.run.status()
-        kind = "diverged" if item.state == DIVERGED else status.kind or item.state
-        self.attempts.remove(attempt)
-        self._tell_failed(attempt.trial, kind, status.reason or item.why, attempt.items)
-        if item.state == BLOCKED:
-            raise BenchError(item.why)
+    def _fail(self, open_trial: OpenTrial, planned: PlannedRun) -> None:
+        status = planned.run.status()
+        kind = "diverged" if planned.state == DIVERGED else status.kind or planned.state
+        self.open_trials.remove(open_trial)
+        self._tell_failed(open_trial.trial, kind, status.reason or planned.why, open_trial.planned_runs)
+        if planned.state == BLOCKED:
+            raise BenchError(planned.why)
 
-    def _tell_failed(self, trial: optuna.Trial, kind: str, reason: str, items: Sequence[Item] = ()) -> None:
-        self._note(trial, items, kind=kind, reason=reason)
-        told = self.study.record.tell(trial, state=TrialState.FAIL)
-        self.lost += not finished(told) and kind != SURPLUS
+    def _tell_failed(self, trial: optuna.Trial, kind: str, reason: str, planned_runs: Sequence[PlannedRun] = ()) -> None:
+        self._note(trial, planned_runs, kind=kind, reason=reason)
+        failed = self.study.record.tell(trial, state=TrialState.FAIL)
+        self.lost += not finished(failed) and kind != SURPLUS
 
-    def _tell(self, attempt: Attempt, state: TrialState, values: list[float] | None = None) -> None:
-        self._note(attempt.trial, attempt.items, **({"reason": attempt.pruned} if attempt.pruned else {}))
-        self.study.record.tell(attempt.trial, values, state)
-        self.attempts.remove(attempt)
+    def _tell(self, open_trial: OpenTrial, state: TrialState, values: list[float] | None = None) -> None:
+        self._note(open_trial.trial, open_trial.planned_runs, **({"reason": open_trial.pruned} if open_trial.pruned else {}))
+        self.study.record.tell(open_trial.trial, values, state)
+        self.open_trials.remove(open_trial)
 
-    def _note(self, trial: optuna.Trial, items: Sequence[Item], **words: Any) -> None:
-        for name, word in {**words, "seconds": round(sum(seconds(item.run) for item in items), 1)}.items():
-            trial.set_user_attr(name, word)
+    def _note(self, trial: optuna.Trial, planned_runs: Sequence[PlannedRun], **attributes: Any) -> None:
+        for name, attribute in {
+            **attributes,
+            "seconds": round(sum(seconds(planned.run) for planned in planned_runs), 1),
+        }.items():
+            trial.set_user_attr(name, attribute)
 
-    def _at(self, item: Item) -> list[Attempt]:
+    def _at(self, planned: PlannedRun) -> list[OpenTrial]:
         """The attempts that wait for a run: several where a sampler has suggested the same twice."""
-        return [attempt for attempt in self.attempts if any(own.run.name == item.run.name for own in attempt.items)]
+        return [
+            open_trial
+            for open_trial in self.open_trials
+            if any(own.run.name == planned.run.name for own in open_trial.planned_runs)
+        ]
 
-    def _pruned_twin(self, number: int, items: Sequence[Item]) -> FrozenTrial | None:
+    def _pruned_twin(self, number: int, planned_runs: Sequence[PlannedRun]) -> FrozenTrial | None:
         """An earlier trial with the same settings that was pruned: its word stands."""
-        runs = [item.run.name for item in items]
+        runs = [planned.run.name for planned in planned_runs]
         same = (t for t in self.study.trials()[:number] if t.user_attrs.get("runs") == runs)
         return next((trial for trial in same if trial.state == TrialState.PRUNED), None)
 

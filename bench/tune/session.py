@@ -15,7 +15,7 @@ from bench.store import snapshot
 from bench.store.search_results import Aim, Result
 from bench.store.store import Store
 from bench.sweep import active
-from bench.sweep.plan import GOING_ON, TO_DO, Item, look, unique
+from bench.sweep.plan import ACTIVE, TO_DO, PlannedRun, plan_run, unique
 from bench.sweep.preflight import preflight
 from bench.sweep.progress import Display
 from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
@@ -25,7 +25,7 @@ from bench.tune.display import Board
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
 from bench.tune.study import Study, called, evaluation
-from bench.tune.trial import items_in
+from bench.tune.trial import runs_in_record
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
         try:
             spec = spaces.drawn(space, choices)
             spec.data.build().fingerprint()
-            preflight([look(space.name, spec, store, (evaluation(aim).at(spec),))])
+            preflight([plan_run(space.name, spec, store, (evaluation(aim).at(spec),))])
             return
         except Blocked as error:
             raise BenchError(str(error)) from error
@@ -68,21 +68,23 @@ def run(
     study: Study, space: Space, plan: Plan, confirmation: Confirmation, executor: Any, console: Console, command: str
 ) -> Outcome:
     """Search until the plan is fulfilled and confirm what was found, or until interrupted."""
-    items = [item for trial in study.trials() for item in items_in(study, trial)]  # for MLflow, which may lack some
-    with _alone(study), active.announced(study.store, called(study.name, study.aim.scale), command) as sweep:
+    planned_runs = [
+        planned for trial in study.trials() for planned in runs_in_record(study, trial)
+    ]  # for MLflow, which may lack some
+    with _exclusive(study), active.register_sweep(study.store, called(study.name, study.aim.scale), command) as sweep:
         code = snapshot.take(study.store)
-        tracker = Tracker(study.store, called(study.name, study.aim.scale), items)
+        tracker = Tracker(study.store, called(study.name, study.aim.scale), planned_runs)
         trouble = ""
         try:
             interrupted = False
-            search = Search(study, space, plan, items)
+            search = Search(study, space, plan, planned_runs)
             if search.open():
                 with Board(console, study, plan.trials) as board:
-                    scheduler = Scheduler([], study.store, executor, [search, board, tracker], sweep.asked_to_stop, code.note)
+                    scheduler = Scheduler([], study.store, executor, [search, board, tracker], sweep.stop_requested, code.note)
                     search.watch(scheduler)
                     interrupted = _go(scheduler, console.print)
             if not interrupted and confirmation.best and not search.open():
-                interrupted = _confirm(study, confirmation, items, executor, console, tracker, sweep, code)
+                interrupted = _confirm(study, confirmation, planned_runs, executor, console, tracker, sweep, code)
         finally:
             trouble = tracker.close()
         found = confirm.conclude(study, confirmation.best, confirmation.seeds)
@@ -92,7 +94,7 @@ def run(
 def _confirm(
     study: Study,
     confirmation: Confirmation,
-    items: list[Item],
+    planned_runs: list[PlannedRun],
     executor: Any,
     console: Console,
     tracker: Watcher,
@@ -101,12 +103,12 @@ def _confirm(
 ) -> bool:
     """Train the best trials on fresh seeds; whether that was interrupted."""
     fresh = confirm.plan(study, confirmation.best, confirmation.seeds)
-    items += fresh
-    if not any(item.state in (*TO_DO, *GOING_ON) for item in fresh):
+    planned_runs += fresh
+    if not any(planned.state in (*TO_DO, *ACTIVE) for planned in fresh):
         return False
     console.print("the best trials again, on fresh seeds", highlight=False)
-    with Display(console, unique(fresh), sum(finished([item]) for item in unique(fresh))) as display:
-        return _go(Scheduler(fresh, study.store, executor, [display, tracker], sweep.asked_to_stop, code.note), console.print)
+    with Display(console, unique(fresh), sum(finished([planned]) for planned in unique(fresh))) as display:
+        return _go(Scheduler(fresh, study.store, executor, [display, tracker], sweep.stop_requested, code.note), console.print)
 
 
 def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
@@ -118,7 +120,7 @@ def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
 
 
 @contextlib.contextmanager
-def _alone(study: Study) -> Iterator[None]:
+def _exclusive(study: Study) -> Iterator[None]:
     """One search of a study at a time in a store."""
     owned = lease.take(study.folder)
     if owned is None:

@@ -178,9 +178,9 @@ def runs_of(trial: FrozenTrial) -> list[str]:
     return [name for name in named if isinstance(name, str) and RUN_NAME.fullmatch(name) and "/" not in name]
 
 
-def _same(name: str, known: Aim, asked: Aim) -> None:
-    if known != asked:
-        there, here = known.words(name), asked.words(name)
+def _same(name: str, known: Aim, requested: Aim) -> None:
+    if known != requested:
+        there, here = known.command(name), requested.command(name)
         raise BenchError(f"the study '{name}' is of `{there}`, and you asked for `{here}`; --study NAME begins another one")
 
 

@@ -19,7 +19,7 @@ from reports.tuning import COMPLETE, FAILED, PRUNED, Searched
 
 STATES = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED, TrialState.RUNNING: "running"}
 ENOUGH = 4  # complete trials below which nothing is said about what mattered
-COSTS = {"cost": Metric("down", "", 0, label="FLOPs per clip"), "seconds": Metric("down", "s", 0, label="training time")}
+SEARCH_COSTS = {"cost": Metric("down", "", 0, label="FLOPs per clip"), "seconds": Metric("down", "s", 0, label="training time")}
 
 
 def searched(study: Study) -> Searched:
@@ -85,8 +85,8 @@ def _confirmed(study: Study) -> pd.DataFrame:
 
 
 def _metric(name: str) -> Metric:
-    if name in COSTS:
-        return COSTS[name]
+    if name in SEARCH_COSTS:
+        return SEARCH_COSTS[name]
     return METRICS[name]
 
 

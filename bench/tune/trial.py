@@ -11,25 +11,25 @@ from optuna.trial import FrozenTrial
 
 from bench.spec.runspec import RunSpec
 from bench.store.store import FINISHED, Run
-from bench.sweep.plan import Item, look
+from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study
 
 PAUSE = 20  # times the usual time between two lines of metrics: a longer gap is an interruption
 
 
-class Attempt:
+class OpenTrial:
     """A trial that goes on. Its runs, one per seed, are trained one after the other, so that a poor trial costs only one.
 
     pruned: why it is to end early, in words. ours: whether this study started the run that goes on, and so may stop it.
     """
 
-    def __init__(self, study: Study, trial: optuna.Trial, items: list[Item]):
-        self.study, self.trial, self.items = study, trial, items
+    def __init__(self, study: Study, trial: optuna.Trial, planned_runs: list[PlannedRun]):
+        self.study, self.trial, self.planned_runs = study, trial, planned_runs
         self.pruned = str(trial.user_attrs.get("pruned", ""))
         self.ours = False
         self.reported = max(study.trials()[trial.number].intermediate_values, default=-1)
-        self.steps = sum(item.spec.steps for item in items)
+        self.steps = sum(planned.spec.steps for planned in planned_runs)
         self._logged = OBJECTIVES[study.aim.objectives[0]].logged if len(study.aim.objectives) == 1 else ""
         self._stamp: list[tuple[int, int]] = []
 
@@ -37,10 +37,10 @@ class Attempt:
     def number(self) -> int:
         return self.trial.number
 
-    def unfinished(self) -> Item | None:
+    def unfinished(self) -> PlannedRun | None:
         """The run that is next, as it is now; None once all are finished."""
-        now = (look(item.label, item.spec, self.study.store, item.evaluations) for item in self.items)
-        return next((item for item in now if item.state != FINISHED), None)
+        now = (plan_run(planned.label, planned.spec, self.study.store, planned.evaluations) for planned in self.planned_runs)
+        return next((planned for planned in now if planned.state != FINISHED), None)
 
     def news(self) -> Iterator[tuple[int, float]]:
         """(step, mean over the runs so far) of every validation not reported yet; steps count on from run to run."""
@@ -49,34 +49,34 @@ class Attempt:
 
     def _curve(self) -> Iterator[tuple[int, float]]:
         total, before = 0.0, 0
-        for place, item in enumerate(self.items):
+        for place, planned in enumerate(self.planned_runs):
             step, value = 0, 0.0
-            for line in item.run.metrics():
+            for line in planned.run.metrics():
                 if self._logged in line:
                     step, value = int(line["step"]), line[self._logged]
                     yield before + step, (total + value) / (place + 1)
-            if step < item.spec.steps:
+            if step < planned.spec.steps:
                 return
-            total, before = total + value, before + item.spec.steps
+            total, before = total + value, before + planned.spec.steps
 
     def _changed(self) -> bool:
-        files = [item.run.path / "metrics.jsonl" for item in self.items]
+        files = [planned.run.path / "metrics.jsonl" for planned in self.planned_runs]
         stamp = [(stat.st_size, stat.st_mtime_ns) for stat in (file.stat() for file in files if file.exists())]
         changed, self._stamp = stamp != self._stamp, stamp
         return changed
 
 
-def items_of(study: Study, number: int, spec: RunSpec) -> list[Item]:
+def runs_of_trial(study: Study, number: int, spec: RunSpec) -> list[PlannedRun]:
     """The runs of a trial with that spec: one per seed."""
     seeds = range(spec.seed, spec.seed + study.aim.seeds)
-    return [look(f"trial {number}", spec.but(seed=seed), study.store, (study.evaluation.at(spec),)) for seed in seeds]
+    return [plan_run(f"trial {number}", spec.but(seed=seed), study.store, (study.evaluation.at(spec),)) for seed in seeds]
 
 
-def items_in(study: Study, trial: FrozenTrial) -> list[Item]:
+def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
     """The runs of a trial of the record; none if it was cut off before it had any."""
     if "runs" not in trial.user_attrs:
         return []
-    return items_of(study, trial.number, RunSpec.from_json(trial.user_attrs["spec"]))
+    return runs_of_trial(study, trial.number, RunSpec.from_json(trial.user_attrs["spec"]))
 
 
 def seconds(run: Run) -> float:

@@ -32,14 +32,14 @@ from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
 from bench.training.control import Control
-from bench.worker.outcome import LOST, Outcome, attempt
+from bench.worker.outcome import LOST, Outcome, outcome_of
 
 if TYPE_CHECKING:
     import torch
 
     from bench.training.process_group import ProcessGroup
 
-LOOK = 0.1  # seconds between two looks at the processes
+POLL_S = 0.1  # seconds between two looks at the processes
 GRACE = 3.0  # seconds in which those that lost another may say so, before they are killed
 VALIDATION = timedelta(days=7)  # how long the others wait at most while the main one validates
 log = logging.getLogger(__name__)
@@ -60,19 +60,19 @@ def train_together(
     log.info("%s on %d devices", run.name, devices)
     killed_before = kernel_kills()
     with tempfile.TemporaryDirectory(prefix="bench-team-") as folder, contextlib.ExitStack() as stack:
-        team: list[subprocess.Popen[bytes]] = []
+        processes: list[subprocess.Popen[bytes]] = []
         for rank in range(devices):
-            team.append(_start(run, evaluations, device, rank, devices, threads, folder))
-            stack.callback(_kill, team[-1])
-        told = False
-        while team[0].poll() is None and not any(process.poll() for process in team) and not control.is_lost():
-            if control.stop_requested() and not told:
-                told = True
-                _tell_to_stop(team[0])
-            time.sleep(LOOK)
+            processes.append(_start(run, evaluations, device, rank, devices, threads, folder))
+            stack.callback(_kill, processes[-1])
+        stopping = False
+        while processes[0].poll() is None and not any(process.poll() for process in processes) and not control.is_lost():
+            if control.stop_requested() and not stopping:
+                stopping = True
+                _tell_to_stop(processes[0])
+            time.sleep(POLL_S)
         if not control.is_lost():
-            _wait_for_last_words(team, folder)
-        return _verdict(team, [_said(folder, rank) for rank in range(devices)], kernel_kills() > killed_before)
+            _wait_for_outcomes(processes, folder)
+        return _verdict(processes, [_reported_outcome(folder, rank) for rank in range(devices)], kernel_kills() > killed_before)
 
 
 def _start(
@@ -101,34 +101,34 @@ def _tell_to_stop(process: subprocess.Popen[bytes]) -> None:
         process.stdin.write(b".")
 
 
-def _wait_for_last_words(team: list[subprocess.Popen[bytes]], folder: str) -> None:
+def _wait_for_outcomes(processes: list[subprocess.Popen[bytes]], folder: str) -> None:
     """Until the main process has told how the run ended, or all are gone, or it takes too long."""
     until = time.monotonic() + GRACE
-    while time.monotonic() < until and any(process.poll() is None for process in team):
-        ended = _said(folder, 0)
-        if ended and ended.kind != LOST:
+    while time.monotonic() < until and any(process.poll() is None for process in processes):
+        outcome = _reported_outcome(folder, 0)
+        if outcome and outcome.kind != LOST:
             break
-        time.sleep(LOOK)
+        time.sleep(POLL_S)
 
 
-def _verdict(team: list[subprocess.Popen[bytes]], said: list[Outcome | None], out_of_memory: bool) -> Outcome:
+def _verdict(processes: list[subprocess.Popen[bytes]], outcomes: list[Outcome | None], out_of_memory: bool) -> Outcome:
     """How the run ended, from what the processes say and how they died; those that still go on are about to be killed."""
-    if said[0] and said[0].kind != LOST:
-        return said[0]
-    for ended in said:
-        if ended and ended.state != FINISHED and ended.kind != LOST:
-            return ended
-    for rank, process in enumerate(team):
-        if process.returncode and not said[rank]:
+    if outcomes[0] and outcomes[0].kind != LOST:
+        return outcomes[0]
+    for outcome in outcomes:
+        if outcome and outcome.state != FINISHED and outcome.kind != LOST:
+            return outcome
+    for rank, process in enumerate(processes):
+        if process.returncode and not outcomes[rank]:
             if process.returncode == -signal.SIGKILL and out_of_memory:
                 return Outcome(FAILED, "memory", OUT_OF_MEMORY)
             code = process.returncode
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(team)} {how}")
+            return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(processes)} {how}")
     return Outcome(INTERRUPTED, "", "the processes of the run lost each other")
 
 
-def _said(folder: str, rank: int) -> Outcome | None:
+def _reported_outcome(folder: str, rank: int) -> Outcome | None:
     values = read_json(Path(folder) / f"{rank}.json")
     return Outcome(**values) if values else None
 
@@ -199,10 +199,12 @@ def main() -> None:
     run = Run(options.directory)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
     place = (options.folder, options.device, options.rank, options.size)
-    ended = attempt(run, lambda: _take_part(run, evaluations, *place, Control(stop_requested.is_set)))
-    write_json(Path(options.folder) / f"{options.rank}.json", asdict(ended))
+    outcome = outcome_of(run, lambda: _take_part(run, evaluations, *place, Control(stop_requested.is_set)))
+    write_json(Path(options.folder) / f"{options.rank}.json", asdict(outcome))
     logging.shutdown()
-    os._exit(int(ended.state != FINISHED))  # what communicates with processes that may be dead is not taken down in good order
+    os._exit(
+        int(outcome.state != FINISHED)
+    )  # what communicates with processes that may be dead is not taken down in good order
 
 
 def _listen_to_the_worker(stop_requested: threading.Event, folder: str) -> None:

@@ -21,11 +21,11 @@ from bench.common import lease
 from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.training.control import Control
-from bench.worker.outcome import Outcome, attempt
+from bench.worker.outcome import Outcome, outcome_of
 from bench.worker.work import train_and_score
 
 STARTED = time.monotonic()  # of a worker process: this module is the first thing that it loads
-LOOK = 1.0  # seconds between two looks whether the run was asked to stop
+POLL_S = 1.0  # seconds between two looks whether the run was asked to stop
 log = logging.getLogger(__name__)
 
 
@@ -63,7 +63,7 @@ def execute(
         return train_together(run, evaluations, device, together, threads, control)
 
     try:
-        outcome = attempt(run, work)
+        outcome = outcome_of(run, work)
         return RUNNING if owned.is_lost() else _end(run, outcome)  # the new owner's word stands
     finally:
         owned.release()
@@ -81,19 +81,19 @@ class StopRequests:
     """Whether to save and end: after a signal, after `bench stop`, or once the parent has died, for its parent's successor."""
 
     def __init__(self, run: Run) -> None:
-        self.run, self.asked, self.looked = run, False, 0.0
+        self.run, self.requested, self.last_check = run, False, 0.0
         self.parent = os.getppid()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
             signal.signal(number, self._ask)
 
     def _ask(self, number: int, frame: object) -> None:
-        self.asked = True
+        self.requested = True
 
     def __call__(self) -> bool:
-        if time.monotonic() - self.looked > LOOK:
-            self.looked = time.monotonic()
-            self.asked = self.asked or bool(self.run.asked_to_stop())
-        return self.asked or os.getppid() != self.parent
+        if time.monotonic() - self.last_check > POLL_S:
+            self.last_check = time.monotonic()
+            self.requested = self.requested or bool(self.run.stop_requested())
+        return self.requested or os.getppid() != self.parent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    ended = main()
+    exit_code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(ended)  # all is written: taking torch down in good order would cost half a second of processor time a run
+    os._exit(exit_code)  # all is written: taking torch down in good order would cost half a second of processor time a run

@@ -30,7 +30,7 @@ class Outcome:
     reason: str = ""
 
 
-def attempt(run: Run, work: Callable[[], Outcome | None]) -> Outcome:
+def outcome_of(run: Run, work: Callable[[], Outcome | None]) -> Outcome:
     """How work on a run ended: as it says itself, or by what it raised."""
     try:
         return work() or Outcome(FINISHED)
@@ -47,9 +47,9 @@ def _outcome(run: Run, error: Exception) -> Outcome:
 
     match error:
         case Interrupted():
-            asked = run.asked_to_stop()
+            request = run.stop_requested()
             return Outcome(
-                INTERRUPTED, "asked" if asked else "stopped", asked or "asked to stop; it goes on from its checkpoint"
+                INTERRUPTED, "asked" if request else "stopped", request or "asked to stop; it goes on from its checkpoint"
             )
         case PeerLost():
             return Outcome(INTERRUPTED, LOST, str(error))

@@ -123,10 +123,10 @@ def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evalua
         )
 
 
-def _record(run: Run, facts: dict[str, Any]) -> None:
+def _record(run: Run, metadata: dict[str, Any]) -> None:
     from bench.store import provenance
 
-    run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), **facts})
+    run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), **metadata})
 
 
 def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, began: float | None) -> None:

