@@ -232,6 +232,20 @@ def test_the_command_exits_with_1_where_numbers_are_not_checked_unless_told_to_i
 
 
 @pytest.mark.parametrize(
+    "option",
+    [
+        ("--metrics", "psnr"), ("--protocol", "openstl"), ("--frames", "1"), ("--published",), ("--costs",), ("--memory",),
+        ("--claims",), ("--differences",), ("--with", "theirs"), ("--label", "walking"), ("--check", "table.md"),
+        ("--ignore-unchecked",), ("--seeds", "3"), ("--only", "full"), ("--set", "steps=9"),
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_the_report_of_a_search_refuses_each_option_that_it_would_ignore(bench, option):
+    code, _, err = bench("report", "tune:lmc", *option)
+    assert code == 2 and f"{option[0]}: not for a search" in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--check", "none.md"), "cannot check none.md"),

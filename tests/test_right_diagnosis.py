@@ -1,14 +1,24 @@
 """What is wrong is called by its name: the file that is missing, the store that was looked into, the word that was meant."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from bench.maintenance import doctor
+from bench.spec import catalog
 from bench.store.store import Store
 from tests.conftest import TINY
+
+WATCHED = """
+import atexit, sys
+atexit.register(lambda: print("torch", "torch" in sys.modules))
+from bench.cli import main
+main()
+"""
 
 
 @pytest.mark.parametrize(
@@ -33,9 +43,23 @@ def test_what_is_wrong_is_called_by_its_name(bench, tmp_path, words, message):
     assert code == 2 and message in err and len(err.splitlines()) == 1, (out, err)
 
 
-def test_a_learner_that_does_not_fit_is_refused_by_plan_without_torch(bench, monkeypatch):
-    monkeypatch.setattr("bench.sweep.preflight.preflight", lambda planned_runs: pytest.fail("imports torch"))
-    assert "trains LMC alone" in bench("plan", "mine.py", "--set", "model=convlstm")[2]
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [("model=convlstm", "trains LMC alone"), ("context=5", "model 'lmc' needs at least 9 context frames, got 5")],
+)
+def test_what_declarations_tell_is_refused_by_plan_without_torch(tmp_path, setting, message):
+    command = [sys.executable, "-c", WATCHED, "plan", "ablation", "--only", "full", "--set", setting]
+    environment = {**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path))}
+    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert told.returncode == 2 and message in told.stderr and len(told.stderr.splitlines()) == 1, told.stderr
+    assert "torch False" in told.stdout
+
+
+@pytest.mark.parametrize(("context", "memory"), [(1, False), (8, False), (9, True)])
+def test_enough_context_frames_are_as_many_as_the_model_itself_asks_for(context, memory):
+    needed = catalog.build("models", "lmc", {"memory": memory}, shape=(1, 16, 16)).min_context
+    assert catalog.least_context("lmc", {"memory": memory}) == needed <= context
+    assert all(catalog.least_context(name, {}) == 1 for name in catalog.CATALOG["models"] if name != "lmc")
 
 
 def test_missing_data_are_counted_as_blocked_and_said_once(bench):

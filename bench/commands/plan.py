@@ -53,7 +53,7 @@ def plan(
     from bench.costs.forecast import COUNTED_UP_TO, forecast, lacking, machine
     from bench.sweep.plan import TO_DO, unique
     from bench.sweep.plan import plan as make_plan
-    from bench.sweep.preflight import preflight, refuse_unfit_learners
+    from bench.sweep.preflight import preflight, refuse_short_contexts, refuse_unfit_learners
 
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
@@ -62,9 +62,11 @@ def plan(
     if decide:
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
     planned_runs = make_plan(experiment, store)
-    refuse_unfit_learners([planned for planned in planned_runs if planned.state in TO_DO])
+    to_do = [planned for planned in planned_runs if planned.state in TO_DO]
+    refuse_unfit_learners(to_do)
+    refuse_short_contexts(to_do)
     where = machine(workers, per_gpu, len(unique(planned_runs)), devices)
-    if sum(planned.state in TO_DO for planned in planned_runs) <= COUNTED_UP_TO:
+    if len(to_do) <= COUNTED_UP_TO:
         unknown = lacking(planned_runs, store, where)
         if unknown:  # what cannot be built is refused here, not in the middle of a night
             preflight(unknown)

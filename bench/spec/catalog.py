@@ -227,6 +227,14 @@ def signature(kind: str, name: str) -> tuple[Option, ...]:
     return tuple(signatures.arguments(module, attribute, f"{SINGULAR[kind]} '{name}'"))
 
 
+def least_context(name: str, options: Mapping[str, Any]) -> int:
+    """The fewest context frames that a model's source says it can do with; 1 where it does not say."""
+    module, _, attribute = target("models", name).partition(":")
+    values = {option.name: option.default for option in signature("models", name)} | dict(options)
+    found = signatures.assigned(module, attribute, "min_context", values, f"model '{name}'")
+    return found if isinstance(found, int) else 1
+
+
 def target(kind: str, name: str) -> str:
     """What a name stands for, as `package.module:Class`."""
     if ":" in name:

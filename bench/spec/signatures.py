@@ -4,7 +4,7 @@ import ast
 import builtins
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -45,6 +45,32 @@ def _of(tree: ast.Module, module: str, found: ast.ClassDef, what: str) -> list[O
         if isinstance(base, ast.Name) and base.id not in dir(builtins):
             return _of(*_class(module, base.id, what, found), what)
     return []
+
+
+def assigned(module: str, class_name: str, attribute: str, values: Mapping[str, Any], what: str) -> Any:
+    """What a constructor assigns to self.ATTRIBUTE, given its arguments; None where it does not, or only running it would tell.
+
+    Understands literals, constants, arguments, and one of two of these by an argument: `self.depth = DEEP if memory else 1`.
+    """
+    tree, defining, found = _class(module, class_name, what)
+    init = next((n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    for node in ast.walk(init) if init else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == f"self.{attribute}":
+            return _evaluated(node.value, tree, defining, values, what)
+    return None
+
+
+def _evaluated(value: ast.expr, tree: ast.Module, module: str, values: Mapping[str, Any], what: str) -> Any:
+    if isinstance(value, ast.IfExp) and isinstance(value.test, ast.Name) and value.test.id in values:
+        return _evaluated(value.body if values[value.test.id] else value.orelse, tree, module, values, what)
+    if isinstance(value, ast.Name) and value.id in values:
+        return values[value.id]
+    if isinstance(value, ast.Name):
+        for source, theirs, ours in _imported(tree, module):
+            if ours == value.id:
+                return _evaluated(ast.Name(theirs), _parsed(source, what), source, {}, what)
+    known = _literal(value, tree)
+    return None if isinstance(known, Expression) else known
 
 
 def sources(module: str, class_name: str, what: str) -> list[Path]:

@@ -44,6 +44,17 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
             raise BenchError(f"variant '{planned.label}': model '{spec.model.name}' cannot be built: {error}") from error
 
 
+def refuse_short_contexts(planned_runs: Sequence[PlannedRun]) -> None:
+    """Refuse context frames that are too few for the model, as far as its source says so. Needs no torch."""
+    for planned in planned_runs:
+        least = catalog.least_context(planned.spec.model.name, planned.spec.model.options)
+        if planned.spec.context < least:
+            raise BenchError(
+                f"variant '{planned.label}': model '{planned.spec.model.name}' needs at least {least} context frames, "
+                f"got {planned.spec.context}"
+            )
+
+
 def refuse_unfit_learners(planned_runs: Sequence[PlannedRun]) -> None:
     """Refuse learners beside another model of the catalogue than the one that their signature names. Needs no torch."""
     for planned in planned_runs:
