@@ -4,7 +4,7 @@ BENCH := .venv/bin/bench
 PYTEST := .venv/bin/python -m pytest
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test slow chaos gpu check clean setup
+.PHONY: demo test slow docs chaos gpu check clean setup
 
 demo: setup  ## the LMC-Memory ablation at small scale, and its table
 	$(BENCH) run ablation
@@ -13,8 +13,11 @@ demo: setup  ## the LMC-Memory ablation at small scale, and its table
 test: setup  ## what must hold, in under 8 minutes on two cores
 	OMP_NUM_THREADS=1 $(PYTEST) -m "not slow and not chaos"
 
-slow: setup  ## what takes longer
+slow: .venv/docs  ## what takes longer, the site and every command of its pages among it
 	OMP_NUM_THREADS=1 $(PYTEST) -m slow
+
+docs: .venv/docs  ## the site, in site/; warnings are errors
+	.venv/bin/python -m sphinx -W --keep-going -q -b html docs site
 
 chaos: .venv/clusters  ## what must hold when things die; clusters are started where that is possible
 	OMP_NUM_THREADS=1 $(PYTEST) -m chaos
@@ -36,10 +39,14 @@ setup: .venv/installed
 	@$(BENCH) weights fetch || true  # for LPIPS: 64 MB, once; without a network one line says so and all else goes on
 	touch $@
 
+.venv/docs: .venv/installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
+	touch $@
+
 .venv/clusters: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,ray,slurm]'
 	touch $@
 
 clean:  ## everything that was built; runs and data stay
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build site docs/reference *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,8 +2,8 @@
 
 The constructor's signature is the schema of a Component's options. It is read from the source file, without importing it, so
 that planning thousands of runs or refusing a misspelt option never waits for torch. Adding a model, learner, data set,
-metric or executor is one file and one line here; a package of one's own adds models through the entry point group
-`lmc_bench.models`, and any class can be named in full as `package.module:Class`.
+metric or executor is one file and one line here; a package of one's own adds names through the entry point groups
+`lmc_bench.models`, `lmc_bench.datasets` and so on, and any class can be named in full as `package.module:Class`.
 """
 
 import importlib
@@ -74,7 +74,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "slurm": "bench.executors.slurm:Slurm",
     },
 }
-ENTRY_POINTS = {"models": "lmc_bench.models"}
+ENTRY_POINTS = {kind: f"lmc_bench.{kind}" for kind in CATALOG}  # the groups in which installed packages add names
 SINGULAR = {
     "models": "model", "learners": "learner", "datasets": "data set", "optimizers": "optimizer",
     "schedules": "schedule", "executors": "executor",
