@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 from rich.console import Console
 
 from bench.common import lease
+from bench.spec.experiment import Experiment
 from bench.sweep import active
 from bench.sweep.logs import follow, last_lines
-from bench.sweep.progress import Pace
+from bench.sweep.progress import Display, Pace
 from bench.sweep.watch import Board, watch
 
 
@@ -163,3 +165,40 @@ def test_following_a_log_goes_on_until_the_run_ends(run, monkeypatch):
         log.flush()
         threading.Timer(0.1, lambda: (log.write(b"\xa9\nfive"), log.flush(), owned.release())).start()
         assert "".join(said) == "four é\nfive"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal(store, tiny, width):
+    experiment = Experiment("?", {"no query decomposition": tiny.but(steps=12345)}, seeds=(0, 12345))
+    known = {"no", "query", "decomposition", "0", "12345", "running", "failed", "1234/12345", "0/12345", "1234"}
+    run, other = (store.run(spec) for _, spec in experiment.runs())
+    run.create(run_spec := experiment.variants["no query decomposition"].but(seed=0))
+    other.create(run_spec.but(seed=12345))
+    other.set_status(
+        "failed", kind="code", reason="after 271828 words a very long sentence of 31415 letters says why this run has ended"
+    )
+    now = time.time()
+    for step, when in ((1232, now - 1), (1233, now - 0.5), (1234, now)):
+        with open(run.path / "metrics.jsonl", "a") as file:
+            file.write(json.dumps({"step": step, "time": when, "loss/storing": 0.271828, "loss/matching": 0.314159}) + "\n")
+    run.append(1234, {"validation/psnr": 12.345})
+    owned = lease.take(run.path)
+    board = Board(store, experiment)
+    board.refresh()
+    shown = _text(board, width, 30).replace("│", " ")
+    console = Console(width=width, record=True, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    display = Display(console, board.planned_runs, 0)
+    display.started(board.planned_runs[0])
+    display.tick()
+    console.print(display.live.get_renderable())
+    live = console.export_text()
+    owned.release()
+    facts = {"12.35", "0.2718", "0.3142", "271828", "31415", str(os.getpid())}
+    measured = r"\d+:\d\d(:\d\d)?|\d+\.\d(/s)?"
+    for text in (shown.partition("2 runs:")[0], "\n".join(line for line in live.splitlines() if " seed " in line)):
+        assert max(map(len, text.splitlines())) <= width
+        words = [word.strip("…,():") for word in text.split() if any(sign.isdigit() for sign in word)]
+        odd = [word for word in words if word not in known | facts and not re.fullmatch(measured, word)]
+        assert not odd, text
+    assert "1234/12345" in shown and "1234/12345" in live
+    assert "running" in shown and "failed" in shown

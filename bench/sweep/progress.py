@@ -8,6 +8,7 @@ from itertools import pairwise
 from statistics import median
 from types import TracebackType
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
@@ -16,8 +17,12 @@ from rich.text import Text
 
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 from bench.sweep import queue
+from bench.sweep.live_table import joined_parts, shortened
 from bench.sweep.plan import TO_DO, PlannedRun
 
+BAR, WITH_BAR = 12, 60  # letters of a bar, and of a line that has one
+BESIDE = len(" seed 12 step 12345/12345")  # letters that are kept beside a label at least
+LEAST = 8  # letters of a label at least
 PLAIN_SECONDS = 30.0  # between two plain lines about the same run
 PAUSE = 30.0  # times as long as usual between two lines: the run stood still
 MARKS = {FINISHED: "[green]✓[/]", FAILED: "[red]✗[/]", DIVERGED: "[yellow]∞[/]", INTERRUPTED: "[yellow]‖[/]"}
@@ -76,13 +81,16 @@ class Display:
         self.steps = {
             planned.run.name: int(planned.run.latest().get("step", 0)) for planned in planned_runs if planned.state in TO_DO
         }
-        cut = Column(no_wrap=True, overflow="ellipsis")  # one line a run, however narrow the terminal
+        bar = [BarColumn(bar_width=BAR)] if console.width >= WITH_BAR else []
+        self.room = max(LEAST, console.width - (BAR + 1) * len(bar) - BESIDE)  # of a label, in the live lines
         self.live = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=12), _Figures(table_column=cut),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)), *bar, _Figures(console, len(bar)),
             console=console, disable=not console.is_terminal, refresh_per_second=4,
         )  # fmt: skip
         steps = sum({planned.run.name: planned.spec.steps for planned in planned_runs if planned.state in TO_DO}.values())
-        self.whole = self.live.add_task(f"{'all runs':<{self.width + 7}}", total=max(steps, 1), figures=self._tally())
+        self.whole = self.live.add_task(
+            f"{'all runs':<{min(self.width, self.room) + 7}}", total=max(steps, 1), figures=[self._tally()]
+        )
 
     def __enter__(self) -> Display:
         self.live.start()
@@ -95,7 +103,9 @@ class Display:
         """A run's process was started."""
         if line := self.lines.pop(planned.run.name, None):  # resumed after its process died
             self.live.remove_task(line.task)
-        task = self.live.add_task(escape(self._name(planned)), total=max(planned.spec.steps, 1), figures="starting")
+        task = self.live.add_task(
+            escape(self._name(planned, self.room)), total=max(planned.spec.steps, 1), figures=["starting"]
+        )
         self.lines[planned.run.name] = _Line(planned, task, printed=time.monotonic())
         if not self.console.is_terminal:
             self.console.print(f"start   {self._name(planned)}  {planned.run.name}", highlight=False, soft_wrap=True)
@@ -121,12 +131,15 @@ class Display:
             self.queued += waits
             self.live.update(line.task, completed=self.steps[name], figures=figures, visible=not waits)
             if not self.console.is_terminal and not waits and time.monotonic() - line.printed > PLAIN_SECONDS:
-                self.console.print(f"running {self._name(line.planned)}  {figures}", highlight=False, soft_wrap=True)
+                self.console.print(
+                    f"running {self._name(line.planned)}  {'  '.join(filter(None, figures))}", highlight=False, soft_wrap=True
+                )
                 line.printed = time.monotonic()
-        self.live.update(self.whole, completed=sum(self.steps.values()), figures=self._tally())
+        self.live.update(self.whole, completed=sum(self.steps.values()), figures=[self._tally()])
 
-    def _name(self, planned: PlannedRun) -> str:
-        return f"{planned.label:<{self.width}} seed {planned.seed}"
+    def _name(self, planned: PlannedRun, room: int | None = None) -> str:
+        width = min(self.width, room or self.width)
+        return f"{shortened(planned.label, width):<{width}} seed {planned.seed}"
 
     def _tally(self) -> str:
         queued = f", {self.queued} queued" if self.queued else ""
@@ -141,13 +154,13 @@ class _Line:
     task: TaskID
     printed: float
 
-    def figures(self) -> tuple[str, int]:
-        """Step, speed, time left, loss and validation PSNR in words, and the step."""
+    def figures(self) -> tuple[list[str], int]:
+        """Step, speed and time left, validation PSNR and loss in words, the most important first, and the step."""
         pace, last = Pace.of(self.planned.run), self.planned.spec.steps
         if pace is None:
-            return "starting", 0
-        parts = [f"step {pace.step}/{last}", pace.format_speed(last), pace.format_loss(), pace.format_validation()]
-        return "  ".join(filter(None, parts)), pace.step
+            return ["starting"], 0
+        parts = [f"step {pace.step}/{last}", pace.format_speed(last), pace.format_validation(), pace.format_loss()]
+        return parts, pace.step
 
 
 def _speed(lines: list[dict[str, float]]) -> float | None:
@@ -163,8 +176,15 @@ def _speed(lines: list[dict[str, float]]) -> float | None:
 
 
 class _Figures(ProgressColumn):
+    """As many figures of a run as the line has room for."""
+
+    def __init__(self, console: Console, bars: int):
+        super().__init__(Column(no_wrap=True))
+        self.console, self.beside = console, (BAR + 1) * bars + 1
+
     def render(self, task: Task) -> Text:
-        return Text(str(task.fields.get("figures", "")))
+        room = self.console.width - self.beside - cell_len(task.description)
+        return Text(joined_parts(task.fields.get("figures", ()), room))
 
 
 def _scores(planned: PlannedRun) -> str:

@@ -11,12 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from bench.common import lease
@@ -24,6 +21,7 @@ from bench.common.errors import BenchError
 from bench.spec.experiment import Experiment
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Store
 from bench.sweep import active
+from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, PlannedRun, plan, plan_run, run_status
 from bench.sweep.progress import MARKS, PLAIN_SECONDS, Pace, clock
 
@@ -31,7 +29,12 @@ REFRESH = 1.0  # seconds between two looks
 ALL_AGAIN = 20.0  # seconds between two looks at finished runs: they hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
 SHOWN = {**MARKS, RUNNING: "[cyan]▶[/]", QUEUED: "[blue]…[/]", BLOCKED: "[yellow]![/]"}
-WIDE, WIDEST = 100, 140  # columns of a terminal that has room for where a run is, and for its losses
+COLUMNS = (
+    LiveColumn("", 0), LiveColumn("run", 1, least=9), LiveColumn("seed", 3, right=True), LiveColumn("state", 2),
+    LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),
+    LiveColumn("left", 5, right=True), LiveColumn("validation", 6, right=True), LiveColumn("loss", 10),
+    LiveColumn("where", 7, least=16),
+)  # fmt: skip
 
 
 class RunLine(NamedTuple):
@@ -97,23 +100,14 @@ class Board:
 
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""
-        rows = self.rows(max(1, height - 6 - len(self.sweeps)))
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True, padding=(0, 1, 0, 0))
-        table.add_column("", no_wrap=True, width=1)
-        table.add_column("run", no_wrap=True, overflow="ellipsis", ratio=2)
-        for name in ("seed", "state", "", "step", "steps/s", "left", "validation"):
-            table.add_column(name, no_wrap=True, overflow="ellipsis", justify="left" if name in ("state", "") else "right")
-        if width >= WIDEST:
-            table.add_column("loss", no_wrap=True, overflow="ellipsis", ratio=3)
-        if width >= WIDE:
-            table.add_column("where", no_wrap=True, overflow="ellipsis", ratio=3)
-        for row in rows:
-            table.add_row(*_cells(row, width))
+        totals = self.totals()
+        rows = self.rows(max(1, height - 6 - len(self.sweeps) - len(totals) // width))
+        table = fitting_table(COLUMNS, [_cells(row) for row in rows], width)
         more = len(self.planned_runs) - len(rows)
         return Group(
             *(Text(f"sweep {sweep.experiment} on {sweep.where()}", "bold", no_wrap=True) for sweep in self.sweeps),
             table,
-            Text(f"{self.totals()}{f' ({more} not shown)' if more else ''}", no_wrap=True, overflow="ellipsis"),
+            Text(f"{totals}{f' ({more} not shown)' if more else ''}"),
             Text(f"{time.strftime('%H:%M:%S')}  {self.store.root}  q closes this; runs go on", "dim", no_wrap=True),
         )
 
@@ -183,23 +177,23 @@ def _step(planned: PlannedRun) -> int:
     return planned.spec.steps if planned.state == FINISHED else int(planned.run.latest().get("step", 0))
 
 
-def _cells(row: RunLine, width: int) -> list[str | Text | ProgressBar]:
+def _cells(row: RunLine) -> list[Cell]:
     planned, pace, steps = row.planned, row.pace, row.planned.spec.steps
     going = pace if planned.state == RUNNING else None
     left = going.left(steps) if going else None
-    cells: list[str | Text | ProgressBar] = [
-        SHOWN.get(planned.state, "·"),
-        escape(planned.label),
-        str(planned.seed),
-        planned.state,
-        ProgressBar(total=max(steps, 1), completed=row.step if steps else int(planned.state == FINISHED), width=10),
-        f"{row.step}/{steps}",
-        f"{going.speed:.1f}" if going and going.speed else "",
-        clock(left) if left is not None else "",
-        f"{pace.psnr:.2f} dB" if pace and pace.psnr is not None else "",
+    return [
+        Text.from_markup(SHOWN.get(planned.state, "·")),
+        Text(planned.label),
+        Text(str(planned.seed)),
+        Text(planned.state),
+        ProgressBar(total=max(steps, 1), completed=row.step if steps else int(planned.state == FINISHED), width=BAR),
+        Text(f"{row.step}/{steps}"),
+        Text(f"{going.speed:.1f}" if going and going.speed else ""),
+        Text(clock(left) if left is not None else ""),
+        Text(f"{pace.psnr:.2f} dB" if pace and pace.psnr is not None else ""),
+        Text(pace.format_loss() if pace else ""),
+        Text(row.where),
     ]
-    loss = [pace.format_loss() if pace else ""] if width >= WIDEST else []
-    return [*cells, *loss, *([escape(row.where)] if width >= WIDE else [])]
 
 
 def _no_key(seconds: float) -> str:

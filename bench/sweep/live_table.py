@@ -1,0 +1,81 @@
+"""Tables and lines that are redrawn on one screen: a number stands there whole or not at all, only text is shortened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+Cell = Text | ProgressBar
+BAR = 10  # letters of a bar
+
+
+class LiveColumn(NamedTuple):
+    """One column. rank: those of the highest go first where a screen is too narrow. least: letters of a text that is shortened.
+
+    Without `least` it stands there whole.
+    """
+
+    name: str
+    rank: int
+    least: int | None = None
+    right: bool = False
+
+
+def fitting_table(columns: Sequence[LiveColumn], rows: Sequence[Sequence[Cell]], width: int) -> Table:
+    """The table with as many columns as the screen has room for; text takes what numbers leave."""
+    widest = [max([cell_len(column.name), *(_length(row[n]) for row in rows)]) for n, column in enumerate(columns)]
+    least = [min(wide, column.least or wide) for column, wide in zip(columns, widest, strict=True)]
+    chosen: list[int] = []
+    room = width + 1
+    for n in sorted(range(len(columns)), key=lambda n: columns[n].rank):
+        if least[n] + 1 <= room or not chosen:
+            chosen.append(n)
+            room -= least[n] + 1
+    given = dict(zip(chosen, (least[n] for n in chosen), strict=True))
+    for n in chosen:  # by rank
+        given[n] += (more := min(room, widest[n] - least[n]))
+        room -= more
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    chosen.sort()
+    for n in chosen:
+        table.add_column(columns[n].name, no_wrap=True, width=given[n], justify="right" if columns[n].right else "left")
+    for row in rows:
+        table.add_row(*(_shortened(row[n], given[n]) for n in chosen))
+    return table
+
+
+def joined_parts(parts: Sequence[str], width: int) -> str:
+    """As many of the parts as fit on a line, the most important first; none is cut."""
+    line = ""
+    for part in filter(None, parts):
+        longer = f"{line}  {part}" if line else part
+        if cell_len(longer) > width and line:
+            break
+        line = longer
+    return line
+
+
+def shortened(text: str, width: int) -> str:
+    """The text, with … at its end where it is too long: cut between words if possible, and never within a number."""
+    if cell_len(text) <= width:
+        return text
+    head, _, _ = text[:width].rpartition(" ")
+    if not head or (cell_len(head) < width // 2 and not any(sign.isdigit() for sign in text[len(head) : width])):
+        head = set_cell_size(text, width - 1)
+    return f"{set_cell_size(head, min(cell_len(head), width - 1)).rstrip()}…"
+
+
+def _length(cell: Cell) -> int:
+    return BAR if isinstance(cell, ProgressBar) else cell.cell_len
+
+
+def _shortened(cell: Cell, width: int) -> Cell:
+    if isinstance(cell, ProgressBar) or cell.cell_len <= width:
+        return cell
+    return Text(shortened(cell.plain, width), cell.style)
