@@ -6,7 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_site"), str(HERE.parent)]
 
-from docstrings import escaped  # noqa: E402
+from docstrings import escaped, fields_as_arguments  # noqa: E402
 from reference import write_commands, write_python  # noqa: E402
 
 from bench import __version__  # noqa: E402
@@ -38,4 +38,5 @@ def setup(app):
     folder = HERE / "reference"
     write_commands(folder / "commands")
     write_python(folder / "python")
+    app.connect("autodoc-process-signature", lambda app, what, name, object_, *rest: fields_as_arguments(object_))
     app.connect("autodoc-process-docstring", lambda app, what, name, object_, options, lines: escaped(lines))

@@ -15,12 +15,21 @@ from PIL import Image
 from typer.main import get_command
 
 from bench.cli import app
+from bench.spec.loading import load
+from bench.tune import spaces
 from tests.data_samples import walker, write_mnist, write_video
 from tests.documents import ROOT, blocks, pages, script
 
 RUN = ("console", "python")
 NOT_RUN = ("text", "toml", "yaml", "json", "csv", "bibtex", "latex", "mermaid", "{toctree}", "{image}")
 COMMAND = re.compile(r"^(\$ |bench |\.venv/bin/bench |pip |python |make |git )", re.MULTILINE)
+BENCH = """#!/bin/sh
+case "$*" in
+  *--executor* | *--help* | "run --"*) ;;
+  "run "* | "tune "*) [ "$CHILDREN" ] || set -- "$@" --executor inline ;;
+esac
+exec {python} -m bench "$@"
+"""  # without a process for each run, whose start takes longer than so small a run
 INLINE = re.compile(r"`bench ((?!\.)[^`]+)`")
 HERE = {str(page.relative_to(ROOT)): page for page in pages()}
 
@@ -50,6 +59,20 @@ def test_files_that_pages_show_are_those_of_the_examples():
         if block.file in examples:
             assert block.content.partition("\n")[2] == examples[block.file], f"{block} is not examples/{block.file}"
     assert {"my_experiment.py", "my_space.py"} <= {block.file for block in shown}
+
+
+def test_experiments_and_spaces_that_the_tutorials_show_load(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    shown = {block.file: block for page in pages() if "tutorials" in page.parts for block in blocks(page) if block.file}
+    for name, block in shown.items():
+        Path(name).write_text(block.content)
+    experiments = [name for name, block in shown.items() if "def experiment(" in block.content]
+    assert len(experiments) >= 2 and all(len(load(name).variants) > 1 for name in experiments)
+    searched = [name for name, block in shown.items() if "def space(" in block.content]
+    assert searched and all(spaces.typical(spaces.load(name, "small")) for name in searched)
+    for name in shown:
+        sys.modules.pop(name.removesuffix(".py"), None)
 
 
 @pytest.mark.parametrize("page", HERE.values(), ids=HERE)
@@ -83,6 +106,8 @@ def surroundings(tmp_path_factory) -> dict[str, str]:
     options = f"--no-deps --no-index --no-build-isolation --disable-pip-version-check -q --target {packages}"
     (commands / "pip").write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@" {options}\n')
     (commands / "pip").chmod(0o755)
+    (commands / "bench").write_text(BENCH.format(python=sys.executable))
+    (commands / "bench").chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "MLFLOW_"))}
     return environment | {
         "PATH": os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]]),
@@ -126,7 +151,7 @@ def _belongings(folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", HERE.values(), ids=HERE)
-def test_everything_that_a_page_says_to_type_works(page, surroundings, ablation, tmp_path):
+def test_everything_that_a_page_says_to_type_works(page, surroundings, ablation, empty_mlflow, tmp_path):
     if not (text := script(page)):
         pytest.skip("the page has nothing to run")
     folder = tmp_path / "examples"
@@ -135,9 +160,13 @@ def test_everything_that_a_page_says_to_type_works(page, surroundings, ablation,
     else:
         folder.mkdir()
         _belongings(folder)
-    if page.name not in ("quickstart.md",):  # which begins with nothing
+    environment = surroundings | {"BENCH_DATA": str(tmp_path / "data")}
+    if page.name == "quickstart.md":  # which begins with nothing, and does all as it is done without a test
+        environment |= {"CHILDREN": "yes"}
+    else:
         shutil.copytree(ablation, folder / "runs")
-    _shell(text, folder, surroundings | {"BENCH_DATA": str(tmp_path / "data")})
+        shutil.copy(empty_mlflow, folder / "runs")
+    _shell(text, folder, environment)
 
 
 @pytest.mark.slow

@@ -1,9 +1,26 @@
 """The suite's docstrings are plain text with `names` in backticks; Sphinx expects reStructuredText."""
 
+import dataclasses
 import re
+from typing import Any
 
 FIELD = re.compile(r"(?:^|(?<=\. ))([a-z_]+(?:, [a-z_]+)*): ")
-SIGNS = re.compile(r"([\\*_|])")
+SIGNS = re.compile(r"([\\*_|@])")
+
+
+def fields_as_arguments(found: Any) -> tuple[str, None] | None:
+    """The arguments of a dataclass as it declares them; None for all else, which Sphinx describes well by itself."""
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found) and found.__dataclass_params__.init):
+        return None
+    return f"({', '.join(_argument(field) for field in dataclasses.fields(found) if field.init)})", None
+
+
+def _argument(field: "dataclasses.Field[Any]") -> str:
+    kind = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", None) or repr(field.type)
+    plain = field.default is None or isinstance(field.default, str | int | float | bool | tuple)
+    if field.default is not dataclasses.MISSING:
+        return f"{field.name}: {kind} = {field.default!r}" if plain else f"{field.name}: {kind} = ..."
+    return f"{field.name}: {kind}" + (" = ..." if field.default_factory is not dataclasses.MISSING else "")
 
 
 def escaped(lines: list[str]) -> None:
