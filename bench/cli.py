@@ -72,7 +72,9 @@ def everywhere(
     trusted: Annotated[
         list_[str] | None,
         typer.Option(
-            "--trust", metavar="MODULE", help="Let a module's code run where a store names it, now and later. Repeatable."
+            "--trust",
+            metavar="MODULE",
+            help="Trust a module: its code may run where a store names it, now and later. Repeatable.",
         ),
     ] = None,
     version: Annotated[
@@ -110,11 +112,11 @@ def _run() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)
     except SystemExit as exited:
         if isinstance(getattr(exited.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
-            print("interrupted; the same command goes on from here", file=sys.stderr)
+            print("interrupted; the same command continues from here", file=sys.stderr)
         if isinstance(exited.__context__, BrokenPipeError):  # of which Typer makes an exit with 1
             raise exited.__context__ from None
         sys.stdout.flush()  # now, where a reader that has gone can still be forgiven

@@ -28,7 +28,7 @@ class Learner:
 
     def __init__(self, model: LMC, context: int, horizon: int, steps: int, warmup: int | None, warmup_horizon: int):
         if not isinstance(model, LMC):
-            raise ValueError(f"it trains LMC-Memory alone, and {type(model).__name__} is none; use 'direct'")
+            raise ValueError(f"it works only with LMC-Memory, not {type(model).__name__}; use 'direct'")
         self.model = model
         self.context = context
         self.frames = context + horizon
@@ -58,7 +58,7 @@ class MatchingOnly(Learner):
     def __init__(self, model: LMC, context: int, horizon: int, steps: int, warmup: int | None = None, warmup_horizon: int = 10):
         super().__init__(model, context, horizon, steps, warmup, warmup_horizon)
         if model.memory is not None and model.memory.motion_context_encoder is not None:
-            raise ValueError("matching alone leaves the motion-context encoder idle: build the LMC with storing=False")
+            raise ValueError("matching_only does not train the motion-context encoder: build the LMC with storing=False")
         self.phases = {"matching": self.matching}
 
     def matching(self, clip: Tensor, step: int) -> Tensor:

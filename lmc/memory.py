@@ -69,7 +69,7 @@ class Memory(nn.Module):
             )
         encoder = self.motion_context_encoder if phase == "storing" else self.motion_matching_encoder
         if encoder is None:
-            raise ValueError("LMC was built with storing=False: it has no motion-context encoder to ask")
+            raise ValueError("LMC was built with storing=False: it has no motion-context encoder")
         motion = frames.diff(dim=1).transpose(1, 2)  # [B, C, T-1, H, W]
         query = encoder(motion).mean(2)
         return query if self.decompose else query.mean((2, 3), keepdim=True).expand_as(query)

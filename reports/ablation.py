@@ -21,10 +21,10 @@ def ablation(
     intervals = " with 95% intervals (bootstrap over seeds and clips together, each for itself)" if several else ""
     notes = [
         f"Below the first row: paired differences to '{results.variants[0]}'{intervals}.",
-        "Underlined: not distinguishable from no difference (permutation test at 5%, Holm's correction over the column).",
+        "Underlined: no significant difference (permutation test at 5%, Holm's correction over the column).",
     ]
     if not several:
-        notes.append("n = 1 seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
+        notes.append("n = 1 seed: no confidence interval; significance covers clips, not seeds.")
     notes += equal_to_first(results)
     return assemble(results, columns, [_cells(results, column) for column in columns], notes)
 

@@ -198,7 +198,7 @@ def plain_logarithmic(axis: Axis) -> None:
 
 
 def _spread(results: Results, what: str) -> str:
-    return f"{what}: {OVER_SEEDS}" if len(results.seeds) > 1 else "one seed: no interval"
+    return f"{what}: {OVER_SEEDS}" if len(results.seeds) > 1 else "one seed: no confidence interval"
 
 
 def _legend(figure: Figure, results: Results, title: str, unseen: Mapping[str, str], lines: bool = True) -> None:

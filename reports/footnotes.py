@@ -9,7 +9,7 @@ import numpy as np
 from reports.columns import shown
 from reports.results import Results
 
-SMALL_SCALE = "Small scale: it shows that the machinery works; its order of variants is no evidence."
+SMALL_SCALE = "Small scale: a smoke test of the machinery; draw no conclusions from the ranking."
 
 
 @dataclass(frozen=True)

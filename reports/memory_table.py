@@ -115,7 +115,7 @@ def _how_to_read(results: Results, memories: Memories) -> list[str]:
         "One encoder: that correlation for the motion-matching encoder alone, shown the long clip and the context. It needs no "
         "alignment, and is what a variant without a motion-context encoder can be compared by.",
         *_how_to_read_kinds(shown),
-        "±: 95% interval of the mean over seeds (Student's t)." if several else "n = 1 seed: no interval.",
+        "±: 95% interval of the mean over seeds (Student's t)." if several else "n = 1 seed: no confidence interval.",
     ]
 
 

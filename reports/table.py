@@ -190,10 +190,10 @@ def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[s
     sentences = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(known) else []
     if single:
         n = "n = 1" if len(single) == len(known) else "Where n = 1"
-        sentences.append(f"{n} seed: no interval, and what is said of differences holds for other clips, not for other seeds.")
+        sentences.append(f"{n} seed: no confidence interval; significance covers clips, not seeds.")
     if any(cell.best for column in cells for cell in column):
         sentences.append(
-            "Bold: best. Underlined: not distinguishable from the best "
+            "Bold: best. Underlined: not significantly different from the best "
             "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."
         )
     return sentences

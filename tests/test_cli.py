@@ -28,7 +28,7 @@ from bench.store.store import Store
         (["run", "ablation", "--set", "model.slot=5"], "did you mean 'slots'?"),
         (["run", "ablation", "--set", "batch=0"], "batch must be at least 1, got 0"),
         (["run", "ablation", "--set", "model.slots=10"], "--set makes '10 slots' the same as 'full'"),
-        (["run", "mine.py", "--set", "model=predrnn"], "trains LMC-Memory alone, and PredRNN is none"),
+        (["run", "mine.py", "--set", "model=predrnn"], "works only with LMC-Memory, not PredRNN"),
         (["run", "ablation", "--seeds", "1,1"], "--seeds names a seed twice"),
         (["run", "ablation", "--only", ""], "ablation has no variant ''"),
         (["tune", "lmc", "--study", ""], "--study takes letters, digits and underscores, got ''"),
@@ -39,8 +39,8 @@ from bench.store.store import Store
             ["run", "mine.py", "--set", "model=convlstm", "--set", "model.hidden=-4"],
             "model 'convlstm': hidden must be at least 1, got -4",
         ),
-        (["status", "--watch", "--json"], "--watch is for people"),
-        (["stop", "--all", "ablation"], "--all stops everything, and you name ablation, too"),
+        (["status", "--watch", "--json"], "--watch shows every change"),
+        (["stop", "--all", "ablation"], "leave out either --all or ablation"),
         (["run", "ablation", "--set", "model=lmc.model:Nope"], "there is no class 'Nope' in the module 'lmc.model'"),
         (["run", "mine.py", "--executor", "locl"], "there is no executor 'locl': did you mean 'local'?"),
         (["run", "mine.py", "--set", "context=5"], "needs at least 9 context frames, got 5"),
@@ -107,7 +107,7 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Inline, "submit", interrupted)
         code, out, _ = bench("run", "mine.py", "--executor", "inline")
-    assert code == 130 and "`bench run mine.py --executor inline` goes on from here" in out
+    assert code == 130 and "`bench run mine.py --executor inline` continues from here" in out
     assert json.loads(bench("plan", "mine.py", "--json")[1])[0]["state"] == "resumable"
     assert bench("run", "mine.py", "--executor", "inline")[0] == 0
 
@@ -168,7 +168,7 @@ def test_settings_reach_only_the_variants_that_have_them(bench):
 def test_a_report_has_every_variant_and_says_what_it_is_made_of(finished):
     code, out, _ = finished("report", "mine.py", "--format", "markdown", "--frames", "1,2")
     assert code == 0 and "| tiny |" in out and "| copy |" in out and "PSNR t=2" in out
-    assert "order of variants is no evidence" in out and "Protocol standard, version 1" in out and "LPIPS is empty" in out
+    assert "draw no conclusions from the ranking" in out and "Protocol standard, version 1" in out and "LPIPS is empty" in out
 
 
 def test_a_report_is_written_in_the_format_of_its_file(finished, tmp_path):
@@ -258,7 +258,7 @@ def test_predict_reads_any_layout_and_range_that_is_said(finished, tmp_path):
         (["tiny.txt", "clip.npy", "--model", "lmc"], "is no checkpoint"),
         (["tiny.txt", "clip.npy", "--model", "lcm"], "there is no model 'lcm': did you mean 'lmc'?"),
         (["tiny.txt", "tiny.txt"], "is no folder of frames, no video"),
-        (["tiny.txt", "clip.npy", "--pictures", "0"], "there is nothing to write"),
+        (["tiny.txt", "clip.npy", "--pictures", "0"], "nothing to write"),
         (["tiny.txt", "clips.npy"], "does not tell clips from time; say it: --layout NTHW, --layout TNHW"),
         (["tiny.txt", "clip.npy", "--layout", "THW"], "has 4 axes [12, 1, 16, 16], and --layout THW names 3"),
         (["tiny.txt", "gt_and_pd"], "gt1.png and pd1.png do not say which frame comes first"),
@@ -314,7 +314,7 @@ def test_data_that_cannot_be_had_are_explained(bench, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--out", "folder", "--protocol", "standard,openstl"), "a folder gets everything; --metrics"),
+        (("--out", "folder", "--protocol", "standard,openstl"), "a folder gets all tables; --metrics"),
         (("--out", "folder", "--metrics", "psnr"), "are for single tables"),
         (("--out", "v1.0"), "got v1.0; make a folder first if its name has a dot"),
         (("--costs", "--memory"), "ask for one at a time"),
@@ -336,7 +336,7 @@ def test_a_command_that_is_interrupted_says_so(bench, monkeypatch):
 
     monkeypatch.setattr("bench.maintenance.doctor.examine", interrupted)
     code, _, err = bench("doctor")
-    assert code == 130 and err == "interrupted; the same command goes on from here\n"
+    assert code == 130 and err == "interrupted; the same command continues from here\n"
 
 
 def test_the_version_is_printed_in_one_line(capsys):

@@ -153,8 +153,8 @@ def test_when_the_hours_are_over_it_saves_what_runs_and_the_same_command_goes_on
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("--max-seeds", 5), "without it they mean nothing"),
-        (("--hours", 1), "without it they mean nothing"),
+        (("--max-seeds", 5), "work only with --decide"),
+        (("--hours", 1), "work only with --decide"),
         (("--decide", "--detach"), "--decide does not go with --detach"),
         (("--decide", "--fresh"), "--decide does not go with --fresh"),
     ],
@@ -167,6 +167,6 @@ def test_words_that_do_not_go_together_are_refused(mine, words, why):
 def test_an_experiment_without_claims_has_nothing_to_decide(bench):
     for words in (("run", "mine.py", "--decide"), ("plan", "mine.py", "--decide")):
         code, _, said = bench(*words)
-        assert code == 2 and "claims nothing" in said
+        assert code == 2 and "has no claims" in said
     code, _, said = bench("report", "mine.py", "--claims")
     assert code == 2

@@ -99,7 +99,7 @@ def test_people_read_the_number_before_rounding_and_how_it_came_about(finished):
     assert code == 0 and f"{value:.2f}  is {value:.10g} dB, rounded to 2 decimals" in out
     for words in (
         "mean of 1 seed, of each over 3 clips",
-        "no interval: n = 1 seed",
+        "no confidence interval: n = 1 seed",
         "`bench run mine.py --only tiny`",
         "commit",
     ):

@@ -101,7 +101,7 @@ def test_frames_beyond_training_are_shaded_and_said(made):
 def test_one_seed_draws_no_band_and_says_so():
     figure = per_frame(results({("full", 0): [[30, 20]]}))
     assert not figure.axes[0].collections
-    assert figure.legends[0].get_title().get_text() == "one seed: no interval"
+    assert figure.legends[0].get_title().get_text() == "one seed: no confidence interval"
 
 
 def test_a_sweep_stands_at_its_sizes_in_order(made):

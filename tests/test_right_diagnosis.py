@@ -33,7 +33,7 @@ main()
         (("report", "mine.py"), "runs, which is not there)"),
         (("status", "--store", "mine.py"), "mine.py is a file, and a store is a folder"),
         (("tune", "space.py", "--trials", "1"), "space.py defines space(trial), and it is called as space(trial, scale)"),
-        (("plan", "mine.py", "--set", "model=predrnn"), "learner 'memory_alignment' trains LMC alone, and PredRNN is none"),
+        (("plan", "mine.py", "--set", "model=predrnn"), "learner 'memory_alignment' works only with LMC, not PredRNN"),
         (("plan", "mine.py", "--set", "context=5"), "needs at least 9 context frames, got 5"),
     ],
 )
@@ -45,7 +45,7 @@ def test_what_is_wrong_is_called_by_its_name(bench, tmp_path, words, message):
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [("model=convlstm", "trains LMC alone"), ("context=5", "model 'lmc' needs at least 9 context frames, got 5")],
+    [("model=convlstm", "works only with LMC"), ("context=5", "model 'lmc' needs at least 9 context frames, got 5")],
 )
 def test_what_declarations_tell_is_refused_by_plan_without_torch(tmp_path, setting, message):
     command = [sys.executable, "-c", WATCHED, "plan", "ablation", "--only", "full", "--set", setting]

@@ -66,7 +66,7 @@ def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
 
 
 def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(bench, store, started):
-    assert "nothing goes on" in bench("stop")[1]
+    assert "nothing is running" in bench("stop")[1]
     owned = lease.take(started.path)
     with active.register_sweep(store, "ablation-small", "bench run ablation"):
         out = bench("stop")[1]
@@ -78,7 +78,7 @@ def test_stop_without_a_name_shows_what_goes_on_and_with_a_wrong_one_suggests(be
 
 def test_a_sweep_can_be_stopped_by_the_file_that_it_was_started_with(bench, store, monkeypatch):
     monkeypatch.setattr("bench.commands.stop.LONGEST", 0.1)
-    assert bench("stop", "--all")[1] == "nothing goes on\n"
+    assert bench("stop", "--all")[1] == "nothing is running\n"
     with active.register_sweep(store, "mine-small", "bench run mine.py") as sweep:
         assert "asked 1 sweep" in bench("stop", "mine.py")[1] and sweep.stop_requested()
 

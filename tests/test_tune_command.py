@@ -152,7 +152,7 @@ def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store)
     owned = lease.take(begin(store, "small", Aim("small.py", "small")).folder)
     code, _, err = bench("tune", "small.py", "--trials", 1, "--executor", "inline")
     owned.release()
-    assert code == 2 and "another `bench tune` is at the study 'small'" in err
+    assert code == 2 and "another `bench tune` works on the study 'small'" in err
 
 
 def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_search_cost(finished, tmp_path):

@@ -26,7 +26,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     """Finish the round that was begun, look, choose the next one; the exit code.
 
     go: runs what is to be done of a plan until it is over or asked to end; whether it was interrupted, and what went wrong with
-    MLflow, in words. most: seeds of a claim. command: what goes on from here.
+    MLflow, in words. most: seeds of a claim. command: what continues from here.
     """
     from bench.common.files import writable
     from bench.evidence.judging import judged
@@ -53,7 +53,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
             if trouble:
                 print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
             if interrupted:
-                print(f"{spent() or 'interrupted'}; `{command}` goes on from here")
+                print(f"{spent() or 'interrupted'}; `{command}` continues from here")
                 return 0 if spent() else _tables.summary(planned_runs, True, command)
         if any(planned.state not in (FINISHED, DIVERGED) for planned in planned_runs):
             return _tables.summary(planned_runs, False, command)
@@ -86,7 +86,7 @@ def _refuse_without_claims(experiment: Experiment) -> None:
     from bench.common.errors import BenchError
 
     if not experiment.claims:
-        raise BenchError(f"{experiment.name} claims nothing that could be decided; `claims` of an Experiment says what")
+        raise BenchError(f"{experiment.name} has no claims to decide; set `claims` of its Experiment")
 
 
 def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
@@ -107,9 +107,9 @@ def _conclude(experiment: Experiment, found: Results, verdicts: Sequence[Judged]
     _options.console().print(claims_grid(found, verdicts))
     left = sum(one.verdict == UNDECIDED for one in verdicts)
     if left and spent:
-        print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` goes on from here")
+        print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` continues from here")
     elif left:
-        print(f"{left} of {len(verdicts)} claims undecided after {most} seeds; a larger --max-seeds goes on from here")
+        print(f"{left} of {len(verdicts)} claims undecided after {most} seeds; a larger --max-seeds continues from here")
     else:
         print(f"no claim of {experiment.name} is undecided")
     return 0

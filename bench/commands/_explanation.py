@@ -62,7 +62,7 @@ def _reckoned(found: dict[str, Any]) -> Iterator[str]:
         if found["of_set"]:
             yield from _resampled(runs, shown["times"])
         else:
-            yield _spread(found["interval"], shown["times"]) if "interval" in found else "no interval: n = 1 seed"
+            yield _spread(found["interval"], shown["times"]) if "interval" in found else "no confidence interval: n = 1 seed"
     if found["best"] or found["close"]:
         yield "bold: the best of its column" if found["best"] else f"underlined: p = {found['p']:.3g}, corrected"
 

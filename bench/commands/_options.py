@@ -41,10 +41,10 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Change a setting of every variant that has it: model.slots=50, steps=100. Repeatable.",
+        help="Change a setting in every variant that has it: model.slots=50, steps=100. Repeatable.",
     ),
 ]
-MaxSeeds = Annotated[int | None, typer.Option(help="With --decide: seeds that a claim may have. Default: 20.", min=1)]
+MaxSeeds = Annotated[int | None, typer.Option(help="With --decide: the most seeds per claim. Default: 20.", min=1)]
 Executor = Annotated[
     str, typer.Option(help="Where runs run: local (child processes), inline (this process), ray or slurm (clusters).")
 ]
@@ -68,21 +68,21 @@ Range = Annotated[
     typer.Option(
         "--range",
         metavar="LOW..HIGH",
-        help="The numbers that mean black and white, where files do not say: 0..255, -1..1, 0..65535.",
+        help="Pixel values of black and white, where files do not state them: 0..255, -1..1, 0..65535.",
     ),
 ]
 Layout = Annotated[
     str | None,
     typer.Option(
         metavar="AXES",
-        help="The axes of arrays in their order, such as TNHW or NTHWC: N clips, T time, C channels, H height, W width.",
+        help="Axis order of arrays, such as TNHW or NTHWC: N clips, T time, C channels, H height, W width.",
     ),
 ]
 
 
 SetMetrics = Annotated[
     str | None,
-    typer.Option("--metrics", metavar="NAMES", help="Scores of the whole set of clips, which take long: fvd."),
+    typer.Option("--metrics", metavar="NAMES", help="Also compute scores of the whole set of clips (slow): fvd."),
 ]
 
 

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from bench.sweep.plan import PlannedRun
     from reports.results import Results
 
-Protocol = Annotated[str, typer.Option(help="By which conventions; several only with a comma, and then every cell is marked.")]
+Protocol = Annotated[
+    str,
+    typer.Option(help="Scoring conventions (`bench list protocols`). With several, comma separated, each cell names its own."),
+]
 Protocols = Annotated[
     str | None,
     typer.Option("--protocol", metavar="NAMES", help="Only these, comma separated (`bench list protocols`). Default: all."),
@@ -27,7 +30,11 @@ Protocols = Annotated[
 Label = Annotated[str | None, typer.Option(help="Only clips that show this: on KTH an action, such as walking.")]
 With = Annotated[
     list[str] | None,
-    typer.Option("--with", metavar="NAME", help="A row of what `bench eval --name` has kept, trained elsewhere. Repeatable."),
+    typer.Option(
+        "--with",
+        metavar="NAME",
+        help="Add a row for scores that `bench eval --name` has kept, of a model trained elsewhere. Repeatable.",
+    ),
 ]
 Differences = Annotated[bool, typer.Option("--differences", help="Show each variant's paired difference to the first one.")]
 

@@ -95,11 +95,15 @@ def cost_notes(costs: Collection[Cost]) -> list[tuple[str, str]]:
     """What the marks beside the times mean, as far as there are any."""
     without = sorted({word for cost in costs for word in cost.without})
     notes = (
-        [("~", "reckoned by FLOPs from runs of another size")] if any(c.scaled and c.seconds is not None for c in costs) else []
+        [("~", "scaled by FLOPs from runs of another size")] if any(c.scaled and c.seconds is not None for c in costs) else []
     )
-    notes += [("+", f"without {' and '.join(without)}, which nobody has measured")] if without else []
+    notes += [("+", f"without {' and '.join(without)}, which has not been timed")] if without else []
     unknown = sum(cost.seconds is None for cost in costs)
-    return [*notes, ("?", f"{unknown} of {len(costs)} runs are like none that was measured")] if unknown else notes
+    return (
+        [*notes, ("?", f"no estimate: no similar run has been timed yet ({unknown} of {len(costs)} runs)")]
+        if unknown
+        else notes
+    )
 
 
 def duration(seconds: float) -> str:

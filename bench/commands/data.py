@@ -26,7 +26,7 @@ def list_data(
     full: Annotated[bool, typer.Option("--full", help="Read every byte, to find files that have changed.")] = False,
     as_json: _options.Json = False,
 ) -> None:
-    """What is ready, what is missing, and what makes it."""
+    """List data sets: ready or missing, and how to get them."""
     from bench.data.preparing.listing import listing
 
     found = listing(full)
@@ -48,7 +48,7 @@ def show(
     frames: Annotated[int, typer.Option(help="Their length.")] = 20,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
 ) -> None:
-    """Pictures and counts of each split.
+    """Draw clips of each split and count them.
 
     Writes a contact sheet (PNG) and an animation (GIF) of some clips of each split, and counts clips, actions and persons.
     """
@@ -79,7 +79,7 @@ def export(
         Path, typer.Option(metavar="DIR|FILE.npz", help="A folder of PNG files for each clip, or one array of all clips.")
     ] = Path("clips"),
 ) -> None:
-    """The clips that models are scored on, for any other code base.
+    """Export the clips that models are scored on, for other code bases.
 
     Writes them in the suite's order, with names that tell which clip is which, and a manifest. Predictions that bear these
     names are scored by `bench eval --predictions`.

@@ -36,15 +36,15 @@ def evaluate(
         typer.Option(metavar="FILE", help="A checkpoint file, ours or of another code base; its content tells the model."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="What model a foreign checkpoint is of, where its content does not tell.")
+        str | None, typer.Option(help="The model of another code base's checkpoint, where the file does not tell.")
     ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
             "--predictions",
             metavar="DIR|FILE",
-            help="Frames of another code base: prediction/CLIP/*.png and target/CLIP/*.png, gt*.png beside pd*.png, an .npz "
-            "file with arrays prediction and target, or preds.npy beside trues.npy.",
+            help="Predicted frames of another code base: prediction/CLIP/*.png and target/CLIP/*.png, gt*.png beside pd*.png, "
+            "an .npz file with arrays prediction and target, or preds.npy beside trues.npy.",
         ),
     ] = None,
     ranges: Annotated[
@@ -52,12 +52,14 @@ def evaluate(
         typer.Option(
             "--range",
             metavar="LOW..HIGH",
-            help="The numbers that mean black and white, where files do not say: 0..255, -1..1, 0..65535; "
-            "target=0..255 is for one side. Repeatable.",
+            help="Pixel values of black and white, where files do not state them: 0..255, -1..1, 0..65535; "
+            "target=0..255 sets one side. Repeatable.",
         ),
     ] = None,
     layout: _options.Layout = None,
-    grey: Annotated[bool, typer.Option("--grey", help="Make predictions and targets grey that were saved in colour.")] = False,
+    grey: Annotated[
+        bool, typer.Option("--grey", help="Convert predictions and targets that were saved in colour to grey.")
+    ] = False,
     data: Annotated[str | None, typer.Option(help="On which data set. Default: the one that the run was trained on.")] = None,
     context: Annotated[
         int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, or 10.")
@@ -70,13 +72,14 @@ def evaluate(
     name: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Keep scores and frames under this name, for `bench report --with`.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="With --name: which of several trainings of theirs this is.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="With --name: the seed of this training, if there are several.")] = 0,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="model.window=3: what a foreign checkpoint does not tell; data.digits=3: the data set. Repeatable.",
+            help="A setting: model.window=3, where another code base's checkpoint does not tell it; data.digits=3, of the data "
+            "set. Repeatable.",
         ),
     ] = None,
     protocol: _selection.Protocols = None,

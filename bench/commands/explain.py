@@ -38,7 +38,7 @@ def explain(
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
-    """What stands behind a number.
+    """Show what a number in a table is made of.
 
     `bench explain ablation full psnr` takes the options of the `bench report` that has printed the number, and prints the value
     before rounding, the runs and seeds it is made of, their commit, command, machine, data and checkpoint, and the raw values.
@@ -64,7 +64,7 @@ def explain(
     if names[0] in set_metrics() and (frame or len(names) > 1):
         raise BenchError(f"no single frame has {METRICS[names[0]].label}: it is a number of the whole set of clips")
     if len(names) > 1 or len(protocols) > 1:
-        raise BenchError("a cell is of one metric and one protocol")
+        raise BenchError("name one metric and one protocol: a cell has one of each")
     if spent and (frame or differences or label):
         raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
     experiment, store = _options.experiment(name, scale, seeds, only, settings), _options.store(store_path)

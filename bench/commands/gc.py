@@ -22,16 +22,20 @@ def register(app: typer.Typer) -> None:
 
 
 def gc(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
     runs: Annotated[
-        bool, typer.Option("--runs", help="Runs, too, that no experiment of the suite refers to; yours may, so look closely.")
+        bool,
+        typer.Option(
+            "--runs",
+            help="Also remove runs that no experiment of the suite uses; your own experiments may use them, so check first.",
+        ),
     ] = False,
-    caches: Annotated[bool, typer.Option("--caches", help="What `bench plan --probe` has measured, too.")] = False,
+    caches: Annotated[bool, typer.Option("--caches", help="Also remove the timings of `bench plan --probe`.")] = False,
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
-    """Remove what nobody needs any more.
+    """Remove files that are no longer needed.
 
     Lists it with its size, then asks. Nothing that goes on or waits in a queue is touched, and every run keeps the checkpoints
     that it resumes from and is scored with. Can be interrupted at any moment.

@@ -36,7 +36,7 @@ def list_names(
     ] = False,
     as_json: _options.Json = False,
 ) -> None:
-    """What there is to choose from.
+    """List what there is to choose from.
 
     Names, what each is for, and the options it takes. `bench list experiments ablation` lists an experiment's variants,
     `bench list spaces lmc` what a search may change.

@@ -16,12 +16,12 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    name: Annotated[str, typer.Argument(metavar="RUN", help="A run by name or part of it (`bench status` lists them).")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what the run says until it ends.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of its last lines to begin with.")] = 100,
+    name: Annotated[str, typer.Argument(metavar="RUN", help="A run, by its name or a part of it (`bench status` lists them).")],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run ends.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to show.")] = 100,
     store_path: _options.StorePath = None,
 ) -> None:
-    """What a run has said.
+    """Show the log of a run.
 
     With -f, like `tail -f`: it ends when the run ends, and says how. Ctrl-C ends it at once; the run goes on.
     """

@@ -33,10 +33,11 @@ def plan(
     only: _options.Only = None,
     settings: _options.Set = None,
     probing: Annotated[
-        bool, typer.Option("--probe", help="Measure here what no finished run tells: 20 steps of each kind of run to do.")
+        bool, typer.Option("--probe", help="Time 20 steps here of each kind of run that no finished run gives an estimate for.")
     ] = False,
     decide: Annotated[
-        bool, typer.Option("--decide", help="The runs of `bench run --decide` so far, and of its next round.")
+        bool,
+        typer.Option("--decide", help="Include the runs of `bench run --decide`: those so far and those of its next round."),
     ] = False,
     max_seeds: _options.MaxSeeds = None,
     workers: _options.Workers = 0,
@@ -45,7 +46,7 @@ def plan(
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
-    """What would run, and why.
+    """Show what would run, why, and what it would cost.
 
     Prints every run of an experiment with its state, what `bench run` would do, and what that would cost: as long as finished
     runs like it took, or as a probe took. Starts no run.
@@ -58,7 +59,7 @@ def plan(
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
     if max_seeds and not decide:
-        raise BenchError("--max-seeds says how far --decide may go; without it it means nothing")
+        raise BenchError("--max-seeds works only with --decide")
     if decide:
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
     planned_runs = make_plan(experiment, store)

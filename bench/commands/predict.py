@@ -37,12 +37,14 @@ def predict(
         int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="What model a foreign checkpoint is of, where its content does not tell.")
+        str | None, typer.Option(help="The model of another code base's checkpoint, where the file does not tell.")
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="NAME=VALUE", help="model.window=3: what a foreign checkpoint does not tell. Repeatable."
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of the model, where another code base's checkpoint does not tell it: model.window=3. Repeatable.",
         ),
     ] = None,
     ranges: _options.Range = None,
@@ -66,7 +68,7 @@ def predict(
     from bench.external.side import Reading
 
     if pictures == 0 and not array:
-        raise BenchError("with --pictures 0 and no --array there is nothing to write")
+        raise BenchError("nothing to write: --pictures is 0 and there is no --array")
     if out.resolve() == source.resolve():
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))

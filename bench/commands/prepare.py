@@ -62,7 +62,7 @@ def prepare(
     ] = None,
     skip_damaged: Annotated[bool | None, typer.Option("--skip-damaged", help="Leave out files that cannot be read.")] = None,
 ) -> None:
-    """Put a data set where runs find it.
+    """Prepare a data set so that runs find it.
 
     Reads what was downloaded by hand, checks it and packs it under $BENCH_DATA (default ./data). Can be interrupted.
     """

@@ -50,12 +50,12 @@ def report(
     published: Annotated[
         bool, typer.Option("--published", help="Published numbers of the same task beside ours, greyed.")
     ] = False,
-    costs: Annotated[bool, typer.Option("--costs", help="What each variant cost, instead of its scores.")] = False,
+    costs: Annotated[bool, typer.Option("--costs", help="Show what each variant cost instead of its scores.")] = False,
     memory: Annotated[
-        bool, typer.Option("--memory", help="How LMC-Memory's slots are addressed, instead of scores; a folder has it anyway.")
+        bool, typer.Option("--memory", help="Show how LMC-Memory's slots are addressed instead of scores; a folder has both.")
     ] = False,
     claims: Annotated[
-        bool, typer.Option("--claims", help="What the experiment claims, with verdicts over all seeds, instead of scores.")
+        bool, typer.Option("--claims", help="Show the experiment's claims, with verdicts over all seeds, instead of scores.")
     ] = False,
     differences: _selection.Differences = False,
     external_results: _selection.With = None,
@@ -68,7 +68,7 @@ def report(
         ),
     ] = None,
     ignore_unchecked: Annotated[
-        bool, typer.Option("--ignore-unchecked", help="With --check: numbers that it cannot compare are no failure.")
+        bool, typer.Option("--ignore-unchecked", help="With --check: do not fail for numbers that cannot be compared.")
     ] = False,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
@@ -76,7 +76,7 @@ def report(
     settings: _options.Set = None,
     store_path: _options.StorePath = None,
 ) -> None:
-    """The table of an experiment, or of a search: tune:lmc.
+    """Print the table of an experiment, or of a search (tune:lmc).
 
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
     With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed, or
@@ -122,7 +122,7 @@ def report(
     if out and folder:
         if differences or own or published or frames or form or len(protocols) > 1 or metrics != METRICS:
             raise BenchError(
-                "a folder gets everything; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
+                "a folder gets all tables; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
                 "--published and several protocols are for single tables"
             )
         _everything(chosen, store, out, protocols[0], label)
@@ -214,7 +214,7 @@ def _memories(chosen: Selection) -> Memories:
 
 
 def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
-    """Print what of a document the store denies; the exit code."""
+    """Print the numbers in a document that disagree with the store; returns the exit code."""
     from dataclasses import asdict
 
     from reports.check import check

@@ -26,7 +26,7 @@ def rescore(
     settings: _options.Set = None,
     store_path: _options.StorePath = None,
 ) -> None:
-    """Make scores again, without training.
+    """Compute scores again, without training.
 
     From the predictions that runs have kept, else from their checkpoints. Fills in LPIPS once its backbone is there. --metrics
     fvd adds the score of the whole set of clips and leaves those of frames as they are. --with scores again what `bench eval

@@ -74,7 +74,7 @@ def keep(
 
 @results_app.command()
 def write(page: Page, records: Records = RECORDS) -> None:
-    """Make the page, or the blocks in it, from the scores of record.
+    """Write the page, or the blocks in it, from the scores of record.
 
     A page that people write has blocks: what stands between `<!-- results NAME claims 1,2 -->` and `<!-- /results -->` is made
     anew (NAME of a file of scores; claims, scores or costs; which rows). Any other page is written as a whole, with pictures in
@@ -96,7 +96,7 @@ def write(page: Page, records: Records = RECORDS) -> None:
 
 @results_app.command()
 def check(page: Page, records: Records = RECORDS) -> None:
-    """Whether the page says what the scores of record say.
+    """Check that the page agrees with the scores of record.
 
     Prints every line that differs; the exit code is then 1.
     """

@@ -37,25 +37,26 @@ def run(
     on: _options.On = None,
     address: _options.Address = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="With slurm: queue the runs and return; they go on by themselves.")
+        bool, typer.Option("--detach", help="With slurm: queue the runs and return; they continue without this process.")
     ] = False,
     retry: Annotated[
         list[str] | None,
-        typer.Option(metavar="KIND", help="Let runs that failed go on: memory, code, configuration, diverged, or all."),
+        typer.Option(metavar="KIND", help="Retry runs that failed, by kind: memory, code, configuration, diverged, or all."),
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Set this experiment's runs aside, whatever their state, and train them again.")
     ] = False,
     decide: Annotated[
-        bool, typer.Option("--decide", help="Go on with more seeds of the variants whose claims are undecided, until none is.")
+        bool,
+        typer.Option("--decide", help="Add seeds to the variants whose claims are undecided, until every claim is decided."),
     ] = False,
     max_seeds: _options.MaxSeeds = None,
     hours: Annotated[
-        float | None, typer.Option(help="With --decide: end after so long; the same command goes on from there.", min=0)
+        float | None, typer.Option(help="With --decide: stop after this many hours; the same command continues.", min=0)
     ] = None,
     store_path: _options.StorePath = None,
 ) -> None:
-    """Train and score what is still lacking.
+    """Train and score the runs of an experiment that are missing.
 
     Skips what is finished, resumes what was interrupted, keeps going past a run that fails. Ctrl-C and `bench stop` end it
     cleanly, and the same command goes on. With --decide it adds seeds, one round after the other, for the claims of the
@@ -73,9 +74,9 @@ def run(
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings)
     if not decide and (max_seeds or hours is not None):
-        raise BenchError("--max-seeds and --hours say how far --decide may go; without it they mean nothing")
+        raise BenchError("--max-seeds and --hours work only with --decide")
     if decide and (detach or fresh):
-        raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it looks at scores round after round")
+        raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it needs the scores of every round")
     planned_runs = make_plan(experiment, store)
     again, table, later = (_options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
     next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
@@ -121,7 +122,7 @@ def run(
         planned_runs = make_plan(experiment, store)
     code = _tables.summary(planned_runs, interrupted, again)
     if interrupted:
-        print(f"interrupted; `{again}` goes on from here")
+        print(f"interrupted; `{again}` continues from here")
     elif any(planned.state == FINISHED for planned in planned_runs):
         print(next_steps)
     sys.exit(code)

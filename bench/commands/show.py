@@ -23,13 +23,15 @@ def show(
     name: _options.Name,
     variants: Annotated[
         list[str] | None,
-        typer.Argument(metavar="VARIANT", help="One: all its settings. Two: what differs between them. None: every variant."),
+        typer.Argument(
+            metavar="VARIANT", help="One variant: all its settings. Two: what differs between them. None: every variant."
+        ),
     ] = None,
     scale: _options.Scale = "small",
     settings: _options.Set = None,
     as_json: _options.Json = False,
 ) -> None:
-    """What an experiment consists of.
+    """Show what an experiment consists of.
 
     Prints its question, seeds, evaluation, and how each variant differs from the first; or all settings of one variant, with
     the command that runs just that; or what differs between two. As YAML, in the names that --set takes.

@@ -28,15 +28,13 @@ def speed(
     ] = None,
     precision: Annotated[
         Literal["float32", "bf16"] | None,
-        typer.Option(help="train: in this precision alone. Default: float32, and bf16 where there are instructions for it."),
+        typer.Option(help="train: only this precision. Default: float32, and bf16 where there are instructions for it."),
     ] = None,
     compile: Annotated[bool, typer.Option("--compile", help="train: with torch.compile.")] = False,
     device: Annotated[
-        Literal["cpu", "cuda"] | None, typer.Option(help="train: where. Default: the GPU, if there is one.")
+        Literal["cpu", "cuda"] | None, typer.Option(help="train: the device. Default: the GPU, if there is one.")
     ] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="train: clips of an iteration. Default: the recipe's.")
-    ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="train: batch size. Default: the recipe's.")] = None,
     against: Annotated[
         Path | None,
         typer.Option("--compare", metavar="RESULT.json", help="Compare with an earlier result; exit code 1 if slower."),
@@ -46,7 +44,7 @@ def speed(
     as_json: _options.Json = False,
     store_path: _options.StorePath = None,
 ) -> None:
-    """What things cost on this machine.
+    """Measure what things cost on this machine.
 
     Every figure is a ratio against a named peer, timed in turn with it in the same run. Results are kept in the store, under
     speed/. With --compare, a figure that is less than 0.9 of what it was then is flagged.

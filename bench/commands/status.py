@@ -23,7 +23,7 @@ def status(
         str | None, typer.Argument(metavar="[EXPERIMENT]", help="Only this experiment's runs. Default: all in the store.")
     ] = None,
     watching: Annotated[
-        bool, typer.Option("--watch", help="Keep looking, every second, until q or Ctrl-C; runs go on all the same.")
+        bool, typer.Option("--watch", help="Refresh every second until q or Ctrl-C; the runs are not affected.")
     ] = False,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
@@ -32,7 +32,7 @@ def status(
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
-    """How far runs are.
+    """Show the progress of runs.
 
     Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch has no terminal to draw on,
     it prints a line per change, until nothing goes on.
@@ -43,7 +43,7 @@ def status(
     store = _options.store(store_path)
     experiment = _options.experiment(name, scale, seeds, only, settings) if name else None
     if watching and as_json:
-        raise BenchError("--watch is for people, who see every change; --json prints how things stand, once")
+        raise BenchError("--watch shows every change on a terminal; --json prints the state once: leave out one of them")
     if watching:
         from bench.sweep.watch import Board, watch
 

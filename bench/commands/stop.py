@@ -33,7 +33,7 @@ def stop(
     everything: Annotated[bool, typer.Option("--all", help="Every sweep and every run of the store.")] = False,
     store_path: _options.StorePath = None,
 ) -> None:
-    """End sweeps or single runs cleanly.
+    """Stop sweeps or single runs cleanly.
 
     They save their work first, whoever started them and on whatever machine; `bench run` goes on with them. Without a name,
     shows what could be stopped.
@@ -46,9 +46,9 @@ def stop(
         _show(sweeps, runs)
         return
     if everything and names:
-        raise BenchError(f"--all stops everything, and you name {listed(names)}, too; leave out one of them")
+        raise BenchError(f"--all stops everything: leave out either --all or {listed(names)}")
     if not sweeps and not runs and everything:
-        print("nothing goes on")
+        print("nothing is running")
         return
     if not everything:
         sweeps, runs = _chosen(names or [], sweeps, runs)
@@ -75,7 +75,7 @@ def _show(sweeps: list[Sweep], runs: list[Run]) -> None:
         print(f"sweep  {sweep.experiment:<24} on {sweep.where()}: {sweep.metadata.get('command', '')}")
     for run in runs:
         print(f"run    {run.name:<24} at step {run.status().step} of {run.spec.steps}")
-    print("`bench stop NAME` ends one of them, `bench stop --all` all" if sweeps or runs else "nothing goes on")
+    print("`bench stop NAME` ends one of them, `bench stop --all` all" if sweeps or runs else "nothing is running")
 
 
 def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[list[Sweep], list[Run]]:
@@ -92,11 +92,11 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
             continue
         if not of_sweeps and not of_runs:
             known = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
-            hint = did_you_mean(name, known) or f"; there goes on: {listed(known)}"
-            raise BenchError(f"no sweep and no run called '{name}' goes on{hint}")
+            hint = did_you_mean(name, known) or f"; running: {listed(known)}" if known else "; nothing is running here"
+            raise BenchError(f"no sweep or run called '{name}' is running{hint}")
         if len(of_runs) > 1:
             raise BenchError(
-                f"'{name}' fits {len(of_runs)} runs that go on: {listed(run.name for run in of_runs)}; say more of one"
+                f"'{name}' fits {len(of_runs)} running runs: {listed(run.name for run in of_runs)}; write more of the name"
             )
         chosen_sweeps += of_sweeps
         chosen_runs += of_runs

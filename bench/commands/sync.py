@@ -48,5 +48,5 @@ def sync(
         raise
     except Exception as error:
         trouble = connection.format_error(error, store)
-        raise BenchError(f"MLflow did not take the runs: {trouble}; the same command goes on once it does") from error
+        raise BenchError(f"MLflow did not accept the runs: {trouble}; the same command continues once it does") from error
     print(f"{count} of {len(planned_runs)} runs had something new for {connection.shown_uri(store)}")

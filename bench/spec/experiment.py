@@ -14,7 +14,7 @@ from bench.spec.runspec import RunSpec
 from reports.claim import Claim
 
 Scale = Literal["small", "medium", "paper"]
-MEANT_FOR_ALL = ("data", "context", "horizon")  # the other settings are no matter of what is not trained
+MEANT_FOR_ALL = ("data", "context", "horizon")  # all other settings do not apply to untrained baselines
 LONGEST_LABEL = 300
 SCALES: tuple[str, ...] = get_args(Scale)
 

@@ -42,7 +42,7 @@ def from_json(values: Mapping[str, Any]) -> Found:
         modules = {name: import_module(module) for name, module in MEASURES.items() if name in values}
         return {name: [getattr(module, ROWS[name])(**row) for row in values[name]] for name, module in modules.items()}
     except TypeError as error:
-        raise BenchError("this result was written by another version of the suite, which measured other things") from error
+        raise BenchError("this result is of another version of the suite, which measured other things") from error
 
 
 def keep(store: Path, measure: str, values: dict[str, Any]) -> Path:

@@ -38,7 +38,7 @@ class Aim:
         """What was written down, perhaps by another version."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         if not {"space", "scale", "objectives"} <= known.keys():
-            raise BenchError("what a study is after is damaged: it does not say what was searched, and by what")
+            raise BenchError("the study's description is damaged: it lacks its search space, scale or objectives")
         return cls(**{**known, "objectives": tuple(known["objectives"])})
 
     def command(self, study: str = "") -> str:

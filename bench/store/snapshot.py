@@ -82,7 +82,7 @@ def of(run: Run) -> Snapshot | None:
     if not noted:
         return None
     if "digest" not in noted or not DIGEST.fullmatch(noted["digest"]):
-        raise Unreadable(path, "is damaged: it names no copy of the code")
+        raise Unreadable(path, "is damaged: it does not name a copy of the code")
     return Snapshot(str(run.path.parent / ".code" / noted["digest"]), noted["digest"], noted.get("own", {}))
 
 

@@ -6,7 +6,7 @@ runs/lmc-3fa9c1d2e4b7/
     scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
     provenance.json   code, machine, data, cost      log.txt          what the worker printed
     lease-N           who owns the directory         stop.json        asks the owner to save and end
-    deviations.json   what was done otherwise than the spec says, and had to be
+    deviations.json   how the run had to depart from its spec, such as micro-batches after running out of memory
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Run:
     def check_folder(self) -> None:
         """Unreadable where the directory is a link: nothing that lies behind it is of this store."""
         if self.path.is_symlink():
-            raise Unreadable(self.path, "is a link, and links in a store are not followed")
+            raise Unreadable(self.path, "is a symbolic link, and links in a store are not followed")
 
     def holds(self, spec: RunSpec) -> bool:
         """Whether its spec.json asks for what that spec asks for; Unreadable or another BenchError where it is damaged."""
@@ -312,7 +312,7 @@ class Store:
             return matches[0]
         if matches:
             some = ", ".join(run.name for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
-            raise BenchError(f"'{name}' fits {len(matches)} runs: {some}; say more of its name")
+            raise BenchError(f"'{name}' fits {len(matches)} runs: {some}; write more of its name")
         hint = did_you_mean(name, [run.name for run in runs])
         raise BenchError(f"there is no run '{name}' in {self.root}{hint or '; `bench status` lists them'}")
 

@@ -65,5 +65,5 @@ def refuse_unfit_learners(planned_runs: Sequence[PlannedRun]) -> None:
         given = catalog.target("models", model).partition(":")[2]
         if wanted not in ("", "nn.Module", "Module", given):
             raise BenchError(
-                f"variant '{planned.label}': learner '{learner}' trains {wanted} alone, and {given} is none; use 'direct'"
+                f"variant '{planned.label}': learner '{learner}' works only with {wanted}, not {given}; use 'direct'"
             )

@@ -153,9 +153,7 @@ def _training(planned: PlannedRun, after: int) -> tuple[list[Metric], int]:
 def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[Metric]:
     """Per-frame means, whose step is the frame (1 is the first predicted), and under `mean/` those over the horizon.
 
-    Scores of the whole set of clips stand under `mean/` alone.
-
-    Of those that are not known as they are.
+    Scores of the whole set of clips stand under `mean/` alone. Only values that MLflow does not have yet.
     """
     from mlflow.entities import Metric
 

@@ -2,8 +2,8 @@
 
 A batch can be cut: into shares, one for each process of a group, and each share into micro-batches, one after another, so that
 it fits into memory. Losses and gradients are those of the whole batch up to rounding, and what the learner draws is drawn for
-the whole batch, so the same weights come out. Two things cannot be alike: a batch norm (SimVP, TAU) sees the clips of its part
-alone, and a model that draws by itself, such as which branches to leave out (`baselines.layers.drop_path`), draws otherwise.
+the whole batch, so the same weights come out. Two things differ: batch norm (SimVP, TAU) uses the
+statistics of each micro-batch, and stochastic layers (`baselines.layers.drop_path`, dropout) draw other numbers.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from bench.tune.spaces import Space
 from bench.tune.study import SURPLUS, Study, finished
 from bench.tune.trial import OpenTrial, runs_in_record, runs_of_trial, seconds
 
-UNTOLD = 60.0  # seconds after which a trial that nobody has claimed, of a record that several searches share, is taken up
+UNTOLD = 60.0  # in a shared study, adopt a running trial that has had no owner for this many seconds
 
 
 @dataclass(frozen=True)

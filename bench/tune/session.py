@@ -124,7 +124,7 @@ def _exclusive(study: Study) -> Iterator[None]:
     """One search of a study at a time in a store."""
     owned = lease.take(study.folder)
     if owned is None:
-        raise BenchError(f"another `bench tune` is at the study '{study.name}': {lease.holder(study.folder)}")
+        raise BenchError(f"another `bench tune` works on the study '{study.name}': {lease.holder(study.folder)}")
     try:
         yield
     finally:

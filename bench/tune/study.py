@@ -181,7 +181,7 @@ def runs_of(trial: FrozenTrial) -> list[str]:
 def _same(name: str, known: Aim, requested: Aim) -> None:
     if known != requested:
         there, here = known.command(name), requested.command(name)
-        raise BenchError(f"the study '{name}' is of `{there}`, and you asked for `{here}`; --study NAME begins another one")
+        raise BenchError(f"the study '{name}' belongs to `{there}`, not to `{here}`; --study NAME starts another one")
 
 
 def _storage(store: Store, url: str | None, making: bool = False) -> BaseStorage:

@@ -169,7 +169,7 @@ def _take_part(run: Run, evaluations: list[Evaluation], folder: str, name: str, 
     from bench.worker.work import train_and_score
 
     if name == "cuda" and torch.cuda.device_count() < size:
-        raise BenchError(f"{size} GPUs for a run were asked for (--devices), and there are {torch.cuda.device_count()}")
+        raise BenchError(f"--devices asks for {size} GPUs per run, and this machine has {torch.cuda.device_count()}")
     device = torch.device(name, rank) if name == "cuda" else torch.device(name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
