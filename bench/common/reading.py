@@ -70,7 +70,7 @@ def _opened(path: Path, most: int | None, root: Path | None) -> tuple[int, int]:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | nofollow)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise Unreadable(path, "is a symbolic link, and links in a store are not followed") from error
+            raise Unreadable(path, "is a link, and links in a store are not followed") from error
         if error.errno in (errno.ENXIO, errno.EISDIR):  # a socket; a directory
             raise Unreadable(path, "is no regular file") from error
         raise
@@ -141,9 +141,9 @@ def refuse_links(folder: Path, root: Path) -> None:
     """Unreadable if `folder`, the root, or a folder between the two is a link. (A store that is one: see `Store.root`.)"""
     if folder == root:  # most often
         if os.path.islink(folder):
-            raise Unreadable(folder, "is a symbolic link, and links in a store are not followed")
+            raise Unreadable(folder, "is a link, and links in a store are not followed")
         return
     while len(folder.parts) >= len(root.parts):
         if folder.is_symlink():
-            raise Unreadable(folder, "is a symbolic link, and links in a store are not followed")
+            raise Unreadable(folder, "is a link, and links in a store are not followed")
         folder = folder.parent

@@ -86,7 +86,7 @@ class Run:
     def check_folder(self) -> None:
         """Unreadable where the directory is a link: nothing that lies behind it is of this store."""
         if self.path.is_symlink():
-            raise Unreadable(self.path, "is a symbolic link, and links in a store are not followed")
+            raise Unreadable(self.path, "is a link, and links in a store are not followed")
 
     def holds(self, spec: RunSpec) -> bool:
         """Whether its spec.json asks for what that spec asks for; Unreadable or another BenchError where it is damaged."""

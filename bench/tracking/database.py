@@ -150,7 +150,7 @@ def refuse_other_artifacts(client: MlflowClient, run_id: str, artifacts: Path) -
         )
     refuse_links(place, artifacts.parent)
     if links := [path for path in _below(place) if path.is_symlink()]:
-        raise BenchError(f"{links[0]} is a symbolic link, and links in a store are not followed")
+        raise BenchError(f"{links[0]} is a link, and links in a store are not followed")
 
 
 def _below(folder: Path) -> list[Path]:

@@ -34,7 +34,7 @@ def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda d
     plain = name.lower().replace("-", "_")
     if plain not in PREPARERS:
         hint = did_you_mean(OTHER_NAMES.get(plain, plain), PREPARERS) or f"; known: {listed(PREPARERS)}"
-        raise BenchError(f"'{name}' needs no preparation{hint}")
+        raise BenchError(f"there is nothing to prepare for '{name}'{hint}")
     module, _, function = PREPARERS[plain].partition(":")
     preparer = getattr(import_module(module), function)
     takes = [option for option in inspect.signature(preparer).parameters if option != "progress"]
