@@ -21,7 +21,7 @@ from bench.sweep.live_table import joined_parts, shortened
 from bench.sweep.plan import TO_DO, PlannedRun
 
 BAR, WITH_BAR = 12, 60  # letters of a bar, and of a line that has one
-BESIDE = len(" seed 12 step 12345/12345")  # letters that are kept beside a label at least
+OTHER_COLUMNS = len(" seed 12 step 12345/12345")  # letters that are kept beside a label at least
 LEAST = 8  # letters of a label at least
 PLAIN_SECONDS = 30.0  # between two plain lines about the same run
 PAUSE = 30.0  # times as long as usual between two lines: the run stood still
@@ -82,7 +82,7 @@ class Display:
             planned.run.name: int(planned.run.latest().get("step", 0)) for planned in planned_runs if planned.state in TO_DO
         }
         bar = [BarColumn(bar_width=BAR)] if console.width >= WITH_BAR else []
-        self.room = max(LEAST, console.width - (BAR + 1) * len(bar) - BESIDE)  # of a label, in the live lines
+        self.room = max(LEAST, console.width - (BAR + 1) * len(bar) - OTHER_COLUMNS)  # of a label, in the live lines
         self.live = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True)), *bar, _Figures(console, len(bar)),
             console=console, disable=not console.is_terminal, refresh_per_second=4,
@@ -180,10 +180,10 @@ class _Figures(ProgressColumn):
 
     def __init__(self, console: Console, bars: int):
         super().__init__(Column(no_wrap=True))
-        self.console, self.beside = console, (BAR + 1) * bars + 1
+        self.console, self.bars_width = console, (BAR + 1) * bars + 1
 
     def render(self, task: Task) -> Text:
-        room = self.console.width - self.beside - cell_len(task.description)
+        room = self.console.width - self.bars_width - cell_len(task.description)
         return Text(joined_parts(task.fields.get("figures", ()), room))
 
 
