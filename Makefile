@@ -2,7 +2,6 @@
 PYTHON ?= python3.11
 BENCH := .venv/bin/bench
 PYTEST := .venv/bin/python -m pytest
-export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo test slow docs chaos gpu check clean setup
 

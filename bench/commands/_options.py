@@ -62,6 +62,13 @@ Address = Annotated[
 ]
 Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
 PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
+Threads = Annotated[
+    int,
+    typer.Option(
+        help="Processor threads of each run. Default: its share of the free cores at its first start, as far as they pay.",
+        min=0,
+    ),
+]
 Devices = Annotated[int, typer.Option(help="GPUs (without GPUs, processes) that train one run together.", min=1)]
 Range = Annotated[
     list[str] | None,
@@ -166,10 +173,10 @@ def same_store() -> str:
 
 
 def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:
-    """What to add to that command so that it goes on in the same place; sizes: workers, per_gpu, devices."""
+    """What to add to that command so that it goes on in the same place; sizes: workers, per_gpu, devices, threads."""
     words = [] if executor == "local" else ["--executor", executor]
     words += [*(["--address", address] if address else []), *(word for setting in on or [] for word in ("--on", setting))]
-    usual = {"workers": 0, "per_gpu": 1, "devices": 1}
+    usual = {"workers": 0, "per_gpu": 1, "devices": 1, "threads": 0}
     for name, size in sizes.items():
         words += [f"--{name.replace('_', '-')}", str(size)] if size != usual[name] else []
     return f" {shlex.join(words)}" if words else ""
@@ -207,6 +214,7 @@ def executor(
     on: Sequence[str] | None = None,
     address: str | None = None,
     devices: int = 1,
+    threads: int = 0,
 ) -> Any:
     """The executor that these options describe, for a plan of so many runs. One of the user's own is trusted from now on: later
     commands ask its queue."""
@@ -218,12 +226,13 @@ def executor(
     given |= {"address": address} if address else {}
     given |= {"per_gpu": per_gpu} if per_gpu > 1 else {}
     given |= {"devices": devices} if devices > 1 else {}
+    given |= {"threads": threads} if threads else {}
     given |= dict(map(_option, on or []))
     if name == "local":
         from bench.common.machine import cores, gpus
 
         if not workers and not gpus():
-            room = cores() // given.get("devices", 1)
+            room = cores() // (given.get("threads") or given.get("devices", 1))
             given["workers"] = max(1, min(room, runs))  # few runs share all cores; the whole plan counts, not what is left
     catalog.load("executors", name)  # what is no executor is refused before its options are looked at
     built = catalog.build("executors", name, given)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _deciding, _options, _tables
+from bench.commands import _deciding, _options, _tables, _threads
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def plan(
     workers: _options.Workers = 0,
     per_gpu: _options.PerGPU = 1,
     devices: _options.Devices = 1,
+    threads: _options.Threads = 0,
     store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
@@ -66,7 +67,7 @@ def plan(
     to_do = [planned for planned in planned_runs if planned.state in TO_DO]
     refuse_unfit_learners(to_do)
     refuse_short_contexts(to_do)
-    where = machine(workers, per_gpu, len(unique(planned_runs)), devices)
+    where = machine(workers, per_gpu, len(unique(planned_runs)), devices, threads, len(unique(to_do)))
     if len(to_do) <= COUNTED_UP_TO:
         unknown = lacking(planned_runs, store, where)
         if unknown:  # what cannot be built is refused here, not in the middle of a night
@@ -77,7 +78,11 @@ def plan(
     if as_json:
         _options.print_json(
             [
-                {**_tables.as_dict(planned), **_tables.cost_as_dict(costs.costs.get(planned.run.name))}
+                {
+                    **_tables.as_dict(planned),
+                    **_tables.cost_as_dict(costs.costs.get(planned.run.name)),
+                    "threads": _offered(planned, where),
+                }
                 for planned in planned_runs
             ]
         )
@@ -115,6 +120,15 @@ def _probe(planned_runs: Sequence[PlannedRun], store: Store, where: Machine, con
         probe(planned_runs, store, where, tell)
 
 
+def _offered(planned: PlannedRun, where: Machine) -> int:
+    """Threads of a run: those that it began with, or those that it is offered."""
+    from bench.store.provenance import threads_of
+    from bench.sweep.plan import TO_DO
+
+    begun = threads_of(planned.run.provenance())
+    return where.threads if begun is None or (where.exactly and planned.state in TO_DO) else begun
+
+
 def _shortly(planned: PlannedRun) -> PlannedRun:
     """A run as a line of the table: why several are blocked is said once, below it."""
     from bench.store.store import BLOCKED
@@ -138,11 +152,13 @@ def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Foreca
     for remark in remarks(to_do):
         print(f"note: {remark}")
     unknown, hours = costs.unknown(), costs.gpu_hours(where.per_gpu)
-    if unknown < len(to_do):
+    sharing = _threads.at_once(where.slots, where.threads, where.exactly, to_do)
+    if unknown == len(to_do):
+        print(sharing)
+    else:
         least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "
-        at_once = f"{where.slots} at once" if where.slots > 1 else "one after another"
         gpu = f", {hours:.1f} GPU hours" if hours is not None else ""
-        print(f"{least}{_tables.duration(costs.wall(where.slots))}, {at_once}{gpu}; as measured on {costs.place}")
+        print(f"{least}{_tables.duration(costs.wall(where.slots))}, {sharing}{gpu}; as measured on {costs.place}")
     blank = sum(cost.disk is None for cost in costs.costs.values())
     if blank < len(to_do):
         print(f"{'at least ' if blank else ''}{_tables.size(costs.disk())} of disk: checkpoints, predictions, scores")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _deciding, _options, _tables
+from bench.commands import _deciding, _options, _tables, _threads
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def run(
     workers: _options.Workers = 0,
     per_gpu: _options.PerGPU = 1,
     devices: _options.Devices = 1,
+    threads: _options.Threads = 0,
     on: _options.On = None,
     address: _options.Address = None,
     detach: Annotated[
@@ -80,7 +81,7 @@ def run(
     planned_runs = make_plan(experiment, store)
     again, table, later = (_options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
     next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
-    again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices)
+    again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
     if fresh:
         for planned in unique(planned_runs):
             if planned.state == QUEUED:
@@ -96,7 +97,7 @@ def run(
 
         def go(wider: Experiment, plan: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
             preflight([planned for planned in plan if planned.state in TO_DO])
-            where = _options.executor(executor, workers, per_gpu, len(unique(plan)), on, address, devices)
+            where = _options.executor(executor, workers, per_gpu, len(unique(plan)), on, address, devices, threads)
             return _sweep(wider, store, plan, where, again + words, stop_requested)
 
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + words))
@@ -112,7 +113,7 @@ def run(
         preflight([planned for planned in planned_runs if planned.state in TO_DO])
         for remark in remarks(unique(planned_runs)):
             print(f"note: {remark}")
-        where = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices)
+        where = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads)
         if detach:
             _hand_over(experiment, store, planned_runs, where, again)
             return
@@ -121,6 +122,8 @@ def run(
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
         planned_runs = make_plan(experiment, store)
     code = _tables.summary(planned_runs, interrupted, again)
+    if told := _threads.used(unique(planned_runs)):
+        print(told)
     if interrupted:
         print(f"interrupted; `{again}` continues from here")
     elif any(planned.state == FINISHED for planned in planned_runs):

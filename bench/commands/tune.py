@@ -79,6 +79,7 @@ def tune(
     executor: _options.Executor = "local",
     workers: _options.Workers = 0,
     per_gpu: _options.PerGPU = 1,
+    threads: _options.Threads = 0,
     on: _options.On = None,
     address: _options.Address = None,
     store_path: _options.StorePath = None,
@@ -112,7 +113,7 @@ def tune(
         aim = Aim(Path(wanted).name, scale, judged, seeds, seed)
         check(store, space, aim, plan)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
-        where = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address)
+        where = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
         of = f" ({place} of {len(names)})" if len(names) > 1 else ""
         print(
             f"{searched.name} at scale {scale}{of}: {objective} on validation clips, {trials} trials by {sampler}", flush=True

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.load import quota
+
 if TYPE_CHECKING:
     import torch
 
@@ -17,8 +19,10 @@ BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo, on x86 and on Ar
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Processor cores that this process may use: by its affinity, and by the quota of its container."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    granted = quota()
+    return allowed if granted is None else max(1, min(allowed, int(granted)))
 
 
 def gpus() -> list[str]:

@@ -19,6 +19,7 @@ from statistics import median
 
 from bench.costs import measured
 from bench.costs.measured import Kinds, Measured
+from bench.executors import threads as sharing
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import NEW, TO_DO, TO_SCORE, PlannedRun, prediction_bytes, unique
@@ -31,13 +32,18 @@ GPU_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a plan is to be executed. place: as `Measured` calls it. per_gpu: runs that share one GPU."""
+    """Where a plan is to be executed.
+
+    place: as `Measured` calls it. threads: of the processor, offered to each run that has not begun. per_gpu: runs that share
+    one GPU. exactly: that many threads, whether they pay or not.
+    """
 
     place: str
     slots: int
     threads: int
     gpus: tuple[str, ...] = ()
     per_gpu: int = 1
+    exactly: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,21 +120,24 @@ def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) 
     return list(found.values())
 
 
-def machine(workers: int, per_gpu: int, runs: int, devices: int = 1) -> Machine:
-    """This machine, as `bench run` would use it for so many runs, each on so many devices."""
+def machine(workers: int, per_gpu: int, runs: int, devices: int = 1, threads: int = 0, to_do: int | None = None) -> Machine:
+    """This machine, as `bench run` would use it for so many runs, each on so many devices.
+
+    threads: of each run, exactly; 0 shares out what is free. to_do: how many of the runs are still to be done; None: all.
+    """
     from bench.common.machine import cores, processor
     from bench.executors.local import Local
 
     if any(Path(sign).exists() for sign in GPU_SIGNS):  # asking torch takes seconds
-        local = Local(workers, per_gpu, devices)
+        local = Local(workers, per_gpu, devices, threads)
         if local.gpus:
             import torch
 
             place = measured.on_gpus(torch.cuda.get_device_name(0), devices)
-            return Machine(place, local.slots, local.threads, tuple(local.gpus), per_gpu)
-    slots = workers or max(1, min(cores(), runs))
-    threads = max(1, cores() // slots)
-    return Machine(measured.on_processor(processor(), threads), slots, threads)
+            return Machine(place, local.slots, threads or max(1, cores() // local.slots), tuple(local.gpus), per_gpu, True)
+    slots = workers or max(1, min(cores() // (threads or devices), runs))
+    given = threads or sharing.offered(min(slots, runs if to_do is None else to_do))
+    return Machine(measured.on_processor(processor(), given), slots, given, exactly=threads > 0)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from concurrent.futures import Future
 from bench.common.errors import BenchError
 from bench.common.files import appending
 from bench.common.machine import cores, gpus
+from bench.executors import threads as sharing
 from bench.executors import worker
 from bench.spec.experiment import Evaluation
+from bench.store.provenance import threads_of
 from bench.store.store import Run
 from bench.sweep.executor import Executor
 
@@ -28,44 +30,68 @@ class Local(Executor):
     workers: runs at once; 0 means `per_gpu` on every GPU, or without GPUs one per processor core.
     per_gpu: runs that share one GPU.
     devices: GPUs that train one run together, or without GPUs processes.
+    threads: of the processor for each run, exactly; 0 offers each run its share of what is free at its first start, of which it
+    takes as many as pay.
     """
 
-    def __init__(self, workers: int = 0, per_gpu: int = 1, devices: int = 1):
+    def __init__(self, workers: int = 0, per_gpu: int = 1, devices: int = 1, threads: int = 0):
         if workers < 0:
             raise BenchError(f"--workers must be at least 1 (or 0 to let the machine decide), got {workers}")
         if per_gpu < 1:
             raise BenchError(f"--per-gpu must be at least 1, got {per_gpu}")
         if devices < 1:
             raise BenchError(f"--devices must be at least 1, got {devices}")
-        found, self.devices = gpus(), devices
+        if threads < 0:
+            raise BenchError(f"--threads must be at least 1 (or 0 to let the machine decide), got {threads}")
+        found, self.devices, self.exactly = gpus(), devices, threads
         if 0 < len(found) < devices:
             raise BenchError(f"--devices {devices} gives every run as many GPUs, and this machine has {len(found)}")
         self.gpus = [",".join(found[first : first + devices]) for first in range(0, len(found) - devices + 1, devices)]
-        self.slots = workers or len(self.gpus) * per_gpu or max(1, cores() // devices)
-        self.threads = max(1, cores() // self.slots)
+        self.slots = workers or len(self.gpus) * per_gpu or max(1, cores() // (threads or devices))
         self._free = list(range(self.slots))
         self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._threads: dict[int, int] = {}  # by slot
         self._last_signal: signal.Signals | None = None
         self._lock = threading.RLock()  # a Ctrl-C, whose handler tells the children, may come while one is being started
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Start a child on the run directory; its output goes to the directory's log.txt."""
-        environment = worker.environment(run, self.threads)
+        device = "cuda" if self.gpus else "cpu"
+        given = self.threads_for(run)
+        environment = worker.environment(run, given, device)
         with appending(run.path / "log.txt") as log, self._lock:
             slot = self._free[0]
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
             child = subprocess.Popen(
-                worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.threads, self.devices),
+                worker.command(run, evaluations, device, given, self.devices, exactly=bool(self.exactly)),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
             self._free.remove(slot)
-            self._children[slot] = child
+            self._children[slot], self._threads[slot] = child, given
             if self._last_signal:
                 _tell(child, self._last_signal)
         future: Future[str] = Future()
         threading.Thread(target=self._wait, args=(slot, child, future), daemon=True).start()
         return future
+
+    def has_room(self, run: Run) -> bool:
+        """Whether a slot is free, and as many cores as a run has begun with; where nothing else goes on there always is."""
+        in_use = sum(self._threads.values())
+        needed = self.exactly or min(threads_of(run.provenance()) or 1, cores())
+        return not in_use or bool(self.gpus) or in_use + needed <= max(cores(), self.slots * max(1, self.exactly))
+
+    def threads_for(self, run: Run) -> int:
+        """Threads to offer a run that starts now."""
+        if self.exactly:
+            return self.exactly
+        if self.gpus:  # which compute; the processor's share in it rounds nothing
+            return max(1, cores() // self.slots)
+        if begun := threads_of(run.provenance()):
+            return min(begun, cores())
+        with self._lock:
+            in_use, own = sum(self._threads.values()), [os.getpid(), *(child.pid for child in self._children.values())]
+        return sharing.offered(min(len(self._free), 1 + self.waiting), in_use, own)
 
     def stop(self) -> None:
         self._signal(signal.SIGTERM)
@@ -76,7 +102,7 @@ class Local(Executor):
     def _wait(self, slot: int, child: subprocess.Popen[bytes], future: Future[str]) -> None:
         ending = worker.run_to_end(child)
         with self._lock:
-            del self._children[slot]
+            del self._children[slot], self._threads[slot]
             self._free.append(slot)
         future.set_result(ending)
 

@@ -21,6 +21,7 @@ from bench.executors import worker
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
+from bench.store.provenance import threads_of
 from bench.store.store import Run
 from bench.sweep.executor import Executor
 
@@ -31,21 +32,30 @@ class Ray(Executor):
     """Tasks of a Ray cluster.
 
     address: of the cluster, HOST:PORT or 'auto'; without one, Ray is started on this machine for as long as it is needed.
-    workers: runs at once; 0 means as many as the cluster has room for. cpus: cores of each run. gpus: GPUs of each run, less
+    workers: runs at once; 0 means as many as the cluster has room for. cpus: cores of each run, which takes as many threads as
+    pay and keeps to their number; threads: that many, exactly, and as many cores. gpus: GPUs of each run, less
     than 1 for a share of one; without GPUs, devices processes train it together. -1 means one where the cluster has any, which
     per_gpu runs share.
     """
 
     def __init__(
-        self, address: str = "", workers: int = 0, cpus: int = 1, gpus: float = -1, per_gpu: int = 1, devices: int = 1
+        self,
+        address: str = "",
+        workers: int = 0,
+        cpus: int = 1,
+        gpus: float = -1,
+        per_gpu: int = 1,
+        devices: int = 1,
+        threads: int = 0,
     ):
-        if min(cpus, per_gpu, devices) < 1 or workers < 0:
-            raise BenchError("executor 'ray': cpus, per_gpu and devices must be at least 1, workers at least 0")
+        if min(cpus, per_gpu, devices) < 1 or min(workers, threads) < 0:
+            raise BenchError("executor 'ray': cpus, per_gpu and devices must be at least 1, workers and threads at least 0")
+        self.exactly = threads > 0
         self.ray = _connected(address)
         total = self.ray.cluster_resources()
         self.gpus = min(total.get("GPU", 0.0), devices) / per_gpu if gpus < 0 else gpus
         self.devices = max(int(self.gpus), 1) if self.gpus else devices
-        self.cpus = cpus * (1 if self.gpus else devices)
+        self.cpus = threads or cpus * (1 if self.gpus else devices)
         self._refuse_what_never_fits()
         rooms = [total.get("CPU", 0.0) / self.cpus] + ([total.get("GPU", 0.0) / self.gpus] if self.gpus else [])
         self.slots = workers or max(1, int(min(rooms)))
@@ -53,11 +63,13 @@ class Ray(Executor):
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Hand the run to Ray, which starts it as soon as there is room."""
-        resources = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": 0, "name": run.name}
+        cpus = self._cpus_of(run)
+        resources = {"num_cpus": cpus, "num_gpus": self.gpus, "max_retries": 0, "name": run.name}
         task = self.ray.remote(**resources)(_work)
-        command = worker.command(run, evaluations, "cuda" if self.gpus else "cpu", self.cpus, self.devices)
-        settings = worker.environment(run, self.cpus)
-        kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.USUAL)}
+        device = "cuda" if self.gpus else "cpu"
+        command = worker.command(run, evaluations, device, cpus, self.devices, self.exactly)
+        settings = worker.environment(run, cpus, device)
+        kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.settings(cpus, device))}
         for name in ("BENCH_DATA", "TORCH_HOME"):
             kept |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
         reference = task.remote(command, kept, str(run.path / "log.txt"), _sealed(run))
@@ -88,9 +100,15 @@ class Ray(Executor):
         else:
             future.set_result(f"Ray lost it: {type(error).__name__}")
 
+    def _cpus_of(self, run: Run) -> int:
+        """As many cores as it has begun to use threads, if any node has as many."""
+        begun = None if self.exactly or self.gpus else threads_of(run.provenance())
+        return self.cpus if begun is None else min(begun, max(self.cpus, int(self.most_cpus)))
+
     def _refuse_what_never_fits(self) -> None:
         """Ray waits without a word for ever for a node that has as much."""
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        self.most_cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
         for name, wanted, option in (("CPU", self.cpus, "cpus"), ("GPU", self.gpus, "gpus")):
             most = max((node.get(name, 0.0) for node in nodes), default=0.0)
             if wanted > most:

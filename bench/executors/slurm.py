@@ -51,7 +51,8 @@ class Slurm(Executor):
 
     workers: runs at once in an array; 0 leaves it to SLURM. queue: runs that may be in SLURM's queue at once.
     partition, constraint: as sbatch takes them. time: the limit of one job, in minutes or as sbatch takes it; a run goes on in
-    as many jobs as it needs. cpus: of each run. gpus: of each run, which train it together; without GPUs, devices processes do.
+    as many jobs as it needs. cpus: of each run, which takes as many threads as pay and keeps to their number. threads: that
+    many, exactly, and as many cpus. gpus: of each run, which train it together; without GPUs, devices processes do.
     notice: seconds before the time limit at which a run saves and requeues.
     extra: further options of sbatch, as on its command line: '--account=vision --mem=16G'.
     """
@@ -70,20 +71,22 @@ class Slurm(Executor):
         notice: int = 120,
         queue: int = 1000,
         extra: str = "",
+        threads: int = 0,
     ):
         for tool in ("sbatch", "srun", "squeue", "scancel"):
             if shutil.which(tool) is None:
                 raise BenchError(f"executor 'slurm': there is no {tool} here; start it where jobs are submitted (a login node)")
         if isinstance(time, int) and time * 60 <= notice:
             raise BenchError(f"executor 'slurm': runs save {notice} s before their time limit, which is {time} min; raise time")
-        if min(cpus, queue, devices) < 1 or min(workers, gpus, notice) < 0:
+        if min(cpus, queue, devices) < 1 or min(workers, gpus, notice, threads) < 0:
             raise BenchError(
-                "executor 'slurm': cpus, devices and queue must be at least 1, workers, gpus and notice at least 0"
+                "executor 'slurm': cpus, devices and queue must be at least 1, workers, gpus, notice and threads at least 0"
             )
-        self.slots, self.threads, self.devices = queue, cpus, gpus or devices
+        self.slots, self.threads, self.devices = queue, threads or cpus, gpus or devices
+        self.exactly = threads > 0
         self.parameters = {
             "job_name": "bench", "wckey": None, "nodes": 1, "ntasks_per_node": 1, "stderr_to_stdout": True,
-            "partition": partition, "time": time, "cpus_per_task": cpus, "gpus_per_node": gpus or None,
+            "partition": partition, "time": time, "cpus_per_task": threads or cpus, "gpus_per_node": gpus or None,
             "constraint": constraint, "signal_delay_s": notice, "array_parallelism": workers or LARGEST,
             "additional_parameters": {"requeue": True, **_flags(extra)},
         }  # fmt: skip
@@ -196,10 +199,14 @@ class Slurm(Executor):
                 return
             submitter = self._submitter(folder, mine[0].run)
             runs, evaluations = [str(s.run.path) for s in mine], [tuple(s.evaluations) for s in mine]
-            jobs = _patiently(submitter, partial(slurm_job.work, self.threads, self.devices), runs, evaluations)
+            jobs = _patiently(submitter, self._job(), runs, evaluations)
             for submission, job in zip(mine, jobs, strict=True):
                 put(submission.run, "slurm", job)
         self._watched += mine
+
+    def _job(self) -> partial[None]:
+        """What a job calls with the directory and the evaluations of its run."""
+        return partial(slurm_job.work, self.threads, self.devices, exactly=self.exactly)
 
     def _submitter(self, folder: Path = Path("slurm"), run: Run | None = None) -> Any:
         """What submits: submitit, with its pickles and the jobs' own output in a folder of the store."""

@@ -28,7 +28,7 @@ from bench.store.tickets import forget, put, ticket
 IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
 
 
-def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation]) -> None:
+def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation], exactly: bool = False) -> None:
     """Do what is left to do in a run directory, as a job of SLURM."""
     notice, run, job = _Notice(), Run(Path(path)), _job()
     if not run.path.is_dir():
@@ -38,17 +38,26 @@ def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation
         again = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         _say(log, f"SLURM job {job} on {_node()}{f', restarted ({again})' if again else ''}")
         if not run.stop_requested() and _wait_for_predecessor(run, notice):
-            _execute(run, evaluations, threads, devices, notice, log)
+            _execute(run, evaluations, threads, devices, exactly, notice, log)
         _say(log, _after(run, job, notice, before))
 
 
-def _execute(run: Run, evaluations: Sequence[Evaluation], threads: int, devices: int, notice: _Notice, log: IO[bytes]) -> None:
+def _execute(
+    run: Run,
+    evaluations: Sequence[Evaluation],
+    threads: int,
+    devices: int,
+    exactly: bool,
+    notice: _Notice,
+    log: IO[bytes],
+) -> None:
     """The worker, from start to end, and again in smaller parts where memory did not do; `log` gets what it prints."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
+    device = "cpu" if given in ("", "NoDevFiles") else "cuda"
     while True:
         child = subprocess.Popen(
-            worker.command(run, evaluations, "cpu" if given in ("", "NoDevFiles") else "cuda", threads, devices),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads),
+            worker.command(run, evaluations, device, threads, devices, exactly),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads, device),
         )  # fmt: skip
         notice.pass_on_to(child)
         death = worker.run_to_end(child)

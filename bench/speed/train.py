@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from bench.common.errors import BenchError
 from bench.common.machine import default_device, has_bf16
-from bench.executors.worker import USUAL
+from bench.executors.worker import settings
 from bench.spec.runspec import Precision, RunSpec
 from experiments.recipes import LMC_KTH, LMC_MOVING_MNIST, LMC_SMALL
 
@@ -130,7 +130,7 @@ class TrainWorker:
         command = [sys.executable, "-P", "-m", "bench.speed.train_worker", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
         threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}
-        environment = {**USUAL, **os.environ, **threads, "PYTHONPATH": paths}
+        environment = {**settings(1, self.order["device"]), **os.environ, **threads, "PYTHONPATH": paths}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
         )

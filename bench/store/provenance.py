@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -91,6 +91,16 @@ def machine() -> dict[str, Any]:
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     }
+
+
+def threads_of(known: Mapping[str, Any]) -> int | None:
+    """With how many threads of the processor a run is trained, by its provenance; None where it has not begun.
+
+    Older stores have the number of each process among the facts of the machine.
+    """
+    each = known.get("machine", {}).get("threads")
+    found = known.get("threads") or (each and each * known.get("devices", 1))
+    return int(found) if found else None
 
 
 def _version(package: str) -> str:

@@ -19,6 +19,7 @@ PROVENANCE = {
     "fingerprint": (TEXT, None),
     "device": TEXT,
     "devices": WHOLE,
+    "threads": WHOLE,
     "samples": WHOLE,
     "shape": [WHOLE],
     "deviations": [TEXT],

@@ -47,10 +47,12 @@ class Queue(Protocol):
 class Executor(ABC):
     """Where runs run.
 
-    slots: how many runs it holds at once. queue: where its runs wait, of executors that have one.
+    slots: how many runs it holds at once. waiting: runs that are still to be started when one is submitted, which the scheduler
+    tells. queue: where its runs wait, of executors that have one.
     """
 
     slots: int
+    waiting: int = 0
     queue: ClassVar[Queue | None] = None
 
     @abstractmethod
@@ -59,6 +61,10 @@ class Executor(ABC):
 
         The future's result says in words how the process ended, and is empty if it ended by itself.
         """
+
+    def has_room(self, run: Run) -> bool:
+        """Whether this run may start now, though fewer runs than slots go on."""
+        return True
 
     @abstractmethod
     def stop(self) -> None:

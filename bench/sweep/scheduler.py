@@ -86,7 +86,7 @@ class Scheduler:
         """Until every run has ended, here or elsewhere, or until stopped."""
         while True:
             self._check_elsewhere()
-            while self.waiting and len(self.active) < self.executor.slots and not (self.stopped_at or self.halted):
+            while self._may_start() and not self.stopped_at:
                 self._start(self.waiting.popleft())
             self._wait()
             for watcher in self.watchers:
@@ -101,8 +101,12 @@ class Scheduler:
 
     def hand_over(self) -> None:
         """Start what fits into the executor and wait for nothing: for one whose runs outlive this process."""
-        while self.waiting and len(self.active) < self.executor.slots and not self.halted:
+        while self._may_start():
             self._start(self.waiting.popleft())
+
+    def _may_start(self) -> bool:
+        room = self.waiting and len(self.active) < self.executor.slots and not self.halted
+        return bool(room) and self.executor.has_room(self.waiting[0].run)
 
     def stop(self) -> None:
         """Ask every run to save its work and end; asked again, kill them."""
@@ -129,6 +133,7 @@ class Scheduler:
             planned.run.create(planned.spec)
             planned.run.forget_stop()
             self.prepare(planned.run)
+            self.executor.waiting = len(self.waiting)
             future = self.executor.submit(planned.run, planned.evaluations)
         except OSError as error:
             self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")

@@ -23,6 +23,7 @@ from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
 from bench.store.checkpoint_files import is_whole, newest_first
+from bench.store.provenance import threads_of
 from bench.store.store import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
@@ -118,6 +119,7 @@ class Trainer:
         micro_batches = self.run.micro_batches()
         if group.is_main and progress.step < spec.steps:
             self._declare(spec_deviation(self.model, spec.batch, micro_batches, group))
+            self._note_threads()
         recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
         self.began, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
         share = group.share(spec.batch)
@@ -185,6 +187,16 @@ class Trainer:
         if how and not any(other.startswith(how) for other in declared[-1:]):
             since = f" (from step {step + 1} on)" if step else ""
             self.run.write("provenance.json", {**known, "deviations": [*declared, how + since]})
+
+    def _note_threads(self) -> None:
+        """Keep in the provenance with how many threads of the processor it trains from here on, and say so if it had others."""
+        now = self.group.size * torch.get_num_threads()
+        known = self.run.provenance()
+        before = threads_of(known) or now
+        if before != now and self.progress.step and self.device.type == "cpu":
+            self._declare(f"trained with {now} thread{'s' * (now > 1)}, before with {before}: sums round otherwise")
+        if known.get("threads") != now:
+            self.run.write("provenance.json", {**self.run.provenance(), "threads": now})
 
     def _resume(self) -> None:
         if not self.group.is_main:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from bench.common import lease
 from bench.spec.experiment import Evaluation, evaluation_from_json
+from bench.store.provenance import threads_of
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.training.control import Control
 from bench.worker.outcome import Outcome, outcome_of
@@ -37,11 +38,13 @@ def execute(
     devices: int = 1,
     threads: int = 1,
     began: float | None = None,
+    measure: bool = False,
 ) -> str:
     """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises.
 
     devices: on how many of the device's kind to train, as far as the batch has clips for them; for more than one, `threads` of
-    the processor are divided among them. began: when the process that does nothing else began (`time.monotonic`).
+    the processor are divided among them. began: when the process that does nothing else began (`time.monotonic`). measure:
+    whether to find out first how many of the threads pay.
     """
     try:
         owned = lease.take(run.path)
@@ -56,7 +59,7 @@ def execute(
     def work() -> Outcome | None:
         together = min(devices, run.spec.batch)
         if together == 1 or run.status().trained or run.spec.steps == 0:
-            train_and_score(run, evaluations, device, control, began=began)
+            train_and_score(run, evaluations, device, control, began=began, offered=threads if measure else 1)
             return None
         from bench.worker.distributed import train_together
 
@@ -103,17 +106,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--evaluations", type=json.loads, default=[], help="JSON list of evaluations")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--devices", type=int, default=1, help="how many of these devices train it together")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="at most; fewer if fewer pay or were used before")
+    parser.add_argument("--exactly", action="store_true", help="so many threads, whatever the run had before")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
-    stop_requested = StopRequests(Run(options.directory))
+    run = Run(options.directory)
+    stop_requested = StopRequests(run)
+    before = threads_of(run.provenance()) if options.device == "cpu" and not options.exactly else None
+    threads = min(before or options.threads, options.threads)
     if options.devices == 1:  # otherwise the processes that this one starts will need it
         import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
 
-        torch.set_num_threads(options.threads)
+        torch.set_num_threads(threads)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
-    where = (options.device, stop_requested, options.devices, options.threads, STARTED)
-    return 0 if execute(Run(options.directory), evaluations, *where) == FINISHED else 1
+    measure = before is None and not options.exactly and options.device == "cpu"
+    where = (options.device, stop_requested, options.devices, threads, STARTED, measure)
+    return 0 if execute(run, evaluations, *where) == FINISHED else 1
 
 
 if __name__ == "__main__":

@@ -31,16 +31,20 @@ def train_and_score(
     control: Control,
     group: ProcessGroup | None = None,
     began: float | None = None,
+    offered: int = 1,
 ) -> None:
     """Train from where the directory stands and score what is not scored yet; as the main process, if there are several.
 
     began: when the process that does nothing else began, by `time.monotonic`; None if it does more, or is one of several.
+    offered: threads of the processor of which as many are to be taken as pay; 1 leaves their number as it is.
     """
     import torch
 
     from bench.common.machine import has_bf16
+    from bench.store import provenance
     from bench.training.flops import flops, parameters, parameters_used, rollout_seconds
     from bench.training.process_group import SINGLE
+    from bench.training.threads import threads_that_pay
     from bench.training.trainer import Trainer
 
     spec, group = run.spec, group or SINGLE
@@ -50,14 +54,17 @@ def train_and_score(
     run.set_status(RUNNING)
     device = torch.device(device_name)
     data = spec.data.build()
+    known = run.provenance()
+    if offered > 1 and not trained and spec.steps:
+        threads_that_pay(spec, data, offered, control)
     log.info("%s on %s, %d threads, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
     if spec.precision == "bf16" and not has_bf16(device.type):
         log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
-    known = run.provenance()
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
         raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
     if not trained:  # what trained a run stays on record when it is only scored again, later and elsewhere
-        where = {"device": str(device), "devices": group.size}
+        threads = provenance.threads_of(known) or group.size * torch.get_num_threads()  # the Trainer notes another number
+        where = {"device": str(device), "devices": group.size, "threads": threads}
         _record(run, {"fingerprint": data.fingerprint(), **where, "samples": spec.steps * spec.batch, "shape": data.shape})
     trainer = Trainer(run, data, device, control, group)
     model, progress = trainer.train(), trainer.progress

@@ -1,0 +1,45 @@
+"""How many threads of the processor runs get, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.sweep.plan import PlannedRun
+
+
+def at_once(slots: int, threads: int, exactly: bool, to_do: Sequence[PlannedRun]) -> str:
+    """`2 at once, 1 thread each`, and what runs keep that have begun with another number.
+
+    threads: offered to each that has not begun. exactly: whether every run takes that many.
+    """
+    from bench.executors.threads import in_words
+    from bench.store.provenance import threads_of
+
+    told = f"{f'{slots} at once' if slots > 1 else 'one after another'}, {in_words(threads, exactly)}"
+    begun = Counter(threads_of(planned.run.provenance()) for planned in to_do if planned.run.path.is_dir())
+    kept = [f"{runs} that began with {number} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number]
+    return told if exactly or set(begun) <= {None, threads} else f"{told}; {', '.join(kept)}"
+
+
+def used(planned_runs: Sequence[PlannedRun]) -> str:
+    """`trained with 1 thread each`, by what the runs have on record; empty where none was trained on a processor."""
+    from bench.store.provenance import threads_of
+
+    found: dict[int, int] = Counter()
+    for planned in planned_runs:
+        known = planned.run.provenance()
+        if planned.spec.steps and known.get("device") == "cpu" and (number := threads_of(known)):
+            found[number] += 1
+    if not found:
+        return ""
+    if len(found) == 1:
+        return f"trained with {_threads(*found)}{' each' if sum(found.values()) > 1 else ''}"
+    return "trained with " + ", ".join(f"{_threads(number)} ({runs} runs)" for number, runs in sorted(found.items()))
+
+
+def _threads(number: int) -> str:
+    return f"{number} thread{'' if number == 1 else 's'}"

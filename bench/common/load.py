@@ -1,0 +1,83 @@
+"""What other programs take of the processor: how busy the cores are, and how much of them a container may use."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+WINDOW = 0.3  # seconds of looking; the kernel counts hundredths
+IDLE = (3, 4)  # columns of a core's line in /proc/stat: idle, and waiting for a disk
+GUEST = 8  # from here on columns repeat what the first ones have counted
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def busy_cores(own: Collection[int] = (), seconds: float = WINDOW) -> float:
+    """How many of the cores that this process may use are busy with others' work, over the next fraction of a second.
+
+    The average load is no answer: a minute later it still counts what has ended. Work at low priority counts as well, for
+    threads that wait for each other lose time to it. 0 where the system does not tell.
+
+    own: processes whose work does not count.
+    """
+    before, mine, began = _busy_ticks(), _ticks(own), time.monotonic()
+    if before is None:
+        return 0.0
+    time.sleep(seconds)
+    after = _busy_ticks()
+    passed = (time.monotonic() - began) * os.sysconf("SC_CLK_TCK")
+    return max(0.0, ((after or before) - before - (_ticks(own) - mine)) / passed)
+
+
+def quota(root: Path = CGROUPS, listing: Path = Path("/proc/self/cgroup")) -> float | None:
+    """How many cores' worth of time the control groups of this process grant it (`docker --cpus`); None without a limit."""
+    try:
+        lines = [line.split(":", 2) for line in listing.read_text().splitlines()]
+    except OSError:
+        return None
+    found = []
+    for _, controllers, name in (line for line in lines if len(line) == 3):
+        if controllers == "" or "cpu" in controllers.split(","):
+            found += list(_quotas(root if controllers == "" else root / "cpu", name))
+    return min(found, default=None)
+
+
+def _quotas(root: Path, name: str) -> Iterator[float]:
+    """Of a control group and of all above it: each may limit. In a container the names are often those outside of it."""
+    folder = root / name.strip("/")
+    for path in (folder, *folder.parents):
+        try:
+            if (path / "cpu.max").exists():
+                limit, period = (path / "cpu.max").read_text().split()
+            else:
+                limit, period = ((path / f"cpu.cfs_{what}_us").read_text().strip() for what in ("quota", "period"))
+            if limit.isdigit() and int(period) > 0:  # "max", or -1: no limit
+                yield int(limit) / int(period)
+        except (OSError, ValueError):
+            pass
+        if path == root:
+            return
+
+
+def _busy_ticks() -> int | None:
+    """Hundredths of a second that the cores that this process may use have worked since the system started."""
+    try:
+        lines = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith("cpu")]
+    except OSError:
+        return None
+    allowed = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    counts = [list(map(int, words[1 : 1 + GUEST])) for words in lines if words[0] in allowed]
+    return sum(sum(values) - sum(values[column] for column in IDLE) for values in counts)
+
+
+def _ticks(processes: Collection[int]) -> int:
+    """The same of some processes, with what their children took that have ended."""
+    total = 0
+    for process in processes:
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it has ended
+        total += sum(map(int, fields[11:15]))  # user and system time, and both of its children
+    return total

@@ -1,0 +1,305 @@
+"""How many threads a run gets is decided once, from what is free and what pays, and belongs to its record."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from bench.common import load, machine
+from bench.evaluation.scores import load as load_scores
+from bench.executors import local, threads, worker
+from bench.executors.local import Local
+from bench.store.provenance import threads_of
+from bench.store.store import FINISHED, Run, Store
+from bench.training import checkpoint
+from bench.training import threads as paying
+from bench.training.control import Control, Interrupted
+from bench.worker.main import execute
+from tests.conftest import EVALUATION, TINY
+
+WIDE = TINY.but(data=TINY.data.but(size=32), model=TINY.model.but(width=16), batch=8, steps=6, validate_every=100)
+"""Large enough that two threads add up its sums in another order."""
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Says how many cores there are, and how many are busy; nobody has limited the threads."""
+
+    def say(cores, busy=0.0):
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        monkeypatch.setattr(threads, "cores", lambda: cores)
+        monkeypatch.setattr(local, "cores", lambda: cores)
+        monkeypatch.setattr(threads, "busy_cores", lambda own: busy)
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "in_use", "at_once", "given"),
+    [
+        (2, 0.0, 0, 1, 2),  # alone on a quiet machine
+        (2, 0.1, 0, 1, 2),  # a neighbour that hardly does anything
+        (2, 0.7, 0, 1, 1),
+        (2, 2.0, 0, 1, 1),  # never none
+        (2, 0.0, 0, 2, 1),  # a sweep of many runs: one core each, as ever
+        (2, 0.0, 1, 1, 1),  # its last run, beside another
+        (2, 0.0, 4, 1, 1),
+        (4, 0.0, 0, 3, 1),
+        (4, 0.0, 1, 2, 1),
+        (4, 0.0, 2, 1, 2),  # it drains: what is still to be started gets what is left
+        (16, 3.6, 0, 4, 3),
+        (64, 0.0, 0, 1, 64),
+        (1, 0.0, 0, 1, 1),
+    ],
+)
+def test_what_is_free_is_shared_among_the_runs_that_are_about_to_start(cores, busy, in_use, at_once, given):
+    assert threads.share(cores, busy, in_use, at_once) == given
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({1: 1.0}, 1),
+        ({1: 1.0, 2: 0.7}, 2),
+        ({1: 1.0, 2: 0.95}, 1),
+        ({1: 1.0, 2: 3.0}, 1),  # beside busy neighbours
+        ({1: 1.0, 2: 0.6, 4: 0.4, 8: 0.38}, 4),
+        ({1: 1.0, 2: 0.6, 4: 0.58, 8: 0.2}, 2),
+        ({1: 1.0, 2: 0.6, 3: 0.5}, 3),  # not twice as many: as large a share of the gain is asked for
+        ({1: 1.0, 2: 0.6, 3: 0.56}, 2),
+    ],
+)
+def test_more_threads_are_taken_as_long_as_each_doubling_pays(seconds, chosen):
+    assert paying.paying(seconds) == chosen
+
+
+def test_threads_that_are_tried_are_the_powers_of_two_and_all_that_are_offered():
+    assert [paying.candidates(offered) for offered in (1, 2, 3, 6, 8)] == [[1], [1, 2], [1, 2, 3], [1, 2, 4, 6], [1, 2, 4, 8]]
+
+
+def test_omp_num_threads_limits_what_is_offered_and_nobody_looks_at_the_neighbours_where_that_changes_nothing(
+    free, monkeypatch
+):
+    free(8)
+    assert threads.offered(1) == 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
+    assert threads.offered(1) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(threads, "busy_cores", lambda own: pytest.fail("it looked"))
+    assert threads.offered(1) == 1 == threads.offered(8)
+
+
+def test_work_of_others_makes_cores_busy_and_that_of_ones_own_processes_does_not():
+    spin = subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])
+    try:
+        everything = load.busy_cores()
+        os.sched_yield()
+        without = load.busy_cores(own=[spin.pid])
+    finally:
+        spin.kill()
+        spin.wait()
+    assert everything > 0.2 and 0 <= without < len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("files", "listing", "cores"),
+    [
+        ({"cpu.max": "max 100000"}, "0::/", None),
+        ({"cpu.max": "150000 100000"}, "0::/", 1.5),
+        ({"job/cpu.max": "max 100000", "cpu.max": "200000 100000"}, "0::/job", 2.0),
+        ({"cpu/job/cpu.cfs_quota_us": "300000", "cpu/job/cpu.cfs_period_us": "100000"}, "4:cpuset:/\n3:cpu,cpuacct:/job", 3.0),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, "3:cpu:/gone", None),
+        ({"cpu.max": "nonsense"}, "0::/", None),
+        ({}, "nonsense", None),
+    ],
+)
+def test_the_quota_of_a_container_is_found_in_its_control_groups(tmp_path, files, listing, cores):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    (tmp_path / "listing").write_text(listing + "\n")
+    assert load.quota(tmp_path, tmp_path / "listing") == cores
+
+
+def test_a_container_has_as_many_cores_as_its_quota_has_whole_ones_and_at_least_one(monkeypatch):
+    for granted, cores in ((0.5, 1), (1.9, 1), (1000.0, len(os.sched_getaffinity(0)))):
+        monkeypatch.setattr(machine, "quota", lambda granted=granted: granted)
+        assert machine.cores() == cores
+
+
+def test_a_run_alone_is_offered_all_cores_and_one_of_many_its_share(free, store, tiny):
+    free(4)
+    alone, run = Local(workers=1), store.run(tiny)
+    assert alone.threads_for(run) == 4
+    many = Local(workers=4)
+    many.waiting = 7
+    assert many.threads_for(run) == 1
+    many.waiting = 0  # the last one, though three slots more are free
+    assert many.threads_for(run) == 4
+    free(4, busy=2.9)
+    assert alone.threads_for(run) == 1
+
+
+def test_a_run_that_has_begun_keeps_its_threads_and_waits_for_room(free, store, tiny):
+    free(2)
+    executor, run = Local(workers=2), store.run(tiny)
+    run.create(tiny)
+    run.write("provenance.json", {"threads": 2})
+    assert executor.threads_for(run) == 2 and executor.has_room(run)
+    executor._threads[0] = 1  # another goes on
+    assert not executor.has_room(run) and executor.has_room(store.run(tiny.but(seed=1)))
+    free(1)
+    assert executor.threads_for(run) == 1, "fewer cores than then: it goes on with what there is, and notes it"
+    assert Local(threads=1).threads_for(run) == 1 and Local(threads=3).threads_for(run) == 3
+
+
+def test_as_many_runs_as_asked_for_go_on_at_once_though_there_are_fewer_cores(free, store, tiny):
+    free(2)
+    executor = Local(workers=4)
+    executor._threads.update({0: 1, 1: 1, 2: 1})
+    assert executor.has_room(store.run(tiny))
+
+
+@pytest.mark.parametrize(
+    ("known", "number"),
+    [
+        ({}, None),
+        ({"threads": 3, "machine": {"threads": 1}}, 3),
+        ({"machine": {"threads": 2}}, 2),  # an older store
+        ({"machine": {"threads": 2}, "devices": 2}, 4),
+        ({"deviations": ["provenance.json is damaged"]}, None),
+    ],
+)
+def test_the_number_on_record_is_that_of_the_run_or_in_older_stores_that_of_the_machine(known, number):
+    assert threads_of(known) == number
+
+
+def test_waiting_threads_look_for_work_for_a_bounded_time_unless_the_user_has_said_otherwise(store, tiny, monkeypatch):
+    run = store.run(tiny)
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    assert 0 < int(worker.environment(run, 2)["GOMP_SPINCOUNT"]) <= 30_000
+    assert "OMP_WAIT_POLICY" not in worker.environment(run, 2)
+    assert worker.environment(run, 8, "cuda")["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert "GOMP_SPINCOUNT" not in worker.environment(run, 2)
+
+
+def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):
+    seen, outcomes = [], []
+    monkeypatch.setattr(paying, "TOO_SHORT", 0.0)
+    monkeypatch.setattr(paying, "paying", lambda seconds: seen.append(seconds) or 1)
+    for measured in (False, True):
+        run = Store(tmp_path / str(measured)).run(TINY)
+        run.create(TINY)
+        assert execute(run, [EVALUATION], "cpu", lambda: False, threads=2, measure=measured) == FINISHED
+        outcomes.append(load_scores(run.scores_file(EVALUATION.at(TINY).key)).values)
+    assert sorted(seen[0]) == [1, 2] and min(seen[0].values()) > 0
+    assert np.array_equal(*outcomes, equal_nan=True) and run.provenance()["threads"] == 1
+
+
+def test_who_is_asked_to_stop_while_measuring_has_decided_nothing(monkeypatch):
+    monkeypatch.setattr(paying, "TOO_SHORT", 0.0)
+    with pytest.raises(Interrupted):
+        paying.threads_that_pay(WIDE, WIDE.data.build(), 2, Control(lambda: True))
+    torch.set_num_threads(1)
+
+
+def test_one_thread_is_neither_offered_nor_measured(monkeypatch):
+    monkeypatch.setattr(paying, "build_model", lambda *given: pytest.fail("it measured"))
+    assert paying.threads_that_pay(TINY, TINY.data.build(), 1) == 1
+
+
+@pytest.fixture
+def stopped(store):
+    """A run that began with two threads and was stopped after three steps."""
+    run = store.run(WIDE)
+    run.create(WIDE)
+    asked = iter([False, False, True, *[True] * 10])
+    torch.set_num_threads(2)
+    execute(run, [EVALUATION], "cpu", lambda: next(asked))
+    torch.set_num_threads(1)
+    assert run.status().step == 3 and run.provenance()["threads"] == 2
+    return run
+
+
+def _work(run, *words, cores=None):
+    """A worker as an executor starts it."""
+    command = worker.command(run, [EVALUATION], "cpu", *words)
+    environment = worker.environment(run, words[0])
+    prefix = ["taskset", "-c", cores] if cores else []
+    subprocess.run([*prefix, *command], env=environment, check=True, capture_output=True)
+    return run
+
+
+def _bits(run):
+    """The weights that it ends with."""
+    weights = checkpoint.newest(run.path / "checkpoints")["model"]
+    return b"".join(weights[name].numpy().tobytes() for name in sorted(weights))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The scores of the run that was never stopped, by its threads."""
+    found = {}
+    for number in (1, 2):
+        run = Store(tmp_path_factory.mktemp("whole")).run(WIDE)
+        run.create(WIDE)
+        found[number] = _bits(_work(run, number))
+    return found
+
+
+@pytest.mark.slow
+def test_resumed_with_more_on_offer_a_run_keeps_its_threads_and_its_bits(stopped, whole):
+    _work(stopped, 2, 1, False)
+    assert stopped.provenance()["threads"] == 2 and "deviations" not in stopped.provenance()
+    assert _bits(stopped) == whole[2]
+
+
+@pytest.mark.slow
+def test_resumed_with_fewer_threads_a_run_says_so_and_keeps_those_from_then_on(stopped, whole):
+    _work(stopped, 1, 1, False)
+    told = "trained with 1 thread, before with 2: sums round otherwise (from step 4 on)"
+    assert stopped.provenance()["deviations"] == [told] and stopped.provenance()["threads"] == 1
+    assert whole[1] != whole[2], "otherwise this test would show nothing"
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_with_other_workers_on_other_cores_it_is_the_same_run_or_says_that_it_is_not(stopped, whole):
+    """As `bench run` does it, in a process that may use one core less."""
+    code = (
+        "from bench.sweep.plan import plan; from bench.sweep.scheduler import Scheduler; "
+        "from bench.spec.experiment import Experiment; from tests.test_threads import *; store = Store(sys.argv[1]); "
+        "runs = Experiment('?', {'wide': WIDE, 'other': WIDE.but(seed=1)}, evaluation=EVALUATION); "
+        "Scheduler(plan(runs, store), store, Local(workers=int(sys.argv[2]))).run()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    cores = sorted(os.sched_getaffinity(0))
+    for prefix, workers in ((["taskset", "-c", str(cores[0])], 1), ([], 2))[: 1 if len(cores) < 2 else None]:
+        folder = stopped.path.parent.with_name(f"copy{workers}")
+        subprocess.run(["cp", "-r", str(stopped.path.parent), str(folder)], check=True)
+        subprocess.run([*prefix, sys.executable, "-c", code, str(folder), str(workers)], env=environment, check=True)
+        run = Run(folder / stopped.name)
+        assert run.status().state == FINISHED
+        same, told = _bits(run) == whole[2], run.provenance().get("deviations", [])
+        assert same is (workers == 2) and bool(told) is not same, (same, told)
+
+
+def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_path):
+    from tests.conftest import EXPERIMENT
+
+    (tmp_path / "pair.py").write_text(EXPERIMENT)
+    assert "one after another, 3 threads each" in bench("plan", "pair.py", "--threads", "3", "--workers", "1")[1]
+    rows = json.loads(bench("plan", "pair.py", "--json", "--threads", "1")[1])
+    assert [row["threads"] for row in rows] == [1, 1]
+    code, out, _ = bench("run", "pair.py", "--executor", "inline")
+    assert code == 0 and "trained with 1 thread" in out
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(threads, "cores", lambda: 4)
+    monkeypatch.setattr(threads, "busy_cores", lambda own: 0.0)
+    out = bench("plan", "pair.py", "--workers", "1", "--set", "steps=8")[1]
+    assert "one after another, up to 4 threads each, as many as pay" in out
