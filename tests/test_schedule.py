@@ -17,13 +17,14 @@ from bench.executors.local import Local
 from bench.spec.runspec import Component
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
+from bench.sweep.executor import Executor
 from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler
 from tests.many_runs import yardstick
 
 
-class Pretend:
+class Pretend(Executor):
     """An executor whose runs end as they are told to: a state, `failed code` for a kind, or None for a process that dies."""
 
     slots, death = 2, "killed by SIGKILL"

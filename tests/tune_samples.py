@@ -14,6 +14,7 @@ from bench.metrics.protocols import score_names
 from bench.spec.runspec import Component, RunSpec
 from bench.store.search_results import Aim
 from bench.store.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
+from bench.sweep.executor import Executor
 from bench.sweep.scheduler import Scheduler
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
@@ -43,7 +44,7 @@ def quality(spec: RunSpec) -> float:
     return 30 - 2 * (rate + 3) ** 2 - 3 * (slots - math.log10(40)) ** 2 + 0.01 * spec.seed
 
 
-class Pretend:
+class Pretend(Executor):
     """Runs end after about `seconds`, each in a thread; they log a curve, can be asked to stop, and diverge at high rates."""
 
     def __init__(self, slots: int = 2, seconds: float = 0.0, diverging: float = math.inf, ends=None):

@@ -12,7 +12,8 @@ import typer
 from bench.commands import _options
 from bench.common.errors import BenchError, did_you_mean, listed
 
-WHAT = "models, train, metrics, data, schedule"
+WHAT = "models, train, threads, metrics, data, schedule"
+SETTINGS = {"train": {"scale", "precision", "compile", "device", "batch"}, "threads": {"scale", "precision"}}
 
 
 def register(app: typer.Typer) -> None:
@@ -24,11 +25,11 @@ def speed(
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{WHAT}, or all.")] = "all",
     scale: Annotated[
         Literal["small", "paper-size"] | None,
-        typer.Option(help="train: the small recipe (half a minute), or the paper's model (minutes). Default: small."),
+        typer.Option(help="train, threads: the small recipe, or the paper's model (minutes). Default: small."),
     ] = None,
     precision: Annotated[
         Literal["float32", "bf16"] | None,
-        typer.Option(help="train: only this precision. Default: float32, and bf16 where there are instructions for it."),
+        typer.Option(help="train, threads: only this precision. Default: float32, and bf16 where there are instructions."),
     ] = None,
     compile: Annotated[bool, typer.Option("--compile", help="train: with torch.compile.")] = False,
     device: Annotated[
@@ -57,7 +58,9 @@ def speed(
         raise BenchError(f"there is no measure '{what}'{hint}")
     chosen = {"scale": scale, "precision": precision, "compile": compile or None, "device": device, "batch": batch}
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    if chosen and (last or what not in ("all", "train")):
+    unfit = [] if what == "all" else [name for name in chosen if name not in SETTINGS.get(what, ())]
+    if unfit or (chosen and last):
+        chosen = {name: chosen[name] for name in unfit or chosen}
         raise BenchError(f"--{next(iter(chosen))} is a setting of measuring with `bench speed train` (or all)")
     earlier = results.read(against) if against else None
     root = _options.store(store_path).root
@@ -84,7 +87,7 @@ def _measured(what: str, chosen: dict[str, Any]) -> dict[str, list[Any]]:
     from bench.speed.results import MEASURES
 
     return {
-        name: list(import_module(module).measure(**(chosen if name == "train" else {})))
+        name: list(import_module(module).measure(**{key: chosen[key] for key in SETTINGS.get(name, set()) & chosen.keys()}))
         for name, module in MEASURES.items()
         if what in ("all", name)
     }

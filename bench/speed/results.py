@@ -15,11 +15,19 @@ from bench.common.files import read_json, write_json
 MEASURES = {
     "models": "bench.speed.models",
     "train": "bench.speed.train",
+    "threads": "bench.speed.threads",
     "metrics": "bench.speed.metrics",
     "data": "bench.speed.data",
     "schedule": "bench.speed.overhead",
 }
-ROWS = {"models": "ModelRow", "train": "TrainingRow", "metrics": "Timing", "data": "Timing", "schedule": "OverheadRow"}
+ROWS = {
+    "models": "ModelRow",
+    "train": "TrainingRow",
+    "threads": "ThreadsRow",
+    "metrics": "Timing",
+    "data": "Timing",
+    "schedule": "OverheadRow",
+}
 FOLDER = "speed"  # of the store
 SLOWER = 0.9  # of an earlier figure: one that falls below it is flagged
 Found = dict[str, list[Any]]

@@ -52,6 +52,16 @@ def _train(rows: Sequence[Any], console: Console) -> None:
     console.print(table)
 
 
+def _threads(rows: Sequence[Any], console: Console) -> None:
+    table = _table(("model", "threads", "busy neighbours", "iterations/s", "of one thread's speed", "of its processor time"))
+    for row in rows:
+        table.add_row(
+            row.model, str(row.threads), str(row.neighbours or "none"), f"{1 / row.seconds:.2f}", f"{row.ratio:.2f} x",
+            f"{row.processor_ratio:.2f} x",
+        )  # fmt: skip
+    console.print(table)
+
+
 def _table(heads: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, head in enumerate(heads):
@@ -63,4 +73,4 @@ def _or_none(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-TABLES: dict[str, Callable[[Sequence[Any], Console], None]] = {"models": _models, "train": _train}
+TABLES: dict[str, Callable[[Sequence[Any], Console], None]] = {"models": _models, "train": _train, "threads": _threads}

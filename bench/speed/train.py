@@ -129,8 +129,9 @@ class TrainWorker:
     def __enter__(self) -> TrainWorker:
         command = [sys.executable, "-P", "-m", "bench.speed.train_worker", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
-        threads = {"OMP_NUM_THREADS": "1"} if self.order["device"] == "cpu" else {}
-        environment = {**settings(1, self.order["device"]), **os.environ, **threads, "PYTHONPATH": paths}
+        threads = self.order.get("threads", 1)
+        own = {"OMP_NUM_THREADS": str(threads)} if self.order["device"] == "cpu" else {}
+        environment = {**settings(threads, self.order["device"]), **os.environ, **own, "PYTHONPATH": paths}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
         )

@@ -33,10 +33,13 @@ AT = 10**6  # the step that is taken: long after the warm-up
 def main(order: dict[str, Any]) -> None:
     """Take steps as told on standard input.
 
-    order: spec: as JSON. shape: of a frame. device. plain: whether to train on the plain path, in float32.
+    order: spec: as JSON. shape: of a frame. device. plain: whether to train on the plain path, in float32. core: on which alone
+    to compute, with one thread. threads: how many instead, wherever they run; then no matrix product is timed.
     """
     spec, shape, device = RunSpec.from_json(order["spec"]), tuple(order["shape"]), torch.device(order["device"])
-    if device.type == "cpu":
+    if "threads" in order:
+        torch.set_num_threads(order["threads"])
+    elif device.type == "cpu":
         pin_to_core(order["core"])
     try:
         step = plain_step(spec, shape, device) if order["plain"] else own_step(spec, shape, device)
@@ -48,6 +51,12 @@ def main(order: dict[str, Any]) -> None:
         say(error=str(error).partition("\n")[0])
         return
     say(warm_up=time.perf_counter() - began)
+    if "threads" in order:
+        for line in sys.stdin:
+            began = time.perf_counter()
+            seconds = timed(step, steps := json.loads(line)["steps"], device)
+            say(seconds=seconds, clock=(time.perf_counter() - began) / steps)
+        return
     product = matrix_product("float32" if order["plain"] else spec.precision, device)
     for line in sys.stdin:
         steps = json.loads(line).get("steps")
@@ -61,7 +70,7 @@ def main(order: dict[str, Any]) -> None:
 
 def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Callable[[], object]:
     """A step as `bench run` takes it."""
-    model: nn.Module = spec.model.build(shape=shape).to(device)
+    model: nn.Module = spec.model.build(shape=shape, context=spec.context, horizon=spec.horizon).to(device)
     if spec.compile:
         compiled(model, device)
     supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}

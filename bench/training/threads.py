@@ -22,7 +22,7 @@ from bench.training.step import take_step
 
 PAYS = 1.15  # times as fast for twice as many threads: less is not worth the processor time that it takes
 TOO_SHORT = 0.02  # seconds of a step that starting and joining threads would take a large part of
-STEPS = 3  # timed for each number of threads, after one that warms up
+STEPS = 2  # timed for each number of threads, after one that warms up
 ENOUGH = 30.0  # seconds of measuring after which one step of each number of threads has to do
 log = logging.getLogger(__name__)
 
