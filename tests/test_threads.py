@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from bench.commands import _threads
 from bench.common import load, machine
 from bench.evaluation.scores import load as load_scores
 from bench.executors import local, threads, worker
+from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.store.provenance import threads_of
 from bench.store.store import FINISHED, Run, Store
+from bench.sweep.plan import plan
 from bench.training import checkpoint
 from bench.training import threads as paying
 from bench.training.control import Control, Interrupted
@@ -272,7 +275,7 @@ def test_resumed_with_fewer_threads_a_run_says_so_and_keeps_those_from_then_on(s
 def test_killed_and_resumed_with_other_workers_on_other_cores_it_is_the_same_run_or_says_that_it_is_not(stopped, whole):
     """As `bench run` does it, in a process that may use one core less."""
     code = (
-        "from bench.sweep.plan import plan; from bench.sweep.scheduler import Scheduler; "
+        "from bench.sweep.scheduler import Scheduler; "
         "from bench.spec.experiment import Experiment; from tests.test_threads import *; store = Store(sys.argv[1]); "
         "runs = Experiment('?', {'wide': WIDE, 'other': WIDE.but(seed=1)}, evaluation=EVALUATION); "
         "Scheduler(plan(runs, store), store, Local(workers=int(sys.argv[2]))).run()"
@@ -287,6 +290,19 @@ def test_killed_and_resumed_with_other_workers_on_other_cores_it_is_the_same_run
         assert run.status().state == FINISHED
         same, told = _bits(run) == whole[2], run.provenance().get("deviations", [])
         assert same is (workers == 2) and bool(told) is not same, (same, told)
+
+
+def test_what_a_sweep_is_about_to_do_is_said_with_what_runs_keep_that_have_begun(free, store, pair):
+    free(2)
+    assert _threads.before(Local(workers=1), plan(pair, store)) == "one after another, up to 2 threads each, as many as pay"
+    assert _threads.before(Local(workers=2), plan(pair, store)) == "2 at once, 1 thread each"
+    assert _threads.before(Local(threads=2), plan(pair, store)) == "one after another, 2 threads each"
+    assert _threads.before(Inline(), plan(pair, store)) == ""
+    run = store.run(TINY)
+    run.create(TINY)
+    run.write("provenance.json", {"threads": 2})
+    told = _threads.before(Local(workers=2), plan(pair, store))
+    assert told == "2 at once, 1 thread each; 1 that began with 2 keeps them"
 
 
 def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.sweep.executor import Executor
     from bench.sweep.plan import PlannedRun
 
 
@@ -23,6 +24,20 @@ def at_once(slots: int, threads: int, exactly: bool, to_do: Sequence[PlannedRun]
     begun = Counter(threads_of(planned.run.provenance()) for planned in to_do if planned.run.path.is_dir())
     kept = [f"{runs} that began with {number} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number]
     return told if exactly or set(begun) <= {None, threads} else f"{told}; {', '.join(kept)}"
+
+
+def before(executor: Executor, planned_runs: Sequence[PlannedRun]) -> str:
+    """The same of what an executor is about to do; empty where it is not this machine's processor that computes."""
+    from bench.common.machine import cores
+    from bench.executors.local import Local
+    from bench.executors.threads import limit, share
+    from bench.sweep.plan import TO_DO, unique
+
+    to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
+    if not isinstance(executor, Local) or executor.gpus or not to_do:
+        return ""
+    most = min(share(cores(), 0.0, 0, min(executor.slots, len(to_do))), limit() or cores())
+    return at_once(executor.slots, executor.exactly or most, bool(executor.exactly), to_do)
 
 
 def used(planned_runs: Sequence[PlannedRun]) -> str:

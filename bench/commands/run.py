@@ -163,6 +163,8 @@ def _sweep(
     tracker = Tracker(store, called, list(planned_runs))
     console = _options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
+    if sharing := _threads.before(executor, planned_runs):
+        print(sharing)
     done = sum(finished([planned]) for planned in unique(planned_runs))
     with active.register_sweep(store, called, command) as sweep, Display(console, unique(planned_runs), done) as display:
         code = snapshot.take(store)
