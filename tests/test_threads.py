@@ -15,6 +15,7 @@ from bench.evaluation.scores import load as load_scores
 from bench.executors import local, threads, worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
+from bench.speed import threads as speed
 from bench.store.provenance import threads_of
 from bench.store.store import FINISHED, Run, Store
 from bench.sweep.plan import plan
@@ -319,3 +320,35 @@ def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_pa
     monkeypatch.setattr(threads, "busy_cores", lambda own: 0.0)
     out = bench("plan", "pair.py", "--workers", "1", "--set", "steps=8")[1]
     assert "one after another, up to 4 threads each, as many as pay" in out
+
+
+def test_busy_neighbours_are_there_until_the_measurement_ends():
+    with speed.busy(1):
+        found = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True).stdout.split()
+        assert len(found) == 1
+    left = subprocess.run(["pgrep", "-P", str(os.getpid()), "python"], capture_output=True, text=True).stdout.split()
+    assert not left
+
+
+def test_ratios_are_those_to_one_thread_beside_as_many_neighbours(bench, monkeypatch):
+    answers = {1: [{"clock": 1.0, "seconds": 1.0}, {"clock": 2.0, "seconds": 2.0}], 2: [{"clock": 0.5, "seconds": 1.1}] * 2}
+    one, two = speed._rows("LMC", 0, answers)
+    assert (one.ratio, one.processor_ratio, two.ratio, two.threads) == (1.0, 1.0, 3.0, 2)
+    assert two.processor_ratio == pytest.approx(1 / np.mean([1 / 1.1, 2 / 1.1]))
+    monkeypatch.setattr(speed, "measure", lambda **chosen: [one, two])
+    code, out, _ = bench("speed", "threads", "--scale", "small")
+    assert code == 0 and "3.00 x" in out and "none" in out
+    assert bench("speed", "threads", "--last")[1] == out
+    code, _, err = bench("speed", "threads", "--batch", "3")
+    assert code == 2 and "--batch is a setting of measuring with `bench speed train`" in err
+
+
+@pytest.mark.slow
+def test_measuring_threads_gives_a_row_for_each_number_alone_and_beside_neighbours(monkeypatch):
+    monkeypatch.setattr(speed, "recipes", lambda scale: [("tiny", TINY, (1, 16, 16))])
+    monkeypatch.setattr(speed, "ROUNDS", {"small": 2})
+    monkeypatch.setattr(speed, "BUSY_ROUNDS", {"small": 1})
+    monkeypatch.setattr(speed, "cores", lambda: 2)
+    rows = list(speed.measure("small", "float32"))
+    assert [(row.threads, row.neighbours) for row in rows] == [(1, 0), (2, 0), (1, 2), (2, 2)]
+    assert all(min(row.seconds, row.processor, row.ratio, row.processor_ratio) > 0 for row in rows)
