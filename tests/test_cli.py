@@ -226,12 +226,12 @@ def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, 
     np.save(tmp_path / "clips.npy", clips)
     np.save(tmp_path / "last.npy", clips[-1])
     run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
-    code, out, _ = finished("predict", run, "clips.npy", "--array", "all", "--pictures", "1")
+    code, out, _ = finished("predict", run, "clips.npy", "--array", "all", "--pictures", "1", "--out", "out")
     assert code == 0 and "20 clips, " in out and [path.name for path in (tmp_path / "out").iterdir()] == ["clip_00000"]
     assert finished("predict", run, "last.npy", "--array", "one.npy", "--pictures", "0")[0] == 0
-    assert finished("predict", run, "clips.npy", "--pictures", "3")[0] == 0
+    assert finished("predict", run, "clips.npy", "--pictures", "3", "--out", "out")[0] == 0
     np.save(tmp_path / "two.npy", clips[:2])
-    assert finished("predict", run, "two.npy")[0] == 0
+    assert finished("predict", run, "two.npy", "--out", "out")[0] == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip_00000", "clip_00001"]
     together, alone = np.load(tmp_path / "all.npy"), np.load(tmp_path / "one.npy")
     assert together.shape == (20, 3, 1, 16, 16) and together.dtype == np.float32
@@ -290,7 +290,7 @@ def test_data_that_are_missing_are_listed_with_what_puts_them_there(bench):
 def test_data_show_draws_every_split(bench, tmp_path):
     code, out, _ = bench("data", "show", "digits", "--set", "size=16", "--set", "digit=8", "--clips", "2", "--frames", "3")
     assert code == 0 and "test: clips generated" in out
-    assert {path.name for path in (tmp_path / "out" / "digits-digit-8-size-16").iterdir()} == {
+    assert {path.name for path in (tmp_path / "pictures" / "digits-digit-8-size-16").iterdir()} == {
         f"{s}.{e}" for s in ("train", "val", "test") for e in ("png", "gif")
     }
 

@@ -92,4 +92,4 @@ def test_pictures_of_one_data_set_do_not_overwrite_those_of_another(bench, tmp_p
     for size in ("16", "24"):
         words = ("--set", f"size={size}", "--set", "digit=8", "--clips", "1", "--frames", "2")
         assert bench("data", "show", "digits", *words)[0] == 0
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "pictures").iterdir())) == 2

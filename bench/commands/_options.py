@@ -26,15 +26,12 @@ ALL = "all"  # seeds
 Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="An experiment by name (`bench list experiments`) or a Python file.")
 ]
-Scale = Annotated[str, typer.Option(help="small: minutes on two cores. paper: the published recipe.")]
-Seeds = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N|LIST|all",
-        help="How many seeds (3 means 0, 1, 2), or which (0,7,9); all: what the store has, variant by variant. "
-        "Default: the experiment's.",
-    ),
+Scale = Annotated[
+    str, typer.Option(help="small: minutes on two cores. medium: ten times as long. paper: the published recipe.")
 ]
+_SEEDS = "How many seeds (3 means 0, 1, 2), or which (0,7,9); all: what the store has, variant by variant."
+Seeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=f"{_SEEDS} Default: the experiment's.")]
+StoredSeeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=_SEEDS)]
 Only = Annotated[str | None, typer.Option(metavar="LABELS", help="Only these variants, comma separated.")]
 Set = Annotated[
     list[str] | None,
@@ -60,7 +57,9 @@ Address = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="The Ray cluster to run on. Default: one on this machine, for as long as needed."),
 ]
-Workers = Annotated[int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0)]
+Workers = Annotated[
+    int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0, show_default=False)
+]
 PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
 Threads = Annotated[
     int,

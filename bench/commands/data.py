@@ -46,7 +46,9 @@ def show(
     ] = None,
     clips: Annotated[int, typer.Option(help="Clips of each split.")] = 4,
     frames: Annotated[int, typer.Option(help="Their length.")] = 20,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the pictures go, into a folder named after the data set.")
+    ] = Path("pictures"),
 ) -> None:
     """Draw clips of each split and count them.
 

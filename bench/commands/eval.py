@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     what: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run of the store. Or use --checkpoint or --predictions.")
+        str | None, typer.Argument(metavar="RUN", help="A run of the store. Or use --checkpoint or --predictions.")
     ] = None,
     checkpoint: Annotated[
         Path | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,9 @@ def predict(
     context: Annotated[
         int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, or 10.")
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path("out"),
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the pictures go. Default: predictions/RUN-INPUT, by their names.")
+    ] = None,
     array: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="Also save the unclamped float32 predictions.")] = None,
     pictures: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
@@ -69,12 +72,13 @@ def predict(
 
     if pictures == 0 and not array:
         raise BenchError("nothing to write: --pictures is 0 and there is no --array")
-    if out.resolve() == source.resolve():
+    if out and out.resolve() == source.resolve():
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
     found = models.find(what, _options.store(store_path), model, settings or [])
     _options.say(found.remarks)
+    out = out or _own_folder(found.name, source)
     shape = (found.channels or clips.shape[2], *clips.shape[3:])
     context_length = context or found.context or 10
     network = found.build(shape, device, context_length)
@@ -99,3 +103,9 @@ def predict(
         print(f"  {path}")
     if len(written) > SHOWN:
         print(f"  and so on, for {min(drawn, len(clips))} clips in {out}")
+
+
+def _own_folder(name: str, source: Path) -> Path:
+    """Where a prediction goes that was given no folder: one named after the run or the model's file, and the input."""
+    words = [Path(name).stem, source.resolve().stem]
+    return Path("predictions") / "-".join(re.sub(r"[^\w.-]+", "_", word) for word in words)

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def keep(
     name: _options.Name,
     scale: _options.Scale = "small",
-    seeds: _options.Seeds = _options.ALL,
+    seeds: _options.StoredSeeds = _options.ALL,
     only: _options.Only = None,
     settings: _options.Set = None,
     records: Records = RECORDS,

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     name: Annotated[
-        str | None, typer.Argument(metavar="[EXPERIMENT]", help="Only this experiment's runs. Default: all in the store.")
+        str | None, typer.Argument(metavar="EXPERIMENT", help="Only this experiment's runs. Default: all in the store.")
     ] = None,
     watching: Annotated[
         bool, typer.Option("--watch", help="Refresh every second until q or Ctrl-C; the runs are not affected.")

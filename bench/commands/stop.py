@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def stop(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[EXPERIMENT|RUN]...", help="Sweeps by experiment, runs by (part of) name.")
+        list[str] | None, typer.Argument(metavar="EXPERIMENT|RUN", help="Sweeps by experiment, runs by (part of) name.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every sweep and every run of the store.")] = False,
     store_path: _options.StorePath = None,

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 @weights_app.command()
 def status(
-    metrics: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", help="lpips or fvd. Default: both.")] = None,
+    metrics: Annotated[list[str] | None, typer.Argument(metavar="METRIC", help="lpips or fvd. Default: both.")] = None,
     as_json: _options.Json = False,
 ) -> None:
     """List the networks that metrics need: here or missing, and where they came from.
@@ -74,7 +74,7 @@ def add(
 @weights_app.command()
 def fetch(
     metrics: Annotated[
-        list[str] | None, typer.Argument(metavar="[METRIC]...", help="lpips (64 MB) or fvd (47 MB). Default: lpips.")
+        list[str] | None, typer.Argument(metavar="METRIC", help="lpips (64 MB) or fvd (47 MB). Default: lpips.")
     ] = None,
 ) -> None:
     """Download the weights that a metric needs, and check them.
