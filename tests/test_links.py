@@ -72,7 +72,7 @@ def test_no_command_reads_writes_or_deletes_behind_a_folder_of_a_run_that_is_a_l
 @pytest.mark.parametrize(
     "name",
     ["status.json", "spec.json", "provenance.json", "log.txt", "metrics.jsonl", "stop.json", "deviations.json", "lease-9",
-     "code.json", "identity.json"],
+     "labels.json", "code.json", "identity.json"],
 )  # fmt: skip
 def test_no_command_reads_or_writes_through_a_file_of_a_run_that_is_a_link(finished, tmp_path, outside, name):
     replaced(the_run(tmp_path).path / name, outside / "data.json")

@@ -1,12 +1,15 @@
 """What a user reads on a terminal: help without riddles, results in folders of their own name."""
 
 import json
+import threading
 
 import numpy as np
 import typer
 from typer.main import get_command
 
 from bench.cli import app
+from bench.common import lease
+from bench.sweep.logs import follow
 
 
 def commands(group=None, words=()):
@@ -37,3 +40,35 @@ def test_a_prediction_without_a_folder_goes_into_one_named_after_the_run_and_the
     folders = sorted(path.name for path in (tmp_path / "predictions").iterdir())
     assert folders == [f"{run}-jump", f"{run}-walk"]
     assert not (tmp_path / "out").exists()
+
+
+def test_status_without_an_experiment_says_what_experiments_call_a_run_its_validation_score_and_age(finished, tmp_path):
+    assert "nothing to do" in finished("run", "mine.py")[1]  # a store of an older version learns the names, too
+    code, out, _ = finished("status")
+    row = next(line for line in out.splitlines() if line.strip().startswith("lmc-"))
+    cells = row.split()
+    assert code == 0 and cells[1:3] == ["mine-small", "tiny"] and cells[4] == "finished"
+    rows = {row["run"]: row for row in json.loads(finished("status", "--json")[1])}
+    known = next(row for name, row in rows.items() if name.startswith("lmc-"))
+    assert f" {known['validation_psnr']:.2f} " in row
+    assert known["experiments"] == {"mine-small": "tiny"} and 0 <= known["age_seconds"] < 3600
+
+
+def test_a_damaged_label_file_names_nothing_and_stops_nothing(finished, tmp_path):
+    for folder in (tmp_path / "runs").glob("lmc-*"):
+        (folder / "labels.json").write_text('{"mine-small": 3}')
+    code, out, _ = finished("status")
+    assert code == 0 and "finished" in out and "mine-small" not in out
+
+
+def test_following_a_log_shows_the_steps_that_the_progress_display_has(store, tiny, monkeypatch):
+    monkeypatch.setattr("bench.sweep.logs.POLL_S", 0.01)
+    monkeypatch.setattr("bench.sweep.logs.STEPS_S", 0.0)
+    run = store.run(tiny)
+    run.create(tiny)
+    run.append(1, {"loss/storing": 0.5})
+    owned = lease.take(run.path)
+    threading.Timer(0.2, lambda: run.append(2, {"loss/storing": 0.25, "validation/psnr": 12.5})).start()
+    threading.Timer(0.5, owned.release).start()
+    line = "".join(follow(run, 0))
+    assert line.startswith("step 2/6  ") and "storing 0.2500" in line and "val 12.50 dB" in line and line.count("\n") == 1

@@ -8,7 +8,6 @@ from bench.commands import _options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
 
     from bench.costs.forecast import Cost
     from bench.sweep.plan import PlannedRun
@@ -24,42 +23,38 @@ STYLES = {
 }
 
 
+RIGHT = ("time", "seed", "val. PSNR (dB)", "age")
+FOLDED = ("why", "experiment", "variant")
 LONG = 500  # rows, from which on they are printed fast rather than in colour
 
 
-def print_runs(
-    planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | None = None, damaged: Sequence[tuple[Path, str]] = ()
-) -> None:
-    """One line a run: variant, seed, directory, state and why; and what it will cost, where that is given by its name.
-
-    damaged: directories of runs that cannot be read, and why.
-    """
-    named = any(planned.label != planned.run.name for planned in planned_runs)  # runs of a store have no label but their name
-    columns = ["variant", "seed", "run", "state"] if named else ["run", "seed", "state"]
+def print_runs(planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | None = None) -> None:
+    """One line a run: variant, seed, directory, state and why; and what it will cost, where that is given by its name."""
+    columns = ["variant", "seed", "run", "state"]
     columns += ["time", "why"] if costs else ["why"]
     rows = [
         (
-            *(planned.label, str(planned.seed), *([planned.run.name] if named else []), planned.state),
+            *(planned.label, str(planned.seed), planned.run.name, planned.state),
             *([_time(costs.get(planned.run.name))] if costs else []),
             planned.why,
         )
         for planned in planned_runs
     ]
-    rows += [(path.name, *[""] * (len(columns) - 3), "damaged", why) for path, why in damaged]
-    if len(rows) > LONG:
-        _print_lines(columns, rows)
-    else:
-        _print_table(columns, rows)
+    print_table(columns, rows)
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows under their columns, states in colour; the columns of RIGHT are of numbers, and `why` is text that may be folded."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    if len(rows) > LONG:
+        _print_lines(columns, rows)
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=column != "why", justify="right" if column == "time" else "left")
+        table.add_column(column, no_wrap=column not in FOLDED, justify="right" if column in RIGHT else "left")
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(*(Text(cell, STYLES.get(cell, "") if column == "state" else "") for column, cell in cells))
@@ -69,7 +64,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def _print_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """The same without colours: laying out a table takes rich half a millisecond a row."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    form = "   ".join(f"{{:{'>' if column == 'time' else '<'}{width}}}" for column, width in zip(columns, widths, strict=True))
+    form = "   ".join(f"{{:{'>' if column in RIGHT else '<'}{width}}}" for column, width in zip(columns, widths, strict=True))
     lines = [form.format(*cells).rstrip() for cells in (columns, *rows)]
     print("\n".join([lines[0], "─" * sum(widths, 3 * len(widths) - 3), *lines[1:]]))
 

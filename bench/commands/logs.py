@@ -17,13 +17,16 @@ def register(app: typer.Typer) -> None:
 
 def logs(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run, by its name or a part of it (`bench status` lists them).")],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log until the run ends.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Follow the log, and the steps of training, until the run ends.")
+    ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to show.")] = 100,
     store_path: _options.StorePath = None,
 ) -> None:
     """Show the log of a run.
 
-    With -f, like `tail -f`: it ends when the run ends, and says how. Ctrl-C ends it at once; the run goes on.
+    With -f, like `tail -f`, with a line for each step that training logs (at most one in two seconds): it ends when the run
+    ends, and says how. Ctrl-C ends it at once; the run goes on.
     """
     from bench.sweep.logs import follow as followed
     from bench.sweep.logs import how_it_stands, last_lines

@@ -154,9 +154,10 @@ def _sweep(
     """
     from bench.store import snapshot
     from bench.sweep import active
+    from bench.sweep.labelling import Labelling
     from bench.sweep.plan import unique
     from bench.sweep.progress import Display
-    from bench.sweep.scheduler import Scheduler, finished, interruptible
+    from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
     from bench.tracking.tracker import Tracker, experiment_name
 
     called = experiment_name(experiment)
@@ -168,8 +169,9 @@ def _sweep(
     done = sum(finished([planned]) for planned in unique(planned_runs))
     with active.register_sweep(store, called, command) as sweep, Display(console, unique(planned_runs), done) as display:
         code = snapshot.take(store)
+        watchers: list[Watcher] = [display, Labelling(called, planned_runs), tracker]
         scheduler = Scheduler(
-            planned_runs, store, executor, [display, tracker], lambda: stop_requested() or sweep.stop_requested(), code.note
+            planned_runs, store, executor, watchers, lambda: stop_requested() or sweep.stop_requested(), code.note
         )
         with interruptible(scheduler, console.print):
             scheduler.run()
@@ -179,9 +181,11 @@ def _sweep(
 
 
 def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], later: str) -> None:
-    """Copy into MLflow what a scheduler that was killed at its very end has not."""
+    """Note what these runs are called, and copy into MLflow what a scheduler that was killed at its very end has not."""
+    from bench.sweep.labelling import Labelling
     from bench.tracking.tracker import Tracker, experiment_name
 
+    Labelling(experiment_name(experiment), planned_runs)
     if trouble := Tracker(store, experiment_name(experiment), list(planned_runs)).close():
         print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
 
@@ -191,13 +195,16 @@ def _hand_over(
 ) -> None:
     """Queue what is to be done where it needs nobody who waits."""
     from bench.store import snapshot
+    from bench.sweep.labelling import Labelling
     from bench.sweep.plan import QUEUED
     from bench.sweep.scheduler import Scheduler
+    from bench.tracking.tracker import experiment_name
 
     if executor.queue is None:
         raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
     queued = sum(planned.state == QUEUED for planned in planned_runs)
-    scheduler = Scheduler(planned_runs, store, executor, prepare=snapshot.take(store).note)
+    labelling = Labelling(experiment_name(experiment), planned_runs)
+    scheduler = Scheduler(planned_runs, store, executor, [labelling], prepare=snapshot.take(store).note)
     scheduler.hand_over()
     tickets = executor.detach()
     jobs = ", ".join(dict.fromkeys(ticket.job.partition("_")[0] for ticket in tickets))  # an array's elements as one

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.commands import _options, _tables
+from bench.commands import _options, _store_table, _tables
 from bench.common.errors import BenchError
-
-if TYPE_CHECKING:
-    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +31,9 @@ def status(
 ) -> None:
     """Show the progress of runs.
 
-    Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch has no terminal to draw on,
-    it prints a line per change, until nothing goes on.
+    Without an experiment, every run of the store: what experiments call it, its newest validation score, and how long ago it
+    last wrote something (age). Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch
+    has no terminal to draw on, it prints a line per change, until nothing goes on.
     """
     from bench.sweep.plan import plan as make_plan
     from bench.sweep.plan import run_status
@@ -53,8 +51,11 @@ def status(
     planned_runs = make_plan(experiment, store) if experiment else [run_status(run) for run in runs]
     if as_json:
         damaged = [{"run": path.name, "path": str(path), "state": "damaged", "why": why} for path, why in unreadable]
-        _options.print_json([*map(_tables.as_dict, planned_runs), *damaged])
+        rows = [{**_tables.as_dict(planned), **_store_table.described(planned.run)} for planned in planned_runs]
+        _options.print_json([*rows, *damaged])
+    elif experiment:
+        _tables.print_runs(planned_runs)
     elif planned_runs or unreadable:
-        _tables.print_runs(planned_runs, damaged=unreadable)
+        _store_table.print_store(planned_runs, unreadable)
     else:
         print(f"no runs in {store.root} yet; `bench run ablation` starts some")

@@ -6,6 +6,7 @@ A file that holds anything else is damaged. Fields that are not named here pass:
 from bench.common.records import NUMBER, TEXT, TRUTH, WHOLE
 
 STATUS = {"state": TEXT, "step": WHOLE, "reason": TEXT, "kind": TEXT, "trained": TRUTH, "updated": NUMBER}
+LABELS = {"*": TEXT}
 MICRO_BATCHES = {"micro_batches": WHOLE}
 PROVENANCE = {
     "command": (TEXT, None),

@@ -6,6 +6,7 @@ runs/lmc-3fa9c1d2e4b7/
     scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
     provenance.json   code, machine, data, cost      log.txt          what the worker printed
     lease-N           who owns the directory         stop.json        asks the owner to save and end
+    labels.json       what experiments call it
     deviations.json   how the run had to depart from its spec, such as micro-batches after running out of memory
 """
 

@@ -1,4 +1,4 @@
-"""What a run has said, as it says it."""
+"""What a run has said, as it says it, and how far its training is meanwhile."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from bench.common.reading import MIB, opened, tail
 from bench.store.store import Run
 from bench.sweep.plan import ACTIVE, run_status
+from bench.sweep.progress import Pace
 
 LONGEST = 8 * MIB  # bytes of a log that are read at once
 POLL_S = 0.3  # seconds between two looks
+STEPS_S = 2.0  # seconds at least between two lines about steps
 
 
 def last_lines(run: Run, count: int) -> tuple[str, int]:
@@ -24,7 +26,8 @@ def last_lines(run: Run, count: int) -> tuple[str, int]:
 
 
 def follow(run: Run, start: int) -> Iterator[str]:
-    """What a run says from that place of its log on, until it has ended."""
+    """What a run says from that place of its log on, and a line about each new step that it logs, until it has ended."""
+    shown, due = Pace.of(run), 0.0
     while True:
         going = run_status(run).state in ACTIVE
         text = _from(run, start)
@@ -32,6 +35,10 @@ def follow(run: Run, start: int) -> Iterator[str]:
         if whole:
             start += len(whole)
             yield whole.decode(errors="replace")
+        pace = Pace.of(run) if time.monotonic() >= due else None
+        if pace is not None and (shown is None or (pace.step, pace.psnr) != (shown.step, shown.psnr)):
+            shown, due = pace, time.monotonic() + STEPS_S
+            yield "  ".join(filter(None, pace.figures(run.spec.steps))) + "\n"
         if not going and len(text) < LONGEST:  # known before the last look, so that nothing it said is missed
             return
         time.sleep(POLL_S)

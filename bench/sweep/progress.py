@@ -66,6 +66,10 @@ class Pace:
         """The newest validation score."""
         return "" if self.psnr is None else f"val {self.psnr:.2f} dB"
 
+    def figures(self, last: int) -> list[str]:
+        """Step, speed and time left, validation PSNR and loss in words, the most important first."""
+        return [f"step {self.step}/{last}", self.format_speed(last), self.format_validation(), self.format_loss()]
+
 
 class Display:
     """One line a run (variant, seed, step, speed, time left, loss, validation PSNR) and one for the whole.
@@ -159,8 +163,7 @@ class _Line:
         pace, last = Pace.of(self.planned.run), self.planned.spec.steps
         if pace is None:
             return ["starting"], 0
-        parts = [f"step {pace.step}/{last}", pace.format_speed(last), pace.format_validation(), pace.format_loss()]
-        return parts, pace.step
+        return pace.figures(last), pace.step
 
 
 def _speed(lines: list[dict[str, float]]) -> float | None:

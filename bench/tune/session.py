@@ -15,6 +15,7 @@ from bench.store import snapshot
 from bench.store.search_results import Aim, Result
 from bench.store.store import Store
 from bench.sweep import active
+from bench.sweep.labelling import Labelling
 from bench.sweep.plan import ACTIVE, TO_DO, PlannedRun, plan_run, unique
 from bench.sweep.preflight import preflight
 from bench.sweep.progress import Display
@@ -74,13 +75,15 @@ def run(
     with _exclusive(study), active.register_sweep(study.store, called(study.name, study.aim.scale), command) as sweep:
         code = snapshot.take(study.store)
         tracker = Tracker(study.store, called(study.name, study.aim.scale), planned_runs)
+        labelling = Labelling(called(study.name, study.aim.scale), planned_runs)
         trouble = ""
         try:
             interrupted = False
             search = Search(study, space, plan, planned_runs)
             if search.open():
                 with Board(console, study, plan.trials) as board:
-                    scheduler = Scheduler([], study.store, executor, [search, board, tracker], sweep.stop_requested, code.note)
+                    watchers: list[Watcher] = [search, board, labelling, tracker]
+                    scheduler = Scheduler([], study.store, executor, watchers, sweep.stop_requested, code.note)
                     search.watch(scheduler)
                     interrupted = _go(scheduler, console.print)
             if not interrupted and confirmation.best and not search.open():
@@ -108,7 +111,8 @@ def _confirm(
         return False
     console.print("the best trials again, on fresh seeds", highlight=False)
     with Display(console, unique(fresh), sum(finished([planned]) for planned in unique(fresh))) as display:
-        return _go(Scheduler(fresh, study.store, executor, [display, tracker], sweep.stop_requested, code.note), console.print)
+        watchers: list[Watcher] = [display, Labelling(called(study.name, study.aim.scale), fresh), tracker]
+        return _go(Scheduler(fresh, study.store, executor, watchers, sweep.stop_requested, code.note), console.print)
 
 
 def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:

@@ -1,0 +1,49 @@
+"""Every run of a store as a table: what it is called, how far it is, what it scores on validation clips."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import _tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bench.store.store import Run
+    from bench.sweep.plan import PlannedRun
+
+
+def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path, str]]) -> None:
+    """One line a run; and the directories of runs that cannot be read, with the reason."""
+    from bench.store.store import FINISHED
+
+    columns = ["run", "experiment", "variant", "seed", "state", "val. PSNR (dB)", "age", "why"]
+    rows = []
+    for planned in planned_runs:
+        found = described(planned.run)
+        names = found["experiments"]
+        score, age = found["validation_psnr"], found["age_seconds"]
+        rows.append(
+            (
+                planned.run.name, ", ".join(names), ", ".join(dict.fromkeys(names.values())), str(planned.seed), planned.state,
+                "" if score is None else f"{score:.2f}", "" if age is None else _tables.duration(age),
+                "" if planned.state == FINISHED else planned.why,
+            )
+        )  # fmt: skip
+    rows += [(path.name, "", "", "", "damaged", "", "", why) for path, why in damaged]
+    kept = [n for n, name in enumerate(columns) if name != "why" or any(row[n] for row in rows)]
+    _tables.print_table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
+
+
+def described(run: Run) -> dict[str, Any]:
+    """What experiments call a run, its newest validation score (dB), and for how many seconds it has written nothing."""
+    from bench.store.labels import labels
+
+    written = run.status().updated
+    with contextlib.suppress(OSError):
+        written = max(written, (run.path / "metrics.jsonl").lstat().st_mtime)
+    age = max(0.0, time.time() - written) if written else None
+    return {"experiments": labels(run), "validation_psnr": run.latest().get("validation/psnr"), "age_seconds": age}
