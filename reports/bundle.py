@@ -14,7 +14,7 @@ from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
 from reports.claims_table import claims_table
 from reports.costs import cost_table, with_warnings
-from reports.figures import against_cost, per_frame, sweep, training
+from reports.figures import against_costs, per_frame, sweep, training
 from reports.files import write
 from reports.memory import Memories
 from reports.memory_table import kind_measures, memory_table
@@ -25,12 +25,10 @@ from reports.render import render
 from reports.results import Results
 from reports.table import Table, over_horizon, slices, table
 
-COST_CAPTIONS = {  # what quality is drawn against
-    "parameters": "Quality against parameters",
-    "flops": "Quality against FLOPs",
-    "train_seconds": "Quality against training time",
-    "rollout_seconds_per_clip": "Quality against the time of a rollout",
-}
+COMPARED_COSTS = ("parameters", "flops", "train_seconds", "rollout_seconds_per_clip")  # that quality is drawn against
+COSTS_CAPTION = (
+    "Quality against what it costs: each variant's mean, against parameters, FLOPs and times as far as they are known"
+)
 SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 PUBLISHED, SPENT, MEMORY = "Beside published numbers", "What each variant costs", "What the memories do"
 CLAIMED = "What is claimed"
@@ -117,9 +115,9 @@ def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) 
     for score in scores[:1]:  # the metric that comes first stands for quality
         if sizes:
             figures["sizes"] = ("Memory size", "Quality over the number of slots", sweep(results, score, sizes))
-        for cost, caption in COST_CAPTIONS.items():
-            if (results.cost(cost).drop(list(results.untrained)) > 0).any():
-                figures[f"against_{cost}"] = (SPENT, caption, against_cost(results, score, cost))
+        known = [cost for cost in COMPARED_COSTS if (results.cost(cost).drop(list(results.untrained)) > 0).any()]
+        if known:
+            figures["against_costs"] = (SPENT, COSTS_CAPTION, against_costs(results, score, known))
     if results.training is not None and not results.training.empty:
         figures["training"] = ("Training", "Losses and validation scores over the steps", training(results))
     return figures

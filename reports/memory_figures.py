@@ -1,6 +1,7 @@
 """What memories do, drawn: the slots that clips address, how evenly slots are used, the alignment, the contexts recalled."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from reports.memory import Memories, Shown, alike, entropy, tops, usage
 from reports.memory_kinds import long_path, nearest
 from reports.results import Results
 from reports.strips import GIVEN, PREDICTED, pixels, spread
-from reports.style import COLOURS, COLUMN, MARKERS, PAGE, line_styles, paper
+from reports.style import COLUMN, PAGE, line_styles, paper
 
 WAYS = {"right": ">", "down": "v", "left": "<", "up": "^", "nowhere": "o"}  # a way of moving looks like itself
 CLIP_FRAMES = 5
@@ -151,20 +152,20 @@ def projection(memories: Memories) -> Figure:
     runs, shown = memories.first(), _shown(memories)
     kinds = [way for way in WAYS if way in shown.labels] if set(shown.labels) <= set(WAYS) else sorted(set(shown.labels))
     labels = np.array(shown.labels)
+    drawn = {kind: replace(style, marker=WAYS.get(kind, style.marker)) for kind, style in line_styles(kinds).items()}
     with paper():
         figure, panels = _grid(-(-len(runs) // 4), min(4, len(runs)), 1.55)
         for axis in panels.ravel()[len(runs) :]:
             axis.remove()
         for axis, (variant, run) in zip(panels.ravel(), runs.items(), strict=False):
             points, shares = principal(run.recalled)
-            for number, kind in enumerate(kinds):
-                marker, colour = WAYS.get(kind, MARKERS[number % len(MARKERS)]), COLOURS[number % len(COLOURS)]
-                axis.plot(*points[labels == kind].T, marker, color=colour, markersize=3, alpha=0.8, markeredgewidth=0)
+            for kind in kinds:
+                style = drawn[kind]
+                axis.plot(
+                    *points[labels == kind].T, style.marker, color=style.colour, markersize=3, alpha=0.8, markeredgewidth=0
+                )
             axis.set(title=variant, xticks=[], yticks=[], xlabel=f"{shares[0]:.1%} of variance", ylabel=f"{shares[1]:.1%}")
-        handles = [
-            Line2D([], [], linestyle="", marker=WAYS.get(kind, MARKERS[i % len(MARKERS)]), color=COLOURS[i % len(COLOURS)])
-            for i, kind in enumerate(kinds)
-        ]
+        handles = [Line2D([], [], linestyle="", marker=style.marker, color=style.colour) for style in drawn.values()]
         figure.legend(
             handles, kinds, loc="outside lower center", ncols=min(7, len(kinds)), title=f"{shown.labelled} of the clip"
         )

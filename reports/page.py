@@ -14,10 +14,10 @@ from reports.columns import FrameSpans
 from reports.costs import cost_table, with_warnings
 from reports.results import Results
 from reports.statistics import student
-from reports.style import line_styles
+from reports.style import DASHES, line_styles
 from reports.table import Cell, Table, over_horizon, table
 
-SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # as style.DASHES
+SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # style.DASHES, one by one
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def page(
             "looks": [
                 {
                     "colour": "currentColor" if style.colour == "#000000" else style.colour,
-                    "dash": SVG_DASHES[i % len(SVG_DASHES)],
+                    "dash": SVG_DASHES[DASHES.index(style.dash)],
                 }
-                for i, style in enumerate(line_styles(results.variants).values())
+                for style in line_styles(results.variants).values()
             ],
         },
         settings=_differing(configurations or {}, results.variants),

@@ -50,23 +50,25 @@ def strip(
     digits: int = 1,
     errors: bool = False,
     columns: int = 10,
+    scored: str = "PSNR (dB)",
 ) -> Figure:
     """Rows context, truth and a row per model; at most `columns` frames of each, evenly spread and the last one among them.
 
     context [T, C, H, W]; truth and predictions [horizon, C, H, W]; pixels in [0, 1].
-    scores: model -> [horizon], written under its frames. errors: under each model its absolute error, black (0) to white (1).
+    scores: model -> [horizon], written under its frames; scored: what they are.
+    errors: under each model its absolute error, black (0) to white (1).
     """
     past, shown = spread(len(context), columns), spread(len(truth), columns)
-    rows: list[tuple[str, np.ndarray, Sequence[str]]] = [
-        ("context", context[past], [f"{frame + 1 - len(context):+d}".replace("+0", "0") for frame in past]),
-        ("truth", truth[shown], [f"{frame + 1}" for frame in shown]),
+    rows: list[tuple[str, np.ndarray, Sequence[str], str]] = [
+        ("context", context[past], [f"{frame + 1 - len(context):+d}".replace("+0", "0") for frame in past], "frame"),
+        ("truth", truth[shown], [f"{frame + 1}" for frame in shown], "frame"),
     ]
     for model, predicted in predictions.items():
         known = scores[model] if scores and model in scores else None
         under = [""] * len(shown) if known is None else [f"{known[frame]:.{digits}f}" for frame in shown]
-        rows.append((model, predicted[shown], under))
+        rows.append((model, predicted[shown], under, scored if any(under) else ""))
         if errors:
-            rows.append(("error", np.abs(np.clip(predicted, 0, 1) - truth)[shown], [""] * len(shown)))
+            rows.append(("error", np.abs(np.clip(predicted, 0, 1) - truth)[shown], [""] * len(shown), ""))
     across = max(len(past), len(shown))
     side = (PAGE - 1) / across
     with paper():
@@ -83,7 +85,8 @@ def spread(length: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(length - 1, 0, min(length, most)).round().astype(int))
 
 
-def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[str]) -> None:
+def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[str], what: str) -> None:
+    """A row of frames. under: below each of them; what: what those are, to their left."""
     for axis in axes:
         axis.set(xticks=[], yticks=[])
         axis.set_visible(False)
@@ -93,6 +96,8 @@ def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[s
         axis.spines[:].set(visible=True, linewidth=0.4, color="#888888")
         axis.set_xlabel(text, fontsize=6, labelpad=1)
     axes[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=4)
+    if what:
+        axes[0].annotate(what, (0, 0), (-4, -3), "axes fraction", "offset points", fontsize=6, ha="right", va="top")
 
 
 def pixels(frame: np.ndarray) -> np.ndarray:

@@ -15,8 +15,8 @@ from matplotlib.ticker import LogFormatterMathtext
 
 from reports.files import write
 
-# Okabe and Ito's colours without the yellow that paper swallows.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe and Ito's colours, with a grey in place of the yellow that paper swallows.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = "osD^vPX*"
 
@@ -40,11 +40,20 @@ class LineStyle:
 
 
 def line_styles(variants: Sequence[str]) -> dict[str, LineStyle]:
-    """A look for each variant by its declared place. 28 differ in colour or dash; markers tell the rest apart."""
-    return {
-        variant: LineStyle(COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)], MARKERS[i % len(MARKERS)])
-        for i, variant in enumerate(variants)
-    }
+    """A style for each variant by its declared position.
+
+    Eight differ in colour; beyond, those of one colour differ in dash and marker, up to 32.
+    """
+    return {variant: _line_style(number) for number, variant in enumerate(variants)}
+
+
+def _line_style(number: int) -> LineStyle:
+    again = number // len(COLOURS)  # how often all colours have been used before
+    return LineStyle(
+        COLOURS[number % len(COLOURS)],
+        DASHES[(number + again) % len(DASHES)],
+        MARKERS[(number + 3 * again) % len(MARKERS)],
+    )
 
 
 @contextmanager

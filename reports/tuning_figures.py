@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
 
 from reports.columns import header
 from reports.csv_cells import harmless
-from reports.figures import plain_logarithmic
 from reports.files import write
+from reports.panels import plain_logarithmic
 from reports.style import COLOURS, COLUMN, PAGE, paper, save
 from reports.tuning import COMPLETE, PRUNED, Searched, confirmed_table, markdown, trials_table
 

@@ -32,10 +32,10 @@ def test_a_bundle_holds_tables_figures_and_the_page(made, tmp_path):
         made, tmp_path / "report", pictures=[Picture("a strip", "png", b"", "clip_best")], sizes={"full": 100, "plain": 50}
     )
     assert {path.stem for path in written if path.suffix == ".tex"} == {"scores", "differences", "costs"}
-    figures = {"frames", "training", "against_parameters", "against_train_seconds", "sizes"}
+    figures = {"frames", "training", "against_costs", "sizes"}
     assert {path.stem for path in written if path.suffix == ".pdf"} == figures
     text = (tmp_path / "report" / "index.html").read_text("utf-8")
-    assert text.count("<figcaption>") == 1 + 4  # the strip, and all figures but that per frame, which the page draws itself
+    assert text.count("<figcaption>") == 1 + 3  # the strip, and all figures but that per frame, which the page draws itself
     assert (tmp_path / "report" / "clip_best.png") in written
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(path.name for path in written)
 

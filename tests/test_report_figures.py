@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reports.figures import against_cost, per_frame, sweep, training
+from reports.figures import against_costs, distinct, per_frame, sweep, training
 from reports.memory import Addressing, Memories
 from reports.memory_figures import alignment
 from reports.style import line_styles, paper, printed, save
@@ -61,20 +61,75 @@ def test_a_variant_keeps_its_colour_in_every_figure(made):
     figures = [
         per_frame(made),
         training(made),
-        against_cost(made, "standard/psnr"),
+        against_costs(made, "standard/psnr"),
         sweep(made, "standard/psnr", {"full": 100}),
     ]
     assert all(colour in drawn(figure) for figure in figures)
 
 
-def test_twenty_eight_variants_differ_in_colour_or_dash():
-    assert len({(style.colour, str(style.dash)) for style in line_styles([str(n) for n in range(28)]).values()}) == 28
+def test_eight_variants_have_eight_colours_and_thirty_two_differ_in_dash_and_marker_where_a_colour_comes_again():
+    styles = list(line_styles([str(n) for n in range(32)]).values())
+    assert len({style.colour for style in styles[:8]}) == 8
+    for mark in ("dash", "marker"):
+        assert len({(style.colour, str(getattr(style, mark))) for style in styles}) == 32
+
+
+def test_every_curve_of_a_picture_looks_its_own():
+    made = results({(f"variant {n}", 0): [[30 + n, 20]] for n in range(18)})
+    drawn = [(line.get_color(), str(line.get_linestyle()), line.get_marker()) for line in per_frame(made).axes[0].get_lines()]
+    assert len(set(drawn)) == 18
+
+
+@pytest.mark.parametrize("count", [3, 8, 18, 40])
+def test_a_legend_is_smaller_than_its_panels(count):
+    names = [f"variant number {n} of them" for n in range(count)]
+    made = results(
+        {(name, 0): [[30, 20]] for name in names},
+        runs(*({"variant": name, "seed": 0, "train_seconds": 10, "parameters": 9} for name in names)),
+    )
+    for figure in (
+        per_frame(made),
+        against_costs(made, "standard/psnr"),
+        against_costs(made, "standard/psnr", ["parameters"] * 4),
+    ):
+        with paper():
+            figure.canvas.draw()
+        panels = [panel.get_window_extent() for panel in figure.axes]
+        tall = max(box.y1 for box in panels) - min(box.y0 for box in panels)
+        assert figure.legends[0].get_window_extent().height < tall
+        assert all(box.height > 72 for box in panels)  # points: an inch
+
+
+def test_panels_that_would_show_the_same_curves_in_another_unit_are_one(made):
+    mse = 100 - made.scores["standard/psnr"]
+    both = replace(
+        made,
+        scores=made.scores.assign(**{"standard/mse": mse, "standard/mse_sum": mse * 4096}),
+        metrics={**made.metrics, "mse_sum": replace(made.metrics["mse"], unit="sum per frame")},
+    )
+    assert distinct(both, both.columns) == ["standard/psnr", "standard/mse"]
+    assert len(per_frame(both).axes) == 2
+
+
+def test_an_axis_names_what_was_logged_as_tables_do():
+    steps = [
+        {"variant": "full", "seed": 0, "step": t, "name": name, "value": 0.1 + t}
+        for t in (0, 10)
+        for name in ("rate", "validation/psnr", "loss/memory_storing", "loss")
+    ]
+    figure = training(results({("full", 0): [[1, 2]]}, training=pd.DataFrame(steps)))
+    assert [panel.get_ylabel() for panel in figure.axes] == [
+        "loss (memory storing)",
+        "loss",
+        "validation PSNR (dB) ↑",
+        "learning rate",
+    ]
 
 
 def test_what_cannot_be_drawn_is_named_in_the_legend_with_the_reason(made):
     assert legend(per_frame(made)) == ["full", "plain", "lost (no scores)"]
     assert legend(training(made))[2] == "lost (not trained)"
-    assert legend(against_cost(made, "standard/psnr"))[2] == "lost (no scores)"
+    assert legend(against_costs(made, "standard/psnr"))[2] == "lost (no scores)"
 
 
 def test_a_floor_far_below_does_not_flatten_the_curves_and_is_named():
@@ -155,7 +210,7 @@ def test_a_loss_that_stays_as_it_is_can_be_seen():
 
 def test_a_cost_that_no_run_knows_is_refused_with_the_known_ones(made):
     with pytest.raises(ValueError, match="do not say 'flops'; known costs: parameters, "):
-        against_cost(made, "standard/psnr", "flops")
+        against_costs(made, "standard/psnr", ["flops"])
 
 
 def test_training_curves_that_nobody_logged_are_refused():

@@ -56,6 +56,12 @@ def test_the_score_stands_under_its_frame():
     assert under == ["-2", "-1", "0", "1", "2", "", "31.3", "29.0", ""]
 
 
+def test_what_the_numbers_of_a_strip_are_stands_beside_them():
+    figure = strip(CONTEXT, TRUTH, {"full": TRUTH, "bare": TRUTH}, {"full": np.array([31.26, 29.0])}, errors=True)
+    told = [[text.get_text() for text in axis.texts] for axis in figure.axes if axis.get_ylabel()]
+    assert told == [["frame"], ["frame"], ["PSNR (dB)"], [], [], []]
+
+
 def test_a_long_horizon_is_thinned_evenly_and_ends_with_the_last_frame():
     truth = np.linspace(0, 1, 41).reshape(41, 1, 1, 1) * np.ones((1, 1, 8, 8))
     levels = shown(strip(CONTEXT, truth, {}, columns=5))[1]
