@@ -51,11 +51,13 @@ def bundle(
     sizes: Mapping[str, float] | None = None,
     memories: Memories | None = None,
     claims: Sequence[Judged] = (),
+    command: str = "",
 ) -> list[Path]:
     """Write the tables under one protocol in every format, the figures for print, and index.html. Returns what was written.
 
     others: as for `choices`. configurations, pictures: as for `page`. sizes: as for `sweep`.
     memories: of the variants that have one, if any has. claims: what the experiment claims, judged.
+    command: what makes this report again.
     """
     horizon = results.metadata.horizon
     figures: Figures = {"claims": (CLAIMED, CLAIMS_CAPTION, claims_figure(results, claims))} if claims else {}
@@ -85,7 +87,9 @@ def bundle(
         ]
     written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
     first = {CLAIMED: claims_table(results, claims)} if claims else {}
-    text = page(results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder), first)
+    text = page(
+        results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder), first, command
+    )
     written.append(write(folder / "references.bib", f"{bibtex(_cited(results, configurations or {}))}\n".encode()))
     return [*written, write(folder / "index.html", text.encode())]
 

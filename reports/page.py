@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader
 
 from reports.columns import FrameSpans
 from reports.costs import cost_table, with_warnings
+from reports.figures import distinct
 from reports.results import Results
 from reports.statistics import student
 from reports.style import DASHES, line_styles
-from reports.table import Cell, Table, over_horizon, table
+from reports.table import Cell, Footnote, Table, over_horizon, table
 
 SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # style.DASHES, one by one
 
@@ -47,6 +48,7 @@ def page(
     more: Mapping[str, Table] | None = None,
     figures: Mapping[str, Sequence[Picture]] | None = None,
     first: Mapping[str, Table] | None = None,
+    command: str = "",
 ) -> str:
     """The page as text.
 
@@ -54,6 +56,7 @@ def page(
     configurations: variant -> its settings ("model.slots": 100); only settings that differ are shown.
     pictures: strips and animations. more: heading -> a further table, such as one with published rows.
     first: as `more`, of the sections right after the scores.
+    command: what makes the report again.
     figures: heading -> curves and maps, below the table of that heading or in a section of their own.
     """
     tables = {
@@ -62,13 +65,17 @@ def page(
         **(more or {}),
         "What each variant costs": cost_table(results),
     }
+    tables = _each_note_once(scores, tables)
     drawn = figures or {}
     environment = Environment(loader=PackageLoader("reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["anchor"] = lambda heading: "-".join(heading.lower().split())
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
     return environment.get_template("page.html").render(
         results=results,
         scores=over_horizon(scores),
         sections={name: (tables.get(name), drawn.get(name, ())) for name in dict.fromkeys([*tables, *drawn])},
+        origin=origin(results.runs),
+        command=command,
         data={
             "protocols": choices,
             "variants": list(results.variants),
@@ -86,6 +93,33 @@ def page(
         runs=_shown_runs(results.runs),
         pictures=pictures,
     )
+
+
+def origin(runs: pd.DataFrame) -> str:
+    """When, at which commit and on what the runs were made, as far as known: "Runs of 2026-11-28, commit 1a2b3c4, on ..."."""
+    days = sorted(_known(runs, "date"))
+    when = f"Runs of {days[0]}" + (f" to {days[-1]}" if days[-1] != days[0] else "") if days else ""
+    commits = [" ".join((commit[:7], *commit.split()[1:])) for commit in _known(runs, "commit")]
+    code = f"commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}" if commits else ""
+    machines = _known(runs, "machine")
+    return ", ".join(filter(None, [when, code, f"on {' and '.join(machines)}" if machines else ""]))
+
+
+def _known(runs: pd.DataFrame, column: str) -> list[str]:
+    return list(dict.fromkeys(runs[column].dropna())) if column in runs else []
+
+
+def _each_note_once(scores: Table, tables: Mapping[str, Table]) -> dict[str, Table]:
+    """The tables without the footnotes that stand under a table above them."""
+    told = {note.text for note in scores.footnotes}
+    once = {}
+    for heading, made in tables.items():
+        notes = [note for note in made.footnotes if note.mark or note.text not in told]
+        if len(notes) < len(made.footnotes):
+            notes.append(Footnote("The notes under the tables above hold here too."))
+        once[heading] = replace(made, footnotes=tuple(notes))
+        told |= {note.text for note in made.footnotes}
+    return once
 
 
 def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> dict[str, Any]:
@@ -114,12 +148,13 @@ def _spans(scores: Table) -> list[tuple[int, int]]:
 def _protocol(results: Results, made: Table) -> dict[str, Any]:
     """What there is to choose under one protocol: per metric the cells of the horizon and its slices, and curves per frame."""
     metrics: dict[str, Any] = {}
+    plotted = distinct(results, [column.score for column in made.columns if column.key == column.score])
     for number, column in enumerate(made.columns):
         name, whole = column.score.partition("/")[2], column.key == column.score
         if whole:
             frames = _frames(results, column.score)
             shown = {"digits": column.metric.digits, "scale": column.metric.scale, "up": column.metric.direction == "up"}
-            metrics[name] = {"title": column.title, **shown, "cells": {}, **frames}
+            metrics[name] = {"title": column.title, **shown, "plotted": column.score in plotted, "cells": {}, **frames}
         span = "" if whole else f"{column.first}-{column.last}"
         metrics[name]["cells"][span] = [_json_cell(row.cells[number]) for row in made.rows]
         if column.score in results.sets:

@@ -22,6 +22,11 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 @pytest.fixture(scope="module")
+def made():
+    return results(SCORES, runs(*({"variant": v, "seed": s} for v, s in SCORES)))
+
+
+@pytest.fixture(scope="module")
 def text():
     planned = runs(
         *({"variant": v, "seed": s, "commit": "c0ffee"} for v, s in SCORES),
@@ -61,13 +66,33 @@ def test_names_are_never_read_as_markup(text):
 
 def test_the_page_asks_nothing_of_the_network(text):
     assert "default-src 'none'" in text
-    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)|url\(|@import|fetch\(|XMLHttpRequest""", text)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:|#)|url\(|@import|fetch\(|XMLHttpRequest""", text)
 
 
 def test_only_settings_that_differ_are_shown(text):
-    section = text.partition("How the variants differ")[2].partition("</section>")[0]
+    section = text.partition("<h2>How the variants differ")[2].partition("</section>")[0]
     assert "model.slots" in section
     assert "steps" not in section
+
+
+def test_the_contents_list_every_section_and_its_links_lead_there(text):
+    links = re.findall(r'<a href="#([^"]+)">', text)
+    assert links == re.findall(r'<section id="([^"]+)"', text) and len(links) > 5
+
+
+def test_the_page_says_when_and_from_which_code_its_runs_come_and_what_makes_it_again(made):
+    dated = replace(
+        made, runs=made.runs.assign(date="2026-11-28", commit="1a2b3c4d5e with uncommitted changes", machine="A CPU")
+    )
+    text = page(dated, table(dated), ablation(dated), choices(dated, table(dated)), command="bench report toy --out report")
+    assert "Runs of 2026-11-28, commit 1a2b3c4 with uncommitted changes, on A CPU." in text
+    assert "Made by <code>bench report toy --out report</code>" in text
+
+
+def test_a_note_that_holds_for_several_tables_stands_once(text):
+    notes = re.findall(r"<li> (.+?)</li>", text)
+    repeated = {note for note in notes if notes.count(note) > 1}
+    assert repeated <= {"The notes under the tables above hold here too."}
 
 
 def test_the_data_hold_the_cells_of_the_tables(text):
@@ -140,6 +165,9 @@ data.protocols = Object.fromEntries(Object.entries(data.protocols).reverse());
 at("protocol").replaceChildren();
 start();
 say("opens under", at("protocol").value);
+const wide = rows(".wide").filter((one) => one.scrollWidth > one.clientWidth && !one.querySelector("#runs"));
+say("width", innerWidth);
+say("cut", wide.map((one) => one.closest("section").id));
 say("overflow", document.documentElement.scrollWidth - innerWidth);
 say("requests", performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length);
 document.body.replaceChildren(make("pre", {}, JSON.stringify(Object.fromEntries(told))));
@@ -147,7 +175,7 @@ document.body.replaceChildren(make("pre", {}, JSON.stringify(Object.fromEntries(
 """
 
 
-@pytest.fixture(scope="module", params=[1200, 390], ids=["wide", "phone"])
+@pytest.fixture(scope="module", params=[1400, 390], ids=["wide", "phone"])
 def driven(request, text, tmp_path_factory):
     """What a browser found after all the clicks, and what it wrote to its console."""
     if CHROMIUM is None:
@@ -195,6 +223,11 @@ def test_a_browser_sorts_filters_and_switches(driven):
 def test_a_browser_requests_nothing_and_the_page_fits_its_window(driven):
     assert driven[0]["requests"] == 0
     assert driven[0]["overflow"] <= 0
+
+
+@pytest.mark.slow
+def test_no_table_but_that_of_runs_is_cut_on_a_wide_screen(driven):
+    assert driven[0]["cut"] == [] or driven[0]["width"] < 1000
 
 
 def test_a_page_of_an_experiment_without_scores_names_what_is_missing():

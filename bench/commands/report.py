@@ -125,7 +125,8 @@ def report(
                 "a folder gets all tables; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
                 "--published and several protocols are for single tables"
             )
-        _everything(chosen, store, out, protocols[0], label)
+        remade = _options.command("report", name, scale, seeds, only, settings, anywhere=True)
+        _everything(chosen, store, out, protocols[0], label, f"{remade} --out {shlex.quote(out.name)}")
         return
     if claims:
         _claims(chosen, out, form)
@@ -251,7 +252,7 @@ def _lines(where: str) -> tuple[Path, tuple[int, int] | None]:
     return Path(path), (int(first), int(last or first)) if first else None
 
 
-def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None) -> None:
+def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None, remade: str) -> None:
     """Write tables, figures and the page, with all protocols to choose from, and attach them to the experiment in MLflow."""
     from bench.metrics.protocols import PROTOCOLS
     from bench.reporting import gallery
@@ -267,7 +268,7 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     shots = gallery.pictures(planned_runs, found, f"{protocol}/psnr", chosen.external_results)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     claims = _judged(chosen)[1] if experiment.claims else ()
-    written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims)
+    written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
     command = shlex.join(["bench", *sys.argv[1:]])
     trouble = attach(store, experiment_name(experiment), written, experiment.question, command, label or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -208,11 +209,12 @@ def _started_from(spec: RunSpec) -> dict[str, str]:
 
 
 def _made_by(known: dict[str, Any]) -> dict[str, Any]:
-    """The code, the packages and the machine behind a run, as far as recorded."""
+    """The code, the day (UTC), the packages and the machine behind a run, as far as recorded."""
     code, machine = known.get("code", {}), known.get("machine", {})
     changed = " with uncommitted changes" if code.get("diff") else ""
     return {
         "commit": code["commit"] + changed if "commit" in code else None,
+        "date": datetime.fromtimestamp(known["written"], UTC).date().isoformat() if "written" in known else None,
         "torch": known.get("packages", {}).get("torch"),
         "machine": ", ".join(machine.get("accelerators", [])) or machine.get("processor"),
     }

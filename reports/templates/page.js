@@ -54,7 +54,7 @@ function show() {
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
   const single = frames.startsWith("t") ? [["", "Single frames: differences are tested for the horizon and its slices only."]] : [];
   const notes = [...protocol.notes, ...single].map(([mark, text]) => make("li", {}, ...(mark ? [make("sup", {}, mark), " "] : []), text));
-  at("chosen").replaceChildren(table, make("ul", { class: "notes" }, ...notes));
+  at("chosen").replaceChildren(make("div", { class: "wide" }, table), make("ul", { class: "notes" }, ...notes));
   sortable(table);
   filter();
 }
@@ -112,9 +112,10 @@ function ticks(low, high) {
   return found;
 }
 
-/** A plot per chosen metric, scaled to the visible variants, and the legend. */
+/** A plot per chosen metric, scaled to the visible variants, and the legend. Of all metrics, none that is another in another unit. */
 function draw() {
-  at("plots").replaceChildren(...chosenMetrics().map(plot).filter(Boolean));
+  const shown = chosenMetrics().filter((metric) => metric.plotted || at("metric").value);
+  at("plots").replaceChildren(...shown.map(plot).filter(Boolean));
   at("legend").replaceChildren(...data.variants.flatMap((variant, v) => (matches(variant) ? [legendEntry(variant, v)] : [])));
 }
 
