@@ -43,6 +43,7 @@ def test_search_spaces_are_listed_with_the_names_of_their_choices(bench):
 def test_a_conditional_space_is_listed_with_every_choice_its_range_and_what_is_tried_first(bench, tmp_path):
     (tmp_path / "my_space.py").write_text(SPACE)
     rows = {row.pop("choice"): row for row in json.loads(bench("list", "spaces", "my_space.py", "--json")[1])}
+    assert "None" not in bench("list", "spaces", "my_space.py")[1]
     assert rows == {
         "batch": {"from": "2 to 8 in steps of 2", "first trial": 4},
         "memory": {"from": "True, False", "first trial": None},
@@ -54,6 +55,17 @@ def test_a_conditional_space_is_listed_with_every_choice_its_range_and_what_is_t
 def test_one_entry_of_any_list_can_be_asked_for(bench):
     (row,) = json.loads(bench("list", "models", "conv-tt-lstm", "--json")[1])
     assert row["name"] == "conv_tt_lstm" and row["options"]["order"] == 3
+
+
+def test_a_class_of_one_s_own_is_described_by_its_full_name(bench, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "blur_model.py").write_text(
+        'class Blur:\n    """Blurs."""\n    def __init__(self, shape, width: int = 3): ...\n'
+    )
+    (row,) = json.loads(bench("list", "models", "blur_model:Blur", "--json")[1])
+    assert (row["what"], row["options"]) == ("Blurs.", {"width": 3})
+    code, _, err = bench("list", "models", "blur_model:Nope")
+    assert code == 2 and "Nope" in err and len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

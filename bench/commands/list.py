@@ -80,6 +80,8 @@ def _one(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, Any]
         return _listing.variants(name, scale, as_json)
     if kind == "spaces":
         return _listing.choices(name, scale)
+    if ":" in name and kind not in ("metrics", "protocols", "checkpoints"):
+        return [_described(_of_catalog(kind), name)]
     rows = _rows(kind, as_json)
     names = [next(iter(row.values())) for row in rows]
     wanted = name.lower().replace("-", "_")
@@ -116,14 +118,25 @@ def _rows(kind: str, as_json: bool = False) -> list[dict[str, Any]]:
         return _checkpoints(as_json)
     from bench.spec import catalog
 
-    real = "datasets" if kind == "data" else kind
     rows: list[dict[str, Any]] = []
-    for name in catalog.names(real):
+    for name in catalog.names(_of_catalog(kind)):
         try:
-            rows.append({"name": name, "what": catalog.purpose(real, name), "options": catalog.defaults(real, name)})
+            rows.append(_described(_of_catalog(kind), name))
         except BenchError as error:  # of an installed package: the others are there all the same
             rows.append({"name": name, "what": f"cannot be used: {error}", "options": {}})
     return rows
+
+
+def _of_catalog(kind: str) -> str:
+    """What the catalogue calls a list."""
+    return "datasets" if kind == "data" else kind
+
+
+def _described(kind: str, name: str) -> dict[str, Any]:
+    """A name of the catalogue, or a class named in full."""
+    from bench.spec import catalog
+
+    return {"name": name, "what": catalog.purpose(kind, name), "options": catalog.defaults(kind, name)}
 
 
 def _checkpoints(as_json: bool) -> list[dict[str, Any]]:
@@ -145,6 +158,8 @@ def _checkpoints(as_json: bool) -> list[dict[str, Any]]:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
     if isinstance(value, dict):
         return ", ".join(f"{key}={setting}" for key, setting in value.items()) or "-"
     return str(value)

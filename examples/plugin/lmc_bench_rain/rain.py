@@ -1,4 +1,4 @@
-"""A generated data set, as a package of its own adds it. torch is imported where it is needed: planning does without."""
+"""A generated data set in one file. torch is imported where it is needed: planning does without it."""
 
 import numpy as np
 
