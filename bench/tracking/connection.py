@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from bench.common.errors import BenchError
-from bench.common.files import appending, slug
+from bench.common.files import slug
 from bench.common.urls import shown, without_secrets
 from bench.store.store import Store
 from bench.tracking import database
@@ -126,18 +126,12 @@ def exclusive(store: Store, wait: float | None = None) -> Iterator[None]:
 
     wait: seconds to wait for another one, after which a BenchError is raised; without end if None.
     """
-    began = time.monotonic()
-    with appending(store.root / ".mlflow.lock") as file:
-        while not _locked(file, wait=wait is None):
-            if wait is not None and time.monotonic() - began > wait:
-                raise BenchError(f"another process has been writing to MLflow for {wait:.0f} seconds")
-            time.sleep(0.1)
-        yield
-
-
-def _locked(file: IO[bytes], wait: bool) -> bool:
+    lock = FileLock(store.root / ".mlflow.lock", timeout=-1 if wait is None else wait, fallback_to_soft=False)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    return True
+        lock.acquire()
+    except Timeout:
+        raise BenchError(f"another process has been writing to MLflow for {wait:.0f} seconds") from None
+    try:
+        yield
+    finally:
+        lock.release()

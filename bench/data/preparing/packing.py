@@ -5,7 +5,6 @@ its name only when its manifest is in it. What an interruption leaves lies in a 
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from bench.common.errors import BenchError
@@ -201,12 +201,15 @@ def _join(
 def _exclusive(partial: Path) -> Iterator[None]:
     """Make the folder, and hold it against a second process that prepares the same."""
     partial.mkdir(parents=True, exist_ok=True)
-    with (partial / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BenchError(f"another process is preparing this data set in {partial}; wait for it") from None
+    lock = FileLock(partial / "lock", timeout=0, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BenchError(f"another process is preparing this data set in {partial}; wait for it") from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _digest(value: Any) -> str:
