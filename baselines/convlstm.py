@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.layers.patches import patched, patchify, unpatchify
-from baselines.layers.zeros import StateConv, zeros
+from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
 State = list[tuple[Tensor, Tensor]]
@@ -23,7 +23,7 @@ class Cell(nn.Module):
     def __init__(self, inputs: int, hidden: int, kernel: int):
         super().__init__()
         self.from_input = nn.Conv2d(inputs, 4 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_hidden = StateConv(hidden, 4 * hidden, kernel, bias=False)
+        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """x, h, c -> the new h and c."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.layers.patches import patched, patchify, unpatchify
-from baselines.layers.zeros import untouched, zeros
+from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
 State = tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor, Tensor]
@@ -25,7 +25,7 @@ class WindowConv(nn.Conv2d):
     """A 3D convolution of depth 2 over windows of two frames, with zeros after the second.
 
     It is three 2D convolutions: of both frames with the weights' near half, and of the second frame with their far half, which
-    is added to the first. The zeros after the second frame are not worth multiplying, nor is a window of `zeros`.
+    is added to the first. The zeros after the second frame are not multiplied.
     The weight's input channels are those of the near half, then those of the far half.
     """
 
@@ -34,8 +34,6 @@ class WindowConv(nn.Conv2d):
 
     def forward(self, window: Tensor) -> Tensor:
         """[B, 2, inputs, H, W] -> [B, 2, outputs, H, W]."""
-        if untouched(window):
-            return self.get_parameter("bias")[:, None, None].expand(*window.shape[:2], -1, *window.shape[3:])
         near, far = self.weight.chunk(2, 1)
         both = self._conv_forward(window.flatten(0, 1), near, self.bias).unflatten(0, window.shape[:2])
         first = both[:, 0] + self._conv_forward(window[:, 1], far, None)

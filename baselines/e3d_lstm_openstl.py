@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from baselines.e3d_lstm import recall
 from baselines.layers.patches import patched, patchify, unpatchify
-from baselines.layers.zeros import StateConv, zeros
+from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
 State = tuple[list[tuple[Tensor, Tensor, Tensor]], Tensor]
@@ -29,7 +29,7 @@ class Cell(nn.Module):
         super().__init__()
         same = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2, bias=False)
         self.from_input = same(2 * inputs, 7 * hidden)
-        self.from_hidden = StateConv(2 * hidden, 4 * hidden, kernel, bias=False)
+        self.from_hidden = nn.Conv2d(2 * hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
         self.cell_norm = nn.LayerNorm((2 * hidden, *map))
         self.from_new_cell = same(2 * hidden, hidden)
         self.from_new_memory = same(2 * hidden, hidden)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from baselines.layers.zeros import StateConv, zeros
+from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
 State = tuple[Tensor, list[tuple[Tensor, Tensor]]]
@@ -46,7 +46,7 @@ class PhyCell(nn.Module):
     def __init__(self, width: int, kernel: int):
         super().__init__()
         self.kernel = kernel
-        self.derivatives = StateConv(width, kernel**2, kernel)
+        self.derivatives = nn.Conv2d(width, kernel**2, kernel, padding=kernel // 2)
         self.norm = nn.GroupNorm(kernel, kernel**2)
         self.combine = nn.Conv2d(kernel**2, width, 1)
         self.gain = nn.Conv2d(2 * width, width, 3, padding="same")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.layers.patches import patched, patchify, unpatchify
-from baselines.layers.zeros import StateConv, zeros
+from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
 State = tuple[list[tuple[Tensor, Tensor]], Tensor]
@@ -31,8 +31,8 @@ class STLSTM(nn.Module):
             return nn.Sequential(convolution, norm) if norm else convolution
 
         self.from_input = normed(nn.Conv2d(inputs, 7 * hidden, kernel, padding=kernel // 2, bias=False))
-        self.from_hidden = normed(StateConv(hidden, 4 * hidden, kernel, bias=False))
-        self.from_memory = normed(StateConv(hidden, 3 * hidden, kernel, bias=False))
+        self.from_hidden = normed(nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False))
+        self.from_memory = normed(nn.Conv2d(hidden, 3 * hidden, kernel, padding=kernel // 2, bias=False))
         self.output_gate = normed(nn.Conv2d(2 * hidden, hidden, kernel, padding=kernel // 2, bias=False))
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
 

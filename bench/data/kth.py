@@ -102,8 +102,8 @@ def folder(size: int, centred: bool, cut: str = SUITE) -> Path:
 
 def command(size: int, centred: bool, cut: str = SUITE) -> str:
     """What prepares them at a size for a cut."""
-    options = [f"--size {size}"] * (size != 128) + ["--centred"] * centred + [f"--cut {cut}"] * (cut != SUITE)
-    return " ".join(["bench prepare kth --source DIR", *options])
+    options = {f"--size {size}": size != 128, "--centred": centred, f"--cut {cut}": cut != SUITE}
+    return " ".join(["bench prepare kth --source DIR", *(option for option, needed in options.items() if needed)])
 
 
 def prepare_kth(

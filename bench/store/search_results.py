@@ -44,10 +44,9 @@ class Aim:
     def command(self, study: str = "") -> str:
         """What to type for it, and for a study of that name."""
         own = study not in ("", canonical(Path(self.space).stem))
-        more = [f"--seeds {self.seeds}"] * (self.seeds > 1) + [f"--seed {self.seed}"] * (self.seed > 0)
-        more += [f"--study {study}"] * own
+        options = {f"--seeds {self.seeds}": self.seeds > 1, f"--seed {self.seed}": self.seed > 0, f"--study {study}": own}
         what = f"{shlex.quote(self.space)} --scale {self.scale} --objective {','.join(self.objectives)}"
-        return " ".join(["bench tune", what, *more])
+        return " ".join(["bench tune", what, *(option for option, needed in options.items() if needed)])
 
 
 @dataclass(frozen=True)

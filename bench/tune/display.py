@@ -113,7 +113,7 @@ class Board:
         pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
         failed = sum(trial.state == TrialState.FAIL for trial in trials)
         parts = [f"{sum(map(finished, trials))} of {self.budget} trials"]
-        parts += [f"{pruned} pruned"] * bool(pruned) + [f"{failed} failed"] * bool(failed)
+        parts += [f"{count} {what}" for count, what in ((pruned, "pruned"), (failed, "failed")) if count]
         if ranking := self.study.ranking():
             parts.append(f"best {self.outcome(ranking[0])} (trial {ranking[0].number})")
         return ", ".join(parts)

@@ -172,8 +172,8 @@ def _join(
     shapes = {tuple(record["shape"]): video.path for video, _, record in records}
     if len(shapes) > 1:
         found = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
-        remedies = [GREY] * (len({shape[0] for shape in shapes}) > 1) + [RESIZE] * (len({shape[1:] for shape in shapes}) > 1)
-        raise BenchError(f"the videos differ: {found}; {' and '.join(remedies)}")
+        differs = {GREY: len({shape[0] for shape in shapes}) > 1, RESIZE: len({shape[1:] for shape in shapes}) > 1}
+        raise BenchError(f"the videos differ: {found}; {' and '.join(remedy for remedy in differs if differs[remedy])}")
     index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
         index[video.split] += [packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]]
