@@ -1,5 +1,10 @@
 """Conv-TT-LSTM: a convolutional LSTM of higher order, its long memory a convolutional tensor train (Su et al., NeurIPS 2020).
 
+Paper: "Convolutional Tensor-Train LSTM for Spatio-Temporal Learning", Jiahao Su, Wonmin Byeon, Jean Kossaifi, Furong Huang,
+Jan Kautz and Anima Anandkumar, NeurIPS 2020, arXiv 2002.09131.
+Held by tests/test_parity_conv_tt_lstm.py: Conv-TT-LSTM computes the paper's equations: worked out literally in NumPy, and as
+vectors from the reference say.
+
 Written from the paper's equations alone, since the authors' code is licensed for non-commercial use only. Widths, order, rank,
 skips, initialisation and loss are those of the paper's Moving-MNIST model.
 Departs from it in the order of computing: a hidden state is projected once, when it is the newest, for every place in the train

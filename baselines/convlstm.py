@@ -1,5 +1,9 @@
 """ConvLSTM: an LSTM whose products are convolutions (Shi et al., NeurIPS 2015, arXiv 1506.04214).
 
+Paper: "Convolutional LSTM Network: A Machine Learning Approach for Precipitation Nowcasting", Xingjian Shi, Zhourong Chen,
+Hao Wang, Dit-Yan Yeung, Wai-kin Wong and Wang-chun Woo, NeurIPS 2015, arXiv 1506.04214.
+Held by tests/test_parity_convlstm.py: ConvLSTM computes what OpenSTL's does, and its peephole cell what the paper's does.
+
 Cell and network are those of OpenSTL, by which later papers quote ConvLSTM on Moving-MNIST: 4 layers of 128 on 4x4 patches,
 no biases and no peepholes. `PeepholeConvLSTM` has the paper's cell, with biases and peepholes per channel and pixel, in the
 same network. Departs from OpenSTL: its two unused convolutions per layer are not made. Departs from the paper: one stack that

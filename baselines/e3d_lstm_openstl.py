@@ -1,5 +1,10 @@
 """E3D-LSTM as OpenSTL computes it (chengtan9907/OpenSTL), for comparison with the numbers published there. Else: `e3d_lstm`.
 
+Paper: "OpenSTL: A Comprehensive Benchmark of Spatio-Temporal Predictive Learning", Cheng Tan, Siyuan Li, Zhangyang Gao,
+Wenfei Guan, Zedong Wang, Zicheng Liu, Lirong Wu and Stan Z. Li, NeurIPS 2023, arXiv 2306.11249.
+Held by tests/test_parity_e3d_lstm_openstl.py: OpenSTL's E3D-LSTM predicts and learns as OpenSTL's does, without the
+parameters that move none of its numbers.
+
 Kept of OpenSTL's: a convolution sees both frames of the window and gives one, which then stands for both; the memory m never
 flows from cell to cell; attention takes its tokens from a raw reshape, so that channels and pixels mix. Left out, as no number
 depends on it: the convolution of m, which is always zero, with a fourth of OpenSTL's parameters. The weights of m's forget gate

@@ -1,5 +1,9 @@
 """MAU: motion-aware unit (Chang et al., NeurIPS 2021).
 
+Paper: "MAU: A Motion-Aware Unit for Video Prediction and Beyond", Zheng Chang, Xinfeng Zhang, Shanshe Wang, Siwei Ma, Yan Ye,
+Xinguang Xiang and Wen Gao, NeurIPS 2021.
+Held by tests/test_parity_mau.py: MAU computes what the reference does, from the same weights.
+
 Cell, widths and window are those of the authors' Moving-MNIST script (the `normal` mode of OpenSTL). Information recalling, the
 paper's skips from encoder to decoder, is the option `recall`.
 Departs from them: the two convolutions that read the spatial input are one; layers whose result is never used are left out.

@@ -1,5 +1,9 @@
 """MIM: memory in memory (Wang et al., CVPR 2019, arXiv 1811.07490).
 
+Paper: "Memory In Memory: A Predictive Neural Network for Learning Higher-Order Non-Stationarity from Spatiotemporal
+Dynamics", Yunbo Wang, Jianjin Zhang, Hongyu Zhu, Mingsheng Long, Jianmin Wang and Philip S. Yu, CVPR 2019, arXiv 1811.07490.
+Held by tests/test_parity_mim.py: MIM computes what OpenSTL's does once its inner state starts at zero in every sequence.
+
 Blocks, widths (4 layers of 128 on 4x4 patches) and the lack of biases as OpenSTL has them; the first layer is PredRNN's cell.
 Departs from OpenSTL, where the inner state s is detached at every step and never reset, so that results depend on the batches
 before: here s is zero at the start of every sequence and gradients flow through it, as in the authors' code. The unused 1x1

@@ -1,5 +1,9 @@
 """PhyDNet: learnt partial differential equations beside a residual ConvLSTM (Le Guen and Thome, CVPR 2020).
 
+Paper: "Disentangling Physical Dynamics from Unknown Factors for Unsupervised Video Prediction", Vincent Le Guen and Nicolas
+Thome, CVPR 2020, arXiv 2003.01460.
+Held by tests/test_parity_phydnet.py: PhyDNet computes what the reference does, from the same weights.
+
 Layers and widths are those of the authors' Moving-MNIST script. So is the loss: the errors of the steps are summed, and the
 physical filters are drawn towards the partial derivatives that they stand for.
 Departs from it: neither branch is also decoded alone, since no loss looks at the result; transposed convolutions of stride 1

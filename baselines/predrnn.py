@@ -1,5 +1,10 @@
 """PredRNN: spatiotemporal LSTM with a memory that zigzags through the layers (Wang et al., NeurIPS 2017).
 
+Paper: "PredRNN: Recurrent Neural Networks for Predictive Learning using Spatiotemporal LSTMs", Yunbo Wang, Mingsheng Long,
+Jianmin Wang, Zhifeng Gao and Philip S. Yu, NeurIPS 2017.
+Held by tests/test_parity_predrnn.py: PredRNN, PredRNN-V2 and PredRNN++ compute what OpenSTL's do, cell by cell and as a
+whole.
+
 Cell and widths (4 layers of 128 on 4x4 patches, no biases) from the authors' later code (thuml/predrnn-pytorch), to which
 OpenSTL's is equal. Layer norm after the convolutions is an option there, off in every published script.
 """

@@ -1,5 +1,10 @@
 """PredRNN++: causal LSTM and gradient highway (Wang et al., ICML 2018, arXiv 1804.06300).
 
+Paper: "PredRNN++: Towards A Resolution of the Deep-in-Time Dilemma in Spatiotemporal Predictive Learning", Yunbo Wang,
+Zhifeng Gao, Mingsheng Long, Jianmin Wang and Philip S. Yu, ICML 2018, arXiv 1804.06300.
+Held by tests/test_parity_predrnn.py: PredRNN, PredRNN-V2 and PredRNN++ compute what OpenSTL's do, cell by cell and as a
+whole.
+
 Cell, highway and widths (4 layers of 128 on 4x4 patches, no biases, no norms) as OpenSTL has them. The paper's TensorFlow code
 differs: widths 128, 64, 64, 64, biases, and a norm after every convolution. Departs from OpenSTL: a 5x5 convolution per layer
 whose output it never uses is not made.

@@ -1,5 +1,10 @@
 """PredRNN-V2: PredRNN whose two memories are trained to differ (Wang et al., TPAMI 2022, arXiv 2103.09504).
 
+Paper: "PredRNN: A Recurrent Neural Network for Spatiotemporal Predictive Learning", Yunbo Wang, Haixu Wu, Jianjin Zhang,
+Zhifeng Gao, Jianmin Wang, Philip S. Yu and Mingsheng Long, TPAMI 2022, arXiv 2103.09504.
+Held by tests/test_parity_predrnn.py: PredRNN, PredRNN-V2 and PredRNN++ compute what OpenSTL's do, cell by cell and as a
+whole.
+
 Decoupling loss, its weight and the sizes from the authors' code (thuml/predrnn-pytorch), to which OpenSTL's is equal. Its other
 half, reverse scheduled sampling, is a learner. The decoupling is computed in training only, where it is needed.
 """

@@ -1,5 +1,9 @@
 """SimVP: an encoder, a translator and a decoder, all convolutional (Gao et al., CVPR 2022; second version, arXiv 2211.12509).
 
+Paper: "SimVP: Simpler Yet Better Video Prediction", Zhangyang Gao, Cheng Tan, Lirong Wu and Stan Z. Li, CVPR 2022, arXiv
+2206.05099.
+Held by tests/test_parity_simvp.py: SimVP computes what the reference does, from the same weights.
+
 Layers, widths and initialisation are those of OpenSTL's Moving-MNIST configurations, with the second version's translator or,
 with `translator="incepu"`, the first one's. Kept from it, too: the chance of stochastic depth goes from 0.01 at the first block
 to `drop_path` at the last, even where that is 0.

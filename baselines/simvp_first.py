@@ -1,5 +1,10 @@
 """SimVP as its authors first published it (Gao et al., CVPR 2022, A4Bio/SimVP), for their checkpoints. Else: `simvp`.
 
+Paper: "SimVP: Simpler Yet Better Video Prediction", Zhangyang Gao, Cheng Tan, Lirong Wu and Stan Z. Li, CVPR 2022, arXiv
+2206.05099.
+Held by tests/test_simvp_first.py: SimVP's first code: its files load, and the model computes what its layers say, one after
+another.
+
 Differs from OpenSTL's, which `simvp` follows: leaky ReLUs where that has SiLU, transposed convolutions where that shuffles
 pixels, and a last decoder layer that reads the encoder's first features beside its own instead of added to them. The
 translator is the Inception U-net of `simvp`.

@@ -1,5 +1,9 @@
 """SwinLSTM: an LSTM whose gate is a stack of Swin Transformer blocks (Tang et al., ICCV 2023).
 
+Paper: "SwinLSTM: Improving Spatiotemporal Prediction Accuracy using Swin Transformer and LSTM", Song Tang, Chuang Li, Pu
+Zhang and RongNian Tang, ICCV 2023, arXiv 2308.09891.
+Held by tests/test_parity_swinlstm.py: SwinLSTM computes what the reference does, from the same weights.
+
 The default is the authors' SwinLSTM-D for Moving-MNIST; `depths=(12,), heads=(4,)` is their SwinLSTM-B.
 Departs from their code: what it builds and never uses is left out (a second embedding of frames, and the fusing layer of blocks
 that have nothing to fuse).

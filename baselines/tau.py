@@ -1,5 +1,9 @@
 """TAU: SimVP with a temporal attention unit and a loss on differences between frames (Tan et al., CVPR 2023).
 
+Paper: "Temporal Attention Unit: Towards Efficient Spatiotemporal Predictive Learning", Cheng Tan, Zhangyang Gao, Lirong Wu,
+Yongjie Xu, Jun Xia, Siyuan Li and Stan Z. Li, CVPR 2023, arXiv 2206.12126.
+Held by tests/test_parity_tau.py: TAU computes what the reference does, from the same weights.
+
 Sizes and the loss's weight and temperature are those of OpenSTL's Moving-MNIST configuration.
 """
 

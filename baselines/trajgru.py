@@ -1,5 +1,9 @@
 """TrajGRU: a GRU that looks along learned flows (Shi et al., NeurIPS 2017, arXiv 1706.03458).
 
+Paper: "Deep Learning for Precipitation Nowcasting: A Benchmark and A New Model", Xingjian Shi, Zhihan Gao, Leonard Lausen,
+Hao Wang, Dit-Yan Yeung, Wai-kin Wong and Wang-chun Woo, NeurIPS 2017, arXiv 1706.03458.
+Held by tests/test_parity_trajgru.py: TrajGRU computes what the references do, and its flows move content where they say.
+
 Cell, encoder and forecaster, widths, number of links and initialisation from the authors' HKO-7 benchmark, its configuration
 for 64x64 digits. Departs from it: HKO-7's three constant input channels are left out, and larger frames can be cut into
 patches. Flows sample with corner-aligned coordinates, the default of their time; PyTorch's present one gives another result.

@@ -7,7 +7,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_site"), str(HERE.parent)]
 
 from docstrings import escaped, fields_as_arguments  # noqa: E402
-from reference import write_commands, write_python  # noqa: E402
+from reference import write_commands, write_files, write_python  # noqa: E402
 
 from bench import __version__  # noqa: E402
 
@@ -38,5 +38,6 @@ def setup(app):
     folder = HERE / "reference"
     write_commands(folder / "commands")
     write_python(folder / "python")
+    write_files(folder / "files.md")
     app.connect("autodoc-process-signature", lambda app, what, name, object_, *rest: fields_as_arguments(object_))
     app.connect("autodoc-process-docstring", lambda app, what, name, object_, options, lines: escaped(lines))

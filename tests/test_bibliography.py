@@ -1,5 +1,8 @@
 """Whoever uses a model, a data set or a metric is told what to cite."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bench.metrics import METRICS
@@ -28,3 +31,15 @@ def test_every_entry_has_a_title_authors_and_a_year():
 
 def test_two_variants_of_one_paper_give_its_entry_once():
     assert bibtex(["convlstm", "convlstm_peephole"]).count("@") == 1
+
+
+@pytest.mark.parametrize(
+    "name", sorted({path.partition(":")[0].rpartition(".")[2] for path in CATALOG["models"].values()} - {"trivial", "model"})
+)
+def test_every_baseline_file_opens_with_its_paper_and_the_tests_that_hold_it(name):
+    root = Path(__file__).parent.parent
+    opening = " ".join((root / "baselines" / f"{name}.py").read_text().split('"""')[1].split())
+    entry = entries()["simvp" if name == "simvp_first" else name]
+    title, number = re.search(r"title\s*= \{(.*)\},", entry)[1], re.search(r"eprint\s*= \{(.*)\}", entry)
+    assert re.sub("[{}]", "", title) in opening and (number is None or f"arXiv {number[1]}" in opening)
+    assert (root / re.search(r"Held by (\S+):", opening)[1]).exists()

@@ -17,6 +17,7 @@ GONE = {  # a word of a name -> what to say instead
     "outside": "external", "patience": "timeout", "said": "message", "seen": "run status", "team": "process group",
     "told": "message", "unlatex": "latex tables", "young": "min age",
 }  # fmt: skip
+FITTING = {"GUEST"}  # what Linux calls the time that virtual machines had
 
 
 def names(tree: ast.Module) -> Iterator[str]:
@@ -45,7 +46,11 @@ def test_words_that_were_riddles_are_gone_from_names(package):
     found = []
     for path in sorted((ROOT / package).rglob("*.py")):
         for name in {path.stem, *names(ast.parse(path.read_text()))}:
-            found += [f"{path.relative_to(ROOT)}: {name}: say {GONE[word]}" for word in words(name) if word in GONE]
+            found += [
+                f"{path.relative_to(ROOT)}: {name}: say {GONE[word]}"
+                for word in words(name)
+                if word in GONE and name not in FITTING
+            ]
     assert not found, "\n".join(found)
 
 

@@ -1,5 +1,6 @@
 """Writes the pages of the reference: one for each command, from its help, and one for each module that is public."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -51,6 +52,20 @@ def write_python(folder: Path) -> None:
         "# Python\n\nWhat experiments, plug-ins and notebooks import; made of the docstrings. `from bench.spec import ...` has "
         f"all names that an experiment needs.\n\n{lists}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
     )
+
+
+def write_files(page: Path) -> None:
+    """A tree of all files of the product, each with the first line of its docstring."""
+    root = Path(__file__).parent.parent.parent
+    lines = []
+    for package in ("bench", "lmc", "baselines", "experiments", "reports"):
+        for path in sorted((root / package).rglob("*.py")):
+            if path.name != "__init__.py":
+                line = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n")[0]
+                lines.append(f"{path.relative_to(root)!s:<42} {line}")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(lines)
+    page.write_text(f"# Files\n\nEvery file, and what it is for; made of the docstrings.\n\n```text\n{text}\n```\n", "utf-8")
 
 
 def _first_line(content: str) -> str:
