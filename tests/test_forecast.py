@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.commands._tables import cost_notes
 from bench.costs import measured
 from bench.costs.forecast import Cost, Forecast, Machine, forecast, lacking
 from bench.costs.probe import STEPS, News, _measure, probe
@@ -135,6 +136,30 @@ def test_times_are_of_this_machine_if_anything_was_measured_here_and_else_of_the
     assert (found.place, found.here, found.gpu_hours()) == (HERE.place, True, None)
 
 
+def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_as_many_threads_as_now(store, tiny, alone):
+    from bench.training.flops import flops, on_meta
+
+    small = tiny.but(model=tiny.model.but(width=4))
+    large = tiny.but(model=tiny.model.but(width=64), seed=7, steps=6)
+    counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (small.model, large.model)]
+    _finished(store, small, train=3.0, machine={**MACHINE, "threads": 2}, flops=counted[0])
+    two_threads = replace(HERE, place="AMD EPYC, 2 threads", threads=2)
+    wide = replace(alone, variants={"wide": large.but(steps=12)})
+    from_toy = _cost(wide, store, two_threads)
+    assert from_toy.scaled and from_toy.place == "AMD EPYC, 2 threads" and from_toy.ratio == counted[1] / counted[0] > 4
+    _finished(store, large.but(seed=1), train=12.0, flops=counted[1])  # 2 s a step, with one thread
+    cost = _cost(wide, store, two_threads)
+    assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.place == "AMD EPYC, 1 thread"
+    assert cost_notes([from_toy])[0][1].endswith(f"a step has {from_toy.ratio:.2g} times its FLOPs")
+
+
+def test_a_run_on_a_processor_is_never_estimated_from_a_gpu_as_long_as_any_processor_was_timed(store, tiny, alone):
+    gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
+    _finished(store, tiny.but(seed=1), train=0.6, device="cuda", machine=gpu)
+    _finished(store, tiny.but(seed=2), train=12.0, machine={**MACHINE, "processor": "Intel Xeon", "threads": 8})
+    assert _cost(alone, store).place == "Intel Xeon, 8 threads"
+
+
 def test_wall_time_is_that_of_the_slot_which_ends_last(store):
     seconds = {"a": 3.0, "b": 1.0, "c": 1.0, "d": None, "e": 2.0}
     found = Forecast({name: Cost(value) for name, value in seconds.items()}, HERE.place, True)
@@ -250,7 +275,10 @@ def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
     _finished(Store(tmp_path / "runs"), TINY.but(seed=3))
     code, out, _ = bench("plan", "mine.py", "--workers", "1")
     assert "0:19" in out and "at least 19 s, one after another, 1 thread each; as measured on AMD EPYC, 1 thread" in out
+    out = bench("plan", "mine.py", "--workers", "2")[1]
+    assert "as measured on AMD EPYC, 1 thread, and these are for " in out
     rows = json.loads(bench("plan", "mine.py", "--json")[1])
+    assert rows[0]["rests_on"] == {"place": "AMD EPYC, 1 thread", "flops_ratio": 1.0}
     assert [row["seconds"] for row in rows] == [19.0, None] and unique([]) == []
 
 

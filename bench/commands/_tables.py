@@ -82,16 +82,18 @@ def as_dict(planned: PlannedRun) -> dict[str, Any]:
 def cost_as_dict(cost: Cost | None) -> dict[str, Any]:
     """What is still to be paid for a run, for scripts; seconds and bytes are null where they are not known."""
     if cost is None:
-        return {"seconds": 0.0, "scaled": False, "without": [], "bytes": 0}
-    return {"seconds": cost.seconds, "scaled": cost.scaled, "without": list(cost.without), "bytes": cost.disk}
+        return {"seconds": 0.0, "scaled": False, "without": [], "bytes": 0, "rests_on": None}
+    basis = {"place": cost.place, "flops_ratio": cost.ratio} if cost.seconds is not None else None
+    return {
+        "seconds": cost.seconds, "scaled": cost.scaled, "without": list(cost.without), "bytes": cost.disk, "rests_on": basis,
+    }  # fmt: skip
 
 
 def cost_notes(costs: Collection[Cost]) -> list[tuple[str, str]]:
     """What the marks beside the times mean, as far as there are any."""
     without = sorted({word for cost in costs for word in cost.without})
-    notes = (
-        [("~", "scaled by FLOPs from runs of another size")] if any(c.scaled and c.seconds is not None for c in costs) else []
-    )
+    ratios = [cost.ratio for cost in costs if cost.scaled and cost.seconds is not None]
+    notes = [("~", f"scaled by FLOPs from the nearest timed run: a step has {_times(ratios)} its FLOPs")] if ratios else []
     notes += [("+", f"without {' and '.join(without)}, which has not been timed")] if without else []
     unknown = sum(cost.seconds is None for cost in costs)
     return (
@@ -99,6 +101,12 @@ def cost_notes(costs: Collection[Cost]) -> list[tuple[str, str]]:
         if unknown
         else notes
     )
+
+
+def _times(ratios: Collection[float]) -> str:
+    """The least and the largest of some ratios: 0.5 to 3.1 times."""
+    least, most = f"{min(ratios):.2g}", f"{max(ratios):.2g}"
+    return f"{least} times" if least == most else f"{least} to {most} times"
 
 
 def duration(seconds: float) -> str:

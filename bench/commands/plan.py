@@ -136,6 +136,14 @@ def _shortly(planned: PlannedRun) -> PlannedRun:
     return replace(planned, why="data are missing") if planned.state == BLOCKED else planned
 
 
+def _basis(costs: Forecast, where: Machine) -> str:
+    """Where the runs were timed that the estimates rest on, and whether that is how these will run."""
+    places = costs.places()
+    counted = [f"{place} ({count} run{'' if count == 1 else 's'})" for place, count in places.items()]
+    found = f"as measured on {' and '.join(counted) if len(places) > 1 else next(iter(places))}"
+    return found if set(places) == {where.place} else f"{found}, and these are for {where.place}"
+
+
 def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, where: Machine, command: str) -> None:
     from bench.store.store import BLOCKED
     from bench.sweep.plan import TO_DO, TO_SCORE, remarks, unique
@@ -158,7 +166,7 @@ def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Foreca
     else:
         least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "
         gpu = f", {hours:.1f} GPU hours" if hours is not None else ""
-        print(f"{least}{_tables.duration(costs.wall(where.slots))}, {sharing}{gpu}; as measured on {costs.place}")
+        print(f"{least}{_tables.duration(costs.wall(where.slots))}, {sharing}{gpu}; {_basis(costs, where)}")
     blank = sum(cost.disk is None for cost in costs.costs.values())
     if blank < len(to_do):
         print(f"{'at least ' if blank else ''}{_tables.size(costs.disk())} of disk: checkpoints, predictions, scores")

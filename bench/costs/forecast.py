@@ -1,24 +1,23 @@
 """What a plan will cost: wall time, GPU hours and disk, predicted from what runs like those to come have taken.
 
 Of one kind (all settings alike but seed, steps, schedule): seconds per step as measured. Of one family (the same model class,
-learner, data): scaled by FLOPs. Otherwise unknown, and said to be. Everything is as measured on one place: on this machine
-with as many threads, if anything was measured there, else where most was.
+learner, data): scaled by FLOPs. Otherwise unknown, and said to be. Of all that was measured the nearest counts: the one by
+whose use an estimate can be wrong by the smallest factor (see `bench.costs.rates`).
 """
 
 from __future__ import annotations
 
 import heapq
 import json
-import math
 import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from bench.costs import measured
 from bench.costs.measured import Kinds, Measured
+from bench.costs.rates import Rates, rates_of
 from bench.executors import threads as sharing
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
@@ -26,7 +25,6 @@ from bench.sweep.plan import NEW, TO_DO, TO_SCORE, PlannedRun, prediction_bytes,
 
 COUNTED_UP_TO = 500  # runs to do: importing torch to count the parameters of models takes longer than planning them
 COUNTING = 5.0  # seconds that counting may take; what is left over is counted next time
-CHECKPOINTS = 2  # that a run keeps, of weights and of Adam's two moments, 4 bytes each
 GPU_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
@@ -51,18 +49,21 @@ class Cost:
     """What is still to be paid for one run.
 
     seconds: None where nothing is known. scaled: reckoned from runs of another size. without: what the seconds leave out, since
-    nobody has measured it. disk: bytes that it will add, None if unknown.
+    nobody has measured it. disk: bytes that it will add, None if unknown. place: where what they rest on was measured. ratio:
+    FLOPs of its step, as a multiple of those of the run that they rest on.
     """
 
     seconds: float | None
     scaled: bool = False
     without: tuple[str, ...] = ()
     disk: int | None = None
+    place: str = ""
+    ratio: float = 1.0
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The cost of every run to do, by its name, and where things took as long as that. here: whether that is this machine."""
+    """The cost of every run to do, by its name, and where most of them are known from. here: whether that is this machine."""
 
     costs: dict[str, Cost]
     place: str
@@ -78,9 +79,15 @@ class Forecast:
 
     def gpu_hours(self, per_gpu: int = 1) -> float | None:
         """Hours of GPUs in use; None where runs do without."""
-        seconds = sum(cost.seconds or 0.0 for cost in self.costs.values())
-        gpus = measured.gpus_of(self.place)
-        return seconds / 3600 * gpus / per_gpu if gpus else None
+        if not measured.gpus_of(self.place):
+            return None
+        seconds = ((cost.seconds or 0.0) * measured.gpus_of(cost.place or self.place) for cost in self.costs.values())
+        return sum(seconds) / 3600 / per_gpu
+
+    def places(self) -> dict[str, int]:
+        """Where what the estimates rest on was measured, and for how many runs; most first."""
+        known = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
+        return dict(known.most_common())
 
     def disk(self) -> int:
         """Bytes, of the runs for which they are known."""
@@ -97,11 +104,11 @@ def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine)
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     wanted = {kinds.of(planned.spec) for planned in to_do}
     known = _known(planned_runs, store, kinds, wanted)
-    place = _place(known, wanted, machine.place)
-    known = [one for one in known if one.place == place]
     sizes = _sizes(to_do, kinds, known, store) if len(to_do) <= COUNTED_UP_TO else {}
-    rates = {kind: _rates(kind, family, known, sizes.get(kind, {})) for kind, family in wanted}
+    rates = {kind: rates_of(kind, family, known, sizes.get(kind, {}), machine.place) for kind, family in wanted}
     costs = {planned.run.name: _cost(planned, rates[kinds.of(planned.spec)[0]]) for planned in to_do}
+    places = Counter(cost.place for cost in costs.values() if cost.seconds is not None and cost.place)
+    place = places.most_common(1)[0][0] if places else machine.place
     return Forecast(costs, place, place == machine.place)
 
 
@@ -114,7 +121,7 @@ def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) 
     found: dict[str, PlannedRun] = {}
     for planned in to_do:
         kind, _ = kinds.of(planned.spec)
-        rates = _rates(kind, "", [one for one in there if one.kind == kind], {})
+        rates = rates_of(kind, "", [one for one in there if one.kind == kind], {}, machine.place)
         if (rates.step is None and planned.spec.steps) or any(e.key not in rates.scoring for e in planned.evaluations):
             found.setdefault(kind, planned)
     return list(found.values())
@@ -140,62 +147,20 @@ def machine(workers: int, per_gpu: int, runs: int, devices: int = 1, threads: in
     return Machine(measured.on_processor(processor(), given), slots, given, exactly=threads > 0)
 
 
-@dataclass(frozen=True)
-class _Rates:
-    """What runs of one kind take. scoring: seconds by the key of the evaluation. run_bytes: without predictions."""
-
-    step: float | None
-    scoring: dict[str, float]
-    other: float | None
-    scaled: bool
-    run_bytes: int | None
-
-
-def _rates(kind: str, family: str, known: Sequence[Measured], size: dict[str, float]) -> _Rates:
-    alike = [one for one in known if one.kind == kind]
-    alike = [one for one in alike if one.run_bytes is not None] or alike  # whole runs know better than probes
-    others = [one.other_seconds for one in alike or known if one.other_seconds is not None]
-    other = median(others) if others else None
-    steps = [one.step_seconds for one in alike if one.step_seconds is not None]
-    scoring = _scoring(alike)
-    run_bytes = next((one.run_bytes for one in alike if one.run_bytes is not None), None)
-    if run_bytes is None and (parameters := size.get("parameters")) is not None:
-        run_bytes = int(parameters * 4 * 3 * CHECKPOINTS)
-    if alike:
-        return _Rates(median(steps) if steps else None, scoring, other, False, run_bytes)
-    work = size.get("flops", 0.0) * size.get("batch", 0.0)
-    related = [one for one in known if one.family == family and one.work and one.step_seconds is not None]
-    if not work or not related:
-        return _Rates(None, {}, other, True, run_bytes)
-    nearest = min(related, key=lambda one: abs(math.log(one.work / work)))
-    longer = work / nearest.work
-    flops = size["flops"] / (nearest.flops or 1.0)
-    scaled = {key: seconds * flops for key, seconds in nearest.score_seconds.items()}
-    return _Rates((nearest.step_seconds or 0.0) * longer, scaled, other, True, run_bytes)
-
-
-def _scoring(alike: Iterable[Measured]) -> dict[str, float]:
-    found = defaultdict(list)
-    for one in alike:
-        for key, seconds in one.score_seconds.items():
-            found[key].append(seconds)
-    return {key: median(seconds) for key, seconds in found.items()}
-
-
-def _cost(planned: PlannedRun, rates: _Rates) -> Cost:
+def _cost(planned: PlannedRun, rates: Rates) -> Cost:
     status = planned.run.status() if planned.state != NEW else None
     steps = 0 if planned.state == TO_SCORE else planned.spec.steps - (status.step if status else 0)
     there = 0 if status is None else sum(path.stat().st_size for path in planned.run.path.rglob("*") if path.is_file())
     disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(planned) - there)
     to_score = [e.key for e in planned.evaluations if status is None or not planned.run.scores_file(e.key).exists()]
     if steps and rates.step is None:
-        return Cost(None, disk=disk)
+        return Cost(None, disk=disk, place=rates.place)
     without = ["scoring"] if any(key not in rates.scoring for key in to_score) else []
     without += ["starting up"] if rates.other is None else []
     parts = [steps * (rates.step or 0.0), *(rates.scoring.get(key, 0.0) for key in to_score), rates.other or 0.0]
     if not steps and without:
-        return Cost(None, disk=disk)  # what is known of it is as good as nothing
-    return Cost(sum(parts), rates.scaled, tuple(without), disk)
+        return Cost(None, disk=disk, place=rates.place)  # what is known of it is as good as nothing
+    return Cost(sum(parts), rates.scaled, tuple(without), disk, rates.place, rates.ratio)
 
 
 def _known(planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
@@ -205,13 +170,6 @@ def _known(planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wante
     own = list(measured.of_store((planned.run for planned in unique(planned_runs) if planned.state not in TO_DO), kinds))
     enough = {kind for kind, _ in wanted} <= {one.kind for one in own}
     return [*(own if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
-
-
-def _place(known: Sequence[Measured], wanted: set[tuple[str, str]], here: str) -> str:
-    """Here, if anything about these kinds was measured here; else where most was."""
-    families = {family for _, family in wanted}
-    places = Counter(one.place for one in known if one.family in families)
-    return here if not places or here in places else places.most_common(1)[0][0]
 
 
 def _sizes(to_do: Sequence[PlannedRun], kinds: Kinds, known: Sequence[Measured], store: Store) -> dict[str, dict[str, float]]:

@@ -130,6 +130,14 @@ def gpus_of(place: str) -> int:
     return int(together[1]) if together else 1
 
 
+def name_and_count(place: str) -> tuple[str, int]:
+    """What a place is made of, and of how many: ("AMD EPYC", 2) threads, ("NVIDIA H100", 1) GPU."""
+    if found := re.fullmatch(r"(.*), (\d+) threads?", place):
+        return found[1], max(1, int(found[2]))
+    together = re.fullmatch(r"(\d+) x (.*)", place)
+    return (together[2], max(1, int(together[1]))) if together else (place, 1)
+
+
 def on_processor(processor: str, threads: int) -> str:
     """So many threads of a processor, as a place."""
     return f"{processor}, {threads} thread{'' if threads == 1 else 's'}"

@@ -1,0 +1,93 @@
+"""What a step, scoring and the rest of one kind of run take, from the nearest run that was measured."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import median
+
+from bench.costs import measured
+from bench.costs.measured import Measured
+
+CHECKPOINTS = 2  # that a run keeps, of weights and of Adam's two moments, 4 bytes each
+OTHER_MODEL, OTHER_DEVICE = 2.0, 1000.0  # by which times of another processor, and those of a GPU on a processor, can be wrong
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What runs of one kind take. scoring: seconds by the key of the evaluation. run_bytes: without predictions.
+
+    place: where it was measured. ratio: FLOPs of a step, as a multiple of those of the run that was measured.
+    """
+
+    step: float | None
+    scoring: dict[str, float]
+    other: float | None
+    scaled: bool
+    run_bytes: int | None
+    place: str
+    ratio: float = 1.0
+
+
+def rates_of(kind: str, family: str, known: Sequence[Measured], size: dict[str, float], here: str) -> Rates:
+    """What runs of a kind take on the machine `here`. known: what was measured. size: parameters, FLOPs, batch."""
+    own = [one for one in known if one.kind == kind]
+    run_bytes = next((one.run_bytes for one in own if one.run_bytes is not None), None)
+    if run_bytes is None and (parameters := size.get("parameters")) is not None:
+        run_bytes = int(parameters * 4 * 3 * CHECKPOINTS)
+    counted = [(one.flops, float(one.batch)) for one in own if one.work]
+    flops, batch = counted[0] if counted else (size.get("flops"), size.get("batch", 0.0))
+    work = (flops or 0.0) * batch
+    related = [one for one in known if one.family == family and one.kind != kind and one.work and one.step_seconds is not None]
+    candidates = [*own, *(related if work else [])]
+    if not candidates:
+        return Rates(None, {}, _other(one for one in known if one.place == here), True, run_bytes, here)
+    nearest = min(candidates, key=lambda one: _distance(one, kind, work, here))
+    beside = [one for one in known if one.place == nearest.place]
+    if nearest.kind != kind:
+        ratio = (flops or 0.0) / (nearest.flops or 1.0)
+        scaled = {key: seconds * ratio for key, seconds in nearest.score_seconds.items()}
+        longer = work / nearest.work
+        return Rates((nearest.step_seconds or 0.0) * longer, scaled, _other(beside), True, run_bytes, nearest.place, longer)
+    alike = [one for one in own if one.place == nearest.place]
+    alike = [one for one in alike if one.run_bytes is not None] or alike  # whole runs know better than probes
+    steps = [one.step_seconds for one in alike if one.step_seconds is not None]
+    return Rates(median(steps) if steps else None, _scoring(alike), _other(alike), False, run_bytes, nearest.place)
+
+
+def _distance(one: Measured, kind: str, work: float, here: str) -> float:
+    """The factor (its logarithm) by which an estimate that rests on this run can be wrong.
+
+    FLOPs and threads: as many times as there are more of them, since small steps cost what surrounds them, and threads help
+    more or less. Another processor, or another GPU, is worth a factor of 2, and a GPU instead of a processor tells least.
+    """
+    size = 0.0 if one.kind == kind else abs(math.log(one.work / work))
+    return size + _way(one.place, here)
+
+
+@cache
+def _way(place: str, here: str) -> float:
+    """The same of two places alone."""
+    if place == here:
+        return 0.0
+    if bool(measured.gpus_of(place)) != bool(measured.gpus_of(here)):
+        return math.log(OTHER_DEVICE)
+    (there_name, there_count), (name, count) = measured.name_and_count(place), measured.name_and_count(here)
+    return abs(math.log(there_count / count)) + (0.0 if there_name == name else math.log(OTHER_MODEL))
+
+
+def _other(known: Iterable[Measured]) -> float | None:
+    """Seconds of starting up, and of what else is neither a step nor scoring."""
+    others = [one.other_seconds for one in known if one.other_seconds is not None]
+    return median(others) if others else None
+
+
+def _scoring(alike: Iterable[Measured]) -> dict[str, float]:
+    found = defaultdict(list)
+    for one in alike:
+        for key, seconds in one.score_seconds.items():
+            found[key].append(seconds)
+    return {key: median(seconds) for key, seconds in found.items()}
