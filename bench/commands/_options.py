@@ -66,6 +66,7 @@ Threads = Annotated[
     typer.Option(
         help="Processor threads of each run. Default: its share of the free cores at its first start, as far as they pay.",
         min=0,
+        show_default=False,
     ),
 ]
 Devices = Annotated[int, typer.Option(help="GPUs (without GPUs, processes) that train one run together.", min=1)]
