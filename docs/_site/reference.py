@@ -34,7 +34,7 @@ def write_commands(folder: Path) -> None:
     tree = "\n".join(pages)
     (folder / "index.md").write_text(
         f"# Commands\n\nMade of the commands' own `--help`.\n\n| command | what it does |\n| --- | --- |\n{rows}\n\n"
-        f"With every command:{options}\nExit codes: 0 all well, 1 some runs failed or something differs, "
+        f"With every command{options}\nExit codes: 0 all well, 1 some runs failed or something differs, "
         f"2 usage or configuration, 130 interrupted but resumable.\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
     )
 
