@@ -20,10 +20,11 @@ from bench.tune import spaces
 from tests.data_samples import walker, write_mnist, write_video
 from tests.documents import ROOT, blocks, pages, script
 
+BENCH = get_command(app)
 RUN = ("console", "python")
 NOT_RUN = ("text", "toml", "yaml", "json", "csv", "bibtex", "latex", "mermaid", "{toctree}", "{image}")
 COMMAND = re.compile(r"^(\$ |bench |\.venv/bin/bench |pip |python |make |git )", re.MULTILINE)
-BENCH = """#!/bin/sh
+WITHOUT_CHILDREN = """#!/bin/sh
 case "$*" in
   *--executor* | *--help* | "run --"*) ;;
   "run "* | "tune "*) [ "$CHILDREN" ] || set -- "$@" --executor inline ;;
@@ -79,13 +80,13 @@ def test_experiments_and_spaces_that_the_tutorials_show_load(tmp_path, monkeypat
 def test_commands_in_sentences_and_in_blocks_have_the_options_that_they_are_given(page):
     typed = [command.removeprefix("bench ") for block in blocks(page) for command in block.commands]
     said = [re.sub(r"\s+", " ", words) for words in INLINE.findall(page.read_text())]
-    for words in [*(words for words in typed if words.partition(" ")[0] in get_command(app).commands), *said]:
+    for words in [*(words for words in typed if words.partition(" ")[0] in BENCH.commands), *said]:
         assert not (wrong := _unknown(words)), f"{page.name}: `bench {words}`: there is no {wrong}"
 
 
 def _unknown(words: str) -> str:
     """The first word that is no command or option of `bench`; nothing if there is none."""
-    command = get_command(app)
+    command = BENCH
     for word in shlex.split(words.replace("'s", ""), comments=True):
         options = {option for parameter in command.params for option in (*parameter.opts, "-h", "--help")}
         if word.startswith("-") and word.partition("=")[0] not in options and not re.fullmatch(r"-\d.*", word):
@@ -106,7 +107,7 @@ def surroundings(tmp_path_factory) -> dict[str, str]:
     options = f"--no-deps --no-index --no-build-isolation --disable-pip-version-check -q --target {packages}"
     (commands / "pip").write_text(f'#!/bin/sh\nexec {sys.executable} -m pip "$@" {options}\n')
     (commands / "pip").chmod(0o755)
-    (commands / "bench").write_text(BENCH.format(python=sys.executable))
+    (commands / "bench").write_text(WITHOUT_CHILDREN.format(python=sys.executable))
     (commands / "bench").chmod(0o755)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "MLFLOW_"))}
     return environment | {
