@@ -5,7 +5,6 @@ from __future__ import annotations
 from bench.common import early
 
 # isort: split
-import builtins
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,38 +12,14 @@ from typing import Annotated
 import typer
 
 from bench import __version__
-from bench.commands import (
-    data,
-    doctor,
-    eval,
-    explain,
-    gc,
-    list,
-    logs,
-    plan,
-    predict,
-    prepare,
-    report,
-    reproduce,
-    rescore,
-    results,
-    run,
-    show,
-    speed,
-    status,
-    stop,
-    sync,
-    tune,
-    ui,
-    weights,
-)
+from bench.commands._lazy import LazyGroup
 from bench.common import display, spelling
 from bench.common.errors import BenchError, lack_of
 
-list_ = builtins.list  # `list` is a command here
 early.over()
 app = typer.Typer(
     name="bench",
+    cls=LazyGroup,
     help="Train, score and compare video-prediction models: LMC-Memory, its ablations and the RNN baselines.\n\n"
     "Start with `bench run ablation`, then `bench report ablation`. Anything can be interrupted; "
     "the same command goes on with it.",
@@ -53,12 +28,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-COMMANDS = (  # in the order of the help
-    *(plan, run, tune, status, logs, stop, report, results, explain, ui, sync, eval, reproduce, rescore, weights),
-    *(predict, prepare, data, list, show, doctor, speed, gc),
-)
-for command in COMMANDS:
-    command.register(app)
 
 
 def _version(requested: bool) -> None:
@@ -70,7 +39,7 @@ def _version(requested: bool) -> None:
 @app.callback()
 def everywhere(
     trusted: Annotated[
-        list_[str] | None,
+        list[str] | None,
         typer.Option(
             "--trust",
             metavar="MODULE",
@@ -133,10 +102,10 @@ def _run() -> None:
         sys.exit(1)
 
 
-def _trust_first(words: Sequence[str]) -> list_[str]:
+def _trust_first(words: Sequence[str]) -> list[str]:
     """The words of a command line with --trust MODULE before the command, where it may be written, too."""
-    trusted: list_[str] = []
-    rest: list_[str] = []
+    trusted: list[str] = []
+    rest: list[str] = []
     waiting = iter(words)
     for word in waiting:
         if word == "--":

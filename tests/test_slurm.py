@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 from bench.executors import slurm, slurm_job, slurm_queue, worker
 from bench.spec import catalog
 from bench.store import tickets
-from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Store
 from bench.sweep import queue
 from bench.sweep.plan import NEW, QUEUED, RESUMABLE, plan
 from bench.sweep.scheduler import Scheduler
@@ -237,6 +237,30 @@ def test_bench_run_detach_queues_and_returns_and_bench_status_shows_it(cluster, 
     assert code == 2 and "`bench stop" in err
     bench("stop", "--all")
     assert "2 of 2 runs to do" in bench("plan", "mine.py")[1]
+
+
+def test_a_detached_sweep_is_stopped_by_the_name_of_its_experiment(cluster, bench, tmp_path):
+    assert bench("run", "mine.py", "--executor", "slurm", "--detach")[0] == 0
+    code, out, _ = bench("stop", "mine.py")
+    assert code == 0 and "asked 2 runs to save their work and end" in out
+    (call,) = cluster.asked("scancel")
+    assert sorted(call.split()) == ["--", "--state=PENDING", "1_0", "1_1"]
+    assert "2 of 2 runs to do" in bench("plan", "mine.py")[1]
+
+
+def test_a_ticket_that_names_a_job_of_something_else_cancels_nothing(cluster, bench, tmp_path):
+    """As in a store from elsewhere, whose queue.json holds the number of a job of one's own."""
+    assert bench("run", "mine.py", "--executor", "slurm", "--detach")[0] == 0
+    text = (cluster.folder / "queue").read_text()
+    others = "77|PENDING||Priority|/home/me/thesis/train.sh\n78|PENDING||Priority|/elsewhere/runs/slurm/.submission_file_1.sh\n"
+    (cluster.folder / "queue").write_text(text + others)
+    for run, job in zip(Store(tmp_path / "runs").runs(), ("77", "78"), strict=True):
+        tickets.put(run, "slurm", job)
+    code, out, _ = bench("stop", "--all")
+    assert code == 0 and not cluster.asked("scancel")
+    for job in ("77", "78"):
+        assert f"slurm job {job}, which a queue.json names, is not of this store; it is left alone" in out
+    assert "77|PENDING" in (cluster.folder / "queue").read_text()
 
 
 def test_detaching_wants_an_executor_that_outlives_the_command(bench):

@@ -57,8 +57,10 @@ def stop(
         sweep.ask_to_stop(reason)
     for run in runs:
         run.ask_to_stop(reason)
-    queue.cancel(runs, waiting_only=True)
-    counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in ((sweeps, "sweep"), (runs, "run"))]
+    for held in queue.cancel(runs, waiting_only=True):
+        print(f"{held.executor} job {held.job}, which a queue.json names, is not of this store; it is left alone")
+    asked = ((sweeps, "sweep"), (runs, "run"))
+    counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in asked if some]
     print(f"asked {' and '.join(counted)} to save their work and end")
     _wait_for(sweeps, runs)
 

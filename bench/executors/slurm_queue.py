@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from bench.store.tickets import Ticket
 from bench.sweep.executor import Job
@@ -20,6 +23,13 @@ ENDED = frozenset(
 """States after which a job does not run again. All others are alive, PREEMPTED, REQUEUED and COMPLETING among them."""
 
 
+class _Listed(NamedTuple):
+    """A job as squeue lists it. command: the script that it executes."""
+
+    job: Job
+    command: str = ""
+
+
 class SlurmQueue:
     """The jobs of every user whose runs are in the store.
 
@@ -30,17 +40,27 @@ class SlurmQueue:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may come in between, and cancel
-        self._answers: dict[int, tuple[float, dict[str, Job] | None]] = {}  # user -> (when asked, job -> how it is)
+        self._answers: dict[int, tuple[float, dict[str, _Listed] | None]] = {}  # user -> (when asked, job -> how it is)
 
     def find_job(self, ticket: Ticket) -> Job | None:
         """How the job is now; GONE if SLURM does not know it (any more), None where SLURM cannot be asked."""
+        listed = self._listed(ticket)
+        return listed.job if listed else None
+
+    def is_of(self, ticket: Ticket, store: Path) -> bool:
+        """Whether SLURM says that the job was submitted for this store: it executes a script in the store's folder."""
+        listed = self._listed(ticket)
+        folders = {str(folder / "slurm") + os.sep for folder in (store, store.resolve())}
+        return listed is not None and listed.command.startswith(tuple(folders))
+
+    def _listed(self, ticket: Ticket) -> _Listed | None:
         with self._lock:
             asked_at, jobs = self._answers.get(ticket.user, (0.0, None))
             unheard = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
             if unheard or time.time() - asked_at > FRESH:
                 asked_at, jobs = time.time(), _jobs_of(ticket.user)
                 self._answers[ticket.user] = (asked_at, jobs)
-        return None if jobs is None else jobs.get(ticket.job, Job("gone", ended=True))
+        return None if jobs is None else jobs.get(ticket.job, _Listed(Job("gone", ended=True)))
 
     def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:
         """scancel: what runs gets SIGTERM first."""
@@ -70,14 +90,14 @@ def tell(*command: str) -> str | None:
     return done.stdout if done.returncode == 0 else None
 
 
-def _jobs_of(user: int) -> dict[str, Job] | None:
+def _jobs_of(user: int) -> dict[str, _Listed] | None:
     """All jobs of a user that SLURM remembers, ended ones for some minutes."""
-    columns = ["--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r"]
+    columns = ["--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r|%o"]
     answer = tell("squeue", f"--user={user}", *columns)
     if answer is None:
         return None
-    rows = (line.strip().split("|", 3) for line in answer.splitlines())
-    return {row[0]: _job(*row[1:]) for row in rows if len(row) == 4}
+    rows = (line.strip().split("|", 4) for line in answer.splitlines())
+    return {row[0]: _Listed(_job(*row[1:4]), row[4]) for row in rows if len(row) == 5}
 
 
 def _job(state: str, nodes: str, reason: str) -> Job:

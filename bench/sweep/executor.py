@@ -32,7 +32,11 @@ class Job:
 
 
 class Queue(Protocol):
-    """A system that keeps jobs until there is room for them, and whose jobs outlive the process that submitted them."""
+    """A system that keeps jobs until there is room for them, and whose jobs outlive the process that submitted them.
+
+    It may also have is_of(ticket, store): whether a job was submitted for the store in that folder. A ticket is a file that may
+    name anybody's job, and `bench stop` leaves alone what is not of its store.
+    """
 
     name: str
     """As it stands in messages: SLURM."""

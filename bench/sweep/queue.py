@@ -32,11 +32,16 @@ def waits(run: Run) -> bool:
     return job is not None and job.waiting
 
 
-def cancel(runs: Sequence[Run], waiting_only: bool = False) -> None:
-    """Take runs back out of their queues: those that run may save their work first; with `waiting_only` they are left alone."""
+def cancel(runs: Sequence[Run], waiting_only: bool = False) -> list[Ticket]:
+    """Take runs back out of their queues: those that run may save their work first; with `waiting_only` they are left alone.
+
+    Returns the tickets that name jobs of something else than the run's store: these are not touched.
+    """
     by_executor: dict[str, list[Ticket]] = defaultdict(list)
-    for held in filter(None, map(ticket, runs)):
-        by_executor[held.executor].append(held)
+    strange: list[Ticket] = []
+    for run in runs:
+        if held := ticket(run):
+            (by_executor[held.executor] if _is_own(held, run) else strange).append(held)
     for executor, tickets in by_executor.items():
         if queue := _queue_of(executor):
             queue.cancel(tickets, waiting_only)
@@ -44,6 +49,16 @@ def cancel(runs: Sequence[Run], waiting_only: bool = False) -> None:
         left = ticket(run)
         if left is not None and _find_job(left) is None:  # nobody here can ask: its job will find that it was asked to stop
             forget(run, left.job)
+    return strange
+
+
+def _is_own(held: Ticket, run: Run) -> bool:
+    """Whether a job was submitted for the run's store, or has ended anyway."""
+    queue = _queue_of(held.executor)
+    job = queue.find_job(held) if queue else None
+    if job is None or job.ended or not hasattr(queue, "is_of"):
+        return True
+    return bool(queue.is_of(held, run.path.parent))  # type: ignore[union-attr]
 
 
 def _find_job(held: Ticket) -> Job | None:

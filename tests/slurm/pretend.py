@@ -22,7 +22,8 @@ if tool == "sbatch":
     last = int(array[0].partition("=0-")[2].partition("%")[0]) if array else None
     jobs = [f"{{number}}_{{n}}" for n in range(last + 1)] if array else [str(number)]
     with open(folder / "queue", "a") as queue:
-        queue.writelines(f"{{job}}|PENDING||Priority\\n" for job in jobs)
+        queue.writelines(f"{{job}}|PENDING||Priority|{{words[-1]}}\\n" for job in jobs)
+    (folder / "script").write_text(words[-1])
     print("Submitted batch job", number)
 if tool == "squeue" and (folder / "queue").exists():
     jobs = [word.partition("=")[2] for word in words if word.startswith("--jobs=")]
@@ -34,7 +35,8 @@ if tool == "scancel":
     for row in rows:
         if row[0] in words and (row[1] == "PENDING" or "--state=PENDING" not in words):
             row[1] = "CANCELLED"
-    (folder / "queue").write_text("".join("|".join(row) + "\\n" for row in rows))
+    (folder / "fresh").write_text("".join("|".join(row) + "\\n" for row in rows))
+    (folder / "fresh").replace(folder / "queue")  # at once: squeue may be asked meanwhile
 """
 
 
@@ -60,9 +62,11 @@ class Slurm:
         return [path.read_text() for path in sorted((self.folder / "scripts").iterdir(), key=lambda path: int(path.name))]
 
     def say(self, **states: str) -> None:
-        """What squeue says from now on: say(_1_0="RUNNING") of job 1_0."""
-        lines = [f"{job.lstrip('_')}|{state}|n1|None\n" for job, state in states.items()]
-        (self.folder / "queue").write_text("".join(lines))
+        """What squeue says from now on: say(_1_0="RUNNING") of job 1_0. All execute the script that was submitted last."""
+        script = (self.folder / "script").read_text() if (self.folder / "script").exists() else ""
+        lines = [f"{job.lstrip('_')}|{state}|n1|None|{script}\n" for job, state in states.items()]
+        (self.folder / "said").write_text("".join(lines))
+        (self.folder / "said").replace(self.folder / "queue")
 
     def refuse(self, words: str) -> None:
         """sbatch takes nothing more."""
