@@ -58,7 +58,8 @@ def with_published(
         cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, mine, strict=True)]
         sources = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
         row_marks = [marks.setdefault(text, str(first + len(marks))) for text in sources]
-        rows.append(Row(str(method), "published", tuple(cells), tuple(row_marks), published=True))
+        unknown = " (cut unknown)" if _cut_unknown(numbers.iloc[0]) else ""
+        rows.append(Row(f"{method}{unknown}", "published", tuple(cells), tuple(row_marks), published=True))
     protocols = " and ".join(dict.fromkeys(column.protocol for column in table.columns))
     where = f"{results.metadata.context} to {results.metadata.horizon} frames of this data set under protocol {protocols}"
     summary = f"Greyed: published for {where}; not ranked." if rows else f"Nothing published is known for {where}."
@@ -80,9 +81,11 @@ def _alike(published: pd.DataFrame, metadata: Metadata, scores: Sequence[str]) -
     if metadata.cut and "test_set" in given:  # a number of other clips is another number; where the clips are not said, that is
         given = given[given["test_set"].isin(["", metadata.cut])]
     given = given.assign(score=given["protocol"] + "/" + given["metric"])
-    surest = given[given["score"].isin(scores)].sort_values(
-        "confidence", key=lambda confidence: confidence != "high", kind="stable"
-    )
+    wanted = given[given["score"].isin(scores)]
+    surest = wanted.sort_values("confidence", key=lambda confidence: confidence != "high", kind="stable")
+    if "test_set" in given:  # of one method either all numbers are of a known cut or none is
+        known = set(surest.loc[surest["test_set"] != "", "method"])
+        surest = surest[(surest["test_set"] != "") | ~surest["method"].isin(known)]
     return surest.drop_duplicates(["method", "score"]).sort_index()
 
 
@@ -92,15 +95,20 @@ def _cell(column: Column, published: pd.DataFrame, ours: Cell) -> Cell:
         return Cell()
     value, scale, digits = float(published["value"][column.score]), column.metric.scale, column.metric.digits
     text = f"{value * scale:.{digits}f}"
-    if ours.value is not None and not published["note"][column.score]:
+    if ours.value is not None and not published["note"][column.score] and not _cut_unknown(published.loc[column.score]):
         text += f" (ours {(ours.value - value) * scale:+.{digits}f})"
     return Cell(value, text, mark=column.mark)
+
+
+def _cut_unknown(number: "pd.Series[Any]") -> bool:
+    """Whether the source does not say which clips its numbers are of, though papers cut this data set in several ways."""
+    return number.get("dataset") == "kth" and number.get("test_set") == ""
 
 
 def _source(number: "pd.Series[Any]") -> str:
     """Where a number comes from, and what is known against it."""
     doubt = "" if number["confidence"] == "high" else " (quoted by a second source)"
     note = f"; {number['note']}" if number["note"] else ""
-    if number.get("dataset") == "kth" and number.get("test_set") == "":
+    if _cut_unknown(number):
         note += "; how its test clips are cut is not said"
     return f"{number['source']}{doubt}{note}."

@@ -74,7 +74,7 @@ def test_the_counts_that_00sequences_gives():
     assert found == {
         ("suite", "train"): [6503, 4085, 2170], ("suite", "test"): [3766, 2377, 1248],
         ("thuml", "train"): [12386, 8783, 4227],
-        ("thuml", "test"): [7113, 5045, 2496],  # the pictures that thuml shares give 5,041 of 30 frames (its issue 15)
+        ("thuml", "test"): [7113, 5045, 2496],  # a user counts 5,041 in thuml's pictures (issue 15), of unsaid length
     }  # fmt: skip
     assert clips(CUTS["svg"], videos, persons("21-25"), 30) == 1080
     assert clips(CUTS["vptr"], videos, persons("17-25"), 30) is None  # a detector decides, on whole videos

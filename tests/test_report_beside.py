@@ -111,3 +111,15 @@ def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(mad
     some = replace(made, metadata=replace(made.metadata, **part))
     extended, rows = shown(some)
     assert rows == {} and "Nothing published stands beside" in extended.footnotes[-1].text
+
+
+def test_numbers_of_an_unknown_cut_of_kth_are_called_so_and_not_compared(made):
+    """Papers cut the same videos differently, so that a difference would say nothing."""
+    cuts = {"LMC": "", "Wrapped": "thuml"}
+    published = PUBLISHED.assign(test_set=PUBLISHED["method"].map(cuts).fillna(""))
+    cut = replace(made, metadata=replace(made.metadata, cut="thuml"))
+    ours = {"LMC": "full", "Wrapped": "plain"}
+    extended = with_published(table(cut, protocols=("lmc2021",)), cut, published.assign(note=""), ours=ours)
+    rows = {row.label: row for row in extended.rows if row.published}
+    assert rows["LMC (cut unknown)"].cells[0].text == "28.61" and "(ours" in rows["Wrapped"].cells[0].text
+    assert any("how its test clips are cut is not said" in note.text for note in extended.footnotes)

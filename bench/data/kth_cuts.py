@@ -153,6 +153,7 @@ def explained(videos: Mapping[str, Sequence[Range]] | None, length: int, persons
 WHY = [
     "  Counts differ with the length of a clip, with the frames that were unpacked (all, or those that show the action),",
     "  and with the step: every third frame gives many more clips of jogging and running than whole clips do.",
-    "  108,717 training and 4,086 test clips (PredRNN, E3D-LSTM) follow from no public loader on these frames;",
-    "  the pictures that thuml shares give 8,488 and 5,041 clips (thuml/predrnn-pytorch, issue 15).",
+    "  108,717 training and 4,086 test clips (PredRNN, E3D-LSTM): none of the public loaders read here gives them;",
+    "  a user of the pictures that thuml shares counts 8,488 and 5,041 clips (thuml/predrnn-pytorch, issue 15).",
+    "  Conv-TT-LSTM has no cut here: its rule is known from its code alone, whose licence forbids its use.",
 ]
