@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -95,7 +95,11 @@ def _cell(column: Column, published: pd.DataFrame, ours: Cell) -> Cell:
         return Cell()
     value, scale, digits = float(published["value"][column.score]), column.metric.scale, column.metric.digits
     text = f"{value * scale:.{digits}f}"
-    if ours.value is not None and not published["note"][column.score] and not _cut_unknown(published.loc[column.score]):
+    if (
+        ours.value is not None
+        and not published["note"][column.score]
+        and not _cut_unknown(cast(Any, published.loc[column.score]))
+    ):
         text += f" (ours {(ours.value - value) * scale:+.{digits}f})"
     return Cell(value, text, mark=column.mark)
 

@@ -12,6 +12,7 @@ from bench.common.errors import BenchError
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import read, unwrapped
 from bench.spec import catalog
+from bench.spec.runspec import Component
 from tests.checkpoint_samples import OPENSTL, SAMPLES, frames, hollow, saved
 from tests.parity import FOLDER
 
@@ -72,6 +73,54 @@ def test_a_wrong_family_is_refused_by_a_name_that_it_does_not_have():
         recognised(unwrapped(hollow("predrnn"), HERE), "trajgru")
     with pytest.raises(BenchError, match=r"of no family that is known here: no model has a '0.weight'"):
         recognised(unwrapped(torch.nn.Sequential(torch.nn.Linear(2, 2)).state_dict(), HERE))
+
+
+def test_openstls_e3d_lstm_for_kth_is_refused_as_its_strided_convolutions_are_not_here():
+    """Weights do not show a stride; the patches of 8 do, which OpenSTL's KTH configuration alone has."""
+    weights = dict(hollow("e3d_lstm_openstl"))
+    names = {"cell_list.0.conv_x.0.conv3d.weight": 1, "conv_last.weight": 0}
+    for name, dimension in names.items():
+        shape = list(OPENSTL["e3d_lstm_openstl"][name])
+        shape[dimension] *= 4  # 16 channels of patches of 4 become 64
+        weights[name] = torch.zeros(()).expand(shape)
+    refused(
+        weights, "its patches of 8 are of the KTH configuration, whose strided convolutions this suite's model does not have"
+    )
+
+
+SWIN_BLOCK = {
+    "before_attention": "norm1", "before_perceptron": "norm2", "attention.inward": "attn.qkv", "attention.outward": "attn.proj",
+    "perceptron.0": "mlp.fc1", "perceptron.2": "mlp.fc2", "fuse": "red",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stack", "readout"),
+    [("ST.layer.STBs", "ST.patch_inflated.Conv"), ("ST.layers.0.Swin.layers", "ST.PatchInflated.ConvT")],
+)
+def test_swinlstm_b_is_told_from_d_by_its_names_and_has_the_published_number_of_parameters(stack, readout):
+    """Both code bases have both models; the names of B begin with ST, and 2,778,417 parameters are in the authors' file."""
+    options = {"width": 128, "depths": (12,), "heads": (4,), "window": 4}
+    ours = catalog.build("models", "swinlstm", options, shape=(1, 64, 64))
+    names = {"embed": "ST.patch_embed.proj", "embed_norm": "ST.patch_embed.norm", "readout": readout}
+    for n in range(12):
+        block = f"cells.0.blocks.{n}"
+        names |= {f"{block}.{role}": f"{stack}.{n}.{theirs}" for role, theirs in SWIN_BLOCK.items()}
+        names[f"{block}.attention"] = f"{stack}.{n}.attn"
+    weights = {}
+    for name, tensor in ours.state_dict().items():
+        module, _, kind = name.rpartition(".")
+        kind = "relative_position_bias_table" if kind == "position_bias" else kind
+        weights[f"{names[module]}.{kind}"] = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(len(weights)))
+    used = len(weights)
+    for n in range(1, 12, 2):  # carried and unused
+        weights |= {f"{stack}.{n}.red.weight": torch.zeros(128, 256), f"{stack}.{n}.red.bias": torch.zeros(128)}
+    assert sum(tensor.numel() for tensor in weights.values()) == 2_778_417
+    found = recognised(unwrapped(weights, HERE))
+    assert found.model == Component("swinlstm", **options) and len(found.weights) == used
+    assert found.weights["readout.bias"].equal(weights[f"{readout}.bias"])
+    D = recognised(unwrapped(SAMPLES["swinlstm"].weights(), HERE))
+    assert D.model.name == "swinlstm" and len(D.model.options["depths"]) > 1
 
 
 def test_a_size_that_the_user_gives_otherwise_is_refused_with_both():

@@ -10,9 +10,12 @@ from bench.common.errors import BenchError
 from bench.executors.inline import Inline
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import Component, RunSpec
+from bench.store.store import FAILED, FINISHED
 from bench.sweep.plan import plan
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler
+from bench.training import checkpoint, trainer
+from bench.worker.main import execute
 from tests.checkpoint_samples import SAMPLES, saved
 
 SPEC = RunSpec(
@@ -31,8 +34,6 @@ def trained(spec, store):
     """The weights of a run once it is trained, and its plan."""
     planned_runs = plan(Experiment("?", {"it": spec}, evaluation=Evaluation(clips=2), name="it"), store)
     Scheduler(planned_runs, store, Inline()).run()
-    from bench.training import checkpoint
-
     state = checkpoint.newest(planned_runs[0].run.path / "checkpoints")
     assert state is not None
     return state["model"], planned_runs
@@ -71,6 +72,30 @@ def test_once_begun_a_run_no_longer_needs_the_file(theirs, store):
     theirs.unlink()
     assert planned_runs[0].run.status().step == 2
     trained(spec, store)  # finished: nothing is asked for
+
+
+def test_a_run_that_was_cut_off_goes_on_without_the_file_and_one_that_never_began_asks_for_it(theirs, store, monkeypatch):
+    spec = SPEC.but(init=str(theirs), steps=4, validate_every=2)
+    real = trainer.take_step
+
+    def dying(spec, model, learner, optimizer, clip, at, *parts):
+        if at == 3:
+            raise KeyboardInterrupt
+        return real(spec, model, learner, optimizer, clip, at, *parts)
+
+    run = store.run(spec)
+    run.create(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "take_step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            execute(run, [], "cpu", lambda: False)
+    assert checkpoint.newest(run.path / "checkpoints") is not None
+    theirs.unlink()
+    assert execute(run, [], "cpu", lambda: False) == FINISHED and run.status().step == 4
+    fresh = store.run(spec.but(seed=1))
+    fresh.create(spec.but(seed=1))
+    assert execute(fresh, [], "cpu", lambda: False) == FAILED
+    assert "there is no file" in fresh.status().reason and "theirs.pth" in fresh.status().reason
 
 
 @pytest.mark.parametrize(

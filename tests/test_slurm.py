@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from bench.common import lease
 from bench.common.errors import BenchError
 from bench.executors import slurm, slurm_job, slurm_queue, worker
 from bench.spec import catalog
-from bench.store import tickets
+from bench.store import snapshot, tickets
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Store
 from bench.sweep import queue
 from bench.sweep.plan import NEW, QUEUED, RESUMABLE, plan
@@ -357,6 +359,29 @@ def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_
     status = job.run.status()
     assert (status.state, status.kind) == (FAILED, "died") and "needs a longer time limit" in status.reason
     assert len(cluster.asked("scontrol")) == 1 + slurm_job.IDLE
+
+
+def test_a_detached_job_that_runs_out_of_memory_goes_on_by_itself_with_smaller_parts(cluster, job):
+    log = job("begin(3); end(*(('failed', 'memory') if run.micro_batches() == 1 else ('finished', '')))")
+    assert job.run.status().state == FINISHED and job.run.micro_batches() == 2
+    assert "out of memory; goes on with each batch in 2 parts" in log and not cluster.asked("sbatch")
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_job_hashes_its_copy_of_the_code_before_anything_of_it_is_executed(cluster, store, four, changed):
+    taken = snapshot.take(store)
+    executor = _executor()
+    Scheduler(plan(four, store), store, executor, prepare=taken.note).hand_over()
+    executor.detach()
+    canary = cluster.folder / "canary"
+    if changed:
+        code = Path(taken.folder) / "lmc" / "__init__.py"
+        code.write_text(f"open({str(canary)!r}, 'w')\n" + code.read_text())
+    script = cluster.folder / "job.sh"
+    script.write_text(cluster.scripts()[0])
+    done = subprocess.run(["bash", script], capture_output=True, text=True)
+    assert bool(cluster.asked("srun")) != changed and not canary.exists()
+    assert (done.returncode == 1 and "is not what its name says" in done.stderr) == changed
 
 
 def test_a_job_waits_until_the_lease_of_a_lost_node_has_run_out(cluster, job, monkeypatch):

@@ -147,6 +147,26 @@ def test_a_changed_copy_of_the_code_is_not_executed(store, tiny, tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
+def test_a_node_of_a_ray_cluster_hashes_the_copy_before_anything_of_it_is_executed(store, tiny, tmp_path):
+    from bench.executors.ray import _work
+
+    run = store.run(tiny)
+    run.create(tiny)
+    taken = snapshot.take(store)
+    settings = {"PYTHONPATH": str(Path.cwd())}
+    command = ["python", "-c", f"open({str(tmp_path / 'executed')!r}, 'w')"]
+    (Path(taken.folder) / "bench" / "__init__.py").write_text(EVIL.format(canary=str(tmp_path / "canary")))
+    told = _work(command, settings, str(run.path / "log.txt"), (taken.folder, taken.digest))
+    assert "is not what its name says" in told and not (tmp_path / "executed").exists()
+    again = snapshot.take(store)
+    path = sys.path[:]
+    try:
+        assert _work(command, settings, str(run.path / "log.txt"), (again.folder, again.digest)) == ""
+    finally:
+        sys.path[:] = path
+    assert (tmp_path / "executed").exists() and not (tmp_path / "canary").exists()
+
+
 COMPILED = f"lmc/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
 
 
