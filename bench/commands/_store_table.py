@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,9 @@ def described(run: Run) -> dict[str, Any]:
     """What experiments call a run, its newest validation score (dB), and for how many seconds it has written nothing."""
     from bench.store.labels import labels
 
-    written = run.status().updated
-    with contextlib.suppress(OSError):
-        written = max(written, (run.path / "metrics.jsonl").lstat().st_mtime)
+    written = 0.0
+    for name in ("status.json", "metrics.jsonl"):
+        with contextlib.suppress(OSError):
+            written = max(written, os.lstat(f"{run.path}{os.sep}{name}").st_mtime)
     age = max(0.0, time.time() - written) if written else None
-    return {"experiments": labels(run), "validation_psnr": run.latest().get("validation/psnr"), "age_seconds": age}
+    return {"experiments": labels(run), "validation_psnr": run.newest("validation/psnr"), "age_seconds": age}

@@ -19,7 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.common.files import read_json, write_json
+from bench.common.files import write_json
+from bench.common.reading import json_at
 
 NAME = re.compile(r"lease-(\d{1,9})")
 HEARTBEAT = 5.0  # seconds between two signs of life
@@ -88,10 +89,10 @@ def holder(folder: Path) -> str | None:
     newest = _newest(folder)
     if newest < 0:
         return None
-    path = folder / f"lease-{newest}"
-    owner = _read(path)
+    name = f"lease-{newest}"
+    owner = _read_in(folder, name)
     try:
-        silent = time.time() - path.lstat().st_mtime
+        silent = time.time() - os.lstat(f"{folder}{os.sep}{name}").st_mtime
     except OSError:
         return None
     if not owner:  # just being written, or damaged
@@ -116,8 +117,15 @@ def _breathes(path: Path) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    return _read_in(path.parent, path.name)
+
+
+def _read_in(folder: Path, name: str) -> dict[str, Any] | None:
     """Who wrote a lease; None where nobody has yet, or where it does not say so in the shape that it should have."""
-    owner = read_json(path, path.parent)
+    try:
+        owner = json_at(folder, name)
+    except OSError:
+        return None
     if isinstance(owner, dict) and owner.get("released") is True:
         return owner
     if not isinstance(owner, dict) or type(owner.get("process")) is not int or not isinstance(owner.get("host"), str):

@@ -30,7 +30,7 @@ KINDS = {
 class Unreadable(BenchError, OSError):
     """A file that is there and yet cannot be used. Also an OSError, so that whoever can do without the file does."""
 
-    def __init__(self, path: Path, why: str):
+    def __init__(self, path: Path | str, why: str):
         super().__init__(errno.EINVAL, why, str(path))
 
     def __str__(self) -> str:
@@ -50,7 +50,10 @@ def opened(path: Path, most: int | None = None, root: Path | None = None) -> Ite
 
 def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
     """All bytes of a regular file; see `opened`."""
-    handle, size = _opened(path, most, root)
+    return _all_of(*_opened(path, most, root))
+
+
+def _all_of(handle: int, size: int) -> bytes:
     try:
         pieces = [os.read(handle, size)]
         while (left := size - sum(map(len, pieces))) > 0 and (piece := os.read(handle, left)):  # of a large one
@@ -61,11 +64,14 @@ def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
 
 
 def _opened(path: Path, most: int | None, root: Path | None) -> tuple[int, int]:
+    if root is None:
+        return _regular(path, most, 0)
+    refuse_links(path.parent, root)
+    return _regular(path, most, os.O_NOFOLLOW)
+
+
+def _regular(path: Path | str, most: int | None, nofollow: int) -> tuple[int, int]:
     """A handle on a regular file, and its size; thousands of them are opened for one table, so this takes no detour."""
-    nofollow = 0
-    if root is not None:
-        refuse_links(path.parent, root)
-        nofollow = os.O_NOFOLLOW
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | nofollow)
     except OSError as error:
@@ -94,7 +100,7 @@ def tail(path: Path, count: int, root: Path | None = None) -> tuple[bytes, int]:
         return file.read(count), size
 
 
-def parsed(text: bytes, path: Path) -> Any:
+def parsed(text: bytes, path: Path | str) -> Any:
     """The value that JSON text stands for; Unreadable, naming the file, where it is no JSON or nested without end."""
     try:
         return json.loads(text)
@@ -102,6 +108,18 @@ def parsed(text: bytes, path: Path) -> Any:
         raise Unreadable(path, "is nested too deeply to be read") from None
     except ValueError as error:
         raise Unreadable(path, f"is not JSON ({error})") from error
+
+
+def json_at(folder: Path, name: str, most: int = SMALL) -> Any:
+    """The same of a file in a run's folder, neither of which may be a link. Takes no detour by way of a path of its own."""
+    if os.path.islink(folder):
+        raise Unreadable(folder, "is a link, and links in a store are not followed")
+    path = f"{folder}{os.sep}{name}"
+    try:
+        text = _all_of(*_regular(path, most, os.O_NOFOLLOW))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return parsed(text, path)
 
 
 def json_in(path: Path, root: Path | None = None, most: int = SMALL) -> Any:

@@ -16,7 +16,7 @@ LARGEST = 2**53  # beyond, whole numbers of JSON are not what they seem elsewher
 Shape = Any
 
 
-def fitting(value: Any, shape: Shape, path: Path, what: str = "") -> Any:
+def fitting(value: Any, shape: Shape, path: Path | str, what: str = "") -> Any:
     """The value, if it has that shape; Unreadable otherwise. what: where in the file it is, for the message."""
     if (wrong := _wrong(value, shape)) is not None:
         at, found, wanted = wrong
@@ -25,7 +25,7 @@ def fitting(value: Any, shape: Shape, path: Path, what: str = "") -> Any:
     return value
 
 
-def known_fields(values: Any, shape: Mapping[str, Shape], path: Path) -> dict[str, Any]:
+def known_fields(values: Any, shape: Mapping[str, Shape], path: Path | str) -> dict[str, Any]:
     """Of a JSON object the fields that are known, each of its shape; what another version has added is left out."""
     fitting(values, shape, path)
     return {name: values[name] for name in shape if name in values}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from bench.common.reading import json_in
+from bench.common.reading import json_at
 from bench.common.records import fitting
 from bench.store import shapes
 from bench.store.store import Run
@@ -19,7 +19,7 @@ FILE = "labels.json"
 def labels(run: Run) -> dict[str, str]:
     """The label of a run by experiment, as MLflow calls that: {"ablation-small": "full"}."""
     try:
-        found: dict[str, str] = fitting(json_in(run.path / FILE, run.path) or {}, shapes.LABELS, run.path / FILE)
+        found: dict[str, str] = fitting(json_at(run.path, FILE) or {}, shapes.LABELS, FILE)
     except OSError:
         return {}
     return found

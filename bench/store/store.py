@@ -26,7 +26,7 @@ from typing import Any
 from bench.common import lease, trust
 from bench.common.errors import BenchError, did_you_mean
 from bench.common.files import appending, make_folder, read_json, write_bytes, write_json
-from bench.common.reading import LARGE, Unreadable, content, json_in, tail
+from bench.common.reading import LARGE, Unreadable, content, json_at, json_in, tail
 from bench.common.records import LARGEST, fitting, known_fields
 from bench.common.removal import move
 from bench.spec.runspec import RunSpec
@@ -73,7 +73,7 @@ class Run:
     @cached_property
     def spec(self) -> RunSpec:
         """What was asked; BenchError where the directory holds no readable spec, or one of another run than its name says."""
-        values = json_in(self.path / "spec.json", self.path)
+        values = json_at(self.path, "spec.json")
         if values is None:
             raise BenchError(f"{self.path} is no run directory: it has no spec.json")
         try:
@@ -91,7 +91,7 @@ class Run:
 
     def holds(self, spec: RunSpec) -> bool:
         """Whether its spec.json asks for what that spec asks for; Unreadable or another BenchError where it is damaged."""
-        values = json_in(self.path / "spec.json", self.path)
+        values = json_at(self.path, "spec.json")
         if values is None:
             return not os.path.lexists(self.path / "scores")  # a directory that somebody has only begun to make
         return spec.is_written_as(values) or self.spec.key_with(None) == spec.key_with(None)
@@ -119,8 +119,8 @@ class Run:
         return status
 
     def _status(self) -> dict[str, Any]:
-        path = self.path / "status.json"
-        values = known_fields(json_in(path, self.path) or {}, shapes.STATUS, path)
+        path = f"{self.path}{os.sep}status.json"
+        values = known_fields(json_at(self.path, "status.json") or {}, shapes.STATUS, path)
         if values.get("state", NEW) not in STATES or values.get("step", 0) < 0:
             raise Unreadable(path, f"is damaged: state {values.get('state')!r:.40} at step {values.get('step')}")
         return values
@@ -208,6 +208,16 @@ class Run:
         for line in self.recent():
             values |= line
         return values
+
+    def newest(self, metric: str) -> float | None:
+        """The newest value of one metric in the end of the file; only lines that name it are parsed."""
+        name = json.dumps(metric).encode()
+        try:
+            text = tail(self.path / "metrics.jsonl", 8192, self.path)[0]
+        except OSError:
+            return None
+        named = (line for line in reversed(text.splitlines()) if name in line)
+        return next((line[metric] for written in named for line in _lines(written) if metric in line), None)
 
     def scores_file(self, key: str) -> Path:
         """Where the scores of the evaluation with that key are."""
