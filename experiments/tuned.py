@@ -19,17 +19,22 @@ def tuned(subject: str, scale: str) -> Experiment:
 
 
 def _one(study: str, scale: str) -> Experiment:
-    """The winner of one study, the recipe of the same model if it learns from the same clips, and what learns nothing."""
+    """The winner of one study, what its space began with, and what learns nothing.
+
+    A space that does not say what it begins with is compared with the recipe of the same model on the same clips, if any.
+    """
     found, compared = read(Store(), study, scale), comparison(scale)
     spec = found.candidates[0].spec
-    recipe = next((recipe for recipe in compared.variants.values() if _alike(recipe, spec)), None)
-    won = recipe is not None and recipe.key == spec.key  # nothing that was tried is better
-    label = "tuned (the recipe)" if won else "tuned"
+    alike = next((recipe for recipe in compared.variants.values() if _alike(recipe, spec)), None)
+    base = found.base or alike
+    called = "recipe" if base is None or (alike is not None and alike.key == base.key) else "base"
+    won = base is not None and base.key == spec.key  # nothing that was tried is better
+    label = f"tuned (the {called})" if won else "tuned"
     return replace(
         compared,
         question=f"What does tuning buy {study}?",
         variants={
-            **({"recipe": recipe} if recipe and not won else {}),
+            **({called: base} if base and not won else {}),
             label: spec,
             "copy last frame": trivial_baseline(spec, "copy_last"),
             "all black": trivial_baseline(spec, "black"),

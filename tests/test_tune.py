@@ -253,7 +253,7 @@ def test_no_run_that_a_search_refers_to_is_taken_for_unneeded(store, tmp_path, s
 
 def test_another_aim_is_another_study(store):
     begin(store, "mine", Aim("lmc", "small"))
-    with pytest.raises(BenchError, match=r"--objective psnr .*, and you asked for .*--objective ssim .*; --study NAME"):
+    with pytest.raises(BenchError, match=r"--objective psnr .*, not to .*--objective ssim .*; --study NAME"):
         begin(store, "mine", Aim("lmc", "small", objectives=("ssim",)))
 
 

@@ -11,6 +11,7 @@ from bench.common.errors import BenchError
 from bench.spec import loading
 from bench.spec.experiment import SCALES, Experiment
 from bench.store import search_results
+from bench.store.labels import labels
 from bench.store.search_results import Candidate, Result
 from bench.store.store import Store
 from bench.sweep.plan import plan_run
@@ -106,7 +107,7 @@ def test_a_search_ends_with_its_best_confirmed_and_a_second_one_does_nothing(ben
     rows = json.loads(bench("plan", "tuned-small", "--json")[1])
     assert [row["variant"] for row in rows] == ["tuned", "copy last frame", "all black"]
     names = [path.name for path in (tmp_path / "runs").glob("lmc-*/mlflow/*")]
-    assert {name.rpartition("-")[0] for name in names} >= {"trial-0", "trial-1"}
+    assert {name[:11] for name in names} >= {"trial-0--lr", "trial-1--lr"}
 
 
 @pytest.mark.usefixtures("mlflow_ready")
@@ -166,6 +167,33 @@ def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_sea
     search_results.write(Store(tmp_path / "runs"), replace(found, candidates=[replace(found.candidates[0], spec=recipe)]))
     assert list(loading.load("tuned-lmc").variants) == ["tuned (the recipe)", "copy last frame", "all black"]
     assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
+
+
+def test_a_winner_is_compared_with_what_its_own_space_began_with(finished, tmp_path):
+    base, winner = TINY.but(steps=4), TINY.but(steps=4, batch=3)
+    found = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "batch=3", winner, [16.0], [1], [15.9])], base)
+    search_results.write(Store(tmp_path / "runs"), found)
+    tuned = loading.load("tuned-own").variants
+    assert list(tuned) == ["base", "tuned", "copy last frame", "all black"]
+    assert (tuned["base"].key, tuned["tuned"].key) == (base.key, winner.key)
+    search_results.write(Store(tmp_path / "runs"), replace(found, base=winner))
+    assert list(loading.load("tuned-own").variants) == ["tuned (the base)", "copy last frame", "all black"]
+
+
+def test_set_holds_for_every_trial_and_for_the_base_and_belongs_to_the_study(bench, tmp_path):
+    (tmp_path / "small.py").write_text(SPACE + "\n\ndef start(scale):\n    return {'lr': 1e-3}\n")
+    words = ("tune", "small.py", "--trials", 2, "--executor", "inline", "--confirm", 0)
+    assert bench(*words, "--set", "steps=4", "--set", "validate_every=2")[0] == 0
+    tuned = loading.load("tuned-small").variants
+    assert {spec.steps for label, spec in tuned.items() if "tuned" in label or label == "base"} == {4}
+    names = {label for run in Store(tmp_path / "runs").runs() for label in labels(run).values()}
+    assert "trial 0: lr=0.001" in names and len(names) == 2 and all(name.startswith("trial ") for name in names)
+    code, _, err = bench(*words)
+    assert code == 2 and "--set steps=4 --set validate_every=2" in err and "--study NAME" in err
+    code, _, err = bench(*words, "--set", "optimizer.lr=0.1", "--study", "other")
+    assert code == 2 and "chooses optimizer.lr itself" in err
+    code, _, err = bench(*words, "--set", "stepz=4", "--study", "other")
+    assert code == 2 and "did you mean 'steps'" in err
 
 
 def test_what_a_tuned_experiment_trains_is_nothing_to_clear_away(bench, tmp_path):

@@ -76,6 +76,14 @@ def tune(
             "Default: a file in the store.",
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="A setting of every trial, which the space does not search: steps=100. Repeatable.",
+        ),
+    ] = None,
     executor: _options.Executor = "local",
     workers: _options.Workers = 0,
     per_gpu: _options.PerGPU = 1,
@@ -109,8 +117,8 @@ def tune(
     writable(store.root)
     outcomes = []
     for place, wanted in enumerate(names, 1):
-        space = spaces.load(wanted, scale)
-        aim = Aim(Path(wanted).name, scale, judged, seeds, seed)
+        space = spaces.with_settings(spaces.load(wanted, scale), settings or [])
+        aim = Aim(Path(wanted).name, scale, judged, seeds, seed, tuple(settings or []))
         check(store, space, aim, plan)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
         where = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)

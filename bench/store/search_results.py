@@ -24,7 +24,8 @@ from bench.store.store import Store
 class Aim:
     """What a study searches and by what it judges; it never changes.
 
-    seeds: runs of each trial, whose mean counts. seed: where the sampler's randomness begins.
+    seeds: runs of each trial, whose mean counts. seed: where the sampler's randomness begins. settings: of every trial,
+    as `--set` takes them.
     """
 
     space: str
@@ -32,6 +33,7 @@ class Aim:
     objectives: tuple[str, ...] = ("psnr",)
     seeds: int = 1
     seed: int = 0
+    settings: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Aim:
@@ -39,12 +41,13 @@ class Aim:
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         if not {"space", "scale", "objectives"} <= known.keys():
             raise BenchError("the study's description is damaged: it lacks its search space, scale or objectives")
-        return cls(**{**known, "objectives": tuple(known["objectives"])})
+        return cls(**{**known, "objectives": tuple(known["objectives"]), "settings": tuple(known.get("settings", ()))})
 
     def command(self, study: str = "") -> str:
         """What to type for it, and for a study of that name."""
         own = study not in ("", canonical(Path(self.space).stem))
         options = {f"--seeds {self.seeds}": self.seeds > 1, f"--seed {self.seed}": self.seed > 0, f"--study {study}": own}
+        options |= {f"--set {shlex.quote(setting)}": True for setting in self.settings}
         what = f"{shlex.quote(self.space)} --scale {self.scale} --objective {','.join(self.objectives)}"
         return " ".join(["bench tune", what, *(option for option, needed in options.items() if needed)])
 
@@ -63,7 +66,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Result:
-    """candidates: the one to use first. seconds: of training, of all trials and of confirming the best."""
+    """candidates: the one to use first. seconds: of training, of all trials and of confirming the best.
+
+    base: what the space begins with, to compare with; None where it does not say, or an older version searched.
+    """
 
     study: str
     scale: str
@@ -71,6 +77,7 @@ class Result:
     trials: int
     seconds: float
     candidates: list[Candidate]
+    base: RunSpec | None = None
 
     @property
     def spent(self) -> dict[str, float]:
@@ -130,6 +137,7 @@ def write(store: Store, found: Result) -> None:
     """Keep a result; an older one of the same study is replaced."""
     values = asdict(found)
     store.root.mkdir(parents=True, exist_ok=True)
+    values["base"] = found.base.to_json() if found.base else None
     values["candidates"] = [{**asdict(one), "spec": one.spec.to_json()} for one in found.candidates]
     write_json(folder(store, found.study, found.scale) / "result.json", values, store.root)
 
@@ -143,6 +151,7 @@ def read(store: Store, study: str, scale: str) -> Result:
         raise NothingFound(f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; {searching}")
     try:
         candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
-        return Result(**{**values, "candidates": candidates})
+        base = RunSpec.from_json(values["base"]) if values.get("base") else None
+        return Result(**{**values, "candidates": candidates, "base": base})
     except (TypeError, KeyError) as error:
         raise Unreadable(path, f"is damaged: {error}") from error

@@ -52,7 +52,7 @@ SCORES = {
     },
 }  # fmt: skip
 STUDY = {
-    "aim": {"space": TEXT, "scale": TEXT, "objectives": [TEXT], "seeds": WHOLE, "seed": WHOLE},
+    "aim": {"space": TEXT, "scale": TEXT, "objectives": [TEXT], "seeds": WHOLE, "seed": WHOLE, "settings": [TEXT]},
     "owner": TEXT,
     "storage": (TEXT, None),
 }
@@ -60,7 +60,7 @@ TRIAL = {
     "runs": [TEXT], "spec": {}, "seconds": NUMBER, "kind": TEXT, "reason": TEXT, "pruned": TEXT, "owner": TEXT, "again": WHOLE,
 }  # fmt: skip
 RESULT = {
-    "study": TEXT, "scale": TEXT, "objectives": [TEXT], "trials": WHOLE, "seconds": NUMBER,
+    "study": TEXT, "scale": TEXT, "objectives": [TEXT], "trials": WHOLE, "seconds": NUMBER, "base": ({}, None),
     "candidates": [
         {"trial": WHOLE, "settings": TEXT, "spec": {}, "search": [NUMBER], "seeds": [WHOLE], "confirmed": ([NUMBER], None)}
     ],

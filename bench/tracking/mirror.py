@@ -116,7 +116,9 @@ class Copy:
     def _all(self) -> list[str]:
         """The MLflow runs that stand for the run; more than one after an answer that got lost."""
         found = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.planned.run.identity()}'")
-        names = (self.planned.label, self.planned.label[:CUT])
+        label = self.planned.label
+        older = label.partition(": ")[0] if label.startswith("trial ") else label  # trials bore their numbers alone
+        names = (label, label[:CUT], older)
         return sorted(str(run.info.run_id) for run in found if run.data.tags.get("bench.variant") in names)
 
     def _is_ours(self, run_id: str) -> bool:

@@ -33,8 +33,11 @@ def everything(study: Study) -> list[PlannedRun]:
     return [*trials, *(planned for planned in plan(study, len(found), len(found[0].seeds)) if planned.run.path.exists())]
 
 
-def conclude(study: Study, best: int, seeds: int) -> Result:
-    """Write down and return what the study has found. Of the candidates, fresh seeds choose, once they have spoken of all."""
+def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -> Result:
+    """Write down and return what the study has found. Of the candidates, fresh seeds choose, once they have spoken of all.
+
+    base: what the space begins with, which `bench run tuned-NAME` sets beside it.
+    """
     candidates = [_candidate(study, trial, seeds) for trial in study.ranking()[: max(1, best)]]
     if all(candidate.confirmed for candidate in candidates):
         sign = -1 if OBJECTIVES[study.aim.objectives[0]].better == "higher" else 1
@@ -43,7 +46,7 @@ def conclude(study: Study, best: int, seeds: int) -> Result:
     searching = sum(float(trial.user_attrs.get("seconds", 0)) for trial in spent)
     confirming = sum(seconds(planned.run) for planned in plan(study, best, seeds))
     found = Result(
-        study.name, study.aim.scale, list(study.aim.objectives), len(spent), round(searching + confirming, 1), candidates
+        study.name, study.aim.scale, list(study.aim.objectives), len(spent), round(searching + confirming, 1), candidates, base
     )
     search_results.write(study.store, found)
     return found
@@ -64,6 +67,6 @@ def _runs_of(study: Study, trial: FrozenTrial, seeds: int) -> list[PlannedRun]:
     first = spec.seed + study.aim.seeds
     evaluation = (study.evaluation.at(spec),)
     return [
-        plan_run(f"trial {trial.number} again", spec.but(seed=seed), study.store, evaluation)
+        plan_run(f"trial {trial.number} again: {settings(trial)}", spec.but(seed=seed), study.store, evaluation)
         for seed in range(first, first + seeds)
     ]

@@ -139,7 +139,7 @@ class Search:
             except BenchError as error:
                 self._tell_failed(trial, "configuration", str(error))
                 return
-            planned_runs = runs_of_trial(self.study, trial.number, spec)
+            planned_runs = runs_of_trial(self.study, trial, spec)
             if self.study.url:
                 trial.set_user_attr("owner", self.study.owner)
             trial.set_user_attr("spec", spec.to_json())

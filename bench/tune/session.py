@@ -90,7 +90,7 @@ def run(
                 interrupted = _confirm(study, confirmation, planned_runs, executor, console, tracker, sweep, code)
         finally:
             trouble = tracker.close()
-        found = confirm.conclude(study, confirmation.best, confirmation.seeds)
+        found = confirm.conclude(study, confirmation.best, confirmation.seeds, spaces.base(space))
     return Outcome(found, interrupted, search.open(), trouble)
 
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,34 @@ def load(name: str, scale: str) -> Space:
     return Space(name, drawn, start(scale) if start else None)
 
 
+def with_settings(space: Space, settings: Sequence[str]) -> Space:
+    """The space with every `--set` applied to all that it draws; BenchError for a setting that the search chooses itself."""
+    for setting in settings:
+        path = setting.partition("=")[0].strip().replace("-", "_")
+        if path == "seed":
+            raise BenchError(f"--set {setting}: --seeds says how many seeds each trial has")
+        if path in (searched := _searched(space)) or any(name.startswith(f"{path}.") for name in searched):
+            raise BenchError(f"--set {setting}: the search space {space.name} chooses {listed(sorted(searched))} itself")
+
+    def drawn(trial: Any) -> RunSpec:
+        spec = space.draw(trial)
+        for setting in settings:
+            spec = spec.edited(setting)
+        trust.allow(spec.modules())
+        return spec
+
+    return replace(space, draw=drawn) if settings else space
+
+
+def _searched(space: Space) -> set[str]:
+    """The settings in which what a space draws differs, by the names that `--set` takes."""
+    found: list[dict[str, Any]] = []
+    for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
+        with suppress(BenchError):
+            found.append(drawn(space, walk.values).flat())
+    return {name for flat in found for name in flat if any(other.get(name) != flat[name] for other in found)}
+
+
 def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, *wanted: str) -> None:
     """Refuse a function of the user's that cannot be called with these arguments."""
     try:
@@ -89,6 +117,11 @@ def typical(space: Space) -> RunSpec:
         except BenchError as error:
             refusals.append(error)
     raise refusals[0]
+
+
+def base(space: Space) -> RunSpec | None:
+    """What a space begins with, which a search is to better; None where it does not say."""
+    return drawn(space, space.start) if space.start else None
 
 
 def points(space: Space) -> Iterator[dict[str, Any]]:

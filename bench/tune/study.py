@@ -96,7 +96,7 @@ def finished(trial: FrozenTrial) -> bool:
     return trial.state in FINISHED and (trial.state != TrialState.FAIL or trial.user_attrs.get("kind") in COUNTED)
 
 
-def settings(trial: FrozenTrial) -> str:
+def settings(trial: optuna.Trial | FrozenTrial) -> str:
     """What a trial was given: lr=0.002 slots=50."""
     short = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in trial.params.items()}
     return " ".join(f"{name}={value}" for name, value in short.items())

@@ -13,7 +13,7 @@ from bench.spec.runspec import RunSpec
 from bench.store.store import FINISHED, Run
 from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES
-from bench.tune.study import Study
+from bench.tune.study import Study, settings
 
 PAUSE = 20  # times the usual time between two lines of metrics: a longer gap is an interruption
 
@@ -66,17 +66,18 @@ class OpenTrial:
         return changed
 
 
-def runs_of_trial(study: Study, number: int, spec: RunSpec) -> list[PlannedRun]:
-    """The runs of a trial with that spec: one per seed."""
+def runs_of_trial(study: Study, trial: optuna.Trial | FrozenTrial, spec: RunSpec) -> list[PlannedRun]:
+    """The runs of a trial with that spec, one per seed, named by what it tries."""
     seeds = range(spec.seed, spec.seed + study.aim.seeds)
-    return [plan_run(f"trial {number}", spec.but(seed=seed), study.store, (study.evaluation.at(spec),)) for seed in seeds]
+    label = f"trial {trial.number}: {settings(trial)}"
+    return [plan_run(label, spec.but(seed=seed), study.store, (study.evaluation.at(spec),)) for seed in seeds]
 
 
 def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
     """The runs of a trial of the record; none if it was cut off before it had any."""
     if "runs" not in trial.user_attrs:
         return []
-    return runs_of_trial(study, trial.number, RunSpec.from_json(trial.user_attrs["spec"]))
+    return runs_of_trial(study, trial, RunSpec.from_json(trial.user_attrs["spec"]))
 
 
 def seconds(run: Run) -> float:
