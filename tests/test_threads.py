@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from bench.sweep.plan import plan
 from bench.training import checkpoint
 from bench.training import threads as paying
 from bench.training.control import Control, Interrupted
+from bench.worker import waiting
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
 
@@ -182,15 +185,50 @@ def test_the_number_on_record_is_that_of_the_run_or_in_older_stores_that_of_the_
     assert threads_of(known) == number
 
 
-def test_waiting_threads_look_for_work_for_a_bounded_time_unless_the_user_has_said_otherwise(store, tiny, monkeypatch):
+def test_how_threads_wait_is_left_to_the_worker_where_there_are_several_and_to_the_user_where_he_says(store, tiny, monkeypatch):
     run = store.run(tiny)
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.delenv(name, raising=False)
-    assert 0 < int(worker.environment(run, 2)["GOMP_SPINCOUNT"]) <= 30_000
     assert "OMP_WAIT_POLICY" not in worker.environment(run, 2)
-    assert worker.environment(run, 8, "cuda")["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert worker.environment(run, 1)["OMP_WAIT_POLICY"] == "PASSIVE" == worker.environment(run, 8, "cuda")["OMP_WAIT_POLICY"]
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert "GOMP_SPINCOUNT" not in worker.environment(run, 2)
+    assert worker.environment(run, 2)["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.setattr(waiting, "Waiting", lambda: pytest.fail("it watches"))
+    waiting.begin()
+
+
+@pytest.mark.parametrize(
+    ("count", "cores", "busy", "crowded"),
+    [
+        (2, 2, 0.0, False), (2, 2, 0.2, False), (2, 2, 1.0, True), (2, 4, 2.0, False), (2, 4, 3.0, True), (1, 2, 2.0, False),
+        (2, 1, 0.0, True),
+    ],
+)  # fmt: skip
+def test_threads_that_must_share_cores_are_crowded(count, cores, busy, crowded):
+    assert waiting.crowded(count, cores, busy) is crowded
+
+
+def test_teams_are_held_while_it_is_crowded_and_some_looks_longer(monkeypatch):
+    monkeypatch.setattr(waiting, "cores", lambda: 2)
+    monkeypatch.setattr(waiting, "_hold_a_team", lambda release: release.wait())
+    before, watch = threading.active_count(), waiting.Waiting()
+    watch.look(2, 0.0)
+    assert not watch.asleep and threading.active_count() == before
+    for busy in (1.0, 2.0, *[0.0] * (waiting.CALM - 1), 1.0, *[0.0] * (waiting.CALM - 1)):
+        watch.look(2, busy)
+        assert watch.asleep
+    assert threading.active_count() - before == waiting.teams(2, waiting.available())
+    watch.look(2, 0.0)
+    assert not watch.asleep
+    until = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("count", "available"), [(2, 2), (2, 4), (3, 4), (16, 64), (2, 64)])
+def test_teams_that_are_held_are_more_threads_than_cores(count, available):
+    assert count * (1 + waiting.teams(count, available)) > available
 
 
 def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):

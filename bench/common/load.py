@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+SLACK = 0.3  # of a core: neighbours that take no more than this do not count
 WINDOW = 0.3  # seconds of looking; the kernel counts hundredths
 IDLE = (3, 4)  # columns of a core's line in /proc/stat: idle, and waiting for a disk
 GUEST = 8  # from here on columns repeat what the first ones have counted

@@ -31,6 +31,7 @@ from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
+from bench.worker import waiting
 
 if TYPE_CHECKING:
     import torch
@@ -142,6 +143,8 @@ def main() -> int:
     import torch
 
     torch.set_num_threads(job["threads"])
+    if job["threads"] > 1:
+        waiting.begin(job["device"])
     spec, evaluations = RunSpec.from_json(job["spec"]), [evaluation_from_json(values) for values in job["evaluations"]]
     for line in _measure(spec, evaluations, torch.device(job["device"])):
         print(json.dumps(line), flush=True)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from bench.common.load import busy_cores
+from bench.common.load import SLACK, busy_cores
 from bench.common.machine import cores
-
-SLACK = 0.3  # of a core: neighbours that take no more than this do not count
 
 
 def share(cores: int, busy: float, in_use: int, at_once: int) -> int:

@@ -20,13 +20,6 @@ KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2
 """Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
 every step of training: for LMC-Memory's volumes up to a tenth of the time on a processor. Peaks are as high as before."""
 
-WAITING = {"GOMP_SPINCOUNT": "20000"}
-"""How long a thread looks for more work before it sleeps, in rounds of a loop of GNU's OpenMP, which PyTorch brings along:
-about a millisecond. That bridges what lies between two operations; sleeping at once (OMP_WAIT_POLICY=PASSIVE) loses all that a
-second thread gains in LMC-Memory at small scale. It is less than the scheduler's slice of some milliseconds, so threads that
-have to share a core soon let each other go on: with PyTorch's default, 15 times as long, a step beside two busy processes was
-seen to take 15 s instead of 0.6 s."""
-
 
 def command(
     run: Run, evaluations: Sequence[Evaluation], device: str, threads: int, devices: int = 1, exactly: bool = True
@@ -60,10 +53,11 @@ def environment(run: Run, threads: int, device: str = "cpu") -> dict[str, str]:
 
 
 def settings(threads: int, device: str = "cpu") -> dict[str, str]:
-    """How memory is kept and how threads wait, unless the user has said otherwise."""
-    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
+    """How memory is kept and how threads wait, unless the user has said otherwise. Several on a processor wait as
+    `bench.worker.waiting` decides."""
+    if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys() or (threads > 1 and device == "cpu"):
         return KEEPING
-    return KEEPING | (WAITING if threads > 1 and device == "cpu" else {"OMP_WAIT_POLICY": "PASSIVE"})
+    return {**KEEPING, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def in_smaller_parts(run: Run) -> bool:

@@ -76,7 +76,7 @@ def compare(model: str, spec: RunSpec, shape: tuple[int, int, int], scale: Scale
                 answers: dict[int, list[dict[str, float]]] = {number: [] for number in workers}
                 for _ in range(rounds):
                     for number, worker in workers.items():
-                        answers[number].append(worker.ask(steps=1))
+                        answers[number].append(worker.ask(steps=1, neighbours=neighbours))
             yield from _rows(model, neighbours, answers)
 
 

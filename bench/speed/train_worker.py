@@ -22,6 +22,7 @@ from bench.spec.runspec import RunSpec
 from bench.training.compiling import compiled
 from bench.training.graphs import WARM_UP, RecordedPhases
 from bench.training.step import take_step
+from bench.worker.waiting import Waiting
 from lmc.learner import MemoryAlignment
 from lmc.plain import PlainLMC
 
@@ -52,9 +53,12 @@ def main(order: dict[str, Any]) -> None:
         return
     say(warm_up=time.perf_counter() - began)
     if "threads" in order:
+        asleep = Waiting()  # told of the neighbours: the other processes that are measured are none
         for line in sys.stdin:
+            asked = json.loads(line)
+            asleep.look(order["threads"], asked["neighbours"])
             began = time.perf_counter()
-            seconds = timed(step, steps := json.loads(line)["steps"], device)
+            seconds = timed(step, steps := asked["steps"], device)
             say(seconds=seconds, clock=(time.perf_counter() - began) / steps)
         return
     product = matrix_product("float32" if order["plain"] else spec.precision, device)

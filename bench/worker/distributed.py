@@ -32,6 +32,7 @@ from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
 from bench.training.control import Control
+from bench.worker import waiting
 from bench.worker.outcome import LOST, Outcome, outcome_of
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(options.threads)
+    if options.threads > 1:
+        waiting.begin(options.device)
     run = Run(options.directory)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
     place = (options.folder, options.device, options.rank, options.size)

@@ -22,6 +22,7 @@ from bench.spec.experiment import Evaluation, evaluation_from_json
 from bench.store.provenance import threads_of
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.training.control import Control
+from bench.worker import waiting
 from bench.worker.outcome import Outcome, outcome_of
 from bench.worker.work import train_and_score
 
@@ -118,6 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
         import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
 
         torch.set_num_threads(threads)
+        if threads > 1:
+            waiting.begin(options.device)
     evaluations = [evaluation_from_json(values) for values in options.evaluations]
     measure = before is None and not options.exactly and options.device == "cpu"
     where = (options.device, stop_requested, options.devices, threads, STARTED, measure)
