@@ -1,12 +1,15 @@
 """What a user reads on a terminal: help without riddles, results in folders of their own name."""
 
 import json
+import platform
 import threading
 
 import numpy as np
+import torch
 import typer
 from typer.main import get_command
 
+from bench import __version__
 from bench.cli import app
 from bench.common import lease
 from bench.sweep.logs import follow
@@ -72,3 +75,10 @@ def test_following_a_log_shows_the_steps_that_the_progress_display_has(store, ti
     threading.Timer(0.5, owned.release).start()
     line = "".join(follow(run, 0))
     assert line.startswith("step 2/6  ") and "storing 0.2500" in line and "val 12.50 dB" in line and line.count("\n") == 1
+
+
+def test_doctor_prints_what_belongs_in_a_bug_report(bench):
+    found = {row["what"]: row["found"] for row in json.loads(bench("doctor", "--json")[1])}
+    assert found["lmc-bench"].startswith(f"{__version__}, ") and found["system"] == platform.platform()
+    assert found["cuda"].startswith(torch.version.cuda or "none")
+    assert found["torch"] == torch.__version__ and f"numpy {np.__version__}" in found["packages"]

@@ -17,7 +17,8 @@ def register(app: typer.Typer) -> None:
 def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None) -> None:
     """What this machine has.
 
-    Devices, packages, disk, store, LPIPS backbone and data, and what to do about what is missing.
+    What belongs in a bug report: version, commit, system, Python, packages and CUDA. And devices, disk, store, LPIPS backbone
+    and data, with what to do about what is missing.
     """
     from bench.maintenance.doctor import examine
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from bench import __version__
 from bench.common.errors import BenchError, Blocked
 from bench.store.store import Store
 
+EXAMINED = ("torch", "torchvision", "mlflow", "optuna")  # packages with a line of their own
 LITTLE_SPACE = 2 * 2**30  # bytes; a small-scale store with its MLflow copy takes less
 
 
@@ -35,8 +37,13 @@ def examine(store: Store) -> list[Finding]:
 
 def _machine() -> Iterator[Finding]:
     from bench.common.machine import has_bf16, processor
+    from bench.store.provenance import code, packages
 
+    yield Finding("lmc-bench", f"{__version__}, {_commit(code())}")
+    yield Finding("system", platform.platform())
     yield Finding("python", platform.python_version())
+    others = {name: found for name, found in packages().items() if name != "python" and name not in EXAMINED}
+    yield Finding("packages", ", ".join(f"{name} {found}" for name, found in others.items()))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     yield Finding("processor", f"{processor()}, {cores} cores, {memory:.0f} GiB of memory")
@@ -44,6 +51,7 @@ def _machine() -> Iterator[Finding]:
         import torch
     except ImportError:  # the list of packages says so
         return
+    yield Finding("cuda", f"{torch.version.cuda or 'none'} (that torch was built for)")
     devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     if devices:
         yield Finding("gpu", ", ".join(devices))
@@ -53,8 +61,15 @@ def _machine() -> Iterator[Finding]:
         yield Finding("bfloat16", "imitated", "note", "precision=bf16 is many times slower than float32 here")
 
 
+def _commit(code: dict[str, str]) -> str:
+    """The commit that runs here, and whether anything was changed since."""
+    commit = code["commit"]
+    named = f"commit {commit[:12]}" if " " not in commit else commit
+    return f"{named}, with uncommitted changes" if code.get("diff") else named
+
+
 def _packages() -> Iterator[Finding]:
-    for package in ("torch", "torchvision", "mlflow", "optuna"):
+    for package in EXAMINED:
         try:
             installed = version(package)
         except PackageNotFoundError:
