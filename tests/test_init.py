@@ -98,6 +98,18 @@ def test_a_run_that_was_cut_off_goes_on_without_the_file_and_one_that_never_bega
     assert "there is no file" in fresh.status().reason and "theirs.pth" in fresh.status().reason
 
 
+def test_the_file_is_read_from_where_the_user_says_and_not_from_where_a_store_says(theirs, store, tmp_path):
+    spec = SPEC.but(init=str(theirs))
+    secret = tmp_path / "secret.pth"
+    run = store.run(spec)
+    run.create(spec)
+    values = json.loads((run.path / "spec.json").read_text())
+    values["init"] = values["init"].replace(str(theirs), str(secret))
+    (run.path / "spec.json").write_text(json.dumps(values))
+    trained(spec, store)  # there is no secret.pth
+    assert json.loads((run.path / "spec.json").read_text())["init"] == spec.init
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

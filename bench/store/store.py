@@ -141,6 +141,9 @@ class Run:
         if not (self.path / "spec.json").exists():
             self.write("identity.json", f"{self.name}-{uuid.uuid4().hex[:6]}")
             self.write("spec.json", spec.to_json())
+        elif spec.init and self.spec.init != spec.init:  # the user says where that file is, not the store
+            self.write("spec.json", spec.to_json())
+            vars(self).pop("spec", None)  # which was read before
 
     def write(self, name: str, value: Any) -> None:
         """Write one of its JSON files. A directory that was deleted meanwhile is not made again: an OSError says so."""
