@@ -72,6 +72,22 @@ def test_curves_have_the_training_step_and_scores_the_frame(copied):
     assert len(histories["copy · seed 0", "mean/standard/psnr"]) == 1
 
 
+def test_a_run_carries_its_source_commit_user_description_data_set_and_costs(copied):
+    run, known = _runs(copied)["tiny · seed 0"], next(run for run in copied.runs() if run.name.startswith("lmc")).provenance()
+    tags = run.data.tags
+    assert tags["mlflow.note.content"].startswith("tiny of pair-small, seed 0.")
+    assert tags.get("mlflow.source.git.commit") == known["code"].get("commit")
+    assert tags["mlflow.source.type"] == "LOCAL" and tags["mlflow.user"]
+    assert not tags["mlflow.source.name"].startswith("/")
+    (used,) = run.inputs.dataset_inputs
+    assert (used.dataset.name, used.dataset.digest) == ("digits", known["fingerprint"][-36:])
+    assert run.data.metrics["cost/parameters"] == known["parameters"]
+
+
+def test_an_experiment_opens_in_the_view_of_model_training(copied):
+    assert _client(copied).get_experiment_by_name("pair-small").tags["mlflow.experimentKind"] == "custom_model_development"
+
+
 def test_scores_pictures_and_provenance_are_artifacts(copied):
     run = _runs(copied)["tiny · seed 0"]
     client = _client(copied)

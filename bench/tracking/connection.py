@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 FOLDER = "/mlflow-artifacts/"
+KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"  # opens the runs, not the traces
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -95,9 +96,12 @@ def experiment_id(client: MlflowClient, name: str, store: Store) -> str:
     if found:
         if found.lifecycle_stage == "deleted":  # by hand, in the UI
             client.restore_experiment(found.experiment_id)
+        if KIND not in found.tags:  # made by a version before
+            client.set_experiment_tag(found.experiment_id, KIND, MODEL_TRAINING)
         return str(found.experiment_id)
     local = tracking_uri(store).startswith("sqlite:")
-    return str(client.create_experiment(name, artifact_location=str(artifact_root(store) / slug(name)) if local else None))
+    folder = str(artifact_root(store) / slug(name)) if local else None
+    return str(client.create_experiment(name, artifact_location=folder, tags={KIND: MODEL_TRAINING}))
 
 
 def remote(store: Store) -> bool:

@@ -19,7 +19,7 @@ from bench.evaluation.scores import Scores, load
 from bench.store import shapes
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
 from bench.sweep.plan import PlannedRun
-from bench.tracking import database
+from bench.tracking import database, origin
 from bench.tracking.connection import artifact_root, is_embedded, tracking_uri
 
 if TYPE_CHECKING:
@@ -67,11 +67,15 @@ class Copy:
         stamp = _scores_stamp(planned)
         if scores and stamp is not None and note.get("scored") != stamp:
             metrics += _score_metrics(scores, stamp, self._known_scores(run_id))
+            metrics += _cost_metrics(planned, stamp, self._known_scores(run_id))
         for first in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[first : first + BATCH])
         if is_embedded(self.store):
             database.refuse_other_artifacts(client, run_id, artifact_root(self.store))
         _artifacts(client, run_id, planned)
+        if "run_id" not in note:
+            client.log_inputs(run_id, datasets=origin.dataset(planned))
+        client.log_batch(run_id, tags=origin.tags(planned, self.known["experiment"]))
         client.set_tag(run_id, "bench.state", status.state)
         if status.reason:
             client.set_tag(run_id, "bench.reason", status.reason)
@@ -168,6 +172,12 @@ def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[
     of_sets = {name: value for name, value in scores.set_scores().items() if known.get(f"mean/{name}") != value}
     metrics += [Metric(f"mean/{name}", value, stamp, 0) for name, value in of_sets.items()]
     return metrics
+
+
+def _cost_metrics(planned: PlannedRun, stamp: int, known: dict[str, float]) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    return [Metric(name, value, stamp, 0) for name, value in origin.costs(planned).items() if known.get(name) != value]
 
 
 def _artifacts(client: MlflowClient, run_id: str, planned: PlannedRun) -> None:

@@ -1,0 +1,67 @@
+"""Where a run comes from, as MLflow's own pages show it: source, commit, user, description, data set; and what it cost."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.common.display import plain
+from bench.sweep.plan import PlannedRun
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, RunTag
+
+COSTS = ("parameters", "flops", "train_seconds", "peak_memory_bytes", "rollout_seconds_per_clip")
+"""What MLflow gets as metrics, under `cost/`: names of the provenance."""
+
+
+def tags(planned: PlannedRun, experiment: str) -> list[RunTag]:
+    """MLflow's tags of origin, as far as the run's provenance knows them; the user is the one who copies.
+
+    experiment: its name in MLflow.
+    """
+    from mlflow.entities import RunTag
+
+    known = planned.run.provenance()
+    commit = known.get("code", {}).get("commit")
+    program = str(known.get("command", "")).partition(" ")[0]
+    about = f"{planned.label} of {experiment}, seed {planned.seed}. `bench show` prints its whole specification."
+    found = {
+        "mlflow.note.content": about,
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.name": "/".join(Path(program).parts[-3:]),  # as in the repository, not where this machine keeps it
+        "mlflow.source.git.commit": str(commit) if commit else "",
+        "mlflow.user": _user(),
+    }
+    return [RunTag(name, plain(value)) for name, value in found.items() if value]
+
+
+def dataset(planned: PlannedRun) -> list[DatasetInput]:
+    """The training data as an MLflow data set: its name, its fingerprint, and the shape of its frames; nothing is read."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    known = planned.run.provenance()
+    fingerprint = known.get("fingerprint")
+    if not fingerprint:
+        return []
+    spec = planned.spec
+    name = spec.data.name
+    source = json.dumps({"data": name, **{key: str(value) for key, value in spec.data.options.items()}})
+    profile = json.dumps({"frame shape": known.get("shape"), "context": spec.context, "horizon": spec.horizon})
+    made = Dataset(name[:500], str(fingerprint)[-36:], "lmc-bench", source, profile=profile)
+    return [DatasetInput(made, [InputTag("mlflow.data.context", "training")])]
+
+
+def costs(planned: PlannedRun) -> dict[str, float]:
+    """What the run cost, as far as known: "cost/train_seconds" and so on."""
+    known: dict[str, Any] = planned.run.provenance()
+    return {f"cost/{name}": float(known[name]) for name in COSTS if isinstance(known.get(name), (int, float))}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return ""
