@@ -115,7 +115,7 @@ def test_a_sweep_beside_a_hanging_server_ends_well_and_says_what_sends_it_later(
     assert code == 0 and "1 of 1 runs finished" in out and "Traceback" not in out + err
     assert "does not answer" in out and "`bench sync mine.py --only copy` copies everything later" in out
     code, _, err = bench("sync", "mine.py", "--only", "copy")
-    assert code == 2 and "does not answer; the same command goes on once it does" in err
+    assert code == 2 and "does not answer; the same command continues once it does" in err
 
 
 def test_a_run_whose_making_was_never_answered_arrives_once(kept, pair, monkeypatch):
