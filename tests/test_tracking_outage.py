@@ -206,7 +206,7 @@ def test_mlflow_is_imported_by_what_has_connected_alone():
         for line in path.read_text().splitlines()
         if line.strip().startswith(("import mlflow", "from mlflow"))
     }
-    assert importing <= {"connection.py", "database.py", "mirror.py", "attach.py", "tracker.py"}
+    assert importing <= {"connection.py", "database.py", "mirror.py", "origin.py", "attach.py", "tracker.py"}
 
 
 def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, empty_mlflow, tmp_path, monkeypatch):
