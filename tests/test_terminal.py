@@ -12,6 +12,7 @@ from typer.main import get_command
 from bench import __version__
 from bench.cli import app
 from bench.common import lease
+from bench.common.console import PlainConsole
 from bench.sweep.logs import follow
 
 
@@ -82,3 +83,10 @@ def test_doctor_prints_what_belongs_in_a_bug_report(bench):
     assert found["lmc-bench"].startswith(f"{__version__}, ") and found["system"] == platform.platform()
     assert found["cuda"].startswith(torch.version.cuda or "none")
     assert found["torch"] == torch.__version__ and f"numpy {np.__version__}" in found["packages"]
+
+
+def test_every_part_of_a_plan_that_is_too_wide_for_the_terminal_names_the_runs(finished, monkeypatch, tmp_path):
+    monkeypatch.setattr("bench.commands._options.console", lambda aside=False: PlainConsole(force_terminal=True, width=50))
+    out = finished("plan", "mine.py", "--seeds", "2")[1]
+    names = {row["run"] for row in json.loads(finished("plan", "mine.py", "--seeds", "2", "--json")[1])}
+    assert len(names) == 3 and all(out.count(name) == out.count("─ ") > 1 for name in names)

@@ -29,12 +29,12 @@ LONG = 500  # rows, from which on they are printed fast rather than in colour
 
 
 def print_runs(planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | None = None) -> None:
-    """One line a run: variant, seed, directory, state and why; and what it will cost, where that is given by its name."""
-    columns = ["variant", "seed", "run", "state"]
+    """One line a run: directory, variant, seed, state and why; and what it will cost, where that is given by its name."""
+    columns = ["run", "variant", "seed", "state"]  # the run first: where a table is split, each part begins with its name
     columns += ["time", "why"] if costs else ["why"]
     rows = [
         (
-            *(planned.label, str(planned.seed), planned.run.name, planned.state),
+            *(planned.run.name, planned.label, str(planned.seed), planned.state),
             *([_time(costs.get(planned.run.name))] if costs else []),
             planned.why,
         )
