@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,19 +119,34 @@ StorePath = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
-def experiment(name: str, scale: str, seeds: str | None, only: str | None, settings: list[str] | None) -> Experiment:
-    """The experiment that these options describe."""
-    from dataclasses import replace
+@dataclass(frozen=True)
+class Choice:
+    """Which runs a command is about: an experiment at a scale, some of its seeds and variants, with changed settings."""
 
-    from bench.spec.loading import load
+    name: str
+    scale: str
+    seeds: str | None = None
+    only: str | None = None
+    settings: Sequence[str] | None = None
 
-    chosen = load(name, scale)
-    if only is not None:
-        chosen = chosen.only(_labels(only, chosen.variants))
-    if seeds and seeds != ALL:
-        chosen = replace(chosen, seeds=numbers(seeds))
-    chosen = chosen.edited(settings) if settings else chosen
-    return with_all_seeds(chosen) if seeds == ALL else chosen
+    def experiment(self) -> Experiment:
+        """The experiment that is described."""
+        from bench.spec.loading import load
+
+        chosen = load(self.name, self.scale)
+        if self.only is not None:
+            chosen = chosen.only(_labels(self.only, chosen.variants))
+        if self.seeds and self.seeds != ALL:
+            chosen = replace(chosen, seeds=numbers(self.seeds))
+        chosen = chosen.edited(list(self.settings)) if self.settings else chosen
+        return with_all_seeds(chosen) if self.seeds == ALL else chosen
+
+    def command(self, verb: str, anywhere: bool = False) -> str:
+        """What to type to do `verb` with the same runs. anywhere: with a store of one's own, not the one named here."""
+        words = ["bench", *verb.split(), self.name, *(["--scale", self.scale] if self.scale != "small" else [])]
+        words += [*(["--seeds", self.seeds] if self.seeds else []), *(["--only", self.only] if self.only else [])]
+        words += [word for setting in self.settings or [] for word in ("--set", setting)]
+        return shlex.join(words) + ("" if anywhere else same_store())
 
 
 def with_all_seeds(chosen: Experiment) -> Experiment:
@@ -149,22 +165,6 @@ def _labels(text: str, known: Collection[str]) -> list[str]:
         found.append(",".join(words[:taken]).strip())
         words = words[taken:]
     return found
-
-
-def command(
-    verb: str,
-    name: str,
-    scale: str,
-    seeds: str | None,
-    only: str | None,
-    settings: list[str] | None,
-    anywhere: bool = False,
-) -> str:
-    """What to type to do `verb` with the same runs. anywhere: with a store of one's own, not the one named here."""
-    words = ["bench", *verb.split(), name, *(["--scale", scale] if scale != "small" else [])]
-    words += [*(["--seeds", seeds] if seeds else []), *(["--only", only] if only else [])]
-    words += [word for setting in settings or [] for word in ("--set", setting)]
-    return shlex.join(words) + ("" if anywhere else same_store())
 
 
 def same_store() -> str:

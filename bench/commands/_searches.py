@@ -21,7 +21,7 @@ SEARCH = "tune:"  # begins their names
 
 def typed(verb: str, name: str, scale: str, more: str = "") -> str:
     """What to type to do `verb` with that, as messages quote it."""
-    return f"`{_options.command(verb, name, scale, None, None, None)}{more}`"
+    return f"`{_options.Choice(name, scale).command(verb)}{more}`"
 
 
 def runs(study: str, scale: str, store: Store) -> tuple[str, list[PlannedRun]]:

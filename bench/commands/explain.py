@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -67,8 +68,9 @@ def explain(
         raise BenchError("name one metric and one protocol: a cell has one of each")
     if spent and (frame or differences or label):
         raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
-    experiment, store = _options.experiment(name, scale, seeds, only, settings), _options.store(store_path)
-    training = _options.command("run", name, scale, seeds, only, settings)
+    choice = _options.Choice(name, scale, seeds, only, settings)
+    experiment, store = choice.experiment(), _options.store(store_path)
+    training = choice.command("run")
     chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     known = chosen.results.variants
     if variant not in known:
@@ -87,7 +89,7 @@ def explain(
     except ValueError as error:
         raise BenchError(str(error)) from error
     if variant in experiment.variants:
-        found["again"] = _options.command("run", name, scale, seeds, variant, settings)
+        found["again"] = replace(choice, only=variant).command("run")
     if as_json:
         _options.print_json(found)
     elif spent:

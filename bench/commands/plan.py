@@ -58,7 +58,8 @@ def plan(
     from bench.sweep.preflight import preflight, refuse_short_contexts, refuse_unfit_learners
 
     store = _options.store(store_path)
-    experiment = _options.experiment(name, scale, seeds, only, settings)
+    choice = _options.Choice(name, scale, seeds, only, settings)
+    experiment = choice.experiment()
     if max_seeds and not decide:
         raise BenchError("--max-seeds works only with --decide")
     if decide:
@@ -88,7 +89,7 @@ def plan(
         )
         return
     _tables.print_runs([_shortly(planned) for planned in planned_runs], costs.costs)
-    _print_total(planned_runs, store, costs, where, _options.command("plan", name, scale, seeds, only, settings))
+    _print_total(planned_runs, store, costs, where, choice.command("plan"))
 
 
 def _probe(planned_runs: Sequence[PlannedRun], store: Store, where: Machine, console: Console) -> None:

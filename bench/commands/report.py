@@ -106,11 +106,12 @@ def report(
     if check and (out or frames):
         raise BenchError("--check compares the metrics and frames that the document has: --out and --frames do not go with it")
     names, protocols, store = _selection.metrics(metrics), _selection.protocols(protocol), _options.store(store_path)
-    experiment = _options.experiment(name, scale, seeds, only, settings)
+    choice = _options.Choice(name, scale, seeds, only, settings)
+    experiment = choice.experiment()
     folder = out is not None and (out.is_dir() or not out.suffix)
     if seeds is None and (claims or (folder and experiment.claims)):
         experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
-    training = _options.command("run", name, scale, seeds, only, settings)
+    training = choice.command("run")
     chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form, ignore_unchecked))
@@ -125,7 +126,7 @@ def report(
                 "a folder gets all tables; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
                 "--published and several protocols are for single tables"
             )
-        remade = _options.command("report", name, scale, seeds, only, settings, anywhere=True)
+        remade = choice.command("report", anywhere=True)
         _everything(chosen, store, out, protocols[0], label, f"{remade} --out {shlex.quote(out.name)}")
         return
     if claims:

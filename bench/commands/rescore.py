@@ -46,10 +46,11 @@ def rescore(
     if sets and protocol:
         raise BenchError("--metrics names scores of the whole set of clips, which have protocols of their own: no --protocol")
     store = _options.store(store_path)
-    planned_runs = unique(plan(_options.experiment(name, scale, seeds, only, settings), store))
+    choice = _options.Choice(name, scale, seeds, only, settings)
+    planned_runs = unique(plan(choice.experiment(), store))
     trained = [planned for planned in planned_runs if planned.run.status().trained]
     if not trained:
-        training = _options.command("run", name, scale, seeds, only, settings)
+        training = choice.command("run")
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
     device, console = default_device(), _options.console()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,13 +52,14 @@ def keep(
     from reports.results_document import judged
 
     store = _options.store(store_path)
-    experiment = _options.experiment(name, scale, seeds, only, settings)
+    choice = _options.Choice(name, scale, seeds, only, settings)
+    experiment = choice.experiment()
     decided = bool(Record.of(experiment, store).rounds())
     count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
     trained = str(count) if count and not decided else None
-    training = _options.command("run", name, scale, trained, only, settings, anywhere=True) + " --decide" * decided
+    training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
-    keeping = _options.command("results keep", name, scale, None, only, settings, anywhere=True)
+    keeping = replace(choice, seeds=None).command("results keep", anywhere=True)
     with Console(stderr=True).status("keeping scores") as shown:
         kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, shown.update)
     path = records / f"{called or f'{experiment.name}-{experiment.scale}-{kept.results.metadata.dataset}'}{SUFFIX}"

@@ -73,13 +73,14 @@ def run(
     from bench.sweep.preflight import preflight
 
     store = _options.store(store_path)
-    experiment = _options.experiment(name, scale, seeds, only, settings)
+    choice = _options.Choice(name, scale, seeds, only, settings)
+    experiment = choice.experiment()
     if not decide and (max_seeds or hours is not None):
         raise BenchError("--max-seeds and --hours work only with --decide")
     if decide and (detach or fresh):
         raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it needs the scores of every round")
     planned_runs = make_plan(experiment, store)
-    again, table, later = (_options.command(verb, name, scale, seeds, only, settings) for verb in ("run", "report", "sync"))
+    again, table, later = (choice.command(verb) for verb in ("run", "report", "sync"))
     next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
     again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
     if fresh:

@@ -36,7 +36,7 @@ def show(
     Prints its question, seeds, evaluation, and how each variant differs from the first; or all settings of one variant, with
     the command that runs just that; or what differs between two. As YAML, in the names that --set takes.
     """
-    experiment = _options.experiment(name, scale, None, None, settings)
+    experiment = _options.Choice(name, scale, settings=settings).experiment()
     labels = variants or []
     if len(labels) > 2:
         raise BenchError(f"show compares at most two variants, got {len(labels)}")
@@ -45,7 +45,7 @@ def show(
         case []:
             shown = _whole(experiment)
         case [spec]:
-            command = _options.command("run", name, scale, None, labels[0], settings)
+            command = _options.Choice(name, scale, only=labels[0], settings=settings).command("run")
             shown = {"variant": labels[0], "settings": whole_settings(spec), "command": command}
         case [first, second]:
             shown = {"differs": _differences(first, second, labels)}

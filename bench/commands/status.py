@@ -39,7 +39,7 @@ def status(
     from bench.sweep.plan import run_status
 
     store = _options.store(store_path)
-    experiment = _options.experiment(name, scale, seeds, only, settings) if name else None
+    experiment = _options.Choice(name, scale, seeds, only, settings).experiment() if name else None
     if watching and as_json:
         raise BenchError("--watch shows every change on a terminal; --json prints the state once: leave out one of them")
     if watching:

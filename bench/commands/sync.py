@@ -40,7 +40,7 @@ def sync(
             raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is copied as a whole")
         called, planned_runs = _searches.runs(name.removeprefix(_searches.SEARCH), scale, store)
     else:
-        experiment = _options.experiment(name, scale, seeds, only, settings)
+        experiment = _options.Choice(name, scale, seeds, only, settings).experiment()
         called, planned_runs = tracker.experiment_name(experiment), plan(experiment, store)
     try:
         count = tracker.sync(store, called, planned_runs)

@@ -21,7 +21,7 @@ from bench.common.files import appending
 from bench.executors import worker
 from bench.executors.slurm_queue import tell
 from bench.spec.experiment import Evaluation
-from bench.store.failures import OUT_OF_MEMORY
+from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.store import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
 
@@ -62,10 +62,10 @@ def _execute(
         notice.pass_on_to(child)
         death = worker.run_to_end(child)
         if death == OUT_OF_MEMORY:
-            run.set_status(FAILED, kind="memory", reason=death)
+            run.set_status(FAILED, kind=Failure.MEMORY, reason=death)
         elif death:
             _say(log, death)
-        if notice.came or run.status().kind != "memory" or not worker.in_smaller_parts(run):
+        if notice.came or run.status().kind != Failure.MEMORY or not worker.in_smaller_parts(run):
             return
         _say(log, run.status().reason)
 
@@ -81,7 +81,7 @@ def _after(run: Run, job: str, notice: _Notice, before: int) -> str:
     idle = held.idle + 1 if held is not None and status.step == before else 0
     if idle > IDLE:
         reason = f"SLURM stopped it {idle} times at step {status.step} before it got any further: it needs a longer time limit"
-        run.set_status(FAILED, kind="died", reason=reason)
+        run.set_status(FAILED, kind=Failure.DIED, reason=reason)
         forget(run, job)
         return reason
     put(run, "slurm", job, idle)

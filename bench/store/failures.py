@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.reading import Unreadable
@@ -18,17 +19,32 @@ class Kind:
     again: bool
 
 
-KINDS = {
-    "died": Kind("its process died again and again", again=True),
-    "disk": Kind("the disk was full or could not be written", again=True),
-    "system": Kind("the system refused something", again=True),
-    "gone": Kind("its directory was deleted while it ran", again=True),
-    "damaged": Kind("one of its files is damaged", again=False),
-    "memory": Kind("out of memory, even with one clip at a time", again=False),
-    "code": Kind("an error in the code", again=False),
-    "configuration": Kind("a setting that turned out impossible", again=False),
-    "changed": Kind("the code is not what it was when the run was planned", again=True),
-    "diverged": Kind("a loss that is not finite: a result", again=False),
+class Failure(StrEnum):
+    """The kinds of failure, as status.json and `--retry` name them."""
+
+    DIED = "died"
+    DISK = "disk"
+    SYSTEM = "system"
+    GONE = "gone"
+    DAMAGED = "damaged"
+    MEMORY = "memory"
+    CODE = "code"
+    CONFIGURATION = "configuration"
+    CHANGED = "changed"
+    DIVERGED = "diverged"
+
+
+KINDS: dict[str, Kind] = {
+    Failure.DIED: Kind("its process died again and again", again=True),
+    Failure.DISK: Kind("the disk was full or could not be written", again=True),
+    Failure.SYSTEM: Kind("the system refused something", again=True),
+    Failure.GONE: Kind("its directory was deleted while it ran", again=True),
+    Failure.DAMAGED: Kind("one of its files is damaged", again=False),
+    Failure.MEMORY: Kind("out of memory, even with one clip at a time", again=False),
+    Failure.CODE: Kind("an error in the code", again=False),
+    Failure.CONFIGURATION: Kind("a setting that turned out impossible", again=False),
+    Failure.CHANGED: Kind("the code is not what it was when the run was planned", again=True),
+    Failure.DIVERGED: Kind("a loss that is not finite: a result", again=False),
 }
 OUT_OF_MEMORY = "killed by the kernel for want of memory"
 """What an executor says of a process that ended so."""
@@ -40,8 +56,8 @@ DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 def of(error: OSError) -> str:
     """The kind of what the system says, or a reader of a file."""
     if isinstance(error, Unreadable):
-        return "damaged"
-    return "disk" if error.errno in DISK else "system"
+        return Failure.DAMAGED
+    return Failure.DISK if error.errno in DISK else Failure.SYSTEM
 
 
 def is_retried(kind: str) -> bool:

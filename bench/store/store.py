@@ -19,6 +19,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,22 @@ from bench.common.records import LARGEST, fitting, known_fields
 from bench.common.removal import move
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
+from bench.store.failures import Failure
 
-NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = (
-    "new",
-    "finished",
-    "running",
-    "interrupted",
-    "failed",
-    "diverged",
-    "blocked",
-)
+
+class State(StrEnum):
+    """How far a run is, as its status.json says it."""
+
+    NEW = "new"
+    FINISHED = "finished"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    DIVERGED = "diverged"
+    BLOCKED = "blocked"
+
+
+NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = tuple(State)
 
 RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
 IDENTITY = re.compile(r"[\w.:-]{1,200}")  # what its identity is made of, which becomes part of a query
@@ -111,7 +118,7 @@ class Run:
         try:
             status = Status(**self._status())
         except OSError as error:
-            status = Status(INTERRUPTED, kind="damaged", reason=_damage(error))
+            status = Status(INTERRUPTED, kind=Failure.DAMAGED, reason=_damage(error))
         if lease.holder(self.path):
             return replace(status, state=RUNNING, reason="")
         if status.state == RUNNING or (status.state == NEW and self.path.is_dir()):

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bench.common.errors import BenchError, Blocked
 from bench.common.reading import is_regular
@@ -15,7 +16,17 @@ from bench.store.failures import is_retried
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 from bench.sweep import queue
 
-NEW, RESUMABLE, TO_SCORE, QUEUED = "new", "resumable", "to score", "queued"
+
+class Work(StrEnum):
+    """What there is left to do for a run whose directory says no more."""
+
+    NEW = "new"
+    RESUMABLE = "resumable"
+    TO_SCORE = "to score"
+    QUEUED = "queued"
+
+
+NEW, RESUMABLE, TO_SCORE, QUEUED = Work
 TO_DO = (NEW, RESUMABLE, TO_SCORE)
 """States that `bench run` acts on. A failure that nothing has mended stays until `--retry`, a diverged run is a result."""
 ACTIVE = (RUNNING, QUEUED)

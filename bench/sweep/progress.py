@@ -25,7 +25,7 @@ OTHER_COLUMNS = len(" seed 12 step 12345/12345")  # letters that are kept beside
 LEAST = 8  # letters of a label at least
 PLAIN_SECONDS = 30.0  # between two plain lines about the same run
 PAUSE = 30.0  # times as long as usual between two lines: the run stood still
-MARKS = {FINISHED: "[green]✓[/]", FAILED: "[red]✗[/]", DIVERGED: "[yellow]∞[/]", INTERRUPTED: "[yellow]‖[/]"}
+MARKS: dict[str, str] = {FINISHED: "[green]✓[/]", FAILED: "[red]✗[/]", DIVERGED: "[yellow]∞[/]", INTERRUPTED: "[yellow]‖[/]"}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from bench.common.files import appending
 from bench.store import failures
+from bench.store.failures import Failure
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 from bench.sweep.executor import Executor
 from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique
@@ -148,7 +149,7 @@ class Scheduler:
             self._file(
                 replace(planned, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh")
             )
-        elif status.kind == "memory" or (death == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
+        elif status.kind == Failure.MEMORY or (death == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
             self._in_smaller_parts(planned, status, death)
         elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
             self._resume(planned, status, death)
@@ -168,15 +169,15 @@ class Scheduler:
                 log.write(f"its process died at step {status.step} ({how}); it is started again\n".encode())
             self.waiting.appendleft(planned)
         else:
-            self._fail(planned, "died", f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
+            self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
 
     def _in_smaller_parts(self, planned: PlannedRun, status: Status, death: str) -> None:
         """Out of memory: train with each batch in twice as many parts, which changes rounding alone."""
         parts = 2 * planned.run.micro_batches()
         if status.trained:
-            self._fail(planned, "memory", f"out of memory while scoring ({death or status.reason})")
+            self._fail(planned, Failure.MEMORY, f"out of memory while scoring ({death or status.reason})")
         elif parts > planned.spec.batch:
-            self._fail(planned, "memory", f"out of memory even with one clip at a time ({death or status.reason})")
+            self._fail(planned, Failure.MEMORY, f"out of memory even with one clip at a time ({death or status.reason})")
         else:
             planned.run.set_micro_batches(parts)
             planned.run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
@@ -184,7 +185,7 @@ class Scheduler:
 
     def _note_error(self, status: Status) -> None:
         """The same error in the code several times in a row is not about single runs."""
-        if status.kind == "code":
+        if status.kind == Failure.CODE:
             reason, times = self._alike
             self._alike = (status.reason, times + 1 if status.reason == reason else 1)
             if self._alike[1] == ALIKE:

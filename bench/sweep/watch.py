@@ -28,7 +28,7 @@ from bench.sweep.progress import MARKS, PLAIN_SECONDS, Pace, clock
 REFRESH = 1.0  # seconds between two looks
 ALL_AGAIN = 20.0  # seconds between two looks at finished runs: they hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
-SHOWN = {**MARKS, RUNNING: "[cyan]▶[/]", QUEUED: "[blue]…[/]", BLOCKED: "[yellow]![/]"}
+SHOWN: dict[str, str] = {**MARKS, RUNNING: "[cyan]▶[/]", QUEUED: "[blue]…[/]", BLOCKED: "[yellow]![/]"}
 COLUMNS = (
     LiveColumn("", 0), LiveColumn("run", 1, least=9), LiveColumn("seed", 3, right=True), LiveColumn("state", 2),
     LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
     from mlflow.tracking import MlflowClient
 
-ENDED = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
+ENDED: dict[str, str] = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
 LONGEST_PARAMETER = 6000  # characters; MLflow cuts longer ones without a word
 CUT = 5000  # characters of a tag that MLflow keeps
 BATCH = 1000  # metrics that MLflow takes in one call

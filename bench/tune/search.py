@@ -15,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.common.errors import BenchError
+from bench.store.failures import Failure
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
 from bench.sweep.plan import PlannedRun, retry
 from bench.sweep.scheduler import Scheduler
@@ -137,7 +138,7 @@ class Search:
             try:
                 spec = self.space.draw(trial)
             except BenchError as error:
-                self._tell_failed(trial, "configuration", str(error))
+                self._tell_failed(trial, Failure.CONFIGURATION, str(error))
                 return
             planned_runs = runs_of_trial(self.study, trial, spec)
             if self.study.url:
@@ -146,7 +147,7 @@ class Search:
             trial.set_user_attr("runs", [planned.run.name for planned in planned_runs])
             self.planned_runs += planned_runs
         if "again" in record.user_attrs:
-            retry(planned_runs, {"code"})
+            retry(planned_runs, {Failure.CODE})
         open_trial = OpenTrial(self.study, trial, planned_runs)
         self.open_trials.append(open_trial)
         if "pruned" in record.user_attrs:
@@ -191,7 +192,7 @@ class Search:
 
     def _fail(self, open_trial: OpenTrial, planned: PlannedRun) -> None:
         status = planned.run.status()
-        kind = "diverged" if planned.state == DIVERGED else status.kind or planned.state
+        kind = Failure.DIVERGED if planned.state == DIVERGED else status.kind or planned.state
         self.open_trials.remove(open_trial)
         self._tell_failed(open_trial.trial, kind, status.reason or planned.why, open_trial.planned_runs)
         if planned.state == BLOCKED:

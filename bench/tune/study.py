@@ -31,6 +31,7 @@ from bench.common.records import fitting
 from bench.common.urls import has_secret, shown, without_secrets
 from bench.spec.experiment import Evaluation
 from bench.store import shapes
+from bench.store.failures import Failure
 from bench.store.search_results import Aim, NothingFound, journal, making, noted
 from bench.store.search_results import folder as folder_of
 from bench.store.search_results import read as read_result
@@ -39,7 +40,8 @@ from bench.tune.objectives import OBJECTIVES
 
 CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split that judge a trial
 HORIZONS = {"medium": 30}  # frames over which they do; elsewhere as many as a trial trains with
-COUNTED = ("diverged", "memory", "configuration")  # failures that say something of the settings, and so finish a trial
+COUNTED = (Failure.DIVERGED, Failure.MEMORY, Failure.CONFIGURATION)
+"""Failures that say something of the settings, and so finish a trial."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SURPLUS = "surplus"
 

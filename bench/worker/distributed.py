@@ -29,7 +29,7 @@ from bench.common.errors import BenchError
 from bench.common.files import read_json, write_json
 from bench.common.machine import kernel_kills
 from bench.spec.experiment import Evaluation, evaluation_from_json
-from bench.store.failures import OUT_OF_MEMORY
+from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
 from bench.training.control import Control
 from bench.worker import waiting
@@ -122,7 +122,7 @@ def _verdict(processes: list[subprocess.Popen[bytes]], outcomes: list[Outcome | 
     for rank, process in enumerate(processes):
         if process.returncode and not outcomes[rank]:
             if process.returncode == -signal.SIGKILL and out_of_memory:
-                return Outcome(FAILED, "memory", OUT_OF_MEMORY)
+                return Outcome(FAILED, Failure.MEMORY, OUT_OF_MEMORY)
             code = process.returncode
             how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
             return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(processes)} {how}")

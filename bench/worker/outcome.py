@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.common.errors import BenchError, Blocked
 from bench.common.reading import Unreadable
 from bench.store import failures
+from bench.store.failures import Failure
 from bench.store.snapshot import Changed
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 
@@ -54,19 +55,19 @@ def _outcome(run: Run, error: Exception) -> Outcome:
         case PeerLost():
             return Outcome(INTERRUPTED, LOST, str(error))
         case Diverged():
-            return Outcome(DIVERGED, "diverged", str(error))
+            return Outcome(DIVERGED, Failure.DIVERGED, str(error))
         case Changed():
-            return Outcome(FAILED, "changed", str(error))
+            return Outcome(FAILED, Failure.CHANGED, str(error))
         case Blocked():
             return Outcome(BLOCKED, "blocked", str(error))
         case Unreadable() | Damaged():
-            return Outcome(FAILED, "damaged", str(error))
+            return Outcome(FAILED, Failure.DAMAGED, str(error))
         case BenchError():
-            return Outcome(FAILED, "configuration", str(error))
+            return Outcome(FAILED, Failure.CONFIGURATION, str(error))
         case MemoryError():
-            return Outcome(FAILED, "memory", "out of memory")
+            return Outcome(FAILED, Failure.MEMORY, "out of memory")
     log.error("%s", traceback.format_exc())
     if isinstance(error, OSError):
         return Outcome(FAILED, failures.of(error), f"{error.strerror or error}: {error.filename or run.path}")
-    kind = "memory" if type(error).__name__ == "OutOfMemoryError" else "code"
+    kind = Failure.MEMORY if type(error).__name__ == "OutOfMemoryError" else Failure.CODE
     return Outcome(FAILED, kind, f"{type(error).__name__}: {error}".splitlines()[0])
