@@ -36,6 +36,8 @@ def published(value: Any, root: Path | None = None) -> Any:
     if not isinstance(value, str):
         return value
     text = plain(value)
+    if os.sep not in text:  # no path
+        return text
     if root is not None:
         text = text.replace(f"{root}{os.sep}", "")
     home = os.path.expanduser("~")
