@@ -192,7 +192,7 @@ def test_a_store_damaged_at_random_takes_no_command_down_and_touches_nothing_out
                 assert not watch.seen, (what, words, watch.seen)
                 if words == ("status",):
                     well = [name for name in runs if name not in str(path)]
-                    assert all(name in said for name in well) and said.count("trained") >= len(well), (what, said)
+                    assert all(name in said for name in well) and said.count("finished") >= len(well), (what, said)
             assert sorted(os.listdir(canary)) == ["secret"] and (canary / "secret").read_text() == "secret words", what
             shutil.rmtree(store)
     finally:
