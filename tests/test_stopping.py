@@ -93,4 +93,4 @@ def test_stop_waits_until_a_run_has_ended(bench, started):
 
     threading.Thread(target=end_when_asked, daemon=True).start()
     code, out, _ = bench("stop", started.name)
-    assert code == 0 and "asked 0 sweeps and 1 run " in out and "they have ended" in out
+    assert code == 0 and "asked 1 run to save" in out and "they have ended" in out
