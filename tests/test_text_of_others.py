@@ -173,3 +173,12 @@ def test_metrics_that_are_gone_before_a_checkpoint_are_noted(trained, tmp_path, 
     Scheduler([replace(planned, state="resumable")], store, Inline()).run()
     assert planned.run.status().state == "finished"
     assert any("metrics up to step" in said for said in planned.run.provenance()["deviations"])
+
+
+def test_whatever_a_report_computes_with_is_read_as_a_number_or_not_at_all(finished, tmp_path):
+    from bench.reporting.results import COST_COLUMNS
+    from bench.store import shapes
+
+    assert set(COST_COLUMNS) <= set(shapes.PROVENANCE)
+    written = json.loads((the_run(tmp_path).path / "provenance.json").read_text())
+    assert set(written) <= set(shapes.PROVENANCE)  # what a run writes about itself has a shape

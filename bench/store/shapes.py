@@ -28,6 +28,8 @@ PROVENANCE = {
     "other_seconds": (NUMBER, None),
     "score_seconds": {"*": NUMBER},
     "parameters": (WHOLE, None),
+    "parameters_used": (WHOLE, None),
+    "updates": (WHOLE, None),
     "flops": (NUMBER, None),
     "peak_memory_bytes": (WHOLE, None),
     "rollout_seconds_per_clip": (NUMBER, None),
