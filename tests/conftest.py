@@ -122,3 +122,17 @@ def mlflow_ready(empty_mlflow, tmp_path):
     """The tests that train copy into MLflow as well."""
     (tmp_path / "runs").mkdir(exist_ok=True)
     shutil.copy(empty_mlflow, tmp_path / "runs")
+
+
+@pytest.fixture
+def cluster(tmp_path, monkeypatch):
+    """SLURM's commands as they are on a cluster, pretended; `cluster.asked` tells what was asked of them."""
+    from bench.executors import slurm, slurm_queue
+    from tests.slurm.pretend import Slurm
+
+    pretended = Slurm(tmp_path / "slurm")
+    monkeypatch.setenv("PATH", f"{pretended.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(slurm_queue, "FRESH", 0.0)
+    monkeypatch.setattr(slurm, "POLL", 0.1)
+    slurm_queue.QUEUE.refresh()
+    return pretended

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import alive, descendants
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -62,25 +64,6 @@ def test_a_file_that_may_not_grow_is_said_in_words(finished, tmp_path):
     assert "Traceback" not in out and "runs finished" in out, out  # the summary comes all the same
 
 
-def _children(process: int) -> list[int]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == process:
-            found += [int(folder.name), *_children(int(folder.name))]
-    return found
-
-
-def _alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 @pytest.mark.slow
 def test_a_killed_ui_leaves_no_server_on_its_port(finished, tmp_path, mlflow_ready):
     with socket.socket() as probe:
@@ -93,13 +76,13 @@ def test_a_killed_ui_leaves_no_server_on_its_port(finished, tmp_path, mlflow_rea
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 break
         time.sleep(0.3)
-    started = _children(ui.pid)
+    started = descendants(ui.pid)
     assert started
     ui.send_signal(signal.SIGKILL)
     until = time.monotonic() + 20
-    while any(map(_alive, started)) and time.monotonic() < until:
+    while any(map(alive, started)) and time.monotonic() < until:
         time.sleep(0.2)
-    assert not any(map(_alive, started))
+    assert not any(map(alive, started))
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -110,12 +93,12 @@ def test_a_killed_report_leaves_no_child_and_no_word(finished, tmp_path):
     started: list[int] = []
     until = time.monotonic() + 100
     while not started and report.poll() is None and time.monotonic() < until:
-        started = _children(report.pid)
+        started = descendants(report.pid)
         time.sleep(0.02)
     assert started
     report.send_signal(signal.SIGKILL)
     out, _ = report.communicate(timeout=60)
     until = time.monotonic() + 20
-    while any(map(_alive, started)) and time.monotonic() < until:
+    while any(map(alive, started)) and time.monotonic() < until:
         time.sleep(0.2)
-    assert not any(map(_alive, started)) and "BrokenPipe" not in out and "Traceback" not in out
+    assert not any(map(alive, started)) and "BrokenPipe" not in out and "Traceback" not in out

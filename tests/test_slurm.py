@@ -1,9 +1,6 @@
 """Runs on a SLURM cluster that only pretends: what is asked of it, and what becomes of runs whatever it does."""
 
-import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -11,29 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.common import lease
 from bench.common.errors import BenchError
-from bench.executors import slurm, slurm_job, slurm_queue, worker
+from bench.executors import slurm
 from bench.spec import catalog
 from bench.store import snapshot, tickets
-from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+from bench.store.store import Store
 from bench.sweep import queue
 from bench.sweep.plan import NEW, QUEUED, RESUMABLE, plan
 from bench.sweep.scheduler import Scheduler
-from tests.conftest import EVALUATION, TINY
-from tests.slurm.pretend import Slurm
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install -c constraints.txt -e '.[slurm]'")
-
-
-@pytest.fixture
-def cluster(tmp_path, monkeypatch):
-    pretended = Slurm(tmp_path / "slurm")
-    monkeypatch.setenv("PATH", f"{pretended.folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(slurm_queue, "FRESH", 0.0)
-    monkeypatch.setattr(slurm, "POLL", 0.1)
-    slurm_queue.QUEUE.refresh()
-    return pretended
 
 
 @pytest.fixture
@@ -270,103 +254,6 @@ def test_detaching_wants_an_executor_that_outlives_the_command(bench):
     assert code == 2 and "--executor slurm" in err
 
 
-# What runs on a node. The worker is a pretended one, which does as the test says.
-
-SAVES = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: end('interrupted', 'stopped')); begin(3); time.sleep(20)"
-FINISHES = "begin(6); end('finished', '')"
-BEGINNING = """
-import sys, time
-from bench.common import lease
-from bench.store.store import Run
-run = Run({path!r})
-run = Run(__import__('pathlib').Path({path!r}))
-owned = lease.take(run.path)
-def begin(step): run.set_status('running', step=step); run.append(step, {{}})
-def end(state, kind): run.set_status(state, kind=kind, trained=state == 'finished'); owned.release(); sys.exit()
-"""
-
-
-@pytest.fixture
-def job(cluster, store, monkeypatch):
-    """A queued run, and `job(script)` which does what job 1 of SLURM does with a worker that follows the script."""
-    run = store.run(TINY)
-    run.create(TINY)
-    tickets.put(run, "slurm", "1")
-    cluster.say(_1="RUNNING")
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
-    monkeypatch.delenv("SLURM_ARRAY_JOB_ID", raising=False)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
-
-    def work(script, number=None):
-        code = BEGINNING.format(path=str(run.path)) + script
-        monkeypatch.setattr(worker, "command", lambda *_: [sys.executable, "-c", code])
-        notifier = threading.Thread(target=_notify, args=(run, number)) if number else None
-        if notifier:
-            notifier.start()
-        slurm_job.work(1, 1, str(run.path), [EVALUATION])
-        return (run.path / "log.txt").read_text()
-
-    work.run = run
-    yield work
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def _notify(run, number):
-    while not run.latest():
-        time.sleep(0.02)
-    os.kill(os.getpid(), number)
-
-
-@pytest.mark.parametrize("number", [signal.SIGUSR2, signal.SIGTERM])
-def test_told_that_its_time_is_up_a_job_saves_and_queues_itself_again(cluster, job, number):
-    log = job(SAVES, number)
-    assert job.run.status().state == INTERRUPTED and job.run.status().step == 3
-    assert cluster.asked("scontrol") == ["requeue 1"] and f"got {number.name} and is queued again" in log
-    assert queue.place(job.run).startswith("SLURM job 1")
-
-
-def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_back(cluster, job):
-    cluster.say(_1="COMPLETING")
-    job(SAVES, signal.SIGTERM)
-    assert job.run.status().state == INTERRUPTED and cluster.asked("scontrol") == []
-
-
-def test_a_run_that_was_asked_to_stop_does_not_come_back(cluster, job):
-    job("begin(3); run.ask_to_stop('enough'); end('interrupted', 'asked')")
-    assert cluster.asked("scontrol") == [] and queue.place(job.run) == ""
-    assert "BEGUN" not in job("print('BEGUN')")  # and a job that starts afterwards leaves it alone
-
-
-def test_a_finished_run_leaves_the_queue(cluster, job):
-    job(FINISHES)
-    assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None and cluster.asked("scontrol") == []
-
-
-def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so_and_else_left_to_bench_run(cluster, job):
-    (cluster.folder / "bin" / "scontrol").write_text("#!/bin/sh\nexit 1\n")
-    assert "should SLURM not bring it back itself, `bench run` goes on" in job(SAVES, signal.SIGUSR2)
-    cluster.say(_1="PENDING")
-    assert queue.place(job.run)
-    cluster.say(_1="COMPLETED")
-    assert not queue.place(job.run) and job.run.status().state == INTERRUPTED
-
-
-def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_for_more_time(cluster, job):
-    for _ in range(2 + slurm_job.IDLE):
-        job(SAVES, signal.SIGUSR2)
-        (job.run.path / "metrics.jsonl").unlink()
-    status = job.run.status()
-    assert (status.state, status.kind) == (FAILED, "died") and "needs a longer time limit" in status.reason
-    assert len(cluster.asked("scontrol")) == 1 + slurm_job.IDLE
-
-
-def test_a_detached_job_that_runs_out_of_memory_goes_on_by_itself_with_smaller_parts(cluster, job):
-    log = job("begin(3); end(*(('failed', 'memory') if run.micro_batches() == 1 else ('finished', '')))")
-    assert job.run.status().state == FINISHED and job.run.micro_batches() == 2
-    assert "out of memory; goes on with each batch in 2 parts" in log and not cluster.asked("sbatch")
-
-
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_job_hashes_its_copy_of_the_code_before_anything_of_it_is_executed(cluster, store, four, changed):
     taken = snapshot.take(store)
@@ -382,23 +269,6 @@ def test_a_job_hashes_its_copy_of_the_code_before_anything_of_it_is_executed(clu
     done = subprocess.run(["bash", script], capture_output=True, text=True)
     assert bool(cluster.asked("srun")) != changed and not canary.exists()
     assert (done.returncode == 1 and "is not what its name says" in done.stderr) == changed
-
-
-def test_a_job_waits_until_the_lease_of_a_lost_node_has_run_out(cluster, job, monkeypatch):
-    monkeypatch.setattr(lease, "SILENCE", 2.0)
-    monkeypatch.setattr(lease, "HEARTBEAT", 0.1)
-    owner = {"host": "lost", "space": "another", "process": 1, "started": "1"}
-    from bench.common.files import write_json
-
-    write_json(job.run.path / "lease-0", owner)
-    assert job.run.status().state == RUNNING
-    job(FINISHES)
-    assert job.run.status().state == FINISHED
-
-
-def test_a_node_that_does_not_see_the_store_says_so(cluster, job, tmp_path):
-    with pytest.raises(BenchError, match="the store must be a folder that all nodes share"):
-        slurm_job.work(1, 1, str(tmp_path / "elsewhere"), [])
 
 
 def test_a_new_run_is_new_and_not_queued(cluster, store, four):

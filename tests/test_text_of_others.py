@@ -175,10 +175,15 @@ def test_metrics_that_are_gone_before_a_checkpoint_are_noted(trained, tmp_path, 
     assert any("metrics up to step" in said for said in planned.run.provenance()["deviations"])
 
 
-def test_whatever_a_report_computes_with_is_read_as_a_number_or_not_at_all(finished, tmp_path):
-    from bench.reporting.results import COST_COLUMNS
+def test_what_a_run_writes_about_itself_has_a_shape_by_which_damage_is_known(finished, tmp_path):
     from bench.store import shapes
 
-    assert set(COST_COLUMNS) <= set(shapes.PROVENANCE)
-    written = json.loads((the_run(tmp_path).path / "provenance.json").read_text())
-    assert set(written) <= set(shapes.PROVENANCE)  # what a run writes about itself has a shape
+    assert set(json.loads((the_run(tmp_path).path / "provenance.json").read_text())) <= set(shapes.PROVENANCE)
+
+
+@pytest.mark.parametrize("cost", ["updates", "parameters_used"])
+def test_a_damaged_cost_is_damage_of_its_run_and_not_the_end_of_the_report(finished, tmp_path, cost):
+    path = the_run(tmp_path).path / "provenance.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), cost: {"a": []}}))
+    code, out, err = finished("report", "mine.py")
+    assert code in (0, 2) and "Traceback" not in out + err and f"{cost} is " in out + err

@@ -17,19 +17,14 @@ from bench.evaluation.scores import load as load_scores
 from bench.executors import local, threads, worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
-from bench.speed import threads as speed
 from bench.store.provenance import threads_of
-from bench.store.store import FINISHED, Run, Store
+from bench.store.store import FINISHED, Store
 from bench.sweep.plan import plan
-from bench.training import checkpoint
 from bench.training import threads as paying
 from bench.training.control import Control, Interrupted
 from bench.worker import waiting
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
-
-WIDE = TINY.but(data=TINY.data.but(size=32), model=TINY.model.but(width=16), batch=8, steps=6, validate_every=100)
-"""Large enough that two threads add up its sums in another order."""
 
 
 @pytest.fixture
@@ -247,88 +242,13 @@ def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):
 def test_who_is_asked_to_stop_while_measuring_has_decided_nothing(monkeypatch):
     monkeypatch.setattr(paying, "TOO_SHORT", 0.0)
     with pytest.raises(Interrupted):
-        paying.threads_that_pay(WIDE, WIDE.data.build(), 2, Control(lambda: True))
+        paying.threads_that_pay(TINY, TINY.data.build(), 2, Control(lambda: True))
     torch.set_num_threads(1)
 
 
 def test_one_thread_is_neither_offered_nor_measured(monkeypatch):
     monkeypatch.setattr(paying, "build_model", lambda *given: pytest.fail("it measured"))
     assert paying.threads_that_pay(TINY, TINY.data.build(), 1) == 1
-
-
-@pytest.fixture
-def stopped(store):
-    """A run that began with two threads and was stopped after three steps."""
-    run = store.run(WIDE)
-    run.create(WIDE)
-    asked = iter([False, False, True, *[True] * 10])
-    torch.set_num_threads(2)
-    execute(run, [EVALUATION], "cpu", lambda: next(asked))
-    torch.set_num_threads(1)
-    assert run.status().step == 3 and run.provenance()["threads"] == 2
-    return run
-
-
-def _work(run, *words, cores=None):
-    """A worker as an executor starts it."""
-    command = worker.command(run, [EVALUATION], "cpu", *words)
-    environment = worker.environment(run, words[0])
-    prefix = ["taskset", "-c", cores] if cores else []
-    subprocess.run([*prefix, *command], env=environment, check=True, capture_output=True)
-    return run
-
-
-def _bits(run):
-    """The weights that it ends with."""
-    weights = checkpoint.newest(run.path / "checkpoints")["model"]
-    return b"".join(weights[name].numpy().tobytes() for name in sorted(weights))
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The scores of the run that was never stopped, by its threads."""
-    found = {}
-    for number in (1, 2):
-        run = Store(tmp_path_factory.mktemp("whole")).run(WIDE)
-        run.create(WIDE)
-        found[number] = _bits(_work(run, number))
-    return found
-
-
-@pytest.mark.slow
-def test_resumed_with_more_on_offer_a_run_keeps_its_threads_and_its_bits(stopped, whole):
-    _work(stopped, 2, 1, False)
-    assert stopped.provenance()["threads"] == 2 and "deviations" not in stopped.provenance()
-    assert _bits(stopped) == whole[2]
-
-
-@pytest.mark.slow
-def test_resumed_with_fewer_threads_a_run_says_so_and_keeps_those_from_then_on(stopped, whole):
-    _work(stopped, 1, 1, False)
-    told = "trained with 1 thread, before with 2: sums round otherwise (from step 4 on)"
-    assert stopped.provenance()["deviations"] == [told] and stopped.provenance()["threads"] == 1
-    assert whole[1] != whole[2], "otherwise this test would show nothing"
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_with_other_workers_on_other_cores_it_is_the_same_run_or_says_that_it_is_not(stopped, whole):
-    """As `bench run` does it, in a process that may use one core less."""
-    code = (
-        "from bench.sweep.scheduler import Scheduler; "
-        "from bench.spec.experiment import Experiment; from tests.test_threads import *; store = Store(sys.argv[1]); "
-        "runs = Experiment('?', {'wide': WIDE, 'other': WIDE.but(seed=1)}, evaluation=EVALUATION); "
-        "Scheduler(plan(runs, store), store, Local(workers=int(sys.argv[2]))).run()"
-    )
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    cores = sorted(os.sched_getaffinity(0))
-    for prefix, workers in ((["taskset", "-c", str(cores[0])], 1), ([], 2))[: 1 if len(cores) < 2 else None]:
-        folder = stopped.path.parent.with_name(f"copy{workers}")
-        subprocess.run(["cp", "-r", str(stopped.path.parent), str(folder)], check=True)
-        subprocess.run([*prefix, sys.executable, "-c", code, str(folder), str(workers)], env=environment, check=True)
-        run = Run(folder / stopped.name)
-        assert run.status().state == FINISHED
-        same, told = _bits(run) == whole[2], run.provenance().get("deviations", [])
-        assert same is (workers == 2) and bool(told) is not same, (same, told)
 
 
 def test_what_a_sweep_is_about_to_do_is_said_with_what_runs_keep_that_have_begun(free, store, pair):
@@ -358,35 +278,3 @@ def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_pa
     monkeypatch.setattr(threads, "busy_cores", lambda own: 0.0)
     out = bench("plan", "pair.py", "--workers", "1", "--set", "steps=8")[1]
     assert "one after another, up to 4 threads each, as many as pay" in out
-
-
-def test_busy_neighbours_are_there_until_the_measurement_ends():
-    with speed.busy(1):
-        found = subprocess.run(["pgrep", "-P", str(os.getpid())], capture_output=True, text=True).stdout.split()
-        assert len(found) == 1
-    left = subprocess.run(["pgrep", "-P", str(os.getpid()), "python"], capture_output=True, text=True).stdout.split()
-    assert not left
-
-
-def test_ratios_are_those_to_one_thread_beside_as_many_neighbours(bench, monkeypatch):
-    answers = {1: [{"clock": 1.0, "seconds": 1.0}, {"clock": 2.0, "seconds": 2.0}], 2: [{"clock": 0.5, "seconds": 1.1}] * 2}
-    one, two = speed._rows("LMC", 0, answers)
-    assert (one.ratio, one.processor_ratio, two.ratio, two.threads) == (1.0, 1.0, 3.0, 2)
-    assert two.processor_ratio == pytest.approx(1 / np.mean([1 / 1.1, 2 / 1.1]))
-    monkeypatch.setattr(speed, "measure", lambda **chosen: [one, two])
-    code, out, _ = bench("speed", "threads", "--scale", "small")
-    assert code == 0 and "3.00 x" in out and "none" in out
-    assert bench("speed", "threads", "--last")[1] == out
-    code, _, err = bench("speed", "threads", "--batch", "3")
-    assert code == 2 and "--batch is a setting of measuring with `bench speed train`" in err
-
-
-@pytest.mark.slow
-def test_measuring_threads_gives_a_row_for_each_number_alone_and_beside_neighbours(monkeypatch):
-    monkeypatch.setattr(speed, "recipes", lambda scale: [("tiny", TINY, (1, 16, 16))])
-    monkeypatch.setattr(speed, "ROUNDS", {"small": 2})
-    monkeypatch.setattr(speed, "BUSY_ROUNDS", {"small": 1})
-    monkeypatch.setattr(speed, "cores", lambda: 2)
-    rows = list(speed.measure("small", "float32"))
-    assert [(row.threads, row.neighbours) for row in rows] == [(1, 0), (2, 0), (1, 2), (2, 2)]
-    assert all(min(row.seconds, row.processor, row.ratio, row.processor_ratio) > 0 for row in rows)

@@ -17,10 +17,10 @@ def at_once(slots: int, threads: int, exactly: bool, to_do: Sequence[PlannedRun]
 
     threads: offered to each that has not begun. exactly: whether every run takes that many.
     """
-    from bench.executors.threads import in_words
     from bench.store.provenance import threads_of
 
-    told = f"{f'{slots} at once' if slots > 1 else 'one after another'}, {in_words(threads, exactly)}"
+    each = f"{_threads(threads)} each" if exactly or threads == 1 else f"up to {_threads(threads)} each, as many as pay"
+    told = f"{f'{slots} at once' if slots > 1 else 'one after another'}, {each}"
     begun = Counter(threads_of(planned.run.provenance()) for planned in to_do if planned.run.path.is_dir())
     kept = [f"{runs} that began with {number} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number]
     return told if exactly or set(begun) <= {None, threads} else f"{told}; {', '.join(kept)}"

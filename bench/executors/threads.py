@@ -37,10 +37,3 @@ def limit() -> int | None:
     """The most threads that the user lets any run have, by OMP_NUM_THREADS; None without a limit."""
     text = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(text) if text.isdecimal() and int(text) > 0 else None
-
-
-def in_words(threads: int, exactly: bool) -> str:
-    """`1 thread each`, `up to 4 threads each, as many as pay`."""
-    if threads == 1:
-        return "1 thread each"
-    return f"{threads} threads each" if exactly else f"up to {threads} threads each, as many as pay"

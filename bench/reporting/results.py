@@ -24,14 +24,11 @@ from bench.reporting.sources import Source
 from bench.spec import catalog
 from bench.spec.experiment import Experiment, Scale
 from bench.spec.runspec import RunSpec
+from bench.store import shapes
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import PlannedRun
 from reports.results import Metadata, Results
 
-COST_COLUMNS = (
-    *("parameters", "parameters_used", "flops", "train_seconds", "updates", "samples", "peak_memory_bytes"),
-    *("rollout_seconds_per_clip", "command"),
-)
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
 
@@ -192,7 +189,7 @@ def _run(planned: PlannedRun, experiment: Experiment) -> dict[str, Any]:
         "state": planned.state,
         "reason": "" if planned.state == FINISHED else planned.why,
         "deviations": "; ".join(known.get("deviations", [])),
-        **{name: known.get(name) for name in COST_COLUMNS},
+        **{name: known.get(name) for name in (*shapes.COSTS, "command")},
         **searched,
         **_made_by(known),
         **_started_from(planned.spec),

@@ -8,7 +8,19 @@ from bench.common.records import NUMBER, TEXT, TRUTH, WHOLE
 STATUS = {"state": TEXT, "step": WHOLE, "reason": TEXT, "kind": TEXT, "trained": TRUTH, "updated": NUMBER}
 LABELS = {"*": TEXT}
 MICRO_BATCHES = {"micro_batches": WHOLE}
+COSTS = {
+    "parameters": (WHOLE, None),
+    "parameters_used": (WHOLE, None),
+    "flops": (NUMBER, None),
+    "train_seconds": (NUMBER, None),
+    "updates": (WHOLE, None),
+    "samples": (WHOLE, None),
+    "peak_memory_bytes": (WHOLE, None),
+    "rollout_seconds_per_clip": (NUMBER, None),
+}
+"""Of the provenance: what a run cost, as reports and MLflow show it."""
 PROVENANCE = {
+    **COSTS,
     "command": (TEXT, None),
     "code": {"commit": TEXT, "diff": TEXT, "version": TEXT},
     "packages": {"*": TEXT},
@@ -21,18 +33,10 @@ PROVENANCE = {
     "device": TEXT,
     "devices": WHOLE,
     "threads": WHOLE,
-    "samples": WHOLE,
     "shape": [WHOLE],
     "deviations": [TEXT],
-    "train_seconds": (NUMBER, None),
     "other_seconds": (NUMBER, None),
     "score_seconds": {"*": NUMBER},
-    "parameters": (WHOLE, None),
-    "parameters_used": (WHOLE, None),
-    "updates": (WHOLE, None),
-    "flops": (NUMBER, None),
-    "peak_memory_bytes": (WHOLE, None),
-    "rollout_seconds_per_clip": (NUMBER, None),
 }  # fmt: skip
 QUEUE = {"job": TEXT, "user": WHOLE, "submitted": NUMBER, "idle": WHOLE, "executor": TEXT}
 CODE = {"folder": TEXT, "digest": TEXT, "own": {"*": TEXT}}

@@ -5,16 +5,14 @@ from __future__ import annotations
 import getpass
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.common.display import plain
+from bench.store.shapes import COSTS
 from bench.sweep.plan import PlannedRun
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, RunTag
-
-COSTS = ("parameters", "flops", "train_seconds", "peak_memory_bytes", "rollout_seconds_per_clip")
-"""What MLflow gets as metrics, under `cost/`: names of the provenance."""
 
 
 def tags(planned: PlannedRun, experiment: str) -> list[RunTag]:
@@ -56,8 +54,8 @@ def dataset(planned: PlannedRun) -> list[DatasetInput]:
 
 def costs(planned: PlannedRun) -> dict[str, float]:
     """What the run cost, as far as known: "cost/train_seconds" and so on."""
-    known: dict[str, Any] = planned.run.provenance()
-    return {f"cost/{name}": float(known[name]) for name in COSTS if isinstance(known.get(name), (int, float))}
+    known = planned.run.provenance()
+    return {f"cost/{name}": float(known[name]) for name in COSTS if known.get(name) is not None}
 
 
 def _user() -> str:
