@@ -276,7 +276,7 @@ def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
     code, out, _ = bench("plan", "mine.py", "--workers", "1")
     assert "0:19" in out and "at least 19 s, one after another, 1 thread each; as measured on AMD EPYC, 1 thread" in out
     out = bench("plan", "mine.py", "--workers", "2")[1]
-    assert "as measured on AMD EPYC, 1 thread, and these are for " in out
+    assert "as measured on AMD EPYC, 1 thread; these would run on " in out
     rows = json.loads(bench("plan", "mine.py", "--json")[1])
     assert rows[0]["rests_on"] == {"place": "AMD EPYC, 1 thread", "flops_ratio": 1.0}
     assert [row["seconds"] for row in rows] == [19.0, None] and unique([]) == []

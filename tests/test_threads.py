@@ -261,7 +261,7 @@ def test_what_a_sweep_is_about_to_do_is_said_with_what_runs_keep_that_have_begun
     run.create(TINY)
     run.write("provenance.json", {"threads": 2})
     told = _threads.before(Local(workers=2), plan(pair, store))
-    assert told == "2 at once, 1 thread each; 1 that began with 2 keeps them"
+    assert told == "2 at once, 1 thread each; 1 that began with 2 threads keeps them"
 
 
 def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_path):
@@ -277,4 +277,4 @@ def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_pa
     monkeypatch.setattr(threads, "cores", lambda: 4)
     monkeypatch.setattr(threads, "busy_cores", lambda own: 0.0)
     out = bench("plan", "pair.py", "--workers", "1", "--set", "steps=8")[1]
-    assert "one after another, up to 4 threads each, as many as pay" in out
+    assert "up to 4 threads, as many as pay" in out and "one after another" not in out  # of the one run that is to be done

@@ -19,10 +19,14 @@ def at_once(slots: int, threads: int, exactly: bool, to_do: Sequence[PlannedRun]
     """
     from bench.store.provenance import threads_of
 
-    each = f"{_threads(threads)} each" if exactly or threads == 1 else f"up to {_threads(threads)} each, as many as pay"
-    told = f"{f'{slots} at once' if slots > 1 else 'one after another'}, {each}"
+    together, each = min(slots, len(to_do)), " each" * (len(to_do) > 1)
+    order = f"{together} at once, " if together > 1 else "one after another, " if each else ""
+    known = exactly or threads == 1
+    told = f"{order}{_threads(threads)}{each}" if known else f"{order}up to {_threads(threads)}{each}, as many as pay"
     begun = Counter(threads_of(planned.run.provenance()) for planned in to_do if planned.run.path.is_dir())
-    kept = [f"{runs} that began with {number} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number]
+    kept = [
+        f"{runs} that began with {_threads(number)} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number
+    ]
     return told if exactly or set(begun) <= {None, threads} else f"{told}; {', '.join(kept)}"
 
 
@@ -53,7 +57,8 @@ def used(planned_runs: Sequence[PlannedRun]) -> str:
         return ""
     if len(found) == 1:
         return f"trained with {_threads(*found)}{' each' if sum(found.values()) > 1 else ''}"
-    return "trained with " + ", ".join(f"{_threads(number)} ({runs} runs)" for number, runs in sorted(found.items()))
+    shares = (f"{_threads(number)} ({runs} run{'' if runs == 1 else 's'})" for number, runs in sorted(found.items()))
+    return f"trained with {', '.join(shares)}"
 
 
 def _threads(number: int) -> str:

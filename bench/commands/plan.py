@@ -142,7 +142,7 @@ def _basis(costs: Forecast, where: Machine) -> str:
     places = costs.places()
     counted = [f"{place} ({count} run{'' if count == 1 else 's'})" for place, count in places.items()]
     found = f"as measured on {' and '.join(counted) if len(places) > 1 else next(iter(places))}"
-    return found if set(places) == {where.place} else f"{found}, and these are for {where.place}"
+    return found if set(places) == {where.place} else f"{found}; these would run on {where.place}"
 
 
 def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, where: Machine, command: str) -> None:

@@ -57,7 +57,7 @@ def train_and_score(
     known = run.provenance()
     if offered > 1 and not trained and spec.steps:
         threads_that_pay(spec, data, offered, control)
-    log.info("%s on %s, %d threads, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
+    log.info("%s on %s, threads: %d, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
     if spec.precision == "bf16" and not has_bf16(device.type):
         log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
     if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
