@@ -100,7 +100,7 @@ def test_work_of_others_makes_cores_busy_and_that_of_ones_own_processes_does_not
     try:
         everything = load.busy_cores()
         os.sched_yield()
-        without = load.busy_cores(own=[spin.pid])
+        without = load.busy_cores(own_processes=[spin.pid])
     finally:
         spin.kill()
         spin.wait()

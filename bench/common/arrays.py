@@ -44,29 +44,29 @@ def member(arrays: Any, name: str, path: Path) -> NDArray[Any]:
     if f"{name}.npy" not in arrays.zip.NameToInfo:
         raise Unreadable(path, f"holds no array '{name}'")
     try:
-        written = arrays.zip.read(f"{name}.npy")
+        content = arrays.zip.read(f"{name}.npy")
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise Unreadable(path, f"is damaged: {error}") from error
-    file = io.BytesIO(written)
+    file = io.BytesIO(content)
     shape, fortran, dtype = _header(file, path)
-    begins = file.tell()
-    if math.prod(shape) * dtype.itemsize != len(written) - begins:
+    offset = file.tell()
+    if math.prod(shape) * dtype.itemsize != len(content) - offset:
         raise Unreadable(path, f"is damaged: '{name}' declares {list(shape)} values of {dtype}, and holds others")
-    values = np.frombuffer(bytearray(written[begins:]), dtype) if len(written) > begins else np.empty(0, dtype)
+    values = np.frombuffer(bytearray(content[offset:]), dtype) if len(content) > offset else np.empty(0, dtype)
     return values.reshape(shape, order="F" if fortran else "C")
 
 
 def header(arrays: Any, name: str, path: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and type of one array of an opened .npz file, from its header, which must agree with its bytes."""
-    if f"{name}.npy" not in (known := arrays.zip.NameToInfo):
+    if f"{name}.npy" not in (members := arrays.zip.NameToInfo):
         raise Unreadable(path, f"holds no array '{name}'")
     try:
         with arrays.zip.open(f"{name}.npy") as file:
             shape, _, dtype = _header(file, path)
-            begins = file.tell()
+            offset = file.tell()
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Unreadable(path, f"is damaged: {error}") from error
-    if math.prod(shape) * dtype.itemsize != known[f"{name}.npy"].file_size - begins:
+    if math.prod(shape) * dtype.itemsize != members[f"{name}.npy"].file_size - offset:
         raise Unreadable(path, f"is damaged: '{name}' declares {list(shape)} values of {dtype}, and holds others")
     return shape, dtype
 
@@ -75,23 +75,23 @@ def mapped(path: Path, root: Path | None = None) -> NDArray[Any]:
     """The array of a .npy file, mapped into memory; Unreadable where the file is not as long as it declares."""
     with opened(path, root=root) as file:
         shape, fortran, dtype = _header(file, path)
-        begins, size = file.tell(), os.fstat(file.fileno()).st_size
-        if math.prod(shape) * dtype.itemsize != size - begins:
-            raise Unreadable(path, f"declares {list(shape)} values of {dtype}, and holds {size - begins:,} bytes")
+        offset, size = file.tell(), os.fstat(file.fileno()).st_size
+        if math.prod(shape) * dtype.itemsize != size - offset:
+            raise Unreadable(path, f"declares {list(shape)} values of {dtype}, and holds {size - offset:,} bytes")
         if not math.prod(shape):
             return np.empty(shape, dtype)
-        return np.memmap(file, dtype, "r", begins, shape, "F" if fortran else "C")
+        return np.memmap(file, dtype, "r", offset, shape, "F" if fortran else "C")
 
 
 def _header(file: BinaryIO | Any, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """(shape, whether columns come first, type) of what follows in an opened .npy file."""
-    begin = file.read(10)  # magic, version, and the header's length, in version 1 of two bytes, in version 2 of four
-    begin += file.read(2) if begin[6:7] == b"\2" else b""
-    length = int.from_bytes(begin[8:], "little")
+    preamble = file.read(10)  # magic, version, and the header's length, in version 1 of two bytes, in version 2 of four
+    preamble += file.read(2) if preamble[6:7] == b"\2" else b""
+    length = int.from_bytes(preamble[8:], "little")
     if length > LONGEST_HEADER:
         raise Unreadable(path, f"has a header of {length:,} bytes, and at most {LONGEST_HEADER:,} are read")
     try:
-        shape, fortran, dtype = _parsed_header(begin + file.read(length))
+        shape, fortran, dtype = _parsed_header(preamble + file.read(length))
     except (ValueError, KeyError, EOFError, OSError, MemoryError, RecursionError, SyntaxError, TypeError) as error:
         raise Unreadable(path, f"cannot be read as an array: {error}") from error
     if dtype.hasobject:
@@ -100,9 +100,9 @@ def _header(file: BinaryIO | Any, path: Path) -> tuple[tuple[int, ...], bool, np
 
 
 @lru_cache(1024)
-def _parsed_header(written: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _parsed_header(header_bytes: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Thousands of files begin alike, and NumPy takes its time."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    file = io.BytesIO(written)
-    found: tuple[tuple[int, ...], bool, np.dtype[Any]] = readers[np.lib.format.read_magic(file)](file)
-    return found
+    file = io.BytesIO(header_bytes)
+    parsed: tuple[tuple[int, ...], bool, np.dtype[Any]] = readers[np.lib.format.read_magic(file)](file)
+    return parsed

@@ -32,9 +32,9 @@ class PlainConsole(Console):
             for part in fitting(objects[0], self.width):
                 super().print(part, **settings)
         else:
-            before, self.width = self.width, max(self.width, Console(width=100_000).measure(objects[0]).maximum)
+            terminal_width, self.width = self.width, max(self.width, Console(width=100_000).measure(objects[0]).maximum)
             super().print(objects[0], **settings)
-            self.width = before
+            self.width = terminal_width
 
     def on_broken_pipe(self) -> None:
         """Whoever read has gone, which is no error; rich would end with 1."""

@@ -20,7 +20,7 @@ def plain(text: str) -> str:
     if text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return CONTROL.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
+    return CONTROL.sub(lambda match: match[0].encode("unicode_escape", "backslashreplace").decode(), text)
 
 
 def one_line(text: str) -> str:

@@ -12,9 +12,9 @@ class Blocked(BenchError):
     """Something that a run needs is not there yet (data, weights). The message ends with the command that puts it there."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known_names: Iterable[str]) -> str:
     """`: did you mean 'hidden'?` where a known word is close to `word`, whatever its capitals, else an empty string."""
-    spelled = {name.lower(): name for name in known}
+    spelled = {name.lower(): name for name in known_names}
     close = get_close_matches(word.lower(), list(spelled), n=1, cutoff=0.6)
     return f": did you mean '{spelled[close[0]]}'?" if close else ""
 

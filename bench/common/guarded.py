@@ -20,7 +20,7 @@ GRACE = 5.0  # seconds between the signal to end and the one that nobody can ref
 def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command until it ends or this process does; its exit code. Ctrl-C ends it."""
     guarded = [sys.executable, "-P", "-m", "bench.common.guarded", *command]
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with subprocess.Popen(guarded, stdin=subprocess.PIPE, env=dict(environment)) as child:
 
         def end(number: int, frame: object) -> None:
@@ -28,11 +28,11 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
             child.stdin.close()  # which the guard understands
 
         try:
-            for number in before:
+            for number in handlers:
                 signal.signal(number, end)
             return child.wait()
         finally:
-            for number, handler in before.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 

@@ -34,12 +34,12 @@ def strip(rows: dict[str, FrameArray], first: dict[str, int] | None = None) -> I
     page = Image.new("RGB", (columns * cell_w + GAP, len(rows) * cell_h + GAP), (PAPER,) * 3)
     pen = ImageDraw.Draw(page)
     for r, (label, frames) in enumerate(rows.items()):
-        begin = first.get(label, 0)
+        first_column = first.get(label, 0)
         top = GAP + r * cell_h
-        pen.text((GAP + begin * cell_w, top - 1), label, fill=(40, 40, 40), font=ImageFont.load_default(size=10))
+        pen.text((GAP + first_column * cell_w, top - 1), label, fill=(40, 40, 40), font=ImageFont.load_default(size=10))
         for t, frame in enumerate(frames):
             enlarged = image(frame).resize((width * scale, height * scale), Image.Resampling.NEAREST)
-            page.paste(enlarged, (GAP + (begin + t) * cell_w, top + LABEL))
+            page.paste(enlarged, (GAP + (first_column + t) * cell_w, top + LABEL))
     return page
 
 

@@ -108,10 +108,10 @@ def _breathes(path: Path) -> bool:
     owner = _read(path)
     if not owner or owner.get("released") or _local_status(owner):
         return False
-    before, until = _beat_of(path), time.monotonic() + WATCH * HEARTBEAT
-    while time.monotonic() < until:
+    last_beat, deadline = _beat_of(path), time.monotonic() + WATCH * HEARTBEAT
+    while time.monotonic() < deadline:
         time.sleep(HEARTBEAT / 5)
-        if _beat_of(path) != before:
+        if _beat_of(path) != last_beat:
             return True
     return False
 
@@ -130,8 +130,8 @@ def _read_in(folder: Path, name: str) -> dict[str, Any] | None:
         return owner
     if not isinstance(owner, dict) or type(owner.get("process")) is not int or not isinstance(owner.get("host"), str):
         return None
-    known = isinstance(owner.get("started"), str | None) and isinstance(owner.get("space"), str | None)
-    return owner if known and "started" in owner else None
+    well_formed = isinstance(owner.get("started"), str | None) and isinstance(owner.get("space"), str | None)
+    return owner if well_formed and "started" in owner else None
 
 
 def _beat_of(path: Path) -> float | None:

@@ -14,21 +14,21 @@ GUEST = 8  # from here on columns repeat what the first ones have counted
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def busy_cores(own: Collection[int] = (), seconds: float = WINDOW) -> float:
+def busy_cores(own_processes: Collection[int] = (), seconds: float = WINDOW) -> float:
     """How many of the cores that this process may use are busy with others' work, over the next fraction of a second.
 
     The average load is no answer: a minute later it still counts what has ended. Work at low priority counts as well, for
     threads that wait for each other lose time to it. 0 where the system does not tell.
 
-    own: processes whose work does not count.
+    own_processes: ids of processes whose work does not count.
     """
-    before, mine, began = _busy_ticks(), _ticks(own), time.monotonic()
-    if before is None:
+    ticks_before, own_ticks, began = _busy_ticks(), _ticks(own_processes), time.monotonic()
+    if ticks_before is None:
         return 0.0
     time.sleep(seconds)
-    after = _busy_ticks()
-    passed = (time.monotonic() - began) * os.sysconf("SC_CLK_TCK")
-    return max(0.0, ((after or before) - before - (_ticks(own) - mine)) / passed)
+    ticks_after = _busy_ticks()
+    elapsed_ticks = (time.monotonic() - began) * os.sysconf("SC_CLK_TCK")
+    return max(0.0, ((ticks_after or ticks_before) - ticks_before - (_ticks(own_processes) - own_ticks)) / elapsed_ticks)
 
 
 def quota(root: Path = CGROUPS, listing: Path = Path("/proc/self/cgroup")) -> float | None:
@@ -37,11 +37,11 @@ def quota(root: Path = CGROUPS, listing: Path = Path("/proc/self/cgroup")) -> fl
         lines = [line.split(":", 2) for line in listing.read_text().splitlines()]
     except OSError:
         return None
-    found = []
+    limits = []
     for _, controllers, name in (line for line in lines if len(line) == 3):
         if controllers == "" or "cpu" in controllers.split(","):
-            found += list(_quotas(root if controllers == "" else root / "cpu", name))
-    return min(found, default=None)
+            limits += list(_quotas(root if controllers == "" else root / "cpu", name))
+    return min(limits, default=None)
 
 
 def _quotas(root: Path, name: str) -> Iterator[float]:
@@ -52,7 +52,7 @@ def _quotas(root: Path, name: str) -> Iterator[float]:
             if (path / "cpu.max").exists():
                 limit, period = (path / "cpu.max").read_text().split()
             else:
-                limit, period = ((path / f"cpu.cfs_{what}_us").read_text().strip() for what in ("quota", "period"))
+                limit, period = ((path / f"cpu.cfs_{field}_us").read_text().strip() for field in ("quota", "period"))
             if limit.isdigit() and int(period) > 0:  # "max", or -1: no limit
                 yield int(limit) / int(period)
         except (OSError, ValueError):

@@ -80,12 +80,12 @@ def check(file: Path, package: PinnedPackage) -> None:
     """Refuse a file that is not the pinned one; BenchError."""
     try:
         with open(file, "rb") as content:
-            found = hashlib.file_digest(content, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
         raise BenchError(f"{file} cannot be read: {error.strerror}") from error
-    if found != package.sha256:
+    if sha256 != package.sha256:
         raise BenchError(
-            f"{file.name} is not the file that {package} is known by: its SHA-256 begins with {found[:12]} instead of "
+            f"{file.name} is not the file that {package} is known by: its SHA-256 begins with {sha256[:12]} instead of "
             f"{package.sha256[:12]}; it was not opened"
         )
 
@@ -129,8 +129,8 @@ def _bytes_here(folder: Path, package: PinnedPackage) -> int:
 def reason(output: str) -> str:
     """What pip's output says of its failure, in a few words and without addresses, which may hold passwords."""
     if "DO NOT MATCH THE HASHES" in output:
-        got = re.search(r"Got\s+([0-9a-f]{12})", output)
-        return f"the file there has another SHA-256{f' ({got[1]}...)' if got else ''} and was not opened"
+        match = re.search(r"Got\s+([0-9a-f]{12})", output)
+        return f"the file there has another SHA-256{f' ({match[1]}...)' if match else ''} and was not opened"
     if re.search(r"Retrying|connection broken|ConnectTimeout|NewConnectionError|NameResolutionError|SSLError", output):
         return "no index can be reached"
     if "No matching distribution found" in output:

@@ -56,7 +56,7 @@ def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
 def _all_of(handle: int, size: int) -> bytes:
     try:
         pieces = [os.read(handle, size)]
-        while (left := size - sum(map(len, pieces))) > 0 and (piece := os.read(handle, left)):  # of a large one
+        while (remaining := size - sum(map(len, pieces))) > 0 and (piece := os.read(handle, remaining)):  # of a large one
             pieces.append(piece)
         return b"".join(pieces)
     finally:

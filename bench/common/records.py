@@ -18,10 +18,10 @@ Shape = Any
 
 def fitting(value: Any, shape: Shape, path: Path | str, what: str = "") -> Any:
     """The value, if it has that shape; Unreadable otherwise. what: where in the file it is, for the message."""
-    if (wrong := _wrong(value, shape)) is not None:
-        at, found, wanted = wrong
-        where = ".".join(filter(None, (what, at)))
-        raise Unreadable(path, f"is damaged: {f'{where} is' if where else 'it holds'} {found!s:.60}, not {wanted}")
+    if (mismatch := _wrong(value, shape)) is not None:
+        field, value_found, expected = mismatch
+        where = ".".join(filter(None, (what, field)))
+        raise Unreadable(path, f"is damaged: {f'{where} is' if where else 'it holds'} {value_found!s:.60}, not {expected}")
     return value
 
 
@@ -32,7 +32,7 @@ def known_fields(values: Any, shape: Mapping[str, Shape], path: Path | str) -> d
 
 
 def _wrong(value: Any, shape: Shape) -> tuple[str, str, str] | None:
-    """(where, what is found, what should be) of the first value that does not fit; None where all do."""
+    """(field, its value, what it should be) of the first value that does not fit; None where all do."""
     if type(shape) is str:
         return None if _fits(value, shape) else ("", repr(value), shape)
     if type(shape) is tuple:
@@ -40,12 +40,14 @@ def _wrong(value: Any, shape: Shape) -> tuple[str, str, str] | None:
     if type(shape) is list:
         if type(value) is not list:
             return "", repr(value), "a list"
-        return next((_at(str(n), found) for n, one in enumerate(value) if (found := _wrong(one, shape[0]))), None)
+        return next((_at(str(n), mismatch) for n, element in enumerate(value) if (mismatch := _wrong(element, shape[0]))), None)
     if type(value) is not dict:
         return "", repr(value), "an object"
     if "*" in shape:
-        return next((_at(name, found) for name, one in value.items() if (found := _wrong(one, shape["*"]))), None)
-    return next((_at(name, found) for name in shape if name in value and (found := _wrong(value[name], shape[name]))), None)
+        return next((_at(name, mismatch) for name, element in value.items() if (mismatch := _wrong(element, shape["*"]))), None)
+    return next(
+        (_at(name, mismatch) for name in shape if name in value and (mismatch := _wrong(value[name], shape[name]))), None
+    )
 
 
 def _fits(value: Any, shape: str) -> bool:
@@ -59,5 +61,5 @@ def _fits(value: Any, shape: str) -> bool:
     return kind is float and shape is NUMBER and math.isfinite(value)
 
 
-def _at(name: str, found: tuple[str, str, str]) -> tuple[str, str, str]:
-    return ".".join(filter(None, (name, found[0]))), found[1], found[2]
+def _at(name: str, mismatch: tuple[str, str, str]) -> tuple[str, str, str]:
+    return ".".join(filter(None, (name, mismatch[0]))), mismatch[1], mismatch[2]

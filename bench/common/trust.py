@@ -36,7 +36,7 @@ def file() -> Path:
 
 def is_trusted(module: str) -> bool:
     """Whether a module, or a package that it is in, was named by the user; part of the suite is not: it has names for that."""
-    return any(module == known or module.startswith(f"{known}.") for known in (*allowed(), *_remembered()["modules"]))
+    return any(module == trusted or module.startswith(f"{trusted}.") for trusted in (*allowed(), *_remembered()["modules"]))
 
 
 def allowed() -> list[str]:
@@ -46,31 +46,31 @@ def allowed() -> list[str]:
 
 def allow(modules: Iterable[str]) -> None:
     """Let modules in for this process and those that it starts."""
-    known = allowed()
-    fresh = [name for name in modules if name not in known]
-    if fresh:
-        os.environ[VARIABLE] = ",".join([*known, *fresh])
+    allowed_names = allowed()
+    new_names = [name for name in modules if name not in allowed_names]
+    if new_names:
+        os.environ[VARIABLE] = ",".join([*allowed_names, *new_names])
 
 
 def remember(modules: Iterable[str]) -> list[str]:
     """Let modules in for good on this machine; those that were not before. Where nothing can be kept, for this process."""
-    named = list(dict.fromkeys(modules))
-    for name in named:
+    names = list(dict.fromkeys(modules))
+    for name in names:
         if not MODULE.fullmatch(name):
             raise BenchError(f"--trust takes the name of a Python module, such as my_models, got '{name}'")
-    allow(named)
-    kept = _remembered()
-    fresh = [name for name in named if name not in kept["modules"]]
-    if fresh:
-        _keep({**kept, "modules": [*kept["modules"], *fresh]})
-    return fresh
+    allow(names)
+    remembered = _remembered()
+    new_names = [name for name in names if name not in remembered["modules"]]
+    if new_names:
+        _keep({**remembered, "modules": [*remembered["modules"], *new_names]})
+    return new_names
 
 
 def remember_storage(url: str) -> None:
     """The user has named this database of searches himself."""
-    kept = _remembered()
-    if digest(url) not in kept["storages"]:
-        _keep({**kept, "storages": [*kept["storages"], digest(url)]})
+    remembered = _remembered()
+    if digest(url) not in remembered["storages"]:
+        _keep({**remembered, "storages": [*remembered["storages"], digest(url)]})
 
 
 def is_trusted_storage(url: str) -> bool:

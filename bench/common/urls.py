@@ -17,12 +17,12 @@ QUERY = re.compile(r"([?&;][^=&;#\s]+)=([^&;#\s'\"]*)")
 def shown(url: str) -> str:
     """An address to be printed or kept: without user and password, and without the values of secret query keys."""
     bare = USER_INFO.sub(r"\1", url)
-    return QUERY.sub(lambda found: f"{found[1]}={HIDDEN}" if SECRET.search(found[1]) else found[0], bare)
+    return QUERY.sub(lambda match: f"{match[1]}={HIDDEN}" if SECRET.search(match[1]) else match[0], bare)
 
 
 def without_secrets(text: str) -> str:
     """Any text, such as an error message or a command line, every address in it as `shown`."""
-    return ADDRESS.sub(lambda found: shown(found[0]), text)
+    return ADDRESS.sub(lambda match: shown(match[0]), text)
 
 
 def digest(url: str) -> str:

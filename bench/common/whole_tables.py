@@ -19,15 +19,15 @@ def fitting(table: Table, width: int) -> Iterator[Table]:
     if Console(width=100_000).measure(table).maximum <= width or not table.columns:
         yield table
         return
-    first, *others = [(column, _least(column)) for column in table.columns]
+    first, *remaining = [(column, _least(column)) for column in table.columns]
     chosen, room = [first], width - first[1] - EDGES
-    for column in others:
+    for column in remaining:
         if column[1] + BETWEEN > room and len(chosen) > 1:
-            yield _part(table, [each for each, _ in chosen])
+            yield _part(table, [shown for shown, _ in chosen])
             chosen, room = [first], width - first[1] - EDGES
         chosen.append(column)
         room -= column[1] + BETWEEN
-    yield _part(table, [each for each, _ in chosen])
+    yield _part(table, [shown for shown, _ in chosen])
 
 
 def _part(table: Table, columns: list[Column]) -> Table:

@@ -105,9 +105,9 @@ def canonical(kind: str, name: str) -> str:
     plain = name.lower().replace("-", "_")
     if plain in CATALOG[kind] or plain in _installed(kind):
         return plain
-    known = names(kind)
-    hint = did_you_mean(plain, known)
-    raise BenchError(f"there is no {SINGULAR[kind]} '{name}'{hint or '; known: ' + listed(known)}")
+    known_names = names(kind)
+    hint = did_you_mean(plain, known_names)
+    raise BenchError(f"there is no {SINGULAR[kind]} '{name}'{hint or '; known: ' + listed(known_names)}")
 
 
 def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -149,8 +149,10 @@ def _refuse_size(what: str, option: Option, value: Any, kind: str) -> None:
         if type(number) is int and abs(number) > LARGEST:
             raise BenchError(f"{what}: {option.name} must be at most {LARGEST:,}, got one of more digits")
         defaults = option.default if isinstance(option.default, tuple) else (option.default,)
-        known = [default for default in defaults if type(default) in (int, float)]
-        least = min([*known, int(type(number) is int and kind in ("models", "datasets") and "float" not in option.annotation)])
+        default_numbers = [default for default in defaults if type(default) in (int, float)]
+        least = min(
+            [*default_numbers, int(type(number) is int and kind in ("models", "datasets") and "float" not in option.annotation)]
+        )
         if kind and number < least:
             raise BenchError(f"{what}: {option.name} must be at least {least:g}, got {number:g}")
 
@@ -173,9 +175,9 @@ def construct(kind: str, name: str, options: Mapping[str, Any], supplied: Mappin
     words for sizes that cannot work (models know nothing of bench); the user sees a BenchError.
     """
     declared = {option.name for option in signature(kind, name)}
-    given = {key: value for key, value in supplied.items() if key in declared}
+    arguments = {key: value for key, value in supplied.items() if key in declared}
     try:
-        return load(kind, name)(**given, **options)
+        return load(kind, name)(**arguments, **options)
     except ValueError as error:
         raise BenchError(f"{SINGULAR[kind]} '{name}': {error}") from error
 
@@ -186,28 +188,28 @@ def load(kind: str, name: str) -> Any:
     if name in CATALOG[kind]:
         return getattr(importlib.import_module(module), attribute)
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        loaded = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise BenchError(f"{SINGULAR[kind]} '{name}' cannot be imported: {error}") from error
-    if not _is_of_kind(found, kind):
+    if not _is_of_kind(loaded, kind):
         raise BenchError(f"'{name}' is no {SINGULAR[kind]}: that is {WHAT_IT_IS[kind]}")
-    return found
+    return loaded
 
 
-def _is_of_kind(found: Any, kind: str) -> bool:
+def _is_of_kind(value: Any, kind: str) -> bool:
     """Whether something from outside of the suite is a class that can stand for a name of that kind."""
-    if not isinstance(found, type):
+    if not isinstance(value, type):
         return False
     if kind in BASES:
         module, _, base = BASES[kind].partition(":")
-        return issubclass(found, getattr(importlib.import_module(module), base))
-    return all(callable(getattr(found, method, None)) for method in METHODS[kind])
+        return issubclass(value, getattr(importlib.import_module(module), base))
+    return all(callable(getattr(value, method, None)) for method in METHODS[kind])
 
 
 def defaults(kind: str, name: str) -> dict[str, Any]:
     """The options a name takes, with their defaults; a required one shows its type."""
-    own = (option for option in signature(kind, name) if option.name not in SUPPLIED)
-    return {option.name: f"<{option.annotation}>" if option.required else option.default for option in own}
+    own_options = (option for option in signature(kind, name) if option.name not in SUPPLIED)
+    return {option.name: f"<{option.annotation}>" if option.required else option.default for option in own_options}
 
 
 def purpose(kind: str, name: str) -> str:
@@ -231,8 +233,8 @@ def least_context(name: str, options: Mapping[str, Any]) -> int:
     """The fewest context frames that a model's source says it can do with; 1 where it does not say."""
     module, _, attribute = target("models", name).partition(":")
     values = {option.name: option.default for option in signature("models", name)} | dict(options)
-    found = signatures.assigned(module, attribute, "min_context", values, f"model '{name}'")
-    return found if isinstance(found, int) else 1
+    min_context = signatures.assigned(module, attribute, "min_context", values, f"model '{name}'")
+    return min_context if isinstance(min_context, int) else 1
 
 
 def target(kind: str, name: str) -> str:

@@ -88,16 +88,16 @@ class Experiment:
 
     def __post_init__(self) -> None:
         variants, seeds = self.variants, self.seeds
-        named = isinstance(variants, Mapping) and all(isinstance(label, str) for label in variants)
-        if not named or not variants or not all(isinstance(spec, RunSpec) for spec in variants.values()):
+        are_variants = isinstance(variants, Mapping) and all(isinstance(label, str) for label in variants)
+        if not are_variants or not variants or not all(isinstance(spec, RunSpec) for spec in variants.values()):
             raise BenchError(f"an experiment's variants are RunSpecs by their labels, {{'full': LMC}}; got {variants!s:.80}")
         for label in variants:
             if not label.isprintable() or not 0 < len(label) <= LONGEST_LABEL:
                 raise BenchError(f"a variant's label is printable text of at most {LONGEST_LABEL} letters, got {label!r:.80}")
         if isinstance(seeds, Sequence) and not isinstance(seeds, str):
             object.__setattr__(self, "seeds", tuple(seeds))
-        numbers = isinstance(self.seeds, tuple) and all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in self.seeds)
-        if not numbers or not seeds or len(set(seeds)) < len(seeds):
+        are_seeds = isinstance(self.seeds, tuple) and all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in self.seeds)
+        if not are_seeds or not seeds or len(set(seeds)) < len(seeds):
             raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
         if not isinstance(self.evaluation, Evaluation):
             raise BenchError(f"an experiment's evaluation is an Evaluation, got {self.evaluation!r}")
@@ -112,8 +112,8 @@ class Experiment:
         """
         trained = {label for label, spec in self.variants.items() if spec.steps > 0}
         pairs = [(seed, label) for seed in self.seeds for label in self.variants if label in trained or seed == self.seeds[0]]
-        added = sorted({seed for label in trained for seed in self.further.get(label, ())} - set(self.seeds))
-        pairs += [(seed, label) for seed in added for label in self.variants if seed in self.further.get(label, ())]
+        added_seeds = sorted({seed for label in trained for seed in self.further.get(label, ())} - set(self.seeds))
+        pairs += [(seed, label) for seed in added_seeds for label in self.variants if seed in self.further.get(label, ())]
         return [(label, self.variants[label].but(seed=seed)) for seed, label in pairs]
 
     def refuse_strange_claims(self) -> None:

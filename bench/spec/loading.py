@@ -18,7 +18,7 @@ from bench.common import trust
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.spec.experiment import SCALES, Experiment
 
-TUNED = "tuned_"  # begins the names of experiments with what `bench tune` has found
+TUNED = "tuned_"  # begins the names of experiments with settings that `bench tune` has found
 
 
 def load(name: str, scale: str = "small") -> Experiment:
@@ -34,17 +34,17 @@ def load(name: str, scale: str = "small") -> Experiment:
     if make is None:
         raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
     try:
-        made = make(scale)
+        loaded = make(scale)
     except BenchError:
         raise
     except Exception as error:
         if not name.endswith(".py"):
             raise
         raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
-    if not isinstance(made, Experiment):
-        raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(made).__name__}")
-    trust.allow(module for spec in made.variants.values() for module in spec.modules())  # it is code of the user's own
-    named = replace(made, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+    if not isinstance(loaded, Experiment):
+        raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(loaded).__name__}")
+    trust.allow(module for spec in loaded.variants.values() for module in spec.modules())  # it is code of the user's own
+    named = replace(loaded, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
     named.refuse_strange_claims()
     return named
 
@@ -67,9 +67,9 @@ def canonical(name: str) -> str:
 
 def _folder() -> Path:
     """Where the experiments of the suite are, found without importing them."""
-    found = importlib.util.find_spec("experiments")
-    assert found is not None and found.origin is not None
-    return Path(found.origin).parent
+    module_spec = importlib.util.find_spec("experiments")
+    assert module_spec is not None and module_spec.origin is not None
+    return Path(module_spec.origin).parent
 
 
 def _from_name(name: str) -> ModuleType:

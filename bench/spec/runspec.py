@@ -37,9 +37,9 @@ class Component:
         if self.kind == kind:
             return self
         name, options = catalog.check(kind, self.name, self.options)
-        part = Component(name, **options)
-        object.__setattr__(part, "kind", kind)
-        return part
+        component = Component(name, **options)
+        object.__setattr__(component, "kind", kind)
+        return component
 
     def build(self, **supplied: Any) -> Any:
         """What a checked Component names, built; of `supplied` (shape, context, ...) its constructor gets what it declares."""
@@ -68,7 +68,7 @@ class Component:
 Precision = Literal["float32", "bf16"]
 HASHED = "@sha256:"  # between the path and the hash of a checkpoint that training starts from
 
-# The fields of a RunSpec that are Parts, and the kind of each.
+# The fields of a RunSpec that are Components, and the kind of each.
 KINDS = {
     "model": "models", "learner": "learners", "data": "datasets", "optimizer": "optimizers", "schedule": "schedules",
 }  # fmt: skip
@@ -140,7 +140,7 @@ class RunSpec:
         """The same with other values: `LMC.but(model=LMC.model.but(slots=50))`."""
         unknown = [name for name in changes if name not in ANNOTATIONS]
         if unknown:
-            raise BenchError(f"a run has no '{unknown[0]}'{did_you_mean(unknown[0], ANNOTATIONS) or _known()}")
+            raise BenchError(f"a run has no '{unknown[0]}'{did_you_mean(unknown[0], ANNOTATIONS) or _list_of_settings()}")
         return replace(self, **changes)
 
     def edited(self, setting: str) -> RunSpec:
@@ -150,10 +150,10 @@ class RunSpec:
             raise BenchError(f"--set takes NAME=VALUE, such as model.slots=50; got '{setting}'")
         name, dot, option = path.strip().replace("-", "_").partition(".")
         if name not in ANNOTATIONS:
-            raise BenchError(f"--set {setting}: a run has no '{name}'{did_you_mean(name, ANNOTATIONS) or _known()}")
+            raise BenchError(f"--set {setting}: a run has no '{name}'{did_you_mean(name, ANNOTATIONS) or _list_of_settings()}")
         if name in KINDS:
-            part: Component = getattr(self, name)
-            return self.but(**{name: part.but(**{option: parsed(text)}) if dot else Component(text.strip())})
+            component: Component = getattr(self, name)
+            return self.but(**{name: component.but(**{option: parsed(text)}) if dot else Component(text.strip())})
         if dot:
             raise BenchError(f"--set {setting}: '{name}' is a plain value; use {name}=VALUE")
         return self.but(**{name: parsed(text)})
@@ -235,9 +235,9 @@ class RunSpec:
         """Whether these values, read from JSON, are this spec's; what another version did not know is at its default."""
         if type(values) is not dict:
             return False
-        known = self.as_read
-        same = all(name in known and known[name] == value for name, value in values.items())
-        return same and all(name in values or value == DEFAULTS.get(name, MISSING) for name, value in known.items())
+        own_values = self.as_read
+        same = all(name in own_values and own_values[name] == value for name, value in values.items())
+        return same and all(name in values or value == DEFAULTS.get(name, MISSING) for name, value in own_values.items())
 
     @classmethod
     def from_json(cls, values: Any) -> RunSpec:
@@ -249,22 +249,19 @@ class RunSpec:
             raise BenchError(f"a run's settings are an object of names and values, got {values!r:.60}")
         unknown = [name for name in values if name not in ANNOTATIONS]
         if unknown:
-            raise BenchError(f"a run has no '{unknown[0]!s:.40}'{_known()}")
+            raise BenchError(f"a run has no '{unknown[0]!s:.40}'{_list_of_settings()}")
         if missing := [name for name in REQUIRED if name not in values]:
             raise BenchError(f"a run needs {listed(missing)}; its settings lack them")
-        if isinstance(init := values.get("init"), str) and HASHED not in init:  # data from anywhere: no file is opened for it
+        if isinstance(init := values.get("init"), str) and HASHED not in init:  # hashing would read a file on a store's word
             raise BenchError(f"a run's init is stored with the hash of its file, got {init!r:.60}")
-        # To hash a file would be to read it, on a store's word.
-        if isinstance(values.get("init"), str) and HASHED not in values["init"]:
-            raise BenchError(f"init: '{values['init']:.60}' names a file without its SHA-256; none is opened on a store's word")
-        read: dict[str, Any] = {name: _part(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
+        read: dict[str, Any] = {name: _component(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
         return cls(**read)
 
 
-def _part(field_name: str, values: Any) -> Component:
+def _component(field_name: str, values: Any) -> Component:
     """A Component that was read from JSON, checked; one object for all runs that share it."""
-    known = isinstance(values, dict) and isinstance(values.get("name"), str) and isinstance(values.get("options"), dict)
-    if not known:
+    well_formed = isinstance(values, dict) and isinstance(values.get("name"), str) and isinstance(values.get("options"), dict)
+    if not well_formed:
         raise BenchError(f"{field_name} must be an object with a name and options, got {values!r:.60}")
     name = values["name"]
     if ":" in name and not trust.is_trusted(module := name.partition(":")[0]):
@@ -337,5 +334,5 @@ def parsed(text: str) -> Any:
         return text
 
 
-def _known() -> str:
+def _list_of_settings() -> str:
     return f"; it has {listed(ANNOTATIONS)}"

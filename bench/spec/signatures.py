@@ -37,13 +37,13 @@ def arguments(module: str, class_name: str, what: str) -> list[Option]:
     return _of(*_class(module, class_name, what), what)
 
 
-def _of(tree: ast.Module, module: str, found: ast.ClassDef, what: str) -> list[Option]:
-    init = next((n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+def _of(tree: ast.Module, module: str, class_node: ast.ClassDef, what: str) -> list[Option]:
+    init = next((n for n in class_node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     if init is not None:
         return _options(init, tree)
-    for base in found.bases:
+    for base in class_node.bases:
         if isinstance(base, ast.Name) and base.id not in dir(builtins):
-            return _of(*_class(module, base.id, what, found), what)
+            return _of(*_class(module, base.id, what, class_node), what)
     return []
 
 
@@ -52,8 +52,8 @@ def assigned(module: str, class_name: str, attribute: str, values: Mapping[str, 
 
     Understands literals, constants, arguments, and one of two of these by an argument: `self.depth = DEEP if memory else 1`.
     """
-    tree, defining, found = _class(module, class_name, what)
-    init = next((n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    tree, defining, class_node = _class(module, class_name, what)
+    init = next((n for n in class_node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     for node in ast.walk(init) if init else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == f"self.{attribute}":
             return _evaluated(node.value, tree, defining, values, what)
@@ -66,11 +66,11 @@ def _evaluated(value: ast.expr, tree: ast.Module, module: str, values: Mapping[s
     if isinstance(value, ast.Name) and value.id in values:
         return values[value.id]
     if isinstance(value, ast.Name):
-        for source, theirs, ours in _imported(tree, module):
-            if ours == value.id:
-                return _evaluated(ast.Name(theirs), _parsed(source, what), source, {}, what)
-    known = _literal(value, tree)
-    return None if isinstance(known, Expression) else known
+        for source, source_name, local_name in _imported(tree, module):
+            if local_name == value.id:
+                return _evaluated(ast.Name(source_name), _parsed(source, what), source, {}, what)
+    literal = _literal(value, tree)
+    return None if isinstance(literal, Expression) else literal
 
 
 def sources(module: str, class_name: str, what: str) -> list[Path]:
@@ -81,8 +81,8 @@ def sources(module: str, class_name: str, what: str) -> list[Path]:
 
 def purpose(module: str, class_name: str, what: str) -> str:
     """The first line of a class's docstring; empty if it has none."""
-    _, _, found = _class(module, class_name, what)
-    return (ast.get_docstring(found) or "").partition("\n")[0]
+    _, _, class_node = _class(module, class_name, what)
+    return (ast.get_docstring(class_node) or "").partition("\n")[0]
 
 
 def _class(module: str, name: str, what: str, child: ast.ClassDef | None = None) -> tuple[ast.Module, str, ast.ClassDef]:
@@ -94,9 +94,9 @@ def _class(module: str, name: str, what: str, child: ast.ClassDef | None = None)
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name and node is not child:
             return tree, module, node
-    for source, theirs, ours in _imported(tree, module):
-        if ours == name:
-            return _class(source, theirs, what)
+    for source, source_name, local_name in _imported(tree, module):
+        if local_name == name:
+            return _class(source, source_name, what)
     raise Unknown(f"{what}: there is no class '{name}' in the module '{module}'")
 
 
@@ -146,23 +146,23 @@ def _literal(default: ast.expr, tree: ast.Module) -> Any:
 
 @cache
 def _file(module: str) -> Path:
-    found = _found(module)
-    if found is None or not found.origin or not found.origin.endswith(".py"):
+    module_spec = _module_spec(module)
+    if module_spec is None or not module_spec.origin or not module_spec.origin.endswith(".py"):
         raise ImportError(f"there is no Python file for the module '{module}'")
-    return Path(found.origin)
+    return Path(module_spec.origin)
 
 
-def _found(module: str) -> ModuleSpec | None:
+def _module_spec(module: str) -> ModuleSpec | None:
     """Where a module is, without importing the packages that it is in, as `importlib.util.find_spec` does."""
     if module in sys.modules:
         return sys.modules[module].__spec__
     package = module.rpartition(".")[0]
-    parent = _found(package) if package else None
+    parent = _module_spec(package) if package else None
     if package and (parent is None or parent.submodule_search_locations is None):
         return None
     path = parent.submodule_search_locations if parent else None
     finders = (finder for finder in sys.meta_path if hasattr(finder, "find_spec"))
-    return next((found for finder in finders if (found := finder.find_spec(module, path))), None)
+    return next((module_spec for finder in finders if (module_spec := finder.find_spec(module, path))), None)
 
 
 @cache
