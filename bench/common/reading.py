@@ -162,6 +162,6 @@ def refuse_links(folder: Path, root: Path) -> None:
             raise Unreadable(folder, "is a link, and links in a store are not followed")
         return
     while len(folder.parts) >= len(root.parts):
-        if folder.is_symlink():
+        if os.path.islink(folder):
             raise Unreadable(folder, "is a link, and links in a store are not followed")
         folder = folder.parent

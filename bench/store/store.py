@@ -231,7 +231,7 @@ class Run:
 
     def scores_file(self, key: str) -> Path:
         """Where the scores of the evaluation with that key are."""
-        return self.path / "scores" / f"{key}.npz"
+        return Path(f"{self.path}{os.sep}scores{os.sep}{key}.npz")
 
     def predictions_file(self, key: str) -> Path:
         """Where the predictions of the evaluation with that key are, if they are kept: [clip, frame, C, H, W] in
