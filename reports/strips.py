@@ -1,8 +1,11 @@
 """What the predictions look like: the same clips for every model, chosen by rule, as strips for print and as animations."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,6 +15,9 @@ from reports.results import Results
 from reports.style import PAGE, paper
 
 GIVEN, PREDICTED = "#009E73", "#D55E00"  # frames around context and predictions
+LABEL = 18  # letters in a line of a strip's label: an inch
+# Of an animation: pictures in a row (as many of 128 pixels fit into the page), pixels between them, height of letters, of lines
+ACROSS, GAP, LETTERS, LINE = 10, 8, 11, 14
 
 
 def choose_clips(results: Results, score: str = "standard/psnr", reference: str | None = None) -> dict[str, int]:
@@ -95,7 +101,7 @@ def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[s
         axis.imshow(pixels(frame), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.spines[:].set(visible=True, linewidth=0.4, color="#888888")
         axis.set_xlabel(text, fontsize=6, labelpad=1)
-    axes[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=4)
+    axes[0].set_ylabel(textwrap.fill(label, LABEL), rotation=0, ha="right", va="center", labelpad=4)
     if what:
         axes[0].annotate(what, (0, 0), (-4, -3), "axes fraction", "offset points", fontsize=6, ha="right", va="top")
 
@@ -112,6 +118,7 @@ def animation(
     context: np.ndarray, truth: np.ndarray, predictions: Mapping[str, np.ndarray], rate: float = 5, least: int = 128
 ) -> bytes:
     """A GIF of the truth and every model side by side: first the context (green frame), then what each predicts (orange).
+    Labels are wrapped, never cut.
 
     Arrays as those of `strip`. rate: frames per second. least: pixels that a side has at least; small frames are enlarged.
     """
@@ -131,24 +138,37 @@ def animation(
 def _side_by_side(frames: Mapping[str, np.ndarray], says: str, colour: str, least: int) -> Image.Image:
     height, width = next(iter(frames.values())).shape[-2:]
     times = max(1, -(-least // min(height, width)))
-    gap, head = 8, 18
     size = width * times, height * times
-    page = Image.new("RGB", ((size[0] + gap) * len(frames) + gap, size[1] + 2 * head + gap), "white")
-    draw, font = ImageDraw.Draw(page), ImageFont.load_default(12)
+    rows = -(-len(frames) // ACROSS)
+    across = -(-len(frames) // rows)
+    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", LETTERS)  # as in every figure
+    labels = {label: _wrapped(label, size[0], font) for label in frames}
+    heads = [LINE * max(map(len, list(labels.values())[row * across :][:across])) + 5 for row in range(rows)]
+    foot = sum(heads) + (size[1] + GAP) * rows
+    page = Image.new("RGB", ((size[0] + GAP) * across + GAP, foot + LINE + 3), "white")
+    draw = ImageDraw.Draw(page)
     for number, (label, frame) in enumerate(frames.items()):
-        left = gap + number * (size[0] + gap)
+        row, column = divmod(number, across)
+        left, top = GAP + column * (size[0] + GAP), sum(heads[: row + 1]) + (size[1] + GAP) * row
         edge = "#888888" if label == "truth" else colour
-        draw.text((left, 1), _fitting(label, size[0], draw, font), "black", font)
-        draw.rectangle((left - 2, head - 2, left + size[0] + 1, head + size[1] + 1), outline=edge, width=2)
-        page.paste(Image.fromarray(pixels(frame)).convert("RGB").resize(size, Image.Resampling.NEAREST), (left, head))
-    draw.text((gap, head + size[1] + 4), says, "black", font)
+        for line, words in enumerate(reversed(labels[label]), 1):
+            draw.text((left, top - 4 - LINE * line), words, "black", font)
+        draw.rectangle((left - 2, top - 2, left + size[0] + 1, top + size[1] + 1), outline=edge, width=2)
+        page.paste(Image.fromarray(pixels(frame)).convert("RGB").resize(size, Image.Resampling.NEAREST), (left, top))
+    draw.text((GAP, foot), says, "black", font)
     return page
 
 
-def _fitting(label: str, width: int, draw: ImageDraw.ImageDraw, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
-    """The label, shortened if it is wider than its picture."""
-    if draw.textlength(label, font) <= width:
-        return label
-    while label and draw.textlength(label + "…", font) > width:
-        label = label[:-1]
-    return label + "…"
+def _wrapped(label: str, width: int, font: ImageFont.FreeTypeFont) -> list[str]:
+    """The label in lines as wide as its picture: broken at spaces, and within a word that is wider itself."""
+    lines = [""]
+    for word in label.split():
+        if lines[-1] and font.getlength(f"{lines[-1]} {word}") > width:
+            lines.append("")
+        elif lines[-1]:
+            lines[-1] += " "
+        for letter in word:
+            if lines[-1] and font.getlength(lines[-1] + letter) > width:
+                lines.append("")
+            lines[-1] += letter
+    return lines

@@ -1,12 +1,14 @@
 """Strips and animations show the same clips for every model, chosen by rule and not by hand."""
 
 import io
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
-from reports.strips import animation, choose_clips, clip_scores, strip
+from reports.strips import GAP, LINE, _wrapped, animation, choose_clips, clip_scores, strip
 from tests.report_samples import results
 
 SCORES = {("full", 0): [[1, 1], [9, 9], [5, 5], [4, 4], [7, 7]], ("plain", 0): [[9, 9], [1, 1], [5, 5], [4, 4], [6, 8]]}
@@ -92,3 +94,18 @@ def test_an_animation_plays_the_context_then_the_predictions_at_its_rate():
         picture = film.convert("L")
         grey.append((picture.getpixel((70, 80)), picture.getpixel((70 + 136, 80))))  # truth, then 128 + 8 pixels on the model
     assert np.allclose(grey, [(0, 0)] * 3 + [(51, 153), (102, 204)], atol=2)
+
+
+@pytest.mark.parametrize("name", ["no memory, equal updates, warmed up", "a" * 60, "with_an_underscore_in_every_place_of_it x"])
+def test_a_long_name_is_wrapped_above_its_picture_and_no_letter_of_it_is_lost(name):
+    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", 11)
+    lines = _wrapped(name, 128, font)
+    assert "".join("".join(lines).split()) == "".join(name.split()) and len(lines) > 1
+    assert max(map(font.getlength, lines)) <= 128
+    short, tall = (Image.open(io.BytesIO(animation(CONTEXT, TRUTH, {label: TRUTH}))) for label in ("full", name))
+    assert tall.height - short.height == LINE * (len(lines) - 1) and tall.width == short.width
+
+
+def test_many_models_are_animated_in_rows_that_fit_the_page():
+    film = Image.open(io.BytesIO(animation(CONTEXT, TRUTH, {f"model {number}": TRUTH for number in range(18)})))
+    assert film.width == 10 * (128 + GAP) + GAP <= 1380
