@@ -76,8 +76,8 @@ def table(
     """
     columns = choose_columns(results, metrics, protocols, frames)
     cells = [_against_best(results, column, mean_cells(results, column)) for column in columns]
-    of_frames = [number for number, column in enumerate(columns) if column.score not in results.sets]
-    return assemble(results, columns, cells, _how_to_read(cells, [cells[number] for number in of_frames]))
+    of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
+    return assemble(results, columns, cells, [*_how_to_read(cells, of_frames), *_untested(results, of_frames)])
 
 
 def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], how_to_read: list[str]) -> Table:
@@ -155,7 +155,7 @@ def _against_best(results: Results, column: Column, cells: list[Cell]) -> list[C
             p=p.get(number),
             effect=effects.get(number),
             best=number == best,
-            close=number in others and p.get(number, 1.0) > 1 - LEVEL,
+            close=number in p and p[number] > 1 - LEVEL,
         )
         for number, cell in enumerate(cells)
     ]
@@ -197,6 +197,17 @@ def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[s
             "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."
         )
     return sentences
+
+
+def _untested(results: Results, cells: list[list[Cell]]) -> list[str]:
+    """Which variants could not be tested against the best of some column; a cell of theirs may be as good, or not."""
+    compared = [column for column in cells if any(cell.best for cell in column)]
+    untested = [
+        f"'{variant}'"
+        for number, variant in enumerate(results.variants)
+        if any(cell.value is not None and not cell.best and cell.p is None for cell in (column[number] for column in compared))
+    ]
+    return [f"Not tested against the best, without a seed and a clip in common: {', '.join(untested)}."] if untested else []
 
 
 def seeds_scored(results: Results, variant: str) -> str:

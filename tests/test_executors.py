@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from bench.common import trust
+from bench.common.errors import BenchError
 from bench.spec import catalog
 from bench.sweep.executor import Executor
 
@@ -86,6 +87,15 @@ def test_a_queue_that_is_not_installed_here_is_not_taken_for_an_empty_one(bench,
 def test_detaching_is_refused_where_runs_end_with_the_command(bench):
     code, _, err = bench("run", "mine.py", "--executor", "inline", "--detach")
     assert code == 2 and "--detach needs an executor whose runs outlive this process" in err
+
+
+def test_a_class_that_only_looks_like_an_executor_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "lookalike.py").write_text(
+        "class Looks:\n    def submit(self): ...\n    def stop(self): ...\n    def kill(self): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BenchError, match=r"that is a bench\.sweep\.executor\.Executor"):
+        catalog.load("executors", "lookalike:Looks")
 
 
 def test_what_is_no_executor_is_refused_in_one_line_and_not_trusted(bench):

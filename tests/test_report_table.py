@@ -165,6 +165,14 @@ def test_metrics_stand_in_their_declared_order_and_not_in_that_of_the_scores():
     assert [column.key for column in table(swapped).columns] == ["standard/psnr", "standard/ssim"]
 
 
+def test_a_variant_without_a_seed_in_common_with_the_best_is_not_called_as_good_as_it():
+    plain, full = table(results({("plain", 0): [[20, 10], [22, 12]], ("full", 1): [[30, 20], [32, 22]]})).rows
+    assert full.cells[0].best and not plain.cells[0].close
+    footnotes = table(results({("plain", 0): [[20, 10], [22, 12]], ("full", 1): [[30, 20], [32, 22]]})).footnotes
+    assert "Not tested against the best, without a seed and a clip in common: 'plain'." in [note.text for note in footnotes]
+    assert not any("Not tested" in note.text for note in table(results(TWO)).footnotes)
+
+
 def test_nothing_is_ever_minus_zero():
     assert texts(table(results({("a", 0): [[-0.001, -0.001]]})))["a"] == ["0.00"]
 

@@ -2,8 +2,9 @@
 
 The constructor's signature is the schema of a Component's options. It is read from the source file, without importing it, so
 that planning thousands of runs or refusing a misspelt option never waits for torch. Adding a model, learner, data set,
-metric or executor is one file and one line here; a package of one's own adds names through the entry point groups
-`lmc_bench.models`, `lmc_bench.datasets` and so on, and any class can be named in full as `package.module:Class`.
+optimizer, schedule or executor is one file and one line here (metrics and protocols: `bench/metrics/`); a package of one's own
+adds names through the entry point groups `lmc_bench.models`, `lmc_bench.datasets` and so on, and any class can be named in full
+as `package.module:Class`.
 """
 
 import importlib
@@ -82,14 +83,17 @@ SINGULAR = {
 
 
 LARGEST = 10**9  # of an option's numbers; steps at which a schedule ends are the largest of them
-BASES = {"models": "torch.nn:Module", "datasets": "bench.data.base:Dataset", "optimizers": "torch.optim:Optimizer"}
+BASES = {
+    "models": "torch.nn:Module", "datasets": "bench.data.base:Dataset", "optimizers": "torch.optim:Optimizer",
+    "executors": "bench.sweep.executor:Executor",
+}  # fmt: skip
 """What classes from outside must extend."""
-METHODS = {"learners": (), "schedules": ("__call__",), "executors": ("submit", "stop", "kill")}
+METHODS = {"learners": (), "schedules": ("__call__",)}
 """What classes from outside must be able to do, where there is nothing to extend."""
 WHAT_IT_IS = {
     "models": "a torch.nn.Module", "datasets": "a bench.data.base.Dataset", "optimizers": "a torch.optim.Optimizer",
     "learners": "a class", "schedules": "a class whose objects can be called",
-    "executors": "a class with submit, stop and kill",
+    "executors": "a bench.sweep.executor.Executor",
 }  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from bench.spec import catalog
 from bench.store import shapes
 from bench.store.store import Run
 
-JOB = re.compile(r"\w[\w.+-]{0,63}")
-"""A job as its queue calls it. Nothing else becomes an argument of a queue's tools: an option begins with a hyphen."""
+JOB = re.compile(r"\w[\w.+@:-]{0,63}(\[\d+\][\w.+@:-]{0,63})?")
+"""A job as its queue calls it: 123_4, or 123[4].host for an element of an array. Nothing else becomes an
+argument of a queue's tools: an option begins with a hyphen."""
 
 
 @dataclass(frozen=True)
