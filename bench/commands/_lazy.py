@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-NAMES = (  # in the order of the help; `bench.commands.NAME` registers each
+NAMES = (  # in the order of the help; `bench.commands.NAME` has a function of that name, or a Typer `app` of several commands
     *("plan", "run", "tune", "status", "logs", "stop", "report", "results", "explain", "ui", "sync", "eval", "reproduce"),
     *("rescore", "weights", "predict", "prepare", "data", "list", "show", "doctor", "speed", "gc"),
 )
@@ -25,7 +25,11 @@ class LazyCommands(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if self._built[name] is None:
             app = typer.Typer(rich_markup_mode=None, callback=lambda: None)  # with a callback it stays a group
-            import_module(f"bench.commands.{name}").register(app)
+            module = import_module(f"bench.commands.{name}")
+            if own := getattr(module, "app", None):
+                app.add_typer(own, name=name)
+            else:  # the function of that name, with an underscore where Python has the word itself
+                app.command(name)(getattr(module, name, None) or getattr(module, f"{name}_"))
             self._built |= get_group(app).commands
         return self._built[name]
 

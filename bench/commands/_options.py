@@ -9,14 +9,14 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -272,15 +272,25 @@ def console(aside: bool = False) -> Console:
     return plain if plain.is_terminal else PlainConsole(stderr=aside, width=200)
 
 
-@contextmanager
-def progress(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal while something long is done; gives what is told how many of how many are done."""
-    from rich.progress import Progress
+class Tell(Protocol):
+    """Told how many of how many are done (0: nobody knows of how many), and what is worked at if that has changed."""
 
-    aside = console(aside=True)
-    with Progress(console=aside, transient=True, disable=not aside.is_terminal) as shown:
+    def __call__(self, done: int, total: int, what: str | None = None) -> None: ...
+
+
+@contextmanager
+def progress(doing: str, aside: bool = True, of_bytes: bool = False) -> Iterator[Tell]:
+    """A bar on a terminal while something long is done.
+
+    aside: on standard error; what prints meanwhile wants it on standard output. of_bytes: they are counted in bytes.
+    """
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    where = console(aside)
+    columns = [*Progress.get_default_columns(), *((DownloadColumn(), TransferSpeedColumn()) if of_bytes else ())]
+    with Progress(*columns, console=where, transient=True, disable=not where.is_terminal) as shown:
         task = shown.add_task(doing, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+        yield lambda done, total, what=None: shown.update(task, completed=done, total=total or None, description=what)
 
 
 def print_json(value: Any) -> None:

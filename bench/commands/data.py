@@ -13,15 +13,14 @@ from bench.common.errors import BenchError
 if TYPE_CHECKING:
     from bench.data.base import Split
 
-data_app = typer.Typer(help="Which data sets are ready, and what is in them.", no_args_is_help=True)
+app = typer.Typer(help="Which data sets are ready, and what is in them.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set (`bench list data`).")]
+Options = Annotated[
+    list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Its options: --set digits=3. Repeatable.")
+]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(data_app, name="data")
-
-
-@data_app.command(name="list")
+@app.command(name="list")
 def list_data(
     full: Annotated[bool, typer.Option("--full", help="Read every byte, to find files that have changed.")] = False,
     as_json: _options.Json = False,
@@ -38,12 +37,10 @@ def list_data(
         print(f"{_called(entry):<{width}}  {entry.state:<8} {entry.detail}")
 
 
-@data_app.command()
+@app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set (`bench list data`).")],
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Its options: --set digits=3. Repeatable.")
-    ] = None,
+    name: Name,
+    settings: Options = None,
     clips: Annotated[int, typer.Option(help="Clips of each split.")] = 4,
     frames: Annotated[int, typer.Option(help="Their length.")] = 20,
     out: Annotated[
@@ -54,25 +51,18 @@ def show(
 
     Writes a contact sheet (PNG) and an animation (GIF) of some clips of each split, and counts clips, actions and persons.
     """
+    from bench.commands._eval_frames import with_settings
     from bench.data.preparing.show import show as draw
-    from bench.spec.runspec import parsed
+    from bench.spec.runspec import Component
 
-    given: dict[str, Any] = {}
-    for setting in settings or []:
-        key, equals, text = setting.removeprefix("data.").partition("=")
-        if not equals:
-            raise BenchError(f"--set takes OPTION=VALUE, such as digits=3; got '{setting}'")
-        given[key] = parsed(text)
-    for line in draw(name, given, out, clips, frames):
+    for line in draw(name, with_settings(Component(name), settings or []).options, out, clips, frames):
         print(line)
 
 
-@data_app.command()
+@app.command()
 def export(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A data set (`bench list data`).")],
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Its options: --set digits=3. Repeatable.")
-    ] = None,
+    name: Name,
+    settings: Options = None,
     context: Annotated[int, typer.Option(min=1, help="Frames that a model sees.")] = 10,
     horizon: Annotated[int, typer.Option(min=1, help="Frames to predict.")] = 10,
     split: Annotated[str, typer.Option(help="test or val.")] = "test",

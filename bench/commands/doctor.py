@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
 from bench.commands import _options
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
 
 
 def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None) -> None:
@@ -27,11 +20,7 @@ def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None
         _options.print_json([vars(finding) for finding in found])
         return
     width = max(len(finding.what) for finding in found)
-    marks = (
-        {"good": "✓", "note": "•", "bad": "✗"}
-        if sys.stdout.encoding.lower().startswith("utf")
-        else {"good": "+", "note": "-", "bad": "!"}
-    )
+    marks = {"good": "✓", "note": "•", "bad": "✗"}
     for finding in found:
         print(f"{marks[finding.verdict]} {finding.what:<{width}}  {finding.found}")
         if finding.remedy:

@@ -22,12 +22,7 @@ if TYPE_CHECKING:
     from bench.store.store import Store
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command(name="eval")(evaluate)
-
-
-def evaluate(
+def eval_(
     what: Annotated[
         str | None, typer.Argument(metavar="RUN", help="A run of the store. Or use --checkpoint or --predictions.")
     ] = None,

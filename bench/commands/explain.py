@@ -11,11 +11,6 @@ from bench.commands import _options, _selection
 from bench.common.errors import BenchError, did_you_mean, listed
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(explain)
-
-
 def explain(
     name: _options.Name,
     variant: Annotated[str, typer.Argument(metavar="VARIANT", help="The row, as the table names it.")],

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 EXAMPLES = 3  # of a kind that are shown by name
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(gc)
-
-
 def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,

@@ -16,12 +16,7 @@ KINDS = (
 )  # fmt: skip
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(name="list")(list_names)
-
-
-def list_names(
+def list_(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS))] = "experiments",
     name: Annotated[
         str | None,

@@ -10,11 +10,6 @@ import typer
 from bench.commands import _options
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(logs)
-
-
 def logs(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run, by its name or a part of it (`bench status` lists them).")],
     follow: Annotated[

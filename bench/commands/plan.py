@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from bench.sweep.plan import PlannedRun
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(plan)
-
-
 def plan(
     name: _options.Name,
     scale: _options.Scale = "small",

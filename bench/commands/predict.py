@@ -14,11 +14,6 @@ from bench.common.errors import BenchError
 SHOWN = 8  # names of written files
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(predict)
-
-
 def predict(
     what: Annotated[
         str, typer.Argument(metavar="RUN|CHECKPOINT", help="A run (`bench status` lists them) or a checkpoint file.")

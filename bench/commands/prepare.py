@@ -9,11 +9,6 @@ import typer
 from bench.commands import _options
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(prepare)
-
-
 def prepare(
     what: Annotated[
         str, typer.Argument(metavar="NAME", help="mnist, moving_mnist, moving_mnist_fixed, kth, frames or videos.")
@@ -66,20 +61,14 @@ def prepare(
 
     Reads what was downloaded by hand, checks it and packs it under $BENCH_DATA (default ./data). Can be interrupted.
     """
-    from rich.progress import Progress
-
     from bench.data.preparing.prepare import prepare as make
 
-    given = {key: value for key, value in locals().items() if key not in ("what", "Progress", "make") and value is not None}
+    given = {key: value for key, value in locals().items() if key not in ("what", "make") and value is not None}
     if value_range is not None:
         given["range"] = given.pop("value_range")
     if size is not None and size.isascii() and size.isdigit():
         given["size"] = int(size)
-    console = _options.console(aside=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=None)
-        lines = make(
-            what, given, lambda done, total, item: progress.update(task, completed=done, total=total, description=item)
-        )
+    with _options.progress(what) as progress:
+        lines = make(what, given, progress)
     for line in lines:
         print(line)

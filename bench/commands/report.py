@@ -26,11 +26,6 @@ PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(report)
-
-
 def report(
     name: _options.Name,
     metrics: Annotated[

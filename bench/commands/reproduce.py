@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from bench.external.published import Comparison, Published
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(reproduce)
-
-
 def reproduce(
     what: Annotated[
         str, typer.Argument(metavar="NAME|FILE", help="A published checkpoint (`bench list checkpoints`), or its file.")
@@ -81,19 +76,14 @@ def _all_there(row: Published, path: Path, given: Path | None) -> Dataset:
 
 def _fetch(row: Published) -> None:
     """Download the checkpoint, with a progress bar."""
-    from rich.progress import DownloadColumn, Progress
-
     from bench.external.published import fetch
 
-    with Progress(*Progress.get_default_columns(), DownloadColumn(), console=_options.console(aside=True)) as progress:
-        task = progress.add_task(f"fetching {row.filename}", total=None)
-        fetch(row, lambda done, total: progress.update(task, completed=done, total=total or None))
+    with _options.progress(f"fetching {row.filename}", of_bytes=True) as progress:
+        fetch(row, progress)
 
 
 def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> tuple[Trained, Scores, int]:
     """The checkpoint, its scores, and how many clips the whole test set has."""
-    from rich.progress import Progress
-
     from bench.common.machine import default_device
     from bench.evaluation.evaluate import evaluate
     from bench.external.models import from_file
@@ -107,12 +97,8 @@ def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> 
     if whole is None and clips is None:
         clips = 1000  # generated without end
     evaluation = Evaluation(clips=clips, horizon=row.horizon)
-    with Progress(console=_options.console(aside=True), transient=True) as progress:
-        task = progress.add_task("scoring", total=None)
-        scores = evaluate(
-            network, dataset, row.context, evaluation, device, trained.precision,
-            on_clips=lambda done, total: progress.update(task, completed=done, total=total),
-        )  # fmt: skip
+    with _options.progress("scoring") as progress:
+        scores = evaluate(network, dataset, row.context, evaluation, device, trained.precision, on_clips=progress)
     return trained, scores, whole or 0
 
 

@@ -10,11 +10,6 @@ from bench.commands import _options, _selection
 from bench.common.errors import BenchError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(rescore)
-
-
 def rescore(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
     protocol: _selection.Protocols = None,
@@ -32,8 +27,6 @@ def rescore(
     fvd adds the score of the whole set of clips and leaves those of frames as they are. --with scores again what `bench eval
     --name` has kept.
     """
-    from rich.progress import Progress
-
     from bench.common.machine import default_device
     from bench.external.rescore import rescore as make_again
     from bench.external.rescore import rescore_external
@@ -52,19 +45,14 @@ def rescore(
     if not trained:
         training = choice.command("run")
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
-    device, console = default_device(), _options.console()
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-
-        def on_clips(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    device = default_device()
+    with _options.progress("", aside=False) as on_clips:
         for number, planned in enumerate(trained, 1):
-            bar.update(task, description=planned.label)
+            on_clips(0, 0, planned.label)
             for evaluation in planned.evaluations:
                 source = make_again(planned.run, evaluation, chosen, device, sets, on_clips)
                 print(f"[{number}/{len(trained)}] {planned.label}, seed {planned.seed}: scored again from {source}", flush=True)
         for external in find_external_results(store, planned_runs, external_results or []):
-            bar.update(task, description=external.name)
+            on_clips(0, 0, external.name)
             rescore_external(external, planned_runs[0], chosen, device, sets, on_clips)
             print(f"{external.name}, seed {external.seed}: scored again from kept predictions", flush=True)

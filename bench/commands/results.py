@@ -15,20 +15,13 @@ from bench.common.errors import BenchError
 if TYPE_CHECKING:
     from reports.record import Record as Kept
 
-results_app = typer.Typer(
-    help="Scores of record in a repository, and the page of results made from them.", no_args_is_help=True
-)
+app = typer.Typer(help="Scores of record in a repository, and the page of results made from them.", no_args_is_help=True)
 Page = Annotated[Path, typer.Argument(metavar="FILE.md", help="A page of results, or any Markdown page with blocks of them.")]
 Records = Annotated[Path, typer.Option("--records", metavar="DIR", help="Where the scores of record are.")]
 RECORDS = Path("evidence")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(results_app, name="results")
-
-
-@results_app.command()
+@app.command()
 def keep(
     name: _options.Name,
     scale: _options.Scale = "small",
@@ -74,7 +67,7 @@ def keep(
     print(f"wrote {path}: {runs} runs, {path.stat().st_size / 2**20:.2f} MiB")
 
 
-@results_app.command()
+@app.command()
 def write(page: Page, records: Records = RECORDS) -> None:
     """Write the page, or the blocks in it, from the scores of record.
 
@@ -96,7 +89,7 @@ def write(page: Page, records: Records = RECORDS) -> None:
     print(f"wrote {page} from {len(found)} files of scores in {records}")
 
 
-@results_app.command()
+@app.command()
 def check(page: Page, records: Records = RECORDS) -> None:
     """Check that the page agrees with the scores of record.
 

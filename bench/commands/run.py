@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from bench.sweep.plan import PlannedRun
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(run)
-
-
 def run(
     name: _options.Name,
     scale: _options.Scale = "small",

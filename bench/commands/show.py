@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from bench.spec.runspec import RunSpec
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(show)
-
-
 def show(
     name: _options.Name,
     variants: Annotated[

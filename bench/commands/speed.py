@@ -16,11 +16,6 @@ WHAT = "models, train, threads, metrics, data, schedule"
 SETTINGS = {"train": {"scale", "precision", "compile", "device", "batch"}, "threads": {"scale", "precision"}}
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(speed)
-
-
 def speed(
     what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{WHAT}, or all.")] = "all",
     scale: Annotated[

@@ -10,11 +10,6 @@ from bench.commands import _options, _store_table, _tables
 from bench.common.errors import BenchError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(status)
-
-
 def status(
     name: Annotated[
         str | None, typer.Argument(metavar="EXPERIMENT", help="Only this experiment's runs. Default: all in the store.")

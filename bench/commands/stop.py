@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 LONGEST = 60.0  # seconds that the command waits for what it has asked to stop
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(stop)
-
-
 def stop(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="EXPERIMENT|RUN", help="Sweeps by experiment, runs by (part of) name.")

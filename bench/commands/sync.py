@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import typer
-
 from bench.commands import _options, _searches
 from bench.common.errors import BenchError
-
-if TYPE_CHECKING:
-    pass
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(sync)
 
 
 def sync(

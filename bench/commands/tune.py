@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 ALL = "comparison"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands of this room."""
-    app.command()(tune)
-
-
 def tune(
     name: Annotated[
         str,

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from bench.store.store import Store
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(ui)
-
-
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on; the next free one if it is taken.")] = 5000,
     studies: Annotated[bool, typer.Option("--optuna", help="Show the searches of `bench tune` in optuna-dashboard.")] = False,

