@@ -26,7 +26,8 @@ def ablation(
     if not several:
         notes.append("n = 1 seed: no confidence interval; significance covers clips, not seeds.")
     notes += equal_to_first(results)
-    return assemble(results, columns, [_cells(results, column) for column in columns], notes)
+    made = assemble(results, columns, [_cells(results, column) for column in columns], notes)
+    return replace(made, name=f"{results.name}-differences")
 
 
 def _first_runs(results: Results, column: Column) -> np.ndarray:

@@ -29,7 +29,7 @@ COMPARED_COSTS = ("parameters", "flops", "train_seconds", "rollout_seconds_per_c
 COSTS_CAPTION = (
     "Quality against what it costs: each variant's mean, against parameters, FLOPs and times as far as they are known"
 )
-SUFFIXES = {"markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
+SUFFIXES = {"markdown": "md", "latex": "tex", "tabular": "tabular.tex", "csv": "csv", "json": "json"}
 PUBLISHED, SPENT, MEMORY = "Beside published numbers", "What each variant costs", "What the memories do"
 CLAIMED = "What is claimed"
 CLAIMS_CAPTION = (

@@ -37,7 +37,9 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
         rows.append(Row(one.claim.sentence, str(len(one.seeds)), _cells(results, one), marks))
     marked = [Footnote(text, mark) for text, mark in notes.items()]
     general = [Footnote(text) for text in _how_to_read(results, judged)]
-    return Table(f"{results.question} What is claimed", columns, tuple(rows), (*marked, *general), "claim")
+    return Table(
+        f"{results.question} What is claimed", columns, tuple(rows), (*marked, *general), "claim", f"{results.name}-claims"
+    )
 
 
 def _cells(results: Results, one: Judged) -> tuple[Cell, ...]:

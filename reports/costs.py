@@ -65,7 +65,7 @@ def cost_table(results: Results) -> Table:
     ]
     sentences = [*equal_to_first(results), *_started(results)]
     notes = [Footnote("Means over the runs of a variant."), *map(Footnote, sentences), *warnings(results)]
-    return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes))
+    return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes), name=f"{results.name}-costs")
 
 
 def _started(results: Results) -> list[str]:

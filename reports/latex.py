@@ -1,10 +1,10 @@
-"""A table for a paper: booktabs, compiles as it is, and its `table` environment can be pasted."""
+"""A table for a paper, in booktabs: as a document that compiles as it is, or as the bare `tabular`, to be \\input."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 
-from reports.columns import Column, header
+from reports.columns import RAISED, Column, header
 from reports.table import Cell, Row, Table
 
 # Signs that LaTeX has as mathematics only; the variants of letters are those that Unicode draws.
@@ -52,6 +52,7 @@ DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it nee
 \begin{table}[ht]
 \centering
 \caption{%s}
+\label{%s}
 \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%% smaller only where it is wider than the page
 %s}
 \par\medskip
@@ -67,6 +68,15 @@ TABULAR = r"""\begin{tabular}{l%s}
 %s
 \bottomrule
 \end{tabular}"""
+BARE = r"""%% %s
+%% In a table environment, below its \caption, after \usepackage{%s}: \input{this file}
+\label{%s}%%
+%s
+%s
+"""
+# Powers of ten as titles tell them.
+POWER = re.compile("×10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+LOWERED = str.maketrans({raised: chr(sign) for sign, raised in RAISED.items()})
 # All in one size, and no higher than the page.
 STACK = r"""\resizebox*{!}{\ifdim\totalheight>0.7\textheight 0.7\textheight\else\totalheight\fi}{%%
 \shortstack[l]{%s}}"""
@@ -74,11 +84,36 @@ STACK = r"""\resizebox*{!}{\ifdim\totalheight>0.7\textheight 0.7\textheight\else
 
 def latex(table: Table) -> str:
     """The table as a document of its own: best bold, close to it underlined, marks as superscripts."""
-    blocks = _blocks(table)
-    tabulars = [_tabular(table, block, last=block is blocks[-1]) for block in blocks]
+    tabulars = _tabulars(table)
     body = STACK % "\\\\[2ex]\n".join(tabulars) if len(tabulars) > 1 else tabulars[0]
     notes = [_mark([note.mark] if note.mark else []) + escaped(note.text) for note in table.footnotes]
-    return DOCUMENT % (escaped(table.title), body, "\\par\n".join(notes))
+    return DOCUMENT % (escaped(table.title), label(table), body, "\\par\n".join(notes))
+
+
+def bare(table: Table) -> str:
+    """The `tabular` alone with its label, to be \\input; title and footnotes are comments.
+
+    Of a wide table there are several, one below the other.
+    """
+    packages = "booktabs,xcolor" if any(row.published for row in table.rows) else "booktabs"
+    notes = [f"% [{note.mark}] {note.text}" if note.mark else f"% {note.text}" for note in table.footnotes]
+    return BARE % (
+        printable(table.title),
+        packages,
+        label(table),
+        "\n\\par\\medskip\n".join(_tabulars(table)),
+        "\n".join(map(printable, notes)),
+    )
+
+
+def label(table: Table) -> str:
+    """What \\ref calls the table: tab:ablation-costs."""
+    return f"tab:{'-'.join(re.findall('[a-z0-9]+', (table.name or table.title).lower()))}"
+
+
+def _tabulars(table: Table) -> list[str]:
+    blocks = _blocks(table)
+    return [_tabular(table, block, last=block is blocks[-1]) for block in blocks]
 
 
 def escaped(text: str) -> str:
@@ -138,11 +173,16 @@ def _fits(table: Table, numbers: Sequence[int]) -> bool:
 
 
 def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
-    """Some columns of the table; the last tabular tells the seeds."""
-    titles = [table.subject, *_titles([table.columns[number] for number in block]), *(["seeds"] if last else [])]
-    rows = [_row(row, [row.cells[number] for number in block], last) for row in table.rows]
-    lines = [_line([escaped(title) for title in titles]), r"\midrule", *rows]
-    return TABULAR % ("r" * (len(titles) - 1), "\n".join(lines))
+    """Some columns of the table, one below the other in the source too; the last tabular tells the seeds."""
+    seeds = last and table.has_seeds
+    titles = [table.subject, *_titles([table.columns[number] for number in block]), *(["seeds"] if seeds else [])]
+    lines = [
+        [_title(title) for title in titles],
+        *(_row(row, [row.cells[number] for number in block], seeds) for row in table.rows),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    head, *rows = (_line(line, widths) for line in lines)
+    return TABULAR % ("r" * (len(titles) - 1), "\n".join([head, r"\midrule", *rows]))
 
 
 def _titles(columns: Sequence[Column]) -> list[str]:
@@ -154,17 +194,26 @@ def _titles(columns: Sequence[Column]) -> list[str]:
     return [full if column.title == first.title else column.title for column in columns]
 
 
-def _row(row: Row, shown: Sequence[Cell], seeds: bool) -> str:
-    label = "{}" + escaped(row.label) + _mark(row.marks)  # {}: a [ or * would belong to the end of the line above
-    cells = [label, *map(_cell, shown), *([escaped(row.seeds)] if seeds else [])]
-    return _line([rf"\textcolor{{gray}}{{{cell}}}" for cell in cells] if row.published else cells)
+def _title(title: str) -> str:
+    """A title, its power of ten as one formula."""
+    before, *rest = POWER.split(title)
+    powers = zip(rest[::2], rest[1::2], strict=True)
+    return escaped(before) + "".join(rf"$\times10^{{{power.translate(LOWERED)}}}${escaped(after)}" for power, after in powers)
+
+
+def _row(row: Row, shown: Sequence[Cell], seeds: bool) -> list[str]:
+    name = escaped(row.label)
+    if name.lstrip()[:1] in ("[", "*"):
+        name = "{}" + name  # or it would belong to the end of the line above
+    cells = [name + _mark(row.marks), *map(_cell, shown), *([escaped(row.seeds)] if seeds else [])]
+    return [rf"\textcolor{{gray}}{{{cell}}}" for cell in cells] if row.published else cells
 
 
 def _cell(cell: Cell) -> str:
     text = escaped(cell.text)
     if cell.best:
-        # A sign in mathematics stays thin in \textbf alone.
-        text = rf"\textbf{{\boldmath {text}}}"
+        bold = r"\boldmath " if "$" in text else ""  # a sign in mathematics stays thin in \textbf alone
+        text = rf"\textbf{{{bold}{text}}}"
     elif cell.close:
         text = rf"\underline{{{text}}}"
     return text + _mark([cell.mark] if cell.mark else [])
@@ -174,5 +223,7 @@ def _mark(marks: tuple[str, ...] | list[str]) -> str:
     return rf"\textsuperscript{{{','.join(marks)}}}" if marks else ""
 
 
-def _line(cells: list[str]) -> str:
-    return " & ".join(cells) + r" \\"
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Labels to the left and numbers to the right, as they are printed."""
+    name, *rest = zip(cells, widths, strict=True)
+    return " & ".join([name[0].ljust(name[1]), *(cell.rjust(width) for cell, width in rest)]) + r" \\"

@@ -76,7 +76,7 @@ def memory_table(results: Results, memories: Memories) -> Table:
         rows.append(Row(variant, seeds, (_slots(runs), *_cells(runs, columns[1:], measures)), marks))
     marked = [Footnote(text, mark) for text, mark in notes.items()]
     general = [Footnote(text) for text in _how_to_read(results, memories)]
-    return Table("What the memories do", columns, tuple(rows), (*marked, *general))
+    return Table("What the memories do", columns, tuple(rows), (*marked, *general), name=f"{results.name}-memory")
 
 
 def _cells(runs: Sequence[Addressing], columns: Sequence[Column], measures: Sequence[Measure]) -> list[Cell]:

@@ -14,14 +14,14 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.csv_cells import csv_cell
-from reports.latex import latex
+from reports.latex import bare, latex
 from reports.table import Cell, Row, Table
 
 RULES = 3  # letters that a column takes for its padding and the line beside it
 
 
 def render(table: Table, format: str = "terminal") -> str:
-    """The table as "terminal", "markdown", "latex", "html", "csv" or "json"."""
+    """The table as "terminal", "markdown", "latex", "tabular" (bare LaTeX), "html", "csv" or "json"."""
     if format not in FORMATS:
         raise ValueError(f"there is no format '{format}'; there are {', '.join(FORMATS)}")
     return FORMATS[format](table)
@@ -60,10 +60,10 @@ def _least(table: Table, width: int) -> int:
 
 
 def _widths(table: Table, pieces: Callable[[str], list[str]]) -> list[int]:
-    """Of each column of numbers, the last of which has the seeds: no number is broken, titles are into such pieces."""
+    """Of each column of numbers, the seeds if any among them: no number is broken, titles are into such pieces."""
     numbers = [_longest([*pieces(column.title), *(_styled(row.cells[n]).plain for row in table.rows)])
                for n, column in enumerate(table.columns)]  # fmt: skip
-    return [*numbers, _longest(["seeds", *(row.seeds for row in table.rows)])]
+    return [*numbers, *([_longest(["seeds", *(row.seeds for row in table.rows)])] if table.has_seeds else [])]
 
 
 def _label(row: Row) -> Text:
@@ -79,11 +79,16 @@ def _grid(table: Table, width: int | None = None) -> Grid:
     if width is not None and sum([longest, *widths]) + RULES * (len(widths) + 1) + 1 > width:
         widths = _widths(table, str.split)
     grid.add_column(table.subject, overflow="fold")
-    for column, wide in zip([*(column.title for column in table.columns), "seeds"], widths, strict=True):
+    for column, wide in zip([*(column.title for column in table.columns), *_seeds(table, "seeds")], widths, strict=True):
         grid.add_column(column, justify="right", width=wide)  # of a fixed width, or rich would fold numbers to save room
     for row, label in zip(table.rows, labels, strict=True):
-        grid.add_row(label, *map(_styled, row.cells), row.seeds, style="dim italic" if row.published else None)
+        grid.add_row(label, *map(_styled, row.cells), *_seeds(table, row.seeds), style="dim italic" if row.published else None)
     return grid
+
+
+def _seeds(table: Table, cell: str) -> list[str]:
+    """The last cell of a row, where the table tells the seeds."""
+    return [cell] if table.has_seeds else []
 
 
 def _longest(words: Iterable[str]) -> int:
@@ -111,20 +116,21 @@ def needed_width(table: Table) -> int:
 
 def markdown(table: Table) -> str:
     """A GitHub table: best **bold**, close to it <u>underlined</u>, marks as superscripts."""
-    header = [table.subject, *(column.title for column in table.columns), "seeds"]
+    header = [_plain(title) for title in (table.subject, *(column.title for column in table.columns), *_seeds(table, "seeds"))]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     for row in table.rows:
         label = (f"*{_plain(row.label)}*" if row.published else _plain(row.label)) + "".join(
             f"<sup>{mark}</sup>" for mark in row.marks
         )
-        lines.append([label, *(_marked_down(cell) for cell in row.cells), row.seeds])
+        lines.append([label, *(_marked_down(cell) for cell in row.cells), *_seeds(table, row.seeds)])
     notes = [f"<sup>{note.mark}</sup> {_plain(note.text)}" if note.mark else _plain(note.text) for note in table.footnotes]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     return f"**{_plain(table.title)}**\n\n{body}\n\n" + "  \n".join(notes) + "\n"
 
 
 def _marked_down(cell: Cell) -> str:
-    text = f"**{cell.text}**" if cell.best else f"<u>{cell.text}</u>" if cell.close else cell.text
+    text = cell.text if cell.value is not None else _plain(cell.text)  # words may be names
+    text = f"**{text}**" if cell.best else f"<u>{text}</u>" if cell.close else text
     return text + (f"<sup>{cell.mark}</sup>" if cell.mark else "")
 
 
@@ -134,16 +140,16 @@ def _plain(text: str) -> str:
 
 
 def comma_separated(table: Table) -> str:
-    """One line a variant, whole numbers as they are and others to six digits, missing ones empty; the last column holds the
+    """One line a row, whole numbers as they are and others to six digits, missing ones empty; the last column holds the
     footnotes that concern it."""
     notes = {note.mark: note.text for note in table.footnotes if note.mark}
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
-    writer.writerow([table.subject, *(column.key for column in table.columns), "seeds", "notes"])
+    writer.writerow([table.subject, *(csv_cell(column.key) for column in table.columns), *_seeds(table, "seeds"), "notes"])
     for row in table.rows:
-        values = ["" if cell.value is None else _plain_number(cell.value) for cell in row.cells]
+        values = [csv_cell(cell.words) if cell.value is None else _plain_number(cell.value) for cell in row.cells]
         words = " ".join(notes[mark] for mark in row.marks)
-        writer.writerow([csv_cell(row.label), *values, csv_cell(row.seeds), csv_cell(words)])
+        writer.writerow([csv_cell(row.label), *values, *_seeds(table, csv_cell(row.seeds)), csv_cell(words)])
     return page.getvalue()
 
 
@@ -169,5 +175,6 @@ def as_json(table: Table) -> str:
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {
-    "terminal": terminal, "markdown": markdown, "latex": latex, "html": html, "csv": comma_separated, "json": as_json,
+    "terminal": terminal, "markdown": markdown, "latex": latex, "tabular": bare, "html": html, "csv": comma_separated,
+    "json": as_json,
 }  # fmt: skip

@@ -16,7 +16,7 @@ from reports.statistics import LEVEL, effect, half_interval, holm, paired, permu
 class Cell:
     """One number: the score or the difference itself, and as it is printed (scaled, rounded, without emphasis).
 
-    value is None where there is none. low, high: its 95% interval. seeds: runs behind it.
+    value is None where there is none, and where the text is words. low, high: its 95% interval. seeds: runs behind it.
     p: of no difference to the best (or, in an ablation, to the first), corrected. effect: of that difference, Cohen's d over
     clips. best, close: bold, underlined. mark: of the footnote that names its protocol.
     """
@@ -31,6 +31,11 @@ class Cell:
     best: bool = False
     close: bool = False
     mark: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the cell says instead of a number; nothing where it only says that there is none."""
+        return "" if self.value is not None or self.text == Cell.text else self.text
 
     @property
     def details(self) -> str:
@@ -57,13 +62,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What every format is rendered from. subject: what each row is about, the header of their labels."""
+    """What every format is rendered from.
+
+    subject: what each row is about, the header of their labels. name: what LaTeX refers to the table by ("ablation-costs").
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     footnotes: tuple[Footnote, ...]
     subject: str = "variant"
+    name: str = ""
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether the last column tells the seeds of each row; a table whose rows name none has no such column."""
+        return not self.rows or any(row.seeds for row in self.rows)
 
 
 def table(
@@ -87,7 +101,7 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
         Row(variant, seeds_scored(results, variant), tuple(column[number] for column in cells), marks.get(variant, ()))
         for number, variant in enumerate(results.variants)
     ]
-    return Table(results.question, tuple(columns), tuple(rows), tuple(notes))
+    return Table(results.question, tuple(columns), tuple(rows), tuple(notes), name=results.name)
 
 
 def over_horizon(table: Table) -> Table:

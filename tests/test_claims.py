@@ -162,7 +162,7 @@ def test_what_is_equal_between_the_two_is_said_and_what_is_not():
     assert said in text
 
 
-@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "html", "csv", "json"])
+@pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "tabular", "html", "csv", "json"])
 def test_every_format_has_the_sentence_the_gain_the_interval_and_the_verdict(format):
     scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
     one = the(scored, BETTER)

@@ -31,7 +31,10 @@ def test_a_bundle_holds_tables_figures_and_the_page(made, tmp_path):
     written = bundle(
         made, tmp_path / "report", pictures=[Picture("a strip", "png", b"", "clip_best")], sizes={"full": 100, "plain": 50}
     )
-    assert {path.stem for path in written if path.suffix == ".tex"} == {"scores", "differences", "costs"}
+    tables = ("scores", "differences", "costs")
+    assert {path.name for path in written if path.suffix == ".tex"} == {
+        f"{t}{kind}" for t in tables for kind in (".tex", ".tabular.tex")
+    }
     figures = {"frames", "training", "against_costs", "sizes"}
     assert {path.stem for path in written if path.suffix == ".pdf"} == figures
     text = (tmp_path / "report" / "index.html").read_text("utf-8")

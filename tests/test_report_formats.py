@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -16,7 +17,7 @@ from reports.costs import cost_table
 from reports.latex import escaped
 from reports.render import FORMATS, grid, render
 from reports.results import Metric
-from reports.table import table
+from reports.table import Cell, Row, table
 from tests.report_samples import results, runs
 
 AWKWARD = "50% & _slots_ #1 {~^\\} <|> é"
@@ -151,6 +152,45 @@ def test_a_metric_of_very_many_frames_is_broken_too_and_two_of_one_name_stay_apa
     assert max(line.count("t=") for line in text.splitlines()) <= 9
     found = check(made, text, "latex", protocols)
     assert (found.numbers, found.differences, found.unmatched) == (2 * len(columns) * 13 + 1, [], [])
+
+
+def test_a_bare_tabular_has_a_label_and_its_columns_stand_below_one_another_in_the_source(made):
+    whole = table(made, ["psnr"], frames=[1, 2])
+    text = render(whole, "tabular")
+    assert r"\documentclass" not in text and r"\begin{table}" not in text and "\n\\label{tab:toy}%\n\\begin{tabular}{l" in text
+    rows = [line for line in text.splitlines() if line.endswith(r" \\")]
+    assert len(rows) == 4 and len({tuple(found.start() for found in re.finditer(" & ", line)) for line in rows}) == 1
+    found = check(made, text, "latex")
+    assert (found.differences, found.unmatched) == ([], []) and found.numbers == check(
+        made, render(whole, "latex"), "latex"
+    ).numbers
+
+
+def test_tables_of_one_report_have_labels_of_their_own(made):
+    made = replace(made, name="my_experiment.v2")
+    tables = [table(made), ablation(made), cost_table(made)]
+    labels = [re.search(r"\\label{(.*)}", render(one, "latex"))[1] for one in tables]
+    assert labels == ["tab:my-experiment-v2", "tab:my-experiment-v2-differences", "tab:my-experiment-v2-costs"]
+
+
+def test_a_title_in_latex_has_its_power_of_ten_as_one_formula(made):
+    scaled = table(results({("full", 0): [[0.2, 0.1]]}, column="standard/lpips"))
+    text = render(scaled, "tabular")
+    assert r"LPIPS ($\times10^{-3}$) $\downarrow$" in text
+
+
+@pytest.mark.parametrize("format", [format for format in FORMATS if format != "json"])
+def test_a_table_whose_rows_tell_no_seeds_has_no_such_column(made, format):
+    whole = table(made, ["psnr"])
+    shown, bare = (replace(whole, rows=(Row("full", seeds, (Cell(1.0, "1.0"),)),), footnotes=()) for seeds in ("2", ""))
+    assert re.search(r"\bseeds\b", render(shown, format)) and not re.search(r"\bseeds\b", render(bare, format))
+
+
+def test_words_in_a_cell_are_kept_in_csv_and_never_read_as_markup(made):
+    whole = table(made, ["psnr"])
+    named = replace(whole, rows=(Row("a", "1", (Cell(text="=b|c<d>"),)), Row("b", "1", (Cell(),))))
+    assert [line.split(",")[1] for line in render(named, "csv").splitlines()[1:]] == ["'=b|c<d>", ""]
+    assert r"=b\|c\<d>" in render(named, "markdown") and "<d>" not in render(named, "html")
 
 
 def test_markdown_leaves_names_as_they_are_and_the_check_finds_them_again():

@@ -140,7 +140,9 @@ def test_a_terminal_shows_every_cell_whole_however_many_columns_there_are():
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="there is no format 'pdf'; there are terminal, markdown, latex, html, csv, json"):
+    with pytest.raises(
+        ValueError, match="there is no format 'pdf'; there are terminal, markdown, latex, tabular, html, csv, json"
+    ):
         render(table(results(TWO)), "pdf")
 
 

@@ -36,7 +36,11 @@ def report(
         str | None, typer.Option(help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all.")
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="terminal, markdown, csv, latex, html or json. Default: by --out.")
+        str | None,
+        typer.Option(
+            "--format",
+            help="terminal, markdown, csv, latex (a document), tabular (LaTeX to be \\input), html or json. Default: by --out.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
