@@ -11,8 +11,9 @@ from reports.anytime import begins
 from reports.claim import ALIGNMENT, Claim
 from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, shown
-from reports.costs import COSTS, EQUAL, HELD_EQUAL, lasting
+from reports.costs import COSTS, EQUAL, HELD_EQUAL
 from reports.footnotes import SMALL_SCALE, Footnote
+from reports.quantities import lasting
 from reports.results import Metric, Results
 from reports.table import Cell, Row, Table
 

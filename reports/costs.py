@@ -1,6 +1,5 @@
 """What each variant was given and what it costs: a comparison is fair where the budgets are alike, and says so where not."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,33 +8,9 @@ import pandas as pd
 from reports.columns import Column
 from reports.footnotes import Footnote
 from reports.metric import Metric
+from reports.quantities import counted, lasting, short, sized
 from reports.results import Results
 from reports.table import Cell, Row, Table, seeds_scored
-
-
-def counted(value: float) -> str:
-    """A count in three digits: 950, 1.52 M, 56.8 G."""
-    power = 0 if value < 1000 else min(4, int(math.log10(value) // 3))
-    return f"{_short(value / 1000**power)} {('', 'k', 'M', 'G', 'T')[power]}".rstrip()
-
-
-def lasting(seconds: float) -> str:
-    """A duration in the unit that suits it: 3.1 ms, 42 s, 5.2 min, 3.4 h, 2.1 d."""
-    for unit, length, enough in (("d", 86400, 48 * 3600), ("h", 3600, 3600), ("min", 60, 120), ("s", 1, 1)):
-        if seconds >= enough:
-            return f"{_short(seconds / length)} {unit}"
-    return f"{_short(seconds * 1000)} ms" if seconds else "0 s"
-
-
-def sized(count: float) -> str:
-    """Bytes in binary units: 512 MiB, 3.2 GiB."""
-    power = 0 if count < 1024 else min(4, int(math.log(count, 1024)))
-    return f"{_short(count / 1024**power)} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
-
-
-def _short(value: float) -> str:
-    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
-
 
 # Columns of `runs`: title, how a value is written, and whether it is a budget that a fair comparison holds alike.
 COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
@@ -96,7 +71,7 @@ def equal_to_first(results: Results) -> list[str]:
         groups: dict[str, list[str]] = {}
         for variant in known:
             times = float(spent[variant] / spent[first])
-            groups.setdefault("equal" if abs(times - 1) <= EQUAL else f"{_short(times)} times", []).append(f"'{variant}'")
+            groups.setdefault("equal" if abs(times - 1) <= EQUAL else f"{short(times)} times", []).append(f"'{variant}'")
         sentences = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
         found_.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {sentences}.")
     return found_
@@ -118,6 +93,6 @@ def _warning(known: "pd.Series[float]", cost: str) -> str:
         return ""
     title, written, _ = COSTS[cost]
     least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
-    times = f" by {_short(spent[most] / spent[least])} times" if spent[least] else ""
+    times = f" by {short(spent[most] / spent[least])} times" if spent[least] else ""
     ends = f"{written(spent[least])} for '{least}', {written(spent[most])} for '{most}'"
     return f"Warning: budgets differ in {title}{times} ({ends}); the comparison is not even-handed."

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from reports.columns import header
-from reports.costs import COSTS, counted, lasting, sized
+from reports.costs import COSTS
 from reports.panels import add_legend, draw_band, draw_curve, fit_axis, in_short, panels_of, plain_logarithmic, spread_title
+from reports.quantities import counted, lasting, sized
 from reports.results import Results
 from reports.statistics import half_interval, student
 from reports.style import line_styles, paper

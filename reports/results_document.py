@@ -11,8 +11,9 @@ from reports.by_label import by_label
 from reports.claims import Judged, judge
 from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table, gain_text
-from reports.costs import cost_table, lasting, with_warnings
+from reports.costs import cost_table, with_warnings
 from reports.figures import per_frame
+from reports.quantities import lasting
 from reports.record import Record
 from reports.render import markdown
 from reports.results import Results

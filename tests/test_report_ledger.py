@@ -1,7 +1,8 @@
 """The ledger says what every variant was given, and warns where that was not even-handed."""
 
 from reports.ablation import ablation
-from reports.costs import cost_table, counted, equal_to_first, lasting, sized, with_warnings
+from reports.costs import cost_table, equal_to_first, with_warnings
+from reports.quantities import counted, lasting, sized
 from reports.render import FORMATS, render
 from reports.table import table
 from tests.report_samples import results, runs

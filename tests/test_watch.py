@@ -17,7 +17,8 @@ from bench.common import lease
 from bench.spec.experiment import Experiment
 from bench.sweep import active
 from bench.sweep.logs import follow, last_lines
-from bench.sweep.progress import Display, Pace
+from bench.sweep.progress import Display
+from bench.sweep.run_table import Pace
 from bench.sweep.watch import Board, watch
 
 
@@ -58,7 +59,7 @@ def test_speed_is_steps_over_time_and_what_lies_between_two_processes_does_not_c
 def test_before_the_second_line_no_speed_is_claimed(run):
     assert Pace.of(run) is None
     _lines(run, [100.0])
-    assert Pace.of(run).speed is None and Pace.of(run).format_speed(10) == ""
+    assert Pace.of(run).speed is None and Pace.of(run).figures(10).startswith("step 1/10  matching")
 
 
 def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair, run, owned):
@@ -194,8 +195,8 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
     live = console.export_text()
     owned.release()
     facts = {"12.35", "0.2718", "0.3142", "271828", "31415", str(os.getpid())}
-    measured = r"\d+:\d\d(:\d\d)?|\d+\.\d(/s)?"
-    for text in (shown.partition("2 runs:")[0], "\n".join(line for line in live.splitlines() if " seed " in line)):
+    measured = r"1\.5\d?|\d+\.\d"  # hours left, steps a second
+    for text in (shown.partition("2 runs:")[0], live.partition("runs done")[2]):
         assert max(map(len, text.splitlines())) <= width
         words = [word.strip("…,():") for word in text.split() if any(sign.isdigit() for sign in word)]
         odd = [word for word in words if word not in known | facts and not re.fullmatch(measured, word)]

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bench.commands import _tables
+from reports.quantities import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path
         rows.append(
             (
                 planned.run.name, ", ".join(names), ", ".join(dict.fromkeys(names.values())), str(planned.seed), planned.state,
-                "" if score is None else f"{score:.2f}", "" if age is None else _tables.duration(age),
+                "" if score is None else f"{score:.2f}", "" if age is None else lasting(age),
                 "" if planned.state == FINISHED else planned.why,
             )
         )  # fmt: skip

@@ -5,23 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.commands import _options
+from reports.quantities import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from bench.costs.forecast import Cost
     from bench.sweep.plan import PlannedRun
-
-STYLES = {
-    "damaged": "red",
-    "finished": "green",
-    "failed": "red",
-    "diverged": "yellow",
-    "blocked": "yellow",
-    "running": "cyan",
-    "queued": "blue",
-}
-
 
 RIGHT = ("time", "seed", "val. PSNR (dB)", "age")
 FOLDED = ("why", "experiment", "variant")
@@ -49,6 +39,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from bench.sweep.run_table import LOOKS, OTHER
+
     if len(rows) > LONG:
         _print_lines(columns, rows)
         return
@@ -57,7 +49,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(column, no_wrap=column not in FOLDED, justify="right" if column in RIGHT else "left")
     for row in rows:
         cells = zip(columns, row, strict=True)
-        table.add_row(*(Text(cell, STYLES.get(cell, "") if column == "state" else "") for column, cell in cells))
+        table.add_row(*(Text(cell, LOOKS.get(cell, OTHER)[1] if column == "state" else "") for column, cell in cells))
     _options.console().print(table)
 
 
@@ -109,31 +101,12 @@ def _times(ratios: Collection[float]) -> str:
     return f"{least} times" if least == most else f"{least} to {most} times"
 
 
-def duration(seconds: float) -> str:
-    """Roughly how long: 45 s, 12 min, 3.4 hours, 5.2 days."""
-    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min")):
-        if seconds < limit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds / 3600:.1f} hours" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
-
-
-def size(count: float) -> str:
-    """Bytes for people: 12.3 MiB."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
-
-
 def _time(cost: Cost | None) -> str:
-    from bench.sweep.progress import clock
-
     if cost is None:
         return ""
     if cost.seconds is None:
         return "?"
-    return f"{'~' if cost.scaled else ''}{clock(cost.seconds)}{'+' if cost.without else ''}"
+    return f"{'~' if cost.scaled else ''}{lasting(cost.seconds)}{'+' if cost.without else ''}"
 
 
 def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str) -> int:

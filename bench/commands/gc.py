@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options, _tables
+from bench.commands import _options
+from reports.quantities import sized
 
 if TYPE_CHECKING:
     from bench.maintenance.gc import Waste
@@ -50,7 +51,7 @@ def gc(
         return
     gone = [waste for waste in found if remove(store, waste)]
     what = "1 thing" if len(gone) == 1 else f"{len(gone)} things"
-    print(f"removed {what}, {_tables.size(sum(waste.size for waste in gone))}")
+    print(f"removed {what}, {sized(sum(waste.size for waste in gone))}")
 
 
 def _print_waste(found: list[Waste], store: Store) -> None:
@@ -61,12 +62,12 @@ def _print_waste(found: list[Waste], store: Store) -> None:
         of_kind = [waste for waste in found if waste.kind == kind]
         if not of_kind:
             continue
-        print(f"{_tables.size(sum(waste.size for waste in of_kind)):>10}  {len(of_kind)} x {kind}: {what}")
+        print(f"{sized(sum(waste.size for waste in of_kind)):>10}  {len(of_kind)} x {kind}: {what}")
         shown = of_kind if kind == RUNS else of_kind[:EXAMPLES]
         for waste in shown:
             about = f"  (of {waste.about})" if waste.about else ""
-            print(f"{'':>12}{waste.path.relative_to(store.root)}  {_tables.size(waste.size)}{about}")
+            print(f"{'':>12}{waste.path.relative_to(store.root)}  {sized(waste.size)}{about}")
         if len(of_kind) > len(shown):
             print(f"{'':>12}and {len(of_kind) - len(shown)} more")
-    total = _tables.size(sum(waste.size for waste in found))
+    total = sized(sum(waste.size for waste in found))
     print(f"{total:>10}  in all, of {store.root}" if found else f"there is nothing in {store.root} that nobody needs")

@@ -10,6 +10,7 @@ import typer
 
 from bench.commands import _deciding, _options, _tables, _threads
 from bench.common.errors import BenchError
+from reports.quantities import lasting, sized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,10 +163,10 @@ def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Foreca
     else:
         least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "
         gpu = f", {hours:.1f} GPU hours" if hours is not None else ""
-        print(f"{least}{_tables.duration(costs.wall(where.slots))}, {sharing}{gpu}; {_basis(costs, where)}")
+        print(f"{least}{lasting(costs.wall(where.slots))}, {sharing}{gpu}; {_basis(costs, where)}")
     blank = sum(cost.disk is None for cost in costs.costs.values())
     if blank < len(to_do):
-        print(f"{'at least ' if blank else ''}{_tables.size(costs.disk())} of disk: checkpoints, predictions, scores")
+        print(f"{'at least ' if blank else ''}{sized(costs.disk())} of disk: checkpoints, predictions, scores")
     for mark, words in _tables.cost_notes(costs.costs.values()):
         print(f"{mark} {words}")
     if unknown or any(cost.without or cost.scaled for cost in costs.costs.values()):

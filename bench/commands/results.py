@@ -11,6 +11,7 @@ import typer
 
 from bench.commands import _options, _selection
 from bench.common.errors import BenchError
+from reports.quantities import sized
 
 if TYPE_CHECKING:
     from reports.record import Record as Kept
@@ -64,7 +65,7 @@ def keep(
         if one.verdict != rounded.verdict:
             print(f"rounding makes '{rounded.verdict}' of '{one.verdict}': {one.claim.sentence}", file=sys.stderr)
     runs = len(kept.results.scores[["variant", "seed"]].drop_duplicates())
-    print(f"wrote {path}: {runs} runs, {path.stat().st_size / 2**20:.2f} MiB")
+    print(f"wrote {path}: {runs} runs, {sized(path.stat().st_size)}")
 
 
 @app.command()

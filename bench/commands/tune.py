@@ -175,7 +175,7 @@ def _print(result: Result) -> None:
 
 def _end(name: str, outcomes: list[Outcome]) -> int:
     """Say what to do next; the exit code."""
-    from reports.costs import lasting
+    from reports.quantities import lasting
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
     trials, seconds = (sum(getattr(outcome.result, what) for outcome in outcomes) for what in ("trials", "seconds"))

@@ -10,6 +10,7 @@ import typer
 
 from bench.commands import _options
 from bench.common.errors import BenchError, did_you_mean, listed
+from reports.quantities import sized
 
 if TYPE_CHECKING:
     from bench.metrics.networks import Network
@@ -37,7 +38,7 @@ def status(
         for known in found.values():
             print(f"{known['metric']}: {known['detail']}")
             if known["available"]:
-                print(f"  {known['path']}, {known['bytes'] / 1e6:.1f} MB, from {known['source']}")
+                print(f"  {known['path']}, {sized(known['bytes'])}, from {known['source']}")
     needed = [known for name, known in found.items() if metrics or name == "lpips"]
     sys.exit(0 if all(known["available"] for known in needed) else 1)
 
@@ -82,7 +83,7 @@ def fetch(
                 found = weights.fetch(network, progress)
             except BenchError as error:
                 raise BenchError(f"the weights for {network.metric} could not be fetched: {error}") from error
-        print(f"{network.metric}: {found}\n  {found.path}, {found.bytes / 1e6:.1f} MB, from {found.source}")
+        print(f"{network.metric}: {found}\n  {found.path}, {sized(found.bytes)}, from {found.source}")
         if name == "lpips" and not (state := weights.lpips_state())[0]:
             print(f"  but {state[1]}")
 

@@ -15,6 +15,7 @@ from typing import Literal
 from bench import __version__
 from bench.common.errors import BenchError, Blocked
 from bench.store.store import Store
+from reports.quantities import sized
 
 EXAMINED = ("torch", "torchvision", "mlflow", "optuna")  # packages with a line of their own
 LITTLE_SPACE = 2 * 2**30  # bytes; a small-scale store with its MLflow copy takes less
@@ -45,8 +46,8 @@ def _machine() -> Iterator[Finding]:
     others = {name: found for name, found in packages().items() if name != "python" and name not in EXAMINED}
     yield Finding("packages", ", ".join(f"{name} {found}" for name, found in others.items()))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    yield Finding("processor", f"{processor()}, {cores} cores, {memory:.0f} GiB of memory")
+    memory = sized(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    yield Finding("processor", f"{processor()}, {cores} cores, {memory} of memory")
     try:
         import torch
     except ImportError:  # the list of packages says so
@@ -100,7 +101,7 @@ def _store(store: Store) -> Iterator[Finding]:
         yield Finding("store", str(error), "bad")
         return
     free = shutil.disk_usage(store.root).free
-    found = f"{store.root}, {len(store.runs())} runs, {free / 2**30:.0f} GiB free"
+    found = f"{store.root}, {len(store.runs())} runs, {sized(free)} free"
     little = free < LITTLE_SPACE
     yield Finding("store", found, "note" if little else "good", "a full disk stops runs (they resume)" if little else "")
 

@@ -19,7 +19,8 @@ from bench.store.store import FINISHED
 from bench.sweep.plan import PlannedRun
 from reports.ablation import ablation
 from reports.columns import Column
-from reports.costs import COSTS, lasting, sized
+from reports.costs import COSTS
+from reports.quantities import lasting, sized
 from reports.results import Results
 from reports.statistics import compare, paired, student
 from reports.table import Cell, Row, table

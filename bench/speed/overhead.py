@@ -36,6 +36,7 @@ from bench.sweep.progress import Display
 from bench.sweep.scheduler import Scheduler
 from bench.tracking import tracker
 from experiments.recipes import LMC_SMALL
+from reports.quantities import lasting
 
 RUNS = 100  # that are scheduled
 STEPS, TURNS = 2, 12  # trained in a row, and how often in turn with and without metrics
@@ -61,9 +62,9 @@ class OverheadRow:
 
     def format_row(self) -> str:
         """One line."""
-        shown = _clock(self.seconds) if self.share is None else f"{self.share:.2%}"
-        spent = f" ({_clock(self.processor)} of processor time)" if self.share is None else ""
-        most = "" if self.limit is None else f", at most {_clock(self.limit) if self.share is None else f'{self.limit:.0%}'}"
+        shown = lasting(self.seconds) if self.share is None else f"{self.share:.2%}"
+        spent = f" ({lasting(self.processor)} of processor time)" if self.share is None else ""
+        most = "" if self.limit is None else f", at most {lasting(self.limit) if self.share is None else f'{self.limit:.0%}'}"
         return f"{self.name}: {shown}{spent}{most}{f'; {self.remark}' if self.remark else ''}"
 
 
@@ -137,7 +138,7 @@ def tracking(store: Store) -> Iterator[OverheadRow]:
     remark = f"{own / peer - 1:+.2%} against one without"
     yield OverheadRow("a step of the small LMC-Memory with a line of metrics", own / STEPS, own / STEPS, remark=remark)
     added, trained = written[1] + copied[1], LMC_SMALL.steps * peer / STEPS
-    remark = f"{_clock(added)} of {_clock(trained)} of processor time, {LMC_SMALL.steps} steps"
+    remark = f"{lasting(added)} of {lasting(trained)} of processor time, {LMC_SMALL.steps} steps"
     yield OverheadRow("tracking, as a share of training the small LMC-Memory", added, added, 0.02, added / trained, remark)
 
 
@@ -184,7 +185,7 @@ def starting(store: Store) -> OverheadRow:
         taken.append((next(iter(run.metrics()))["time"] - began, spent[1]))
         peers.append(_least(lambda: subprocess.run([sys.executable, "-c", "import torch"]), rounds=1))
     wall, processor = map(min, zip(*taken, strict=True))
-    remark = f"importing torch alone: {_clock(min(peers)[0])}; processor time of the whole process"
+    remark = f"importing torch alone: {lasting(min(peers)[0])}; processor time of the whole process"
     return OverheadRow("a worker, from its start to the end of its first step", wall, processor, limit=4.0, remark=remark)
 
 
@@ -192,7 +193,7 @@ def command_line() -> OverheadRow:
     """`bench --help` in a process of its own."""
     taken = _least(lambda: subprocess.run([sys.executable, "-c", HELP], stdout=subprocess.DEVNULL), 3 * ROUNDS)
     peer = _least(lambda: subprocess.run([sys.executable, "-c", "pass"]), 3 * ROUNDS)
-    return OverheadRow("bench --help", *taken, limit=0.3, remark=f"Python alone: {_clock(peer[0])}")
+    return OverheadRow("bench --help", *taken, limit=0.3, remark=f"Python alone: {lasting(peer[0])}")
 
 
 def _experiment(variants: dict[str, RunSpec]) -> Experiment:
@@ -223,7 +224,3 @@ def _least(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, flo
 def _spent() -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def _clock(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"

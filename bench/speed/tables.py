@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.speed.results import Found
+from reports.quantities import sized
 
 
 def show(found: Found, machine: str, console: Console) -> None:
@@ -47,7 +48,7 @@ def _train(rows: Sequence[Any], console: Console) -> None:
     for row in rows:
         table.add_row(
             row.name, f"{row.seconds:.3f}", f"{row.clips:.2f}", f"{row.tflops:.3f}", f"{row.share:.0%}",
-            f"{row.memory / 1e9:.2f} GB", f"{row.ratio:.2f} x",
+            sized(row.memory), f"{row.ratio:.2f} x",
         )  # fmt: skip
     console.print(table)
 

@@ -1,18 +1,42 @@
-"""Tables and lines that are redrawn on one screen: a number stands there whole or not at all, only text is shortened."""
+"""What is redrawn on one screen: tables in which a number stands whole or not at all, and only text is shortened."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 Cell = Text | ProgressBar
 BAR = 10  # letters of a bar
+
+
+class LiveView:
+    """What stands at the bottom of a terminal while a block goes on, below what is printed; elsewhere nothing does."""
+
+    def __init__(self, console: Console):
+        self.console = console
+        self.live = Live(console=console, refresh_per_second=4, auto_refresh=console.is_terminal)
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def say(self, line: str, markup: bool = False) -> None:
+        """Print a line that stays."""
+        self.console.print(line, highlight=False, markup=markup, soft_wrap=True)
 
 
 class LiveColumn(NamedTuple):
@@ -48,17 +72,6 @@ def fitting_table(columns: Sequence[LiveColumn], rows: Sequence[Sequence[Cell]],
     for row in rows:
         table.add_row(*(_shortened(row[n], given[n]) for n in chosen))
     return table
-
-
-def joined_parts(parts: Sequence[str], width: int) -> str:
-    """As many of the parts as fit on a line, the most important first; none is cut."""
-    line = ""
-    for part in filter(None, parts):
-        longer = f"{line}  {part}" if line else part
-        if cell_len(longer) > width and line:
-            break
-        line = longer
-    return line
 
 
 def shortened(text: str, width: int) -> str:

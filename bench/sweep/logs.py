@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bench.common.reading import MIB, opened, tail
 from bench.store.store import Run
 from bench.sweep.plan import ACTIVE, run_status
-from bench.sweep.progress import Pace
+from bench.sweep.run_table import Pace
 
 LONGEST = 8 * MIB  # bytes of a log that are read at once
 POLL_S = 0.3  # seconds between two looks
@@ -38,7 +38,7 @@ def follow(run: Run, start: int) -> Iterator[str]:
         pace = Pace.of(run) if time.monotonic() >= due else None
         if pace is not None and (shown is None or (pace.step, pace.psnr) != (shown.step, shown.psnr)):
             shown, due = pace, time.monotonic() + STEPS_S
-            yield "  ".join(filter(None, pace.figures(run.spec.steps))) + "\n"
+            yield f"{pace.figures(run.spec.steps)}\n"
         if not going and len(text) < LONGEST:  # known before the last look, so that nothing it said is missed
             return
         time.sleep(POLL_S)

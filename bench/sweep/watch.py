@@ -9,41 +9,23 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from bench.common import lease
 from bench.common.errors import BenchError
 from bench.spec.experiment import Experiment
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Store
 from bench.sweep import active
-from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, PlannedRun, plan, plan_run, run_status
-from bench.sweep.progress import MARKS, PLAIN_SECONDS, Pace, clock
+from bench.sweep.progress import PLAIN_SECONDS
+from bench.sweep.run_table import Pace, RunLine, run_table
+from reports.quantities import lasting
 
 REFRESH = 1.0  # seconds between two looks
 ALL_AGAIN = 20.0  # seconds between two looks at finished runs: they hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
-SHOWN: dict[str, str] = {**MARKS, RUNNING: "[cyan]▶[/]", QUEUED: "[blue]…[/]", BLOCKED: "[yellow]![/]"}
-COLUMNS = (
-    LiveColumn("", 0), LiveColumn("run", 1, least=9), LiveColumn("seed", 3, right=True), LiveColumn("state", 2),
-    LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),
-    LiveColumn("left", 5, right=True), LiveColumn("validation", 6, right=True), LiveColumn("loss", 10),
-    LiveColumn("where", 7, least=16),
-)  # fmt: skip
-
-
-class RunLine(NamedTuple):
-    """One run as it is now. where: who trains it, or why nobody does."""
-
-    planned: PlannedRun
-    step: int
-    pace: Pace | None
-    where: str
 
 
 class Board:
@@ -78,35 +60,35 @@ class Board:
         """Whether nothing goes on."""
         return not self.sweeps and not any(planned.state in ACTIVE for planned in self.planned_runs)
 
-    def rows(self, most: int | None = None) -> list[RunLine]:
+    def lines(self, most: int | None = None) -> list[RunLine]:
         """The runs in their order; where there are more than `most`, what goes on or went wrong comes first."""
         chosen = self.planned_runs
         if most is not None and len(chosen) > most:
             urgent = sorted(chosen, key=lambda planned: FIRST.index(planned.state) if planned.state in FIRST else len(FIRST))
             kept = {id(planned) for planned in urgent[:most]}
             chosen = [planned for planned in chosen if id(planned) in kept]
-        return [_row(planned) for planned in chosen]
+        return [RunLine.of(planned) for planned in chosen]
 
     def totals(self) -> str:
         """All runs by state, and how long the rest takes at the present pace."""
         states = Counter(planned.state for planned in self.planned_runs)
         parts = [f"{count} {state}" for state, count in states.items()]
-        left = sum(planned.spec.steps - _step(planned) for planned in self.planned_runs if planned.state in (*TO_DO, *ACTIVE))
+        to_go = [planned for planned in self.planned_runs if planned.state in (*TO_DO, *ACTIVE)]
+        left = sum(planned.spec.steps - int(planned.run.latest().get("step", 0)) for planned in to_go)
         going = [pace for planned in self.planned_runs if planned.state == RUNNING and (pace := Pace.of(planned.run))]
         speed = sum(pace.speed or 0.0 for pace in going)
         parts += [f"{left:,} steps to go"] if left else []
-        parts += [f"{speed:.1f} steps/s, {clock(left / speed)} left at this pace"] if speed and left else []
+        parts += [f"{speed:.1f} steps/s, {lasting(left / speed)} left at this pace"] if speed and left else []
         return f"{len(self.planned_runs)} runs: " + ", ".join(parts)
 
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""
         totals = self.totals()
-        rows = self.rows(max(1, height - 6 - len(self.sweeps) - len(totals) // width))
-        table = fitting_table(COLUMNS, [_cells(row) for row in rows], width)
-        more = len(self.planned_runs) - len(rows)
+        lines = self.lines(max(1, height - 6 - len(self.sweeps) - len(totals) // width))
+        more = len(self.planned_runs) - len(lines)
         return Group(
             *(Text(f"sweep {sweep.experiment} on {sweep.where()}", "bold", no_wrap=True) for sweep in self.sweeps),
-            table,
+            run_table(lines, width),
             Text(f"{totals}{f' ({more} not shown)' if more else ''}"),
             Text(f"{time.strftime('%H:%M:%S')}  {self.store.root}  q closes this; runs go on", "dim", no_wrap=True),
         )
@@ -131,12 +113,12 @@ def _lines(board: Board, console: Console) -> None:
     printed: dict[str, tuple[str, float]] = {}
     while True:
         board.refresh()
-        for row in board.rows():
-            name, state = row.planned.run.name + row.planned.label, row.planned.state
+        for line in board.lines():
+            name, state = line.planned.run.name + line.planned.label, line.planned.state
             before, when = printed.get(name, ("", 0.0))
             due = state == RUNNING and time.monotonic() - when > PLAIN_SECONDS
             if state != before or due:
-                console.print(_line(row), highlight=False, markup=False, soft_wrap=True)
+                console.print(_plain(line), highlight=False, markup=False, soft_wrap=True)
                 printed[name] = (state, time.monotonic())
         if board.over():
             console.print(board.totals(), highlight=False)
@@ -144,20 +126,9 @@ def _lines(board: Board, console: Console) -> None:
         time.sleep(REFRESH)
 
 
-def _line(row: RunLine) -> str:
-    planned, pace = row.planned, row.pace
-    figures = [
-        f"step {row.step}/{planned.spec.steps}",
-        pace.format_speed(planned.spec.steps) if pace and planned.state == RUNNING else "",
-    ]
-    parts = [
-        planned.label,
-        f"seed {planned.seed}",
-        planned.state,
-        *figures,
-        pace.format_validation() if pace else "",
-        row.where,
-    ]
+def _plain(line: RunLine) -> str:
+    planned = line.planned
+    parts = [planned.label, f"seed {planned.seed}", planned.state, line.figures(), line.where]
     return "  ".join([time.strftime("%H:%M:%S"), *filter(None, parts)])
 
 
@@ -166,34 +137,6 @@ def _readable(run: Run) -> PlannedRun | None:
         return run_status(run)
     except BenchError:
         return None
-
-
-def _row(planned: PlannedRun) -> RunLine:
-    where = lease.holder(planned.run.path) if planned.state == RUNNING else "" if planned.state == FINISHED else planned.why
-    return RunLine(planned, _step(planned), Pace.of(planned.run), where or "")
-
-
-def _step(planned: PlannedRun) -> int:
-    return planned.spec.steps if planned.state == FINISHED else int(planned.run.latest().get("step", 0))
-
-
-def _cells(row: RunLine) -> list[Cell]:
-    planned, pace, steps = row.planned, row.pace, row.planned.spec.steps
-    going = pace if planned.state == RUNNING else None
-    left = going.left(steps) if going else None
-    return [
-        Text.from_markup(SHOWN.get(planned.state, "·")),
-        Text(planned.label),
-        Text(str(planned.seed)),
-        Text(planned.state),
-        ProgressBar(total=max(steps, 1), completed=row.step if steps else int(planned.state == FINISHED), width=BAR),
-        Text(f"{row.step}/{steps}"),
-        Text(f"{going.speed:.1f}" if going and going.speed else ""),
-        Text(clock(left) if left is not None else ""),
-        Text(f"{pace.psnr:.2f} dB" if pace and pace.psnr is not None else ""),
-        Text(pace.format_loss() if pace else ""),
-        Text(row.where),
-    ]
 
 
 def _no_key(seconds: float) -> str:

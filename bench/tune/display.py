@@ -7,44 +7,36 @@ from types import TracebackType
 from optuna.trial import FrozenTrial, TrialState
 from rich import box
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bench.store.store import Run
+from bench.store.store import FAILED, FINISHED, RUNNING, Run
+from bench.sweep.live_table import LiveView
 from bench.sweep.plan import PlannedRun
+from bench.sweep.run_table import LOOKS
 from bench.tune.objectives import shown
 from bench.tune.study import Study, finished, runs_of, settings
 
 LATEST = 5  # intermediate values shown of a trial
-MARKS = {
-    TrialState.RUNNING: ("…", "cyan"),
-    TrialState.WAITING: (" ", "dim"),
-    TrialState.COMPLETE: ("✓", "green"),
-    TrialState.PRUNED: ("✂", "yellow"),
-    TrialState.FAIL: ("✗", "red"),
-}
+SIGNS = {
+    TrialState.RUNNING: LOOKS[RUNNING], TrialState.COMPLETE: LOOKS[FINISHED], TrialState.FAIL: LOOKS[FAILED],
+    TrialState.PRUNED: ("✂", "yellow"), TrialState.WAITING: (" ", "dim"),
+}  # fmt: skip
 
 
-class Board:
+class Board(LiveView):
     """A watcher of the scheduler that reads the study's record alone."""
 
     def __init__(self, console: Console, study: Study, budget: int):
-        self.console, self.study, self.budget = console, study, budget
-        self.live = Live(console=console, refresh_per_second=2, auto_refresh=console.is_terminal)
+        super().__init__(console)
+        self.study, self.budget = study, budget
         self.shown_states: dict[int, TrialState] = {
             trial.number: trial.state for trial in study.trials() if trial.state.is_finished()
         }
 
-    def __enter__(self) -> Board:
-        if self.console.is_terminal:
-            self.live.start()
-        return self
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.tick()
-        if self.console.is_terminal:
-            self.live.stop()
+        super().__exit__(kind, error, trace)
 
     def started(self, planned: PlannedRun) -> None:
         pass
@@ -61,7 +53,7 @@ class Board:
         for trial in trials:
             if "runs" in trial.user_attrs and self.shown_states.get(trial.number) != trial.state:
                 self.shown_states[trial.number] = trial.state
-                self.console.print(self._line(trial), highlight=False, markup=False, soft_wrap=True)
+                self.say(self._line(trial))
 
     def _table(self, trials: list[FrozenTrial]) -> Group:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -72,7 +64,7 @@ class Board:
         best = {trial.number for trial in self.study.ranking()[:1]}
         room = max(5, self.console.height - 6)
         for trial in [trial for trial in trials if trial.state != TrialState.WAITING][-room:]:
-            mark, style = MARKS[trial.state]
+            mark, style = SIGNS[trial.state]
             table.add_row(
                 str(trial.number), settings(trial), self._curve(trial), Text(f"{mark} {self.outcome(trial)}", style),
                 style="bold" if trial.number in best else None,
@@ -80,7 +72,7 @@ class Board:
         return Group(table, Text(self.tally()))
 
     def _line(self, trial: FrozenTrial) -> str:
-        mark = MARKS[trial.state][0]
+        mark = SIGNS[trial.state][0]
         if trial.state == TrialState.RUNNING:
             return f"{mark} trial {trial.number} begins  {settings(trial)}"
         return f"{mark} trial {trial.number}  {self.outcome(trial)}  {self._curve(trial)}  ({self.tally()})"

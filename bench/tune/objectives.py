@@ -11,6 +11,7 @@ from bench.common.errors import BenchError, did_you_mean, listed
 from bench.evaluation.scores import load
 from bench.metrics import METRICS
 from bench.sweep.plan import PlannedRun
+from reports.quantities import counted, lasting
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,6 @@ def shown(name: str, value: float) -> str:
     if name in METRICS:
         metric = METRICS[name]
         return f"{metric.written(value)} {metric.shown_unit}".rstrip()
-    from reports.costs import counted, lasting
-
     return lasting(value) if name == "seconds" else counted(value)
 
 

@@ -1,0 +1,132 @@
+"""How runs look on a terminal, whoever shows them: the signs of their states, how fast they go, and a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import NamedTuple
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from bench.common import lease
+from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
+from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
+from bench.sweep.plan import QUEUED, PlannedRun
+from reports.quantities import lasting
+
+PAUSE = 30.0  # times as long as usual between two lines of metrics: the run stood still
+LOOKS: dict[str, tuple[str, str]] = {
+    RUNNING: ("▶", "cyan"), QUEUED: ("…", "blue"), FINISHED: ("✓", "green"), FAILED: ("✗", "red"), "damaged": ("✗", "red"),
+    DIVERGED: ("∞", "yellow"), INTERRUPTED: ("‖", "yellow"), BLOCKED: ("!", "yellow"),
+}  # fmt: skip
+"""The sign and the colour of a state, in every table and line."""
+OTHER = ("·", "")  # of all other states
+COLUMNS = (
+    LiveColumn("", 0), LiveColumn("run", 1, least=9), LiveColumn("seed", 3, right=True), LiveColumn("state", 2),
+    LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),
+    LiveColumn("left", 5, right=True), LiveColumn("validation", 6, right=True), LiveColumn("loss", 10),
+    LiveColumn("where", 7, least=16),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a run goes, by the newest lines of its metrics.
+
+    speed: steps a second, None as long as it cannot be told. psnr: of the newest validation, in dB.
+    """
+
+    step: int
+    speed: float | None
+    losses: dict[str, float]
+    psnr: float | None
+
+    @classmethod
+    def of(cls, run: Run) -> Pace | None:
+        """None before the first line."""
+        lines = run.recent()
+        if not lines:
+            return None
+        latest = {name: value for line in lines for name, value in line.items()}
+        losses = {name.removeprefix("loss/"): value for name, value in latest.items() if name.startswith("loss/")}
+        return cls(int(latest["step"]), _speed(lines), losses, latest.get("validation/psnr"))
+
+    def left(self, last: int) -> float | None:
+        """Seconds to step `last` at this speed."""
+        return (last - self.step) / self.speed if self.speed else None
+
+    def format_loss(self) -> str:
+        """Every phase with its loss."""
+        return "  ".join(f"{name} {value:.4f}" for name, value in self.losses.items())
+
+    def format_validation(self) -> str:
+        """The newest validation score."""
+        return "" if self.psnr is None else f"{self.psnr:.2f} dB"
+
+    def figures(self, last: int) -> str:
+        """Step, speed and time left, validation PSNR and loss on one line."""
+        speed = f"{self.speed:.1f}/s  {lasting(self.left(last) or 0)} left" if self.speed else ""
+        validation = f"val {self.format_validation()}" if self.psnr is not None else ""
+        return "  ".join(filter(None, (f"step {self.step}/{last}", speed, validation, self.format_loss())))
+
+
+def _speed(lines: list[dict[str, float]]) -> float | None:
+    """Steps a second over these lines; what lies between two processes of a run that was interrupted is left out."""
+    points = sorted({int(line["step"]): line["time"] for line in lines}.items())
+    gaps = [(later - sooner, after - before) for (before, sooner), (after, later) in pairwise(points)]
+    if not gaps:
+        return None
+    usual = median(seconds / steps for seconds, steps in gaps)
+    going = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual * steps]
+    total = sum(seconds for seconds, _ in going)
+    return sum(steps for _, steps in going) / total if total > 0 else None
+
+
+class RunLine(NamedTuple):
+    """One run as it is now. where: who trains it, or why nobody does."""
+
+    planned: PlannedRun
+    step: int
+    pace: Pace | None
+    where: str
+
+    @classmethod
+    def of(cls, planned: PlannedRun) -> RunLine:
+        """By what its directory says, and the state that it was planned with."""
+        if planned.state == FINISHED:
+            return cls(planned, planned.spec.steps, Pace.of(planned.run), "")
+        where = lease.holder(planned.run.path) or "" if planned.state == RUNNING else planned.why
+        return cls(planned, int(planned.run.latest().get("step", 0)), Pace.of(planned.run), where)
+
+    def figures(self) -> str:
+        """Of a run that goes on all that is known, of any other how far it is."""
+        steps = self.planned.spec.steps
+        return self.pace.figures(steps) if self.pace and self.planned.state == RUNNING else f"step {self.step}/{steps}"
+
+
+def run_table(lines: Sequence[RunLine], width: int) -> Table:
+    """A line a run, as wide as the screen."""
+    return fitting_table(COLUMNS, [_cells(line) for line in lines], width)
+
+
+def _cells(line: RunLine) -> list[Cell]:
+    planned, pace, steps = line.planned, line.pace, line.planned.spec.steps
+    going = pace if planned.state == RUNNING else None
+    left = going.left(steps) if going else None
+    return [
+        Text(*LOOKS.get(planned.state, OTHER)),
+        Text(planned.label),
+        Text(str(planned.seed)),
+        Text(planned.state),
+        ProgressBar(total=max(steps, 1), completed=line.step if steps else int(planned.state == FINISHED), width=BAR),
+        Text(f"{line.step}/{steps}"),
+        Text(f"{going.speed:.1f}" if going and going.speed else ""),
+        Text(lasting(left) if left is not None else ""),
+        Text(pace.format_validation() if pace else ""),
+        Text(pace.format_loss() if pace else ""),
+        Text(line.where),
+    ]

@@ -1,0 +1,28 @@
+"""Counts, durations and sizes in words, everywhere alike: three digits, and the unit that suits."""
+
+import math
+
+
+def counted(value: float) -> str:
+    """A count: 950, 1.52 M, 56.8 G."""
+    power = 0 if value < 1000 else min(4, int(math.log10(value) // 3))
+    return f"{short(value / 1000**power)} {('', 'k', 'M', 'G', 'T')[power]}".rstrip()
+
+
+def lasting(seconds: float) -> str:
+    """A duration: 3.1 ms, 42 s, 5.2 min, 3.4 h, 2.1 d."""
+    for unit, length, enough in (("d", 86400, 48 * 3600), ("h", 3600, 3600), ("min", 60, 120), ("s", 1, 1)):
+        if seconds >= enough:
+            return f"{short(seconds / length)} {unit}"
+    return f"{short(seconds * 1000)} ms" if seconds else "0 s"
+
+
+def sized(count: float) -> str:
+    """Bytes, in binary units: 512 MiB, 3.2 GiB."""
+    power = 0 if count < 1024 else min(4, int(math.log(count, 1024)))
+    return f"{short(count / 1024**power)} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def short(value: float) -> str:
+    """A number in three digits: 0.0123, 4.56, 789, 1234."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
