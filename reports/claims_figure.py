@@ -14,15 +14,15 @@ from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED,
 from reports.claims_table import CORRELATION, gain_text, metric_of, more_text
 from reports.columns import shown
 from reports.results import Results
-from reports.style import PAGE, paper
+from reports.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, paper
 
 # Colour and marker: verdicts are told apart in black and white as well.
 LOOKS = {
-    HOLDS: ("#009E73", "o"),
-    REFUTED: ("#D55E00", "X"),
-    NO_DIFFERENCE: ("#0072B2", "s"),
-    UNDECIDED: ("#777777", "D"),
-    UNMEASURED: ("#777777", ""),
+    HOLDS: (GREEN, "o"),
+    REFUTED: (ORANGE, "X"),
+    NO_DIFFERENCE: (BLUE, "s"),
+    UNDECIDED: (GREY, "D"),
+    UNMEASURED: (GREY, ""),
 }
 LETTERS = 38  # of a sentence on one line
 LINE, FOOT = 0.135, 0.5  # inches that a line of text takes, and a panel's axis
@@ -79,7 +79,7 @@ def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, se
             fontsize=7.5,
         )
         _line(panel, results, one, float(place), float(height))
-    panel.axvline(0, color="#444444", linewidth=0.8, zorder=1)
+    panel.axvline(0, color=INK, linewidth=0.8, zorder=1)
     panel.set_ylim(float(heights.sum()), 0)
     panel.yaxis.set_visible(False)
     panel.spines["left"].set_visible(False)
@@ -97,9 +97,9 @@ def _line(panel: Axes, results: Results, one: Judged, place: float, height: floa
         top, bottom = place - height / 2 + 0.35, place + height / 2 - 0.35
         if one.claim.within:
             margin = one.claim.within * scale
-            panel.fill_betweenx([top, bottom], -margin, margin, color="#0072B2", alpha=0.1, linewidth=0)
+            panel.fill_betweenx([top, bottom], -margin, margin, color=BLUE, alpha=0.1, linewidth=0)
         if one.claim.at_least:
-            panel.plot([one.claim.at_least * scale] * 2, [top, bottom], "--", color="#444444", linewidth=0.8)
+            panel.plot([one.claim.at_least * scale] * 2, [top, bottom], "--", color=INK, linewidth=0.8)
         dots = np.array(one.gains) * scale
         panel.plot(dots, np.full(len(dots), place + 0.55), "|", color=colour, markersize=5, alpha=0.6)
         if one.low is not None and one.high is not None:

@@ -13,7 +13,7 @@ from reports.panels import add_legend, draw_band, draw_curve, fit_axis, in_short
 from reports.quantities import counted, lasting, sized
 from reports.results import Results
 from reports.statistics import half_interval, student
-from reports.style import line_styles, paper
+from reports.style import INK, line_styles, paper
 
 
 def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
@@ -176,7 +176,7 @@ def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = 
         swept = sorted((variant for variant in sizes if len(known[variant])), key=sizes.__getitem__)
         x = [sizes[variant] for variant in swept]
         half = [half_interval(known[variant]) or 0.0 for variant in swept]
-        panel.errorbar(x, [known[variant].mean() for variant in swept], half, color="#444444", capsize=2)
+        panel.errorbar(x, [known[variant].mean() for variant in swept], half, color=INK, capsize=2)
         for variant, style in line_styles(results.variants).items():
             if variant in swept:
                 panel.plot(sizes[variant], known[variant].mean(), style.marker, color=style.colour, markersize=5)

@@ -14,7 +14,7 @@ from reports.memory import Memories, Shown, alike, entropy, tops, usage
 from reports.memory_kinds import long_path, nearest
 from reports.results import Results
 from reports.strips import GIVEN, PREDICTED, pixels, spread
-from reports.style import COLUMN, PAGE, line_styles, paper
+from reports.style import COLUMN, INK, PAGE, line_styles, paper
 
 WAYS = {"right": ">", "down": "v", "left": "<", "up": "^", "nowhere": "o"}  # a way of moving looks like itself
 CLIP_FRAMES = 5
@@ -109,9 +109,7 @@ def alignment(results: Results, memories: Memories) -> Figure:
         panels[1].set_title("long clip and context, one encoder")
         for panel in panels:
             panel.set_xlabel("correlation over slots")
-        handles = [
-            Line2D([], [], color="#444444", marker="o", markerfacecolor=face, markersize=5) for face in ("#444444", "white")
-        ]
+        handles = [Line2D([], [], color=INK, marker="o", markerfacecolor=face, markersize=5) for face in (INK, "white")]
         labels = ["same clip", "different clips (chance)"]
         figure.legend(handles, labels, loc="outside lower center", ncols=2, title="bars: the middle 90% of clips")
     return figure

@@ -16,7 +16,9 @@ from matplotlib.ticker import LogFormatterMathtext
 from reports.files import write
 
 # Okabe and Ito's colours, with a grey in place of the yellow that paper swallows.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
+INK, GREY = "#444444", "#777777"  # lines that belong to no variant; what is not decided
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = "osD^vPX*"
 

@@ -53,6 +53,15 @@ def test_no_fence_is_overlooked():
         assert len(fences) == 2 * len(blocks(page)), page
 
 
+@pytest.mark.parametrize("page", HERE.values(), ids=HERE)
+def test_files_and_tables_that_a_page_names_are_there(page):
+    text = page.read_text()
+    for name in re.findall(r"`((?:bench|lmc|baselines|experiments|reports|tests)/[\w./]*)`", text):
+        assert (ROOT / name).exists(), f"{page.name} names {name}, which is not there"
+    for table, name in re.findall(r"`([A-Z]{3,})` (?:of|in) `([\w/.]+\.py)`", text):
+        assert re.search(rf"^{table}\b.*=", (ROOT / name).read_text(), re.MULTILINE), f"{page.name}: no {table} in {name}"
+
+
 def test_files_that_pages_show_are_those_of_the_examples():
     shown = [block for page in pages() if "tutorials" in page.parts for block in blocks(page) if block.file]
     examples = {path.name: path.read_text() for path in (ROOT / "examples").rglob("*.py")}
