@@ -104,6 +104,12 @@ def test_without_a_network_one_message_says_which_files_to_put_where(data_root, 
     assert str(data_root / "mnist") in message and "bench prepare mnist --source DIR" in message
 
 
+class Answer(BytesIO):
+    """Of a server that says nothing about what it sends."""
+
+    status, headers = 200, {}
+
+
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
     """A mirror that has all files; what it was asked for, and how many answers it gives before it hangs up."""
@@ -114,7 +120,7 @@ def mirror(tmp_path, monkeypatch):
         asked.append(url.rsplit("/", 1)[1])
         if len(asked) > mirror.patience:
             raise mirror.trouble
-        return BytesIO((source / asked[-1]).read_bytes())
+        return Answer((source / asked[-1]).read_bytes())
 
     mirror = SimpleNamespace(asked=asked, patience=9, trouble=KeyboardInterrupt())
     monkeypatch.setattr(urllib.request, "urlopen", answer)
@@ -149,7 +155,7 @@ def test_the_second_mirror_is_asked_when_the_first_sends_something_else(tmp_path
         content = (
             b"<html>moved</html>" if url.startswith(preparing.MIRRORS[0]) else (source / url.rsplit("/", 1)[1]).read_bytes()
         )
-        return BytesIO(content)
+        return Answer(content)
 
     sums = {path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() for path in source.iterdir()}
     monkeypatch.setattr(urllib.request, "urlopen", answer)

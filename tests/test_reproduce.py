@@ -68,9 +68,9 @@ def test_what_no_score_of_ours_can_settle_cannot_be_told_and_says_why(ready, tmp
 
 
 def test_a_file_is_told_by_its_name_or_its_hash(ready, tmp_path):
-    from bench.converters.state_dict import digest
+    from bench.common.reading import sha256_of
 
-    table = own_table(tmp_path / "t.csv", psnr=5, obstacle="none of it", sha256=digest(tmp_path / "mine.pth"))
+    table = own_table(tmp_path / "t.csv", psnr=5, obstacle="none of it", sha256=sha256_of(tmp_path / "mine.pth"))
     renamed = tmp_path / "renamed.pth"
     renamed.write_bytes((tmp_path / "mine.pth").read_bytes())
     for file in (tmp_path / "mine.pth", renamed):

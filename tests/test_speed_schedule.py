@@ -17,7 +17,7 @@ def test_scheduling_costs_under_a_third_of_a_second_a_run(store, monkeypatch):
 
 def test_a_figure_names_its_limit_and_what_it_is_measured_in():
     row = speed.OverheadRow("a", 0.0123, 0.5, limit=4.0)
-    assert row.format_row() == "a: 12.3 ms (500 ms of processor time), at most 4.00 s"
+    assert row.format_row() == "a: 12.3 ms (500 ms of processor time), at most 4 s"
     assert speed.OverheadRow("b", 0.0, 0.0, limit=0.02, share=0.0012).format_row() == "b: 0.12%, at most 2%"
 
 

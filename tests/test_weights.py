@@ -6,6 +6,7 @@ import json
 import pickle
 import tarfile
 import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(url: str, timeout: float) -> None:
         raise urllib.error.URLError("Name or service not known")
 
-    monkeypatch.setattr(weights.urllib.request, "urlopen", unreachable)
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
 
 
 def test_a_machine_without_the_weights_says_why_lpips_is_empty_and_what_to_do(place: Path):

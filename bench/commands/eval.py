@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import sys
 from dataclasses import dataclass, replace
@@ -174,6 +173,7 @@ def _of_model(
     sets: tuple[str, ...],
 ) -> Scores:  # fmt: skip
     from bench.common.machine import default_device
+    from bench.common.reading import sha256_of
     from bench.evaluation.evaluate import evaluate as score
     from bench.external.models import find
     from bench.spec.experiment import Evaluation
@@ -206,5 +206,4 @@ def _of_model(
         return scores
     if not (path := Path(named)).is_file():
         return external.keep(scores, "the run", found.name, found.name, found.unfinished)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return external.keep(scores, "the checkpoint", named, digest, found.unfinished)
+    return external.keep(scores, "the checkpoint", named, sha256_of(path)[:12], found.unfinished)

@@ -7,23 +7,21 @@ build backend that copies them from the package's PKG-INFO instead.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from bench.common.download import Progress
 from bench.common.errors import BenchError
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes that there will be."""
+from bench.common.reading import sha256_of
 
 POLL_S = 0.2
 NO_BUILD = """
@@ -79,8 +77,7 @@ def downloaded(package: PinnedPackage, progress: Progress = lambda done, total: 
 def check(file: Path, package: PinnedPackage) -> None:
     """Refuse a file that is not the pinned one; BenchError."""
     try:
-        with open(file, "rb") as content:
-            sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+        sha256 = sha256_of(file)
     except OSError as error:
         raise BenchError(f"{file} cannot be read: {error.strerror}") from error
     if sha256 != package.sha256:

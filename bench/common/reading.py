@@ -7,6 +7,7 @@ store, and a file of a terabyte fills the memory. All of these are refused befor
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -90,6 +91,12 @@ def _regular(path: Path | str, most: int | None, nofollow: int) -> tuple[int, in
         os.close(handle)
         raise Unreadable(path, why)
     return handle, metadata.st_size
+
+
+def sha256_of(path: Path, root: Path | None = None) -> str:
+    """The SHA-256 of a regular file, of any size; see `opened`."""
+    with opened(path, root=root) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def tail(path: Path, count: int, root: Path | None = None) -> tuple[bytes, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +105,6 @@ def bare_names(held: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     if len(set(names.values())) < len(names):
         return dict(held), ""
     return {names[name]: tensor for name, tensor in held.items()}, taken
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plain(name: str, tensor: Tensor, path: Path) -> Tensor:

@@ -8,17 +8,15 @@ published number, where there is such a reason.
 from __future__ import annotations
 
 import csv
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from bench.common.download import Progress, download
 from bench.common.errors import BenchError, did_you_mean
-from bench.common.files import replacing
-from bench.converters.state_dict import digest
+from bench.common.reading import sha256_of
 from bench.metrics import METRICS
 from bench.metrics.protocols import PROTOCOLS
 from bench.metrics.weights import folder
@@ -29,8 +27,6 @@ TABLE = Path(__file__).with_name("checkpoints.csv")
 PLAIN = ("name", "title", "address", "sha256", "megabytes", "obstacle", "source", "note")
 NEEDED = ("name", "address", "data", "context", "horizon", "protocol", "source")
 SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
-TIMEOUT_S = 30  # without an answer
-BLOCK = 2**20
 
 TOLERANCES = {
     "mse": (0.01, 0.0), "mae": (0.01, 0.0), "mse_sum": (0.01, 0.0), "mae_sum": (0.01, 0.0), "lpips": (0.02, 0.0),
@@ -179,7 +175,7 @@ def find(what: str, known: Sequence[Published], checkpoint: Path | None = None) 
         hint = did_you_mean(what, by_name) or "; `bench list checkpoints` shows the table"
         raise BenchError(f"'{what}' is neither a published checkpoint nor a file{hint}")
     hashes = {row.sha256: row for row in known if row.sha256}
-    found = (hashes.get(digest(path)) if hashes else None) or next((r for r in known if r.filename == path.name), None)
+    found = (hashes.get(sha256_of(path)) if hashes else None) or next((r for r in known if r.filename == path.name), None)
     if found is None:
         raise BenchError(
             f"{path.name} is in no row of the table by its hash or name; say which it is: "
@@ -188,28 +184,18 @@ def find(what: str, known: Sequence[Published], checkpoint: Path | None = None) 
     return found, path
 
 
-def fetch(row: Published, progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
-    """Download the file of a row into torch.hub's cache; it appears there once it is whole."""
+def fetch(row: Published, progress: Progress = lambda done, total: None) -> Path:
+    """Download the file of a row into torch.hub's cache."""
     try:
-        with urllib.request.urlopen(row.address, timeout=TIMEOUT_S) as answer, replacing(row.path) as temporary:
-            total, done = int(answer.headers.get("Content-Length") or 0), 0
-            with open(temporary, "wb") as file:
-                while block := answer.read(BLOCK):
-                    file.write(block)
-                    done += len(block)
-                    progress(done, total)
-            if total and done < total:
-                raise BenchError(f"{row.address} ended after {done:,} of {total:,} bytes; try again")
-            check(row, temporary)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise BenchError(f"{row.filename} could not be fetched ({reason}); {row.bring}") from error
+        download(row.address, row.path, progress, lambda file: check(row, file))
+    except BenchError as error:
+        raise BenchError(f"{row.filename} could not be fetched: {error}; {row.bring}") from error
     return row.path
 
 
 def check(row: Published, path: Path) -> str:
     """The SHA-256 of a file, which must be the row's where it has one."""
-    found = digest(path)
+    found = sha256_of(path)
     if row.sha256 and found != row.sha256:
         raise BenchError(f"{path} is not the published file: its SHA-256 is {found[:12]}..., the table's {row.sha256[:12]}...")
     return found

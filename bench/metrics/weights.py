@@ -12,7 +12,6 @@ import importlib.util
 import os
 import tarfile
 import tempfile
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,15 +22,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.common.array_pickles import read_arrays
+from bench.common.download import Progress, download
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing
-from bench.common.package_index import Progress, check, downloaded
+from bench.common.package_index import check, downloaded
 from bench.metrics.networks import ALEXNET, NETWORKS, Arrays, Network
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-TIMEOUT_S = 30  # without an answer
 HEADS = "weights/v0.1/alex.pth"  # inside the package lpips
 
 
@@ -232,14 +231,7 @@ def _from_index(network: Network, progress: Progress) -> tuple[Arrays, str]:
 def _from_address(network: Network, progress: Progress) -> tuple[Arrays, str]:
     with tempfile.TemporaryDirectory(prefix="weights-") as name:
         file = Path(name) / network.hub
-        try:
-            with urllib.request.urlopen(network.url, timeout=TIMEOUT_S) as answer, open(file, "wb") as content:
-                total = int(answer.headers.get("Content-Length") or 0)
-                while piece := answer.read(1 << 20):
-                    content.write(piece)
-                    progress(content.tell(), total)
-        except OSError as error:
-            raise BenchError(f"{network.url} cannot be downloaded ({getattr(error, 'reason', None) or error})") from error
+        download(network.url, file, progress)
         return _checked(network, _arrays_of(file), network.url), network.url
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from bench.common import trust
 from bench.common.annotations import accepts, adapt
 from bench.common.errors import BenchError, Blocked, did_you_mean, listed
-from bench.common.reading import opened
+from bench.common.reading import sha256_of
 from bench.spec import catalog
 
 
@@ -300,8 +300,7 @@ def _with_hash(init: str) -> str:
         return init
     file = Path(path).expanduser().absolute()
     try:
-        with opened(file) as weights:
-            return f"{file}{HASHED}{hashlib.file_digest(weights, 'sha256').hexdigest()}"
+        return f"{file}{HASHED}{sha256_of(file)}"
     except OSError as error:
         raise BenchError(f"init: cannot read the checkpoint {path}: {error.strerror or error}") from error
 

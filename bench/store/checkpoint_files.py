@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from bench.common.reading import inside, is_regular, opened
+from bench.common.reading import inside, is_regular, sha256_of
 
 NAME = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
 """What it is of, at which step, and the hash of its content."""
@@ -26,8 +26,7 @@ def is_whole(path: Path) -> bool:
     """Whether the content is what the name says."""
     match = NAME.fullmatch(path.name)
     try:
-        with opened(path, root=path.parent.parent) as file:
-            return match is not None and hashlib.file_digest(file, "sha256").hexdigest()[:12] == match[3]
+        return match is not None and sha256_of(path, path.parent.parent)[:12] == match[3]
     except OSError:
         return False
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.common.errors import BenchError
+from bench.common.reading import sha256_of
 from bench.converters.recognition import CONVERTERS, recognised
-from bench.converters.state_dict import digest, read
+from bench.converters.state_dict import read
 from bench.spec.runspec import RunSpec
 
 
@@ -21,7 +22,7 @@ def initial_weights(spec: RunSpec, model: nn.Module) -> dict[str, Tensor]:
     path, sha256 = Path(spec.init_file), spec.init_sha256
     if not path.is_file():
         raise BenchError(f"init: there is no file {path}; training starts from it, so it has to be there until the first step")
-    if (found := digest(path)) != sha256:
+    if (found := sha256_of(path)) != sha256:
         raise BenchError(f"init: {path} has changed since this run was planned (sha256 {found[:12]}, then {sha256[:12]})")
     state = read(path)
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}

