@@ -57,6 +57,7 @@ def predict(
     Writes PNG frames, a strip of all of them, and a GIF; beside the truth where the input goes on after the context. Any number
     of clips takes the same memory.
     """
+    from bench.common.arrays import growing
     from bench.common.machine import default_device
     from bench.data.layout import parse_layout
     from bench.data.value_range import parse_ranges
@@ -82,7 +83,7 @@ def predict(
     drawn, number, written = len(clips) if pictures is None else pictures, 0, []
     if drawn and shape[0] not in (1, 3):
         raise BenchError(f"frames of {shape[0]} channels are no pictures; use --pictures 0 --array FILE.npy")
-    with predicting.array(array, (len(clips), ahead, *shape)) as append:
+    with growing(array, (len(clips), ahead, *shape)) as append:
         for part, predictions in predicting.predict(network, clips, shape[0], context_length, ahead, device, found.precision):
             append(predictions)
             for clip, prediction in zip(part, predictions, strict=True):

@@ -7,7 +7,7 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common.files import replacing
 from bench.common.reading import Unreadable, opened
 
 LONGEST_HEADER = 10_000  # bytes of an array's header, as NumPy has it
@@ -81,6 +82,23 @@ def mapped(path: Path, root: Path | None = None) -> NDArray[Any]:
         if not math.prod(shape):
             return np.empty(shape, dtype)
         return np.memmap(file, dtype, "r", offset, shape, "F" if fortran else "C")
+
+
+@contextmanager
+def growing(
+    path: Path | None, shape: tuple[int, ...], dtype: Any = np.float32, root: Path | None = None
+) -> Iterator[Callable[[NDArray[Any]], None]]:
+    """A function that appends parts to a .npy file of that shape, which appears once all are there; without a path, to nothing.
+
+    root: the store or run that the file is part of.
+    """
+    if path is None:
+        yield lambda part: None
+        return
+    kind = np.dtype(dtype).newbyteorder("<")
+    with replacing(path, root) as temporary, open(temporary, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": kind.str, "fortran_order": False, "shape": shape})
+        yield lambda part: part.astype(kind, copy=False).tofile(file)
 
 
 def _header(file: BinaryIO | Any, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.common.reading import Unreadable
 
@@ -14,6 +15,7 @@ TEXT, WHOLE, NUMBER, TRUTH = "text", "a whole number", "a number", "true or fals
 far as they are there, `{"*": shape}` one whose fields are all of that shape; `(shape, None)` may be null as well."""
 LARGEST = 2**53  # beyond, whole numbers of JSON are not what they seem elsewhere
 Shape = Any
+T = TypeVar("T")
 
 
 def fitting(value: Any, shape: Shape, path: Path | str, what: str = "") -> Any:
@@ -29,6 +31,12 @@ def known_fields(values: Any, shape: Mapping[str, Shape], path: Path | str) -> d
     """Of a JSON object the fields that are known, each of its shape; what another version has added is left out."""
     fitting(values, shape, path)
     return {name: values[name] for name in shape if name in values}
+
+
+def made_of(kind: type[T], values: Mapping[str, Any]) -> T:
+    """A dataclass out of the values of a JSON object, lists as tuples; what another version has added is left out."""
+    known = {one.name: values[one.name] for one in fields(kind) if one.name in values}  # type: ignore[arg-type]
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 
 
 def _wrong(value: Any, shape: Shape) -> tuple[str, str, str] | None:

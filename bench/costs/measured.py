@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.common.files import read_json, write_json
+from bench.common.files import write_json
+from bench.common.reading import json_in
+from bench.common.records import known_fields, made_of
 from bench.spec.runspec import RunSpec
+from bench.store import shapes
 from bench.store.store import FINISHED, Run, Store
 
 CACHE = "forecast.json"
@@ -160,7 +163,7 @@ def of_store(runs: Iterable[Run], kinds: Kinds) -> Iterator[Measured]:
 
 def probed(store: Store) -> list[Measured]:
     """What probes have measured before."""
-    return [_from_json(values) for values in _cache(store).get("probes", [])]
+    return [made_of(Measured, values) for values in _cache(store).get("probes", [])]
 
 
 def keep(store: Store, probe: Measured) -> None:
@@ -185,14 +188,12 @@ def keep_sizes(store: Store, fresh: dict[str, dict[str, float]]) -> None:
 
 
 def _cache(store: Store) -> dict[str, Any]:
-    found = read_json(_path(store))
-    return found if isinstance(found, dict) else {}
+    path = _path(store)
+    try:
+        return known_fields(json_in(path, store.root) or {}, shapes.FORECAST, path)
+    except OSError:  # damaged: it is counted and measured again
+        return {}
 
 
 def _path(store: Store) -> Path:
     return store.root / CACHE
-
-
-def _from_json(values: dict[str, Any]) -> Measured:
-    found: dict[str, Any] = {field.name: values.get(field.name) for field in fields(Measured)}
-    return Measured(**found)

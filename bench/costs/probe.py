@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ from bench.costs import measured
 from bench.costs.forecast import Machine
 from bench.costs.measured import Measured
 from bench.executors import worker
-from bench.spec.experiment import Evaluation, evaluation_from_json
+from bench.spec.experiment import Evaluation, evaluations_from_json, evaluations_to_json
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
@@ -127,7 +127,7 @@ def _start(planned: PlannedRun, machine: Machine, slot: int) -> subprocess.Popen
     )  # fmt: skip
     job = {
         "spec": planned.spec.to_json(),
-        "evaluations": [asdict(evaluation) for evaluation in planned.evaluations],
+        "evaluations": evaluations_to_json(planned.evaluations),
         "device": "cuda" if machine.gpus else "cpu",
         "threads": machine.threads,
     }
@@ -145,7 +145,7 @@ def main() -> int:
     torch.set_num_threads(job["threads"])
     if job["threads"] > 1:
         waiting.begin(job["device"])
-    spec, evaluations = RunSpec.from_json(job["spec"]), [evaluation_from_json(values) for values in job["evaluations"]]
+    spec, evaluations = RunSpec.from_json(job["spec"]), evaluations_from_json(job["evaluations"])
     for line in _measure(spec, evaluations, torch.device(job["device"])):
         print(json.dumps(line), flush=True)
     return 0

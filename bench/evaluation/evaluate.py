@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from bench.common.arrays import growing
 from bench.common.errors import BenchError
-from bench.common.files import replacing
 from bench.data.base import Dataset, Split
 from bench.evaluation.scores import Scores
 from bench.evaluation.sets import SetScorer
@@ -59,9 +59,14 @@ def evaluate(
     assert evaluation.horizon is not None
     count = clips_to_score(data, evaluation, context)
     pairs = predictions(model, data, evaluation.split, count, context, evaluation.horizon, device, precision)
-    with _stored(keep, (count, evaluation.horizon, *data.shape)) as store:
-        metadata = metadata_of(data, evaluation, context, count)
-        return scored(map(store, pairs), count, metadata, device, on_clips, evaluation.metrics)
+    metadata = metadata_of(data, evaluation, context, count)
+    with growing(keep, (count, evaluation.horizon, *data.shape), root=keep and keep.parent.parent) as append:
+
+        def stored(pair: Pair) -> Pair:
+            append(pair[0].cpu().numpy())
+            return pair
+
+        return scored(map(stored, pairs) if keep else pairs, count, metadata, device, on_clips, evaluation.metrics)
 
 
 @torch.inference_mode()
@@ -163,19 +168,3 @@ def chunked(data: Dataset, split: Split, count: int, frames: int, device: torch.
     size = max(1, CHUNK_PIXELS // (frames * data.shape[0] * data.shape[1] * data.shape[2]))
     for first in range(0, count, size):
         yield data.clips(split, first, min(first + size, count), frames).to(device)
-
-
-@contextlib.contextmanager
-def _stored(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[Pair], Pair]]:
-    """A function that stores each chunk of predictions and passes on what was stored; the file appears once it is complete."""
-    if path is None:
-        yield lambda pair: pair
-        return
-    with replacing(path, path.parent.parent) as temporary, open(temporary, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-
-        def store(pair: Pair) -> Pair:
-            pair[0].cpu().numpy().astype("<f4", copy=False).tofile(file)
-            return pair
-
-        yield store

@@ -24,6 +24,7 @@ from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.store import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
+from bench.sweep.plan import in_smaller_parts
 
 IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
 
@@ -65,7 +66,7 @@ def _execute(
             run.set_status(FAILED, kind=Failure.MEMORY, reason=death)
         elif death:
             _say(log, death)
-        if notice.came or run.status().kind != Failure.MEMORY or not worker.in_smaller_parts(run):
+        if notice.came or run.status().kind != Failure.MEMORY or not in_smaller_parts(run):
             return
         _say(log, run.status().reason)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from bench.common.machine import kernel_kills
-from bench.spec.experiment import Evaluation
+from bench.spec.experiment import Evaluation, evaluations_to_json
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.store import INTERRUPTED, Run
+from bench.store.store import Run
 
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}  # older glibc takes no more than 2**25
 """Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
@@ -31,7 +29,7 @@ def command(
     """
     return [
         sys.executable, "-P", "-m", "bench.worker.main", str(run.path),
-        "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
+        "--evaluations", evaluations_to_json(evaluations),
         "--device", device, *(["--devices", str(devices)] if devices > 1 else []),
         "--threads", str(threads), *(["--exactly"] if exactly else []),
     ]  # fmt: skip
@@ -58,19 +56,6 @@ def settings(threads: int, device: str = "cpu") -> dict[str, str]:
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys() or (threads > 1 and device == "cpu"):
         return KEEPING
     return {**KEEPING, "OMP_WAIT_POLICY": "PASSIVE"}
-
-
-def in_smaller_parts(run: Run) -> bool:
-    """Out of memory: let the run go on with each batch in twice as many parts, which changes rounding alone.
-
-    False where that would not help: it was scoring, or each part is a single clip already.
-    """
-    parts = 2 * run.micro_batches()
-    if run.status().trained or parts > run.spec.batch:
-        return False
-    run.set_micro_batches(parts)
-    run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
-    return True
 
 
 def run_to_end(child: subprocess.Popen[bytes]) -> str:

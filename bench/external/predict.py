@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from bench.common.errors import BenchError
-from bench.common.files import replacing
 from bench.common.images import image, save_gif, save_png, side_by_side, strip
 from bench.evaluation.evaluate import autocast
 from bench.external.frames import BATCH, Clips, fitted
@@ -82,14 +81,3 @@ def forget_clips(out: Path, count: int) -> None:
                 (folder / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # somebody keeps something of his own there
                 folder.rmdir()
-
-
-@contextlib.contextmanager
-def array(path: Path | None, shape: tuple[int, ...]) -> Iterator[Callable[[FloatFrames], None]]:
-    """A function that appends predictions to a float32 .npy file of that shape, which appears once all are there."""
-    if path is None:
-        yield lambda predictions: None
-        return
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        yield lambda predictions: predictions.astype("<f4", copy=False).tofile(file)

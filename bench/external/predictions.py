@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.common.arrays import growing
 from bench.common.errors import BenchError
-from bench.common.files import replacing
 from bench.data.base import Dataset, Split
 from bench.data.clip_names import are_clip_names, clip_name
 from bench.data.value_range import BYTE, UNIT, Scale, ValueRange, warning
@@ -171,7 +170,7 @@ def _scored(
     digest, doubt = hashlib.sha256(), _DoubtfulRange(prediction, scale)
     kind, shape = np.uint8 if scale.is_bytes else np.float32, (prediction.count, *prediction.shape)
 
-    def pairs(store: NDArray[Any] | None) -> Iterator[Pair]:
+    def pairs(append: Callable[[NDArray[Any]], None]) -> Iterator[Pair]:
         done = 0
         for target in truth:
             span = slice(done, done + len(target))
@@ -180,17 +179,13 @@ def _scored(
             doubt.check(frames, target)
             kept = raw if scale.is_bytes else frames
             digest.update(np.ascontiguousarray(kept).tobytes())
-            if store is not None:
-                store[span] = kept
+            append(kept)
             done += len(target)
             yield torch.from_numpy(frames).to(device), torch.from_numpy(np.ascontiguousarray(target)).to(device)
 
-    with replacing(keep, keep.parent.parent) if keep else nullcontext() as temporary:
-        store = np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape) if temporary else None
-        scores = scored(pairs(store), prediction.count, metadata, device, progress or (lambda done, count: None), sets)
+    with growing(keep, shape, kind, keep and keep.parent.parent) as append:
+        scores = scored(pairs(append), prediction.count, metadata, device, progress or (lambda done, count: None), sets)
         doubt.refuse()
-        if store is not None:
-            store.flush()
     message = warning(scale, prediction.extent, prediction.what, PREDICTION)
     return Scored(scores, digest.hexdigest()[:12], [message] if message else [])
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from bench.common.errors import BenchError, did_you_mean, listed
+from bench.common.records import made_of
 from bench.spec.runspec import RunSpec
 from reports.claim import Claim
 
@@ -160,6 +161,11 @@ class Experiment:
                 raise BenchError(f"--set makes '{label}' the same as '{twin}'; leave one of them out with --only")
 
 
-def evaluation_from_json(values: Mapping[str, Any]) -> Evaluation:
-    """The Evaluation whose `asdict` was written."""
-    return Evaluation(**{f.name: values[f.name] for f in fields(Evaluation) if f.name in values})
+def evaluations_to_json(evaluations: Sequence[Evaluation]) -> str:
+    """Evaluations as they are handed to another process; `evaluations_from_json` is the inverse."""
+    return json.dumps([asdict(evaluation) for evaluation in evaluations])
+
+
+def evaluations_from_json(text: str) -> list[Evaluation]:
+    """What `evaluations_to_json` has written."""
+    return [made_of(Evaluation, values) for values in json.loads(text)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from bench.common import trust
 from bench.common.errors import BenchError
 from bench.common.files import write_json
 from bench.common.reading import LARGE, Unreadable, inside, is_regular, json_in
-from bench.common.records import known_fields
+from bench.common.records import known_fields, made_of
 from bench.common.urls import shown
 from bench.spec.loading import canonical
 from bench.spec.runspec import RunSpec
@@ -38,10 +38,9 @@ class Aim:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Aim:
         """What was written down, perhaps by another version."""
-        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        if not {"space", "scale", "objectives"} <= known.keys():
+        if not {"space", "scale", "objectives"} <= values.keys():
             raise BenchError("the study's description is damaged: it lacks its search space, scale or objectives")
-        return cls(**{**known, "objectives": tuple(known["objectives"]), "settings": tuple(known.get("settings", ()))})
+        return made_of(cls, values)
 
     def command(self, study: str = "") -> str:
         """What to type for it, and for a study of that name."""

@@ -112,6 +112,19 @@ def retry(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
     return len(chosen)
 
 
+def in_smaller_parts(run: Run) -> bool:
+    """Out of memory: let the run go on with each batch in twice as many parts, which changes rounding alone.
+
+    False where that would not help: it was scoring, or each part is a single clip already.
+    """
+    parts = 2 * run.micro_batches()
+    if run.status().trained or parts > run.spec.batch:
+        return False
+    run.set_micro_batches(parts)
+    run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
+    return True
+
+
 def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
     """That the directory is not that of a run with this spec, whatever its name says: its numbers are not shown, nor used."""
     try:

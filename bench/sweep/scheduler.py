@@ -20,7 +20,7 @@ from bench.store import failures
 from bench.store.failures import Failure
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 from bench.sweep.executor import Executor
-from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique
+from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, in_smaller_parts, plan_run, unique
 
 TICK = 0.5  # seconds between two looks
 SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
@@ -53,13 +53,8 @@ class Scheduler:
         stop_requested: Callable[[], str] = lambda: "",
         prepare: Callable[[Run], None] = lambda run: None,
     ):
-        self.store, self.executor, self.watchers, self.stop_requested, self.prepare = (
-            store,
-            executor,
-            watchers,
-            stop_requested,
-            prepare,
-        )
+        self.store, self.executor, self.watchers = store, executor, watchers
+        self.stop_requested, self.prepare = stop_requested, prepare
         self.waiting: deque[PlannedRun] = deque()
         self.running_elsewhere: list[PlannedRun] = []
         self.active: dict[Future[str], PlannedRun] = {}
@@ -172,16 +167,12 @@ class Scheduler:
             self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
 
     def _in_smaller_parts(self, planned: PlannedRun, status: Status, death: str) -> None:
-        """Out of memory: train with each batch in twice as many parts, which changes rounding alone."""
-        parts = 2 * planned.run.micro_batches()
-        if status.trained:
-            self._fail(planned, Failure.MEMORY, f"out of memory while scoring ({death or status.reason})")
-        elif parts > planned.spec.batch:
-            self._fail(planned, Failure.MEMORY, f"out of memory even with one clip at a time ({death or status.reason})")
-        else:
-            planned.run.set_micro_batches(parts)
-            planned.run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
+        """Out of memory: go on with smaller parts of each batch, where that can help."""
+        if in_smaller_parts(planned.run):
             self.waiting.appendleft(planned)
+        else:
+            doing = "while scoring" if status.trained else "even with one clip at a time"
+            self._fail(planned, Failure.MEMORY, f"out of memory {doing} ({death or status.reason})")
 
     def _note_error(self, status: Status) -> None:
         """The same error in the code several times in a row is not about single runs."""

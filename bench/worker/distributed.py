@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import logging
 import os
 import shutil
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING
 from bench.common.errors import BenchError
 from bench.common.files import read_json, write_json
 from bench.common.machine import kernel_kills
-from bench.spec.experiment import Evaluation, evaluation_from_json
+from bench.spec.experiment import Evaluation, evaluations_from_json, evaluations_to_json
 from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
 from bench.training.control import Control
@@ -87,7 +86,7 @@ def _start(
         return subprocess.Popen(
             [
                 sys.executable, "-P", "-m", "bench.worker.distributed", str(run.path), folder,
-                "--evaluations", json.dumps([asdict(evaluation) for evaluation in evaluations]),
+                "--evaluations", evaluations_to_json(evaluations),
                 "--device", device, "--rank", str(rank), "--size", str(size), "--threads", str(share),
             ],
             stdin=subprocess.PIPE, bufsize=0, env={**os.environ, "OMP_NUM_THREADS": str(share)},
@@ -186,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.worker.distributed", description=main.__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("folder", help="where the group meets")
-    parser.add_argument("--evaluations", type=json.loads, required=True)
+    parser.add_argument("--evaluations", type=evaluations_from_json, required=True)
     for name, kind in {"device": str, "rank": int, "size": int, "threads": int}.items():
         parser.add_argument(f"--{name}", type=kind, required=True)
     options = parser.parse_args()
@@ -200,9 +199,8 @@ def main() -> None:
     if options.threads > 1:
         waiting.begin(options.device)
     run = Run(options.directory)
-    evaluations = [evaluation_from_json(values) for values in options.evaluations]
     place = (options.folder, options.device, options.rank, options.size)
-    outcome = outcome_of(run, lambda: _take_part(run, evaluations, *place, Control(stop_requested.is_set)))
+    outcome = outcome_of(run, lambda: _take_part(run, options.evaluations, *place, Control(stop_requested.is_set)))
     write_json(Path(options.folder) / f"{options.rank}.json", asdict(outcome))
     logging.shutdown()
     os._exit(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.common import lease
-from bench.spec.experiment import Evaluation, evaluation_from_json
+from bench.spec.experiment import Evaluation, evaluations_from_json
 from bench.store.provenance import threads_of
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.training.control import Control
@@ -104,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point of a worker process; exit code 0 if the run is finished."""
     parser = argparse.ArgumentParser(prog="python -m bench.worker.main", description="Train and score one run directory.")
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--evaluations", type=json.loads, default=[], help="JSON list of evaluations")
+    parser.add_argument("--evaluations", type=evaluations_from_json, default=[], help="JSON list of evaluations")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--devices", type=int, default=1, help="how many of these devices train it together")
     parser.add_argument("--threads", type=int, default=1, help="at most; fewer if fewer pay or were used before")
@@ -121,10 +120,9 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(threads)
         if threads > 1:
             waiting.begin(options.device)
-    evaluations = [evaluation_from_json(values) for values in options.evaluations]
     measure = before is None and not options.exactly and options.device == "cpu"
     where = (options.device, stop_requested, options.devices, threads, STARTED, measure)
-    return 0 if execute(run, evaluations, *where) == FINISHED else 1
+    return 0 if execute(run, options.evaluations, *where) == FINISHED else 1
 
 
 if __name__ == "__main__":
