@@ -1,4 +1,4 @@
-"""The report is attached to its experiment in MLflow: once, replaced by the next one, and whole without MLflow."""
+"""The report of an experiment is in MLflow: once, apart from the runs, replaced by the next one, and whole without MLflow."""
 
 import fcntl
 import time
@@ -30,29 +30,55 @@ def reports(store):
     return {run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id)} for run in found}, found
 
 
-def test_the_newest_report_is_attached_to_one_run_of_the_experiment(store, files):
+def names(store, experiment):
+    client = connect(store)
+    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return sorted(run.info.run_name for run in found)
+
+
+def test_the_newest_report_is_one_run_among_the_reports(store, files):
     assert attach(store, "pair-small", files, "Does it run?", "bench report pair") == ""
     assert attach(store, "pair-small", files[:1], "Does it run?", "bench report pair --seeds 2") == ""
     artifacts, runs = reports(store)
-    assert artifacts == {"report": {"index.html"}}  # nothing of the former one is left
+    assert artifacts == {"pair-small": {"index.html"}}  # nothing of the former one is left
     assert runs[0].data.tags["bench.kind"] == "report" and runs[0].data.tags["bench.command"] == "bench report pair --seeds 2"
     assert runs[0].info.status == "FINISHED"
+    assert names(store, "lmc-bench reports") == ["pair-small"] and names(store, "pair-small") == []
+
+
+def test_each_experiment_has_a_report_of_its_own_and_says_where(store, files):
+    for name in ("pair-small", "pair-medium"):
+        assert attach(store, name, files, "Does it run?", f"bench report {name}") == ""
+    assert names(store, "lmc-bench reports") == ["pair-medium", "pair-small"]
+    described = {e.name: e.tags["mlflow.note.content"] for e in connect(store).search_experiments() if "pair" in e.name}
+    found = {run.info.run_name: run.info.run_id for run in reports(store)[1]}
+    assert all(f"/runs/{found[name]}/artifacts)" in text and "Does it run?" in text for name, text in described.items())
+
+
+def test_a_report_that_an_older_version_drew_among_the_runs_is_taken_from_there(store, files):
+    client = connect(store)
+    older = client.create_experiment("pair-small", artifact_location=str(store.root / "mlflow-artifacts" / "pair-small"))
+    former = client.create_run(older, run_name="report", tags={"bench.kind": "report"})
+    assert attach(store, "pair-small", files, "Does it run?", "bench report pair") == ""
+    assert names(store, "pair-small") == [] and names(store, "lmc-bench reports") == ["pair-small"]
+    assert client.get_run(former.info.run_id).info.lifecycle_stage == "deleted"  # MLflow can restore it
 
 
 def test_the_report_of_a_part_of_the_clips_lies_beside_the_whole_one(store, files):
     for part in ("", "walking"):
         assert attach(store, "kth-paper", files, "?", "bench report kth", part) == ""
-    assert reports(store)[0] == {"report": {"index.html", "scores.tex", "walking"}}
+    assert reports(store)[0] == {"kth-paper": {"index.html", "scores.tex", "walking"}}
 
 
-def test_ordinary_runs_are_not_nested_under_the_report(finished, tmp_path, mlflow_ready, monkeypatch):
+def test_the_report_is_no_run_among_the_curves_and_no_parent_of_them(finished, tmp_path, mlflow_ready, monkeypatch):
     monkeypatch.setattr("bench.reporting.gallery.pictures", lambda *_: [])
     monkeypatch.setattr("reports.bundle.bundle", lambda results, folder, *_, **__: [write(folder / "index.html", b"page")])
     assert finished("sync", "mine.py")[0] == 0
     code, out, _ = finished("report", "mine.py", "--out", "report")
     assert code == 0 and "MLflow" not in out
     _, runs = reports(Store(tmp_path / "runs"))
-    assert sorted(run.info.run_name for run in runs) == ["copy · seed 0", "report", "tiny · seed 0"]
+    assert sorted(run.info.run_name for run in runs) == ["copy · seed 0", "mine-small", "tiny · seed 0"]
+    assert names(Store(tmp_path / "runs"), "mine-small") == ["copy · seed 0", "tiny · seed 0"]
     assert not any("mlflow.parentRunId" in run.data.tags for run in runs)  # MLflow would hide them
     assert finished("sync", "mine.py")[1].startswith("0 of 2")
 

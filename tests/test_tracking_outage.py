@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -206,7 +207,7 @@ def test_mlflow_is_imported_by_what_has_connected_alone():
         for line in path.read_text().splitlines()
         if line.strip().startswith(("import mlflow", "from mlflow"))
     }
-    assert importing <= {"connection.py", "database.py", "mirror.py", "origin.py", "attach.py", "tracker.py"}
+    assert importing <= {"connection.py", "database.py", "mirror.py", "origin.py", "attach.py", "tracker.py", "views.py"}
 
 
 def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, empty_mlflow, tmp_path, monkeypatch):
@@ -217,6 +218,15 @@ def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, emp
     [(words, environment)] = started
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == environment["DO_NOT_TRACK"] == "true"
     assert words[words.index("--host") + 1] == "127.0.0.1"
+
+
+def test_the_ui_says_where_the_charts_of_each_experiment_are(finished, empty_mlflow, tmp_path, monkeypatch):
+    shutil.copy(empty_mlflow, tmp_path / "runs")
+    assert finished("sync", "mine.py")[0] == 0
+    monkeypatch.setattr("bench.common.guarded.run", lambda *_: 0)
+    _, out, _ = finished("ui")
+    assert re.search(r"http://127.0.0.1:\d+/#/experiments\?workflowType=machine_learning", out)
+    assert re.search(r"charts of mine-small: http://127.0.0.1:\d+/#/experiments/1/runs\?\S+&viewStateShareKey=bench-runs", out)
 
 
 def _environment(**more):

@@ -157,7 +157,7 @@ def _sweep(
     from bench.tracking.tracker import Tracker, experiment_name
 
     called = experiment_name(experiment)
-    tracker = Tracker(store, called, list(planned_runs))
+    tracker = Tracker(store, called, list(planned_runs), experiment.question)
     console = _options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
     if sharing := _threads.before(executor, planned_runs):
@@ -182,7 +182,7 @@ def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[Plann
     from bench.tracking.tracker import Tracker, experiment_name
 
     Labelling(experiment_name(experiment), planned_runs)
-    if trouble := Tracker(store, experiment_name(experiment), list(planned_runs)).close():
+    if trouble := Tracker(store, experiment_name(experiment), list(planned_runs), experiment.question).close():
         print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
 
 

@@ -54,18 +54,7 @@ def show(
 
 def whole_settings(spec: RunSpec) -> dict[str, Any]:
     """All settings of a run by the names that `--set` takes, those at their default too; the seed belongs to --seeds."""
-    from bench.spec import catalog
-    from bench.spec.runspec import KINDS
-
-    settings: dict[str, Any] = {}
-    for name, value in spec.flat().items():
-        if name == "seed" or "." in name:
-            continue
-        settings[name] = value
-        if name in KINDS:
-            options = {**catalog.defaults(KINDS[name], value), **getattr(spec, name).options}
-            settings |= {f"{name}.{option}": setting for option, setting in options.items()}
-    return settings
+    return {name: value for name, value in spec.settings().items() if name != "seed"}
 
 
 def own_settings(base: RunSpec, spec: RunSpec) -> dict[str, Any]:

@@ -26,12 +26,14 @@ def sync(
     if name.startswith(_searches.SEARCH):
         if seeds or only or settings:
             raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is copied as a whole")
+        question = ""
         called, planned_runs = _searches.runs(name.removeprefix(_searches.SEARCH), scale, store)
     else:
         experiment = _options.Choice(name, scale, seeds, only, settings).experiment()
+        question = experiment.question
         called, planned_runs = tracker.experiment_name(experiment), plan(experiment, store)
     try:
-        count = tracker.sync(store, called, planned_runs)
+        count = tracker.sync(store, called, planned_runs, question=question)
     except BenchError:
         raise
     except Exception as error:

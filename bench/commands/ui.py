@@ -17,6 +17,8 @@ from bench.common.errors import BenchError
 if TYPE_CHECKING:
     from bench.store.store import Store
 
+SHOWN = 10  # experiments whose charts' addresses are printed, the newest
+
 
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on; the next free one if it is taken.")] = 5000,
@@ -25,10 +27,12 @@ def ui(
 ) -> None:
     """Browse the runs in the MLflow UI.
 
-    Serves this store at a loopback address, and says which. Ctrl-C ends it.
+    Serves this store at a loopback address. Prints the address of the experiments, and that of each experiment's charts, the
+    per-frame scores first. Ctrl-C ends it.
     """
     from bench.common import guarded
-    from bench.tracking import connection, database
+    from bench.common.display import plain
+    from bench.tracking import connection, database, views
 
     store = _options.store(store_path)
     if studies:
@@ -46,7 +50,11 @@ def ui(
             print("its database was never finished and is made again; `bench sync EXPERIMENT` copies the runs into it")
         connection.settle(store)
     port = _free(port)
-    print(f"MLflow UI of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
+    server = f"http://127.0.0.1:{port}"
+    print(f"MLflow UI of {store.root}  (Ctrl-C ends it): {server}/{views.EXPERIMENTS}", flush=True)
+    if connection.is_embedded(store):
+        for name, page in list(views.pages(store.root / database.NAME).items())[:SHOWN]:
+            print(f"charts of {plain(name)}: {server}/{page}", flush=True)
     environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", connection.tracking_uri(store),

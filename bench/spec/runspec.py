@@ -215,6 +215,17 @@ class RunSpec:
                 flat[spec_field.name] = value
         return flat
 
+    def settings(self) -> dict[str, Any]:
+        """What `flat` gives, and every option at its default where the spec names none."""
+        settings: dict[str, Any] = {}
+        for name, value in self.flat().items():
+            if "." not in name:
+                settings[name] = value
+            if name in KINDS:
+                options = {**catalog.defaults(KINDS[name], value), **getattr(self, name).options}
+                settings |= {f"{name}.{option}": setting for option, setting in options.items()}
+        return settings
+
     def to_json(self) -> dict[str, Any]:
         """All values, as JSON can hold them; `from_json` is the inverse."""
         return {

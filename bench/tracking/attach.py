@@ -1,7 +1,7 @@
-"""The report of an experiment in MLflow: one run named "report" beside the experiment's runs, which holds its newest files.
+"""The newest report of each experiment in MLflow: a run in an MLflow experiment of its own, which holds the files.
 
-It is no parent of the others in MLflow's sense: MLflow folds nested runs away under their parent, out of its table and of all
-its charts, until each is unfolded by hand.
+Beside the experiment's runs it would be drawn as one of their curves. As their parent it would hide them: MLflow folds nested
+runs away, out of its table and of all its charts, until each is unfolded by hand.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 from bench.common.files import slug
 from bench.common.urls import without_secrets
 from bench.store.store import Store
-from bench.tracking import database
-from bench.tracking.connection import artifact_root, connect, exclusive, experiment_id, format_error, is_embedded
+from bench.tracking import database, views
+from bench.tracking.connection import REPORTS, artifact_root, connect, exclusive, experiment_id, format_error, is_embedded
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-NAME = "report"
+KIND, NAME = "bench.kind", "report"  # the tag of a report's run
 LOCK_TIMEOUT_S = 10.0  # seconds that a report waits for another process that writes to MLflow
 log = logging.getLogger(__name__)
 
 
 def attach(store: Store, experiment: str, files: Sequence[Path], question: str, command: str, part: str = "") -> str:
-    """Put the files of a report into the run "report" of an MLflow experiment; "" if all went well, else the trouble in words.
+    """Put the files of a report into its run among the reports; "" if all went well, else the trouble in words.
 
     The newest report takes the place of the one before. part: of which part of the test clips it is, a folder of its own.
     Nothing is raised: a report is whole without MLflow. Where MLflow was never used on this store, nothing happens.
@@ -38,7 +38,8 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
     try:
         with exclusive(store, LOCK_TIMEOUT_S):
             client = connect(store)
-            run_id = _run_id(client, experiment_id(client, experiment, store), question)
+            reported, reports = (experiment_id(client, name, store, question) for name in (experiment, REPORTS))
+            run_id = _run_id(client, reports, experiment, question)
             if is_embedded(store):
                 database.refuse_other_artifacts(client, run_id, artifact_root(store))
             _clear(client, run_id, part)
@@ -46,18 +47,26 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
                 client.log_artifact(run_id, str(file), slug(part) or None)
             client.set_tag(run_id, "bench.command", without_secrets(command))
             client.set_terminated(run_id)
+            views.describe(client, client.get_experiment(reported), question, f"{reports}/runs/{run_id}")
+            for former in client.search_runs([reported], f"tags.`{KIND}` = '{NAME}'"):  # of a version before
+                client.delete_run(former.info.run_id)
     except Exception as error:  # whatever MLflow raises
         log.debug("attaching failed", exc_info=True)
         return format_error(error, store)
     return ""
 
 
-def _run_id(client: MlflowClient, experiment: str, question: str) -> str:
-    found = client.search_runs([experiment], f"tags.`bench.kind` = '{NAME}'", max_results=1)
+def _run_id(client: MlflowClient, reports: str, experiment: str, question: str) -> str:
+    found = [
+        run
+        for run in client.search_runs([reports], f"tags.`{KIND}` = '{NAME}'")
+        if run.data.tags.get("bench.experiment") == experiment
+    ]
     if found:
         return str(found[0].info.run_id)
-    tags = {"bench.kind": NAME, "mlflow.note.content": f"{question}\n\nOpen `index.html` among the artifacts."}
-    return str(client.create_run(experiment, run_name=NAME, tags=tags).info.run_id)
+    about = f"{question}\n\nOpen `index.html` among the artifacts."
+    tags = {KIND: NAME, "bench.experiment": experiment, views.DESCRIPTION: about}
+    return str(client.create_run(reports, run_name=experiment, tags=tags).info.run_id)
 
 
 def _clear(client: MlflowClient, run_id: str, part: str) -> None:

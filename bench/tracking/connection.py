@@ -16,13 +16,14 @@ from bench.common.errors import BenchError
 from bench.common.files import slug
 from bench.common.urls import shown, without_secrets
 from bench.store.store import Store
-from bench.tracking import database
+from bench.tracking import database, views
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 FOLDER = "/mlflow-artifacts/"
 KIND, MODEL_TRAINING = "mlflow.experimentKind", "custom_model_development"  # opens the runs, not the traces
+REPORTS = "lmc-bench reports"  # the MLflow experiment that has a run for the report of each other one
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -90,18 +91,24 @@ def settle(store: Store) -> None:
                 tables.execute(moved, (here, len(there) + 1, len(there), there))
 
 
-def experiment_id(client: MlflowClient, name: str, store: Store) -> str:
-    """The MLflow experiment of that name, made if there is none."""
+def experiment_id(client: MlflowClient, name: str, store: Store, question: str = "") -> str:
+    """The MLflow experiment of that name, made if there is none, with its kind, its saved views and its question."""
     found = client.get_experiment_by_name(name)
-    if found:
-        if found.lifecycle_stage == "deleted":  # by hand, in the UI
-            client.restore_experiment(found.experiment_id)
-        if KIND not in found.tags:  # made by a version before
-            client.set_experiment_tag(found.experiment_id, KIND, MODEL_TRAINING)
-        return str(found.experiment_id)
-    local = tracking_uri(store).startswith("sqlite:")
-    folder = str(artifact_root(store) / slug(name)) if local else None
-    return str(client.create_experiment(name, artifact_location=folder, tags={KIND: MODEL_TRAINING}))
+    if not found:
+        local = tracking_uri(store).startswith("sqlite:")
+        folder = str(artifact_root(store) / slug(name)) if local else None
+        about = {views.DESCRIPTION: "The newest report of each experiment: `index.html` among its artifacts."}
+        tags = {KIND: MODEL_TRAINING, **(about if name == REPORTS else {})}
+        made = client.create_experiment(name, artifact_location=folder, tags=tags)
+        found = client.get_experiment(made)
+    if found.lifecycle_stage == "deleted":  # by hand, in the UI
+        client.restore_experiment(found.experiment_id)
+    if KIND not in found.tags:  # made by a version before
+        client.set_experiment_tag(found.experiment_id, KIND, MODEL_TRAINING)
+    if name != REPORTS:
+        views.save(client, found)
+        views.describe(client, found, question)
+    return str(found.experiment_id)
 
 
 def remote(store: Store) -> bool:

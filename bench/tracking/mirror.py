@@ -16,6 +16,7 @@ from bench.common.reading import LARGE, inside, is_folder, is_regular, json_in
 from bench.common.records import known_fields
 from bench.common.urls import digest
 from bench.evaluation.scores import Scores, load
+from bench.spec.runspec import RunSpec
 from bench.store import shapes
 from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
 from bench.sweep.plan import PlannedRun
@@ -109,7 +110,7 @@ class Copy:
             began = int(next(iter(planned.run.metrics()), {}).get("time", planned.run.status().updated) * 1000)
             name = f"{planned.label} · seed {planned.seed}"
             run_id = str(self.client.create_run(self.experiment_id, start_time=began, run_name=name, tags=tags).info.run_id)
-        settings = {"variant": planned.label, **planned.spec.flat()}
+        settings = {"variant": planned.label, **_settings(planned.spec)}
         self.client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
         return run_id
 
@@ -139,6 +140,14 @@ class Copy:
             return bool(self.client.get_run(self.note["run_id"]).info.lifecycle_stage != "active")
         except MlflowException as error:
             return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
+
+
+def _settings(spec: RunSpec) -> dict[str, Any]:
+    """All settings, so that two runs differ in a value and not in whether there is one; fewer where a plug-in is missing."""
+    try:
+        return spec.settings()
+    except BenchError:
+        return spec.flat()
 
 
 def _training(planned: PlannedRun, after: int) -> tuple[list[Metric], int]:

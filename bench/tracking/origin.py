@@ -25,7 +25,7 @@ def tags(planned: PlannedRun, experiment: str) -> list[RunTag]:
     known = planned.run.provenance()
     commit = known.get("code", {}).get("commit")
     program = str(known.get("command", "")).partition(" ")[0]
-    about = f"{planned.label} of {experiment}, seed {planned.seed}. `bench show` prints its whole specification."
+    about = f"{planned.label}, seed {planned.seed}, of {experiment}. In the store it is the run `{planned.run.name}`."
     found = {
         "mlflow.note.content": about,
         "mlflow.source.type": "LOCAL",
@@ -53,9 +53,9 @@ def dataset(planned: PlannedRun) -> list[DatasetInput]:
 
 
 def costs(planned: PlannedRun) -> dict[str, float]:
-    """What the run cost, as far as known: "cost/train_seconds" and so on."""
+    """What the run cost, as far as known: "run_cost/train_seconds" and so on."""
     known = planned.run.provenance()
-    return {f"cost/{name}": float(known[name]) for name in COSTS if known.get(name) is not None}
+    return {f"run_cost/{name}": float(known[name]) for name in COSTS if known.get(name) is not None}
 
 
 def _user() -> str:

@@ -38,11 +38,12 @@ def sync(
     planned_runs: list[PlannedRun],
     among: list[PlannedRun] | None = None,
     tell: Callable[[], None] = lambda: None,
+    question: str = "",
 ) -> int:
     """Copy what is new of these runs into the MLflow experiment of that name; how many runs had anything new.
 
     among: all planned runs, in the declared order that a tag keeps; `planned_runs` if not given. tell: called whenever it
-    has got a bit further.
+    has got a bit further. question: of the experiment, for its description.
     """
     order = {(planned.label, planned.seed): number for number, planned in enumerate(among or planned_runs)}
     fresh = [planned for planned in planned_runs if planned.run.path.exists() and has_news(planned, experiment, store)]
@@ -51,7 +52,7 @@ def sync(
     with exclusive(store):
         client = connect(store)
         tell()
-        experiment_id = connection.experiment_id(client, experiment, store)
+        experiment_id = connection.experiment_id(client, experiment, store, question)
         for planned in fresh:
             Copy(client, experiment_id, experiment, planned, order[planned.label, planned.seed], store).send()
             tell()
@@ -61,8 +62,8 @@ def sync(
 class Tracker:
     """Syncs in a thread of its own while a scheduler works; a watcher of the scheduler. No trouble with MLflow holds it up."""
 
-    def __init__(self, store: Store, experiment: str, planned_runs: list[PlannedRun]):
-        self.store, self.experiment, self.planned_runs = store, experiment, planned_runs
+    def __init__(self, store: Store, experiment: str, planned_runs: list[PlannedRun], question: str = ""):
+        self.store, self.experiment, self.planned_runs, self.question = store, experiment, planned_runs, question
         self.trouble = ""
         self._failed, self._moved, self._closing = -math.inf, 0.0, False
         self._queue: queue.Queue[PlannedRun | None] = queue.Queue()
@@ -102,7 +103,7 @@ class Tracker:
 
     def _try(self, planned_runs: list[PlannedRun]) -> None:
         try:
-            sync(self.store, self.experiment, planned_runs, self.planned_runs, self._further)
+            sync(self.store, self.experiment, planned_runs, self.planned_runs, self._further, self.question)
             self.trouble = ""
         except Exception as error:  # whatever MLflow raises: the store has everything, and `bench sync` sends it later
             self.trouble, self._failed = connection.format_error(error, self.store), time.monotonic()

@@ -1,0 +1,139 @@
+"""Saved views of an MLflow experiment: the charts that matter first, in an order that MLflow's own page does not know.
+
+MLflow draws its charts in the alphabetical order of their names. A saved view is a tag of the experiment; MLflow lists it under
+"Views", and opens it by the key in the page's address. Its form is that of the page of MLflow 3.16 and 3.17.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment
+    from mlflow.tracking import MlflowClient
+
+TAG = "mlflow.sharedViewState."
+DESCRIPTION = "mlflow.note.content"
+RUNS, VARIANTS = "bench-runs", "bench-variants"
+NAMES = {RUNS: "What matters first", VARIANTS: "What matters first, mean of each variant's seeds"}
+EXPERIMENTS = "#/experiments?workflowType=machine_learning"  # the page of all, and runs rather than traces from there on
+BARS = 100  # runs that a bar chart shows at most
+SECTIONS: dict[str, dict[str, str]] = {
+    "Test scores at each predicted frame (the step is the frame)": {
+        "frame/standard/psnr": "LINE", "frame/standard/ssim": "LINE", "frame/standard/lpips": "LINE",
+    },
+    "Validation and loss at each training step": {
+        "validation/psnr": "LINE", "loss/prediction": "LINE", "loss/matching": "LINE", "loss/storing": "LINE",
+        "validation/ssim": "LINE",
+    },
+    "Test scores, mean over the frames": {
+        "mean/standard/psnr": "BAR", "mean/standard/ssim": "BAR", "mean/standard/lpips": "BAR",
+    },
+    "Costs": {
+        "run_cost/train_seconds": "BAR", "run_cost/parameters": "BAR", "run_cost/peak_memory_bytes": "BAR",
+    },
+}  # fmt: skip
+"""Sections, and their charts: metric -> kind. A chart that no run has values for is hidden."""
+COLUMNS = (
+    "attributes.`Dataset`", "metrics.`mean/standard/psnr`", "metrics.`mean/standard/ssim`", "metrics.`validation/psnr`",
+    "metrics.`run_cost/train_seconds`", "attributes.`Source`", "attributes.`Version`",
+)  # fmt: skip
+"""Of the table of runs, beside the name, the time and the duration."""
+
+
+def save(client: MlflowClient, experiment: Experiment) -> None:
+    """Give an experiment the views that it lacks; one that somebody has changed stays as it is."""
+    for key in NAMES:
+        if TAG + key not in experiment.tags:
+            client.set_experiment_tag(experiment.experiment_id, TAG + key, _saved(key))
+
+
+def describe(client: MlflowClient, experiment: Experiment, question: str, report: str = "") -> None:
+    """Let the description of an experiment say its question and where to look; what somebody wrote there stays.
+
+    report: the run in MLflow that holds the newest report, as "EXPERIMENT_ID/runs/RUN_ID".
+    """
+    lines = [question, f"[The charts that matter first]({page(experiment.experiment_id)})"]
+    ours = "\n\n".join(filter(None, lines))
+    newest = "\n\n[The newest report]("
+    known = experiment.tags.get(DESCRIPTION, "")
+    if known and known != ours and not known.startswith(ours + newest):
+        return
+    if report:
+        ours += f"{newest}#/experiments/{report}/artifacts)"
+    elif known:
+        return
+    if known != ours:
+        client.set_experiment_tag(experiment.experiment_id, DESCRIPTION, ours)
+
+
+def pages(database: Path) -> dict[str, str]:
+    """The experiments of an embedded MLflow database that have a view, the newest first: name -> its page.
+
+    Read without MLflow, whose import takes seconds.
+    """
+    query = (
+        "SELECT name, experiments.experiment_id FROM experiments JOIN experiment_tags USING (experiment_id) "
+        "WHERE key = ? AND lifecycle_stage = 'active' ORDER BY experiment_id DESC"
+    )
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as tables,
+    ):
+        found = tables.execute(query, (TAG + RUNS,)).fetchall()
+        return {str(name): page(str(number)) for name, number in found}
+    return {}
+
+
+def page(experiment_id: str, view: str = RUNS) -> str:
+    """The address of a view, below that of the server."""
+    return f"#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={view}"
+
+
+def _saved(key: str) -> str:
+    return json.dumps({"name": NAMES[key], "createdAt": 0, "updatedAt": 0, "state": json.dumps(_state(key))})
+
+
+def _state(key: str) -> dict[str, Any]:
+    by_variant = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "variant"}]}
+    return {
+        "searchFilter": "",
+        "orderByKey": "tags.`bench.order`",
+        "orderByAsc": True,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "modelVersionFilter": "All Runs",
+        "datasetsFilter": [],
+        "selectedColumns": COLUMNS,
+        "runsHiddenMode": "SHOW_ALL",
+        "hideEmptyCharts": True,
+        "isAccordionReordered": True,
+        "useGroupedValuesInCharts": True,
+        "groupBy": by_variant if key == VARIANTS else None,
+        "compareRunSections": [_section(title) for title in SECTIONS],
+        "compareRunCharts": [
+            _chart(kind, metric, title) for title, charts in SECTIONS.items() for metric, kind in charts.items()
+        ],
+    }
+
+
+def _section(title: str) -> dict[str, Any]:
+    return {"uuid": title, "name": title, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
+
+
+def _chart(kind: str, metric: str, section: str) -> dict[str, Any]:
+    chart = {
+        "uuid": metric, "type": kind, "metricKey": metric, "displayName": metric.rpartition("/")[2], "metricSectionId": section,
+        "runsCountToCompare": BARS, "deleted": False, "isGenerated": False,
+    }  # fmt: skip
+    if kind == "LINE":
+        chart |= {
+            "selectedMetricKeys": [metric], "xAxisKey": "step", "selectedXAxisMetricKey": "", "xAxisScaleType": "linear",
+            "yAxisKey": "metric", "yAxisExpressions": [], "scaleType": "linear", "range": {}, "ignoreOutliers": False,
+            "lineSmoothness": 0, "useGlobalXaxisKey": False, "useGlobalLineSmoothing": True,
+        }  # fmt: skip
+    return chart
