@@ -23,7 +23,7 @@ NAMES = {RUNS: "What matters first", VARIANTS: "What matters first, mean of each
 EXPERIMENTS = "#/experiments?workflowType=machine_learning"  # the page of all, and runs rather than traces from there on
 BARS = 100  # runs that a bar chart shows at most
 SECTIONS: dict[str, dict[str, str]] = {
-    "Test scores at each predicted frame (the step is the frame)": {
+    "Test scores at each predicted frame": {
         "frame/standard/psnr": "LINE", "frame/standard/ssim": "LINE", "frame/standard/lpips": "LINE",
     },
     "Validation and loss at each training step": {
@@ -40,7 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 """Sections, and their charts: metric -> kind. A chart that no run has values for is hidden."""
 COLUMNS = (
     "attributes.`Dataset`", "metrics.`mean/standard/psnr`", "metrics.`mean/standard/ssim`", "metrics.`validation/psnr`",
-    "metrics.`run_cost/train_seconds`", "attributes.`Source`", "attributes.`Version`",
+    "metrics.`run_cost/train_seconds`",
 )  # fmt: skip
 """Of the table of runs, beside the name, the time and the duration."""
 
@@ -64,7 +64,7 @@ def describe(client: MlflowClient, experiment: Experiment, question: str, report
     if known and known != ours and not known.startswith(ours + newest):
         return
     if report:
-        ours += f"{newest}#/experiments/{report}/artifacts)"
+        ours += f"{newest}#/experiments/{report}/artifacts/index.html)"
     elif known:
         return
     if known != ours:
