@@ -57,8 +57,8 @@ class ConvTTCell(nn.Module):
         """The end of the train [B, rank, H, W], from the projections [B, order*window*rank, H, W] of the whole history."""
         history = [projection.unflatten(1, (self.order, self.window, self.rank)) for projection in projections]
         links = [
-            self.project_bias[place] + sum(history[place + lag][:, place, lag] for lag in range(self.window))
-            for place in range(self.order)
+            self.project_bias[position] + sum(history[position + lag][:, position, lag] for lag in range(self.window))
+            for position in range(self.order)
         ]
         train = links[0]
         for link, couple in zip(links[1:], self.couple, strict=True):
@@ -110,15 +110,15 @@ class ConvTTLSTM(Recurrent):
         """One frame further: [B, C, H, W] -> the next frame, and the state that goes with it."""
         states: Sequence[LayerState | None] = state or [None] * len(self.cells)
         cells = zip(self.cells, states, strict=True)
-        after, outputs = [], [frame]
+        next_states, outputs = [], [frame]
         for number, depth in enumerate(self.layers):
             current = torch.cat([outputs[source] for source in sources(number)], 1)
-            for cell, before in islice(cells, depth):
-                after.append(cell(current, before))
-                current = after[-1][0]
+            for cell, previous in islice(cells, depth):
+                next_states.append(cell(current, previous))
+                current = next_states[-1][0]
             outputs.append(current)
         predicted = self.readout(torch.cat([outputs[source] for source in sources(len(self.layers))], 1))
-        return (predicted.sigmoid() if self.sigmoid else predicted), after
+        return (predicted.sigmoid() if self.sigmoid else predicted), next_states
 
     def loss(self, outputs: Tensor, target: Tensor, state: object) -> Tensor:
         """The mean absolute and the mean squared error, added, as the authors train it."""

@@ -76,11 +76,11 @@ class ConvLSTM(Recurrent):
         if state is None:
             zero = zeros(x, self.hidden)
             state = [(zero, zero)] * len(self.cells)
-        after = []
+        next_state = []
         for cell, (h, c) in zip(self.cells, state, strict=True):
             x, c = cell(x, h, c)
-            after.append((x, c))
-        return unpatchify(self.output(x), self.patch), after
+            next_state.append((x, c))
+        return unpatchify(self.output(x), self.patch), next_state
 
 
 class PeepholeConvLSTM(ConvLSTM):

@@ -40,9 +40,9 @@ class WindowConv(nn.Conv2d):
     def forward(self, window: Tensor) -> Tensor:
         """[B, 2, inputs, H, W] -> [B, 2, outputs, H, W]."""
         near, far = self.weight.chunk(2, 1)
-        both = self._conv_forward(window.flatten(0, 1), near, self.bias).unflatten(0, window.shape[:2])
-        first = both[:, 0] + self._conv_forward(window[:, 1], far, None)
-        return torch.stack([first, both[:, 1]], 1)
+        near_product = self._conv_forward(window.flatten(0, 1), near, self.bias).unflatten(0, window.shape[:2])
+        first = near_product[:, 0] + self._conv_forward(window[:, 1], far, None)
+        return torch.stack([first, near_product[:, 1]], 1)
 
 
 class WindowNorm(nn.Module):
@@ -77,10 +77,10 @@ class Cell(nn.Module):
         """x, h, c, m and the tokens of every c so far, the present one last -> the new h, c, m and history."""
         xi, xg, xr, xo, xi_m, xg_m, xf_m = self.from_input(x).chunk(7, 2)
         hi, hg, hr, ho = self.from_hidden(h).chunk(4, 2)
-        mi, mf, mg, kept = self.from_memory(m).chunk(4, 2)
+        mi, mf, mg, projected = self.from_memory(m).chunk(4, 2)
         recalled = untokened(recall(tokens((xr + hr).sigmoid()), history), c)
         c = self.cell_norm(c + recalled) + (xi + hi).sigmoid() * (xg + hg).tanh()
-        m = (xf_m + mf + FORGET_BIAS).sigmoid() * kept.tanh() + (xi_m + mi).sigmoid() * (xg_m + mg).tanh()
+        m = (xf_m + mf + FORGET_BIAS).sigmoid() * projected.tanh() + (xi_m + mi).sigmoid() * (xg_m + mg).tanh()
         o = (xo + ho + self.from_new_cell(c) + self.from_new_memory(m)).tanh()
         merged = self.merge(torch.cat([c, m], 2).flatten(0, 1)).unflatten(0, c.shape[:2])
         return o.sigmoid() * merged.tanh(), c, m, torch.cat([history, tokens(c)], 1)
@@ -107,12 +107,12 @@ class E3DLSTM(Recurrent):
         if state is None:
             zero = zeros(patches, self.hidden)[:, None].expand(-1, 2, -1, -1, -1)
             state = [(zero, zero, tokens(zero))] * len(self.cells), zero, torch.zeros_like(patches)
-        layers, m, before = state
-        x, after = torch.stack([before, patches], 1), []
+        layers, m, previous_patches = state
+        x, next_layers = torch.stack([previous_patches, patches], 1), []
         for cell, (h, c, history) in zip(self.cells, layers, strict=True):
             x, c, m, history = cell(x, h, c, m, history)
-            after.append((x, c, history))
-        return unpatchify(self.output(x.flatten(1, 2)), self.patch), (after, m, patches)
+            next_layers.append((x, c, history))
+        return unpatchify(self.output(x.flatten(1, 2)), self.patch), (next_layers, m, patches)
 
     def loss(self, outputs: Tensor, target: Tensor, state: State) -> Tensor:
         """Mean squared plus mean absolute error."""
@@ -130,7 +130,7 @@ def tokens(window: Tensor) -> Tensor:
     return window.movedim(2, 4).flatten(1, 3)
 
 
-def untokened(found: Tensor, like: Tensor) -> Tensor:
+def untokened(values: Tensor, like: Tensor) -> Tensor:
     """The inverse of `tokens`, to the shape of the window `like`."""
     batch, time, depth, height, width = like.shape
-    return found.reshape(batch, time, height, width, depth).movedim(4, 2)
+    return values.reshape(batch, time, height, width, depth).movedim(4, 2)

@@ -32,12 +32,12 @@ class Cell(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, kernel: int, map: tuple[int, int]):
         super().__init__()
-        same = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2, bias=False)
-        self.from_input = same(2 * inputs, 7 * hidden)
+        same_size_conv = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2, bias=False)
+        self.from_input = same_size_conv(2 * inputs, 7 * hidden)
         self.from_hidden = nn.Conv2d(2 * hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
         self.cell_norm = nn.LayerNorm((2 * hidden, *map))
-        self.from_new_cell = same(2 * hidden, hidden)
-        self.from_new_memory = same(2 * hidden, hidden)
+        self.from_new_cell = same_size_conv(2 * hidden, hidden)
+        self.from_new_memory = same_size_conv(2 * hidden, hidden)
         self.merge = nn.Conv3d(2 * hidden, hidden, 1, bias=False)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor, history: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -65,7 +65,7 @@ class OpenSTLE3DLSTM(Recurrent):
         channels, height, width = patched(shape, patch)
         self.hidden, self.patch = hidden, patch
         inputs = [channels] + [hidden] * (layers - 1)
-        self.cells = nn.ModuleList(Cell(each, hidden, kernel, (height, width)) for each in inputs)
+        self.cells = nn.ModuleList(Cell(width_in, hidden, kernel, (height, width)) for width_in in inputs)
         self.output = nn.Conv2d(2 * hidden, channels, 1, bias=False)
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
@@ -74,12 +74,12 @@ class OpenSTLE3DLSTM(Recurrent):
         if state is None:
             zero = zeros(patches, 2 * self.hidden)
             state = [(zero, zero, tokens(zero))] * len(self.cells), torch.zeros_like(patches)
-        layers, before = state
-        x, after = torch.stack([before, patches], 2).flatten(1, 2), []
+        layers, previous_patches = state
+        x, next_layers = torch.stack([previous_patches, patches], 2).flatten(1, 2), []
         for cell, (h, c, history) in zip(self.cells, layers, strict=True):
             x, c, history = cell(x, h, c, history)
-            after.append((x, c, history))
-        return unpatchify(self.output(x), self.patch), (after, patches)
+            next_layers.append((x, c, history))
+        return unpatchify(self.output(x), self.patch), (next_layers, patches)
 
     def loss(self, outputs: Tensor, target: Tensor, state: State) -> Tensor:
         """Mean squared plus mean absolute error."""

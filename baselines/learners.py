@@ -2,15 +2,15 @@
 
 A learner names its phases, each `phase(clip, step) -> loss`, each followed by one optimizer step. The clip
 [B, frames, C, H, W] and the number of the step are all it needs; masks are drawn from torch's global CPU generator.
-A phase that draws names how in `draws`: draw(clips, step) draws for a whole batch, one row for every clip. Whoever cuts a batch
-into parts draws once and hands every part its rows, as the phase's third argument; without it the phase draws for itself.
-Steps of the same `variant` do the same work on a clip and on what was drawn for it, so that a GPU may replay it.
+A phase that needs random numbers has an entry in `draws`: draw(clips, step) draws them for a whole batch, one row per clip.
+Code that splits a batch draws once and passes each part its rows as the third argument; without it the phase draws by itself.
+Steps of the same `variant` do the same operations, so that a GPU may replay them.
 
 The loss is the mean squared error, unless the model defines its own as a method
 `loss(outputs, target, state) -> scalar`: outputs and target are [B, N, C, H, W]; state is the last state of the rollout, None
 for a model without a step. A term that gathers over the steps of a rollout is gathered in that state.
 
-Schedules are in fractions of the run, so that a short run too spends its end on its own predictions. The defaults are the
+Schedules are in fractions of the run, so that even a short run ends by training on its own predictions. The defaults are the
 published numbers of iterations over the 125,000 of OpenSTL's Moving-MNIST runs (200 epochs of 625).
 """
 
@@ -30,9 +30,9 @@ Draw = Callable[[int, int], Tensor]
 
 def loss(model: nn.Module, outputs: Tensor, target: Tensor, state: State | None) -> Tensor:
     """The model's own loss where it defines one, else the mean squared error; in the precision of the target."""
-    own: Callable[[Tensor, Tensor, State | None], Tensor] | None = getattr(model, "loss", None)
+    model_loss: Callable[[Tensor, Tensor, State | None], Tensor] | None = getattr(model, "loss", None)
     outputs = outputs.to(target.dtype)
-    return own(outputs, target, state) if own else functional.mse_loss(outputs, target)
+    return model_loss(outputs, target, state) if model_loss else functional.mse_loss(outputs, target)
 
 
 class NoTraining:
@@ -127,7 +127,7 @@ class ScheduledSampling(FeedingMaskLearner):
         return keep
 
     def probability(self, step: int) -> float:
-        """That a true frame is fed."""
+        """The probability that a true frame is fed."""
         return _fallen(step + 1, self.end * self.steps)
 
 
@@ -153,14 +153,14 @@ class ReverseScheduledSampling(FeedingMaskLearner):
 
     def keep(self, clips: int, step: int) -> Tensor:
         """One draw for every clip and frame but the first."""
-        in_context, after = self.probabilities(step)
+        in_context, after_context = self.probabilities(step)
         keep = self._all_kept(clips)
         keep[:, 1 : self.context] = torch.rand(clips, self.context - 1) < in_context
-        keep[:, self.context :] = torch.rand(clips, self.horizon - 1) < after
+        keep[:, self.context :] = torch.rand(clips, self.horizon - 1) < after_context
         return keep
 
     def probabilities(self, step: int) -> tuple[float, float]:
-        """That a true frame is fed during the context, and after it."""
+        """The probabilities that a true frame is fed during the context, and after it."""
         start, end, decay = (fraction * self.steps for fraction in (self.start, self.end, self.decay))
         if step < start:
             return 0.5, 0.5
@@ -187,7 +187,7 @@ class TeacherForcing(FeedingMaskLearner):
         return keep
 
     def probability(self, step: int) -> float:
-        """That the batch is fed true frames throughout."""
+        """The probability that the batch is fed true frames throughout."""
         return _fallen(step, self.end * self.steps)
 
 
@@ -198,12 +198,12 @@ def _fraction(name: str, value: float) -> float:
 
 
 def _fallen(step: float, end: float) -> float:
-    """What has fallen from 1 at step 0 linearly to 0 at the step `end`, at once where that is 0."""
+    """A value that falls linearly from 1 at step 0 to 0 at step `end`; 0 throughout if `end` is 0."""
     return max(0.0, 1 - step / end) if end > 0 else 0.0
 
 
-def _require_step(model: nn.Module, what: str) -> None:
+def _require_step(model: nn.Module, feature: str) -> None:
     if not isinstance(model, Recurrent):
         raise ValueError(
-            f"{what} feeds a model frame by frame, and {type(model).__name__} takes its context at once: use 'direct'"
+            f"{feature} feeds a model frame by frame, and {type(model).__name__} takes its context at once: use 'direct'"
         )

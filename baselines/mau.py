@@ -59,9 +59,9 @@ class MAUCell(nn.Module):
         return mix(self.temporal_norm(self.from_temporal(temporal)), temporal, trend)
 
 
-def mix(gate: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """`one` where the gate is open, `other` where it is shut. Not torch.lerp, which refuses the mixed types of autocast."""
-    return other + gate.sigmoid() * (one - other)
+def mix(gate: Tensor, if_open: Tensor, if_shut: Tensor) -> Tensor:
+    """`if_open` where the gate is open, `if_shut` where it is shut. torch.lerp would refuse the mixed types of autocast."""
+    return if_shut + gate.sigmoid() * (if_open - if_shut)
 
 
 class MAU(Recurrent):
@@ -113,7 +113,7 @@ class MAU(Recurrent):
         return self.decode(spatial, features), state
 
     def start(self, spatial: Tensor) -> State:
-        """A history of nothing: zeros for every layer."""
+        """The history before the first frame: zeros for every layer."""
         empty = zeros(spatial, spatial.shape[1])[:, None].expand(-1, self.window, -1, -1, -1)
         return [(empty, empty) for _ in self.cells]
 

@@ -80,8 +80,8 @@ class MIMBlock(nn.Module):
         hi, hg, ho = self.from_hidden(h).chunk(3, 1)
         mi, mg, mf, mo = self.from_memory(m).chunk(4, 1)
         m = (xf + mf + FORGET_BIAS).sigmoid() * m + (xi + mi).sigmoid() * (xg + mg).tanh()
-        kept, inner = self.stationary(d, c, inner)  # c stands where an LSTM has its hidden state
-        c = kept + (xi + hi).sigmoid() * (xg + hg).tanh()
+        remembered, inner = self.stationary(d, c, inner)  # c stands where an LSTM has its hidden state
+        c = remembered + (xi + hi).sigmoid() * (xg + hg).tanh()
         return (xo + ho + mo).sigmoid() * self.merge(torch.cat([c, m], 1)).tanh(), c, m, inner
 
 

@@ -42,7 +42,7 @@ def powers(size: int, device: torch.device) -> Tensor:
 
 
 class PhyCell(nn.Module):
-    """Moves the state on by a learnt differential equation, then corrects it towards what is seen, as a Kalman filter does.
+    """Moves the state on by a learnt differential equation, then corrects it towards the observation, as a Kalman filter does.
 
     kernel: width of the physical filters, of which there are kernel^2: one for each derivative that they can express.
     """
@@ -66,9 +66,10 @@ class PhyCell(nn.Module):
 
         In float64: the highest moments weigh the corners of a filter by 3^12 / 6!^2 beside the centre's 1.
         """
-        found = moments(self.derivatives.weight.double())  # [kernel^2, width, kernel, kernel]
-        wanted = torch.eye(self.kernel**2, dtype=found.dtype, device=found.device).reshape(-1, 1, self.kernel, self.kernel)
-        return (found - wanted).square().mean((0, 2, 3)).sum().float()
+        filter_moments = moments(self.derivatives.weight.double())  # [kernel^2, width, kernel, kernel]
+        ideal = torch.eye(self.kernel**2, dtype=torch.float64, device=filter_moments.device)
+        ideal = ideal.reshape(-1, 1, self.kernel, self.kernel)
+        return (filter_moments - ideal).square().mean((0, 2, 3)).sum().float()
 
 
 class ResidualCell(nn.Module):
@@ -123,12 +124,12 @@ class PhyDNet(Recurrent):
         features = self.encoder(frame)
         physical, layers = state or self.start(features)
         physical = self.physical_cell(self.to_physical(features), physical)
-        current, after = self.to_residual(features), []
+        current, next_layers = self.to_residual(features), []
         for cell, (hidden, memory) in zip(self.residual_cells, layers, strict=True):
             current, memory = cell(current, hidden, memory)
-            after.append((current, memory))
+            next_layers.append((current, memory))
         predicted = self.decoder(self.from_physical(physical) + self.from_residual(current)).sigmoid()
-        return predicted, (physical, after)
+        return predicted, (physical, next_layers)
 
     def start(self, features: Tensor) -> State:
         """The state before the first frame: zeros."""

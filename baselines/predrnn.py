@@ -50,9 +50,9 @@ class STLSTM(nn.Module):
         to_m = (xi_m + mi).sigmoid() * (xg_m + mg).tanh()
         c = (xf + hf + FORGET_BIAS).sigmoid() * c + to_c
         m = (xf_m + mf + FORGET_BIAS).sigmoid() * m + to_m
-        both = torch.cat([c, m], 1)
-        o = (xo + ho + self.output_gate(both)).sigmoid()
-        return o * self.merge(both).tanh(), c, m, (to_c, to_m)
+        memories = torch.cat([c, m], 1)
+        o = (xo + ho + self.output_gate(memories)).sigmoid()
+        return o * self.merge(memories).tanh(), c, m, (to_c, to_m)
 
 
 class PredRNN(Recurrent):
@@ -92,9 +92,9 @@ class PredRNN(Recurrent):
             zero = zeros(x, self.hidden)
             state = [(zero, zero)] * len(self.cells), zero
         layers, m = state
-        after, written = [], []
+        next_layers, layer_writes = [], []
         for cell, (h, c) in zip(self.cells, layers, strict=True):
             x, c, m, writes = cell(x, h, c, m)
-            after.append((x, c))
-            written.append(writes)
-        return unpatchify(self.output(x), self.patch), (after, m), written
+            next_layers.append((x, c))
+            layer_writes.append(writes)
+        return unpatchify(self.output(x), self.patch), (next_layers, m), layer_writes

@@ -42,9 +42,9 @@ class CausalLSTM(nn.Module):
         hi, hf, hg, ho = self.from_hidden(h).chunk(4, 1)
         ci, cf, cg = self.from_cell(c).chunk(3, 1)
         c = (xf + hf + cf + FORGET_BIAS).sigmoid() * c + (xi + hi + ci).sigmoid() * (xg + hg + cg).tanh()
-        mi, mf, kept = self.from_memory(m).chunk(3, 1)
+        mi, mf, projected = self.from_memory(m).chunk(3, 1)
         di, dg, df, do = self.from_new_cell(c).chunk(4, 1)
-        m = (xf_m + mf + df + FORGET_BIAS).sigmoid() * kept.tanh() + (xi_m + mi + di).sigmoid() * (xg_m + dg).tanh()
+        m = (xf_m + mf + df + FORGET_BIAS).sigmoid() * projected.tanh() + (xi_m + mi + di).sigmoid() * (xg_m + dg).tanh()
         o = (xo + ho + do + self.from_new_memory(m)).tanh()
         return o * self.merge(torch.cat([c, m], 1)).tanh(), c, m
 
@@ -91,14 +91,14 @@ class PredRNNpp(Recurrent):
             zero = zeros(x, self.hidden)
             state = [(zero, zero)] * len(self.cells), zero, zero
         layers, m, z = state
-        after = []
+        next_layers = []
         for cell, (h, c) in zip(self.cells, layers, strict=True):
             h, c, m = cell(x, h, c, m)
-            after.append((h, c))
+            next_layers.append((h, c))
             x = h
             if cell is self.cells[0]:
                 x = z = self.highway(h, z)
-        return unpatchify(self.output(x), self.patch), (after, m, z)
+        return unpatchify(self.output(x), self.patch), (next_layers, m, z)
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:

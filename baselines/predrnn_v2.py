@@ -41,9 +41,9 @@ class PredRNNv2(PredRNN):
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
         """As PredRNN's. The state is PredRNN's, the likeness of what the layers wrote, summed over steps, and their number."""
         inner, likeness, steps = state or (None, frame.new_zeros(()), frame.new_zeros(()))
-        frame, inner, written = self.advance(frame, inner)
+        frame, inner, layer_writes = self.advance(frame, inner)
         if self.training:
-            likeness = likeness + torch.stack([self.likeness(*writes) for writes in written]).mean()
+            likeness = likeness + torch.stack([self.likeness(*writes) for writes in layer_writes]).mean()
         return frame, (inner, likeness, steps + 1)
 
     def likeness(self, to_c: Tensor, to_m: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Held by tests/test_simvp_first.py: SimVP's first code: its files load, and the m
 another.
 
 Differs from OpenSTL's, which `simvp` follows: leaky ReLUs where that has SiLU, transposed convolutions where that shuffles
-pixels, and a last decoder layer that reads the encoder's first features beside its own instead of added to them. The
+pixels, and a last decoder layer that concatenates the encoder's first features with its own instead of adding them. The
 translator is the Inception U-net of `simvp`.
 """
 

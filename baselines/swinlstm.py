@@ -48,8 +48,8 @@ class WindowAttention(nn.Module):
         """[B, H, W, width] -> the same shape."""
         shape, sides = tokens.shape, (1, 2)
         tiles = windows(tokens.roll((-self.shift, -self.shift), sides), self.window)
-        several = self.inward(tiles).unflatten(3, (3, self.heads, -1))  # [B, windows, tokens, 3, heads, channels]
-        query, key, value = several.permute(3, 0, 1, 4, 2, 5).flatten(2, 3)  # [B, windows*heads, tokens, channels]
+        projected = self.inward(tiles).unflatten(3, (3, self.heads, -1))  # [B, windows, tokens, 3, heads, channels]
+        query, key, value = projected.permute(3, 0, 1, 4, 2, 5).flatten(2, 3)  # [B, windows*heads, tokens, channels]
         attended = scaled_dot_product_attention(query, key, value, self.bias(tiles.shape[1])[None].to(query.dtype))
         tiles = attended.unflatten(1, (-1, self.heads)).transpose(2, 3).flatten(3)
         return unwindowed(self.outward(tiles), shape[1], shape[2]).roll((self.shift, self.shift), sides)
@@ -78,13 +78,13 @@ def unwindowed(tiles: Tensor, rows: int, columns: int) -> Tensor:
 def relative_offsets(window: int) -> Tensor:
     """[tokens, tokens]: the number, among the (2*window-1)^2 possible ones, of the offset from a key to a query."""
     index = torch.arange(window)
-    place = torch.stack(torch.meshgrid(index, index, indexing="ij"), -1).reshape(-1, 2)
-    offset = place[:, None] - place + window - 1
+    positions = torch.stack(torch.meshgrid(index, index, indexing="ij"), -1).reshape(-1, 2)
+    offset = positions[:, None] - positions + window - 1
     return offset[..., 0] * (2 * window - 1) + offset[..., 1]
 
 
 def across_the_edge(shape: tuple[int, int], window: int, shift: int) -> Tensor:
-    """[windows, tokens, tokens]: True where the roll by `shift` has put query and key beside each other from opposite edges."""
+    """[windows, tokens, tokens]: True where the roll by `shift` has brought query and key together from opposite edges."""
     moved_rows, moved_columns = (torch.arange(side) >= side - shift for side in shape)
     origin = 2 * moved_rows[:, None].int() + moved_columns.int()
     tiles = windows(origin[None, :, :, None], window)[0]
@@ -189,9 +189,9 @@ class SwinLSTM(Recurrent):
             raise ValueError(f"windows must tile the map at every scale: sides divisible by {multiple}, got {rows}x{columns}")
         if not scales or len(heads) != scales or any((width << scale) % count for scale, count in enumerate(heads)):
             raise ValueError(f"each scale needs a depth, and heads that divide its width; got {depths}, {heads}, width {width}")
-        there = [(scale, depths[scale], heads[scale], Merge(width << scale)) for scale in range(scales)]
-        back = [(scale, depths[-scale], heads[scale - 1], Expand(width << scale)) for scale in range(scales, 0, -1)]
-        stages = [*there, *back] if scales > 1 else [(0, depths[0], heads[0], nn.Identity())]
+        stages_down = [(scale, depths[scale], heads[scale], Merge(width << scale)) for scale in range(scales)]
+        stages_up = [(scale, depths[-scale], heads[scale - 1], Expand(width << scale)) for scale in range(scales, 0, -1)]
+        stages = [*stages_down, *stages_up] if scales > 1 else [(0, depths[0], heads[0], nn.Identity())]
         rising = [drop_path * block / max(1, sum(depths) - 1) for block in range(sum(depths))]
         drop_rates = iter(rising + rising[::-1])
         self.embed = nn.Conv2d(channels, width, 2, stride=2)
@@ -206,9 +206,9 @@ class SwinLSTM(Recurrent):
     def step(self, frame: Tensor, state: list[Memory] | None) -> tuple[Tensor, list[Memory]]:
         """One frame further: [B, C, H, W] -> the next frame in [0, 1], and the state that goes with it."""
         tokens = self.embed_norm(self.embed(frame).movedim(1, 3))
-        before: Sequence[Memory | None] = state or [None] * len(self.cells)
-        after = []
-        for cell, resize, memory in zip(self.cells, self.resizes, before, strict=True):
-            after.append(cell(tokens, memory))
-            tokens = resize(after[-1][0])
-        return self.readout(tokens.movedim(3, 1)).sigmoid(), after
+        memories: Sequence[Memory | None] = state or [None] * len(self.cells)
+        next_memories = []
+        for cell, resize, memory in zip(self.cells, self.resizes, memories, strict=True):
+            next_memories.append(cell(tokens, memory))
+            tokens = resize(next_memories[-1][0])
+        return self.readout(tokens.movedim(3, 1)).sigmoid(), next_memories

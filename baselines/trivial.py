@@ -1,4 +1,4 @@
-"""Predictions that anyone can make without learning: what a model has to beat."""
+"""Predictions without any learning, which a model has to beat."""
 
 import torch
 from torch import Tensor, nn

@@ -1,1 +1,1 @@
-"""What to run: questions, their variants and the published settings. A file here is found by its name."""
+"""Questions, their variants and the published settings. Files with a function `experiment` are found by their names."""

@@ -33,14 +33,14 @@ BUDGET = {"batch": 16, "steps": 125_000, "clip_norm": None}  # OpenSTL's Moving-
 
 def experiment(scale: str) -> Experiment:
     """LMC-Memory first, then the baselines by year, then what learns nothing."""
-    known = models(scale)
-    lmc = known[MODEL]
+    recipes = models(scale)
+    lmc = recipes[MODEL]
     trivial = {"copy last frame": "copy_last", "mean of context": "mean_context", "all black": "black"}
     return Experiment(
         question="How does LMC-Memory compare with the RNN baselines?",
         variants={
-            **({label: known[label] for label in (MODEL, *RIVALS)} if scale == "medium" else known),
-            **(_controls(known) if scale == "medium" else {}),
+            **({label: recipes[label] for label in (MODEL, *RIVALS)} if scale == "medium" else recipes),
+            **(_controls(recipes) if scale == "medium" else {}),
             **{label: trivial_baseline(lmc, name) for label, name in trivial.items()},
         },
         seeds=SEEDS[scale],
@@ -66,12 +66,12 @@ def claims(label: str, lmc: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...
     )
 
 
-def _controls(known: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
+def _controls(recipes: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
     """LMC-Memory with as many updates as the baselines, and these with its loss."""
-    lmc = known[MODEL]
+    lmc = recipes[MODEL]
     return {
         f"{MODEL}, equal updates": lmc.but(steps=lmc.steps // 2),
-        **{f"{rival}, equal loss": known[rival].but(learner=SAME_LOSS) for rival in RIVALS},
+        **{f"{rival}, equal loss": recipes[rival].but(learner=SAME_LOSS) for rival in RIVALS},
     }
 
 

@@ -6,8 +6,8 @@ about 6 minutes on two cores.
 """
 
 from bench.spec import Claim, Component, Experiment, RunSpec
+from experiments import comparison
 from experiments.ablation import CONTROL, longer
-from experiments.comparison import experiment as comparison
 from experiments.recipes import EVALUATION, trivial_baseline
 from experiments.spans import NEGLIGIBLE
 
@@ -64,7 +64,7 @@ CONTROL_CLAIMS = (
 
 def experiment(scale: str) -> Experiment:
     """The models of the comparison that stand for their kind, and LMC-Memory without its memory."""
-    compared = comparison(scale)
+    compared = comparison.experiment(scale)
     lmc = compared.variants["LMC-Memory"]
     return Experiment(
         question=f"Who still knows where things are after {FURTHEST} frames?",

@@ -1,8 +1,8 @@
 """Settings that experiments start from: the published ones, each with its source, and small ones for two processor cores.
 
-The small settings were found by trial on the embedded digits, so that every model lands above both floors after a minute or two
-on one core. They show that the machinery works, and say nothing about the papers. The medium ones train the small models ten
-times as long, on the embedded actions. They are not searched for yet: sizes, rates and schedules of the baselines are those of
+The small settings were found by trial on the embedded digits, so that every model beats both trivial baselines after a minute
+or two on one core. They show that the machinery works, and say nothing about the papers. The medium ones train the small models
+ten times as long, on the embedded actions. They are not tuned yet: sizes, rates and schedules of the baselines are those of
 small scale, trained without true frames (`direct`) as LMC-Memory is; LMC-Memory's rate is that of two trials on such figures.
 `bench tune comparison --scale medium` searches for all alike, on validation clips, over 30 frames.
 """
@@ -60,7 +60,7 @@ EVALUATION = {
 
 
 def trivial_baseline(base: RunSpec, name: str) -> RunSpec:
-    """A prediction that learns nothing, on the same clips as `base`."""
+    """A prediction without learning, on the same clips as `base`."""
     return base.but(model=Component(name), learner=Component("nothing"), steps=0)
 
 

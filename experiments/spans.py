@@ -1,9 +1,9 @@
-"""Which frames claims are about, and which differences are too small to matter."""
+"""The frames that claims are about, and the largest difference that is negligible."""
 
 from bench.spec import Evaluation, RunSpec
 
 NEGLIGIBLE = 0.1
-"""dB of PSNR: a smaller difference makes none. It is a mean square error that is 2% larger or smaller."""
+"""dB of PSNR. A smaller difference counts as none; this one is a mean square error that is 2% larger or smaller."""
 
 
 def near(spec: RunSpec, evaluation: Evaluation) -> tuple[int, int]:

@@ -18,13 +18,13 @@ from experiments.recipes import LMC_MEDIUM, SMALL
 if TYPE_CHECKING:
     from optuna import Trial
 
-TIMES = 5.0  # by which a rate may lie below or above its recipe's
+TIMES = 5.0  # factor by which a rate may be below or above that of its recipe
 SIZES = (0.5, 0.75, 1.0)  # of the recipe's width
 WIDTHS = {"lmc": "width", "phydnet": "residual", "swinlstm": "width", "simvp": "spatial", "tau": "spatial"}  # else: hidden
 SLOTS = {"small": (10, 200), "paper": (25, 400)}  # paper: the sizes that Lee et al. tried
 TEMPERATURES = (0.1, 10.0)
 SCHEDULES = {"cosine": LMC_MEDIUM.schedule, "onecycle": Component("onecycle")}  # at medium scale
-SHARES = (0.1, 0.9)  # of the training after which a model sees no true frames beyond the context any more
+SHARES = (0.1, 0.9)  # fraction of the training after which a model sees no more true frames after the context
 
 
 def lmc(trial: "Trial", scale: str) -> RunSpec:
@@ -57,7 +57,7 @@ def baseline(label: str, trial: "Trial", scale: str) -> RunSpec:
     """Rate and width; of learners that wean a model off true frames, also until when."""
     recipe = _recipe(label, scale)
     if scale == "medium":
-        learners = {part.name: part for part in (SMALL[label].learner, recipe.learner)}
+        learners = {component.name: component for component in (SMALL[label].learner, recipe.learner)}
         return _rated(trial, recipe).but(learner=learners[trial.suggest_categorical("learner", sorted(learners))])
     spec = _resized(trial, recipe)
     if "end" in _all("learners", recipe.learner):
@@ -97,7 +97,7 @@ def _resized(trial: "Trial", recipe: RunSpec) -> RunSpec:
     size = trial.suggest_categorical("size", SIZES)
     name = WIDTHS.get(recipe.model.name, "hidden")
     width = _all("models", recipe.model)[name]
-    scaled = tuple(round(size * one) for one in width) if isinstance(width, (tuple, list)) else round(size * width)
+    scaled = tuple(round(size * channels) for channels in width) if isinstance(width, (tuple, list)) else round(size * width)
     return recipe.but(
         optimizer=recipe.optimizer.but(lr=trial.suggest_float("lr", rate / TIMES, rate * TIMES, log=True)),
         model=recipe.model.but(**{name: scaled}),
@@ -118,13 +118,13 @@ def _shares(recipe: RunSpec) -> tuple[float, float]:
     return max(SHARES[0], _all("learners", recipe.learner).get("start", 0.0)), SHARES[1]
 
 
-def _all(kind: str, part: Component) -> dict[str, Any]:
-    """A part's options, those at their defaults too."""
-    return {**catalog.defaults(kind, part.name), **part.options}
+def _all(kind: str, component: Component) -> dict[str, Any]:
+    """A component's options, those at their defaults too."""
+    return {**catalog.defaults(kind, component.name), **component.options}
 
 
 def _labels() -> dict[str, str]:
-    """What the comparison calls each model that it trains."""
+    """Model name -> its label in the comparison, for trained models."""
     return {spec.model.name: label for label, spec in models("small").items()}
 
 

@@ -12,12 +12,12 @@ PREFIX = "module."
 
 
 def load(model: LMC, path: Path) -> None:
-    """Put the weights of a file into a model of the same sizes; ValueError says in words what does not fit."""
+    """Put the weights of a file into a model of the same sizes; ValueError, saying what does not fit, otherwise."""
     state = read(path)
-    found, wanted = sizes(state, path), sizes(model.state_dict(), path)
-    differing = [name for name in wanted if name in found and found[name] != wanted[name]]
+    file_sizes, model_sizes = sizes(state, path), sizes(model.state_dict(), path)
+    differing = [name for name in model_sizes if name in file_sizes and file_sizes[name] != model_sizes[name]]
     if differing:
-        theirs, ours = (", ".join(f"{name}={values[name]}" for name in differing) for values in (found, wanted))
+        theirs, ours = (", ".join(f"{name}={values[name]}" for name in differing) for values in (file_sizes, model_sizes))
         raise ValueError(f"{path} is an LMC with {theirs}; this model has {ours}")
     for name, tensor in model.state_dict().items():
         if name not in state:
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def sizes(state: Mapping[str, Tensor], path: Path) -> dict[str, int | bool]:
-    """The options of the LMC that a state dict belongs to, as far as it shows them."""
+    """The options of the LMC that a state dict belongs to, as far as its shapes show them."""
     first = state.get("encoder.0.weight")
     if first is None or first.dim() != 4:
         raise ValueError(f"{path} is no LMC-Memory: 'encoder.0.weight' is missing or no convolution")

@@ -3,9 +3,9 @@
 A learner has named `phases`, each `phase(clip, step) -> loss` followed by one optimizer step, and says how many `frames` a
 clip needs. It holds no state: the clip, the step number and torch's global generator are all it needs.
 
-A phase that draws names how in `draws`: draw(clips, step) draws for a whole batch, one row for every clip. Whoever cuts a batch
-into parts draws once and hands every part its rows, as the phase's third argument; without it the phase draws for itself.
-Steps of the same `variant` do the same work on a clip and on what was drawn for it, so that a GPU may replay it.
+A phase that needs random numbers has an entry in `draws`: draw(clips, step) draws them for a whole batch, one row per clip.
+Code that splits a batch draws once and passes each part its rows as the third argument; without it the phase draws by itself.
+Steps of the same `variant` do the same operations, so that a GPU may replay them.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ PAPER_STEPS, PAPER_WARMUP = 300_000, 5_000
 
 
 class Learner:
-    """What both learners share: how many frames a clip needs, and how far a step predicts."""
+    """Base of both learners: how many frames a clip needs, and how far a step predicts."""
 
     phases: dict[str, Callable[..., Tensor]]
     draws: dict[str, Callable[[int, int], Tensor]]
@@ -70,7 +70,7 @@ class MatchingOnly(Learner):
 class MemoryAlignment(Learner):
     """Two phases: *storing* fills the memory from long sequences, *matching* learns to recall from the context what is there.
 
-    long: frames of the window that storing sees, at a random place of the clip; None is the whole clip. At least 9.
+    long: frames of the window that storing sees, at a random position of the clip; None is the whole clip. At least 9.
     warmup: first steps of the run, in which `warmup_horizon` frames are predicted instead of all, and storing sees the clip up
     to the last of them. None is the paper's share of the run, a sixtieth.
     """
@@ -102,7 +102,7 @@ class MemoryAlignment(Learner):
         return loss(self.model.predict(context, future.shape[1], motion), future)
 
     def matching(self, clip: Tensor, step: int) -> Tensor:
-        """The loss of predicting by what the context recalls, from a memory that stays as storing has left it."""
+        """The loss of predicting by what the context recalls; the memory itself gets no gradient."""
         context, future = self.split(clip, step)
         motion = self.memory.recall(self.memory.query(context, "matching"), frozen=True)
         return loss(self.model.predict(context, future.shape[1], motion), future)
@@ -112,7 +112,7 @@ class MemoryAlignment(Learner):
         if step < self.warmup:
             return clip[:, : self.warmup_frames]
         offset = (self.offsets(len(clip), step) if offsets is None else offsets)[0]
-        if offset.is_cuda:  # looking at the number would make the host wait
+        if offset.is_cuda:  # reading the number would make the host wait
             return clip.index_select(1, offset + torch.arange(self.long, device=clip.device))
         return clip[:, int(offset) : int(offset) + self.long]
 

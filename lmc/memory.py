@@ -31,8 +31,8 @@ class Memory(nn.Module):
     temperature: of the softmax over cosine similarities. At 1 (the paper) addressing stays soft: similarities lie in [-1, 1].
     storing: whether there is a motion-context encoder.
     train_slots: False leaves the slots as they are drawn (a control).
-    shuffled: the weights of the slots are put into another order before anything is read, a new one at every training step and
-        the reverse one in use: reading goes on, but says nothing of the clip (a control).
+    shuffled: the addressing weights are permuted before reading, differently at every training step and reversed in use: what
+        is recalled then does not depend on the clip (a control).
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Memory(nn.Module):
         ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def query(self, frames: Tensor, phase: Phase) -> Tensor:
-        """What the encoder of a phase asks after seeing frames: [B, T, C, H, W], T >= 9 -> [B, 8 * width, H/16, W/16]."""
+        """The query of a phase's encoder after seeing frames: [B, T, C, H, W], T >= 9 -> [B, 8 * width, H/16, W/16]."""
         if frames.shape[1] < FEWEST_FRAMES:
             raise ValueError(
                 f"LMC needs at least {FEWEST_FRAMES} frames to query its memory with (three poolings halve the "
@@ -77,8 +77,8 @@ class Memory(nn.Module):
     def address(self, query: Tensor) -> Tensor:
         """How much of each slot answers each position: query [B, D, h, w] -> float32 [B, slots, h, w]; slots sum to 1.
 
-        Either phase's query will do: `address(query(clip, "storing"))` beside `address(query(context, "matching"))` shows how
-        well the two are aligned.
+        Works with the queries of both phases: comparing `address(query(clip, "storing"))` with
+        `address(query(context, "matching"))` shows how well the two are aligned.
         """
         return self._address(query, self.memory_w)
 
@@ -99,15 +99,15 @@ class Memory(nn.Module):
 
 
 def without_autocast(like: Tensor) -> AbstractContextManager[object]:
-    """No autocast on the device of a tensor; a meta tensor, whose FLOPs are being counted, knows of none."""
+    """Turns off autocast on the device of a tensor. Meta tensors, used to count FLOPs, have no autocast."""
     return nullcontext() if like.is_meta else torch.autocast(like.device.type, enabled=False)
 
 
 class Convolution(nn.Conv3d):
-    """3x3x3, padding 1, with a right gradient for two frames in bfloat16 too.
+    """3x3x3, padding 1, with a correct gradient for two frames in bfloat16 too.
 
-    There oneDNN's weight gradient reads memory that was never written (PyTorch 2.13 on a CPU with AVX512-BF16; every depth but
-    2 is right). A third frame of zeros, dropped again, stands for the padding that would have been there: no number changes.
+    With two frames, oneDNN's weight gradient reads uninitialised memory (PyTorch 2.13 on a CPU with AVX512-BF16; all other
+    depths are correct). A third frame of zeros, removed afterwards, replaces the padding: no number changes.
     """
 
     def __init__(self, inputs: int, outputs: int):
@@ -120,7 +120,7 @@ class Convolution(nn.Conv3d):
 
 
 class Pooling(nn.MaxPool3d):
-    """Pools in the precision that it is given: a maximum is exact, and autocast on a CPU would pay for float32 copies."""
+    """Pools in the precision of its input: a maximum is exact, and autocast on a CPU would make float32 copies."""
 
     def forward(self, volume: Tensor) -> Tensor:
         with without_autocast(volume):

@@ -27,8 +27,8 @@ class Cell(nn.Module):
         self.conv2d_h = nn.Conv2d(width, 4 * width, 3, padding=1)
 
     def forward(self, inputs: Tensor, steps: int, state: State | None) -> tuple[Tensor, State]:
-        """Inputs [T * B, D, h, w] of T steps, one after the other, from a state on (None: zero) -> all hidden states likewise,
-        and the last state."""
+        """Inputs [T * B, D, h, w] of T consecutive steps and the state before them (None: zero) -> all hidden states, in the
+        same layout, and the last state."""
         states: list[State] = []
         biases = self.conv2d_x.get_parameter("bias") + self.conv2d_h.get_parameter("bias")  # both at once, for all steps
         for gates in functional.conv2d(inputs, self.conv2d_x.weight, biases, padding=1).chunk(steps):
@@ -139,7 +139,7 @@ class LMC(nn.Module):
         """The `horizon` frames after context [B, T, C, H, W], given a motion context [B, 2 * width, H/4, W/4]."""
         frames: list[Tensor] = []
         states: list[State] | None = None
-        inputs = context  # all that is known at once, then each prediction
+        inputs = context  # first the whole context, then each prediction
         while len(frames) < horizon:
             states = self.advance(inputs, states)
             frames.append(self.decode(states[-1], motion))
@@ -149,11 +149,11 @@ class LMC(nn.Module):
     def advance(self, inputs: Tensor, states: list[State] | None) -> list[State]:
         """The states of all layers after frames [B, T, C, H, W], given those before them; None at the start of a clip."""
         hidden = self.encoder(inputs.transpose(0, 1).flatten(0, 1))  # step by step, so that each is one piece of memory
-        reached: list[State] = []
+        next_states: list[State] = []
         for layer, cell in enumerate(self.convlstm_list):
             hidden, state = cell(hidden, inputs.shape[1], states[layer] if states else None)
-            reached.append(state)
-        return reached
+            next_states.append(state)
+        return next_states
 
     def decode(self, state: State, motion: Tensor | None) -> Tensor:
         """The frame [B, C, H, W] that the top layer's state and the motion context, weighted by channel, stand for."""

@@ -1,6 +1,6 @@
-"""The plain path of LMC-Memory: every frame on its own, as the paper writes it.
+"""LMC-Memory frame by frame, as the paper writes it.
 
-Kept as the reference that `lmc.model` must agree with (tests) and be faster than (`bench speed train`); nothing trains on it.
+This is the reference that `lmc.model` must agree with (tests) and be faster than (`bench speed train`); nothing trains on it.
 Parameters, their names and its predictions are those of `lmc.model.LMC`.
 """
 

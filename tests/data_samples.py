@@ -60,8 +60,8 @@ def write_kth(folder: Path, videos: Mapping[str, Iterable[tuple[int, int]]] = KT
     """KTH's videos, in action folders or one flat folder, with their 00sequences.txt."""
     lines = []
     for speed, (name, ranges) in enumerate(videos.items(), 1):
-        place = folder if flat else folder / name.split("_")[1]
-        write_video(place / f"{name}_uncomp.avi", walker(24, speed=speed))
+        target = folder if flat else folder / name.split("_")[1]
+        write_video(target / f"{name}_uncomp.avi", walker(24, speed=speed))
         lines.append(f"{name}\t\tframes\t" + ", ".join(f"{first}-{last}" for first, last in ranges))
     (folder / "00sequences.txt").write_text("\n".join(lines) + "\n")
     return folder

@@ -61,13 +61,13 @@ def pages() -> list[Path]:
 def blocks(page: Path) -> list[Block]:
     """The blocks of a page, in their order."""
     text = page.read_text()
-    found = []
+    blocks_found = []
     for match in FENCE.finditer(text):
         indent = match["indent"]
         lines = [line.removeprefix(indent) for line in match["content"].splitlines(keepends=True)]
         line = text.count("\n", 0, match.start()) + 1
-        found.append(Block(page, line, match["language"], "".join(lines), match["remark"] or ""))
-    return found
+        blocks_found.append(Block(page, line, match["language"], "".join(lines), match["remark"] or ""))
+    return blocks_found
 
 
 def script(page: Path) -> str:

@@ -40,10 +40,10 @@ def test_a_metric_added_by_one_function_and_one_line_reaches_table_explanation_a
     assert code == 0 and "MGD (×10⁻³ per pixel) ↓ | MGD t=2" in out and f"{1000 * mean:.2f}" in out
     (tmp_path / "paper.md").write_text(out)
     assert bench("report", "mine.py", "--check", "paper.md")[0] == 0
-    found = json.loads(bench("explain", "mine.py", "tiny", "mgd", "--json")[1])
-    assert found["value"] == pytest.approx(mean) and found["shown"]["unit"] == "per pixel"
+    explanation = json.loads(bench("explain", "mine.py", "tiny", "mgd", "--json")[1])
+    assert explanation["value"] == pytest.approx(mean) and explanation["shown"]["unit"] == "per pixel"
 
-    (copied,) = (one for one in _mlflow_runs(tmp_path) if one.data.tags["bench.variant"] == "tiny")
+    (copied,) = (mlflow_run for mlflow_run in _mlflow_runs(tmp_path) if mlflow_run.data.tags["bench.variant"] == "tiny")
     assert copied.data.metrics["mean/standard/mgd"] == pytest.approx(mean)
     assert "frame/standard/mgd" in copied.data.metrics
 

@@ -26,9 +26,9 @@ def planned_runs(trained, tmp_path):
 
 
 def test_addresses_are_those_of_both_paths_on_the_scored_clips(planned_runs):
-    found = memories(planned_runs)
-    assert list(found.variants) == ["tiny"]  # the floor has no memory
-    (run,) = found.runs
+    measured = memories(planned_runs)
+    assert list(measured.variants) == ["tiny"]  # the floor has no memory
+    (run,) = measured.runs
     memory = (
         find(str(planned_runs[0].run.path), Store(planned_runs[0].run.path.parent))
         .build((1, 16, 16), torch.device("cpu"))
@@ -42,27 +42,27 @@ def test_addresses_are_those_of_both_paths_on_the_scored_clips(planned_runs):
     assert run.storing == pytest.approx(storing.numpy(), abs=1e-6)
     assert run.matching.sum(1) == pytest.approx(np.ones((3, 1, 1)), abs=1e-5)
     assert run.recalled.shape == (3, 8)
-    assert found.shown.numbers == [0, 1, 2] and found.shown.context == 9
-    assert np.array_equal(found.shown.frames[0], (clips[0] * 255).round().numpy())
+    assert measured.shown.numbers == [0, 1, 2] and measured.shown.context == 9
+    assert np.array_equal(measured.shown.frames[0], (clips[0] * 255).round().numpy())
 
 
 def test_it_is_measured_once_and_outlives_its_checkpoints(planned_runs, monkeypatch):
     first = memories(planned_runs).runs[0]
     shutil.rmtree(planned_runs[0].run.path / "checkpoints")
-    monkeypatch.setattr(analysis, "_measured", lambda *given: pytest.fail("measured again"))
+    monkeypatch.setattr(analysis, "_measured", lambda *arguments: pytest.fail("measured again"))
     assert np.array_equal(memories(planned_runs).runs[0].matching, first.matching)
 
 
 def test_another_checkpoint_or_a_damaged_file_is_measured_again(planned_runs):
-    told = []
-    memories(planned_runs, told.append)
+    messages = []
+    memories(planned_runs, messages.append)
     (checkpoint,) = sorted((planned_runs[0].run.path / "checkpoints").glob("step-*.pt"))[-1:]
     checkpoint.rename(checkpoint.with_name(checkpoint.name.replace("step-00000006", "step-00000007")))
-    memories(planned_runs, told.append)
-    (kept,) = (planned_runs[0].run.path / "analysis").iterdir()
-    kept.write_bytes(kept.read_bytes()[:100])
-    memories(planned_runs, told.append)
-    assert told == ["looking into memory 1 of 1: tiny, seed 0"] * 3
+    memories(planned_runs, messages.append)
+    (file,) = (planned_runs[0].run.path / "analysis").iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+    memories(planned_runs, messages.append)
+    assert messages == ["looking into memory 1 of 1: tiny, seed 0"] * 3
     assert memories(planned_runs, lambda line: pytest.fail(line)).runs
 
 
@@ -75,7 +75,7 @@ def test_a_store_that_cannot_be_written_is_looked_into_all_the_same(planned_runs
 
 
 def test_clips_with_labels_are_told_by_them_and_each_label_is_shown_once(planned_runs, monkeypatch):
-    monkeypatch.setattr("bench.data.digits.Digits.labels", lambda *given: ["boxing", "walking", "boxing"])
+    monkeypatch.setattr("bench.data.digits.Digits.labels", lambda *arguments: ["boxing", "walking", "boxing"])
     shown = memories(planned_runs).shown
     assert (shown.labelled, shown.labels, shown.places) == ("label", ["boxing", "walking", "boxing"], [0, 1])
     assert len(shown.frames) == 2
@@ -83,13 +83,13 @@ def test_clips_with_labels_are_told_by_them_and_each_label_is_shown_once(planned
 
 def test_checkpoints_that_are_gone_are_said_and_nothing_stops(planned_runs):
     shutil.rmtree(planned_runs[0].run.path / "checkpoints")
-    found = memories(planned_runs)
-    assert not found.runs and found.shown is None
-    assert "no readable checkpoint" in found.missing["tiny", 0]
+    measured = memories(planned_runs)
+    assert not measured.runs and measured.shown is None
+    assert "no readable checkpoint" in measured.missing["tiny", 0]
 
 
 def test_data_that_are_absent_are_said_and_nothing_stops(planned_runs, monkeypatch):
-    def absent(*given, **named):
+    def absent(*arguments, **named):
         raise Blocked("moving_mnist is not there; `bench prepare moving_mnist` puts it there")
 
     monkeypatch.setattr("bench.data.digits.Digits.clips", absent)

@@ -25,7 +25,7 @@ LABELS = (
 
 
 @pytest.fixture(scope="module")
-def made():
+def scored():
     """Four variants with one of three seeds each, ten frames."""
     scores = {(label, 0): [[20 + n + t * 0.37 for t in range(10)]] * 3 for n, label in enumerate(LABELS)}
     states = ("finished", "failed", "failed")
@@ -34,8 +34,8 @@ def made():
 
 
 @pytest.mark.parametrize("frames", [[], [1, 5, 10], range(1, 11)])
-def test_every_number_of_a_report_is_there_at_every_width(made, frames):
-    whole = table(made, ["psnr"], frames=list(frames))
+def test_every_number_of_a_report_is_there_at_every_width(scored, frames):
+    whole = table(scored, ["psnr"], frames=list(frames))
     numbers = [cell.text for row in whole.rows for cell in row.cells] + [row.seeds for row in whole.rows]
     assert "1 of 3" in numbers
     for width in range(40, 241):
@@ -46,8 +46,8 @@ def test_every_number_of_a_report_is_there_at_every_width(made, frames):
         assert "…" not in text and max(map(len, text.splitlines())) <= width
 
 
-def test_a_report_in_a_file_is_whole_and_holds_no_codes(made):
-    text = render(table(made, ["psnr"], frames=list(range(1, 11))), "terminal")
+def test_a_report_in_a_file_is_whole_and_holds_no_codes(scored):
+    text = render(table(scored, ["psnr"], frames=list(range(1, 11))), "terminal")
     assert "\x1b" not in text and all(label in text for label in LABELS)
     assert len([line for line in text.splitlines() if "1 of 3" in line and line.count("│") > 10]) == len(LABELS)
 
@@ -76,7 +76,9 @@ def test_report_and_eval_print_in_any_encoding(finished, tmp_path, encoding):
     np.savez(tmp_path / "theirs.npz", prediction=np.zeros((1, 2, 1, 16, 16)), target=np.zeros((1, 2, 1, 16, 16)))
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": ":".join(filter(None, sys.path))}
     for words in (("report", "mine.py"), ("eval", "--predictions", "theirs.npz")):
-        told = subprocess.run([sys.executable, "-m", "bench.cli", *words], capture_output=True, cwd=tmp_path, env=environment)
-        assert told.returncode == 0, told.stderr
-        text = told.stdout.decode(encoding)
+        process = subprocess.run(
+            [sys.executable, "-m", "bench.cli", *words], capture_output=True, cwd=tmp_path, env=environment
+        )
+        assert process.returncode == 0, process.stderr
+        text = process.stdout.decode(encoding)
         assert "PSNR" in text and "\\u" not in text and "\x1b" not in text

@@ -26,8 +26,10 @@ def files(tmp_path):
 
 def reports(store):
     client = connect(store)
-    found = [run for e in client.search_experiments() for run in client.search_runs([e.experiment_id])]
-    return {run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id)} for run in found}, found
+    mlflow_runs = [run for e in client.search_experiments() for run in client.search_runs([e.experiment_id])]
+    return {
+        run.info.run_name: {file.path for file in client.list_artifacts(run.info.run_id)} for run in mlflow_runs
+    }, mlflow_runs
 
 
 def names(store, experiment):

@@ -65,7 +65,7 @@ def test_a_run_directory_that_is_deleted_under_its_worker_ends_that_run_alone_an
     assert execute(other, [EVALUATION], "cpu", lambda: False) == FINISHED
 
 
-def _elsewhere(run):
+def _on_another_host(run):
     """A lease of an owner on another host."""
     path = run.path / "lease-0"
     write_json(path, {"host": "elsewhere", "space": "another", "process": 1, "started": "1"})
@@ -77,23 +77,23 @@ def owned_elsewhere(store, tiny, monkeypatch):
     monkeypatch.setattr(lease, "HEARTBEAT", 0.05)
     run = store.run(tiny)
     run.create(tiny)
-    return run, _elsewhere(run)
+    return run, _on_another_host(run)
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_clock_that_is_set_back_or_forward_makes_no_second_owner_of_a_run_that_is_alive(owned_elsewhere, hours):
     run, path = owned_elsewhere
-    ended = Event()
+    has_ended = Event()
 
     def beat():  # on a host whose clock is hours off
-        while not ended.wait(0.02):
+        while not has_ended.wait(0.02):
             os.utime(path, (time.time() + 3600 * hours,) * 2)
 
     Thread(target=beat, daemon=True).start()
     time.sleep(0.05)
-    taken = lease.take(run.path)
-    ended.set()
-    assert taken is None
+    held_lease = lease.take(run.path)
+    has_ended.set()
+    assert held_lease is None
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
@@ -106,6 +106,6 @@ def test_after_a_clock_was_set_a_dead_owner_elsewhere_is_still_found_dead(owned_
 def test_an_owner_in_another_container_of_the_same_name_is_not_taken_for_dead(store, tiny):
     run = store.run(tiny)
     run.create(tiny)
-    path = _elsewhere(run)
+    path = _on_another_host(run)
     write_json(path, {**lease._owner(), "space": "another container", "process": 2**22 + 1})
     assert lease.holder(run.path) is not None and lease.take(run.path) is None

@@ -49,7 +49,9 @@ def test_scores_let_go_of_the_frames_at_once():
 def test_the_peak_of_an_evaluation_that_keeps_its_frames_does_not_grow_with_the_clips(tmp_path):
     """Of 10,000 clips of 30 frames the predictions alone would be 4.9 GB in float32."""
     run = [sys.executable, "-c", EVALUATE, "960"]
-    told = subprocess.run(run, capture_output=True, text=True, check=True, cwd=tmp_path, env={"PYTHONPATH": ":".join(sys.path)})
-    early, late = (int(line) for line in told.stdout.split())
+    process = subprocess.run(
+        run, capture_output=True, text=True, check=True, cwd=tmp_path, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    early, late = (int(line) for line in process.stdout.split())
     assert late - early < 100_000  # kilobytes; the frames of the 720 clips between, mapped as float32, are 354,000
     assert np.load(tmp_path / "frames.npy", mmap_mode="r").shape == (960, 30, 1, 64, 64)

@@ -93,7 +93,7 @@ def test_arrays_hold_what_their_headers_declare(tmp_path):
         mapped(tmp_path / "small.npy")
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("x.npy", b"\0" * 2**24)
-    with pytest.raises(Unreadable, match="declares"), npz(tmp_path / "bomb.npz", most=2**20):
+    with pytest.raises(Unreadable, match="declares"), npz(tmp_path / "bomb.npz", max_bytes=2**20):
         pass
 
 

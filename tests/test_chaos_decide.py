@@ -76,9 +76,9 @@ def test_five_kills_change_no_score_no_verdict_and_no_order_of_seeds(tmp_path, u
     out, _ = last.communicate(timeout=TIMEOUT_S)
     assert last.returncode == 0, out
     assert kills == KILLS, f"the sweep was over after {kills} kills"
-    found = outcome(path, store)
-    for what in ("rounds", "verdicts", "scores"):
-        assert found[what] == undisturbed[what], what
+    outcome_after_kills = outcome(path, store)
+    for key in ("rounds", "verdicts", "scores"):
+        assert outcome_after_kills[key] == undisturbed[key], key
 
 
 def outcome(path, store):
@@ -89,12 +89,12 @@ def outcome(path, store):
     out, _ = reported.communicate(timeout=TIMEOUT_S)
     assert reported.returncode == 0, out
     verdicts = json.loads(out)["claims"]
-    for one in verdicts:
-        del one["seconds"]  # what a run cost is measured, and differs from time to time
-    experiment, there = load(str(path)), Store(store)
-    planned_runs = plan(widened(experiment, there), there)
+    for verdict in verdicts:
+        del verdict["seconds"]  # what a run cost is measured, and differs from time to time
+    experiment, stored = load(str(path)), Store(store)
+    planned_runs = plan(widened(experiment, stored), stored)
     scores = {
         f"{planned.label} {planned.seed}": load_scores(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes()
         for planned in planned_runs
     }
-    return {"rounds": Record.of(experiment, there).rounds(), "verdicts": verdicts, "scores": scores}
+    return {"rounds": Record.of(experiment, stored).rounds(), "verdicts": verdicts, "scores": scores}

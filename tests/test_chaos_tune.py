@@ -35,7 +35,7 @@ def _tune(folder, *how):
     return bench("tune", folder / "mine.py", *words, store=folder / "runs")
 
 
-def _found(folder):
+def _finished_trials(folder):
     """Settings, state and values of every finished trial."""
     trials = find(Store(folder / "runs"), "mine", "small").trials()
     assert not [trial.number for trial in trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
@@ -48,7 +48,7 @@ def undisturbed(tmp_path_factory):
     search = _tune(folder, *RANDOM)
     out, _ = search.communicate(timeout=1500)
     assert search.returncode == 0, out
-    return _found(folder)
+    return _finished_trials(folder)
 
 
 def _killed(folder, seed, *how):
@@ -67,7 +67,7 @@ def _killed(folder, seed, *how):
                 os.kill(victim, signal.SIGKILL)
                 kills += 1
     assert kills == KILLS, f"the search was over after {kills} kills"
-    return _found(folder)
+    return _finished_trials(folder)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -26,7 +26,7 @@ VALUES = {
 
 
 @pytest.fixture
-def made():
+def scored():
     costs = ({"variant": v, "seed": s, "parameters": 1_520_000 if v == "full model" else 4_000} for v, s in VALUES)
     psnr = results(VALUES, runs(*costs))
     more = psnr.scores.assign(
@@ -41,51 +41,51 @@ def cells(text, kind):
 
 @pytest.mark.parametrize("form", ["markdown", "latex", "html"])
 @pytest.mark.parametrize("shows", ["scores", "differences", "costs", "several protocols"])
-def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(made, form, shows):
+def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(scored, form, shows):
     protocols = ("standard", "openstl") if shows == "several protocols" else ("standard",)
     make = ablation if shows == "differences" else table
-    shown = cost_table(made) if shows == "costs" else make(made, protocols=protocols, frames=[1, (1, 2)])
-    found = check(made, render(shown, form), form, protocols)
+    shown = cost_table(scored) if shows == "costs" else make(scored, protocols=protocols, frames=[1, (1, 2)])
+    checked = check(scored, render(shown, form), form, protocols)
     numbers = {
         "scores": 2 * (3 * 2 * 2 + 1),
         "several protocols": 2 * (3 * 3 * 2 + 1),
         "costs": 2 * 2,
         "differences": 6 * 2 + 6 * 3 + 2,
     }
-    assert (found.differences, found.unmatched, found.numbers) == ([], [], numbers[shows])  # fmt: skip
+    assert (checked.differences, checked.unmatched, checked.numbers) == ([], [], numbers[shows])  # fmt: skip
 
 
-def test_numbers_without_a_leading_zero_are_numbers(made):
+def test_numbers_without_a_leading_zero_are_numbers(scored):
     text = "| variant | LPIPS (×10⁻³) ↓ |\n| --- | --- |\n| full model | .264 |\n| no_memory | .999 |\n"
-    found = check(made, text.replace(" (×10⁻³)", ""), "markdown")
-    assert found.numbers == 2 and [(d.row, d.stands) for d in found.differences] == [("no_memory", ".999")]
+    checked = check(scored, text.replace(" (×10⁻³)", ""), "markdown")
+    assert checked.numbers == 2 and [(d.row, d.stands) for d in checked.differences] == [("no_memory", ".999")]
 
 
-def test_every_table_of_the_page_agrees_with_the_store(made):
-    found = check(made, page(made, table(made), ablation(made), choices(made, table(made))), "html")
-    assert found.tables == 3 and found.numbers > 20 and (found.differences, found.unmatched) == ([], [])
+def test_every_table_of_the_page_agrees_with_the_store(scored):
+    checked = check(scored, page(scored, table(scored), ablation(scored), choices(scored, table(scored))), "html")
+    assert checked.tables == 3 and checked.numbers > 20 and (checked.differences, checked.unmatched) == ([], [])
 
 
 def test_published_rows_are_checked_against_what_is_published():
-    made = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", metadata=FACTS)
-    shown = with_published(table(made, ["psnr"], ["openstl"]), made)
+    scored = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", metadata=FACTS)
+    shown = with_published(table(scored, ["psnr"], ["openstl"]), scored)
     text = render(shown, "markdown")
     published = next(row for row in shown.rows if row.published)
-    found = check(made, text, "markdown", ["openstl"])
-    assert not found.differences and found.numbers > 3
+    checked = check(scored, text, "markdown", ["openstl"])
+    assert not checked.differences and checked.numbers > 3
     number = published.cells[0].text
-    found = check(made, text.replace(f"| {number} |", "| 1.00 |", 1), "markdown", ["openstl"])
-    told = [(one.row, one.stands, one.store) for one in found.differences]
-    assert told == [(published.label, "1.00", number.partition(" ")[0])]
+    checked = check(scored, text.replace(f"| {number} |", "| 1.00 |", 1), "markdown", ["openstl"])
+    differences = [(difference.row, difference.stands, difference.store) for difference in checked.differences]
+    assert differences == [(published.label, "1.00", number.partition(" ")[0])]
 
 
-def test_a_changed_number_is_named_with_its_line_what_stands_there_and_what_should(made):
-    text = "# Results\n\n" + render(table(made, ["psnr"]), "markdown").replace("16.12 ±", "16.14 ±")
-    found = check(made, text, "markdown")
-    assert found.numbers == 6 and len(found.differences) == 1
-    one = found.differences[0]
-    assert (one.line, one.row, one.column) == (8, "no_memory", "PSNR (dB) ↑")
-    assert (one.stands, one.store) == ("16.14 ± 0.00", "16.12 ± 0.00")
+def test_a_changed_number_is_named_with_its_line_what_stands_there_and_what_should(scored):
+    text = "# Results\n\n" + render(table(scored, ["psnr"]), "markdown").replace("16.12 ±", "16.14 ±")
+    checked = check(scored, text, "markdown")
+    assert checked.numbers == 6 and len(checked.differences) == 1
+    difference = checked.differences[0]
+    assert (difference.line, difference.row, difference.column) == (8, "no_memory", "PSNR (dB) ↑")
+    assert (difference.stands, difference.store) == ("16.14 ± 0.00", "16.12 ± 0.00")
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_a_changed_number_is_named_with_its_line_what_stands_there_and_what_shou
         ("", True), ("27", False),
     ],
 )  # fmt: skip
-def test_numbers_are_compared_at_the_precision_they_are_printed_with(made, cell, right):
+def test_numbers_are_compared_at_the_precision_they_are_printed_with(scored, cell, right):
     text = f"| | PSNR | notes |\n|---|---|---|\n| *Full-Model* | {cell} | 2 runs |\n| no_memory | 16.1 | |\n"
-    assert (check(made, text, "markdown").differences == []) == right
+    assert (check(scored, text, "markdown").differences == []) == right
 
 
-def test_latex_by_hand_is_read_as_its_page_reads(made):
+def test_latex_by_hand_is_read_as_its_page_reads(scored):
     text = r"""
     \begin{tabular*}{\linewidth}[t]{l@{\extracolsep{\fill}}rrr}
     \toprule % a comment & no cell
@@ -112,55 +112,59 @@ def test_latex_by_hand_is_read_as_its_page_reads(made):
       & \textcolor{gray}{16.1} & $21.1_{\pm 1.6}$ & 99.0 \\
     \bottomrule
     \end{tabular*}"""
-    found = check(made, text, "latex")
+    checked = check(scored, text, "latex")
     assert cells(text, "latex")[1] == ("Method", "whole mean", "t1", "2")
-    assert [(one.line, one.row, one.column, one.stands, one.store) for one in found.differences] == [
-        (7, "no_memory", "PSNR t=2", "99.0", "11.1")
-    ]
-    assert found.numbers == 8
+    assert [
+        (difference.line, difference.row, difference.column, difference.stands, difference.store)
+        for difference in checked.differences
+    ] == [(7, "no_memory", "PSNR t=2", "99.0", "11.1")]
+    assert checked.numbers == 8
 
 
-def test_frames_beside_a_metric_belong_to_it_as_in_the_readme(made):
+def test_frames_beside_a_metric_belong_to_it_as_in_the_readme(scored):
     text = "| variant | PSNR (dB) ↑ | t=1 | t=2 | LPIPS (×10⁻³) ↓ | t=1 | seeds |\n|---|---|---|---|---|---|---|\n"
     text += "| full model | 26.38 | 31.25 | 21.50 | 264 | 312.5 | 2 |\n"
-    found = check(made, text, "markdown")
-    assert (found.numbers, found.differences, found.unmatched) == (6, [], [])
+    checked = check(scored, text, "markdown")
+    assert (checked.numbers, checked.differences, checked.unmatched) == (6, [], [])
 
 
-def test_a_header_without_a_power_of_ten_may_show_the_score_as_it_is(made):
+def test_a_header_without_a_power_of_ten_may_show_the_score_as_it_is(scored):
     for lpips, right in (("0.264", True), ("264", True), ("26.4", False)):
         text = f"| | LPIPS |\n|---|---|\n| full model | {lpips} |\n"
-        assert (check(made, text, "markdown").differences == []) == right
+        assert (check(scored, text, "markdown").differences == []) == right
 
 
-def test_what_cannot_be_matched_is_said(made):
+def test_what_cannot_be_matched_is_said(scored):
     text = "| | PSNR | SSIM | PSNR t=7 |\n|---|---|---|---|\n| ful model | 1 | 2 | 3 |\n| full model | 26.38 (0.1) | 1 | 2 |\n"
-    found = check(made, text, "markdown")
-    assert found.numbers == 1 and not found.differences
-    told = "; ".join(found.unmatched)
+    checked = check(scored, text, "markdown")
+    assert checked.numbers == 1 and not checked.differences
+    unmatched = "; ".join(checked.unmatched)
     for word in (
         "'SSIM' (line 1): there is no standard/ssim",
         "'PSNR t=7' (line 1): its frames are not within",
         "0.1 in '26.38 (0.1)'",
     ):
-        assert word in told  # fmt: skip
-    assert "row 'ful model' (line 3): no variant is called so; did you mean 'full model'?" in told
+        assert word in unmatched  # fmt: skip
+    assert "row 'ful model' (line 3): no variant is called so; did you mean 'full model'?" in unmatched
 
 
-def test_other_tables_of_a_document_are_left_alone_and_lines_choose(made):
+def test_other_tables_of_a_document_are_left_alone_and_lines_choose(scored):
     ours = "| | PSNR |\n|---|---|\n| full model | 1 |\n\n"
     text = "| to add | do |\n|---|---|\n| full model | 12 |\n\n```\n" + ours + "```\n" + ours + ours
-    assert [one.line for one in check(made, text, "markdown").differences] == [13, 17]
-    assert [one.line for one in check(made, text, "markdown", lines=(14, 99)).differences] == [17]
+    assert [difference.line for difference in check(scored, text, "markdown").differences] == [13, 17]
+    assert [difference.line for difference in check(scored, text, "markdown", lines=(14, 99)).differences] == [17]
 
 
-def test_seeds_are_checked_beside_what_is_ours_alone(made):
+def test_seeds_are_checked_beside_what_is_ours_alone(scored):
     """A table of memories counts those that could be looked into."""
     text = "| variant | slots | usage (bits) | seeds |\n|---|---|---|---|\n| full model | 10 | 3.2 | 0 of 2 |\n\n"
-    found = check(made, text, "markdown")
-    assert (found.numbers, found.differences, found.unchecked) == (0, [], 2)
-    found = check(made, text.replace("slots", "PSNR"), "markdown")
-    assert [(one.column, one.store) for one in found.differences] == [("PSNR (dB) ↑", "26"), ("seeds", "2")]
+    checked = check(scored, text, "markdown")
+    assert (checked.numbers, checked.differences, checked.unchecked) == (0, [], 2)
+    checked = check(scored, text.replace("slots", "PSNR"), "markdown")
+    assert [(difference.column, difference.store) for difference in checked.differences] == [
+        ("PSNR (dB) ↑", "26"),
+        ("seeds", "2"),
+    ]
 
 
 def test_a_mark_with_a_command_of_its_own_does_not_end_a_latex_table():
@@ -183,40 +187,40 @@ def test_the_command_exits_with_1_where_a_number_differs_and_with_0_where_all_ag
         code, out, _ = finished(*words, "--check", file)
         assert code == 0 and "14 numbers of 1 table checked: all agree" in out
         text = file.read_text()
-        found = re.compile(r"\d+\.\d\d\b").search(text, text.index("copy"))
-        number = found[0]
-        file.write_text(f"{text[: found.start()]}99.99{text[found.end() :]}")
+        checked = re.compile(r"\d+\.\d\d\b").search(text, text.index("copy"))
+        number = checked[0]
+        file.write_text(f"{text[: checked.start()]}99.99{text[checked.end() :]}")
         code, out, _ = finished(*words, "--check", file)
         assert (
             code == 1
             and f"there stands 99.99, the store says {number}" in out
             and "14 numbers of 1 table checked: 1 differ" in out
         )
-    told = json.loads(finished(*words, "--check", file, "--format", "json")[1])
-    assert told["numbers"] == 14 and told["differences"][0]["row"] == "copy"
+    output = json.loads(finished(*words, "--check", file, "--format", "json")[1])
+    assert output["numbers"] == 14 and output["differences"][0]["row"] == "copy"
 
 
 @pytest.mark.parametrize(
-    ("rows", "unchecked", "told"),
+    ("rows", "unchecked", "message"),
     [
         ("| ful model | 26.38 |\n", 1, "row 'ful model' (line 3): no variant is called so"),  # a renamed row
         ("| full model | 26.38 | 7.5 |\n", 1, "7.5 in the row 'full model' (line 3): of what?"),
         ("| full model | 26,38 |\n", 0, ""),  # a decimal comma is read
     ],
 )
-def test_numbers_that_are_compared_with_nothing_are_counted(made, rows, unchecked, told):
+def test_numbers_that_are_compared_with_nothing_are_counted(scored, rows, unchecked, message):
     ours = "| no_memory | 15.03 |\n"
-    found = check(made, "| variant | PSNR |\n|---|---|\n" + rows + ours, "markdown")
+    checked = check(scored, "| variant | PSNR |\n|---|---|\n" + rows + ours, "markdown")
     assert (
-        found.unchecked == unchecked
-        and found.numbers == 2 - (unchecked and "ful " in rows)
-        and told in "; ".join(found.unmatched)
+        checked.unchecked == unchecked
+        and checked.numbers == 2 - (unchecked and "ful " in rows)
+        and message in "; ".join(checked.unmatched)
     )
 
 
-def test_a_decimal_comma_is_not_an_integer_that_agrees(made):
+def test_a_decimal_comma_is_not_an_integer_that_agrees(scored):
     text = "| variant | PSNR |\n|---|---|\n| full model | 26,99 |\n"
-    assert [one.stands for one in check(made, text, "markdown").differences] == ["26.99"]
+    assert [difference.stands for difference in check(scored, text, "markdown").differences] == ["26.99"]
 
 
 def test_the_command_exits_with_1_where_numbers_are_not_checked_unless_told_to_ignore_them(finished, tmp_path):

@@ -17,7 +17,7 @@ from tests.report_samples import results, runs
 SEEDS = 6
 
 
-def made(gains, late=0.0, variants=("full", "plain"), **changes):
+def scored_with_gains(gains, late=0.0, variants=("full", "plain"), **changes):
     """Two variants, 2 clips, 4 frames: the first is better by the gain of each seed, in the last two frames by `late` more."""
     first, second = variants
     rise = np.array([0, 0, late, late])
@@ -28,28 +28,30 @@ def made(gains, late=0.0, variants=("full", "plain"), **changes):
     return results(values, **changes)
 
 
-def the(made, *claims, aligned=None):
-    return judge(made, claims, aligned)[0]
+def the(scored, *claims, aligned=None):
+    return judge(scored, claims, aligned)[0]
 
 
 BETTER = Claim("The memory helps.", "full", "plain")
 
 
 def test_gains_are_paired_by_seed_so_that_what_all_runs_of_a_seed_share_cancels():
-    one = the(made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05]), BETTER)
-    assert one.verdict == HOLDS and one.seeds == (0, 1, 2, 3, 4, 5)
-    assert one.gains == pytest.approx([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], abs=1e-5) and one.gain == pytest.approx(1.0, abs=1e-5)
-    assert 0.8 < one.low < 1 < one.high < 1.2
+    judged = the(scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05]), BETTER)
+    assert judged.verdict == HOLDS and judged.seeds == (0, 1, 2, 3, 4, 5)
+    assert judged.gains == pytest.approx([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], abs=1e-5) and judged.gain == pytest.approx(
+        1.0, abs=1e-5
+    )
+    assert 0.8 < judged.low < 1 < judged.high < 1.2
 
 
 def test_of_a_metric_where_less_is_better_less_is_a_gain():
-    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], column="standard/lpips")
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], column="standard/lpips")
     assert the(scored, Claim("?", "full", "plain", metric="lpips")).verdict == REFUTED
     assert the(scored, Claim("?", "plain", "full", metric="lpips")).verdict == HOLDS
 
 
 def test_a_claim_is_about_its_frames():
-    scored = made([0.01, 0, -0.01, 0.02, -0.02, 0.0], late=1.0)
+    scored = scored_with_gains([0.01, 0, -0.01, 0.02, -0.02, 0.0], late=1.0)
     assert the(scored, Claim("?", "full", "plain", frames=(3, 4))).gain == pytest.approx(1.0, abs=1e-5)
     assert the(scored, Claim("?", "full", "plain", frames=(1, 2))).gain == pytest.approx(0.0, abs=1e-5)
     assert the(scored, Claim("?", "full", "plain", frames=(3, 4), more_than=(1, 2))).verdict == HOLDS
@@ -57,29 +59,31 @@ def test_a_claim_is_about_its_frames():
 
 
 def test_the_interaction_is_paired_by_seed_so_that_gains_that_vary_together_do_not_hide_it():
-    one = the(made([-3, 2, 5, -1, 0, 4], late=0.5), Claim("?", "full", "plain", frames=(3, 4), more_than=(1, 2)))
-    assert one.verdict == HOLDS and one.gains == pytest.approx([0.5] * 6, abs=1e-5)
+    judged = the(
+        scored_with_gains([-3, 2, 5, -1, 0, 4], late=0.5), Claim("?", "full", "plain", frames=(3, 4), more_than=(1, 2))
+    )
+    assert judged.verdict == HOLDS and judged.gains == pytest.approx([0.5] * 6, abs=1e-5)
 
 
 def test_more_claims_are_decided_later():
-    scored = made([1.0, 1.3, 0.8, 1.1])
+    scored = scored_with_gains([1.0, 1.3, 0.8, 1.1])
     assert the(scored, BETTER).verdict == HOLDS
     assert the(scored, *[BETTER] * 10).verdict == UNDECIDED
 
 
 def test_a_seed_that_only_one_of_the_two_has_does_not_count():
-    scored = made([1.0, 1.1, 0.9, 1.0, 1.05])
-    kept = scored.scores[~((scored.scores["variant"] == "plain") & (scored.scores["seed"] == 2))]
-    one = the(results({("full", 0): [[1] * 4] * 2, ("plain", 0): [[1] * 4] * 2}, scored.runs, scores=kept), BETTER)
-    assert one.seeds == (0, 1, 3, 4)
+    scored = scored_with_gains([1.0, 1.1, 0.9, 1.0, 1.05])
+    shared_scores = scored.scores[~((scored.scores["variant"] == "plain") & (scored.scores["seed"] == 2))]
+    judged = the(results({("full", 0): [[1] * 4] * 2, ("plain", 0): [[1] * 4] * 2}, scored.runs, scores=shared_scores), BETTER)
+    assert judged.seeds == (0, 1, 3, 4)
 
 
 def test_an_undecided_claim_says_how_many_more_seeds_it_would_take_and_what_they_cost():
     planned = runs(*({"variant": v, "seed": s, "train_seconds": 1800.0} for s in range(4) for v in ("full", "plain")))
-    scored = made([0.9, 1.5, -0.2, 1.3], planned=planned)
-    one = the(scored, BETTER)
-    assert one.verdict == UNDECIDED and one.more > 0 and one.seconds == 3600
-    assert f"about {one.more}, {one.more} h" in claims_text(scored, [one], "markdown")
+    scored = scored_with_gains([0.9, 1.5, -0.2, 1.3], planned=planned)
+    judged = the(scored, BETTER)
+    assert judged.verdict == UNDECIDED and judged.more > 0 and judged.seconds == 3600
+    assert f"about {judged.more}, {judged.more} h" in claims_text(scored, [judged], "markdown")
 
 
 @pytest.mark.parametrize(
@@ -93,26 +97,26 @@ def test_an_undecided_claim_says_how_many_more_seeds_it_would_take_and_what_they
     ],
 )
 def test_what_cannot_be_measured_says_why(claim, why):
-    scored = made([1, 1])
-    one = the(scored, claim)
-    assert (one.verdict, one.why) == (UNMEASURED, why)
-    assert why in claims_text(scored, [one], "markdown").replace("\\", "")
+    scored = scored_with_gains([1, 1])
+    judged = the(scored, claim)
+    assert (judged.verdict, judged.why) == (UNMEASURED, why)
+    assert why in claims_text(scored, [judged], "markdown").replace("\\", "")
 
 
 def test_two_variants_of_which_none_is_trained_are_no_matter_of_seeds():
     planned = runs(*({"variant": v, "seed": 0, "parameters": 0} for v in ("full", "plain")))
-    assert "none of its variants is trained" in the(made([1], planned=planned), BETTER).why
+    assert "none of its variants is trained" in the(scored_with_gains([1], planned=planned), BETTER).why
 
 
 def test_what_is_not_trained_is_compared_with_every_seed_of_what_is():
-    scored = made([1.0] * SEEDS)
-    kept = scored.scores[~((scored.scores["variant"] == "plain") & (scored.scores["seed"] > 0))]
+    scored = scored_with_gains([1.0] * SEEDS)
+    shared_scores = scored.scores[~((scored.scores["variant"] == "plain") & (scored.scores["seed"] > 0))]
     planned = runs(
         *({"variant": "full", "seed": s, "parameters": 9} for s in range(SEEDS)),
         {"variant": "plain", "seed": 0, "parameters": 0},
     )
-    one = the(results({("full", 0): [[1] * 4] * 2}, planned, scores=kept, variants=["full", "plain"]), BETTER)
-    assert one.seeds == tuple(range(SEEDS)) and one.gains == pytest.approx([1, 4, 7, 10, 13, 16], abs=1e-4)
+    judged = the(results({("full", 0): [[1] * 4] * 2}, planned, scores=shared_scores, variants=["full", "plain"]), BETTER)
+    assert judged.seeds == tuple(range(SEEDS)) and judged.gains == pytest.approx([1, 4, 7, 10, 13, 16], abs=1e-4)
 
 
 def _addressing(seed, aligned):
@@ -126,8 +130,8 @@ def _addressing(seed, aligned):
 def test_storing_and_matching_can_be_claimed_to_address_alike_more_than_chance(aligned, verdict):
     memories = Memories(["full"], [_addressing(seed, aligned) for seed in range(SEEDS)], {}, None)
     claim = Claim("Both paths agree.", "full", CHANCE, ALIGNMENT)
-    one = the(made([0] * SEEDS), claim, aligned=alignments(memories, ["full"]))
-    assert one.verdict == verdict and len(one.gains) == SEEDS and one.clips == 8
+    judged = the(scored_with_gains([0] * SEEDS), claim, aligned=alignments(memories, ["full"]))
+    assert judged.verdict == verdict and len(judged.gains) == SEEDS and judged.clips == 8
 
 
 def test_a_verdict_that_other_clips_could_turn_says_so():
@@ -138,17 +142,17 @@ def test_a_verdict_that_other_clips_could_turn_says_so():
             np.array([[9.0], [-3.0], [-3.0]]) + gain + np.zeros((3, 2))
         )  # the same clips are better for all seeds
     scored = results(rows)
-    one = the(scored, BETTER)
-    assert one.verdict == HOLDS and one.open_over_clips
-    assert "Decided for these 3 test clips" in claims_text(scored, [one], "markdown")
+    judged = the(scored, BETTER)
+    assert judged.verdict == HOLDS and judged.open_over_clips
+    assert "Decided for these 3 test clips" in claims_text(scored, [judged], "markdown")
 
 
 def test_a_seed_that_diverged_is_named():
     planned = runs(*({"variant": v, "seed": s} for v in ("full", "plain") for s in range(3)))
     planned.loc[1, "state"] = "diverged"
-    scored = made([1.0, 1.1, 0.9], planned=planned)
-    kept = scored.scores[~((scored.scores["variant"] == "full") & (scored.scores["seed"] == 1))]
-    scored = results({("full", 0): [[1] * 4] * 2}, planned, scores=kept)
+    scored = scored_with_gains([1.0, 1.1, 0.9], planned=planned)
+    shared_scores = scored.scores[~((scored.scores["variant"] == "full") & (scored.scores["seed"] == 1))]
+    scored = results({("full", 0): [[1] * 4] * 2}, planned, scores=shared_scores)
     text = claims_text(scored, [the(scored, BETTER)], "markdown")
     assert "Without seeds that have no score: 'full' diverged with seed 1." in text
 
@@ -156,57 +160,59 @@ def test_a_seed_that_diverged_is_named():
 def test_what_is_equal_between_the_two_is_said_and_what_is_not():
     spent = {"full": {"parameters_used": 3000, "updates": 200}, "plain": {"parameters_used": 1000, "updates": 100}}
     planned = runs(*({"variant": label, "seed": 0, "samples": 800, **costs} for label, costs in spent.items()))
-    scored = made([1], planned=planned)
+    scored = scored_with_gains([1], planned=planned)
     text = claims_text(scored, [the(scored, BETTER)], "markdown")
-    said = "Equal in 'full' and 'plain': training clips; not equal: optimizer steps (200, 100), parameters in use (3 k, 1 k)."
-    assert said in text
+    sentence = (
+        "Equal in 'full' and 'plain': training clips; not equal: optimizer steps (200, 100), parameters in use (3 k, 1 k)."
+    )
+    assert sentence in text
 
 
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "tabular", "html", "csv", "json"])
 def test_every_format_has_the_sentence_the_gain_the_interval_and_the_verdict(format):
-    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
-    one = the(scored, BETTER)
-    text = claims_text(scored, [one], format)
-    for said in ("The memory helps.", "holds", "0.99" if format == "json" else "1", str(one.low)[:4], "1.1"):
-        assert said in text
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    judged = the(scored, BETTER)
+    text = claims_text(scored, [judged], format)
+    for fragment in ("The memory helps.", "holds", "0.99" if format == "json" else "1", str(judged.low)[:4], "1.1"):
+        assert fragment in text
 
 
 def test_json_has_every_number_in_full():
-    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
-    one = the(scored, BETTER)
-    told = json.loads(claims_text(scored, [one], "json"))["claims"][0]
-    assert (told["gain"], told["low"], told["high"]) == (one.gain, one.low, one.high)
-    assert told["gains"] == list(one.gains) and told["claim"]["better"] == "full"
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    judged = the(scored, BETTER)
+    output = json.loads(claims_text(scored, [judged], "json"))["claims"][0]
+    assert (output["gain"], output["low"], output["high"]) == (judged.gain, judged.low, judged.high)
+    assert output["gains"] == list(judged.gains) and output["claim"]["better"] == "full"
 
 
 def test_margins_are_in_the_unit_of_the_score_and_shown_in_the_unit_of_the_table():
-    scored = made([0.012, 0.010, 0.011, 0.012, 0.013, 0.011], column="standard/lpips")
-    one = the(scored, Claim("?", "full", "plain", metric="lpips", within=0.02))
-    assert one.verdict == REFUTED  # surely worse, by less than the margin: the stronger statement wins
-    assert "A gain within ±20.0 makes no difference." in claims_text(scored, [one], "markdown")
-    near = made([0.001, -0.002, 0.0, 0.001, -0.001, 0.002], column="standard/lpips")
+    scored = scored_with_gains([0.012, 0.010, 0.011, 0.012, 0.013, 0.011], column="standard/lpips")
+    judged = the(scored, Claim("?", "full", "plain", metric="lpips", within=0.02))
+    assert judged.verdict == REFUTED  # surely worse, by less than the margin: the stronger statement wins
+    assert "A gain within ±20.0 makes no difference." in claims_text(scored, [judged], "markdown")
+    near = scored_with_gains([0.001, -0.002, 0.0, 0.001, -0.001, 0.002], column="standard/lpips")
     assert the(near, Claim("?", "full", "plain", metric="lpips", within=0.02)).verdict == NO_DIFFERENCE
 
 
 def test_the_picture_shows_every_sentence_and_verdict_and_is_the_same_each_time():
-    scored = made([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
     claims = [BETTER, Claim("A $long$ sentence " * 8, "plain", "full", within=0.5), Claim("Gone.", "full", "gone")]
     judged = judge(scored, claims)
-    one, other = (printed(claims_figure(scored, judged), "svg") for _ in range(2))
-    assert one == other
+    first, second = (printed(claims_figure(scored, judged), "svg") for _ in range(2))
+    assert first == second
     assert printed(claims_figure(scored, judged), "png")[:4] == b"\x89PNG"
     texts = [text.get_text() for text in claims_figure(scored, judged).axes[0].texts]
     assert "The memory helps." in texts and any(text.startswith("holds, 6 seeds") for text in texts)
 
 
 def test_a_table_of_claims_has_one_row_a_claim_headed_claim():
-    scored = made([1, 1])
+    scored = scored_with_gains([1, 1])
     shown = claims_table(scored, judge(scored, [BETTER, BETTER]))
     assert shown.subject == "claim" and [row.label for row in shown.rows] == ["The memory helps."] * 2
 
 
 @pytest.mark.parametrize(
-    ("given", "why"),
+    ("settings", "why"),
     [
         ({"frames": (5, 2)}, "first and the last one"),
         ({"at_least": -1}, "at_least is 0 or more"),
@@ -216,6 +222,6 @@ def test_a_table_of_claims_has_one_row_a_claim_headed_claim():
         ({"metric": ALIGNMENT}, "compared with 'chance'"),
     ],
 )
-def test_a_claim_that_means_nothing_is_refused(given, why):
+def test_a_claim_that_means_nothing_is_refused(settings, why):
     with pytest.raises(ValueError, match=why):
-        Claim(**{"sentence": "?", "better": "full", "than": "plain", **given})
+        Claim(**{"sentence": "?", "better": "full", "than": "plain", **settings})

@@ -32,16 +32,16 @@ def test_of_2000_experiments_with_eight_claims_that_share_a_variant_at_most_one_
 def test_a_margin_within_which_nothing_differs_is_not_found_where_the_difference_is_larger():
     random = np.random.default_rng(2)
     draws = random.normal(0.5, 1, (EXPERIMENTS, 60))  # exactly the margin: the hardest case
-    found = [
+    verdicts = [
         next((v for n in range(2, 61) if (v := verdict(row[:n].tolist(), ALPHA, 0, 0.5)) != UNDECIDED), "") for row in draws
     ]
-    assert found.count(NO_DIFFERENCE) + found.count(REFUTED) <= 0.05 * EXPERIMENTS
+    assert verdicts.count(NO_DIFFERENCE) + verdicts.count(REFUTED) <= 0.05 * EXPERIMENTS
 
 
 @pytest.mark.parametrize(("difference", "most"), [(1.0, 15.0), (2.0, 6.0), (3.0, 5.0)])
 def test_a_difference_in_seed_standard_deviations_takes_this_many_seeds_on_average(difference, most):
-    made = simulate(difference, experiments=EXPERIMENTS)
-    assert made.mean <= most and made.wrong <= 0.01
+    simulated = simulate(difference, experiments=EXPERIMENTS)
+    assert simulated.mean <= most and simulated.wrong <= 0.01
 
 
 @pytest.mark.slow
@@ -57,8 +57,8 @@ def test_gains_that_are_symmetric_but_not_normal_are_decided_wrongly_as_rarely_a
 
 def test_experiments_are_simulated_by_asking_for_the_verdict_after_every_seed():
     for draws in np.random.default_rng(3).normal(0.7, 1, (50, 40)):
-        asked = ((count, verdict(draws[:count].tolist(), ALPHA)) for count in range(1, 41))
-        assert until_decided(draws, ALPHA) == next((one for one in asked if one[1] != UNDECIDED), (40, UNDECIDED))
+        verdicts = ((count, verdict(draws[:count].tolist(), ALPHA)) for count in range(1, 41))
+        assert until_decided(draws, ALPHA) == next((pair for pair in verdicts if pair[1] != UNDECIDED), (40, UNDECIDED))
 
 
 def test_evidence_is_the_integral_of_likelihood_ratios_over_effects_and_scales():
@@ -83,8 +83,8 @@ def test_one_value_is_no_evidence_whatever_it_is():
 
 def test_evidence_grows_with_the_ratio_so_that_what_is_not_excluded_is_an_interval():
     for count in (2, 4, 10, 300):
-        found = [log_evidence(count, ratio) for ratio in np.linspace(0, math.sqrt(count), 200)]
-        assert np.all(np.diff(found) > 0)
+        evidence = [log_evidence(count, ratio) for ratio in np.linspace(0, math.sqrt(count), 200)]
+        assert np.all(np.diff(evidence) > 0)
 
 
 def test_an_interval_begins_with_four_seeds_and_is_wider_than_students():

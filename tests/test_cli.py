@@ -113,7 +113,7 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--frames", "2-1"], "a slice begins with its first frame, 1-2"),
         (["--costs", "--frames", "all"], "--costs is a table of its own"),
@@ -121,9 +121,9 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
         (["--metrics", ","], "--metrics takes some of psnr, ssim"),
     ],
 )
-def test_a_report_refuses_what_it_would_have_to_ignore(finished, words, told):
+def test_a_report_refuses_what_it_would_have_to_ignore(finished, words, message):
     code, _, err = finished("report", "mine.py", *words)
-    assert code == 2 and told in err and len(err.splitlines()) == 1
+    assert code == 2 and message in err and len(err.splitlines()) == 1
 
 
 def test_a_label_with_a_comma_can_be_chosen(bench, tmp_path):
@@ -194,14 +194,15 @@ def test_doctor_looks_at_everything(bench):
 
 
 @pytest.mark.parametrize(
-    ("told", "there"), [("flags : fpu avx512_bf16 sse", True), ("Features : fp bf16", True), ("flags : fpu avx2", False)]
+    ("flags", "has_instructions"),
+    [("flags : fpu avx512_bf16 sse", True), ("Features : fp bf16", True), ("flags : fpu avx2", False)],
 )
-def test_doctor_says_where_bfloat16_is_only_imitated(bench, monkeypatch, told, there):
+def test_doctor_says_where_bfloat16_is_only_imitated(bench, monkeypatch, flags, has_instructions):
     with monkeypatch.context() as patch:
-        patch.setattr("bench.common.machine.Path.read_text", lambda path: f"model name : X bf16\n{told}\n")
-        assert has_bf16("cpu") is there
-    monkeypatch.setattr("bench.common.machine.has_bf16", lambda device: there)
-    assert ("bfloat16" in bench("doctor")[1]) is not there
+        patch.setattr("bench.common.machine.Path.read_text", lambda path: f"model name : X bf16\n{flags}\n")
+        assert has_bf16("cpu") is has_instructions
+    monkeypatch.setattr("bench.common.machine.has_bf16", lambda device: has_instructions)
+    assert ("bfloat16" in bench("doctor")[1]) is not has_instructions
 
 
 def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
@@ -245,9 +246,9 @@ def test_predict_reads_any_layout_and_range_that_is_said(finished, tmp_path):
     run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
     words = ("--array", "numbers.npy", "--pictures", "0")
     assert finished("predict", run, "clip.npy", *words)[0] == 0
-    usual = np.load(tmp_path / "numbers.npy")
+    plain_frames = np.load(tmp_path / "numbers.npy")
     assert finished("predict", run, "other.npy", "--layout", "HWT", "--range", "0..255", *words)[0] == 0
-    assert np.array_equal(np.load(tmp_path / "numbers.npy"), usual)
+    assert np.array_equal(np.load(tmp_path / "numbers.npy"), plain_frames)
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,13 @@ HERE = Path("model.pth")
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_familys_file_gives_its_outputs(name, tmp_path):
     sample = SAMPLES[name]
-    found = recognised(read(saved(tmp_path / "model.pth", sample.weights())), options=sample.options)
+    converted = recognised(read(saved(tmp_path / "model.pth", sample.weights())), options=sample.options)
     context = frames(sample)
     model = catalog.build(
-        "models", found.model.name, found.model.options, shape=tuple(context.shape[2:]), context=3, horizon=3
+        "models", converted.model.name, converted.model.options, shape=tuple(context.shape[2:]), context=3, horizon=3
     ).eval()
-    model.load_state_dict(found.weights)
-    assert found.model.name == sample.model
+    model.load_state_dict(converted.weights)
+    assert converted.model.name == sample.model
     with torch.inference_mode():
         assert (model(context, 3) - sample.expected()).abs().max() <= sample.part.tolerance
 
@@ -39,11 +39,11 @@ def test_every_converter_has_a_sample_but_lmc_whose_names_are_ours_and_simvps_fi
 
 @pytest.mark.parametrize("name", OPENSTL)
 def test_openstls_files_at_full_size_tell_model_and_sizes(name):
-    found = recognised(unwrapped(hollow(name), HERE))
-    assert found.model.name == {"convlstm_l": "convlstm", "simvp_gsta": "simvp", "simvp_incepu": "simvp"}.get(name, name)
-    ours = catalog.build("models", found.model.name, found.model.options, shape=(1, 64, 64), context=10, horizon=10)
-    assert {k: t.shape for k, t in ours.state_dict().items()} == {k: t.shape for k, t in found.weights.items()}
-    assert found.size in (None, (64, 64)) and found.channels == 1 and found.context in (None, 10)
+    converted = recognised(unwrapped(hollow(name), HERE))
+    assert converted.model.name == {"convlstm_l": "convlstm", "simvp_gsta": "simvp", "simvp_incepu": "simvp"}.get(name, name)
+    ours = catalog.build("models", converted.model.name, converted.model.options, shape=(1, 64, 64), context=10, horizon=10)
+    assert {k: t.shape for k, t in ours.state_dict().items()} == {k: t.shape for k, t in converted.weights.items()}
+    assert converted.size in (None, (64, 64)) and converted.channels == 1 and converted.context in (None, 10)
 
 
 @pytest.mark.parametrize("name", OPENSTL)
@@ -116,9 +116,9 @@ def test_swinlstm_b_is_told_from_d_by_its_names_and_has_the_published_number_of_
     for n in range(1, 12, 2):  # carried and unused
         weights |= {f"{stack}.{n}.red.weight": torch.zeros(128, 256), f"{stack}.{n}.red.bias": torch.zeros(128)}
     assert sum(tensor.numel() for tensor in weights.values()) == 2_778_417
-    found = recognised(unwrapped(weights, HERE))
-    assert found.model == Component("swinlstm", **options) and len(found.weights) == used
-    assert found.weights["readout.bias"].equal(weights[f"{readout}.bias"])
+    converted = recognised(unwrapped(weights, HERE))
+    assert converted.model == Component("swinlstm", **options) and len(converted.weights) == used
+    assert converted.weights["readout.bias"].equal(weights[f"{readout}.bias"])
     D = recognised(unwrapped(SAMPLES["swinlstm"].weights(), HERE))
     assert D.model.name == "swinlstm" and len(D.model.options["depths"]) > 1
 
@@ -190,12 +190,12 @@ def test_a_hostile_file_is_refused_unexecuted_in_each_of_the_forms(wrapping, leg
     if wrapping == "pickle":
         path.write_bytes(pickle.dumps(weights, 2))
     else:
-        held = (
+        contents = (
             {"state_dict": SAMPLES["convlstm"].weights(), "extra": bad}
             if wrapping == "beside"
             else WRAPPINGS[wrapping](weights)
         )
-        torch.save(held, path, _use_new_zipfile_serialization=not legacy)
+        torch.save(contents, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(
         BenchError, match=r"no checkpoint of weights alone: .*(asks to run|more (in it )?than tensors)"
     ) as error:
@@ -227,10 +227,10 @@ def test_what_is_no_state_dict_is_refused_in_words(content, words, tmp_path):
         read(saved(tmp_path / "model.pth", content))
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100, 2000])
-def test_a_file_that_was_cut_off_is_refused(kept, tmp_path):
+@pytest.mark.parametrize("length", [0, 1, 100, 2000])
+def test_a_file_that_was_cut_off_is_refused(length, tmp_path):
     path = saved(tmp_path / "model.pth", SAMPLES["convlstm"].weights())
-    path.write_bytes(path.read_bytes()[:kept])
+    path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(BenchError, match="cut off, damaged, or with more in it than tensors"):
         read(path)
 

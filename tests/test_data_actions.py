@@ -9,7 +9,7 @@ import torch
 from bench.common.errors import BenchError
 from bench.data import acting
 from bench.data.actions import SPLITS, Actions, acted, figures
-from bench.data.strokes import draw, draw_there, strokes
+from bench.data.strokes import draw, draw_on_device, strokes
 from bench.spec import catalog
 
 EACH = len(acting.ACTIONS)
@@ -17,7 +17,7 @@ EACH = len(acting.ACTIONS)
 
 def performed(action, frames, **changed):
     """Both ends of all segments [segments, 2, frames] of one figure, x + iy in parts of the canvas."""
-    plain = {"height": 0.5, "pace": 1.0, "stride": 1.0, "phase": 0.0, "place": 0.3, "ground": 0.9, "facing": 1.0} | changed
+    plain = {"height": 0.5, "pace": 1.0, "stride": 1.0, "phase": 0.0, "start_x": 0.3, "ground": 0.9, "facing": 1.0} | changed
     arrays = {name: np.array([value]) for name, value in plain.items()}
     return acting.joints(np.array([acting.ACTIONS.index(action)]), frames=frames, **arrays)[:, :, 0]
 
@@ -73,7 +73,7 @@ def test_a_walking_figure_stands_on_the_ground_keeps_its_limbs_and_turns_around_
 
 
 def test_a_figure_facing_left_is_the_mirror_image():
-    right, left = performed("jogging", 30, place=0.4), performed("jogging", 30, place=0.6, facing=-1.0)
+    right, left = performed("jogging", 30, start_x=0.4), performed("jogging", 30, start_x=0.6, facing=-1.0)
     assert np.allclose(right.real, 1 - left.real) and np.allclose(right.imag, left.imag)
 
 
@@ -97,7 +97,7 @@ def test_every_way_of_drawing_gives_the_same_bytes(size):
     ends[:, 1] = 0.8 * ends[:, 0] + 0.2 * ends[:, 1]
     lines, tones = strokes(ends, rng.uniform(0.3, 3, (9, 20))), rng.integers(1, 256, 20).astype(np.uint8)
     drawn = draw(lines, tones, size)
-    assert (draw_there(lines, tones, size, torch.device("cpu")).numpy() == drawn).all()  # what a GPU computes
+    assert (draw_on_device(lines, tones, size, torch.device("cpu")).numpy() == drawn).all()  # what a GPU computes
     assert (draw(type(lines)(*(part[:, 7:8] for part in lines)), tones[7:8], size) == drawn[7:8]).all()
 
 

@@ -83,10 +83,10 @@ def test_the_splits_have_no_fixed_clip_in_common(build):
 
 
 def test_labels_are_as_many_as_asked_for_in_the_order_of_the_clips(build):
-    found = build().labels("test", 10, 2)
-    if found is not None:
-        assert len(found) == 2 and all(found)
-        assert build().labels("test", 10, 1) == found[:1]
+    labels = build().labels("test", 10, 2)
+    if labels is not None:
+        assert len(labels) == 2 and all(labels)
+        assert build().labels("test", 10, 1) == labels[:1]
 
 
 def test_training_clips_made_on_a_device_are_the_same(build):

@@ -113,10 +113,10 @@ def test_pictures_of_16_bits_masks_and_other_formats_become_bytes(tmp_path):
     for split, value in (("train", 10), ("val", 20), ("test", 30)):
         for t in range(3):
             frame = np.full((8, 12), (value + t) * 257, np.uint16)
-            for form, written in (("deep", Image.fromarray(frame)), ("masks", Image.fromarray((frame % 2).astype(np.uint8)))):
+            for form, picture in (("deep", Image.fromarray(frame)), ("masks", Image.fromarray((frame % 2).astype(np.uint8)))):
                 folder = tmp_path / form / split / "v"
                 folder.mkdir(parents=True, exist_ok=True)
-                written.save(
+                picture.save(
                     folder / f"{t}.{'tiff' if form == 'deep' else 'webp'}", **({} if form == "deep" else {"lossless": True})
                 )
     assert (frames(tmp_path / "deep", name="deep", range="0..65535").clips("test", 0, 1, 3)[0, :, 0, 0, 0] * 255).tolist() == [
@@ -134,8 +134,8 @@ def test_pictures_of_16_bits_masks_and_other_formats_become_bytes(tmp_path):
 def test_other_usual_names_of_splits_are_understood_and_folders_that_are_none_are_named(tmp_path, names):
     source = write_frames(tmp_path / "source", SPLITS)
     (source / "extra").mkdir()
-    for usual, name in zip(("train", "val", "test"), names, strict=True):
-        (source / usual).rename(source / name)
+    for split, name in zip(("train", "val", "test"), names, strict=True):
+        (source / split).rename(source / name)
     lines = prepare("frames", {"source": str(source)})
     assert "train 2 videos, val 1 videos, test 2 videos" in lines[0] and f"not a split, left out: {source / 'extra'}" in lines
     assert [s.frames for s in data().packed.sequences["val"]] == [4]  # the user's, none held out of training
@@ -177,12 +177,12 @@ def test_frames_become_any_width_and_height_and_can_be_cropped_before(tmp_path):
     assert frames(source, name="wide", size="6x4").shape == (1, 4, 6)
     assert frames(source, name="square", crop="8").shape == (1, 8, 8)
     assert frames(source, name="both", crop="8x4", size="4x2").shape == (1, 2, 4)
-    for options, told in (
+    for options, message in (
         ({"size": "6:4"}, "--size takes pixels"),
         ({"size": "0x4"}, "--size takes"),
         ({"crop": "99"}, "smaller than --crop 99x99"),
     ):
-        with pytest.raises(BenchError, match=told):
+        with pytest.raises(BenchError, match=message):
             frames(source, name="wrong", **options)
 
 

@@ -201,7 +201,7 @@ def test_flips_and_reversals_leave_the_windows_as_they_are(tmp_path):
     plain = kth().batch(0, 3, 8, 6)
     for option, axis in (("flip", -1), ("reverse", 1)):
         changed = kth(**{option: True}).batch(0, 3, 8, 6)
-        turned = [not torch.equal(one, other) for one, other in zip(changed, plain, strict=True)]
+        turned = [not torch.equal(clip, plain_clip) for clip, plain_clip in zip(changed, plain, strict=True)]
         assert 0 < sum(turned) < 8
         assert torch.equal(changed, torch.where(torch.tensor(turned)[:, None, None, None, None], plain.flip(axis), plain))
 

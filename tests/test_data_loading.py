@@ -48,8 +48,8 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(last):
     data = Counting()
     ahead = list(_ahead(data, 3, 0, last, 2, 4, CPU))
     assert len(ahead) == last and data.steps == list(range(last))
-    for made, plain in zip(ahead, batches(Digits(), 3, 0, last, 2, 4, CPU), strict=True):
-        assert torch.equal(made, plain)
+    for batch, plain in zip(ahead, batches(Digits(), 3, 0, last, 2, 4, CPU), strict=True):
+        assert torch.equal(batch, plain)
 
 
 def test_only_a_few_batches_are_made_ahead_and_none_after_the_reader_left():
@@ -90,6 +90,6 @@ def test_batches_on_a_gpu_equal_those_on_the_processor(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     prepare("mnist", {"source": str(write_mnist(tmp_path / "source"))})
     for data in (Digits(), MovingMNIST(), Actions()):
-        there = list(batches(data, 0, 0, 5, 4, 6, torch.device("cuda")))
-        for made, plain in zip(there, batches(type(data)(), 0, 0, 5, 4, 6, CPU), strict=True):
-            assert torch.equal(made.cpu(), plain)
+        on_gpu = list(batches(data, 0, 0, 5, 4, 6, torch.device("cuda")))
+        for batch, plain in zip(on_gpu, batches(type(data)(), 0, 0, 5, 4, 6, CPU), strict=True):
+            assert torch.equal(batch.cpu(), plain)

@@ -113,16 +113,16 @@ class Answer(BytesIO):
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
     """A mirror that has all files; what it was asked for, and how many answers it gives before it hangs up."""
-    source, asked = write_mnist(tmp_path / "source"), []
+    source, requests = write_mnist(tmp_path / "source"), []
     sums = {path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() for path in source.iterdir()}
 
     def answer(url, timeout):
-        asked.append(url.rsplit("/", 1)[1])
-        if len(asked) > mirror.patience:
+        requests.append(url.rsplit("/", 1)[1])
+        if len(requests) > mirror.patience:
             raise mirror.trouble
-        return Answer((source / asked[-1]).read_bytes())
+        return Answer((source / requests[-1]).read_bytes())
 
-    mirror = SimpleNamespace(asked=asked, patience=9, trouble=KeyboardInterrupt())
+    mirror = SimpleNamespace(requests=requests, patience=9, trouble=KeyboardInterrupt())
     monkeypatch.setattr(urllib.request, "urlopen", answer)
     monkeypatch.setattr(preparing, "SHA256", sums)
     return mirror
@@ -134,7 +134,7 @@ def test_an_interrupted_download_goes_on_where_it_was(mirror):
         prepare("mnist", {})
     mirror.patience = 9
     prepare("mnist", {})
-    assert len(mirror.asked) == 3 and mirror.asked[0] != mirror.asked[1] == mirror.asked[2]
+    assert len(mirror.requests) == 3 and mirror.requests[0] != mirror.requests[1] == mirror.requests[2]
     assert (len(mnist.digits("train")), len(mnist.digits("t10k"))) == (100, 50)
 
 
@@ -148,10 +148,10 @@ def test_where_the_rest_cannot_be_fetched_the_digits_that_are_there_will_do(mirr
 
 def test_the_second_mirror_is_asked_when_the_first_sends_something_else(tmp_path, monkeypatch):
     source = write_mnist(tmp_path / "source")
-    asked = []
+    requests = []
 
     def answer(url, timeout):
-        asked.append(url)
+        requests.append(url)
         content = (
             b"<html>moved</html>" if url.startswith(preparing.MIRRORS[0]) else (source / url.rsplit("/", 1)[1]).read_bytes()
         )
@@ -162,7 +162,7 @@ def test_the_second_mirror_is_asked_when_the_first_sends_something_else(tmp_path
     monkeypatch.setattr(preparing, "SHA256", sums)
     prepare("mnist", {})
     assert mnist.digits("train").shape == (100, 28, 28)
-    assert [url.startswith(preparing.MIRRORS[0]) for url in asked] == [True, False, False]
+    assert [url.startswith(preparing.MIRRORS[0]) for url in requests] == [True, False, False]
 
 
 @pytest.fixture

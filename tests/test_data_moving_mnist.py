@@ -7,7 +7,7 @@ import torch
 from bench.common.errors import BenchError, Blocked
 from bench.data import mnist
 from bench.data.bouncing import draws, paint, scenes, trajectories
-from bench.data.painting import paint_there
+from bench.data.painting import paint_on_device
 from bench.data.preparing.prepare import prepare
 from bench.spec import catalog
 from tests.data_samples import write_mnist
@@ -75,8 +75,8 @@ def test_draws_are_the_words_of_philox_keyed_by_seed_and_stream():
 def test_a_gpu_paints_the_same_bytes():  # the code is device-free, so the processor stands in
     pool = np.random.default_rng(0).integers(0, 256, (10, 28, 28), dtype=np.uint8)
     chosen, corners = scenes(10, 28, 0, 0, 0, 3, frames=12, images=2, size=64)
-    there = paint_there(torch.from_numpy(pool[chosen]), torch.from_numpy(corners), 64)
-    assert (there.numpy() == paint(pool[chosen], corners, 64)).all()
+    painted_on_device = paint_on_device(torch.from_numpy(pool[chosen]), torch.from_numpy(corners), 64)
+    assert (painted_on_device.numpy() == paint(pool[chosen], corners, 64)).all()
 
 
 def test_clips_have_the_published_shape_and_range(digits):

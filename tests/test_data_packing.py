@@ -17,12 +17,12 @@ from bench.data.preparing.packing import Video, pack
 @pytest.fixture
 def videos(tmp_path):
     """One video per split; each file says how many frames its video has."""
-    found = []
+    sources = []
     for split, frames in (("train", 5), ("val", 3), ("test", 4)):
         path = tmp_path / f"{split}.txt"
         path.write_text(str(frames))
-        found.append(Video(split, split, path, label="walking", group="person01"))
-    return found
+        sources.append(Video(split, split, path, label="walking", group="person01"))
+    return sources
 
 
 def read(video):
@@ -31,9 +31,9 @@ def read(video):
 
 
 def packed(tmp_path, videos, reader=read, settings=None, **options):
-    seen = options.pop("seen", [])
+    read_videos = options.pop("seen", [])
     return pack(
-        tmp_path / "ready", videos, reader, settings or {"size": 2}, progress=lambda *done: seen.append(done), **options
+        tmp_path / "ready", videos, reader, settings or {"size": 2}, progress=lambda *done: read_videos.append(done), **options
     )
 
 
@@ -56,9 +56,9 @@ def test_what_was_packed_is_read_back(tmp_path, videos):
 
 
 def test_progress_is_told_for_every_video(tmp_path, videos):
-    seen = []
-    packed(tmp_path, videos, seen=seen)
-    assert [done[:2] for done in seen] == [(1, 3), (2, 3), (3, 3)]
+    calls = []
+    packed(tmp_path, videos, seen=calls)
+    assert [done[:2] for done in calls] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_preparing_again_changes_nothing(tmp_path, videos):
@@ -90,14 +90,14 @@ def test_an_interrupted_preparation_goes_on_with_what_is_missing(tmp_path, video
         packed(tmp_path, videos, interrupted)
     with pytest.raises(Blocked):
         opened(tmp_path)
-    again = []
+    read_later = []
 
     def counted(video):
-        again.append(video.name)
+        read_later.append(video.name)
         yield from read(video)
 
     packed(tmp_path, videos, counted)
-    assert again == ["test"]
+    assert read_later == ["test"]
     assert opened(tmp_path).frames("train").shape == (5, 1, 2, 3)
 
 

@@ -109,14 +109,14 @@ def test_a_claim_about_a_variant_that_there_is_not_is_refused(tmp_path):
 
 
 @pytest.fixture
-def mine(bench, tmp_path, mlflow_ready):
+def bench_mine(bench, tmp_path, mlflow_ready):
     (tmp_path / "mine.py").write_text(MINE)
     return lambda *words: bench(*words[:1], "mine.py", *words[1:])
 
 
 @pytest.mark.slow
-def test_decide_goes_to_the_end_of_its_budget_and_asked_again_does_nothing(mine, tmp_path):
-    code, out, _ = mine("run", "--executor", "inline", "--decide", "--max-seeds", 5)
+def test_decide_goes_to_the_end_of_its_budget_and_asked_again_does_nothing(bench_mine, tmp_path):
+    code, out, _ = bench_mine("run", "--executor", "inline", "--decide", "--max-seeds", 5)
     assert code == 0, out
     assert "round 1: 1 of 1 claims undecided" in out and "round 2" in out
     store = Store(tmp_path / "runs")
@@ -126,27 +126,29 @@ def test_decide_goes_to_the_end_of_its_budget_and_asked_again_does_nothing(mine,
     assert seeds == {"full": [0, 1, 2, 3, 4], "few": [0, 1, 2, 3, 4]}
     assert len(store.runs()) == 5 + 5 + 1 + 1  # the bystander and copying have the seed that was declared
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.npz")}
-    code, again, _ = mine("run", "--executor", "inline", "--decide", "--max-seeds", 5)
-    assert code == 0 and "round" not in again
+    code, second_output, _ = bench_mine("run", "--executor", "inline", "--decide", "--max-seeds", 5)
+    assert code == 0 and "round" not in second_output
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.npz")}
-    _reports_over_all_seeds(mine)
-    code, planned, _ = mine("plan", "--decide", "--max-seeds", 6, "--json")
-    new = [(one["variant"], one["seed"]) for one in json.loads(planned) if one["state"] == "new"]
+    _reports_over_all_seeds(bench_mine)
+    code, planned, _ = bench_mine("plan", "--decide", "--max-seeds", 6, "--json")
+    new = [
+        (planned_run["variant"], planned_run["seed"]) for planned_run in json.loads(planned) if planned_run["state"] == "new"
+    ]
     assert code == 0 and new in ([("full", 5), ("few", 5)], [])
 
 
-def _reports_over_all_seeds(mine):
-    code, out, _ = mine("report", "--claims", "--format", "json")
-    one = json.loads(out)["claims"][0]
-    assert code == 0 and one["seeds"] == [0, 1, 2, 3, 4] and one["claim"]["sentence"] == "Five slots are better than two."
-    assert json.loads(mine("report", "--claims", "--seeds", 1, "--format", "json")[1])["claims"][0]["seeds"] == [0]
-    assert json.loads(mine("report", "--seeds", "all", "--format", "json")[1])["rows"][0]["seeds"] == "5"
-    assert "1 of 1" not in mine("report", "--format", "csv")[1]
+def _reports_over_all_seeds(bench_mine):
+    code, out, _ = bench_mine("report", "--claims", "--format", "json")
+    claim = json.loads(out)["claims"][0]
+    assert code == 0 and claim["seeds"] == [0, 1, 2, 3, 4] and claim["claim"]["sentence"] == "Five slots are better than two."
+    assert json.loads(bench_mine("report", "--claims", "--seeds", 1, "--format", "json")[1])["claims"][0]["seeds"] == [0]
+    assert json.loads(bench_mine("report", "--seeds", "all", "--format", "json")[1])["rows"][0]["seeds"] == "5"
+    assert "1 of 1" not in bench_mine("report", "--format", "csv")[1]
 
 
 @pytest.mark.slow
-def test_when_the_hours_are_over_it_saves_what_runs_and_the_same_command_goes_on(mine):
-    code, out, _ = mine("run", "--executor", "inline", "--decide", "--hours", 0)
+def test_when_the_hours_are_over_it_saves_what_runs_and_the_same_command_goes_on(bench_mine):
+    code, out, _ = bench_mine("run", "--executor", "inline", "--decide", "--hours", 0)
     assert code == 0 and "the 0 hours are spent" in out and "--decide --hours 0" in out
 
 
@@ -159,14 +161,14 @@ def test_when_the_hours_are_over_it_saves_what_runs_and_the_same_command_goes_on
         (("--decide", "--fresh"), "--decide does not go with --fresh"),
     ],
 )
-def test_words_that_do_not_go_together_are_refused(mine, words, why):
-    code, _, said = mine("run", *words)
-    assert code == 2 and why in said
+def test_words_that_do_not_go_together_are_refused(bench_mine, words, why):
+    code, _, message = bench_mine("run", *words)
+    assert code == 2 and why in message
 
 
 def test_an_experiment_without_claims_has_nothing_to_decide(bench):
     for words in (("run", "mine.py", "--decide"), ("plan", "mine.py", "--decide")):
-        code, _, said = bench(*words)
-        assert code == 2 and "has no claims" in said
-    code, _, said = bench("report", "mine.py", "--claims")
+        code, _, message = bench(*words)
+        assert code == 2 and "has no claims" in message
+    code, _, message = bench("report", "mine.py", "--claims")
     assert code == 2

@@ -64,10 +64,10 @@ def test_two_processes_train_what_one_does(tmp_path, alone):
 @pytest.mark.gpu
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
 def test_two_gpus_train_what_one_does(tmp_path):
-    one, two = _run(tmp_path / "one"), _run(tmp_path / "two")
-    assert execute(one, [], "cuda", lambda: False) == FINISHED
-    assert execute(two, [], "cuda", lambda: False, devices=2) == FINISHED
-    _assert_alike(two, one, 1e-3)  # TF32 rounds more
+    single, double = _run(tmp_path / "one"), _run(tmp_path / "two")
+    assert execute(single, [], "cuda", lambda: False) == FINISHED
+    assert execute(double, [], "cuda", lambda: False, devices=2) == FINISHED
+    _assert_alike(double, single, 1e-3)  # TF32 rounds more
 
 
 class Apart(ProcessGroup):

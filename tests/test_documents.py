@@ -88,8 +88,8 @@ def test_experiments_and_spaces_that_the_tutorials_show_load(tmp_path, monkeypat
 @pytest.mark.parametrize("page", HERE.values(), ids=HERE)
 def test_commands_in_sentences_and_in_blocks_have_the_options_that_they_are_given(page):
     typed = [command.removeprefix("bench ") for block in blocks(page) for command in block.commands]
-    said = [re.sub(r"\s+", " ", words) for words in INLINE.findall(page.read_text())]
-    for words in [*(words for words in typed if words.partition(" ")[0] in BENCH.commands), *said]:
+    commands = [re.sub(r"\s+", " ", words) for words in INLINE.findall(page.read_text())]
+    for words in [*(words for words in typed if words.partition(" ")[0] in BENCH.commands), *commands]:
         assert not (wrong := _unknown(words)), f"{page.name}: `bench {words}`: there is no {wrong}"
 
 
@@ -139,8 +139,8 @@ def ablation(surroundings, tmp_path_factory) -> Path:
     """A store with the ablation, which most pages take for granted."""
     folder = tmp_path_factory.mktemp("ablation")
     _shell("bench run ablation", folder, surroundings)
-    for made in folder.glob("runs/mlflow*"):  # it bears the names of the folder where it was made
-        shutil.rmtree(made) if made.is_dir() else made.unlink()
+    for database in folder.glob("runs/mlflow*"):  # it bears the names of the folder where it was made
+        shutil.rmtree(database) if database.is_dir() else database.unlink()
     return folder / "runs"
 
 

@@ -69,8 +69,8 @@ def test_an_executor_of_ones_own_that_queues_is_one_class(bench, library):
     detached = ("run", "mine.py", "--executor", library, "--detach")
     code, out, err = bench(*detached)
     assert code == 0 and "queued 2 runs of mine as Shelf job " in out, err
-    found = bench("status", "mine.py", "--json")[1]
-    assert found.count("Shelf job") == found.count("waiting (for a librarian)") == found.count('"queued"') == 2
+    status = bench("status", "mine.py", "--json")[1]
+    assert status.count("Shelf job") == status.count("waiting (for a librarian)") == status.count('"queued"') == 2
     assert "queued 0 runs of mine; 2 were queued before" in bench(*detached)[1]
     assert bench("stop", "--all")[0] == 0
     assert "queued" not in bench("status", "mine.py")[1]
@@ -80,8 +80,8 @@ def test_a_queue_that_is_not_installed_here_is_not_taken_for_an_empty_one(bench,
     bench("run", "mine.py", "--executor", library, "--detach")
     (tmp_path / "my_library.py").unlink()
     del sys.modules["my_library"]
-    found = bench("status", "mine.py", "--json")[1]
-    assert found.count("'my_library:Library' job") == 2 and "there is no answer from its queue here" in found
+    status = bench("status", "mine.py", "--json")[1]
+    assert status.count("'my_library:Library' job") == 2 and "there is no answer from its queue here" in status
 
 
 def test_detaching_is_refused_where_runs_end_with_the_command(bench):

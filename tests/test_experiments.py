@@ -105,7 +105,7 @@ def test_keeping_predictions_does_not_change_what_is_measured():
 
 
 @pytest.mark.parametrize(
-    ("made", "told"),
+    ("expression", "message"),
     [
         ("Experiment('?', {'a': TINY}, seeds=3)", "seeds are different numbers from 0 up, (0, 1, 2); got 3"),
         ("Experiment('?', {'a': TINY}, seeds=(0, 0))", "seeds are different numbers"),
@@ -121,13 +121,13 @@ def test_keeping_predictions_does_not_change_what_is_measured():
         ("{'a': TINY}['b']", "does not work: KeyError: 'b'"),
     ],
 )
-def test_an_experiment_that_makes_no_sense_is_refused_before_anything_runs(tmp_path, made, told):
+def test_an_experiment_that_makes_no_sense_is_refused_before_anything_runs(tmp_path, expression, message):
     path = tmp_path / "mine.py"
     imports = "from bench.spec import Evaluation, Experiment\nfrom tests.conftest import TINY\n\n"
-    path.write_text(f"{imports}def experiment(scale):\n    return {made}\n")
+    path.write_text(f"{imports}def experiment(scale):\n    return {expression}\n")
     with pytest.raises(BenchError) as error:
         loading.load(str(path))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_seeds_may_be_a_range_or_a_list():

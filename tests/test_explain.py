@@ -51,7 +51,7 @@ def texts(form, out):
 def test_the_explained_value_is_the_cell_of_every_format(two_seeds, tmp_path, more):
     words = ("--seeds", "2", *more)
     columns = [(metric, frames) for metric in ("psnr", "lpips") for frames in ((), ("--frame", "2"), ("--frame", "1-2"))]
-    known = {
+    cell_values = {
         variant: [explained(two_seeds, variant, metric, *frames, *words) for metric, frames in columns]
         for variant in ("tiny", "copy")
     }
@@ -59,7 +59,7 @@ def test_the_explained_value_is_the_cell_of_every_format(two_seeds, tmp_path, mo
     for form in ("markdown", "latex", "html", "json", "csv", "terminal"):
         assert two_seeds(*report, "--format", form, "--out", "table.txt")[0] == 0
         shown = texts(form, (tmp_path / "table.txt").read_text())
-        for variant, cells in known.items():
+        for variant, cells in cell_values.items():
             expected = [cell["text"] for cell in cells]
             if form == "csv":  # full values, to six digits
                 expected = ["" if cell["value"] is None else f"{cell['value']:.6g}" for cell in cells]
@@ -67,19 +67,21 @@ def test_the_explained_value_is_the_cell_of_every_format(two_seeds, tmp_path, mo
 
 
 def test_the_raw_values_are_those_of_the_score_files(two_seeds, tmp_path):
-    found = explained(two_seeds, "tiny", "ssim", "--seeds", "2", "--frame", "1-2")
-    assert [run["seed"] for run in found["runs"]] == [0, 1]
-    for run in found["runs"]:
+    explanation = explained(two_seeds, "tiny", "ssim", "--seeds", "2", "--frame", "1-2")
+    assert [run["seed"] for run in explanation["runs"]] == [0, 1]
+    for run in explanation["runs"]:
         raw = load(Store(tmp_path / "runs").run(TINY.but(seed=run["seed"])).scores_file(EVALUATION.at(TINY).key))[
             "standard/ssim"
         ]
         assert run["per_frame"] == pytest.approx(raw.mean(0), rel=1e-6) and run["clips"] == len(raw) == 3
         assert list(run["per_clip"].values()) == pytest.approx(raw.mean(1), rel=1e-6)
-    means = [run["mean"] for run in found["runs"]]
-    assert found["value"] == pytest.approx(np.mean(means), rel=1e-9)
-    spread = found["interval"]
+    means = [run["mean"] for run in explanation["runs"]]
+    assert explanation["value"] == pytest.approx(np.mean(means), rel=1e-9)
+    spread = explanation["interval"]
     half = spread["t"] * spread["deviation"] / np.sqrt(spread["seeds"])  # 12.706 x deviation / sqrt(2)
-    assert spread["t"] == pytest.approx(12.706, abs=1e-3) and found["high"] - found["value"] == pytest.approx(half, rel=1e-6)
+    assert spread["t"] == pytest.approx(12.706, abs=1e-3) and explanation["high"] - explanation["value"] == pytest.approx(
+        half, rel=1e-6
+    )
 
 
 def test_each_run_says_where_it_comes_from(finished, tmp_path):
@@ -109,9 +111,9 @@ def test_people_read_the_number_before_rounding_and_how_it_came_about(finished):
 
 
 def test_a_missing_seed_is_listed_and_not_counted(finished):
-    found = explained(finished, "tiny", "psnr", "--seeds", "2")
-    assert [(run["state"], run["mean"] is None) for run in found["runs"]] == [("finished", False), ("new", True)]
-    assert found["notes"] == ["Seed 1 new: never started."] and "interval" not in found
+    explanation = explained(finished, "tiny", "psnr", "--seeds", "2")
+    assert [(run["state"], run["mean"] is None) for run in explanation["runs"]] == [("finished", False), ("new", True)]
+    assert explanation["notes"] == ["Seed 1 new: never started."] and "interval" not in explanation
     assert "new: never started" in finished("explain", "mine.py", "tiny", "psnr", "--seeds", "2")[1]
 
 
@@ -142,9 +144,9 @@ def test_a_variant_may_be_called_anything(finished, tmp_path):
 
 
 def test_a_cost_is_explained_by_the_runs_that_it_is_the_mean_of(finished):
-    found = explained(finished, "tiny", "parameters")
-    (run,) = found["runs"]
-    assert found["value"] == run["value"] > 0 and found["text"] in finished("report", "mine.py", "--costs")[1]
+    explanation = explained(finished, "tiny", "parameters")
+    (run,) = explanation["runs"]
+    assert explanation["value"] == run["value"] > 0 and explanation["text"] in finished("report", "mine.py", "--costs")[1]
     code, out, _ = finished("explain", "mine.py", "tiny", "train-seconds", "--seeds", "2")
     assert code == 0 and " s, the mean of 1 run\n" in out and "new: never started" in out and "commit" in out
     code, _, err = finished("explain", "mine.py", "tiny", "parameters", "--frame", "1")

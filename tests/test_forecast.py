@@ -89,8 +89,8 @@ def test_where_nothing_like_it_was_measured_the_cost_is_unknown(store, tiny, alo
 
 def test_what_the_seconds_leave_out_is_named(store, tiny, alone):
     run = _finished(store, tiny)
-    known = json.loads((run.path / "provenance.json").read_text())
-    (run.path / "provenance.json").write_text(json.dumps({k: v for k, v in known.items() if not k.endswith("r_seconds")}))
+    provenance = json.loads((run.path / "provenance.json").read_text())
+    (run.path / "provenance.json").write_text(json.dumps({k: v for k, v in provenance.items() if not k.endswith("r_seconds")}))
     assert _cost(alone, store).without == ("starting up",)
     _finished(store, tiny, scoring=3.0)
     other = replace(alone, evaluation=EVALUATION.over(1))
@@ -106,13 +106,13 @@ def test_a_compiled_run_is_of_another_kind_than_the_same_one_as_it_is(store, tin
 @pytest.mark.parametrize("clips", [3, None])
 def test_kept_predictions_take_disk_once_whether_some_clips_are_scored_or_all(store, tiny, alone, clips, monkeypatch):
     monkeypatch.setattr("bench.data.digits.Digits.count", lambda self, split, frames: 3)
-    kept = replace(alone, evaluation=replace(EVALUATION, clips=clips, keep_predictions=True))
+    keeping = replace(alone, evaluation=replace(EVALUATION, clips=clips, keep_predictions=True))
     run = _finished(store, tiny)
     predictions = run.predictions_file("x")
     predictions.parent.mkdir()
     predictions.write_bytes(bytes(10_000))
     others = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file()) - 10_000
-    assert _cost(kept, store).disk == others + 3 * tiny.horizon * 16 * 16 * 4
+    assert _cost(keeping, store).disk == others + 3 * tiny.horizon * 16 * 16 * 4
 
 
 def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_scoring(store, tiny, alone):
@@ -129,11 +129,11 @@ def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_
 def test_times_are_of_this_machine_if_anything_was_measured_here_and_else_of_the_place_that_is_named(store, tiny, alone):
     gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
     _finished(store, tiny.but(seed=1), train=1.2, device="cuda", machine=gpu)
-    found = forecast(plan(alone, store), store, HERE)
-    assert (found.place, found.here) == ("NVIDIA H100", False) and found.gpu_hours() == pytest.approx((2.4 + 7.0) / 3600)
+    costs = forecast(plan(alone, store), store, HERE)
+    assert (costs.place, costs.here) == ("NVIDIA H100", False) and costs.gpu_hours() == pytest.approx((2.4 + 7.0) / 3600)
     _finished(store, tiny)
-    found = forecast(plan(alone, store), store, HERE)
-    assert (found.place, found.here, found.gpu_hours()) == (HERE.place, True, None)
+    costs = forecast(plan(alone, store), store, HERE)
+    assert (costs.place, costs.here, costs.gpu_hours()) == (HERE.place, True, None)
 
 
 def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_as_many_threads_as_now(store, tiny, alone):
@@ -162,8 +162,8 @@ def test_a_run_on_a_processor_is_never_estimated_from_a_gpu_as_long_as_any_proce
 
 def test_wall_time_is_that_of_the_slot_which_ends_last(store):
     seconds = {"a": 3.0, "b": 1.0, "c": 1.0, "d": None, "e": 2.0}
-    found = Forecast({name: Cost(value) for name, value in seconds.items()}, HERE.place, True)
-    assert found.wall(1) == 7.0 and found.wall(2) == 4.0 and found.wall(9) == 3.0 and found.unknown() == 1
+    costs = Forecast({name: Cost(value) for name, value in seconds.items()}, HERE.place, True)
+    assert costs.wall(1) == 7.0 and costs.wall(2) == 4.0 and costs.wall(9) == 3.0 and costs.unknown() == 1
 
 
 def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, alone):
@@ -174,8 +174,8 @@ def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameter
     count = parameters(on_meta(spec.model, (1, 16, 16), 9, 2))
     assert _cost(alone, store).disk == 2 * 3 * 4 * count + predictions
     run = _finished(store, tiny)
-    there = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
-    assert _cost(alone, store).disk == there + predictions
+    used_bytes = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+    assert _cost(alone, store).disk == used_bytes + predictions
 
 
 def test_forecasting_ten_thousand_runs_takes_a_dozen_times_as_long_as_writing_them_down(store, pair, tiny):
@@ -184,8 +184,8 @@ def test_forecasting_ten_thousand_runs_takes_a_dozen_times_as_long_as_writing_th
 
     def times() -> float:
         began = time.process_time()
-        found = forecast(plan(many, store), store, HERE)
-        assert len(found.costs) == 10_000 and found.unknown() == 0
+        costs = forecast(plan(many, store), store, HERE)
+        assert len(costs.costs) == 10_000 and costs.unknown() == 0
         return (time.process_time() - began) / yardstick()
 
     assert any(times() < 12 for _ in range(3))  # 7; more beside neighbours
@@ -196,15 +196,15 @@ def test_a_probe_takes_its_steps_from_all_over_the_run_and_leaves_the_weights_al
 
     from bench.training import step
 
-    seen, real = [], step.take_step
+    steps, real = [], step.take_step
 
     def noted(spec, model, learner, optimizer, clip, at, *more):
-        seen.append(at)
+        steps.append(at)
         return real(spec, model, learner, optimizer, clip, at, *more)
 
     monkeypatch.setattr(step, "take_step", noted)
     *lines, last = _measure(tiny.but(steps=1000), [EVALUATION.at(tiny)], torch.device("cpu"))
-    assert len(lines) == STEPS and min(seen) == 0 and max(seen) > 900 and 300 < sorted(seen)[12] < 800
+    assert len(lines) == STEPS and min(steps) == 0 and max(steps) > 900 and 300 < sorted(steps)[12] < 800
     assert last["step_seconds"] > 0 and last["parameters"] > 0 and list(last["score_seconds"]) == [EVALUATION.at(tiny).key]
 
 
@@ -219,18 +219,18 @@ def test_a_run_shorter_than_a_probe_is_probed_all_the_same(tiny):
 def test_what_was_probed_is_known_the_next_time_and_no_run_was_made(store, pair):
     planned_runs = plan(pair, store)
     assert len(lacking(planned_runs, store, HERE)) == 2
-    told = []
-    probe(lacking(planned_runs, store, HERE), store, HERE, told.append)
-    assert [path.name for path in store.root.iterdir()] == [measured.CACHE] and {news.trouble for news in told} == {""}
+    messages = []
+    probe(lacking(planned_runs, store, HERE), store, HERE, messages.append)
+    assert [path.name for path in store.root.iterdir()] == [measured.CACHE] and {news.trouble for news in messages} == {""}
     assert lacking(planned_runs, store, HERE) == [] and forecast(planned_runs, store, HERE).unknown() == 0
 
 
 @pytest.mark.slow
 def test_a_probe_that_fails_says_why(store, pair, tiny):
     odd = replace(pair, variants={"odd": tiny.but(context=5)})
-    told: list[News] = []
-    probe(plan(odd, store), store, HERE, told.append)
-    assert "needs at least 9 context frames" in told[-1].trouble
+    news: list[News] = []
+    probe(plan(odd, store), store, HERE, news.append)
+    assert "needs at least 9 context frames" in news[-1].trouble
 
 
 @pytest.mark.slow
@@ -258,13 +258,13 @@ def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
 
 def _children(process):
     """The probes that a process has started, in whichever of its threads."""
-    found = []
+    children = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             probes = b"bench.costs.probe" in (stat.parent / "cmdline").read_bytes()
             if probes and int(stat.read_text().rpartition(")")[2].split()[1]) == process:
-                found.append(int(stat.parent.name))
-    return found
+                children.append(int(stat.parent.name))
+    return children
 
 
 def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
@@ -286,8 +286,8 @@ def test_the_gpu_hours_of_runs_that_several_gpus_train_together_count_all_of_the
     from bench.costs.forecast import Cost, Forecast
     from bench.costs.measured import place_of
 
-    known = {"device": "cuda:0", "devices": 4, "machine": {"accelerators": ["NVIDIA H100"] * 8}}
-    assert place_of(known) == "4 x NVIDIA H100" and place_of({**known, "devices": 1}) == "NVIDIA H100"
+    provenance = {"device": "cuda:0", "devices": 4, "machine": {"accelerators": ["NVIDIA H100"] * 8}}
+    assert place_of(provenance) == "4 x NVIDIA H100" and place_of({**provenance, "devices": 1}) == "NVIDIA H100"
     costs = {"run": Cost(3600.0)}
     assert Forecast(costs, "4 x NVIDIA H100", True).gpu_hours() == 4 and Forecast(costs, "NVIDIA H100", True).gpu_hours() == 1
     assert Forecast(costs, "4 x NVIDIA H100", True).gpu_hours(per_gpu=2) == 2

@@ -24,8 +24,8 @@ def predicted(bench, tmp_path, sample, *words, content=None):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_predict_gives_the_families_outputs_from_the_command_line(name, bench, tmp_path):
     sample = SAMPLES[name]
-    found, err = predicted(bench, tmp_path, sample)
-    assert (found - sample.expected()).abs().max() <= sample.part.tolerance
+    outputs, err = predicted(bench, tmp_path, sample)
+    assert (outputs - sample.expected()).abs().max() <= sample.part.tolerance
     assert f"theirs.pth: {'PhyDNet' if name == 'phydnet' else ''}" in err and f"{sample.model}(" in err and "parameters" in err
 
 

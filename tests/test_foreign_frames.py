@@ -84,12 +84,16 @@ def test_predictions_in_the_order_of_files_are_refused_with_the_command_that_nam
 @pytest.mark.parametrize("form", ["folder", "npz"])
 def test_exported_clips_carry_names_and_a_manifest_by_which_predictions_come_back(bench, greys, tmp_path, form):
     out = tmp_path / ("clips.npz" if form == "npz" else "clips")
-    code, said, _ = bench("data", "export", "frames", "--context", 2, "--horizon", 2, "--out", out)
-    assert code == 0 and "5 clips of 2 + 2 frames of the test split, in the suite's order" in said
+    code, output, _ = bench("data", "export", "frames", "--context", 2, "--horizon", 2, "--out", out)
+    assert code == 0 and "5 clips of 2 + 2 frames of the test split, in the suite's order" in output
     if form == "npz":
-        made = np.load(out)
+        exported = np.load(out)
         shuffled = np.random.default_rng(0).permutation(5)
-        theirs = {"prediction": made["clips"][shuffled, 2:], "names": made["names"][shuffled], "manifest": made["manifest"]}
+        theirs = {
+            "prediction": exported["clips"][shuffled, 2:],
+            "names": exported["names"][shuffled],
+            "manifest": exported["manifest"],
+        }
         np.savez(tmp_path / "theirs.npz", **theirs)
     else:
         for clip in out.glob("*-*"):
@@ -108,13 +112,13 @@ def test_a_manifest_of_other_videos_is_refused(bench, greys, tmp_path):
     for frame in (tmp_path / "clips").glob("*/frame_0000[01].png"):
         frame.unlink()
     text = (tmp_path / "clips" / "manifest.json").read_text()
-    told = json.loads(text)
+    manifest = json.loads(text)
     for change, message in (
         ({"fingerprint": "other"}, "other videos, or prepared otherwise"),
         ({"data": "os:system"}, "is no manifest"),
         ({"context": "2"}, "is no manifest"),
     ):
-        (tmp_path / "clips" / "manifest.json").write_text(json.dumps({**told, **change}))
+        (tmp_path / "clips" / "manifest.json").write_text(json.dumps({**manifest, **change}))
         assert message in refusal(bench, "--predictions", "clips")
     (tmp_path / "clips" / "manifest.json").write_text("[" * 100_000)
     assert "is no manifest" in refusal(bench, "--predictions", "clips")
@@ -250,8 +254,8 @@ def test_openstl_s_files_are_understood(bench, pair, tmp_path):
     saved.mkdir()
     for name, frames in (("preds", prediction), ("trues", target), ("inputs", target)):
         np.save(saved / f"{name}.npy", frames.astype(np.float32) / 255)
-    for given in (saved, saved / "preds.npy"):
-        assert psnr(bench, "--predictions", given) == pytest.approx(right, abs=1e-4)
+    for path in (saved, saved / "preds.npy"):
+        assert psnr(bench, "--predictions", path) == pytest.approx(right, abs=1e-4)
     (saved / "trues.npy").unlink()
     assert "has no targets beside it" in refusal(bench, "--predictions", saved)
 
@@ -271,15 +275,15 @@ def test_frames_named_by_decimals_signs_or_hexadecimal_numbers_are_paired_in_ord
             Image.fromarray(frame).save(folder / name)
         write_clip(tmp_path / "target", frames)
         shutil.copytree(tmp_path / form / "prediction", tmp_path / form / "target")
-        found = json.loads(bench("eval", "--predictions", tmp_path / form, "--json")[1])
-        assert found["protocols"]["standard"]["psnr"]["per_frame"] == [100] * 12
+        output = json.loads(bench("eval", "--predictions", tmp_path / form, "--json")[1])
+        assert output["protocols"]["standard"]["psnr"]["per_frame"] == [100] * 12
         np.savez(tmp_path / "target.npz", prediction=frames[None, :, None], target=frames[None, :, None])
     (tmp_path / "hex" / "prediction" / "clip" / "0.png").rename(tmp_path / "hex" / "prediction" / "clip" / "10²0.png")
     assert "10²0.png" in refusal(bench, "--predictions", tmp_path / "hex")
 
 
 @pytest.mark.parametrize(
-    ("predicted", "true", "told"),
+    ("predicted", "true", "message"),
     [
         (range(10), range(10), True),
         (range(5, 10), range(10), True),  # the targets begin with the context
@@ -290,12 +294,12 @@ def test_frames_named_by_decimals_signs_or_hexadecimal_numbers_are_paired_in_ord
         (range(1, 6), range(5), False),
     ],
 )
-def test_predicted_frames_are_paired_with_true_ones_by_numbers_or_refused(predicted, true, told):
+def test_predicted_frames_are_paired_with_true_ones_by_numbers_or_refused(predicted, true, message):
     from bench.common.errors import BenchError
     from bench.external.pairing import pair_frames
 
     sides = [f"pred_{t}.png" for t in predicted], [f"gt_{t}.png" for t in true]
-    if told:
+    if message:
         assert pair_frames(*sides, "here") == list(range(len(true) - len(predicted), len(true)))
     else:
         with pytest.raises(BenchError, match="which belong together"):
@@ -335,9 +339,9 @@ def test_what_has_no_mean_says_why_in_text_and_json(bench, pair, tmp_path):
     spoilt = prediction.astype(np.float32) / 255
     spoilt[1, 2, 0, 3, 3] = np.nan
     np.savez(tmp_path / "spoilt.npz", prediction=spoilt, target=target)
-    found = json.loads(bench("eval", "--predictions", "spoilt.npz", "--json")[1])["protocols"]
-    assert set(found) == {"standard", "lmc2021", "openstl", "predrnn"}
-    for metrics in found.values():
+    protocols = json.loads(bench("eval", "--predictions", "spoilt.npz", "--json")[1])["protocols"]
+    assert set(protocols) == {"standard", "lmc2021", "openstl", "predrnn"}
+    for metrics in protocols.values():
         assert metrics["psnr"]["mean"] is None and "not finite: 1 of 3 clips, the first is clip 2" in metrics["psnr"]["reason"]
         assert metrics["psnr"]["per_frame"][2] is None and metrics["psnr"]["per_frame"][0] > 0
     assert "not finite: 1 of 3 clips, the first is clip 2" in bench("eval", "--predictions", "spoilt.npz")[1]

@@ -34,9 +34,9 @@ NAMES = {
 def videos(random, count, frames, channels):
     """Smooth videos, [N, T, C, H, W] in [0, 1], that reach from black to white."""
     still = random.random((count, 1, channels, 12, 14))
-    made = still + 0.02 * random.standard_normal((count, frames, channels, 12, 14)).cumsum(1)
-    made = (made - made.min()) / (made.max() - made.min())
-    return made
+    moving = still + 0.02 * random.standard_normal((count, frames, channels, 12, 14)).cumsum(1)
+    moving = (moving - moving.min()) / (moving.max() - moving.min())
+    return moving
 
 
 def stored(pixels, dtype, low, span):
@@ -140,16 +140,16 @@ def test_random_files_of_predictions_are_scored_rightly_or_refused_in_one_line(b
         folder.mkdir()
         path, words, prediction, target = combination(random, folder)
         code, out, err = bench("eval", "--predictions", path, *words, "--json")
-        told = f"combination {chunk}, {number}: {words} {[p.name for p in sorted(path.rglob('*'))][:4]} {err}"
+        description = f"combination {chunk}, {number}: {words} {[p.name for p in sorted(path.rglob('*'))][:4]} {err}"
         if code:
-            assert code == 2 and err.startswith("error: ") and len(err.splitlines()) == 1, told
+            assert code == 2 and err.startswith("error: ") and len(err.splitlines()) == 1, description
             continue
         scored += 1
-        assert prediction.shape == target.shape, told
+        assert prediction.shape == target.shape, description
         psnr, ssim = expected(prediction, target)
-        found = json.loads(out)["protocols"]["standard"]
-        assert found["psnr"]["per_frame"] == pytest.approx(list(psnr), abs=2e-3), told
-        assert found["ssim"]["mean"] == pytest.approx(ssim, abs=2e-4), told
+        scores = json.loads(out)["protocols"]["standard"]
+        assert scores["psnr"]["per_frame"] == pytest.approx(list(psnr), abs=2e-3), description
+        assert scores["ssim"]["mean"] == pytest.approx(ssim, abs=2e-4), description
     assert scored  # not all are refused
 
 
@@ -162,16 +162,16 @@ def test_predictions_of_a_data_set_are_matched_by_name_or_targets_or_refused(ben
     prediction = np.clip(target + 0.1 * random.standard_normal(target.shape), 0, 1).astype(np.float32)
     names = np.array([clip_name(n, clip) for n, clip in enumerate(clips)])
     order = random.permutation(4) if number % 2 else np.arange(4)
-    given = {"prediction": prediction[order]}
-    given |= {"names": names[order]} if number % 3 == 0 else {}
-    given |= {"target": target[order]} if number % 3 == 1 else {}
-    np.savez(tmp_path / "theirs.npz", **given)
+    arrays = {"prediction": prediction[order]}
+    arrays |= {"names": names[order]} if number % 3 == 0 else {}
+    arrays |= {"target": target[order]} if number % 3 == 1 else {}
+    np.savez(tmp_path / "theirs.npz", **arrays)
     code, out, err = bench("eval", "--predictions", tmp_path / "theirs.npz", *words, "--json")
     in_order = np.array_equal(order, np.arange(4))
-    if "names" in given or ("target" in given and in_order):
+    if "names" in arrays or ("target" in arrays and in_order):
         psnr, ssim = expected(prediction, target)
-        found = json.loads(out)["protocols"]["standard"]
-        assert found["psnr"]["per_frame"] == pytest.approx(list(psnr), abs=1e-4) and found["ssim"]["mean"] == pytest.approx(
+        scores = json.loads(out)["protocols"]["standard"]
+        assert scores["psnr"]["per_frame"] == pytest.approx(list(psnr), abs=1e-4) and scores["ssim"]["mean"] == pytest.approx(
             ssim, abs=1e-5
         )
     else:

@@ -24,8 +24,8 @@ class Blurring(torch.nn.Module):
         self.levels = levels
 
     def forward(self, context, horizon):
-        made = [torch.roll(context[:, -1], t + 1, -1) * (0.9 - 0.05 * t) for t in range(horizon)]
-        frames = torch.stack(made, 1)
+        predictions = [torch.roll(context[:, -1], t + 1, -1) * (0.9 - 0.05 * t) for t in range(horizon)]
+        frames = torch.stack(predictions, 1)
         return torch.round(frames * 255) / 255 if self.levels else frames
 
 
@@ -81,11 +81,11 @@ def test_predictions_that_come_back_score_as_the_suite_scores_them(bench, moving
         clips, names = exported["clips"].astype(np.float32) / np.float32(255), [str(name) for name in exported["names"]]
     predictions = model(torch.from_numpy(clips[:, :CONTEXT]), HORIZON).numpy()
     write(tmp_path / "theirs", names, clips, predictions)
-    given = ("--predictions", tmp_path / "theirs", "--data", "frames", "--context", CONTEXT, "--name", "theirs")
-    code, _, err = bench("eval", *given)
+    options = ("--predictions", tmp_path / "theirs", "--data", "frames", "--context", CONTEXT, "--name", "theirs")
+    code, _, err = bench("eval", *options)
     assert code == 0, err
-    (kept,) = folder(Store(tmp_path / "runs"), "theirs").glob("*.npz")
-    theirs = load(kept)
+    (scores_file,) = folder(Store(tmp_path / "runs"), "theirs").glob("*.npz")
+    theirs = load(scores_file)
     assert theirs.names == ours.names and theirs.metadata["targets"] == ours.metadata["targets"]
     if write is as_openstl:
         np.testing.assert_allclose(theirs.values, ours.values, rtol=0, atol=1e-6)

@@ -78,11 +78,11 @@ def _change(path: Path, chance: random.Random) -> None:
     """Another value somewhere in a JSON file."""
     with contextlib.suppress(ValueError):
         value = json.loads(path.read_text())
-        place, key = {"": value}, ""
-        while isinstance(place[key], dict) and place[key] and chance.random() < 0.8:
-            place, key = place[key], chance.choice(sorted(place[key]))
-        place[key] = chance.choice(OTHERS)
-        path.write_text(json.dumps(value if key else place[""]))
+        parent, key = {"": value}, ""
+        while isinstance(parent[key], dict) and parent[key] and chance.random() < 0.8:
+            parent, key = parent[key], chance.choice(sorted(parent[key]))
+        parent[key] = chance.choice(OTHERS)
+        path.write_text(json.dumps(value if key else parent[""]))
 
 
 class Watch:
@@ -166,8 +166,8 @@ def test_a_store_damaged_at_random_takes_no_command_down_and_touches_nothing_out
     shutil.copytree(trained, tmp_path / "runs")
     shutil.copy(empty_mlflow, tmp_path / "runs" / "mlflow.db")
     for words in commands(tmp_path, runs):  # undamaged, and with all the time that imports take
-        code, said = run_command(tmp_path, words, seconds=0)
-        assert code == (2 if words == ("report", "tune:lmc") else 0), (words, said)
+        code, output = run_command(tmp_path, words, seconds=0)
+        assert code == (2 if words == ("report", "tune:lmc") else 0), (words, output)
 
     def hung(number, frame):
         raise TimeoutError("the command hangs")
@@ -181,19 +181,19 @@ def test_a_store_damaged_at_random_takes_no_command_down_and_touches_nothing_out
             shutil.copytree(trained, store)
             shutil.copy(empty_mlflow, store / "mlflow.db")
             how, path = damaged(store, canary, chance)
-            what = f"damage {number}: {how} {path.relative_to(tmp_path)}"
+            damage = f"damage {number}: {how} {path.relative_to(tmp_path)}"
             for words in commands(tmp_path, runs):
                 watch.on, watch.seen = (store, canary), []
-                code, said = run_command(tmp_path, words)
+                code, output = run_command(tmp_path, words)
                 watch.on = None
-                assert code in (0, 1, 2), (what, words, said[-3000:])
-                forbidden = [word for word in ("Traceback", "secret words", "\x1b[2J") if word in said]
-                assert not forbidden, (what, words, said[-3000:])
-                assert not watch.seen, (what, words, watch.seen)
+                assert code in (0, 1, 2), (damage, words, output[-3000:])
+                forbidden = [word for word in ("Traceback", "secret words", "\x1b[2J") if word in output]
+                assert not forbidden, (damage, words, output[-3000:])
+                assert not watch.seen, (damage, words, watch.seen)
                 if words == ("status",):
                     well = [name for name in runs if name not in str(path)]
-                    assert all(name in said for name in well) and said.count("finished") >= len(well), (what, said)
-            assert sorted(os.listdir(canary)) == ["secret"] and (canary / "secret").read_text() == "secret words", what
+                    assert all(name in output for name in well) and output.count("finished") >= len(well), (damage, output)
+            assert sorted(os.listdir(canary)) == ["secret"] and (canary / "secret").read_text() == "secret words", damage
             shutil.rmtree(store)
     finally:
         signal.signal(signal.SIGALRM, former)

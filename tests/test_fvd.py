@@ -29,28 +29,28 @@ def test_the_distance_of_two_gaussians_with_diagonal_covariances_is_known_in_clo
 @pytest.mark.parametrize(("clips", "dimensions"), [(5, 12), (40, 6)])
 def test_the_distance_is_symmetric_and_that_of_a_set_to_itself_is_nothing(clips: int, dimensions: int):
     """With fewer clips than dimensions and with more."""
-    one, other = gaussian(clips, dimensions), 1.5 * gaussian(clips + 1, dimensions, seed=1) + 0.3
-    distance = fvd.frechet_distance(one, other)
-    assert distance > 1 and fvd.frechet_distance(other, one) == pytest.approx(distance, rel=1e-9)
-    assert abs(fvd.frechet_distance(one, one)) < 1e-9 * distance
+    first, second = gaussian(clips, dimensions), 1.5 * gaussian(clips + 1, dimensions, seed=1) + 0.3
+    distance = fvd.frechet_distance(first, second)
+    assert distance > 1 and fvd.frechet_distance(second, first) == pytest.approx(distance, rel=1e-9)
+    assert abs(fvd.frechet_distance(first, first)) < 1e-9 * distance
 
 
 def test_the_distance_equals_the_textbook_formula_by_way_of_matrix_roots():
     linalg = pytest.importorskip("scipy.linalg")
-    one, other = gaussian(50, 5), gaussian(60, 5, seed=1) @ np.diag([1, 2, 3, 1, 1]) + 1
-    covariances = [np.cov(features, rowvar=False) for features in (one, other)]
+    first, second = gaussian(50, 5), gaussian(60, 5, seed=1) @ np.diag([1, 2, 3, 1, 1]) + 1
+    covariances = [np.cov(features, rowvar=False) for features in (first, second)]
     root = linalg.sqrtm(covariances[0] @ covariances[1]).real
-    expected = np.square(one.mean(0) - other.mean(0)).sum() + np.trace(covariances[0] + covariances[1] - 2 * root)
-    assert fvd.frechet_distance(one, other) == pytest.approx(expected, rel=1e-9)
+    expected = np.square(first.mean(0) - second.mean(0)).sum() + np.trace(covariances[0] + covariances[1] - 2 * root)
+    assert fvd.frechet_distance(first, second) == pytest.approx(expected, rel=1e-9)
 
 
 def test_frames_are_resized_to_a_shorter_side_of_224_and_cut_at_the_centre():
     clips = torch.zeros(1, 2, 1, 32, 64)
     clips[..., 32] = 2.0  # beyond the range: clamped to 1
-    found = fvd.prepared(clips)
-    assert found.shape == (1, 1, 2, 224, 224)
-    assert found.min() == -1 and 0.9 < found.max() <= 1
-    assert found[0, 0, 0, 0].argmax().item() in range(112, 119), "column 32 of 64 begins at the centre"
+    prepared = fvd.prepared(clips)
+    assert prepared.shape == (1, 1, 2, 224, 224)
+    assert prepared.min() == -1 and 0.9 < prepared.max() <= 1
+    assert prepared[0, 0, 0, 0].argmax().item() in range(112, 119), "column 32 of 64 begins at the centre"
 
 
 def test_same_padding_puts_the_odd_zero_behind():
@@ -64,12 +64,12 @@ def test_same_padding_puts_the_odd_zero_behind():
 
 def random_weights() -> dict[str, Tensor]:
     torch.manual_seed(0)
-    found = {}
+    weights = {}
     for name, shape in PUBLISHED.shapes.items():
-        found[name] = 0.02 * torch.randn(shape)
+        weights[name] = 0.02 * torch.randn(shape)
         if name.endswith("running_var"):
-            found[name] = torch.rand(shape) + 0.5
-    return found
+            weights[name] = torch.rand(shape) + 0.5
+    return weights
 
 
 def test_folding_a_batch_norm_into_its_convolution_changes_nothing():
@@ -80,8 +80,13 @@ def test_folding_a_batch_norm_into_its_convolution_changes_nothing():
     plain = torch.nn.functional.conv3d(x, tensors[f"{name}.conv.weight"])
     mean, variance = tensors[f"{name}.norm.running_mean"], tensors[f"{name}.norm.running_var"]
     expected = torch.nn.functional.batch_norm(plain, mean, variance, bias=tensors[f"{name}.norm.bias"], eps=1e-3)
-    found = folded(tensors)
-    assert_close(torch.nn.functional.conv3d(x, found[f"{name}.weight"], found[f"{name}.bias"]), expected, rtol=1e-5, atol=1e-6)
+    folded_tensors = folded(tensors)
+    assert_close(
+        torch.nn.functional.conv3d(x, folded_tensors[f"{name}.weight"], folded_tensors[f"{name}.bias"]),
+        expected,
+        rtol=1e-5,
+        atol=1e-6,
+    )
     assert expected.shape[1] == after
 
 
@@ -115,16 +120,16 @@ def pairs(clips: int = 7, frames: int = 3):
 
 
 def test_an_evaluation_keeps_each_clips_features_with_the_scores(toy: None, tmp_path):
-    made = scored(pairs(), 7, {}, torch.device("cpu"), sets=["fvd"])
-    made.save(tmp_path / "scores.npz")
-    found = load(tmp_path / "scores.npz")
+    computed = scored(pairs(), 7, {}, torch.device("cpu"), sets=["fvd"])
+    computed.save(tmp_path / "scores.npz")
+    loaded = load(tmp_path / "scores.npz")
     predicted = torch.cat([prediction for prediction, _ in pairs()])
-    assert np.allclose(found.sets["fvd"].prediction, predicted[:, [0, -1]].mean((2, 3, 4)), atol=1e-6)
-    known = found.metadata["sets"]["fvd"]
-    assert (known["protocol"], known["version"], known["by"]) == ("fvd2018", 1, "toy features")
-    features = found.sets["fvd"]
-    assert found.set_scores() == {"fvd2018/fvd": pytest.approx(fvd.frechet_distance(features.prediction, features.target))}
-    assert len(known["replicates"]) == REPLICATES and "sets" in read_header(tmp_path / "scores.npz").metadata
+    assert np.allclose(loaded.sets["fvd"].prediction, predicted[:, [0, -1]].mean((2, 3, 4)), atol=1e-6)
+    metadata = loaded.metadata["sets"]["fvd"]
+    assert (metadata["protocol"], metadata["version"], metadata["by"]) == ("fvd2018", 1, "toy features")
+    features = loaded.sets["fvd"]
+    assert loaded.set_scores() == {"fvd2018/fvd": pytest.approx(fvd.frechet_distance(features.prediction, features.target))}
+    assert len(metadata["replicates"]) == REPLICATES and "sets" in read_header(tmp_path / "scores.npz").metadata
 
 
 def test_a_set_score_of_some_clips_is_that_of_their_features():
@@ -136,14 +141,14 @@ def test_a_set_score_of_some_clips_is_that_of_their_features():
 
 
 def test_clips_that_are_too_short_have_no_fvd_and_a_reason():
-    made = scored(pairs(frames=9), 7, {}, torch.device("cpu"), sets=["fvd"])
-    assert made.metadata["sets"]["fvd"]["missing"] == "it needs at least 10 predicted frames, these clips have 9"
-    assert not made.sets and not made.set_scores()
+    computed = scored(pairs(frames=9), 7, {}, torch.device("cpu"), sets=["fvd"])
+    assert computed.metadata["sets"]["fvd"]["missing"] == "it needs at least 10 predicted frames, these clips have 9"
+    assert not computed.sets and not computed.set_scores()
 
 
 def test_a_machine_without_the_weights_says_so():
-    made = scored(pairs(frames=10), 7, {}, torch.device("cpu"), sets=["fvd"])
-    assert "no weights of I3D; `bench weights fetch fvd`" in made.metadata["sets"]["fvd"]["missing"]
+    computed = scored(pairs(frames=10), 7, {}, torch.device("cpu"), sets=["fvd"])
+    assert "no weights of I3D; `bench weights fetch fvd`" in computed.metadata["sets"]["fvd"]["missing"]
 
 
 def test_a_prediction_that_is_not_finite_has_no_fvd(toy: None):
@@ -156,8 +161,8 @@ def test_a_prediction_that_is_not_finite_has_no_fvd(toy: None):
 def test_eight_black_against_eight_white_clips_is_the_published_value(monkeypatch, frames: int, published: float):
     """TensorFlow's original gives 151.39244 for 30 frames; one clip of each is looked at and counted eight times."""
     published_weights.use(PUBLISHED, monkeypatch)
-    features, told = fvd.load((1, 64, 64), torch.device("cpu"))
-    assert features is not None, told
+    features, description = fvd.load((1, 64, 64), torch.device("cpu"))
+    assert features is not None, description
     black, white = (
         np.repeat(features(clip.expand(1, frames, 1, 64, 64)).numpy(), 8, 0) for clip in (torch.zeros(1), torch.ones(1))
     )

@@ -15,7 +15,7 @@ from tests.conftest import EVALUATION, TINY
 
 
 @pytest.fixture
-def kept(trained, tmp_path):
+def finished_store(trained, tmp_path):
     """A store with two finished runs."""
     shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
     return Store(tmp_path / "runs")
@@ -41,66 +41,68 @@ def _lmc(store):
     return store.run(TINY)
 
 
-def test_of_a_finished_run_older_checkpoints_go_and_it_can_be_scored_and_resumed_all_the_same(kept):
+def test_of_a_finished_run_older_checkpoints_go_and_it_can_be_scored_and_resumed_all_the_same(finished_store):
     import torch
 
-    run = _lmc(kept)
+    run = _lmc(finished_store)
     before = {path.name for path in run.path.glob("checkpoints/*")}
-    [waste] = [waste for waste in gc.find(kept) if waste.kind == "checkpoints"]
-    assert gc.remove(kept, waste)
+    [waste] = [waste for waste in gc.find(finished_store) if waste.kind == "checkpoints"]
+    assert gc.remove(finished_store, waste)
     left = {path.name for path in run.path.glob("checkpoints/*")}
     assert len(before) == 2 and len(left) == 1 and next(iter(left)).startswith("step-00000006")
     shutil.rmtree(run.path / "predictions")
     assert rescore(run, EVALUATION.at(TINY), ["standard"], torch.device("cpu")) == "its checkpoint"
-    assert gc.find(kept) == []
+    assert gc.find(finished_store) == []
 
 
-def test_the_older_checkpoint_stays_where_the_newest_is_damaged(kept):
-    run = _lmc(kept)
+def test_the_older_checkpoint_stays_where_the_newest_is_damaged(finished_store):
+    run = _lmc(finished_store)
     newest = max(run.path.glob("checkpoints/step-*"))
     newest.write_bytes(newest.read_bytes()[:-1])
-    [waste] = [waste for waste in gc.find(kept) if waste.kind == "checkpoints"]
-    assert not gc.remove(kept, waste) and waste.path.exists()
+    [waste] = [waste for waste in gc.find(finished_store) if waste.kind == "checkpoints"]
+    assert not gc.remove(finished_store, waste) and waste.path.exists()
 
 
-def test_leftovers_of_the_dead_are_found_and_what_is_fresh_is_not(kept):
-    run = _lmc(kept)
+def test_leftovers_of_the_dead_are_found_and_what_is_fresh_is_not(finished_store):
+    run = _lmc(finished_store)
     half = _old(run.path / "scores" / ".test-2.npz.0123abcd.npz")
     damaged = _old(run.path / "checkpoints" / "step-00000003-0123456789ab.damaged")
     (run.path / ".status.json.0123abcd.json").write_text("being written right now")
-    probe = _old(kept.root / ".probe-0123abcd")
+    probe = _old(finished_store.root / ".probe-0123abcd")
     newest = max(int(path.name.rpartition("-")[2]) for path in run.path.glob("lease-*"))
     (run.path / f"lease-{newest + 1}").write_text(json.dumps({"released": True}))
-    found = {waste.path for waste in gc.find(kept) if waste.kind != "checkpoints"}
-    assert found == {half, damaged, probe, run.path / f"lease-{newest}"}
+    leftovers = {waste.path for waste in gc.find(finished_store) if waste.kind != "checkpoints"}
+    assert leftovers == {half, damaged, probe, run.path / f"lease-{newest}"}
 
 
-def test_of_a_run_that_goes_on_nothing_is_listed_and_nothing_is_removed(kept):
-    run = _lmc(kept)
+def test_of_a_run_that_goes_on_nothing_is_listed_and_nothing_is_removed(finished_store):
+    run = _lmc(finished_store)
     _old(run.path / ".log.0123abcd")
-    listed = [waste for waste in gc.find(kept, runs=True) if waste.run is not None and waste.run.name == run.name]
+    listed = [waste for waste in gc.find(finished_store, runs=True) if waste.run is not None and waste.run.name == run.name]
     owned = lease.take(run.path)
-    before = _files(kept)
-    assert not [waste for waste in gc.find(kept, runs=True) if waste.run is not None and waste.run.name == run.name]
-    assert listed and not any(gc.remove(kept, waste) for waste in listed) and _files(kept) == before
+    before = _files(finished_store)
+    assert not [waste for waste in gc.find(finished_store, runs=True) if waste.run is not None and waste.run.name == run.name]
+    assert listed and not any(gc.remove(finished_store, waste) for waste in listed) and _files(finished_store) == before
     owned.release()
 
 
-def test_runs_that_no_experiment_refers_to_are_listed_on_request_alone(kept):
+def test_runs_that_no_experiment_refers_to_are_listed_on_request_alone(finished_store):
     from bench.spec.loading import load
 
     ours = next(iter(load("ablation").variants.values())).but(seed=7)  # `bench run ablation --seeds 7`
-    run = kept.run(ours)
+    run = finished_store.run(ours)
     run.create(ours)
-    assert gc.RUNS not in _kinds(kept)
-    listed = [waste for waste in gc.find(kept, runs=True) if waste.kind == gc.RUNS]
+    assert gc.RUNS not in _kinds(finished_store)
+    listed = [waste for waste in gc.find(finished_store, runs=True) if waste.kind == gc.RUNS]
     assert {waste.run.spec.model.name for waste in listed} == {"lmc", "copy_last"} and len(listed) == 2
-    assert all(gc.remove(kept, waste) for waste in listed) and [run.name for run in kept.runs()] == [run.name]
+    assert all(gc.remove(finished_store, waste) for waste in listed) and [run.name for run in finished_store.runs()] == [
+        run.name
+    ]
 
 
-def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(kept, monkeypatch):
-    aside = kept.set_aside(_lmc(kept))
-    [waste] = [waste for waste in gc.find(kept) if waste.kind == "set aside"]
+def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(finished_store, monkeypatch):
+    aside = finished_store.set_aside(_lmc(finished_store))
+    [waste] = [waste for waste in gc.find(finished_store) if waste.kind == "set aside"]
     assert waste.path == aside and waste.size == gc.size_of(aside) > 1000
 
     def interrupted(path, dir_fd):
@@ -108,26 +110,26 @@ def test_runs_set_aside_and_what_an_interrupted_removal_left_are_removed(kept, m
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(shutil, "rmtree", interrupted)
-        gc.remove(kept, waste)
-    assert not aside.exists() and _kinds(kept) == {"trash"}
-    assert all(gc.remove(kept, waste) for waste in gc.find(kept)) and gc.find(kept) == []
+        gc.remove(finished_store, waste)
+    assert not aside.exists() and _kinds(finished_store) == {"trash"}
+    assert all(gc.remove(finished_store, waste) for waste in gc.find(finished_store)) and gc.find(finished_store) == []
 
 
-def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes_on(kept):
+def test_copies_of_the_code_stay_as_long_as_a_run_waits_for_them_or_a_sweep_goes_on(finished_store):
     from bench.store.snapshot import Snapshot
     from bench.sweep import active
 
     for name in (needed := "0123456789ab", "unused"):
-        _old(kept.root / ".code" / name / "bench" / "x.py")
-    run = _lmc(kept)
-    Snapshot(str(kept.root / ".code" / needed), needed).note(run)
+        _old(finished_store.root / ".code" / name / "bench" / "x.py")
+    run = _lmc(finished_store)
+    Snapshot(str(finished_store.root / ".code" / needed), needed).note(run)
     owned = lease.take(run.path)
-    assert [waste.path.name for waste in gc.find(kept) if waste.kind == "code"] == ["unused"]
-    [unused] = [waste for waste in gc.find(kept) if waste.kind == "code"]
-    with active.register_sweep(kept, "mine-small", "bench run mine.py"):
-        assert "code" not in _kinds(kept) and not gc.remove(kept, unused)
+    assert [waste.path.name for waste in gc.find(finished_store) if waste.kind == "code"] == ["unused"]
+    [unused] = [waste for waste in gc.find(finished_store) if waste.kind == "code"]
+    with active.register_sweep(finished_store, "mine-small", "bench run mine.py"):
+        assert "code" not in _kinds(finished_store) and not gc.remove(finished_store, unused)
     owned.release()
-    assert gc.remove(kept, unused)
+    assert gc.remove(finished_store, unused)
 
 
 def test_the_command_lists_asks_and_removes(finished, tmp_path):
@@ -141,6 +143,6 @@ def test_the_command_lists_asks_and_removes(finished, tmp_path):
     assert json.loads(finished("gc", "--json", "--runs")[1])[0]["kind"] == "runs"
 
 
-def test_what_probes_have_measured_goes_on_request_alone(kept):
-    (kept.root / "forecast.json").write_text("{}")
-    assert gc.CACHES not in _kinds(kept) and gc.CACHES in _kinds(kept, caches=True)
+def test_what_probes_have_measured_goes_on_request_alone(finished_store):
+    (finished_store.root / "forecast.json").write_text("{}")
+    assert gc.CACHES not in _kinds(finished_store) and gc.CACHES in _kinds(finished_store, caches=True)

@@ -35,8 +35,8 @@ def exact(monkeypatch):
 @contracts.every_model
 def test_predictions_on_a_gpu_are_those_of_the_processor(name, exact):
     model, context = contracts.tiny(name), contracts.clips()
-    there = copy.deepcopy(model).to(GPU)
-    assert_close(contracts.predict(there, context.to(GPU)).cpu(), contracts.predict(model, context), rtol=1e-3, atol=1e-4)
+    on_gpu = copy.deepcopy(model).to(GPU)
+    assert_close(contracts.predict(on_gpu, context.to(GPU)).cpu(), contracts.predict(model, context), rtol=1e-3, atol=1e-4)
 
 
 def _trained(name, device, recorded, steps=WARM_UP + 3):
@@ -56,8 +56,8 @@ def _trained(name, device, recorded, steps=WARM_UP + 3):
 
 @pytest.mark.parametrize("name", sorted(set(contracts.LEARNED) - {"swinlstm"}))  # which draws on the device what it drops
 def test_a_step_on_a_gpu_trains_as_a_step_on_the_processor(name, exact):
-    (_, here, _), (_, there, _) = _trained(name, torch.device("cpu"), False, 2), _trained(name, GPU, False, 2)
-    assert_close(there, here, rtol=1e-3, atol=1e-5)
+    (_, on_cpu, _), (_, on_gpu, _) = _trained(name, torch.device("cpu"), False, 2), _trained(name, GPU, False, 2)
+    assert_close(on_gpu, on_cpu, rtol=1e-3, atol=1e-5)
 
 
 @contracts.every_learned_model

@@ -44,8 +44,8 @@ def theirs(clips, names, tmp_path):
 
 
 def cells(out):
-    made = json.loads(out)
-    return {row["label"]: row for row in made["rows"]}, [note["text"] for note in made["footnotes"]]
+    report = json.loads(out)
+    return {row["label"]: row for row in report["rows"]}, [note["text"] for note in report["footnotes"]]
 
 
 def test_frames_of_another_code_base_stand_beside_our_variants_with_their_source(finished, theirs):
@@ -82,8 +82,8 @@ def test_the_only_run_of_a_guest_is_paired_with_every_seed_of_ours(finished, the
         "json",
     )
     rows, _ = cells(finished("report", "mine.py", *words)[1])
-    difference, own = rows["Their model"]["cells"][0], rows["tiny"]["cells"][0]
-    assert difference["seeds"] == 2 and difference["value"] == pytest.approx(20 - own["value"], abs=1e-3)
+    difference, own_cell = rows["Their model"]["cells"][0], rows["tiny"]["cells"][0]
+    assert difference["seeds"] == 2 and difference["value"] == pytest.approx(20 - own_cell["value"], abs=1e-3)
     assert difference["low"] < difference["value"] < difference["high"]
 
 
@@ -112,8 +112,8 @@ def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, cl
     for n, clip in enumerate(frames):
         for t, frame in enumerate(clip):
             save_png(image(frame / 255), tmp_path / "theirs" / "prediction" / names[n] / f"frame_{t}.png")
-    given = "theirs.npz" if form == "npz" else "theirs"
-    assert finished("eval", "--predictions", given, "--name", "Their model", *DATA)[0] == 0
+    predictions_path = "theirs.npz" if form == "npz" else "theirs"
+    assert finished("eval", "--predictions", predictions_path, "--name", "Their model", *DATA)[0] == 0
     shutil.rmtree(tmp_path / "theirs")
     (tmp_path / "theirs.npz").unlink()
     path = next(folder(Store(tmp_path / "runs"), "Their model").glob("*.npz"))
@@ -127,10 +127,10 @@ def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, cl
 
 
 def test_a_score_that_takes_the_place_of_another_model_s_says_so(finished, clips, names, tmp_path):
-    for name, shift, told in (("a", 0.1, False), ("a", 0.1, False), ("b", 0.2, True)):
+    for name, shift, is_told in (("a", 0.1, False), ("a", 0.1, False), ("b", 0.2, True)):
         np.savez(tmp_path / f"{name}.npz", prediction=np.abs(clips - shift), names=names)
         _, _, err = finished("eval", "--predictions", f"{name}.npz", "--name", "Theirs", *DATA)
-        assert ("in place of what that name had on these clips, from the frames in a.npz" in err) is told
+        assert ("in place of what that name had on these clips, from the frames in a.npz" in err) is is_told
 
 
 def test_who_was_not_trained_to_the_end_is_said_to_be_so_wherever_the_score_is_shown(finished, tmp_path):

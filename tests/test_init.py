@@ -62,8 +62,8 @@ def test_training_starts_from_weights_of_another_code_base(theirs, store):
 def test_training_starts_from_a_checkpoint_of_ours(store):
     random, planned_runs = trained(SPEC, store)
     file = sorted((planned_runs[0].run.path / "checkpoints").glob("step-*"))[-1]
-    again, _ = trained(SPEC.but(init=str(file), seed=7), store)
-    assert all(torch.allclose(again[name], tensor, atol=1e-6) for name, tensor in random.items())
+    second_run, _ = trained(SPEC.but(init=str(file), seed=7), store)
+    assert all(torch.allclose(second_run[name], tensor, atol=1e-6) for name, tensor in random.items())
 
 
 def test_once_begun_a_run_no_longer_needs_the_file(theirs, store):

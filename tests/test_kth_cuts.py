@@ -24,14 +24,14 @@ def data_root(tmp_path, monkeypatch):
 
 def thumls(frames, length):
     """First frames that thuml's loader finds: (video, number) of every picture, looked at from the last one backwards."""
-    found, at = [], len(frames) - 1
+    clips_cut, at = [], len(frames) - 1
     while at >= length - 1:
         (video, last), (other, first) = frames[at], frames[at - length + 1]
         if video == other and last - first == length - 1:
-            found.append((video, first))
+            clips_cut.append((video, first))
             at -= 2 if video.split("_")[1] in ("jogging", "running") else length - 1
         at -= 1
-    return found
+    return clips_cut
 
 
 @pytest.mark.parametrize("length", [3, 4, 7])
@@ -67,11 +67,11 @@ def test_which_frames_stand_together():
 
 
 def test_the_counts_that_00sequences_gives():
-    videos, found = read_sequences(LISTED), {}
+    videos, counts = read_sequences(LISTED), {}
     for name in ("suite", "thuml"):
-        for split, who in (("train", "1-16"), ("test", "17-25")):
-            found[name, split] = [clips(CUTS[name], videos, persons(who), length) for length in (20, 30, 50)]
-    assert found == {
+        for split, persons_text in (("train", "1-16"), ("test", "17-25")):
+            counts[name, split] = [clips(CUTS[name], videos, persons(persons_text), length) for length in (20, 30, 50)]
+    assert counts == {
         ("suite", "train"): [6503, 4085, 2170], ("suite", "test"): [3766, 2377, 1248],
         ("thuml", "train"): [12386, 8783, 4227],
         ("thuml", "test"): [7113, 5045, 2496],  # a user counts 5,041 in thuml's pictures (issue 15), of unsaid length
@@ -124,11 +124,11 @@ def unpack(folder, videos=KTH_VIDEOS, listed_only=False):
     """KTH's videos as folders of pictures, image_0001.jpg and so on, with their 00sequences.txt."""
     lines = []
     for speed, (name, ranges) in enumerate(videos.items(), 1):
-        place = folder / name.split("_")[1] / f"{name}_uncomp"
-        place.mkdir(parents=True)
+        target = folder / name.split("_")[1] / f"{name}_uncomp"
+        target.mkdir(parents=True)
         for number, frame in enumerate(walker(24, speed=speed), 1):
             if not listed_only or any(first <= number <= last for first, last in ranges):
-                Image.fromarray(frame).save(place / f"image_{number:04d}.jpg", quality=95)
+                Image.fromarray(frame).save(target / f"image_{number:04d}.jpg", quality=95)
         lines.append(f"{name}\t\tframes\t" + ", ".join(f"{first}-{last}" for first, last in ranges))
     (folder / "00sequences.txt").write_text("\n".join(lines) + "\n")
     return folder
@@ -146,12 +146,12 @@ def test_unpacked_pictures_are_prepared_as_well_as_videos(source, tmp_path, monk
 
 
 def test_pictures_of_the_action_alone_make_thumls_runs_and_a_hole_is_refused(tmp_path):
-    place = unpack(tmp_path / "pictures", listed_only=True)
-    assert [s.frames for s in cut("thuml", place).packed.sequences["test"]] == [24, 11]
-    assert [s.frames for s in cut("thuml", place).packed.sequences["train"]] == [20, 12, 10]
-    (place / "walking" / "person17_walking_d1_uncomp" / "image_0005.jpg").unlink()
+    pictures = unpack(tmp_path / "pictures", listed_only=True)
+    assert [s.frames for s in cut("thuml", pictures).packed.sequences["test"]] == [24, 11]
+    assert [s.frames for s in cut("thuml", pictures).packed.sequences["train"]] == [20, 12, 10]
+    (pictures / "walking" / "person17_walking_d1_uncomp" / "image_0005.jpg").unlink()
     with pytest.raises(BenchError, match="person17_walking_d1_uncomp lacks picture 5, in the middle of a sequence"):
-        prepare("kth", {"source": str(place), "size": 16})
+        prepare("kth", {"source": str(pictures), "size": 16})
 
 
 def test_a_video_that_is_there_twice_and_a_cut_that_is_none_are_refused(source, tmp_path):

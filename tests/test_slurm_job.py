@@ -70,7 +70,7 @@ def test_told_that_its_time_is_up_a_job_saves_and_queues_itself_again(cluster, j
     log = job(SAVES, number)
     assert job.run.status().state == INTERRUPTED and job.run.status().step == 3
     assert cluster.asked("scontrol") == ["requeue 1"] and f"got {number.name} and is queued again" in log
-    assert queue.place(job.run).startswith("SLURM job 1")
+    assert queue.location(job.run).startswith("SLURM job 1")
 
 
 def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_back(cluster, job):
@@ -81,7 +81,7 @@ def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_b
 
 def test_a_run_that_was_asked_to_stop_does_not_come_back(cluster, job):
     job("begin(3); run.ask_to_stop('enough'); end('interrupted', 'asked')")
-    assert cluster.asked("scontrol") == [] and queue.place(job.run) == ""
+    assert cluster.asked("scontrol") == [] and queue.location(job.run) == ""
     assert "BEGUN" not in job("print('BEGUN')")  # and a job that starts afterwards leaves it alone
 
 
@@ -94,9 +94,9 @@ def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so
     (cluster.folder / "bin" / "scontrol").write_text("#!/bin/sh\nexit 1\n")
     assert "should SLURM not bring it back itself, `bench run` goes on" in job(SAVES, signal.SIGUSR2)
     cluster.say(_1="PENDING")
-    assert queue.place(job.run)
+    assert queue.location(job.run)
     cluster.say(_1="COMPLETED")
-    assert not queue.place(job.run) and job.run.status().state == INTERRUPTED
+    assert not queue.location(job.run) and job.run.status().state == INTERRUPTED
 
 
 def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_for_more_time(cluster, job):

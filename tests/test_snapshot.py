@@ -36,7 +36,7 @@ def test_the_code_is_copied_once_and_imports_from_its_copy(store, run):
 
 def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pair, tmp_path, monkeypatch):
     edited = tmp_path / "edited"
-    shutil.copytree(snapshot.here() / "baselines", edited / "baselines")
+    shutil.copytree(snapshot.code_folder() / "baselines", edited / "baselines")
     taken = snapshot.take(store)
     monkeypatch.syspath_prepend(str(edited))
     (edited / "baselines" / "trivial.py").write_text("raise RuntimeError('edited meanwhile')")

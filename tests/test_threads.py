@@ -207,13 +207,13 @@ def test_teams_are_held_while_it_is_crowded_and_some_looks_longer(monkeypatch):
     monkeypatch.setattr(waiting, "cores", lambda: 2)
     monkeypatch.setattr(waiting, "_hold_group", lambda release: release.wait())
     before, watch = threading.active_count(), waiting.Waiting()
-    watch.look(2, 0.0)
+    watch.adjust(2, 0.0)
     assert not watch.asleep and threading.active_count() == before
     for busy in (1.0, 2.0, *[0.0] * (waiting.CALM - 1), 1.0, *[0.0] * (waiting.CALM - 1)):
-        watch.look(2, busy)
+        watch.adjust(2, busy)
         assert watch.asleep
     assert threading.active_count() - before == waiting.teams(2, waiting.available())
-    watch.look(2, 0.0)
+    watch.adjust(2, 0.0)
     assert not watch.asleep
     until = time.monotonic() + 10
     while threading.active_count() > before and time.monotonic() < until:

@@ -53,7 +53,7 @@ def _text(board, width=200, height=40):
 def test_speed_is_steps_over_time_and_what_lies_between_two_processes_does_not_count(run):
     _lines(run, [100.0, 100.5, 101.0, 5000.0, 5000.5])
     pace = Pace.of(run)
-    assert pace.speed == pytest.approx(2.0) and pace.left(15) == pytest.approx(5.0)
+    assert pace.speed == pytest.approx(2.0) and pace.seconds_left(15) == pytest.approx(5.0)
 
 
 def test_before_the_second_line_no_speed_is_claimed(run):

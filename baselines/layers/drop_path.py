@@ -6,7 +6,7 @@ from torch import Tensor, nn
 class DropPath(nn.Module):
     """In training, leaves a sample's residual branch out with probability `rate`, and makes up for it in the other samples.
 
-    Drawn from torch's generator for the samples that come in: a batch that comes in parts is drawn otherwise than at once.
+    Uses torch's generator, one number per sample: a batch that is split into parts draws other numbers than the whole batch.
     """
 
     def __init__(self, rate: float):

@@ -1,4 +1,4 @@
-"""Space to depth: frames as smaller maps of patches, the form in which most recurrent baselines see them."""
+"""Space to depth: frames as smaller maps of patches, which most recurrent baselines use."""
 
 from torch import Tensor
 

@@ -290,7 +290,7 @@ def progress(doing: str, aside: bool = True, of_bytes: bool = False) -> Iterator
     columns = [*Progress.get_default_columns(), *((DownloadColumn(), TransferSpeedColumn()) if of_bytes else ())]
     with Progress(*columns, console=where, transient=True, disable=not where.is_terminal) as shown:
         task = shown.add_task(doing, total=None)
-        yield lambda done, total, what=None: shown.update(task, completed=done, total=total or None, description=what)
+        yield lambda done, total, name=None: shown.update(task, completed=done, total=total or None, description=name)
 
 
 def print_json(value: Any) -> None:

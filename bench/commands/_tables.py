@@ -126,6 +126,6 @@ def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str)
             f"  {planned.label}, seed {planned.seed}: {planned.state}: {planned.why}" + (f"\n    {log}" if log.exists() else "")
         )
     for kind in sorted({planned.run.status().kind for planned in bad} & set(KINDS)):
-        if not KINDS[kind].again:
-            print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].what})")
+        if not KINDS[kind].retried:
+            print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].description})")
     return 130 if interrupted else int(good < len(runs))

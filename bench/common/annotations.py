@@ -14,7 +14,7 @@ HARMLESS = (
     ast.Expression, ast.Name, ast.Load, ast.Constant, ast.Subscript, ast.Tuple, ast.List, ast.BinOp, ast.BitOr, ast.UnaryOp,
     ast.USub,
 )  # fmt: skip
-"""What annotations are written with; whatever else stands in one, such as a call, is not evaluated."""
+"""The syntax that annotations may use. An annotation with anything else in it, such as a call, is not evaluated."""
 
 
 def accepts(value: Any, annotation: str) -> bool:
@@ -38,7 +38,7 @@ def _evaluated(annotation: str) -> Any:
         if not all(isinstance(node, HARMLESS) for node in ast.walk(tree)):
             return Any
         return eval(compile(tree, "annotation", "eval"), {"__builtins__": {}}, VOCABULARY)
-    except Exception:  # an annotation of a package of one's own: nothing to check against
+    except Exception:  # an annotation from a package of the user: nothing to check against
         return Any
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.common.errors import BenchError
 
 MAKE_ARRAY: Any = np.zeros(0).__reduce__()[0]  # numpy's _reconstruct, which is private under every name
-KNOWN = {
+NUMPY_NAMES = {
     ("numpy.core.multiarray", "_reconstruct"): MAKE_ARRAY,
     ("numpy._core.multiarray", "_reconstruct"): MAKE_ARRAY,  # as NumPy 2 calls it
     ("numpy", "ndarray"): np.ndarray,
@@ -46,9 +46,9 @@ class _ArraysOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """One of NumPy's three names."""
-        if (module, name) not in KNOWN:
+        if (module, name) not in NUMPY_NAMES:
             raise BenchError(f"{self.source} asks for {module}.{name}, which arrays do not need; it was not executed")
-        return KNOWN[module, name]
+        return NUMPY_NAMES[module, name]
 
 
 def _flat(value: Any, name: str, source: str) -> list[tuple[str, NDArray[Any]]]:

@@ -1,4 +1,4 @@
-"""NumPy's files, read only as far as they hold what their headers declare, and never more than is stated."""
+"""Reads NumPy's files. Their size must be what their headers declare, and at most a stated number of bytes is read."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from bench.common.files import replacing
 from bench.common.reading import Unreadable, opened
 
 LONGEST_HEADER = 10_000  # bytes of an array's header, as NumPy has it
-MOST = 2**30  # bytes of the arrays of a file in a store, unpacked
+MAX_BYTES = 2**30  # bytes of the arrays of a file in a store, unpacked
 
 
 @contextmanager
-def npz(path: Path, most: int = MOST, root: Path | None = None) -> Iterator[Any]:
-    """An .npz file, opened as np.load does; Unreadable where it declares arrays of more than `most` bytes together."""
-    with opened(path, most, root) as file:
+def npz(path: Path, max_bytes: int = MAX_BYTES, root: Path | None = None) -> Iterator[Any]:
+    """An .npz file, opened as np.load does; Unreadable where it declares arrays of more than `max_bytes` bytes together."""
+    with opened(path, max_bytes, root) as file:
         try:
             with np.load(file, allow_pickle=False) as arrays:
                 if not isinstance(arrays, np.lib.npyio.NpzFile):
                     raise Unreadable(path, "is no .npz file")
                 assert arrays.zip is not None
                 declared = sum(member.file_size for member in arrays.zip.infolist())
-                if declared > most:
-                    raise Unreadable(path, f"declares {declared:,} bytes of arrays, and at most {most:,} are read")
+                if declared > max_bytes:
+                    raise Unreadable(path, f"declares {declared:,} bytes of arrays, and at most {max_bytes:,} are read")
                 yield arrays
         except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
             raise Unreadable(path, f"is damaged: {error}") from error
@@ -119,7 +119,7 @@ def _header(file: BinaryIO | Any, path: Path) -> tuple[tuple[int, ...], bool, np
 
 @lru_cache(1024)
 def _parsed_header(header_bytes: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Thousands of files begin alike, and NumPy takes its time."""
+    """Cached: thousands of files have equal headers, and NumPy parses them slowly."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     file = io.BytesIO(header_bytes)
     parsed: tuple[tuple[int, ...], bool, np.dtype[Any]] = readers[np.lib.format.read_magic(file)](file)

@@ -1,4 +1,4 @@
-"""Rich's console for text that others have written."""
+"""Rich's console for text from untrusted files."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ class PlainConsole(Console):
             self.width = terminal_width
 
     def on_broken_pipe(self) -> None:
-        """Whoever read has gone, which is no error; rich would end with 1."""
+        """The reader has closed the pipe, which is no error; rich would exit with code 1."""
         raise BrokenPipeError

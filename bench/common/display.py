@@ -1,4 +1,4 @@
-"""Text of others on a terminal and in files: what would steer a terminal is shown instead of obeyed."""
+"""Untrusted text on a terminal and in files: control characters are shown, never executed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Control characters but for tab and newline; marks that turn the direction of text around; halves of characters."""
+"""Control characters except tab and newline, marks that reverse the direction of text, and lone surrogates."""
 
 
 def plain(text: str) -> str:
@@ -29,9 +29,9 @@ def one_line(text: str) -> str:
 
 
 def published(value: Any, root: Path | None = None) -> Any:
-    """A text of a report for others to read: plain, paths relative to the store at `root`, without the reader's way home.
+    """A text for a report to publish: plain, with paths relative to the store at `root` and ~ for the home folder.
 
-    What is no text stays as it is.
+    A value that is no text stays as it is.
     """
     if not isinstance(value, str):
         return value
@@ -45,7 +45,7 @@ def published(value: Any, root: Path | None = None) -> Any:
 
 
 class PlainOutput(io.TextIOBase):
-    """A text stream that writes what it is given as `plain` text, in whatever the encoding of the stream below can say."""
+    """A text stream that writes `plain` text to the stream below it, with escapes for what its encoding lacks."""
 
     def __init__(self, below: TextIO):
         self.below = below
@@ -86,7 +86,7 @@ class PlainOutput(io.TextIOBase):
 
 @contextlib.contextmanager
 def plain_output() -> Iterator[None]:
-    """While the block goes on, everything that is printed is plain; a console of ours takes the stream below, see `below`."""
+    """Within the block everything that is printed is plain. Our own consoles write to the stream below (see `below`)."""
     out, err = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = PlainOutput(out), PlainOutput(err)
     try:
@@ -96,12 +96,12 @@ def plain_output() -> Iterator[None]:
 
 
 def below(stream: TextIO) -> TextIO:
-    """The stream that a `PlainOutput` writes to, for whoever draws with the terminal's own sequences."""
+    """The stream that a `PlainOutput` writes to, for code that uses the terminal's own sequences."""
     return stream.below if isinstance(stream, PlainOutput) else stream
 
 
 def hush(stream: TextIO) -> None:
-    """Whoever read this stream has gone: let nothing more be said to it, not even at the end of the process."""
+    """The reader of this stream has gone: write nothing more to it, not even when the process exits."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""Fetching a file: with progress, from where an earlier try has ended, and under its name only once it is whole and right."""
+"""Downloads a file with progress. Resumes an interrupted download; the file gets its name once it is complete and checked."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from bench.common.errors import BenchError
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes that there will be; 0 if nobody knows."""
+"""Called with the bytes received so far and the size of the file; 0 if that is unknown."""
 
 BLOCK = 2**20  # bytes
 TIMEOUT_S = 30.0  # without an answer
-NOTHING_LEFT = 416  # what a server says to whoever asks for bytes behind the last one
+RANGE_NOT_SATISFIABLE = 416  # a server's answer to a request for bytes beyond the end
 
 
 def download(
@@ -26,10 +26,10 @@ def download(
     check: Callable[[Path], object] = lambda file: None,
     timeout_s: float = TIMEOUT_S,
 ) -> None:
-    """Fetch a file, or say in a BenchError why it cannot be had.
+    """Download a file; BenchError with the reason if that fails.
 
-    What has come before the connection broke stays beside the target (`.NAME.part`), and the next try asks for the rest.
-    check: refuses a file that is not the wanted one by a BenchError; nothing is left of it.
+    After a broken connection the received part stays next to the target (`.NAME.part`), and the next call requests the rest.
+    check: raises a BenchError for a wrong file, which is then removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
@@ -48,26 +48,26 @@ def download(
 
 
 def _transfer(url: str, partial: Path, progress: Progress, timeout_s: float) -> None:
-    there = partial.stat().st_size if partial.exists() else 0
-    rest = urllib.request.Request(url, headers={"Range": f"bytes={there}-"}) if there else url
+    present_bytes = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={present_bytes}-"}) if present_bytes else url
     try:
-        answer = urllib.request.urlopen(rest, timeout=timeout_s)
+        answer = urllib.request.urlopen(request, timeout=timeout_s)
     except urllib.error.HTTPError as error:
-        if error.code == NOTHING_LEFT and there:  # all of it, or of another file: what it is cannot be told
+        if error.code == RANGE_NOT_SATISFIABLE and present_bytes:  # either complete or part of another file, so start again
             partial.unlink()
             return _transfer(url, partial, progress, timeout_s)
         raise
     with answer, open(partial, "ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        done = there if there and answer.status == 206 else 0  # 200: the server sends all of it again
-        file.truncate(done)
+        received = present_bytes if present_bytes and answer.status == 206 else 0  # 200: the server sends all of it again
+        file.truncate(received)
         length = answer.headers.get("Content-Length")
-        total = done + int(length) if length else 0
+        total = received + int(length) if length else 0
         while block := answer.read(BLOCK):
             file.write(block)
-            done += len(block)
-            progress(done, total)
-        if done < total:
-            raise OSError(f"it ended after {done:,} of {total:,} bytes; the same command asks for the rest")
+            received += len(block)
+            progress(received, total)
+        if received < total:
+            raise OSError(f"it ended after {received:,} of {total:,} bytes; the same command asks for the rest")
         file.flush()
         os.fsync(file.fileno())

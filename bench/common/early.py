@@ -1,4 +1,4 @@
-"""Ctrl-C while the command line is still being loaded: a line instead of a traceback through files that nobody asked for.
+"""Ctrl-C while the command line is still loading: prints one line instead of a traceback.
 
 Imported before everything else by `bench.cli`, which calls `over()` once all is loaded.
 """
@@ -19,6 +19,6 @@ if _ours:
 
 
 def over() -> None:
-    """From now on Ctrl-C is Python's again, and the commands' own."""
+    """Give Ctrl-C back to Python, and so to the commands."""
     if _ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)

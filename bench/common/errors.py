@@ -1,11 +1,11 @@
-"""Errors that a user can mend, said in one message: what was asked, what was found, what to do."""
+"""Errors that the user can fix. Each message says what was requested, what was found and what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class BenchError(Exception):
-    """A mistake or a state of the machine that the user can mend. Shown as its message alone; anything else is a bug."""
+    """An error that the user can fix. Only its message is shown; any other exception is a bug and keeps its traceback."""
 
 
 class Blocked(BenchError):
@@ -25,7 +25,7 @@ def listed(words: Iterable[str]) -> str:
 
 
 def lack_of(error: BaseException) -> str | None:
-    """What this process has run out of, in words, where that is what an error comes to; None otherwise."""
+    """Which resource this process has run out of, if that caused the error; None otherwise."""
     if isinstance(error, MemoryError) or "bad_alloc" in str(error):
         return "out of memory; give it more (ulimit -v), or ask for less at once"
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):

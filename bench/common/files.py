@@ -21,8 +21,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room on the disk, in the 
 def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
     """A temporary name beside `path` to write to; moved over `path` once the block ends well, removed otherwise.
 
-    root: the run or store that the file is part of. It must be there still: a late writer does not make it again. Folders below
-    it are made, and none of them may be a link.
+    root: the run or store that the file is part of. It must still exist: a late writer does not create it again. Missing
+    folders below it are created, and none of them may be a link.
     """
     if root is None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,8 +33,8 @@ def replacing(path: Path, root: Path | None = None) -> Iterator[Path]:
     )  # the suffix, since np.savez and PIL look at it
     try:
         yield temporary
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         if error.errno in FULL:  # what was being written, not what it was copied from
@@ -60,7 +60,7 @@ def make_folder(folder: Path, root: Path) -> None:
 
 
 def appending(path: Path) -> BinaryIO:
-    """A file to append to, unbuffered, made if it is not there; an OSError where a link or no regular file has its name."""
+    """Open a file to append to, unbuffered; create it if it is missing. OSError for a link and for anything but a file."""
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -79,24 +79,25 @@ def write_json(path: Path, value: Any, root: Path | None = None) -> None:
     write_bytes(path, (json.dumps(value, indent=1) + "\n").encode(), root)
 
 
-def read_json(path: Path, root: Path | None = None, most: int = SMALL) -> Any:
+def read_json(path: Path, root: Path | None = None, max_bytes: int = SMALL) -> Any:
     """The value in a JSON file; None if it is missing or damaged, for readers that treat these alike (else `json_in`)."""
     try:
-        return json_in(path, root, most)
+        return json_in(path, root, max_bytes)
     except OSError:
         return None
 
 
-def slug(name: str, most: int = 60) -> str:
+def slug(name: str, max_length: int = 60) -> str:
     """A name as part of a file's name: letters, digits and hyphens. One that is cut off ends with a hash of the whole."""
-    plain = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_") else "-" for sign in name)
-    return (
-        plain if len(plain) <= most else f"{plain[: most - 9]}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
-    )
+    safe_name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_") else "-" for sign in name)
+    if len(safe_name) <= max_length:
+        return safe_name
+    digest = hashlib.sha256(name.encode(errors="replace")).hexdigest()[:8]
+    return f"{safe_name[: max_length - 9]}-{digest}"
 
 
 def writable(folder: Path) -> None:
-    """Make sure that files can be written there, or say in words why not."""
+    """Make sure that files can be written to a folder; BenchError with the reason otherwise."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f".probe-{uuid.uuid4().hex[:8]}"

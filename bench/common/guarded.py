@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-GRACE = 5.0  # seconds between the signal to end and the one that nobody can refuse
+GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -25,7 +25,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
         def end(number: int, frame: object) -> None:
             assert child.stdin is not None
-            child.stdin.close()  # which the guard understands
+            child.stdin.close()  # tells the guard to end the command
 
         try:
             for number in handlers:
@@ -39,7 +39,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 def main() -> int:
     """The guard: starts the command, and ends it when the parent has gone."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the parent hears them, and says so by closing the pipe
+        signal.signal(number, signal.SIG_IGN)  # the parent receives them and closes the pipe
     command = subprocess.Popen(
         sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True,
         preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)],
@@ -55,7 +55,7 @@ def main() -> int:
 
     threading.Thread(target=watch, daemon=True).start()
     code = command.wait()
-    _signal(command, signal.SIGKILL)  # what it has left behind
+    _signal(command, signal.SIGKILL)  # processes that it has left behind
     return code if code >= 0 else 128 - code
 
 

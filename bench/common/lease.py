@@ -104,7 +104,7 @@ def holder(folder: Path) -> str | None:
 
 
 def _breathes(path: Path) -> bool:
-    """Whether an owner that is dead by the clock gives a sign of life while we watch; ours is dead if `holder` says so."""
+    """Whether an owner on another host that is dead by the clock gives a sign of life. `holder` knows those of this host."""
     owner = _read(path)
     if not owner or owner.get("released") or _local_status(owner):
         return False
@@ -121,7 +121,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _read_in(folder: Path, name: str) -> dict[str, Any] | None:
-    """Who wrote a lease; None where nobody has yet, or where it does not say so in the shape that it should have."""
+    """The owner that a lease names; None if the file is missing, empty or not of the expected form."""
     try:
         owner = json_at(folder, name)
     except OSError:
@@ -146,13 +146,13 @@ def _owner() -> dict[str, object]:
 
 
 def _local_status(owner: dict[str, Any]) -> bool:
-    """Whether the owner's process id means anything to this process."""
+    """Whether the owner's process id is of this boot and process namespace, so that it can be looked up here."""
     return owner.get("space") == _space() and owner["started"] is not None
 
 
 @cache
 def _space() -> str | None:
-    """The boot and the process namespace that process ids are of: two containers may share a host name. None without /proc."""
+    """Names the boot and the process namespace, since two containers may share a host name. None without /proc."""
     try:
         return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
     except OSError:

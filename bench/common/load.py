@@ -10,24 +10,24 @@ from pathlib import Path
 SLACK = 0.3  # of a core: neighbours that take no more than this do not count
 WINDOW = 0.3  # seconds of looking; the kernel counts hundredths
 IDLE = (3, 4)  # columns of a core's line in /proc/stat: idle, and waiting for a disk
-GUEST = 8  # from here on columns repeat what the first ones have counted
+GUEST = 8  # from this column on, times are already counted in earlier columns
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def busy_cores(own_processes: Collection[int] = (), seconds: float = WINDOW) -> float:
     """How many of the cores that this process may use are busy with others' work, over the next fraction of a second.
 
-    The average load is no answer: a minute later it still counts what has ended. Work at low priority counts as well, for
-    threads that wait for each other lose time to it. 0 where the system does not tell.
+    The load average would not do: it still counts processes that ended a minute ago. Work at low priority counts as well,
+    because threads that wait for each other lose time to it. 0 where the system does not tell.
 
     own_processes: ids of processes whose work does not count.
     """
-    ticks_before, own_ticks, began = _busy_ticks(), _ticks(own_processes), time.monotonic()
+    ticks_before, own_ticks, start = _busy_ticks(), _ticks(own_processes), time.monotonic()
     if ticks_before is None:
         return 0.0
     time.sleep(seconds)
     ticks_after = _busy_ticks()
-    elapsed_ticks = (time.monotonic() - began) * os.sysconf("SC_CLK_TCK")
+    elapsed_ticks = (time.monotonic() - start) * os.sysconf("SC_CLK_TCK")
     return max(0.0, ((ticks_after or ticks_before) - ticks_before - (_ticks(own_processes) - own_ticks)) / elapsed_ticks)
 
 
@@ -45,7 +45,7 @@ def quota(root: Path = CGROUPS, listing: Path = Path("/proc/self/cgroup")) -> fl
 
 
 def _quotas(root: Path, name: str) -> Iterator[float]:
-    """Of a control group and of all above it: each may limit. In a container the names are often those outside of it."""
+    """The limits of a control group and of all its parents. In a container the name is often the one used outside of it."""
     folder = root / name.strip("/")
     for path in (folder, *folder.parents):
         try:
@@ -73,7 +73,7 @@ def _busy_ticks() -> int | None:
 
 
 def _ticks(processes: Collection[int]) -> int:
-    """The same of some processes, with what their children took that have ended."""
+    """The same for some processes, including those of their children that have ended."""
     total = 0
     for process in processes:
         try:

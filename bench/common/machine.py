@@ -77,7 +77,7 @@ def has_bf16(device: str) -> bool:
 
 def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes."""
-    with contextlib.suppress(OSError, StopIteration):  # the counter of rusage goes on where that of the parent was
+    with contextlib.suppress(OSError, StopIteration):  # rusage would start from the parent's peak
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

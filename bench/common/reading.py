@@ -29,7 +29,7 @@ KINDS = {
 
 
 class Unreadable(BenchError, OSError):
-    """A file that is there and yet cannot be used. Also an OSError, so that whoever can do without the file does."""
+    """A file that exists but cannot be used. Also an OSError, for callers that can do without the file."""
 
     def __init__(self, path: Path | str, why: str):
         super().__init__(errno.EINVAL, why, str(path))
@@ -39,19 +39,19 @@ class Unreadable(BenchError, OSError):
 
 
 @contextmanager
-def opened(path: Path, most: int | None = None, root: Path | None = None) -> Iterator[BufferedReader]:
+def opened(path: Path, max_bytes: int | None = None, root: Path | None = None) -> Iterator[BufferedReader]:
     """A regular file, opened for reading. Anything else is Unreadable; a missing one is a FileNotFoundError.
 
-    most: bytes that the file may have. root: the store or run that the file is part of. Neither the file nor a folder between
-    the two may be a link then; without a root, links of the user's own are followed.
+    max_bytes: largest size that is read. root: the store or run that the file is part of. Neither the file nor a folder
+    between the two may be a link then; without a root, links of the user's own are followed.
     """
-    with os.fdopen(_opened(path, most, root)[0], "rb") as file:
+    with os.fdopen(_opened(path, max_bytes, root)[0], "rb") as file:
         yield file
 
 
-def content(path: Path, most: int = SMALL, root: Path | None = None) -> bytes:
+def content(path: Path, max_bytes: int = SMALL, root: Path | None = None) -> bytes:
     """All bytes of a regular file; see `opened`."""
-    return _all_of(*_opened(path, most, root))
+    return _all_of(*_opened(path, max_bytes, root))
 
 
 def _all_of(handle: int, size: int) -> bytes:
@@ -64,15 +64,15 @@ def _all_of(handle: int, size: int) -> bytes:
         os.close(handle)
 
 
-def _opened(path: Path, most: int | None, root: Path | None) -> tuple[int, int]:
+def _opened(path: Path, max_bytes: int | None, root: Path | None) -> tuple[int, int]:
     if root is None:
-        return _regular(path, most, 0)
+        return _regular(path, max_bytes, 0)
     refuse_links(path.parent, root)
-    return _regular(path, most, os.O_NOFOLLOW)
+    return _regular(path, max_bytes, os.O_NOFOLLOW)
 
 
-def _regular(path: Path | str, most: int | None, nofollow: int) -> tuple[int, int]:
-    """A handle on a regular file, and its size; thousands of them are opened for one table, so this takes no detour."""
+def _regular(path: Path | str, max_bytes: int | None, nofollow: int) -> tuple[int, int]:
+    """A handle on a regular file, and its size; written for speed, since one table opens thousands of files."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | nofollow)
     except OSError as error:
@@ -85,8 +85,8 @@ def _regular(path: Path | str, most: int | None, nofollow: int) -> tuple[int, in
     why = ""
     if not stat.S_ISREG(metadata.st_mode):
         why = f"is {KINDS.get(stat.S_IFMT(metadata.st_mode), 'something else')}, not a regular file"
-    elif most is not None and metadata.st_size > most:
-        why = f"has {metadata.st_size:,} bytes, and at most {most:,} are read"
+    elif max_bytes is not None and metadata.st_size > max_bytes:
+        why = f"has {metadata.st_size:,} bytes, and at most {max_bytes:,} are read"
     if why:
         os.close(handle)
         raise Unreadable(path, why)
@@ -117,22 +117,22 @@ def parsed(text: bytes, path: Path | str) -> Any:
         raise Unreadable(path, f"is not JSON ({error})") from error
 
 
-def json_at(folder: Path, name: str, most: int = SMALL) -> Any:
-    """The same of a file in a run's folder, neither of which may be a link. Takes no detour by way of a path of its own."""
+def json_at(folder: Path, name: str, max_bytes: int = SMALL) -> Any:
+    """As `json_in`, for a file in a run's folder, neither of which may be a link. Makes no Path, which would take time."""
     if os.path.islink(folder):
         raise Unreadable(folder, "is a link, and links in a store are not followed")
     path = f"{folder}{os.sep}{name}"
     try:
-        text = _all_of(*_regular(path, most, os.O_NOFOLLOW))
+        text = _all_of(*_regular(path, max_bytes, os.O_NOFOLLOW))
     except (FileNotFoundError, NotADirectoryError):
         return None
     return parsed(text, path)
 
 
-def json_in(path: Path, root: Path | None = None, most: int = SMALL) -> Any:
+def json_in(path: Path, root: Path | None = None, max_bytes: int = SMALL) -> Any:
     """The value in a JSON file; None where there is no file. A damaged one is Unreadable."""
     try:
-        text = content(path, most, root)
+        text = content(path, max_bytes, root)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return parsed(text, path)

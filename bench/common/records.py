@@ -18,17 +18,18 @@ Shape = Any
 T = TypeVar("T")
 
 
-def fitting(value: Any, shape: Shape, path: Path | str, what: str = "") -> Any:
-    """The value, if it has that shape; Unreadable otherwise. what: where in the file it is, for the message."""
+def fitting(value: Any, shape: Shape, path: Path | str, location: str = "") -> Any:
+    """The value, if it has that shape; Unreadable otherwise. location: where in the file it is, for the message."""
     if (mismatch := _wrong(value, shape)) is not None:
         field, value_found, expected = mismatch
-        where = ".".join(filter(None, (what, field)))
-        raise Unreadable(path, f"is damaged: {f'{where} is' if where else 'it holds'} {value_found!s:.60}, not {expected}")
+        field_path = ".".join(filter(None, (location, field)))
+        subject = f"{field_path} is" if field_path else "it holds"
+        raise Unreadable(path, f"is damaged: {subject} {value_found!s:.60}, not {expected}")
     return value
 
 
 def known_fields(values: Any, shape: Mapping[str, Shape], path: Path | str) -> dict[str, Any]:
-    """Of a JSON object the fields that are known, each of its shape; what another version has added is left out."""
+    """The known fields of a JSON object, each checked against its shape; fields of other versions are left out."""
     fitting(values, shape, path)
     return {name: values[name] for name in shape if name in values}
 

@@ -1,4 +1,4 @@
-"""What the user of this machine has let in by name: modules that a spec may name, and databases that a search may use.
+"""What the user of this machine has allowed: modules that a spec may name, and databases that a search may use.
 
 Kept outside of every store, in `~/.config/lmc-bench/trust.json` ($BENCH_CONFIG or $XDG_CONFIG_HOME move it), since a store may
 come from anywhere. What is allowed for one process only, or handed to its workers, stands in $BENCH_TRUST.
@@ -24,28 +24,28 @@ SHAPE = {"modules": [TEXT], "storages": [TEXT]}
 
 
 class Untrusted(BenchError):
-    """Something in a store names code or a server that nobody on this machine has let in."""
+    """A store names code or a server that the user of this machine has not allowed."""
 
 
 def file() -> Path:
-    """Where it is remembered."""
+    """The file that remembers what is allowed."""
     config = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     folder = Path(os.environ.get("BENCH_CONFIG") or Path(config) / "lmc-bench")
     return folder.expanduser() / "trust.json"
 
 
 def is_trusted(module: str) -> bool:
-    """Whether a module, or a package that it is in, was named by the user; part of the suite is not: it has names for that."""
+    """Whether the user has allowed a module or its package. Modules of the suite are not: specs name them by the catalogue."""
     return any(module == trusted or module.startswith(f"{trusted}.") for trusted in (*allowed(), *_remembered()["modules"]))
 
 
 def allowed() -> list[str]:
-    """The modules that this process and its workers may import on the word of a spec."""
+    """The modules that specs may name in this process and in its workers."""
     return [name for name in os.environ.get(VARIABLE, "").split(",") if name]
 
 
 def allow(modules: Iterable[str]) -> None:
-    """Let modules in for this process and those that it starts."""
+    """Allow modules in this process and in those that it starts."""
     allowed_names = allowed()
     new_names = [name for name in modules if name not in allowed_names]
     if new_names:
@@ -53,7 +53,7 @@ def allow(modules: Iterable[str]) -> None:
 
 
 def remember(modules: Iterable[str]) -> list[str]:
-    """Let modules in for good on this machine; those that were not before. Where nothing can be kept, for this process."""
+    """Allow modules on this machine for good, and return the new ones. If nothing can be written: for this process only."""
     names = list(dict.fromkeys(modules))
     for name in names:
         if not MODULE.fullmatch(name):
@@ -85,5 +85,5 @@ def _remembered() -> dict[str, list[str]]:
 
 
 def _keep(values: dict[str, list[str]]) -> None:
-    with contextlib.suppress(OSError):  # a machine without a home: it is asked for again
+    with contextlib.suppress(OSError):  # no home folder to write to: the user has to allow it again
         write_json(file(), values)

@@ -1,4 +1,4 @@
-"""Addresses of servers and databases without the secrets that they may hold: to be shown, written down and compared."""
+"""Addresses of servers and databases without their secrets, to show, store and compare them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 SECRET = re.compile(r"pass|pwd|secret|token|key|auth|cred|sig", re.IGNORECASE)
-"""What the name of a query key or option holds if its value is nobody's business."""
+"""Parts of the names of query keys and options whose values are secret."""
 HIDDEN = "***"
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`]+")
 USER_INFO = re.compile(r"(//)[^/?#\s'\"]*@")  # up to the last @: a password may hold one itself
@@ -26,7 +26,7 @@ def without_secrets(text: str) -> str:
 
 
 def digest(url: str) -> str:
-    """Sixteen hex digits that tell addresses apart without giving anything of them away."""
+    """Sixteen hex digits that tell addresses apart without revealing them."""
     return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 

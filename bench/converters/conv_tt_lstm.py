@@ -15,7 +15,7 @@ NOTE = "Its files do not tell whether frames go through a sigmoid, as its KTH mo
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are. `layers` of a cell are couplings and then gates, `layers_` the links' projections."""
+    """The plan for such a file. `layers` of a cell are couplings and then gates, `layers_` the links' projections."""
     blocks = range(_run(weights, r"^layers\.b{}l0\."))
     depths = [_run(weights, rf"^layers\.b{b}l{{}}\.") for b in blocks]
     cells = [f"layers.b{b}l{n}" for b, depth in enumerate(depths) for n in range(depth)]

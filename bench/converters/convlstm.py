@@ -23,7 +23,7 @@ def sizes(weights: Weights) -> tuple[dict[str, int], int]:
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are."""
+    """The plan for such a file."""
     options, channels = sizes(weights)
     hidden, kernel, layers = options["hidden"], options["kernel"], range(options["layers"])
     parameters: dict[str, Source] = {"output.weight": same("conv_last.weight")}

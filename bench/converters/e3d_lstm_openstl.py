@@ -20,7 +20,7 @@ KTH_PATCH = 8  # OpenSTL's KTH configuration, whose convolutions also have a str
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are. Our maps hold two frames side by side in each channel, theirs in a dimension."""
+    """The plan for such a file. Our maps hold two frames side by side in each channel, theirs in a dimension."""
     layers = weights.count("cell_list")
     of_hidden = [f"cell_list.{n}.conv_h.0.conv3d.weight" for n in range(layers)]
     hidden = weights.size(*((key, 1) for key in of_hidden), ("conv_last.weight", 1))

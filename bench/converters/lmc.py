@@ -15,7 +15,7 @@ NOTE = "Its files do not tell whether frames go through a sigmoid, as its KTH mo
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are: ours."""
+    """The plan for such a file: ours."""
     from lmc.checkpoint import sizes
 
     try:

@@ -22,7 +22,7 @@ NORMS = {"spatial_norm": "conv_s", "query_norm": "conv_s_next", "temporal_norm":
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are. The two convolutions that read the spatial input are one of ours."""
+    """The plan for such a file. The two convolutions that read the spatial input are one of ours."""
     layers, halvings = weights.count("cell_list"), weights.count("encoders") - 1
     of_time = [f"cell_list.{n}.conv_t_next.0.weight" for n in range(layers)]
     hidden = weights.size(*((key, 1) for key in of_time), ("srcnn.0.weight", 1))

@@ -27,7 +27,7 @@ NOTE = (
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are."""
+    """The plan for such a file."""
     layers = weights.count("stlstm_layer", least=2)
     of_memory = [f"stlstm_layer.{n}.conv_s_cc.0.weight" for n in range(1, layers)]
     hidden = weights.size(*((key, 1) for key in of_memory), ("conv_last.weight", 1))

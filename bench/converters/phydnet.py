@@ -31,7 +31,7 @@ DIFFERENT = (
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are."""
+    """The plan for such a file."""
     within = "encoder." if weights.some(r"^encoder\.") else ""
     copied = weights.count(f"{within}convcell.cell_list", least=0) > 0
     cells = within if copied else ""
@@ -64,24 +64,24 @@ def plan(weights: Weights) -> Plan:
 
 def _encoders(within: str) -> dict[str, Source]:
     """The layers that are not recurrent. Ours are plain convolutions where theirs are transposed ones of stride 1."""
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for ours, (theirs, blocks, transposed) in STACKS.items():
         for n in range(blocks):
-            found |= _block(f"{ours}.{n}", f"{within}{theirs}{n + 1}.main", transposed)
+            sources |= _block(f"{ours}.{n}", f"{within}{theirs}{n + 1}.main", transposed)
     last = f"{within}decoder_D.upc"
-    found |= _block("decoder", f"{last}1.main", transposed=False) | _block("decoder.3", f"{last}2.main", transposed=True)
-    return found | both("decoder.4", f"{last}3")
+    sources |= _block("decoder", f"{last}1.main", transposed=False) | _block("decoder.3", f"{last}2.main", transposed=True)
+    return sources | both("decoder.4", f"{last}3")
 
 
 def _block(ours: str, theirs: str, transposed: bool) -> dict[str, Source]:
     """A convolution and the norm after it."""
-    found = both(f"{ours}.0", f"{theirs}.0") | both(f"{ours}.1", f"{theirs}.1")
+    sources = both(f"{ours}.0", f"{theirs}.0") | both(f"{ours}.1", f"{theirs}.1")
     if transposed:
-        found[f"{ours}.0.weight"] = of_transposed(f"{theirs}.0.weight")
-    return found
+        sources[f"{ours}.0.weight"] = of_transposed(f"{theirs}.0.weight")
+    return sources
 
 
 def _differ(weights: Weights, keys: Sequence[str], within: str) -> bool:
     """Whether a tensor and its copy in front are both there and not the same."""
     copies = ((key, key.removeprefix(within)) for key in keys)
-    return any(one in weights and other in weights and not torch.equal(weights[one], weights[other]) for one, other in copies)
+    return any(key in weights and copy in weights and not torch.equal(weights[key], weights[copy]) for key, copy in copies)

@@ -1,7 +1,7 @@
-"""How one family's weights become those of a model: which of its names is which parameter, and what it carries unused.
+"""How the weights of a family of files become those of a model: which name is which parameter, and which weights are unused.
 
-A plan says it for the sizes that the shapes show. Carrying it out checks every name and every shape against the model, so a
-file is either taken whole or refused in one line that names what does not fit.
+A plan is made for the sizes that the shapes show. Carrying it out checks every name and shape against the model, so a file is
+either accepted as a whole or refused in one line that names what does not fit.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MOST_CHANNELS = 3  # of a frame
 
 
 class Misfit(ValueError):
-    """Weights that are not what their family's plan says; the message names the key."""
+    """Weights that do not fit the plan of their family; the message names the key."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What one of our parameters is made of.
+    """How one of our parameters is made.
 
     keys: the names in the file. make: from their tensors to ours. shapes: theirs, given ours.
     """
@@ -42,12 +42,12 @@ class Source:
 
 
 def same(key: str) -> Source:
-    """A tensor that is ours as it stands."""
+    """A tensor that is used unchanged."""
     return Source((key,), lambda tensor: tensor, lambda ours: [ours])
 
 
 def reshaped(key: str, shape: Callable[[Shape], Shape]) -> Source:
-    """A tensor with our numbers in our order under another shape. shape: theirs, given ours."""
+    """A tensor with the same numbers in the same order, but another shape. shape: theirs, given ours."""
     return Source((key,), lambda tensor: tensor, lambda ours: [shape(ours)])
 
 
@@ -57,12 +57,12 @@ def of_transposed(key: str) -> Source:
 
 
 def joined(*parts: tuple[str, int]) -> Source:
-    """Tensors that stand one after the other in ours, along its first dimension. parts: each with its share of the channels."""
-    whole = sum(share for _, share in parts)
+    """Tensors concatenated along the first dimension. parts: each key with its share of the channels."""
+    total = sum(share for _, share in parts)
     return Source(
         tuple(key for key, _ in parts),
         lambda *tensors: torch.cat(tensors),
-        lambda ours: [(ours[0] * share // whole if ours[0] else None, *ours[1:]) for _, share in parts],
+        lambda ours: [(ours[0] * share // total if ours[0] else None, *ours[1:]) for _, share in parts],
     )
 
 
@@ -71,9 +71,9 @@ class Plan:
     """What a file of this family holds.
 
     options: of the model in our catalogue, as far as shapes show them. channels: of a frame.
-    parameters: what each of ours is made of. None: names are ours.
-    unused: groups of weights that the family's code carries and does not use; each group is there as a whole or not at all.
-    defaults: parameters of ours that may be missing as a whole, with the value that they start from.
+    parameters: how each of ours is made. None: the names are ours.
+    unused: groups of weights that the family's code has and does not use; a file has all of a group or none of it.
+    defaults: parameters of ours that may all be missing, with their initial values.
     size: (height, width) of frames where the weights are tied to one. probe: a size that the model can be built for.
     context: how many frames the model sees where weights are tied to a number.
     notes: what a user has to know, in sentences.
@@ -91,7 +91,7 @@ class Plan:
 
 
 class Weights(Mapping[str, Tensor]):
-    """The tensors of a file, asked for their sizes."""
+    """The tensors of a file, with questions about their sizes."""
 
     def __init__(self, tensors: Mapping[str, Tensor]):
         self.tensors = tensors
@@ -106,16 +106,18 @@ class Weights(Mapping[str, Tensor]):
         return len(self.tensors)
 
     def count(self, name: str, least: int = 1) -> int:
-        """How many modules stand in the list `name`. One with less than half the weights of the others is none of them."""
-        found = Counter(int(match[1]) for key in self.tensors if (match := re.match(rf"{re.escape(name)}\.(\d+)\.", key)))
-        fullest = max(found.values(), default=0)
-        count = 1 + max((number for number, weights in found.items() if 2 * weights >= fullest), default=-1)
+        """The number of modules in the list `name`. A module with less than half the weights of the others does not count."""
+        tensor_counts = Counter(
+            int(match[1]) for key in self.tensors if (match := re.match(rf"{re.escape(name)}\.(\d+)\.", key))
+        )
+        largest = max(tensor_counts.values(), default=0)
+        count = 1 + max((number for number, weights in tensor_counts.items() if 2 * weights >= largest), default=-1)
         if count < least:
             raise Misfit(f"'{name}.{count}...' is missing")
         return count
 
     def size(self, *votes: tuple[str, int]) -> int:
-        """A size that several (key, dimension) show; the most frequent one, so that a single wrong tensor is told as such."""
+        """A size by majority of several (key, dimension), so that a single wrong tensor is noticed as the wrong one."""
         return self._ranked(votes)[0]
 
     def patches(self, *votes: tuple[str, int]) -> tuple[int, int]:
@@ -129,12 +131,12 @@ class Weights(Mapping[str, Tensor]):
 
     def _ranked(self, votes: tuple[tuple[str, int], ...]) -> list[int]:
         """The sizes that (key, dimension)s show, the most frequent first."""
-        found = Counter(
+        size_counts = Counter(
             shape[dimension] for key, dimension in votes if len(shape := self.shape(key)) > dimension and shape[dimension] > 0
         )
-        if not found:
+        if not size_counts:
             raise Misfit(f"'{votes[0][0]}' is missing")
-        return [size for size, _ in found.most_common()]
+        return [size for size, _ in size_counts.most_common()]
 
     def shape(self, key: str) -> tuple[int, ...]:
         """A tensor's shape, () where there is none."""
@@ -151,7 +153,7 @@ def both(ours: str, theirs: str) -> dict[str, Source]:
 
 
 def carried_out(plan: Plan, weights: Mapping[str, Tensor], model: str) -> dict[str, Tensor]:
-    """Our parameters from theirs, once all names and shapes are right; else a Misfit names the first that is not."""
+    """Our parameters from theirs, after checking all names and shapes; a Misfit names the first that does not fit."""
     frame = (plan.channels, *(plan.size or plan.probe))
     try:
         with torch.device("meta"):
@@ -172,20 +174,20 @@ def carried_out(plan: Plan, weights: Mapping[str, Tensor], model: str) -> dict[s
         if any(key in weights for key in group):
             expected |= group
     _compare(expected, weights)
-    made = {}
+    converted = {}
     for ours, source in parameters.items():
         shape = [size or 0 for size in shapes[ours]]
         if ours in defaulted:
-            made[ours] = torch.full(shape, defaulted[ours])
+            converted[ours] = torch.full(shape, defaulted[ours])
         else:
-            made[ours] = source.make(*(weights[key] for key in source.keys)).reshape(shape)
-        if not _finite(made[ours]):
+            converted[ours] = source.make(*(weights[key] for key in source.keys)).reshape(shape)
+        if not _finite(converted[ours]):
             raise Misfit(f"'{source.keys[0]}' holds values that are no finite numbers")
-    return made
+    return converted
 
 
 def _finite(tensor: Tensor) -> bool:
-    """Whether all values are finite. The sum tells it in one pass unless it overflows."""
+    """Whether all values are finite. A finite sum shows it in one pass; it may overflow, then all values are checked."""
     return not tensor.is_floating_point() or bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
@@ -200,14 +202,14 @@ def _compare(expected: Mapping[str, Shape], weights: Mapping[str, Tensor]) -> No
     missing = [key for key in expected if key not in weights]
     extra = [key for key in weights if key not in expected]
     if missing or extra:
-        found = [f"'{missing[0]}' is missing{_more(missing)}"] if missing else []
-        found += [f"'{extra[0]}' is not expected{_more(extra)}"] if extra else []
-        raise Misfit(" and ".join(found))
+        problems = [f"'{missing[0]}' is missing{_more(missing)}"] if missing else []
+        problems += [f"'{extra[0]}' is not expected{_more(extra)}"] if extra else []
+        raise Misfit(" and ".join(problems))
     for key, shape in expected.items():
-        found_shape = tuple(weights[key].shape)
-        if len(found_shape) != len(shape) or any(b not in (None, a) for a, b in zip(found_shape, shape, strict=True)):
-            wanted = ", ".join("?" if size is None else str(size) for size in shape)
-            raise Misfit(f"'{key}' has the shape {list(found_shape)}, not [{wanted}]")
+        actual = tuple(weights[key].shape)
+        if len(actual) != len(shape) or any(b not in (None, a) for a, b in zip(actual, shape, strict=True)):
+            expected_text = ", ".join("?" if size is None else str(size) for size in shape)
+            raise Misfit(f"'{key}' has the shape {list(actual)}, not [{expected_text}]")
 
 
 def _more(keys: Sequence[str]) -> str:

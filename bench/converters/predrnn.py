@@ -17,7 +17,7 @@ NAMES_V2 = (*NAMES, "adapter.weight")
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of a PredRNN's file are."""
+    """The plan for a PredRNN's file."""
     options, channels = sizes(weights)
     normed = weights.some(r"\.conv_[xhmo]\.1\.")
     parameters: dict[str, Source] = {"output.weight": same("conv_last.weight")}
@@ -31,18 +31,18 @@ def plan(weights: Weights) -> Plan:
 
 
 def plan_v2(weights: Weights) -> Plan:
-    """What the names of a PredRNN-V2's file are: PredRNN's, and the adapter that only training uses."""
-    found = plan(weights)
-    assert found.parameters is not None
-    found.parameters["adapter.weight"] = same("adapter.weight")
-    return found
+    """The plan for a PredRNN-V2's file: PredRNN's, and the adapter that only training uses."""
+    plan_v1 = plan(weights)
+    assert plan_v1.parameters is not None
+    plan_v1.parameters["adapter.weight"] = same("adapter.weight")
+    return plan_v1
 
 
 def st_lstm(ours: str, theirs: str, normed: bool = False) -> dict[str, Source]:
     """The weights of one ST-LSTM cell."""
-    found = {f"{ours}.merge.weight": same(f"{theirs}.conv_last.weight")}
+    sources = {f"{ours}.merge.weight": same(f"{theirs}.conv_last.weight")}
     for role, conv in CONVS.items():
-        found[f"{ours}.{role}.0.weight" if normed else f"{ours}.{role}.weight"] = same(f"{theirs}.{conv}.0.weight")
+        sources[f"{ours}.{role}.0.weight" if normed else f"{ours}.{role}.weight"] = same(f"{theirs}.{conv}.0.weight")
         if normed:
-            found |= {f"{ours}.{role}.1.{kind}": same(f"{theirs}.{conv}.1.{kind}") for kind in ("weight", "bias")}
-    return found
+            sources |= {f"{ours}.{role}.1.{kind}": same(f"{theirs}.{conv}.1.{kind}") for kind in ("weight", "bias")}
+    return sources

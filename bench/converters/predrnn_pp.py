@@ -18,7 +18,7 @@ NAMES = (
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are."""
+    """The plan for such a file."""
     options, channels = sizes(weights)
     hidden, kernel, layers = options["hidden"], options["kernel"], range(options["layers"])
     parameters: dict[str, Source] = {

@@ -1,4 +1,4 @@
-"""Which family a file's weights are of, told by their names alone, and those weights as parameters of our model."""
+"""Recognises the family of a file's weights by their names, and converts them to parameters of our model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONVERTERS = {
     "simvp": "bench.converters.simvp:plan",
     "tau": "bench.converters.simvp:plan_tau",
 }
-"""Names in the catalogue of models -> what plans the conversion. Of families that know a file equally well the first wins."""
+"""Model name -> the function that plans the conversion. If two families know equally many names, the first wins."""
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # of batch norms: no parameters
 FEWEST = 0.5  # share of a file's names that a family has to know
@@ -44,7 +44,7 @@ FEWEST = 0.5  # share of a file's names that a family has to know
 class Conversion:
     """Somebody else's weights as our model's.
 
-    family: what they were recognised as, in words. weights: by our names. channels, size, context: of the frames that the model
+    family: the recognised family, for messages. weights: by our names. channels, size, context: of the frames that the model
     sees; None where the weights are tied to no size or number. notes: what a user has to know.
     """
 
@@ -67,25 +67,26 @@ class Conversion:
 def recognised(state: StateDict, model: str | None = None, options: Mapping[str, Any] | None = None) -> Conversion:
     """The weights of a file as those of our model.
 
-    model: the catalogue's name where the user says what it is; else the names in the file tell. options: of the model, for what
-    shapes do not show. A file of no known family, or one that does not fit its family, is a BenchError that names a key.
+    model: the catalogue's name if the user states it; otherwise the names in the file decide. options: of the model, as far as
+    shapes do not show them. BenchError, naming a key, for a file of no known family or one that does not fit its family.
     """
-    found = family(state, model)
-    tokens = _tokens(found)
+    model_name = family(state, model)
+    family_name = _family_name(model_name)
     weights = Weights(state.tensors)
     try:
-        plan = getattr(_module(found), CONVERTERS[found].partition(":")[2])(weights)
+        plan = getattr(_module(model_name), CONVERTERS[model_name].partition(":")[2])(weights)
         differing = [name for name, value in (options or {}).items() if name in plan.options and plan.options[name] != value]
         if differing:
             name = differing[0]
-            raise BenchError(f"{state.path} is {tokens} with {name}={plan.options[name]}, not {(options or {})[name]}")
-        component = Component(found, **{**(options or {}), **plan.options})
-        catalog.check("models", found, component.options)
-        made = carried_out(plan, weights, found)
+            raise BenchError(f"{state.path} is {family_name} with {name}={plan.options[name]}, not {(options or {})[name]}")
+        component = Component(model_name, **{**(options or {}), **plan.options})
+        catalog.check("models", model_name, component.options)
+        converted = carried_out(plan, weights, model_name)
     except Misfit as error:
-        looks = f"is not {tokens}:" if model else f"looks like {tokens}, but"  # whether the user says so or the names do
-        raise BenchError(f"{state.path} {looks} {error}") from error
-    return Conversion(tokens, component, made, plan.channels, plan.size, plan.context, plan.notes)
+        # whether the user says so or the names do
+        verdict = f"is not {family_name}:" if model else f"looks like {family_name}, but"
+        raise BenchError(f"{state.path} {verdict} {error}") from error
+    return Conversion(family_name, component, converted, plan.channels, plan.size, plan.context, plan.notes)
 
 
 def family(state: StateDict, model: str | None = None) -> str:
@@ -95,20 +96,22 @@ def family(state: StateDict, model: str | None = None) -> str:
     """
     if not state.tensors:
         raise BenchError(f"{state.path} holds no weights at all")
-    known = {name: _share(name, state.tensors) for name in CONVERTERS}
-    best = max(known, key=lambda name: known[name])
+    shares = {name: _share(name, state.tensors) for name in CONVERTERS}
+    best = max(shares, key=lambda name: shares[name])
     if model is None:
-        if known[best] < FEWEST:
+        if shares[best] < FEWEST:
             raise BenchError(
                 f"{state.path} is of no family that is known here: no model has a '{next(iter(state.tensors))}'. Known are "
-                f"{listed([_tokens(name) for name in CONVERTERS])}"
+                f"{listed([_family_name(name) for name in CONVERTERS])}"
             )
         return best
     if model not in CONVERTERS:
         raise BenchError(f"no published weights are known for {model}; `--model` takes {listed(CONVERTERS)}")
-    if known[best] > known[model]:
-        strange = next(key for key in state.tensors if not _pattern(model).fullmatch(key))
-        raise BenchError(f"{state.path} looks like {_tokens(best)}, not like {_tokens(model)}, which has no '{strange}'")
+    if shares[best] > shares[model]:
+        unknown_name = next(key for key in state.tensors if not _pattern(model).fullmatch(key))
+        raise BenchError(
+            f"{state.path} looks like {_family_name(best)}, not like {_family_name(model)}, which has no '{unknown_name}'"
+        )
     return model
 
 
@@ -125,13 +128,13 @@ def _pattern(name: str) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(template).replace(r"\{n\}", r"\d+") for template in templates))
 
 
-def _tokens(name: str) -> str:
-    text: str = getattr(_module(name), "FAMILY" + _suffix(name))
-    return text
+def _family_name(name: str) -> str:
+    family_name: str = getattr(_module(name), "FAMILY" + _suffix(name))
+    return family_name
 
 
 def _suffix(name: str) -> str:
-    """What the constants of a family bear that shares its file with another: "_V2" for plan_v2."""
+    """The suffix of the constants of a family that shares its file with another: "_V2" for plan_v2."""
     return CONVERTERS[name].partition(":")[2].removeprefix("plan").upper()
 
 

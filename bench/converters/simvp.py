@@ -37,14 +37,14 @@ NO_STATISTICS = "it holds no running statistics of its batch norms; those of a n
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of a SimVP's file are, whichever translator it has."""
+    """The plan for a SimVP's file with either translator."""
     if weights.some(r"^hid\.dec\.|^hid\.enc\.\d+\.layers\."):
         return plan_of_inceptions(weights)
     return plan_of_chain(weights, {"attention.gate": GATE})
 
 
 def plan_tau(weights: Weights) -> Plan:
-    """What the names of a TAU's file are: SimVP's, with another attention."""
+    """The plan for a TAU's file: SimVP's, with another attention."""
     return plan_of_chain(weights, {"attention.mix": GATE}, SQUEEZE)
 
 
@@ -86,8 +86,8 @@ def plan_of_inceptions(weights: Weights) -> Plan:
     parameters |= inceptions(weights)
     outer, inner, depth = translator_sizes(weights)
     options |= {"temporal": inner, "temporal_layers": depth}
-    named = {**options, "translator": "incepu"}
-    return Plan(named, channels, parameters, context=frames_of(outer, options["spatial"]))
+    all_options = {**options, "translator": "incepu"}
+    return Plan(all_options, channels, parameters, context=frames_of(outer, options["spatial"]))
 
 
 def translator_sizes(weights: Weights) -> tuple[int, int, int]:
@@ -101,15 +101,15 @@ def translator_sizes(weights: Weights) -> tuple[int, int, int]:
 
 def inceptions(weights: Weights) -> dict[str, Source]:
     """The parameters of the Inception blocks of a translator."""
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for side, ours in (("enc", "down"), ("dec", "up")):
         for n in range(weights.count("hid.enc", least=2)):
-            found |= both(f"translator.{ours}.{n}.narrow", f"hid.{side}.{n}.conv1")
+            sources |= both(f"translator.{ours}.{n}.narrow", f"hid.{side}.{n}.conv1")
             for branch in range(4):
                 theirs = f"hid.{side}.{n}.layers.{branch}"
-                found |= both(f"translator.{ours}.{n}.branches.{branch}.0", f"{theirs}.conv")
-                found |= both(f"translator.{ours}.{n}.branches.{branch}.1", f"{theirs}.norm")
-    return found
+                sources |= both(f"translator.{ours}.{n}.branches.{branch}.0", f"{theirs}.conv")
+                sources |= both(f"translator.{ours}.{n}.branches.{branch}.1", f"{theirs}.norm")
+    return sources
 
 
 def outer_layers(weights: Weights) -> tuple[dict[str, int], int, dict[str, Source]]:

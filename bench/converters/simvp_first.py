@@ -12,7 +12,7 @@ NAMES = (*OUTER_LAYERS, *UNET)
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are."""
+    """The plan for such a file."""
     layers = weights.count("enc.enc")
     spatial = weights.size(("dec.readout.weight", 1), *((f"enc.enc.{n}.conv.norm.weight", 0) for n in range(layers)))
     channels = weights.size(("dec.readout.weight", 0), ("enc.enc.0.conv.conv.weight", 1), ("dec.readout.bias", 0))

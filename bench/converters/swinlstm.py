@@ -1,7 +1,7 @@
 """SwinLSTM-D and SwinLSTM-B of their authors (SongTang-x/SwinLSTM) and of OpenSTL.
 
-Carried and unused: a second embedding of frames on the way up, the fusing layer `red` of every other block, and constants of
-the window attention.
+Unused weights in their files: a second embedding of frames on the way up, the fusing layer `red` of every other block, and
+constants of the window attention.
 """
 
 from math import isqrt
@@ -31,7 +31,7 @@ NAMES = (
 
 
 def plan(weights: Weights) -> Plan:
-    """What the names of such a file are, of either model and either code base."""
+    """The plan for such a file, of either model and either code base."""
     return _plan_b(weights) if weights.some(r"^ST\.") else _plan_d(weights)
 
 
@@ -101,16 +101,16 @@ def _stacks(weights: Weights, stacks: list[str]) -> tuple[tuple[int, ...], tuple
 
 def _cell(ours: str, stack: str, depth: int) -> dict[str, Source]:
     """The blocks of one cell; every other one has a second input to fuse."""
-    found: dict[str, Source] = {}
+    sources: dict[str, Source] = {}
     for n in range(depth):
         for role, name in (BLOCK | ({"fuse": FUSE} if n % 2 == 0 else {})).items():
-            found |= both(f"{ours}.blocks.{n}.{role}", f"{stack}.{n}.{name}")
-        found[f"{ours}.blocks.{n}.attention.position_bias"] = same(f"{stack}.{n}.{BIAS_TABLE}")
-    return found
+            sources |= both(f"{ours}.blocks.{n}.{role}", f"{stack}.{n}.{name}")
+        sources[f"{ours}.blocks.{n}.attention.position_bias"] = same(f"{stack}.{n}.{BIAS_TABLE}")
+    return sources
 
 
 class _Idle:
-    """What blocks carry unused: fusing layers with nothing to fuse, offsets within windows, masks of shifted windows."""
+    """Unused weights of blocks: fusing layers with nothing to fuse, offsets within windows, masks of shifted windows."""
 
     def __init__(self, window: int):
         self.tokens = window**2
@@ -120,11 +120,11 @@ class _Idle:
 
     @property
     def groups(self) -> list[dict[str, Shape]]:
-        """Each group is in a file as a whole or not at all."""
+        """A file has all of a group or none of it."""
         return [self.fusing, self.offsets, self.masks]
 
     def of_cell(self, stack: str, depth: int, width: int) -> None:
-        """Add what one cell carries."""
+        """Add the unused weights of one cell."""
         for n in range(depth):
             self.offsets[f"{stack}.{n}.{OFFSETS}"] = (self.tokens, self.tokens)
             if n % 2:

@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 # Lengths in body heights.
 THIGH, SHANK, UPPER_ARM, FOREARM, TORSO, NECK, HEAD = 0.25, 0.25, 0.19, 0.19, 0.34, 0.1, 0.065
 SEGMENTS, HEAD_AT = 11, 2  # of a figure: torso in two halves, head, and two segments for each leg and arm
-EDGES = (0.16, 0.84)  # of the canvas: who walks, jogs or runs turns around there
+EDGES = (0.16, 0.84)  # of the canvas's width: figures that walk, jog or run turn around there
 
 # The periodic functions of the phase that angles are made of.
 FUNCTIONS = (
@@ -78,7 +78,7 @@ def joints(
     pace: Array,
     stride: Array,
     phase: Array,
-    place: Array,
+    start_x: Array,
     ground: Array,
     facing: Array,
     frames: int,
@@ -86,13 +86,14 @@ def joints(
     """Both ends of every segment over time, in parts of the canvas: [SEGMENTS, 2, N, T], each x + iy, y downwards.
 
     action: its number [N]. height: of the body. pace, stride: 1 are the period and the stride of MOVEMENTS. phase: in
-    [0, 1) of a cycle. place, ground: where the figure begins and where its feet stand. facing: 1 to the right, -1 to the left.
+    [0, 1) of a cycle. start_x, ground: where the figure begins, and the line that its feet stand on.
+    facing: 1 to the right, -1 to the left.
     """
     cycles = np.arange(frames) * (pace / PERIODS[action])[:, None]  # [N, T] since the first frame
-    way, turned = _to_and_fro(place, facing, cycles * (STRIDES[action] * stride * height)[:, None])
+    x, directions = _to_and_fro(start_x, facing, cycles * (STRIDES[action] * stride * height)[:, None])
     waves = np.stack([function(2 * np.pi * (phase[:, None] + cycles)) for function in FUNCTIONS], 1)  # [N, functions, T]
     angles = (ANGLES[action] @ waves).transpose(1, 0, 2)
-    limbs = np.sin(angles) * turned + 1j * np.cos(angles)  # [limbs, N, T] of length 1
+    limbs = np.sin(angles) * directions + 1j * np.cos(angles)  # [limbs, N, T] of length 1
     left_thigh, left_shank, right_thigh, right_shank, left_arm, left_forearm, right_arm, right_forearm, lean = limbs
     left_knee, right_knee = THIGH * left_thigh, THIGH * right_thigh  # as everything here, seen from the hip
     left_foot, right_foot = left_knee + SHANK * left_shank, right_knee + SHANK * right_shank
@@ -106,7 +107,7 @@ def joints(
         (neck, left_elbow), (left_elbow, left_hand), (neck, right_elbow), (right_elbow, right_hand),
     )  # fmt: skip
     lower = np.maximum(left_foot.imag, right_foot.imag)  # this foot stands on the ground
-    return np.array(lines) * height[:, None] + (way + 1j * (ground[:, None] - lower * height[:, None]))
+    return np.array(lines) * height[:, None] + (x + 1j * (ground[:, None] - lower * height[:, None]))
 
 
 def radii(height: Array, thickness: Array) -> Array:
@@ -116,11 +117,12 @@ def radii(height: Array, thickness: Array) -> Array:
     return radius
 
 
-def _to_and_fro(place: Array, facing: Array, travelled: Array) -> tuple[Array, Array]:
+def _to_and_fro(start_x: Array, facing: Array, travelled: Array) -> tuple[Array, Array]:
     """Where a figure is after it has travelled that far [N, T], turning around at the edges, and which way it faces then."""
     first, last = EDGES
     length = last - first
-    along = np.where(facing > 0, place - first, 2 * length - (place - first))[:, None] + travelled  # on the way to and back
-    along %= 2 * length
-    back = along > length
-    return first + np.where(back, 2 * length - along, along), np.where(back, -1.0, 1.0)
+    # on the way to and back
+    distance = np.where(facing > 0, start_x - first, 2 * length - (start_x - first))[:, None] + travelled
+    distance %= 2 * length
+    returning = distance > length
+    return first + np.where(returning, 2 * length - distance, distance), np.where(returning, -1.0, 1.0)

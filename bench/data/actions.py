@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 VERSION = 1  # a change that moves any pixel is a new version
-# Figures differ in height, thickness, tone, pace and stride. Each split has its own.
+# Figures differ in height, thickness, tone, pace and stride. No figure is in two splits.
 SPLITS: dict[Split, tuple[int, int]] = {"train": (0, 800), "val": (800, 900), "test": (900, 1000)}
 STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 CAST, ORDER = 3, 4  # streams of random numbers: of the figures; the first of three of the order of the actions
 FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
 SMALLEST = 32  # pixels: below that, limbs are thinner than a pixel
 
-# What figures are like: uniform between these. Lengths in parts of the canvas.
+# Properties of figures, drawn uniformly from these ranges. Lengths in fractions of the canvas.
 HEIGHT, THICKNESS, TONE, PACE, STRIDE = (0.46, 0.56), (0.022, 0.034), (0.7, 1.0), (0.9, 1.1), (0.9, 1.1)
-# Where they are: those that stay where they are, and the line on which all stand.
-PLACE, GROUND = (0.3, 0.7), (0.78, 0.92)
+# Horizontal start of figures that stay where they are, and the line on which all figures stand.
+START_X, GROUND = (0.3, 0.7), (0.78, 0.92)
 
 
 class Actions(Dataset):
@@ -69,7 +69,7 @@ class Actions(Dataset):
         return [ACTIONS[action] for action in acted(FIXED_SEED, split, 0, clips)]
 
     def train_bytes(self) -> int:
-        """Nothing has to be kept on a GPU for clips to be drawn there."""
+        """0: clips are drawn on a GPU without any data kept there."""
         return 0
 
     def move_train_to(self, device: torch.device) -> None:
@@ -83,22 +83,22 @@ class Actions(Dataset):
         from bench.data.acting import joints, radii
         from bench.data.bouncing import draws
         from bench.data.packed import scaled
-        from bench.data.strokes import draw, draw_there, strokes
+        from bench.data.strokes import draw, draw_on_device, strokes
 
         side = self.shape[1]
         numbers = draws(seed, STREAMS[split], first, last, images=2).reshape(-1, 8)
         begin, end = SPLITS[split]
         height, thickness, tone, pace, stride = figures()[begin + (numbers[:, 0] * (end - begin)).astype(np.int64)].T
-        place, ground = (_between(bounds, numbers[:, column]) for bounds, column in ((PLACE, 2), (GROUND, 3)))
+        start_x, ground = (_between(bounds, numbers[:, column]) for bounds, column in ((START_X, 2), (GROUND, 3)))
         facing = np.where(numbers[:, 4] < 0.5, -1.0, 1.0)
         action = acted(seed, split, first, last)
-        ends = joints(action, height, pace, stride, numbers[:, 1], place, ground, facing, frames)
+        ends = joints(action, height, pace, stride, numbers[:, 1], start_x, ground, facing, frames)
         radius = np.repeat(radii(height, thickness), frames, 1)
         lines = strokes(ends.reshape(len(radius), 2, -1) * side, radius * side)
         tones = np.repeat(np.rint(tone * 255).astype(np.uint8), frames)
         on_cpu = device.type == "cpu"
-        drawn = torch.from_numpy(draw(lines, tones, side)) if on_cpu else draw_there(lines, tones, side, device)
-        return scaled(drawn.unflatten(0, (last - first, frames)).unsqueeze(2))
+        images = torch.from_numpy(draw(lines, tones, side)) if on_cpu else draw_on_device(lines, tones, side, device)
+        return scaled(images.unflatten(0, (last - first, frames)).unsqueeze(2))
 
 
 @cache

@@ -14,8 +14,8 @@ Split = Literal["train", "val", "test"]
 class Dataset(ABC):
     """Clips of video, [B, T, C, H, W] float32 in [0, 1].
 
-    Constructing one is cheap: nothing is read before it is asked for. Data that are not on this machine are `Blocked`, with the
-    command that puts them there. Planning constructs data sets and reads their fingerprints without importing torch, so
+    Constructing one is cheap: data are read when they are first used. Missing data raise `Blocked` with the command that
+    prepares them. Planning constructs data sets and reads their fingerprints without importing torch, so
     modules of data sets import it inside functions.
     """
 
@@ -24,10 +24,10 @@ class Dataset(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Short text that changes whenever any clip would: generator version and digits' hash, or the manifest's checksum."""
+        """Short text that changes whenever any clip changes: the generator's version, or the manifest's checksum."""
 
     def split_fingerprint(self, split: Split) -> str:
-        """The same for one split, which may be scored where others are not on this machine."""
+        """The same for one split, which can be scored on a machine that lacks the others."""
         return self.fingerprint()
 
     @abstractmethod
@@ -43,7 +43,7 @@ class Dataset(ABC):
         """Fixed clips first ... last-1 of a split [last-first, frames, C, H, W], each a function of its number alone."""
 
     def count(self, split: Split, frames: int) -> int | None:
-        """How many fixed clips of `frames` frames a split has; None where they are generated, as many as are asked for."""
+        """How many fixed clips of `frames` frames a split has; None if clips are generated without end."""
         return None
 
     def labels(self, split: Split, frames: int, clips: int) -> list[str] | None:

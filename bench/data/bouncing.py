@@ -16,7 +16,7 @@ WORDS = 4  # random numbers per image: which one, y, x, direction; also the word
 
 
 class _Key(ISeedSequence):
-    """A Philox key as it stands. Given with `key=`, NumPy asks the system for randomness first, which it then ignores."""
+    """A Philox key, used as it is. With `key=`, NumPy would ask the system for randomness first and then ignore it."""
 
     def __init__(self, *words: int):
         self.words = words
@@ -28,8 +28,8 @@ class _Key(ISeedSequence):
 def draws(seed: int, stream: int, first: int, last: int, images: int) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1) for clips first ... last-1: [last-first, images, 4].
 
-    Clip n reads its own counters of a Philox generator keyed by (seed, stream), so it is the same whichever batch it comes in;
-    raw words are used because NumPy promises that they never change.
+    Clip n reads its own counters of a Philox generator keyed by (seed, stream), so it does not depend on the batch. Raw words
+    are used because NumPy guarantees that they never change.
     """
     generator = np.random.Philox(_Key(seed, stream))  # type: ignore[arg-type]  # NumPy's stubs forget its ISeedSequence
     generator.advance(first * images)
@@ -46,12 +46,12 @@ def trajectories(start: NDArray[np.float64], angle: NDArray[np.float64], frames:
     step = np.stack([np.sin(angle), np.cos(angle)], -1) * STEP
     path = np.empty((frames, *start.shape))
     position = start
-    for following in path:
-        np.add(position, step, out=following)
-        np.negative(step, out=step, where=(following <= 0) | (following >= 1))
-        np.minimum(following, 1, out=following)
-        np.maximum(following, 0, out=following)
-        position = following
+    for next_position in path:
+        np.add(position, step, out=next_position)
+        np.negative(step, out=step, where=(next_position <= 0) | (next_position >= 1))
+        np.minimum(next_position, 1, out=next_position)
+        np.maximum(next_position, 0, out=next_position)
+        position = next_position
     return np.moveaxis(path, 0, -2)
 
 
@@ -78,13 +78,13 @@ def paint(images: NDArray[np.uint8], corners: NDArray[np.int64], size: int) -> N
     runs = padded.reshape(clips, count, height * size)[..., :length]
     canvas = np.zeros(clips * frames * size * size, np.uint8)
     windows = np.ndarray((canvas.size - length + 1, length), np.uint8, canvas, strides=(1, 1))  # one from every byte on
-    firsts = np.arange(0, canvas.size, size * size).reshape(clips, frames)  # where each frame begins in the canvas
+    frame_starts = np.arange(0, canvas.size, size * size).reshape(clips, frames)  # where each frame begins in the canvas
     for d in range(count):
-        starts = firsts + corners[:, d, :, 0] * size + corners[:, d, :, 1]
+        starts = frame_starts + corners[:, d, :, 0] * size + corners[:, d, :, 1]
         painted = runs[:, d, None]
         if d:
-            under = windows[starts]
-            painted = np.maximum(under, painted, out=under)
+            background = windows[starts]
+            painted = np.maximum(background, painted, out=background)
         windows[starts] = painted
     return canvas.reshape(clips, frames, size, size)
 
@@ -93,5 +93,5 @@ def bounce(
     pool: NDArray[np.uint8], seed: int, stream: int, first: int, last: int, frames: int, images: int, size: int
 ) -> NDArray[np.uint8]:
     """Clips first ... last-1 of a stream: `images` images drawn from `pool` [K, side, side] bounce: [N, T, size, size]."""
-    chosen, corners = scenes(len(pool), pool.shape[1], seed, stream, first, last, frames, images, size)
-    return paint(pool[chosen], corners, size)
+    indices, corners = scenes(len(pool), pool.shape[1], seed, stream, first, last, frames, images, size)
+    return paint(pool[indices], corners, size)

@@ -1,7 +1,7 @@
-"""Names of fixed clips, and the manifest of exported ones, so that predictions from elsewhere find their clips again.
+"""Names of fixed clips, and the manifest of exported ones, by which external predictions are matched with their clips.
 
-A clip's name is its number and a checksum of its frames: `00003-9c41b2aa`. A prediction that bears it cannot be taken for one
-of another clip, of another data set, or of clips cut at another length.
+A clip's name is its number and a checksum of its frames: `00003-9c41b2aa`. A prediction with that name cannot be
+mistaken for one of another clip, of another data set, or of clips of another length.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ class ClipManifest:
     format: str = field(default=FORMAT)
 
     def to_json(self) -> str:
-        """As it is written beside the clips."""
+        """The content of the manifest's file."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str) -> ClipManifest:
+    def from_json(cls, text: str, source: str) -> ClipManifest:
         """A manifest that `bench data export` wrote; BenchError for anything else."""
         try:
-            made = cls(**json.loads(text))
+            manifest = cls(**json.loads(text))
         except (ValueError, TypeError, RecursionError) as error:
-            raise BenchError(f"{where} is no manifest of `bench data export`: {error}") from error
-        if not all(made._valid()):
-            raise BenchError(f"{where} is no manifest of `bench data export` that this version reads ({FORMAT})")
-        return made
+            raise BenchError(f"{source} is no manifest of `bench data export`: {error}") from error
+        if not all(manifest._valid()):
+            raise BenchError(f"{source} is no manifest of `bench data export` that this version reads ({FORMAT})")
+        return manifest
 
     def _valid(self) -> Iterator[bool]:
         yield self.format == FORMAT and isinstance(self.data, str) and ":" not in self.data

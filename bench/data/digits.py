@@ -41,10 +41,10 @@ class Digits(Dataset):
 
     def conventions(self) -> str:
         begin, end = SPLITS["test"]
-        many = f"{self.digits} bouncing {'digit' if self.digits == 1 else 'digits'}"
+        bouncing = f"{self.digits} bouncing {'digit' if self.digits == 1 else 'digits'}"
         size = f"{self.digit}x{self.digit} on {self.shape[1]}x{self.shape[2]} pixels"
         return (
-            f"embedded digits: test clips generated (seed {FIXED_SEED}) with {many}, {size}, "
+            f"embedded digits: test clips generated (seed {FIXED_SEED}) with {bouncing}, {size}, "
             f"drawn from {end - begin} of scikit-learn's that training never sees"
         )
 
@@ -73,8 +73,8 @@ def resized(side: int) -> NDArray[np.uint8]:
 
     table = np.loadtxt(_file(), delimiter=",")  # a digit a row: 8 x 8 values, 0 to 16, and which digit it is
     grey = table[:, :-1].reshape(-1, 8, 8).astype(np.uint8)
-    found = hashlib.sha256(grey.tobytes()).hexdigest()
-    assert found == SHA256, f"scikit-learn's digits have changed: their SHA-256 is {found}"
+    sha256 = hashlib.sha256(grey.tobytes()).hexdigest()
+    assert sha256 == SHA256, f"scikit-learn's digits have changed: their SHA-256 is {sha256}"
     bright = np.minimum(grey.astype(np.int64) * 16, 255).astype(np.uint8)
     return np.stack([np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)) for image in bright])
 

@@ -1,4 +1,4 @@
-"""Data sets of one's own: videos sorted into the folders train, val and test, each set prepared under a name.
+"""Data sets of the user: videos in folders train, val and test, each set prepared under a name.
 
 What `frames` (videos as folders of pictures) and `videos` (as files) have in common.
 """
@@ -66,58 +66,58 @@ class Preparing:
     skip_damaged: bool = False
 
     def settings(self) -> dict[str, Any]:
-        """What decides the content; settings that are newer than prepared sets are there only where they are given."""
+        """The settings that decide the content. Newer ones are left out unless used, so that older prepared sets still fit."""
         newer = {"crop": self.crop, "range": self.bounds, "allow_leak": self.allow_leak or None}
         size = int(self.size) if self.size is not None and str(self.size).isdecimal() else self.size
         return {"size": size, "grey": self.grey, **{key: value for key, value in newer.items() if value is not None}}
 
 
 def prepare_folders(
-    kind: str, how: Preparing, progress: Progress, listing: Callable[[Path], list[Path]], read: ReadFrames
+    kind: str, preparing: Preparing, progress: Progress, listing: Callable[[Path], list[Path]], read: ReadFrames
 ) -> list[str]:
     """Pack the videos in a source's split folders. listing: the videos of a split. read: the frames of a video.
 
-    Returns lines that say what is there now.
+    Returns lines about what is prepared now.
     """
     from bench.data.preparing.packing import LEFT_OUT, Video, pack
     from bench.data.preparing.sources import SPLITS, source_folder, split_folders, with_validation
     from bench.data.value_range import ALL, parse_ranges
 
-    size = parsed_size(how.size, "--size") if how.size is not None else None
-    crop = parsed_size(how.crop, "--crop") if how.crop is not None else None
-    bounds = parse_ranges([how.bounds] if how.bounds else []).get(ALL)
+    size = parsed_size(preparing.size, "--size") if preparing.size is not None else None
+    crop = parsed_size(preparing.crop, "--crop") if preparing.crop is not None else None
+    bounds = parse_ranges([preparing.bounds] if preparing.bounds else []).get(ALL)
     try:
-        target = folder(kind, how.name)
+        target = folder(kind, preparing.name)
     except ValueError as error:
-        raise BenchError(f"--name {how.name}: {error}") from error
-    place = source_folder(how.source, command(kind, how.name), "the folders 'train', 'val' and 'test'")
-    splits, remarks = split_folders(place)
-    videos = with_validation({split: listing(inner) for split, inner in splits.items()}, place)
+        raise BenchError(f"--name {preparing.name}: {error}") from error
+    source = source_folder(preparing.source, command(kind, preparing.name), "the folders 'train', 'val' and 'test'")
+    splits, remarks = split_folders(source)
+    videos = with_validation({split: listing(inner) for split, inner in splits.items()}, source)
     if "val" not in splits:
         remarks.append(f"no validation folder: {len(videos['val'])} of the training videos validate instead")
-    made = pack(
+    manifest = pack(
         target,
         [Video(split, path.name, path) for split in SPLITS for path in videos[split]],
-        partial(_sized, read=partial(read, grey=how.grey, bounds=bounds), size=size, crop=crop),
-        {"dataset": kind, **how.settings()},
+        partial(_sized, read=partial(read, grey=preparing.grey, bounds=bounds), size=size, crop=crop),
+        {"dataset": kind, **preparing.settings()},
         progress=progress,
-        skip_damaged=how.skip_damaged,
-        allow_leak=how.allow_leak,
+        skip_damaged=preparing.skip_damaged,
+        allow_leak=preparing.allow_leak,
     )
-    kept = json.loads((target / INDEX).read_text())["splits"]
-    lost = sum(note.startswith(LEFT_OUT) for note in made.notes)
-    counts = ", ".join(f"{split} {len(kept[split])} videos" for split in SPLITS)
-    return [f"{target}: {counts}{f'; {lost} damaged, left out' if lost else ''}", *remarks, *made.notes]
+    packed_splits = json.loads((target / INDEX).read_text())["splits"]
+    left_out = sum(note.startswith(LEFT_OUT) for note in manifest.notes)
+    counts = ", ".join(f"{split} {len(packed_splits[split])} videos" for split in SPLITS)
+    return [f"{target}: {counts}{f'; {left_out} damaged, left out' if left_out else ''}", *remarks, *manifest.notes]
 
 
 def parsed_size(text: str | int, option: str) -> tuple[int, int]:
     """Width and height in pixels, from 64 or 64x48."""
     from bench.data.pictures import MOST_PIXELS
 
-    found = re.fullmatch(r"(\d{1,6})(?:[x×](\d{1,6}))?", str(text).strip().lower())
-    if not found or not int(found[1]) or not int(found[2] or 1):
+    match = re.fullmatch(r"(\d{1,6})(?:[x×](\d{1,6}))?", str(text).strip().lower())
+    if not match or not int(match[1]) or not int(match[2] or 1):
         raise BenchError(f"{option} takes pixels, N for squares or WIDTHxHEIGHT such as 64x48; got '{text}'")
-    width, height = int(found[1]), int(found[2] or found[1])
+    width, height = int(match[1]), int(match[2] or match[1])
     if width * height > MOST_PIXELS:
         raise BenchError(f"{option} {text} is {width:,} x {height:,} pixels, and at most {MOST_PIXELS:,} are read")
     return width, height
@@ -133,5 +133,5 @@ def _sized(
     from bench.data.video import channels_first, cropped, resized
 
     for frame in read(video.path):
-        kept = cropped(frame, *crop, video.path) if crop else frame
-        yield video.name, channels_first(resized(kept, size[1], size[0]) if size else kept)
+        pixels = cropped(frame, *crop, video.path) if crop else frame
+        yield video.name, channels_first(resized(pixels, size[1], size[0]) if size else pixels)

@@ -1,8 +1,8 @@
-"""The order of frames and clips, told by their file names.
+"""The order of frames and clips by their file names.
 
 Numbers in names count: frame_2 stands before frame_10. What a number means is not always plain, though: `0.05` may be a
-decimal, `-2` a time before zero, `0a` hexadecimal, and two series of pictures may lie in one folder. Names with one reading are
-sorted by it. Names that can be read in two ways, with two orders, are refused with two of the names as an example.
+decimal, `-2` a time before zero, `0a` hexadecimal, and two series of pictures may lie in one folder. Names with one meaning are
+sorted by it. Names with two possible orders are refused, with two of the names as an example.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def frame_order(names: Sequence[str]) -> list[int]:
     stems = [stem(name) for name in names]
     keys = list(map(_reading(names, stems), stems))
     order = sorted(range(len(names)), key=lambda position: keys[position])
-    for one, other in pairwise(order):
-        if keys[one] == keys[other]:
-            raise DoubtfulOrder(f"{names[one]} and {names[other]} are the same frame by their names; keep one of them")
+    for earlier, later in pairwise(order):
+        if keys[earlier] == keys[later]:
+            raise DoubtfulOrder(f"{names[earlier]} and {names[later]} are the same frame by their names; keep one of them")
     return order
 
 
@@ -85,20 +85,22 @@ def _with_sign_and_decimals(stem: str) -> Key:
 def _refuse_doubtful_decimals(names: Sequence[str], stems: Sequence[str]) -> None:
     """Refuse names such as 1.5 and 1.10: 1.10 is less as a decimal, and more if these are two numbers each.
 
-    Zeros tell decimals: .05 beside .1 are hundredths, since who counts in two numbers pads them to one length or not at all.
+    Leading zeros show decimals, such as .05 and .1: two separate numbers would be padded to one length or not at all.
     """
     fractions = {fraction for stem in stems for fraction in re.findall(r"\d\.(\d+)", stem)}
     zeros_lead = any(re.match(r"0\d", fraction) for fraction in fractions)
     zeros_end = any(re.search(r"\d0$", fraction) for fraction in fractions)
     if len({len(fraction) for fraction in fractions}) < 2 or (zeros_lead and not zeros_end):
         return
-    first_of_each: dict[tuple[str, str], str] = {}
+    name_by_parts: dict[tuple[str, str], str] = {}
     for name, stem in zip(names, stems, strict=True):
-        whole, point, fraction = stem.rpartition(".")
+        head, point, fraction = stem.rpartition(".")
         if point:
-            first_of_each.setdefault((whole, fraction), name)
-    for ((whole, one), name), ((other_whole, other), other_name) in combinations(first_of_each.items(), 2):
-        if whole == other_whole and (int(one) < int(other)) != (Fraction(f"0.{one}") < Fraction(f"0.{other}")):
+            name_by_parts.setdefault((head, fraction), name)
+    for ((head, digits), name), ((other_head, other_digits), other_name) in combinations(name_by_parts.items(), 2):
+        if head == other_head and (int(digits) < int(other_digits)) != (
+            Fraction(f"0.{digits}") < Fraction(f"0.{other_digits}")
+        ):
             raise DoubtfulOrder(
                 f"{name} and {other_name} have one order as decimals and the other as two numbers each; {RENAME}"
             )
@@ -113,23 +115,26 @@ def _hexadecimal(stems: Sequence[str]) -> Callable[[str], Key] | None:
     if not all(map(HEX.fullmatch, ends)) or not re.search(r"\d", "".join(ends)):
         return None
     values = sorted(int(end, 16) for end in ends)
-    equal_steps = len({after - before for before, after in pairwise(values)}) == 1
+    equal_steps = len({higher - lower for lower, higher in pairwise(values)}) == 1
     return (lambda stem: [int(stem[start:], 16)]) if equal_steps else None
 
 
 def _letters(names: Sequence[str], stems: Sequence[str]) -> Callable[[str], Key]:
-    """The key of names that differ in one letter: a, b, c. Others are refused: gt1 beside pd1, or cover beside frame_1."""
+    """The key of names that differ in one letter: a, b, c. Others are refused, such as gt1 and pd1, or cover and frame_1."""
     start = _common_start(stems)
     if all(re.fullmatch(r"[A-Za-z]", stem[start:]) for stem in stems):
         return lambda stem: [stem[start:].lower()]
-    shaped = {DIGITS.sub("#", stem).lower(): name for stem, name in zip(stems, names, strict=True)}
-    one, other = [*shaped.values(), *names][:2]
+    name_by_shape = {DIGITS.sub("#", stem).lower(): name for stem, name in zip(stems, names, strict=True)}
+    first_name, second_name = [*name_by_shape.values(), *names][:2]
     raise DoubtfulOrder(
-        f"the names {one} and {other} do not say which frame comes first; {RENAME}, each series in a folder of its own"
+        f"the names {first_name} and {second_name} do not say which frame comes first; {RENAME}, each series in a folder of "
+        "its own"
     )
 
 
 def _common_start(stems: Sequence[str]) -> int:
     """How many signs all stems begin with."""
     first, last = min(stems), max(stems)
-    return next((n for n, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return next(
+        (n for n, (letter, other_letter) in enumerate(zip(first, last, strict=False)) if letter != other_letter), len(first)
+    )

@@ -46,8 +46,8 @@ def prepare_frames(
 
     The options are those of `folders.Preparing`; range: `bounds` there.
     """
-    how = Preparing(source, name, size, crop, grey, range, allow_leak, skip_damaged)
-    return prepare_folders("frames", how, progress, _videos, _pictures)
+    preparing = Preparing(source, name, size, crop, grey, range, allow_leak, skip_damaged)
+    return prepare_folders("frames", preparing, progress, _videos, _pictures)
 
 
 def _videos(split: Path) -> list[Path]:
@@ -56,8 +56,8 @@ def _videos(split: Path) -> list[Path]:
 
     folders = [path for path in within(split) if path.is_dir()]
     if not folders:
-        loose = "; its pictures must be in one folder per video, such as video_00000" if _files(split) else ""
-        raise BenchError(f"{split} has no video folders in it{loose}")
+        hint = "; its pictures must be in one folder per video, such as video_00000" if _files(split) else ""
+        raise BenchError(f"{split} has no video folders in it{hint}")
     return folders
 
 

@@ -33,7 +33,7 @@ VIDEO = re.compile(r"(person(\d\d)_([a-z]+)_d\d)_uncomp\.avi")
 UNPACKED = re.compile(r"(person(\d\d)_([a-z]+)_d\d)(_uncomp)?")
 PICTURE = re.compile(r"image[_-]?(\d+).*\.(jpe?g|png|bmp)", re.IGNORECASE)
 HOLDS = "KTH's six action folders (or all its videos) and 00sequences.txt"
-DRAWS = 7  # the stream of test clips that are drawn
+DRAWS = 7  # the random stream of the test clips that are drawn
 
 
 class KTH(PackedDataset):
@@ -51,9 +51,9 @@ class KTH(PackedDataset):
         """How the test set was made, for a table's footnote."""
         settings = self.packed.manifest.settings
         view = ", central square" if settings["centred"] else ""
-        whose = f" cut as {settings['cut']} ({self.cut.who})" if "cut" in settings else ""
+        cut_text = f" cut as {settings['cut']} ({self.cut.used_by})" if "cut" in settings else ""
         return (
-            f"KTH at {settings['size']}x{settings['size']}{view}{whose}: training persons "
+            f"KTH at {settings['size']}x{settings['size']}{view}{cut_text}: training persons "
             f"{_shortened(settings['train'])}, validation {_shortened(settings['val'])}, test {_shortened(settings['test'])}; "
             f"{self.cut.rule}"
         )
@@ -62,17 +62,20 @@ class KTH(PackedDataset):
         return self.cut.begins(sequence.frames, frames, sequence.label or "")
 
     def _fixed(self, split: Split, frames: int) -> list[tuple[int, packed.Sequence]]:
-        if not self.cut.drawn or split != "test":
+        if not self.cut.random_clips or split != "test":
             return super()._fixed(split, frames)
         if (split, frames) not in self._fixed_clips:
-            self._fixed_clips[split, frames] = list(drawn(self._long_enough(split, frames), frames, self.cut.drawn))
+            self._fixed_clips[split, frames] = list(draw_clips(self._long_enough(split, frames), frames, self.cut.random_clips))
         return self._fixed_clips[split, frames]
 
 
-def drawn(sequences: Sequence[tuple[int, packed.Sequence]], frames: int, count: int) -> Iterator[tuple[int, packed.Sequence]]:
-    """Clips drawn as SVG draws them: an action, a video of it, a sequence of the video, a first frame, each alike.
+def draw_clips(
+    sequences: Sequence[tuple[int, packed.Sequence]], frames: int, count: int
+) -> Iterator[tuple[int, packed.Sequence]]:
+    """Clips drawn as SVG draws them: an action, a video of it, a sequence of the video, a first frame, each uniformly.
 
-    sequences: those of at least `frames` frames, with the place of their first frame. Yields where a clip begins and in which.
+    sequences: those of at least `frames` frames, with the position of their first frame. Yields the first frame of a clip and
+    its sequence.
     """
     from bench.data.bouncing import draws
     from bench.data.packed import ORDER_SEED
@@ -81,11 +84,11 @@ def drawn(sequences: Sequence[tuple[int, packed.Sequence]], frames: int, count: 
     for start, sequence in sequences:
         videos.setdefault(sequence.label or "", {}).setdefault(sequence.name.partition("/")[0], []).append((start, sequence))
     actions = [list(of_action.values()) for of_action in videos.values()]
-    for action, video, which, first in draws(ORDER_SEED, DRAWS, 0, count, images=1)[:, 0]:
-        of_action = actions[int(action * len(actions))]
-        of_video = of_action[int(video * len(of_action))]
-        start, sequence = of_video[int(which * len(of_video))]
-        yield start + int(first * (sequence.frames - frames + 1)), sequence
+    for action_draw, video_draw, sequence_draw, start_draw in draws(ORDER_SEED, DRAWS, 0, count, images=1)[:, 0]:
+        of_action = actions[int(action_draw * len(actions))]
+        of_video = of_action[int(video_draw * len(of_action))]
+        start, sequence = of_video[int(sequence_draw * len(of_video))]
+        yield start + int(start_draw * (sequence.frames - frames + 1)), sequence
 
 
 def known_cut(name: str) -> Cut:
@@ -96,12 +99,12 @@ def known_cut(name: str) -> Cut:
 
 
 def folder(size: int, centred: bool, cut: str = SUITE) -> Path:
-    """Where the videos are, once prepared at a size for a cut."""
+    """The folder of the videos prepared at a size for a cut."""
     return data_root() / "kth" / f"{size}x{size}{'-centred' if centred else ''}{f'-{cut}' if cut != SUITE else ''}"
 
 
 def command(size: int, centred: bool, cut: str = SUITE) -> str:
-    """What prepares them at a size for a cut."""
+    """The command that prepares them at a size for a cut."""
     options = {f"--size {size}": size != 128, "--centred": centred, f"--cut {cut}": cut != SUITE}
     return " ".join(["bench prepare kth --source DIR", *(option for option, needed in options.items() if needed)])
 
@@ -121,7 +124,7 @@ def prepare_kth(
     """Pack KTH's videos from the folder `source`, where they are AVI files or already unpacked as folders of pictures.
 
     Persons read as '1-14,16'; those of validation are taken out of training; the cut has its own where none are given.
-    Returns lines that say what is there now.
+    Returns lines about what is prepared now.
     """
     from bench.common.files import write_bytes
     from bench.data.preparing.kth_sequences import read_sequences
@@ -131,29 +134,29 @@ def prepare_kth(
     if not isinstance(size, int) or size < 1:
         raise BenchError(f"--size of kth is the side of square frames, at least 1 pixel; got {size}")
     rule = known_cut(cut)
-    given = (train_persons, val_persons, test_persons)
-    persons = splits_of_persons(*(mine or theirs for mine, theirs in zip(given, rule.persons, strict=True)))
-    place = source_folder(source, command(size, centred, cut), HOLDS)
-    paths = _videos(place)
-    listing = _sequences_file(place)
+    options = (train_persons, val_persons, test_persons)
+    persons = splits_of_persons(*(stated or default for stated, default in zip(options, rule.persons, strict=True)))
+    folder_path = source_folder(source, command(size, centred, cut), HOLDS)
+    paths = _videos(folder_path)
+    listing = _sequences_file(folder_path)
     entries = read_sequences(listing)
     videos, notes = _assigned(paths, entries, persons, rule)
     sequences = hashlib.sha256(listing.read_bytes()).hexdigest()[:12]
     settings = {"dataset": "kth", "size": size, "centred": centred, **persons, "00sequences.txt": sequences}
     target = folder(size, centred, cut)
 
-    def remark(found: Sequence[packed.Sequence]) -> list[str]:
-        return [*notes, *(_shortfalls(found, entries) if rule.frames == "listed" else [])]
+    def remark(packed_sequences: Sequence[packed.Sequence]) -> list[str]:
+        return [*notes, *(_shortfalls(packed_sequences, entries) if rule.frames == "listed" else [])]
 
-    made = pack(
+    manifest = pack(
         target, videos, partial(_frames, entries=entries, size=size, centred=centred, cut=rule),
         settings if cut == SUITE else {**settings, "cut": cut}, progress=progress, skip_damaged=skip_damaged, remark=remark,
     )  # fmt: skip
     write_bytes(known_sequences(), listing.read_bytes())
-    kept = len(videos) - sum(note.startswith(LEFT_OUT) for note in made.notes)
-    lines = [f"{target}: {kept} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *made.notes]
+    packed_count = len(videos) - sum(note.startswith(LEFT_OUT) for note in manifest.notes)
+    lines = [f"{target}: {packed_count} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *manifest.notes]
     if (size, centred) != (rule.size, rule.centred) and cut != SUITE:
-        lines.append(f"{rule.who} see {rule.size}x{rule.size} pixels{', the central square' if rule.centred else ''}")
+        lines.append(f"{rule.used_by} see {rule.size}x{rule.size} pixels{', the central square' if rule.centred else ''}")
     return lines
 
 
@@ -164,57 +167,59 @@ def known_sequences() -> Path:
 
 def splits_of_persons(train: str, val: str, test: str) -> dict[str, list[int]]:
     """The persons of each split. Validation persons leave training; one who trains and tests is a BenchError."""
-    chosen = {"train": persons(train), "val": persons(val), "test": persons(test)}
-    both = [person for person in chosen["test"] if person in chosen["train"] + chosen["val"]]
-    if both:
-        raise BenchError(f"person {both[0]} would be in the test split and in training or validation; each may be in one")
-    return {**chosen, "train": [person for person in chosen["train"] if person not in chosen["val"]]}
+    by_split = {"train": persons(train), "val": persons(val), "test": persons(test)}
+    shared = [person for person in by_split["test"] if person in by_split["train"] + by_split["val"]]
+    if shared:
+        raise BenchError(f"person {shared[0]} would be in the test split and in training or validation; each may be in one")
+    return {**by_split, "train": [person for person in by_split["train"] if person not in by_split["val"]]}
 
 
 def persons(text: str) -> list[int]:
     """'1-3,7' -> [1, 2, 3, 7]."""
     if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text):
         raise BenchError(f"persons are written like 1-14,16; got '{text}'")
-    found: set[int] = set()
+    numbers: set[int] = set()
     for piece in text.split(","):
         first, _, last = piece.partition("-")
-        found |= set(range(int(first), int(last or first) + 1))
-    if not found or not found <= set(range(1, 26)):
+        numbers |= set(range(int(first), int(last or first) + 1))
+    if not numbers or not numbers <= set(range(1, 26)):
         raise BenchError(f"KTH's persons are 1 to 25; got '{text}'")
-    return sorted(found)
+    return sorted(numbers)
 
 
-def _videos(place: Path) -> list[Path]:
+def _videos(source: Path) -> list[Path]:
     """All videos directly in the source or in its folders, by name: AVI files, or folders of pictures."""
-    paths = [path for pattern in ("*", "*/*") for path in place.glob(pattern) if _named(path)]
+    paths = [path for pattern in ("*", "*/*") for path in source.glob(pattern) if _name_match(path)]
     if not paths:
-        deeper = sorted({path.parent for path in place.glob("*/*/*") if VIDEO.fullmatch(path.name)})
-        if deeper:
-            raise BenchError(f"{place} has no KTH videos in it, but {deeper[0].parent} has; use --source {deeper[0].parent}")
-        raise BenchError(f"{place} has no videos named like person01_boxing_d1_uncomp.avi; --source is the folder with {HOLDS}")
-    if place.name in {match[3] for path in paths if (match := _named(path))}:
-        raise BenchError(f"{place} is one of the six action folders; use --source {place.parent}, the folder that holds them")
+        nested = sorted({path.parent for path in source.glob("*/*/*") if VIDEO.fullmatch(path.name)})
+        if nested:
+            raise BenchError(f"{source} has no KTH videos in it, but {nested[0].parent} has; use --source {nested[0].parent}")
+        raise BenchError(
+            f"{source} has no videos named like person01_boxing_d1_uncomp.avi; --source is the folder with {HOLDS}"
+        )
+    if source.name in {match[3] for path in paths if (match := _name_match(path))}:
+        raise BenchError(f"{source} is one of the six action folders; use --source {source.parent}, the folder that holds them")
     names = [path.name.removesuffix(".avi").removesuffix("_uncomp") for path in paths]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        both = listed(str(path) for path, name in zip(paths, names, strict=True) if name == twice)
-        raise BenchError(f"{place} has {twice} in two places: {both}; keep one")
+    if repeated_name := next((name for name in names if names.count(name) > 1), None):
+        both_paths = listed(str(path) for path, name in zip(paths, names, strict=True) if name == repeated_name)
+        raise BenchError(f"{source} has {repeated_name} in two places: {both_paths}; keep one")
     return sorted(paths, key=lambda path: path.name)
 
 
-def _named(path: Path) -> re.Match[str] | None:
-    """What the name of a video says: the whole, the person and the action. A folder counts if it holds pictures."""
+def _name_match(path: Path) -> re.Match[str] | None:
+    """The name of a video taken apart: name, person, action. None for other names, and for folders without pictures."""
     if path.is_dir():
         match = UNPACKED.fullmatch(path.name)
         return match if match and any(PICTURE.fullmatch(inside.name) for inside in path.iterdir()) else None
     return VIDEO.fullmatch(path.name)
 
 
-def _sequences_file(place: Path) -> Path:
+def _sequences_file(source: Path) -> Path:
     from bench.data.preparing.kth_sequences import URL
 
-    path = place / "00sequences.txt"
+    path = source / "00sequences.txt"
     if not path.is_file():
-        raise BenchError(f"{path} is missing: it says which frames show the action; fetch it from {URL} into {place}")
+        raise BenchError(f"{path} is missing: it says which frames show the action; fetch it from {URL} into {source}")
     return path
 
 
@@ -224,10 +229,10 @@ def _assigned(
     """The videos of the three splits, and notes about those of the source that are in none."""
     from bench.data.preparing.packing import Video
 
-    split_of = {person: split for split, chosen in persons.items() for person in chosen}
+    split_of = {person: split for split, split_persons in persons.items() for person in split_persons}
     videos, notes = [], []
     for path in paths:
-        match = _named(path)
+        match = _name_match(path)
         assert match, path
         name, person, action = match[1], int(match[2]), match[3]
         if not entries.get(name) and not _all_frames(cut, path, action):
@@ -239,8 +244,8 @@ def _assigned(
 
 def _all_frames(cut: Cut, path: Path, action: str) -> bool:
     """Whether the cut takes all frames of a video that are there, whatever 00sequences.txt lists."""
-    whole = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
-    return whole or (cut.frames == "runs" and path.is_dir())
+    takes_whole_video = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
+    return takes_whole_video or (cut.frames == "runs" and path.is_dir())
 
 
 def _frames(
@@ -280,24 +285,25 @@ def _numbered(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     if not path.is_dir():
         yield from enumerate(frames(path, grey=True))
         return
-    found = {int(match[1]): inside for inside in path.iterdir() if (match := PICTURE.fullmatch(inside.name))}
-    for number in sorted(found):
+    pictures = {int(match[1]): inside for inside in path.iterdir() if (match := PICTURE.fullmatch(inside.name))}
+    for number in sorted(pictures):
         try:
-            with Image.open(found[number]) as picture:
+            with Image.open(pictures[number]) as picture:
                 yield number - 1, np.asarray(picture.convert("L"), np.uint8)
         except (OSError, SyntaxError) as error:
-            raise BenchError(f"{found[number]} cannot be read as a picture: {error}") from error
+            raise BenchError(f"{pictures[number]} cannot be read as a picture: {error}") from error
 
 
-def _shortfalls(found: Sequence[packed.Sequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:
+def _shortfalls(sequences: Sequence[packed.Sequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:
     """Which videos have fewer frames than 00sequences.txt says: it lists some that were never there."""
     from bench.data.preparing.kth_sequences import cuts
 
     notes = []
-    for name, group in groupby(found, key=lambda sequence: sequence.name.partition("/")[0]):
-        wanted, there = sum(cut.stop - cut.start for cut in cuts(entries[name])), sum(sequence.frames for sequence in group)
-        if there < wanted:
-            notes.append(f"{name} ends early: {there} of the {wanted} frames listed are there")
+    for name, group in groupby(sequences, key=lambda sequence: sequence.name.partition("/")[0]):
+        listed_count = sum(cut.stop - cut.start for cut in cuts(entries[name]))
+        count = sum(sequence.frames for sequence in group)
+        if count < listed_count:
+            notes.append(f"{name} ends early: {count} of the {listed_count} frames listed are there")
     return notes
 
 

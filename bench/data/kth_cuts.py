@@ -1,4 +1,4 @@
-"""Which clips of KTH are the test set: papers cut the same videos by different rules, so their numbers of clips differ.
+"""Which clips of KTH are the test set: papers cut the same videos by different rules and get different numbers of clips.
 
 Each rule is read from a public loader: whose persons, which frames of a video, and where in consecutive frames clips begin.
 `bench data show kth` explains them with the number of clips that each gives.
@@ -19,29 +19,30 @@ SHORT = ("jogging", "running")  # of which thuml's loader takes a clip every thi
 
 @dataclass(frozen=True)
 class Cut:
-    """A rule.
+    """A rule by which test clips are cut.
 
-    who: code bases that cut so. persons: of training, validation (taken out of training) and test.
+    used_by: the code bases that follow it. persons: of training, validation (taken out of training) and test.
     frames: which stand in one sequence. "listed": those of a line of 00sequences.txt, no frame twice. "runs": listed ones that
     follow each other. "videos": all of a video. "people": all where nobody leaves the picture, else runs.
     begins: where clips begin in a sequence of an action: (frames of the sequence, frames of a clip, action) -> offsets.
-    drawn: how many test clips are drawn at random, 0 where the rule gives each. size, centred: of that code's own frames.
+    random_clips: how many test clips are drawn at random, 0 where the rule gives each.
+    size, centred: of that code's own frames.
     """
 
-    who: str
+    used_by: str
     source: str
     persons: tuple[str, str, str]
     frames: Literal["listed", "runs", "videos", "people"]
     begins: Callable[[int, int, str], Sequence[int]]
     rule: str
-    drawn: int = 0
+    random_clips: int = 0
     size: int = 128
     centred: bool = False
     remark: str = ""
 
 
 def from_the_start(length: int, clip: int, action: str) -> Sequence[int]:
-    """One after another from the first frame; what is left at the end is no clip."""
+    """One after another from the first frame; the remaining frames at the end are dropped."""
     return range(0, length - clip + 1, clip)
 
 
@@ -52,13 +53,13 @@ def from_the_end(length: int, clip: int, action: str) -> Sequence[int]:
 
 
 def in_the_middle(length: int, clip: int, action: str) -> Sequence[int]:
-    """One after another, as many frames being left at the start as at the end."""
+    """One after another, with as many frames dropped at the start as at the end."""
     first = length % clip // 2
     return range(first, first + length // clip * clip, clip)
 
 
 def anywhere(length: int, clip: int, action: str) -> Sequence[int]:
-    """Every frame that leaves room for a clip."""
+    """At every frame that leaves room for a clip."""
     return range(max(0, length - clip + 1))
 
 
@@ -92,31 +93,31 @@ CUTS: Mapping[str, Cut] = {
     "svg": Cut(
         "SVG and DrNet", "edenton/svg data/kth.py @32b6c97", ("1-20", "19-20", "21-25"), "listed", anywhere,
         "frame ranges of 00sequences.txt; each clip is drawn: an action, a video of it, a sequence of that, a first frame",
-        drawn=6 * 36 * 5, size=64,
+        random_clips=6 * 36 * 5, size=64,
         remark="SVG draws anew in every evaluation, in an order that depends on its loader's workers; ours are drawn once.",
     ),
 }  # fmt: skip
 """Names of `--set data.cut=...` and `bench prepare kth --cut ...`."""
 
 
-def sequences(cut: Cut, listed: Sequence[Range], action: str, frames: int | None = None) -> list[range]:
+def sequences(cut: Cut, listed_ranges: Sequence[Range], action: str, frames: int | None = None) -> list[range]:
     """The frames of a video, counted from 0, that stand in one sequence each.
 
-    listed: the video's line in 00sequences.txt. frames: of the whole video, None where only the listed ones are known.
+    listed_ranges: the video's line in 00sequences.txt. frames: of the whole video, None where only the listed ones are known.
     """
-    whole = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
-    if whole:
+    takes_whole_video = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
+    if takes_whole_video:
         return [range(frames)] if frames else []
-    found: list[range] = []
-    for first, last in sorted(listed):
-        start, stop = max(first - 1, found[-1].stop if found else 0), last
+    runs: list[range] = []
+    for first, last in sorted(listed_ranges):
+        start, stop = max(first - 1, runs[-1].stop if runs else 0), last
         if start >= stop:
             continue
-        if cut.frames != "listed" and found and found[-1].stop == start:
-            found[-1] = range(found[-1].start, stop)
+        if cut.frames != "listed" and runs and runs[-1].stop == start:
+            runs[-1] = range(runs[-1].start, stop)
         else:
-            found.append(range(start, stop))
-    return found
+            runs.append(range(start, stop))
+    return runs
 
 
 def clips(cut: Cut, videos: Mapping[str, Sequence[Range]], persons: Sequence[int], length: int) -> int | None:
@@ -124,15 +125,15 @@ def clips(cut: Cut, videos: Mapping[str, Sequence[Range]], persons: Sequence[int
 
     videos: name (person01_boxing_d1) -> listed ranges.
     """
-    if cut.drawn:
-        return cut.drawn
+    if cut.random_clips:
+        return cut.random_clips
     if cut.frames in ("videos", "people"):
         return None
     total = 0
-    for name, listed in videos.items():
+    for name, listed_ranges in videos.items():
         person, action = int(name[6:8]), name.split("_")[1]
         if person in persons:
-            total += sum(len(cut.begins(len(frames), length, action)) for frames in sequences(cut, listed, action))
+            total += sum(len(cut.begins(len(frames), length, action)) for frames in sequences(cut, listed_ranges, action))
     return total
 
 
@@ -143,14 +144,14 @@ def explained(videos: Mapping[str, Sequence[Range]] | None, length: int, persons
     """
     lines = [f"how others cut KTH's test set (clips of {length} frames; --set data.cut=NAME):"]
     for name, cut in CUTS.items():
-        number = None if videos is None and not cut.drawn else clips(cut, videos or {}, persons(cut.persons[2]), length)
+        number = None if videos is None and not cut.random_clips else clips(cut, videos or {}, persons(cut.persons[2]), length)
         amount = f"{number:,} clips" if number is not None else "as many clips as the videos give"
-        sentences = [f"  {name} ({cut.who}): {amount}, persons {cut.persons[2]}", cut.rule[0].upper() + cut.rule[1:]]
+        sentences = [f"  {name} ({cut.used_by}): {amount}, persons {cut.persons[2]}", cut.rule[0].upper() + cut.rule[1:]]
         lines.append(". ".join(sentences) + f". {cut.remark}".rstrip())
-    return lines + WHY
+    return lines + EXPLANATION
 
 
-WHY = [
+EXPLANATION = [
     "  Counts differ with the length of a clip, with the frames that were unpacked (all, or those that show the action),",
     "  and with the step: every third frame gives many more clips of jogging and running than whole clips do.",
     "  108,717 training and 4,086 test clips (PredRNN, E3D-LSTM): none of the public loaders read here gives them;",

@@ -1,8 +1,8 @@
 """Training batches, on the device where they are needed when they are needed.
 
-On a processor they are made in line: a thread would take from training the cores that it needs. For a GPU, what batches are
-made of moves there if it fits; otherwise a thread makes batches ahead, in pinned memory, from where they are copied while the
-GPU computes. Every way gives the same clips, since a batch is a function of (seed, step).
+On a processor they are made between the steps: a thread would take cores away from training. On a GPU, the training data move
+there if they fit; otherwise a thread prepares batches ahead in pinned memory, and they are copied while the GPU computes. All
+ways give the same clips, since a batch is a function of (seed, step).
 """
 
 from collections import deque
@@ -40,7 +40,7 @@ def batches(
     device: torch.device,
     share: range | None = None,
 ) -> Iterator[Tensor]:
-    """The batches of steps first ... last-1, each [size, frames, C, H, W], on the device; of each only a share, if asked."""
+    """The batches of steps first ... last-1, each [size, frames, C, H, W], on the device. share: only these clips of each."""
     rows = slice(share.start, share.stop) if share else slice(None)
     if device.type != "cuda" or moved(data, device):
         for step in range(first, last):
@@ -50,7 +50,7 @@ def batches(
 
 
 def moved(data: Dataset, device: torch.device) -> bool:
-    """Move what training batches are made of to a GPU, if the data set can and there is room."""
+    """Move the training data to a GPU, if the data set supports it and there is room."""
     if not isinstance(data, Movable) or data.train_bytes() > SHARE * torch.cuda.mem_get_info(device)[0]:
         return False
     data.move_train_to(device)
@@ -67,17 +67,17 @@ def _ahead(
     device: torch.device,
     rows: slice = slice(None),
 ) -> Iterator[Tensor]:
-    def made(step: int) -> Tensor:
+    def make_batch(step: int) -> Tensor:
         clips = data.batch(seed, step, size, frames)[rows]
         return clips.pin_memory() if device.type == "cuda" else clips
 
     thread = ThreadPoolExecutor(1)
     try:
-        waiting = deque(thread.submit(made, step) for step in range(first, min(first + AHEAD, last)))
+        futures = deque(thread.submit(make_batch, step) for step in range(first, min(first + AHEAD, last)))
         for step in range(first, last):
-            clips = waiting.popleft().result()
+            clips = futures.popleft().result()
             if step + AHEAD < last:
-                waiting.append(thread.submit(made, step + AHEAD))
+                futures.append(thread.submit(make_batch, step + AHEAD))
             yield clips.to(device, non_blocking=True)
     finally:
         thread.shutdown(wait=False, cancel_futures=True)

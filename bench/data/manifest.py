@@ -1,6 +1,6 @@
-"""What a prepared data set consists of, so that a changed file is noticed before it trains anything.
+"""The files of a prepared data set with their checksums, so that a changed file is noticed before training.
 
-A folder is ready when it holds a manifest: it is written last, once every file that it names is on the disk.
+A folder with a manifest is ready: the manifest is written last, after all files that it names.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ NAME = "manifest.json"
 class Manifest:
     """A prepared folder, described.
 
-    settings: all that decided the content. files: name -> bytes, mtime_ns, sha256. notes: what readers of scores should know.
+    settings: all that decides the content. files: name -> bytes, mtime_ns, sha256. notes: what readers of scores should know.
     """
 
     settings: dict[str, Any]
@@ -37,7 +37,7 @@ class Manifest:
 
 
 def seal(folder: Path, files: Iterable[str], settings: Mapping[str, Any], notes: Iterable[str] = ()) -> Manifest:
-    """Declare a folder ready: its files are hashed and the manifest that names them is written."""
+    """Declare a folder ready: hash its files and write the manifest."""
     records = {}
     for name in files:
         stat = (folder / name).stat()
@@ -49,28 +49,28 @@ def seal(folder: Path, files: Iterable[str], settings: Mapping[str, Any], notes:
 
 
 def find(folder: Path) -> Manifest | None:
-    """The manifest of a folder, its files unchecked; None where nothing is ready."""
-    written = read_json(folder / NAME)
-    if not isinstance(written, dict) or not {"settings", "files", "notes"} <= written.keys():
+    """The manifest of a folder, without checking its files; None if the folder is not ready."""
+    values = read_json(folder / NAME)
+    if not isinstance(values, dict) or not {"settings", "files", "notes"} <= values.keys():
         return None
-    return Manifest(written["settings"], written["files"], written["notes"])
+    return Manifest(values["settings"], values["files"], values["notes"])
 
 
-def opened(folder: Path, what: str, command: str, full: bool = False) -> Manifest:
+def opened(folder: Path, subject: str, command: str, full: bool = False) -> Manifest:
     """The manifest of a ready folder whose files are as they were prepared.
 
-    what: the data set, for the message. command: makes the folder. full: read every byte; otherwise a file is read only where
-    its time has changed (as it does when a folder is copied to another machine).
+    subject: the data set, for the message. command: makes the folder. full: read every byte; otherwise a file is read only
+    where its time has changed (as it does when a folder is copied to another machine).
     """
     manifest = find(folder)
     if manifest is None and (folder / NAME).exists():
-        raise BenchError(f"{folder / NAME} is damaged; remove the folder and prepare {what} again: `{command}`")
+        raise BenchError(f"{folder / NAME} is damaged; remove the folder and prepare {subject} again: `{command}`")
     if manifest is None:
-        raise Blocked(f"{what} is not in {folder}; `{command}` puts it there")
+        raise Blocked(f"{subject} is not in {folder}; `{command}` puts it there")
     for name, record in manifest.files.items():
         if reason := _changed(folder / name, record, full):
             raise BenchError(
-                f"{folder / name} {reason} since {what} was prepared; remove {folder} and prepare it again: `{command}`"
+                f"{folder / name} {reason} since {subject} was prepared; remove {folder} and prepare it again: `{command}`"
             )
     return manifest
 
@@ -83,12 +83,14 @@ def _changed(path: Path, record: Mapping[str, Any], full: bool) -> str:
         return f"has changed ({stat.st_size} bytes instead of {record['bytes']})"
     if stat.st_mtime_ns == record["mtime_ns"] and not full:
         return ""
-    read = sha256.__wrapped__ if full else sha256
-    return "" if read(path, stat.st_size, stat.st_mtime_ns) == record["sha256"] else "has changed (same size, other content)"
+    file_hash = sha256.__wrapped__ if full else sha256
+    return (
+        "" if file_hash(path, stat.st_size, stat.st_mtime_ns) == record["sha256"] else "has changed (same size, other content)"
+    )
 
 
 @cache
 def sha256(path: Path, size: int, mtime_ns: int) -> str:
-    """A file's checksum. Size and time are there to remember it by, so that a copied set is read once per process."""
+    """A file's checksum, cached by size and time, so that a copied set is read once per process."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

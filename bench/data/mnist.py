@@ -1,7 +1,7 @@
 """MNIST's handwritten digits, which Moving-MNIST is made of.
 
-They live decompressed in the data root's folder `mnist`, where `preparing/mnist.py` puts them. The training images are not
-needed by everyone: with the t10k files alone, `moving_mnist` with `only_t10k=True` is ready.
+They are stored decompressed in the data root's folder `mnist` by `preparing/mnist.py`. The training images are optional: with
+the t10k files alone, `moving_mnist` works with `only_t10k=True`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def labels_file(part: MnistFile) -> str:
 
 
 def opened(full: bool = False) -> Manifest:
-    """What there is of MNIST on this machine, unchanged (`full`: in every byte) since it was prepared; else Blocked."""
+    """The manifest of MNIST, after checking that its files are unchanged (`full`: every byte); Blocked if it is missing."""
     return manifest.opened(folder(), "mnist", COMMAND, full)
 
 

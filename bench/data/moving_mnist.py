@@ -69,7 +69,7 @@ class MovingMNIST(Dataset):
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
         if self._resident is None:
             return _tensor(self.painted("train", seed, step * size, (step + 1) * size, frames))
-        return self._clips_there(self._resident, seed, step * size, (step + 1) * size, frames)
+        return self._clips_on_device(self._resident, seed, step * size, (step + 1) * size, frames)
 
     def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
         return _tensor(self.painted(split, FIXED_SEED, first, last, frames))
@@ -101,16 +101,16 @@ class MovingMNIST(Dataset):
 
         return bounce(self._pool(split), seed, STREAMS[split], first, last, frames, self.digits, SIZE)
 
-    def _clips_there(self, pool: Tensor, seed: int, first: int, last: int, frames: int) -> Tensor:
+    def _clips_on_device(self, pool: Tensor, seed: int, first: int, last: int, frames: int) -> Tensor:
         """Training clips painted on the device that holds the digits."""
         import torch
 
         from bench.data.bouncing import scenes
-        from bench.data.painting import paint_there
+        from bench.data.painting import paint_on_device
 
-        chosen, corners = scenes(len(pool), pool.shape[1], seed, STREAMS["train"], first, last, frames, self.digits, SIZE)
-        images = pool[torch.from_numpy(chosen).to(pool.device)]
-        return scaled(paint_there(images, torch.from_numpy(corners).to(pool.device), SIZE).unsqueeze(2))
+        indices, corners = scenes(len(pool), pool.shape[1], seed, STREAMS["train"], first, last, frames, self.digits, SIZE)
+        images = pool[torch.from_numpy(indices).to(pool.device)]
+        return scaled(paint_on_device(images, torch.from_numpy(corners).to(pool.device), SIZE).unsqueeze(2))
 
     def _pool(self, split: Split) -> NDArray[np.uint8]:
         """The digits that a split draws from, [N, 28, 28]."""
@@ -144,10 +144,10 @@ class MovingMNISTFixed(Dataset):
         self._generated: MovingMNIST | None = None
 
     def fingerprint(self) -> str:
-        return f"{self._others().fingerprint()}-{self._test.fingerprint()}"
+        return f"{self._generator().fingerprint()}-{self._test.fingerprint()}"
 
     def split_fingerprint(self, split: Split) -> str:
-        """Of the test split without the digits where there are none: it only reads its own file."""
+        """The test split needs no digits: without them, its fingerprint is that of its own file."""
         try:
             return self.fingerprint()
         except Blocked:
@@ -156,10 +156,10 @@ class MovingMNISTFixed(Dataset):
             return f"moving_mnist_fixed-{self._test.fingerprint()}"
 
     def batch(self, seed: int, step: int, size: int, frames: int) -> Tensor:
-        return self._others().batch(seed, step, size, frames)
+        return self._generator().batch(seed, step, size, frames)
 
     def clips(self, split: Split, first: int, last: int, frames: int) -> Tensor:
-        return (self._test if split == "test" else self._others()).clips(split, first, last, frames)
+        return (self._test if split == "test" else self._generator()).clips(split, first, last, frames)
 
     def count(self, split: Split, frames: int) -> int | None:
         return self._test.count(split, frames) if split == "test" else None
@@ -170,18 +170,18 @@ class MovingMNISTFixed(Dataset):
 
     def train_bytes(self) -> int:
         """As of the generator."""
-        return self._others().train_bytes()
+        return self._generator().train_bytes()
 
     def move_train_to(self, device: torch.device) -> None:
         """As of the generator."""
-        self._others().move_train_to(device)
+        self._generator().move_train_to(device)
 
     def verify(self) -> None:
         """Read every byte; a file that is not as it was prepared is a BenchError."""
-        self._others().verify()
+        self._generator().verify()
         self._test.verify()
 
-    def _others(self) -> MovingMNIST:
+    def _generator(self) -> MovingMNIST:
         """The generator of training and validation clips, from digits that the test set does not use."""
         if self._generated is None:
             self._generated = MovingMNIST(only_t10k=self._test.packed.manifest.settings["only_t10k"])
@@ -189,7 +189,7 @@ class MovingMNISTFixed(Dataset):
 
 
 def fixed_folder(name: str) -> Path:
-    """Where a fixed test set is, once prepared."""
+    """The folder of a prepared fixed test set."""
     if not re.fullmatch(r"[\w.-]*\w[\w.-]*", name):
         raise ValueError(f"a set's name is made of letters, digits, '-', '_' and '.'; got '{name}'")
     return data_root() / "moving_mnist_fixed" / name
@@ -201,7 +201,7 @@ def frozen_name(clips: int, frames: int, only_t10k: bool) -> str:
 
 
 def fixed_command(name: str) -> str:
-    """What prepares a fixed test set."""
+    """The command that prepares a fixed test set."""
     if match := re.fullmatch(r"(\d+)x(\d+)(-t10k)?", name):
         return f"bench prepare moving_mnist --clips {match[1]} --frames {match[2]}{' --only-t10k' if match[3] else ''}"
     return "bench prepare moving_mnist_fixed"

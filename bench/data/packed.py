@@ -7,7 +7,7 @@ sequences the frames belong to) and the manifest. `packing.py` writes it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence as TypingSequence
+from collections import abc
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,19 +42,19 @@ class Sequence:
 class Packed:
     """A prepared folder, checked against its manifest when it is opened.
 
-    what: the data set, for messages. command: makes the folder.
+    subject: the data set, for messages. command: makes the folder.
     """
 
-    def __init__(self, folder: Path, what: str, command: str):
-        self.folder, self.what, self.command = folder, what, command
+    def __init__(self, folder: Path, subject: str, command: str):
+        self.folder, self.subject, self.command = folder, subject, command
         self.manifest = self.checked()
         index = json.loads((folder / INDEX).read_text())
         self.shape: tuple[int, int, int] = tuple(index["shape"])
         self.sequences = {split: [Sequence(*entry) for entry in entries] for split, entries in index["splits"].items()}
 
     def checked(self, full: bool = False) -> Manifest:
-        """The manifest, after making sure that the files are still those it describes (`full`: every byte)."""
-        return manifest.opened(self.folder, self.what, self.command, full)
+        """The manifest, after checking that the files are unchanged (`full`: every byte)."""
+        return manifest.opened(self.folder, self.subject, self.command, full)
 
     def frames(self, split: Split) -> NDArray[np.uint8]:
         """All frames of a split, [N, C, H, W], memory-mapped; copied on write, since PyTorch warns of what it may not write."""
@@ -69,15 +69,15 @@ class PackedDataset(Dataset):
 
     flip: mirror each training clip left to right with probability 1/2. reverse: play it backwards with probability 1/2.
     Windows, mirroring and direction are functions of (seed, step) alone; switching one on leaves the others as they are.
-    beginnings: a sequence gives a single fixed clip, its beginning, and clips keep the order of their sequences. Otherwise it
-    gives as many as fit one after another, and the clips of a split are shuffled once for all, so that the first hundred stand
-    for all persons and actions.
+    beginnings: each sequence gives one fixed clip, its beginning, and clips keep the order of their sequences. Otherwise it
+    gives as many as fit one after another, and the clips of a split are shuffled once for all, so that the first hundred
+    represent all persons and actions.
     """
 
     def __init__(
-        self, folder: Path, what: str, command: str, flip: bool = False, reverse: bool = False, beginnings: bool = False
+        self, folder: Path, subject: str, command: str, flip: bool = False, reverse: bool = False, beginnings: bool = False
     ):
-        self.folder, self.what, self.command = folder, what, command
+        self.folder, self.subject, self.command = folder, subject, command
         self.flip, self.reverse, self.beginnings = flip, reverse, beginnings
         self._arrays: dict[Split, NDArray[np.uint8]] = {}
         self._starts: dict[int, NDArray[np.int64]] = {}
@@ -87,7 +87,7 @@ class PackedDataset(Dataset):
     @cached_property
     def packed(self) -> Packed:
         """The prepared folder; Blocked where there is none."""
-        return Packed(self.folder, self.what, self.command)
+        return Packed(self.folder, self.subject, self.command)
 
     @property
     def shape(self) -> tuple[int, int, int]:  # type: ignore[override]
@@ -101,8 +101,11 @@ class PackedDataset(Dataset):
 
         starts = self._window_starts(frames)
         numbers = draws(seed, TRAIN_STREAM, step * size, (step + 1) * size, images=1)[:, 0]  # [size, 4]
-        chosen = starts[(numbers[:, 0] * len(starts)).astype("int64")]
-        clips = self._cut("train", chosen, frames) if self._resident is None else _cut_there(self._resident, chosen, frames)
+        window_starts = starts[(numbers[:, 0] * len(starts)).astype("int64")]
+        if self._resident is None:
+            clips = self._cut("train", window_starts, frames)
+        else:
+            clips = _cut_on_device(self._resident, window_starts, frames)
         if self.flip:
             _turn(clips, numbers[:, 1] < 0.5, axis=-1)
         if self.reverse:
@@ -127,9 +130,10 @@ class PackedDataset(Dataset):
 
     def remarks(self, split: Split, frames: int) -> list[str]:
         lengths = [sequence.frames for sequence in self.packed.sequences[split]]
-        short = sum(length < frames for length in lengths)
-        are = "is" if short == 1 else "are"
-        return [f"{short} of {len(lengths)} videos of the {split} split {are} shorter than {frames} frames"] if short else []
+        short_count = sum(length < frames for length in lengths)
+        verb = "is" if short_count == 1 else "are"
+        text = f"{short_count} of {len(lengths)} videos of the {split} split {verb} shorter than {frames} frames"
+        return [text] if short_count else []
 
     def verify(self) -> None:
         """Read every byte; a file that is not as it was prepared is a BenchError."""
@@ -137,7 +141,7 @@ class PackedDataset(Dataset):
 
     def conventions(self) -> str:
         """How the test set was made, for a table's footnote."""
-        return f"{self.what} ({self.fingerprint()}): test clips do not overlap and begin at the first frame of a video"
+        return f"{self.subject} ({self.fingerprint()}): test clips do not overlap and begin at the first frame of a video"
 
     def train_bytes(self) -> int:
         """The size of the training split, which decides whether it fits on a GPU."""
@@ -192,24 +196,24 @@ class PackedDataset(Dataset):
             self._fixed_clips[split, frames] = clips if self.beginnings else [clips[n] for n in order]
         return self._fixed_clips[split, frames]
 
-    def _offsets(self, split: Split, sequence: Sequence, frames: int) -> range | TypingSequence[int]:
+    def _offsets(self, split: Split, sequence: Sequence, frames: int) -> range | abc.Sequence[int]:
         """Where in a sequence fixed clips begin."""
         return range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
 
     def _long_enough(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
-        """The sequences of at least `frames` frames, each with the place of its first frame in the split."""
-        start, found = 0, []
+        """The sequences of at least `frames` frames, each with the position of its first frame in the split."""
+        start, sequences = 0, []
         for sequence in self.packed.sequences[split]:
             if sequence.frames >= frames:
-                found.append((start, sequence))
+                sequences.append((start, sequence))
             start += sequence.frames
-        if not found:
+        if not sequences:
             longest = max((sequence.frames for sequence in self.packed.sequences[split]), default=0)
             raise BenchError(
-                f"{self.what}: a clip needs {frames} frames (context + horizon), but the longest sequence of the {split} split "
-                f"has {longest}; use a shorter context or horizon"
+                f"{self.subject}: a clip needs {frames} frames (context + horizon), but the longest sequence of the {split} "
+                f"split has {longest}; use a shorter context or horizon"
             )
-        return found
+        return sequences
 
 
 def scaled(clips: Tensor) -> Tensor:
@@ -217,7 +221,7 @@ def scaled(clips: Tensor) -> Tensor:
     return clips.float().div_(clips.new_full((), 255).float())
 
 
-def _cut_there(array: Tensor, starts: NDArray[np.int64], frames: int) -> Tensor:
+def _cut_on_device(array: Tensor, starts: NDArray[np.int64], frames: int) -> Tensor:
     """`_cut` on the device that holds the split."""
     import torch
 
@@ -225,7 +229,7 @@ def _cut_there(array: Tensor, starts: NDArray[np.int64], frames: int) -> Tensor:
     return scaled(array[first[:, None] + torch.arange(frames, device=array.device)])
 
 
-def _turn(clips: Tensor, chosen: NDArray[np.bool_], axis: int) -> None:
-    """Turn the chosen clips around along an axis of theirs."""
-    for clip in chosen.nonzero()[0].tolist():
+def _turn(clips: Tensor, turned: NDArray[np.bool_], axis: int) -> None:
+    """Flip the chosen clips along one of their axes."""
+    for clip in turned.nonzero()[0].tolist():
         clips[clip] = clips[clip].flip(axis)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def paint_there(images: Tensor, corners: Tensor, size: int) -> Tensor:
+def paint_on_device(images: Tensor, corners: Tensor, size: int) -> Tensor:
     """Images [N, D, h, w] (bytes) at their top left corners [N, D, T, 2] on black canvases: [N, T, size, size], by maximum."""
     clips, count, frames = corners.shape[:3]
     canvas = torch.zeros(clips, frames, size, size, dtype=torch.uint8, device=images.device)
@@ -18,6 +18,6 @@ def paint_there(images: Tensor, corners: Tensor, size: int) -> Tensor:
     return canvas
 
 
-def _within(place: Tensor, length: int) -> tuple[Tensor, Tensor]:
-    """Places inside an image along one axis, those outside moved to its edge; and which of them are inside."""
-    return place.clamp(0, length - 1), (place >= 0) & (place < length)
+def _within(positions: Tensor, length: int) -> tuple[Tensor, Tensor]:
+    """Positions inside an image along one axis, those outside moved to its edge; and which of them are inside."""
+    return positions.clamp(0, length - 1), (positions >= 0) & (positions < length)

@@ -1,4 +1,4 @@
-"""Pictures as arrays, in the numbers that they hold: 8 or 16 bits, or floating point."""
+"""Pictures as arrays in their own type: 8 or 16 bits, or floating point."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LUMA = (19595, 38470, 7471)  # ITU-R 601 in 65,536ths, as Pillow makes colour gr
 
 @contextmanager
 def open_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Image]:
-    """A picture of one of these formats, none of it unpacked yet; one that declares too many pixels is a BenchError."""
+    """Open a picture of one of these formats without unpacking it; BenchError if it declares too many pixels."""
     from PIL import Image
 
     with opened(path, MOST_BYTES) as file:
@@ -41,7 +41,7 @@ def open_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Ima
 
 
 def refuse_huge(width: int, height: int, path: Path) -> None:
-    """BenchError for a frame that declares more pixels than any video has; nothing of it has been unpacked yet."""
+    """BenchError for a frame that declares more pixels than any video has, before it is unpacked."""
     if width * height > MOST_PIXELS:
         raise BenchError(f"{path} declares {width:,} x {height:,} pixels, and at most {MOST_PIXELS:,} are read")
 

@@ -1,4 +1,4 @@
-"""Where prepared data sets live. A path is never part of a run's identity, so it is no option of a data set."""
+"""Where prepared data sets are stored. Paths are no part of a run's identity, so this is no option of a data set."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Lines with round ends and smooth edges, drawn on black: on a processor around each line alone, on a GPU on whole canvases.
+"""Draws lines with round ends and smooth edges on black: on a processor around each line, on a GPU on whole canvases.
 
-What a pixel gets is decided by exact arithmetic: coordinates and directions are rounded to binary fractions so short that every
-product and sum of them is a float32 without rounding. So a clip is the same bytes on every device, in whatever batch it comes.
+Pixels are computed exactly: coordinates and directions are rounded to binary fractions so short that all their products and
+sums are float32 without rounding. So a clip has the same bytes on every device and in every batch.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class Strokes(NamedTuple):
 
 def strokes(ends: NDArray[np.complex128], radius: NDArray[np.float64]) -> Strokes:
     """Lines between ends [S, 2, M], each x + iy, of a radius [S, M], in pixels; rounded."""
-    way = (ends[:, 1] - ends[:, 0]) / 2
-    middle, half = ends[:, 0] + way, np.abs(way)
-    direction = np.divide(way, half, out=np.ones_like(way), where=half > 0)
-    places = np.rint(np.stack([middle.real, middle.imag, half, radius]) * GRID).astype(np.float32) / np.float32(GRID)
+    half_vector = (ends[:, 1] - ends[:, 0]) / 2
+    middle, half = ends[:, 0] + half_vector, np.abs(half_vector)
+    direction = np.divide(half_vector, half, out=np.ones_like(half_vector), where=half > 0)
+    positions = np.rint(np.stack([middle.real, middle.imag, half, radius]) * GRID).astype(np.float32) / np.float32(GRID)
     turns = np.rint(np.stack([direction.real, direction.imag]) * TURN).astype(np.float32) / np.float32(TURN)
-    return Strokes(places[0], places[1], turns[0], turns[1], places[2], places[3])
+    return Strokes(positions[0], positions[1], turns[0], turns[1], positions[2], positions[3])
 
 
 def draw(lines: Strokes, tone: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
@@ -52,10 +52,10 @@ def draw(lines: Strokes, tone: NDArray[np.uint8], size: int) -> NDArray[np.uint8
     side = int(2 * widest / SHRUNK) + 2  # of the square around a line outside which it leaves no trace
     count, frames = lines.x.shape
     canvases = np.empty((frames, size, size), np.uint8)
-    chunk = max(1, AT_ONCE // (count * side * side))
-    for first in range(0, frames, chunk):
-        some = slice(first, first + chunk)
-        canvases[some] = _draw(Strokes(*(part[:, some] for part in lines)), tone[some], size, side)
+    chunk_size = max(1, AT_ONCE // (count * side * side))
+    for first in range(0, frames, chunk_size):
+        chunk = slice(first, first + chunk_size)
+        canvases[chunk] = _draw(Strokes(*(part[:, chunk] for part in lines)), tone[chunk], size, side)
     return canvases
 
 
@@ -67,8 +67,8 @@ def _draw(lines: Strokes, tone: NDArray[np.uint8], size: int, side: int) -> NDAr
     row, column = np.divmod(np.arange(side * side), side)
     pixels = np.stack([column, row, np.ones_like(row)]).astype(np.float32)  # [3, side * side]
     forms = [
-        np.stack([one, other, one * x + other * y], -1).reshape(-1, 3)
-        for one, other in ((-lines.sine, lines.cosine), (lines.cosine, lines.sine))
+        np.stack([x_factor, y_factor, x_factor * x + y_factor * y], -1).reshape(-1, 3)
+        for x_factor, y_factor in ((-lines.sine, lines.cosine), (lines.cosine, lines.sine))
     ]  # of each line [S * M, 3]: its value at a pixel is the product with that pixel's (column, row, 1)
     across, along = (form @ pixels for form in forms)
     half, reach = (part.reshape(-1, 1) for part in (lines.half, lines.radius + np.float32(0.5)))
@@ -83,8 +83,8 @@ def _draw(lines: Strokes, tone: NDArray[np.uint8], size: int, side: int) -> NDAr
     windows = np.ndarray((canvas.size - length + 1, length), np.uint8, canvas, strides=(1, 1))
     starts = np.arange(frames) * width * width + ((top + side) * width + left + side).astype(np.int64)
     for line in range(count):
-        under = windows[starts[line]]
-        windows[starts[line]] = np.maximum(under, runs[line], out=under)
+        background = windows[starts[line]]
+        windows[starts[line]] = np.maximum(background, runs[line], out=background)
     return canvas.reshape(frames, width, width)[:, side:-side, side:-side]
 
 
@@ -94,7 +94,7 @@ def _corner(middle: NDArray[np.float32], size: int, side: int) -> NDArray[np.flo
     return np.clip(corner, -side, size)
 
 
-def draw_there(lines: Strokes, tone: NDArray[np.uint8], size: int, device: torch.device) -> Tensor:
+def draw_on_device(lines: Strokes, tone: NDArray[np.uint8], size: int, device: torch.device) -> Tensor:
     """As `draw`, computed on a device: bytes [M, size, size]."""
     import torch
 

@@ -1,8 +1,8 @@
-"""Which number is black and which is white: decided once, for every array and picture that comes from outside.
+"""Which number is black and which is white: decided in one place for all external arrays and pictures.
 
 uint8 means 0..255 and booleans 0..1. Floating-point numbers mean 0..1 while they stay in it and come near 0. Everything else
-may mean several things, and a wrong guess gives a wrong score that looks right: it is refused until `--range LOW..HIGH` says
-what is meant.
+is ambiguous, and a wrong guess would give a wrong score that looks right: it is refused until `--range LOW..HIGH` states the
+range.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from bench.common.errors import BenchError
 
 ROUNDING = 1.5e-6
-"""Of the range: what numbers may leave it by, since arithmetic in float32 rounds."""
+"""Fraction of the range by which numbers may exceed it, because float32 rounds."""
 NEAR_BLACK = 0.1
-"""Of 0..1: floating-point frames that never come below this may as well be the upper half of -1..1."""
+"""Floating-point frames in 0..1 that never fall below this may also be the upper half of -1..1."""
 OVERSHOOT = 0.5
-"""Of the range: how far the raw output of a model may leave 0..1 and still be taken for such, with a warning."""
+"""Fraction of the range by which the raw output of a model may exceed 0..1 and still be accepted, with a warning."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ COMMON = (UNIT, ValueRange(-1, 1), BYTE, ValueRange(0, 1023), ValueRange(0, 4095
 
 
 ALL = ""
-"""The side that a range without a side's name is stated for."""
+"""The key of a range that is stated for both sides."""
 
 
 def parse_ranges(texts: Iterable[str], sides: Sequence[str] = ()) -> dict[str, ValueRange]:
@@ -54,13 +54,13 @@ def parse_ranges(texts: Iterable[str], sides: Sequence[str] = ()) -> dict[str, V
     number = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
     for text in texts:
         side, _, bounds = text.rpartition("=")
-        found = re.fullmatch(rf"\s*({number})\s*\.\.\s*({number})\s*", bounds)
-        if not found or side not in (ALL, *sides) or not float(found[1]) < float(found[2]):
-            one_side = f", or {sides[0]}=LOW..HIGH for one side" if sides else ""
-            raise BenchError(f"--range takes LOW..HIGH, black and white, such as 0..255 or -1..1{one_side}; got '{text}'")
+        match = re.fullmatch(rf"\s*({number})\s*\.\.\s*({number})\s*", bounds)
+        if not match or side not in (ALL, *sides) or not float(match[1]) < float(match[2]):
+            side_hint = f", or {sides[0]}=LOW..HIGH for one side" if sides else ""
+            raise BenchError(f"--range takes LOW..HIGH, black and white, such as 0..255 or -1..1{side_hint}; got '{text}'")
         if side in stated:
             raise BenchError(f"--range is given twice{f' for {side}' if side else ''}: {stated[side]} and {bounds}")
-        stated[side] = ValueRange(float(found[1]), float(found[2]))
+        stated[side] = ValueRange(float(match[1]), float(match[2]))
     return stated
 
 
@@ -81,10 +81,10 @@ class Extent:
         if values.dtype.kind != "f":
             return cls(values.dtype, float(values.min()), float(values.max())) if values.size else cls(values.dtype)
         finite = np.isfinite(values)
-        kept = values if finite.all() else values[finite]
-        if not kept.size:
+        finite_values = values if finite.all() else values[finite]
+        if not finite_values.size:
             return cls(values.dtype, all_finite=not values.size)
-        return cls(values.dtype, float(kept.min()), float(kept.max()), bool(finite.all()))
+        return cls(values.dtype, float(finite_values.min()), float(finite_values.max()), bool(finite.all()))
 
     def __or__(self, other: Extent) -> Extent:
         least = [value for value in (self.least, other.least) if value is not None]
@@ -135,30 +135,30 @@ class Scale:
 
 
 def decide(
-    extent: Extent, what: str, ranges: Mapping[str, ValueRange] | None = None, side: str = ALL, raw: bool = False
+    extent: Extent, subject: str, ranges: Mapping[str, ValueRange] | None = None, side: str = ALL, raw: bool = False
 ) -> Scale:
-    """The scale of some numbers; a BenchError with the option that says it where it cannot be told.
+    """The scale of some numbers; BenchError, with the option that states it, if it is ambiguous.
 
-    what: whose numbers, for messages. ranges: the stated ones by side; one that is stated for ALL does not overrule uint8,
-    which says its own. raw: whether they may be the raw output of a model, which leaves its range.
+    subject: what holds the numbers, for messages. ranges: the stated ones by side; one that is stated for ALL does not
+    overrule uint8, which says its own. raw: whether they may be the raw output of a model, which leaves its range.
     """
-    dtype, stated = extent.dtype, _stated(extent, what, ranges or {}, side)
+    dtype, stated = extent.dtype, _stated(extent, subject, ranges or {}, side)
     if dtype.kind not in "buif":
-        raise BenchError(f"{what} holds {dtype}, which are no pixels; save real numbers, such as uint8 or float32")
+        raise BenchError(f"{subject} holds {dtype}, which are no pixels; save real numbers, such as uint8 or float32")
     bounds = stated or (BYTE if dtype == np.uint8 else UNIT)
     if not extent.all_finite and not raw:
-        raise BenchError(f"{what} holds numbers that are not finite (NaN or infinite); only predictions may")
+        raise BenchError(f"{subject} holds numbers that are not finite (NaN or infinite); only predictions may")
     if stated is None:
-        _refuse_unsaid(extent, what, side, raw)
+        _refuse_unsaid(extent, subject, side, raw)
     guessed = stated is None and dtype.kind == "f"
     if extent.within(bounds):
         return Scale(bounds, dtype, guessed=guessed)
     if not raw or dtype.kind != "f":
-        raise BenchError(f"{what} holds {extent}, which leaves the range {bounds}; {_suggestion(extent, side)}")
+        raise BenchError(f"{subject} holds {extent}, which leaves the range {bounds}; {_suggestion(extent, side)}")
     return Scale(bounds, dtype, overshoots=True, guessed=guessed)
 
 
-def _stated(extent: Extent, what: str, ranges: Mapping[str, ValueRange], side: str) -> ValueRange | None:
+def _stated(extent: Extent, subject: str, ranges: Mapping[str, ValueRange], side: str) -> ValueRange | None:
     """The range that is stated for a side, by its name or for all; None where its type says another or none is stated."""
     if side in ranges and side != ALL:
         return ranges[side]
@@ -170,26 +170,26 @@ def _stated(extent: Extent, what: str, ranges: Mapping[str, ValueRange], side: s
     unlike = extent.within(UNIT) and general != UNIT and (general.black != 0 or extent.largest != 0)
     if side != ALL and unlike and extent.least is not None:
         raise BenchError(
-            f"{what} holds {extent}, which may be {general} as --range says or 0..1; "
+            f"{subject} holds {extent}, which may be {general} as --range says or 0..1; "
             f"say it for this side: --range {side}={general} or --range {side}=0..1"
         )
     return general
 
 
-def _refuse_unsaid(extent: Extent, what: str, side: str, raw: bool) -> None:
-    """Refuse numbers whose range has to be stated."""
+def _refuse_unsaid(extent: Extent, subject: str, side: str, raw: bool) -> None:
+    """BenchError for numbers whose range has to be stated."""
     option = _option(side)
     if extent.dtype == np.uint8 and extent.largest == 1:
         raise BenchError(
-            f"{what} holds {extent}: masks of 0 and 1, or frames that are almost black? {option}0..1 or {option}0..255 says"
+            f"{subject} holds {extent}: masks of 0 and 1, or frames that are almost black? {option}0..1 or {option}0..255 says"
         )
     if extent.dtype.kind in "iu" and extent.dtype != np.uint8:
-        raise BenchError(f"{what} holds {extent}, which does not say what is white; {_suggestion(extent, side)}")
+        raise BenchError(f"{subject} holds {extent}, which does not say what is white; {_suggestion(extent, side)}")
     if extent.dtype.kind == "f" and not extent.within(UNIT, OVERSHOOT if raw else ROUNDING):
-        raise BenchError(f"{what} holds {extent}, which is not 0..1; {_suggestion(extent, side)}")
+        raise BenchError(f"{subject} holds {extent}, which is not 0..1; {_suggestion(extent, side)}")
     if extent.dtype.kind == "f" and not raw and extent.least is not None and extent.least > NEAR_BLACK:
         raise BenchError(
-            f"{what} holds {extent} and nothing near black: bright frames in 0..1, or in -1..1? "
+            f"{subject} holds {extent} and nothing near black: bright frames in 0..1, or in -1..1? "
             f"{option}0..1 or {option}-1..1 says"
         )
 
@@ -199,18 +199,21 @@ def _option(side: str) -> str:
 
 
 def _suggestion(extent: Extent, side: str) -> str:
-    whole = extent.dtype.kind in "iu"
-    fitting = [bounds for bounds in COMMON if extent.within(bounds) and not (whole and (bounds.black or extent.largest == 0))]
-    usual = ValueRange(0, 65535) if extent.dtype == np.uint16 else BYTE
-    likely = fitting[0] if fitting else next((bounds for bounds in COMMON if not whole and extent.within(bounds, 0.25)), usual)
+    is_integer = extent.dtype.kind in "iu"
+    fitting = [
+        bounds for bounds in COMMON if extent.within(bounds) and not (is_integer and (bounds.black or extent.largest == 0))
+    ]
+    default = ValueRange(0, 65535) if extent.dtype == np.uint16 else BYTE
+    nearly_fitting = [bounds for bounds in COMMON if not is_integer and extent.within(bounds, 0.25)]
+    likely = [*fitting, *nearly_fitting, default][0]
     return f"say what is black and white, such as {_option(side)}{likely}"
 
 
-def warning(scale: Scale, extent: Extent, what: str, side: str = ALL) -> str:
-    """What to say of numbers that overshoot: an empty string where none do."""
+def warning(scale: Scale, extent: Extent, subject: str, side: str = ALL) -> str:
+    """The warning about numbers outside their range; an empty string if there are none."""
     if not scale.overshoots:
         return ""
-    taken = (
+    explanation = (
         f"taken for raw output in 0..1 ({_option(side)}LOW..HIGH says otherwise)" if scale.guessed else f"beyond {scale.bounds}"
     )
-    return f"{what} holds {extent}, {taken}; protocols that clamp see it clamped"
+    return f"{subject} holds {extent}, {explanation}; protocols that clamp see it clamped"

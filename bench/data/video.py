@@ -16,7 +16,7 @@ from bench.data.preparing.sources import Damaged
 DEMUXERS = {
     ".avi": "avi", ".mp4": "mov", ".m4v": "mov", ".mov": "mov", ".mkv": "matroska", ".webm": "matroska", ".gif": "gif",
 }  # fmt: skip
-LOST = 0.02  # of the frames that a header declares may be missing before a video counts as damaged: encoders miscount a few
+LOST = 0.02  # fraction of the declared frames that may be missing before a video counts as damaged: encoders miscount a few
 
 
 def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
@@ -44,11 +44,11 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
 
 
 def _demuxer(path: Path) -> str:
-    """How FFmpeg reads a file, by its suffix: left to itself it would open a playlist of that name, and what that one names."""
-    known = DEMUXERS.get(path.suffix.lower())
-    if known is None:
+    """FFmpeg's demuxer for a file, by its suffix. Without one, FFmpeg would open playlists and the files that they name."""
+    demuxer = DEMUXERS.get(path.suffix.lower())
+    if demuxer is None:
         raise Damaged(f"{path} is no video of a known kind ({', '.join(sorted(DEMUXERS))})")
-    return known
+    return demuxer
 
 
 def resized(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -60,10 +60,10 @@ def resized(frame: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
 
 def cropped(frame: NDArray[np.uint8], width: int, height: int, path: Path) -> NDArray[np.uint8]:
     """The centred part of a frame of that width and height."""
-    there = frame.shape[:2]
-    if height > there[0] or width > there[1]:
-        raise BenchError(f"{path} has frames of {there[1]}x{there[0]} pixels, smaller than --crop {width}x{height}")
-    top, left = (there[0] - height) // 2, (there[1] - width) // 2
+    frame_size = frame.shape[:2]
+    if height > frame_size[0] or width > frame_size[1]:
+        raise BenchError(f"{path} has frames of {frame_size[1]}x{frame_size[0]} pixels, smaller than --crop {width}x{height}")
+    top, left = (frame_size[0] - height) // 2, (frame_size[1] - width) // 2
     return frame[top : top + height, left : left + width]
 
 
@@ -73,7 +73,7 @@ def channels_first(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _check_whole(path: Path) -> None:
-    """AVI says at its start how long it is, so that a download that broke off is found without decoding."""
+    """An AVI file declares its length at the start, so an incomplete download is found without decoding."""
     with opened(path) as file:
         head = file.read(12)
     size = path.stat().st_size

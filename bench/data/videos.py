@@ -41,8 +41,8 @@ def prepare_videos(
 
     The options are those of `folders.Preparing`.
     """
-    how = Preparing(source, name, size, crop, grey, None, allow_leak, skip_damaged)
-    return prepare_folders("videos", how, progress, _files, _read)
+    preparing = Preparing(source, name, size, crop, grey, None, allow_leak, skip_damaged)
+    return prepare_folders("videos", preparing, progress, _files, _read)
 
 
 def _read(path: Path, grey: bool, bounds: None) -> Iterator[NDArray[np.uint8]]:

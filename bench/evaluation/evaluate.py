@@ -53,7 +53,8 @@ def evaluate(
     """Score a model on the fixed clips of a split.
 
     keep: where to store the predictions, float32 [clip, frame, C, H, W], or None; it is the stored frames that are scored, so
-    that scoring them again gives the same numbers. on_clips: called with (done, total) after every chunk; it may raise to stop.
+    that scoring them again gives the same numbers. on_clips: called with (scored clips, all clips) after every chunk; it may
+    raise to stop.
     """
     model.eval()
     assert evaluation.horizon is not None
@@ -75,14 +76,14 @@ def scored(
     count: int,
     metadata: dict[str, Any],
     device: torch.device,
-    on_clips: Callable[[int, int], None] = lambda done, total: None,
+    on_clips: Callable[[int, int], None] = lambda scored_clips, total: None,
     sets: Sequence[str] = (),
 ) -> Scores:
-    """The scores of `count` clips that come in chunks, under all protocols, with what the facts say of where they come from.
+    """The scores of `count` clips that come in chunks, under all protocols, with metadata that say where they come from.
 
     sets: metrics of the whole set of clips, which are computed as well.
     """
-    names, done = score_names(), 0
+    names, scored_clips = score_names(), 0
     parts: list[np.ndarray] = []
     networks: dict[str, Any] = {}
     descriptions: dict[str, str] = {}
@@ -92,14 +93,14 @@ def scored(
         if not parts:
             channels, height, width = target.shape[2:]
             networks, descriptions = load_networks((channels, height, width), device)
-        # sums depend on the order of what is summed: the same numbers give the same scores, however a model lays them out
+        # sums depend on the order of their terms: contiguous tensors give the same scores whatever layout a model returns
         columns = score(prediction.contiguous(), target.contiguous(), networks=networks)
         empty = np.full(target.shape[:2], np.nan, np.float32)
         parts.append(np.stack([columns[name].float().cpu().numpy() if name in columns else empty for name in names], -1))
         digest.update(target_bytes(target))
-        of_set.add(prediction, target, lambda part, done=done: on_clips(done + part, count))  # type: ignore[misc]
-        done += len(target)
-        on_clips(done, count)
+        of_set.add(prediction, target, lambda part, scored_clips=scored_clips: on_clips(scored_clips + part, count))  # type: ignore[misc]
+        scored_clips += len(target)
+        on_clips(scored_clips, count)
     features = of_set.features()
     metadata = {
         **metadata,
@@ -113,12 +114,12 @@ def scored(
 
 
 def target_bytes(target: Tensor) -> bytes:
-    """Frames as the bytes that their digest is made of, which tells whether two scores are of the same clips."""
+    """Frames as the bytes that are hashed; equal hashes mean that two scores are of the same clips."""
     return target.mul(255).round().to(torch.uint8).cpu().numpy().tobytes()
 
 
 def metadata_of(data: Dataset, evaluation: Evaluation, context: int, count: int) -> dict[str, Any]:
-    """What is known of an evaluation before it begins."""
+    """Metadata of an evaluation that are known before it begins."""
     return {
         "data": data.conventions(),
         "fingerprint": data.split_fingerprint(evaluation.split),
@@ -129,15 +130,15 @@ def metadata_of(data: Dataset, evaluation: Evaluation, context: int, count: int)
 
 
 def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:
-    """How many clips an evaluation covers: as many as asked, or all that there are."""
+    """How many clips an evaluation scores: as many as requested, at most all of the split."""
     assert evaluation.horizon is not None
-    found = data.count(evaluation.split, context + evaluation.horizon)
-    if found == 0:
-        wanted = f"{context} + {evaluation.horizon} frames"
-        raise BenchError(f"no clip of the {evaluation.split} split has {wanted}; shorten the horizon")
-    if found is None and evaluation.clips is None:
+    available = data.count(evaluation.split, context + evaluation.horizon)
+    if available == 0:
+        needed = f"{context} + {evaluation.horizon} frames"
+        raise BenchError(f"no clip of the {evaluation.split} split has {needed}; shorten the horizon")
+    if available is None and evaluation.clips is None:
         raise BenchError("this data set is generated without end: say how many clips to score (clips=...)")
-    return min(n for n in (found, evaluation.clips) if n is not None)
+    return min(n for n in (available, evaluation.clips) if n is not None)
 
 
 @torch.inference_mode()
@@ -164,7 +165,7 @@ def autocast(precision: Precision, device: torch.device) -> contextlib.AbstractC
 
 
 def chunked(data: Dataset, split: Split, count: int, frames: int, device: torch.device) -> Iterator[Tensor]:
-    """A split's first `count` clips in chunks; what is made of them does not depend on where they are cut."""
+    """A split's first `count` clips in chunks; results do not depend on the size of the chunks."""
     size = max(1, CHUNK_PIXELS // (frames * data.shape[0] * data.shape[1] * data.shape[2]))
     for first in range(0, count, size):
         yield data.clips(split, first, min(first + size, count), frames).to(device)

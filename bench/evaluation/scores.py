@@ -1,4 +1,4 @@
-"""Scores as they are kept: one number per clip, frame and metric, with everything that says what they mean."""
+"""Scores in a file: one number per clip, frame and metric, with the metadata that say what they mean."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Scores:
     """values: float32 [clip, frame, metric]; names: 'protocol/metric' of the last axis.
 
     metadata: the protocols' versions, the data's fingerprint, where LPIPS's backbone came from or why it is missing, and so on.
-    sets: what set metrics keep of each clip, for those that were asked for; their scores stand in the facts.
+    sets: the features of each clip for the requested set metrics; the scores of these are in the metadata.
     """
 
     values: NDArray[np.float32]
@@ -55,29 +55,33 @@ class Scores:
         return {name: value for name, value in means.items() if np.isfinite(value)}
 
     def missing(self) -> dict[str, str]:
-        """Why a metric has no mean, of each that has none."""
+        """Metric -> the reason why it has no mean, for those that have none."""
         reasons = {}
         for name in self.names:
-            lost = np.flatnonzero(~np.isfinite(self[name]).all(1))
+            bad_clips = np.flatnonzero(~np.isfinite(self[name]).all(1))
             if why := self.metadata.get(f"{name.partition('/')[2]}_missing"):
                 reasons[name] = str(why)
-            elif len(lost):
-                reasons[name] = f"not finite: {len(lost)} of {len(self.values)} clips, the first is clip {lost[0] + 1}"
+            elif len(bad_clips):
+                reasons[name] = (
+                    f"not finite: {len(bad_clips)} of {len(self.values)} clips, the first is clip {bad_clips[0] + 1}"
+                )
         return reasons
 
     def set_scores(self) -> dict[str, float]:
         """The scores of the whole set of clips, "fvd2018/fvd", as far as they could be computed."""
         sets = self.metadata.get("sets", {})
-        return {f"{known['protocol']}/{name}": known["value"] for name, known in sets.items() if "value" in known}
+        return {f"{entry['protocol']}/{name}": entry["value"] for name, entry in sets.items() if "value" in entry}
 
     def save(self, path: Path) -> None:
         """Write everything to one .npz file, the whole of it or nothing.
 
-        Each protocol lies by itself and nothing is packed: a report reads thousands of files, one protocol at a time.
+        Each protocol is an array of its own, uncompressed: a report reads thousands of files, one protocol at a time.
         """
-        parts: dict[str, Any] = {protocol: self.values[..., places] for protocol, places in _by_protocol(self.names).items()}
+        parts: dict[str, Any] = {
+            protocol: self.values[..., positions] for protocol, positions in _by_protocol(self.names).items()
+        }
         parts |= {
-            _kept(name, part): getattr(features, part)
+            _features_name(name, part): getattr(features, part)
             for name, features in self.sets.items()
             for part in ("prediction", "target")
         }
@@ -94,8 +98,8 @@ class DamagedScores(BenchError):
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a file of scores holds, without its values: their shape [clip, frame, metric], names and facts as in `Scores`."""
+class ScoresHeader:
+    """What a file of scores holds, without its values: their shape [clip, frame, metric], names and metadata as in `Scores`."""
 
     path: Path
     shape: tuple[int, int, int]
@@ -108,8 +112,8 @@ class Kept:
             return _read(file, self, protocols)
 
 
-def read_header(path: Path) -> Kept:
-    """What is in a file of scores, read in a fraction of the time that `load` takes; DamagedScores if that cannot be."""
+def read_header(path: Path) -> ScoresHeader:
+    """The header of a file of scores, in a fraction of the time of `load`; DamagedScores if it cannot be read."""
     try:
         metadata = os.lstat(path)
     except OSError as error:
@@ -118,14 +122,14 @@ def read_header(path: Path) -> Kept:
 
 
 @lru_cache(2**14)
-def _read_header(path: Path, number: int, size: int, modified: int) -> Kept:
-    """Once per state of the file: a report asks for it when it chooses its runs, and when it makes its rows."""
+def _read_header(path: Path, number: int, size: int, modified: int) -> ScoresHeader:
+    """Cached by the state of the file: a report needs it to choose its runs and to make its rows."""
     with _opened(path) as file:
         return _described(file, path)
 
 
 def load(path: Path, protocols: Collection[str] | None = None) -> Scores:
-    """The scores in a file that `Scores.save` wrote, all or those of some protocols; DamagedScores if that cannot be."""
+    """The scores in a file of `Scores.save`, all or those of some protocols; DamagedScores if it cannot be read."""
     with _opened(path) as file:
         return _read(file, _described(file, path), protocols, with_sets=True)
 
@@ -137,8 +141,8 @@ def verify(path: Path) -> None:
             raise Unreadable(path, f"is damaged: '{damaged}' is not as it was written")
 
 
-def _described(file: Any, path: Path) -> Kept:
-    """What an opened file holds, as far as it holds what it must: names by protocol, facts, and as many values as these say."""
+def _described(file: Any, path: Path) -> ScoresHeader:
+    """The header of an opened file, checked: its names, its metadata, and as many values as these declare."""
     names = member(file, "names", path)
     metadata = member(file, "facts", path)
     if (
@@ -149,50 +153,50 @@ def _described(file: Any, path: Path) -> Kept:
         or metadata.ndim
     ):
         raise Unreadable(path, "is damaged: its names or facts are no text")
-    known = [str(name) for name in names]
-    if len(set(known)) < len(known) or not all(NAME.fullmatch(name) for name in known):
-        raise Unreadable(path, f"is damaged: its names are {', '.join(known)[:60]!r}")
-    about = fitting(parsed(str(metadata).encode(), path), shapes.SCORES, path, "facts")
-    first = "values" if "values" in file.files else known[0].partition("/")[0]
+    metric_names = [str(name) for name in names]
+    if len(set(metric_names)) < len(metric_names) or not all(NAME.fullmatch(name) for name in metric_names):
+        raise Unreadable(path, f"is damaged: its names are {', '.join(metric_names)[:60]!r}")
+    header_values = fitting(parsed(str(metadata).encode(), path), shapes.SCORES, path, "facts")
+    first = "values" if "values" in file.files else metric_names[0].partition("/")[0]
     clips, frames = _shape(file, first, path)[:2]
-    if (labels := about.get("labels")) and len(labels) != clips:
+    if (labels := header_values.get("labels")) and len(labels) != clips:
         raise Unreadable(path, f"is damaged: {clips} clips have {len(labels)} labels")
-    return Kept(path, (clips, frames, len(known)), known, about)
+    return ScoresHeader(path, (clips, frames, len(metric_names)), metric_names, header_values)
 
 
-def _read(file: Any, kept: Kept, protocols: Collection[str] | None, with_sets: bool = False) -> Scores:
-    by_protocol = _by_protocol(kept.names)
-    wanted = {name: places for name, places in by_protocol.items() if protocols is None or name in protocols}
-    places = [place for among in wanted.values() for place in among]
+def _read(file: Any, contents: ScoresHeader, protocols: Collection[str] | None, with_sets: bool = False) -> Scores:
+    by_protocol = _by_protocol(contents.names)
+    chosen = {name: positions for name, positions in by_protocol.items() if protocols is None or name in protocols}
+    positions = [position for indices in chosen.values() for position in indices]
     if "values" in file.files:  # as files were before each protocol lay by itself
-        parts = [_values(file, "values", kept, len(kept.names))[..., places]]
+        parts = [_values(file, "values", contents, len(contents.names))[..., positions]]
     else:
-        parts = [_values(file, protocol, kept, len(among)) for protocol, among in wanted.items()]
-    values = np.concatenate(parts, axis=-1) if parts else np.empty((*kept.shape[:2], 0), np.float32)
-    kept_sets = [name for name in set_metrics() if with_sets and _kept(name, "prediction") in file.files]
+        parts = [_values(file, protocol, contents, len(indices)) for protocol, indices in chosen.items()]
+    values = np.concatenate(parts, axis=-1) if parts else np.empty((*contents.shape[:2], 0), np.float32)
+    stored_sets = [name for name in set_metrics() if with_sets and _features_name(name, "prediction") in file.files]
     sets: dict[str, Features] = {}
-    if kept_sets:
+    if stored_sets:
         from bench.evaluation.sets import Features  # imports torch, which most reports do without
 
         sets = {
-            name: Features(*(member(file, _kept(name, part), kept.path) for part in ("prediction", "target")))
-            for name in kept_sets
+            name: Features(*(member(file, _features_name(name, part), contents.path) for part in ("prediction", "target")))
+            for name in stored_sets
         }
-    return Scores(values, [kept.names[place] for place in places], kept.metadata, sets)
+    return Scores(values, [contents.names[position] for position in positions], contents.metadata, sets)
 
 
-def _kept(metric: str, part: str) -> str:
-    """What the file calls the features of a set metric."""
+def _features_name(metric: str, part: str) -> str:
+    """The name of the array with the features of a set metric."""
     return f"{metric}-{part}"
 
 
-def _values(file: Any, name: str, kept: Kept, metrics: int) -> NDArray[np.float32]:
+def _values(file: Any, name: str, contents: ScoresHeader, metrics: int) -> NDArray[np.float32]:
     """One array of scores, of the shape that the file's first one has."""
-    if _shape(file, name, kept.path) != (*kept.shape[:2], metrics):
+    if _shape(file, name, contents.path) != (*contents.shape[:2], metrics):
         raise Unreadable(
-            kept.path, f"is damaged: '{name}' is not of {list(kept.shape[:2])} clips and frames and {metrics} metrics"
+            contents.path, f"is damaged: '{name}' is not of {list(contents.shape[:2])} clips and frames and {metrics} metrics"
         )
-    return member(file, name, kept.path)
+    return member(file, name, contents.path)
 
 
 def _shape(file: Any, name: str, path: Path) -> tuple[int, int, int]:
@@ -204,11 +208,11 @@ def _shape(file: Any, name: str, path: Path) -> tuple[int, int, int]:
 
 
 def _by_protocol(names: Sequence[str]) -> dict[str, list[int]]:
-    """Where each protocol's metrics are on the last axis of `Scores.values`."""
-    found: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
-        found.setdefault(name.partition("/")[0], []).append(place)
-    return found
+    """The positions of each protocol's metrics on the last axis of `Scores.values`."""
+    positions: dict[str, list[int]] = {}
+    for position, name in enumerate(names):
+        positions.setdefault(name.partition("/")[0], []).append(position)
+    return positions
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Scores of whole sets of clips: what is kept of each clip, and the score and its spread made of it."""
+"""Scores of whole sets of clips: the features of each clip, and the score of a set with its spread."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ REPLICATES = 100
 
 
 AT_ONCE = 16
-"""Clips between two looks whether to stop."""
+"""Clips between two checks whether to stop."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a set metric keeps of each clip, float32 [clip, D]: of the predicted frames, and of the true ones."""
+    """A set metric's features of each clip, float32 [clip, D], for predicted and for true frames."""
 
     prediction: NDArray[np.float32]
     target: NDArray[np.float32]
@@ -42,11 +42,11 @@ class SetScore:
 
 def checked(names: Sequence[str]) -> tuple[str, ...]:
     """The names of set metrics, each once; BenchError for what is none."""
-    known = set_metrics()
+    metrics = set_metrics()
     for name in names:
-        if name not in known:
+        if name not in metrics:
             always = " (those of single frames are always computed)" if name in METRICS else ""
-            hint = did_you_mean(name, known) or f"; there are {listed(known)}"
+            hint = did_you_mean(name, metrics) or f"; there are {listed(metrics)}"
             raise BenchError(f"there is no metric of sets of clips called '{name}'{always}{hint}")
     return tuple(dict.fromkeys(names))
 
@@ -59,7 +59,7 @@ def set_score(name: str, features: Features, shown: NDArray[np.int64] | None = N
     if count < 2 or not (np.isfinite(prediction).all() and np.isfinite(target).all()):
         return SetScore(float("nan"), np.full(REPLICATES, np.nan))
     draws = np.random.default_rng(seed).integers(0, count, (REPLICATES, count))
-    replicates = np.array([distance(prediction[drawn], target[drawn]) for drawn in draws])
+    replicates = np.array([distance(prediction[sample], target[sample]) for sample in draws])
     return SetScore(float(distance(prediction, target)), replicates)
 
 
@@ -68,8 +68,8 @@ class SetScorer:
 
     def __init__(self, names: Sequence[str]):
         self.names = checked(names)
-        self._makers: dict[str, Any] = {}
-        self._kept: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+        self._extractors: dict[str, Any] = {}
+        self._collected: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
         self.metadata: dict[str, dict[str, Any]] = {}
 
     def add(self, prediction: Tensor, target: Tensor, on_clips: Callable[[int], None] = lambda done: None) -> None:
@@ -77,29 +77,29 @@ class SetScorer:
         for name in self.names:
             if name not in self.metadata:
                 self._load(name, set_metrics()[name], target)
-        for first in range(0, len(target) if self._makers else 0, AT_ONCE):
-            few = slice(first, first + AT_ONCE)
-            for name, make in self._makers.items():
-                for kept, clips in zip(self._kept[name], (prediction[few].clamp(0, 1), target[few]), strict=True):
-                    kept.append(make(clips).float().cpu())
+        for first in range(0, len(target) if self._extractors else 0, AT_ONCE):
+            chunk = slice(first, first + AT_ONCE)
+            for name, extract in self._extractors.items():
+                for collected, clips in zip(self._collected[name], (prediction[chunk].clamp(0, 1), target[chunk]), strict=True):
+                    collected.append(extract(clips).float().cpu())
             on_clips(min(first + AT_ONCE, len(target)))
 
     def _load(self, name: str, metric: SetMetric, target: Tensor) -> None:
         frames, channels, height, width = target.shape[1:]
-        maker, description = metric.loaded((channels, height, width), frames, target.device)
+        extractor, description = metric.loaded((channels, height, width), frames, target.device)
         self.metadata[name] = {"protocol": metric.protocol, "version": metric.version, "by": "", "missing": ""}
-        self.metadata[name]["by" if maker else "missing"] = description
-        if maker:
-            self._makers[name], self._kept[name] = maker, ([], [])
+        self.metadata[name]["by" if extractor else "missing"] = description
+        if extractor:
+            self._extractors[name], self._collected[name] = extractor, ([], [])
 
     def features(self) -> dict[str, Features]:
-        """Of all clips, by metric; the facts say which cannot be had, and get the scores."""
+        """The features of all clips by metric. Adds the scores to the metadata, which also say which metrics are missing."""
         import torch  # here, since a report of what was scored does without
 
-        found = {}
-        for name, kept in self._kept.items():
-            found[name] = Features(*(torch.cat(part).numpy() for part in kept))
-            score = set_score(name, found[name])
+        features = {}
+        for name, collected in self._collected.items():
+            features[name] = Features(*(torch.cat(chunks).numpy() for chunks in collected))
+            score = set_score(name, features[name])
             if np.isfinite(score.value):
                 self.metadata[name] |= {"value": score.value, "replicates": score.replicates.tolist()}
-        return found
+        return features

@@ -1,1 +1,1 @@
-"""Where runs run: the contract is `bench.sweep.executor.Executor`."""
+"""Executors start runs somewhere; their interface is `bench.sweep.executor.Executor`."""

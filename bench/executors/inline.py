@@ -1,4 +1,4 @@
-"""One run after another in this very process: for a debugger, and for tests."""
+"""Runs one after another in this process: for debuggers and tests."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future

@@ -1,4 +1,4 @@
-"""A fresh child process for every run, in slots of this machine: so many processor threads, or a share of a GPU, or several.
+"""A new child process for every run, in slots of this machine: some processor threads, or a share of a GPU, or several GPUs.
 
 A child has its own process group and its own memory: an out-of-memory error, a segfault or a leak dies with its run.
 """
@@ -16,8 +16,8 @@ from concurrent.futures import Future
 from bench.common.errors import BenchError
 from bench.common.files import appending
 from bench.common.machine import cores, gpus
-from bench.executors import threads as sharing
 from bench.executors import worker
+from bench.executors.threads import offered
 from bench.spec.experiment import Evaluation
 from bench.store.provenance import threads_of
 from bench.store.store import Run
@@ -43,10 +43,10 @@ class Local(Executor):
             raise BenchError(f"--devices must be at least 1, got {devices}")
         if threads < 0:
             raise BenchError(f"--threads must be at least 1 (or 0 to let the machine decide), got {threads}")
-        found, self.devices, self.exactly = gpus(), devices, threads
-        if 0 < len(found) < devices:
-            raise BenchError(f"--devices {devices} gives every run as many GPUs, and this machine has {len(found)}")
-        self.gpus = [",".join(found[first : first + devices]) for first in range(0, len(found) - devices + 1, devices)]
+        all_gpus, self.devices, self.exactly = gpus(), devices, threads
+        if 0 < len(all_gpus) < devices:
+            raise BenchError(f"--devices {devices} gives every run as many GPUs, and this machine has {len(all_gpus)}")
+        self.gpus = [",".join(all_gpus[first : first + devices]) for first in range(0, len(all_gpus) - devices + 1, devices)]
         self.slots = workers or len(self.gpus) * per_gpu or max(1, cores() // (threads or devices))
         self._free = list(range(self.slots))
         self._children: dict[int, subprocess.Popen[bytes]] = {}
@@ -57,18 +57,18 @@ class Local(Executor):
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Start a child on the run directory; its output goes to the directory's log.txt."""
         device = "cuda" if self.gpus else "cpu"
-        given = self.threads_for(run)
-        environment = worker.environment(run, given, device)
+        thread_count = self.threads_for(run)
+        environment = worker.environment(run, thread_count, device)
         with appending(run.path / "log.txt") as log, self._lock:
             slot = self._free[0]
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
             child = subprocess.Popen(
-                worker.command(run, evaluations, device, given, self.devices, exactly=bool(self.exactly)),
+                worker.command(run, evaluations, device, thread_count, self.devices, exactly=bool(self.exactly)),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
             self._free.remove(slot)
-            self._children[slot], self._threads[slot] = child, given
+            self._children[slot], self._threads[slot] = child, thread_count
             if self._last_signal:
                 _tell(child, self._last_signal)
         future: Future[str] = Future()
@@ -76,7 +76,7 @@ class Local(Executor):
         return future
 
     def has_room(self, run: Run) -> bool:
-        """Whether a slot is free, and as many cores as a run has begun with; where nothing else goes on there always is."""
+        """Whether as many cores are free as the run has begun with; always true if no other run is active."""
         in_use = sum(self._threads.values())
         needed = self.exactly or min(threads_of(run.provenance()) or 1, cores())
         return not in_use or bool(self.gpus) or in_use + needed <= max(cores(), self.slots * max(1, self.exactly))
@@ -85,13 +85,14 @@ class Local(Executor):
         """Threads to offer a run that starts now."""
         if self.exactly:
             return self.exactly
-        if self.gpus:  # which compute; the processor's share in it rounds nothing
+        if self.gpus:  # the GPU computes, so the number of threads changes no rounding
             return max(1, cores() // self.slots)
-        if begun := threads_of(run.provenance()):
-            return min(begun, cores())
+        if earlier_threads := threads_of(run.provenance()):
+            return min(earlier_threads, cores())
         with self._lock:
-            in_use, own = sum(self._threads.values()), [os.getpid(), *(child.pid for child in self._children.values())]
-        return sharing.offered(min(len(self._free), 1 + self.waiting), in_use, own)
+            in_use = sum(self._threads.values())
+            own_processes = [os.getpid(), *(child.pid for child in self._children.values())]
+        return offered(min(len(self._free), 1 + self.waiting), in_use, own_processes)
 
     def stop(self) -> None:
         self._signal(signal.SIGTERM)

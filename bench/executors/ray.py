@@ -1,6 +1,6 @@
-"""Tasks of a Ray cluster: Ray finds a place for each run, and on that node the run is a process like everywhere else.
+"""Tasks of a Ray cluster: Ray chooses a node for each run, and there the run is a process, as with other executors.
 
-Ray retries nothing: how a run stands is read from the store, and the scheduler submits again what is not finished. So a worker
+Ray does not retry: the state of a run is read from the store, and the scheduler submits unfinished runs again. So a worker
 or a node that dies costs at most the steps since the last checkpoint. The nodes share the store's folder.
 """
 
@@ -69,17 +69,17 @@ class Ray(Executor):
         device = "cuda" if self.gpus else "cpu"
         command = worker.command(run, evaluations, device, cpus, self.devices, self.exactly)
         settings = worker.environment(run, cpus, device)
-        kept = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.settings(cpus, device))}
+        worker_settings = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.settings(cpus, device))}
         for name in ("BENCH_DATA", "TORCH_HOME"):
-            kept |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
-        reference = task.remote(command, kept, str(run.path / "log.txt"), _sealed(run))
+            worker_settings |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
+        reference = task.remote(command, worker_settings, str(run.path / "log.txt"), _sealed(run))
         self._active[reference] = run
         future: Future[str] = Future()
-        reference.future().add_done_callback(lambda done: self._ended(reference, done, future))
+        reference.future().add_done_callback(lambda done: self._pass_on_result(reference, done, future))
         return future
 
     def stop(self) -> None:
-        """A worker may be on any node, so it is asked through its run directory; what still waits for room is withdrawn."""
+        """Workers may be on any node, so the request goes through the run directories; waiting tasks are cancelled."""
         for reference, run in list(self._active.items()):
             if run.path.exists():
                 run.ask_to_stop("asked to stop; it goes on from its checkpoint")
@@ -90,7 +90,7 @@ class Ray(Executor):
             with contextlib.suppress(ValueError):  # it has ended meanwhile
                 self.ray.cancel(reference, force=True)
 
-    def _ended(self, reference: Any, done: Future[str], future: Future[str]) -> None:
+    def _pass_on_result(self, reference: Any, done: Future[str], future: Future[str]) -> None:
         self._active.pop(reference, None)
         error = done.exception()
         if error is None:
@@ -101,20 +101,20 @@ class Ray(Executor):
             future.set_result(f"Ray lost it: {type(error).__name__}")
 
     def _cpus_of(self, run: Run) -> int:
-        """As many cores as it has begun to use threads, if any node has as many."""
-        begun = None if self.exactly or self.gpus else threads_of(run.provenance())
-        return self.cpus if begun is None else min(begun, max(self.cpus, int(self.most_cpus)))
+        """As many cores as the run has begun with threads, if any node has as many."""
+        earlier_threads = None if self.exactly or self.gpus else threads_of(run.provenance())
+        return self.cpus if earlier_threads is None else min(earlier_threads, max(self.cpus, int(self.most_cpus)))
 
     def _refuse_what_never_fits(self) -> None:
-        """Ray waits without a word for ever for a node that has as much."""
+        """BenchError if a run needs more than any node has: Ray would wait for ever without a message."""
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         self.most_cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
-        for name, wanted, option in (("CPU", self.cpus, "cpus"), ("GPU", self.gpus, "gpus")):
-            most = max((node.get(name, 0.0) for node in nodes), default=0.0)
-            if wanted > most:
+        for name, needed, option in (("CPU", self.cpus, "cpus"), ("GPU", self.gpus, "gpus")):
+            largest = max((node.get(name, 0.0) for node in nodes), default=0.0)
+            if needed > largest:
                 raise BenchError(
-                    f"executor 'ray': a run wants {wanted:g} {name}s on one node, and the largest node has {most:g}; "
-                    f"lower it with --on {option}={most:g}"
+                    f"executor 'ray': a run wants {needed:g} {name}s on one node, and the largest node has {largest:g}; "
+                    f"lower it with --on {option}={largest:g}"
                 )
 
 
@@ -143,7 +143,7 @@ def _connected(address: str) -> Any:
 
 
 def _refuse_silence(address: str) -> None:
-    """Where nothing listens, Ray tries for many minutes without a word."""
+    """BenchError if nothing listens at the address: Ray would try for many minutes without a message."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         try:
@@ -161,7 +161,7 @@ def _sealed(run: Run) -> tuple[str, str] | None:
 
 
 def _work(command: list[str], settings: dict[str, str], log: str, sealed: tuple[str, str] | None) -> str:
-    """On a node: run a worker to its end, and say how that was; empty if it ended by itself."""
+    """On a node: run a worker to its end. Returns how it was ended, in words; empty if it ended by itself."""
     import os
     import socket
     import subprocess

@@ -1,4 +1,4 @@
-"""Jobs of a SLURM cluster: one array job for a plan. submitit submits them; how they are is asked of the store and of squeue.
+"""Jobs of a SLURM cluster: one array job for a plan. submitit submits them; their state comes from the store and squeue.
 
 A submitted run has a ticket in its directory (bench.store.tickets), so the submitting process may end: the jobs save and
 requeue themselves (bench.executors.slurm_job), and the next `bench run` finds the run queued and does not submit it again.
@@ -36,7 +36,7 @@ from bench.sweep.executor import Executor, Job
 GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
 POLL = 5.0  # seconds between two questions to squeue
 LARGEST = 1000  # elements of an array; SLURM's MaxArraySize is 1001 unless somebody has changed it
-TRIES = 3  # times that a controller that does not answer is asked to take a job
+TRIES = 3  # attempts to submit a job while the controller does not answer
 
 
 @dataclass(eq=False)
@@ -110,16 +110,16 @@ class Slurm(Executor):
         return submission.future
 
     def detach(self) -> list[Ticket]:
-        """Queue what was gathered, and leave it to SLURM."""
+        """Submit the gathered runs and leave them to SLURM."""
         self._flush()
         with self._lock:
-            left, self._watched = self._watched, []
-        for submission in left:
+            watched, self._watched = self._watched, []
+        for submission in watched:
             submission.future.set_result("")
-        return [held for submission in left if (held := ticket(submission.run))]
+        return [queued for submission in watched if (queued := ticket(submission.run))]
 
     def stop(self) -> None:
-        """Take back what still waits; what runs saves its work and ends, without coming back."""
+        """Cancel waiting jobs; running ones save their work and end, and are not requeued."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
             runs = [submission.run for submission in self._watched]
@@ -141,7 +141,7 @@ class Slurm(Executor):
             self._gathered, self._watched = [], []
 
     def _tend(self) -> None:
-        """Submit what was gathered, and look after what was submitted, as long as there is any."""
+        """Submit gathered runs and watch submitted ones, as long as there are any."""
         last_check = time.monotonic()
         while True:
             time.sleep(GATHER / 4)
@@ -160,24 +160,24 @@ class Slurm(Executor):
         """End the futures of jobs that have ended."""
         with self._lock:
             for submission in self._watched[:]:
-                held = ticket(submission.run)
-                job = QUEUE.find_job(held) if held else Job("completed", ended=True)
+                queued = ticket(submission.run)
+                job = QUEUE.find_job(queued) if queued else Job("completed", ended=True)
                 if job is None or not job.ended:
                     continue
                 self._watched.remove(submission)
-                if held:
-                    with contextlib.suppress(OSError):  # on a full disk: whoever waits must hear of the end all the same
-                        self._note_end(submission.run, held.job, job)
-                submission.future.set_result(_format_job(held.job if held else "", job))
+                if queued:
+                    with contextlib.suppress(OSError):  # on a full disk; the future must get its result all the same
+                        self._note_end(submission.run, queued.job, job)
+                submission.future.set_result(_format_job(queued.job if queued else "", job))
 
     def _note_end(self, run: Run, name: str, job: Job) -> None:
-        """In the run's directory."""
+        """Record in the run's directory that its job has ended."""
         forget(run, name)
         if job.state == "cancelled" and run.status().state == INTERRUPTED:
             run.set_status(INTERRUPTED, kind="asked", reason=f"its SLURM job {name} was cancelled")
 
     def _flush(self) -> None:
-        """Submit what was gathered as arrays; a refusal is everybody's."""
+        """Submit the gathered runs as arrays; if SLURM refuses, all of their futures get the error."""
         with self._lock:
             gathered, self._gathered = self._gathered, []
             try:
@@ -191,25 +191,25 @@ class Slurm(Executor):
     def _submit_array(self, submissions: Sequence[_Submission]) -> None:
         folder = submissions[0].run.path.parent / "slurm"
         with _turn(folder):
-            mine = [s for s in submissions if not queue.place(s.run) and not lease.holder(s.run.path)]
+            unqueued = [s for s in submissions if not queue.location(s.run) and not lease.holder(s.run.path)]
             for submission in submissions:
-                if submission not in mine:
+                if submission not in unqueued:
                     submission.future.set_result("somebody else has queued it")
-            if not mine:
+            if not unqueued:
                 return
-            submitter = self._submitter(folder, mine[0].run)
-            runs, evaluations = [str(s.run.path) for s in mine], [tuple(s.evaluations) for s in mine]
+            submitter = self._submitter(folder, unqueued[0].run)
+            runs, evaluations = [str(s.run.path) for s in unqueued], [tuple(s.evaluations) for s in unqueued]
             jobs = _patiently(submitter, self._job(), runs, evaluations)
-            for submission, job in zip(mine, jobs, strict=True):
+            for submission, job in zip(unqueued, jobs, strict=True):
                 put(submission.run, "slurm", job)
-        self._watched += mine
+        self._watched += unqueued
 
     def _job(self) -> partial[None]:
         """What a job calls with the directory and the evaluations of its run."""
         return partial(slurm_job.work, self.threads, self.devices, exactly=self.exactly)
 
     def _submitter(self, folder: Path = Path("slurm"), run: Run | None = None) -> Any:
-        """What submits: submitit, with its pickles and the jobs' own output in a folder of the store."""
+        """submitit's executor, with its pickles and the output of jobs in a folder of the store."""
         try:
             import submitit
         except ImportError as error:
@@ -217,7 +217,7 @@ class Slurm(Executor):
         submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
         path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
         setup = [f"export PYTHONPATH={shlex.quote(path)}", "export PYTHONSAFEPATH=1"]
-        if run and (planned := snapshot.of(run)):  # the job's own code is that copy, so something else must vouch for it
+        if run and (planned := snapshot.of(run)):  # the job's code is that copy, which cannot check itself
             check = [sys.executable, "-I", "-c", Path(seal.__file__).read_text(), planned.folder, planned.digest]
             setup.insert(0, f"{shlex.join(check)} || exit 1")
         submitter.update_parameters(**self.parameters, setup=setup)
@@ -226,14 +226,14 @@ class Slurm(Executor):
 
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
-    """Submitters of one store take turns, so that a run is queued once however many call `bench run` at the same moment."""
+    """Only one process of a store submits at a time, so that a run is queued once even if several call `bench run`."""
     folder.mkdir(parents=True, exist_ok=True)
-    while (owned := lease.take(folder)) is None:
+    while (held_lease := lease.take(folder)) is None:
         time.sleep(0.2)
     try:
         yield
     finally:
-        owned.release()
+        held_lease.release()
 
 
 def _patiently(submitter: Any, *array: Any) -> list[str]:
@@ -249,11 +249,11 @@ def _patiently(submitter: Any, *array: Any) -> list[str]:
     raise AssertionError
 
 
-def _format_job(job: str, now: Job) -> str:
-    if now.state == "out_of_memory":
+def _format_job(name: str, job: Job) -> str:
+    if job.state == "out_of_memory":
         return OUT_OF_MEMORY
-    own = f"; what it said before the run began is in slurm/{job}_0_log.out of the store" if now.state == "failed" else ""
-    return "" if now.state == "completed" else f"SLURM job {job} ended as {now.state}{own}"
+    hint = f"; what it said before the run began is in slurm/{name}_0_log.out of the store" if job.state == "failed" else ""
+    return "" if job.state == "completed" else f"SLURM job {name} ended as {job.state}{hint}"
 
 
 def _flags(extra: str) -> dict[str, str | bool]:

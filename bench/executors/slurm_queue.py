@@ -1,4 +1,4 @@
-"""What SLURM says of its jobs: one `squeue` for all jobs of a user, at most every few seconds."""
+"""The state of SLURM jobs: one call of `squeue` for all jobs of a user, at most every few seconds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import NamedTuple
 from bench.store.tickets import Ticket
 from bench.sweep.executor import Job
 
-FRESH = 4.0  # seconds that an answer of squeue is good for
-LISTING_DELAY_S = 60.0  # seconds after its submission in which a job that an older answer does not list is asked for again
+FRESH = 4.0  # seconds for which an answer of squeue is used
+LISTING_DELAY_S = 60.0  # a job that was submitted so recently may be missing in an older answer, so squeue is asked again
 CONTROLLER_TIMEOUT_S = 30.0  # seconds that SLURM's controller gets to answer
 ENDED = frozenset(
     {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "TIMEOUT", "GONE"}
@@ -43,55 +43,55 @@ class SlurmQueue:
         self._answers: dict[int, tuple[float, dict[str, _Listed] | None]] = {}  # user -> (when asked, job -> how it is)
 
     def find_job(self, ticket: Ticket) -> Job | None:
-        """How the job is now; GONE if SLURM does not know it (any more), None where SLURM cannot be asked."""
-        listed = self._listed(ticket)
-        return listed.job if listed else None
+        """The present state of the job; GONE if SLURM does not know it, None if SLURM cannot be asked."""
+        entry = self._listed(ticket)
+        return entry.job if entry else None
 
     def is_of(self, ticket: Ticket, store: Path) -> bool:
         """Whether SLURM says that the job was submitted for this store: it executes a script in the store's folder."""
-        listed = self._listed(ticket)
+        entry = self._listed(ticket)
         folders = {str(folder / "slurm") + os.sep for folder in (store, store.resolve())}
-        return listed is not None and listed.command.startswith(tuple(folders))
+        return entry is not None and entry.command.startswith(tuple(folders))
 
     def _listed(self, ticket: Ticket) -> _Listed | None:
         with self._lock:
             asked_at, jobs = self._answers.get(ticket.user, (0.0, None))
-            unheard = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
-            if unheard or time.time() - asked_at > FRESH:
+            is_unlisted = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
+            if is_unlisted or time.time() - asked_at > FRESH:
                 asked_at, jobs = time.time(), _jobs_of(ticket.user)
                 self._answers[ticket.user] = (asked_at, jobs)
         return None if jobs is None else jobs.get(ticket.job, _Listed(Job("gone", ended=True)))
 
     def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:
-        """scancel: what runs gets SIGTERM first."""
+        """Cancel jobs with scancel; running ones get SIGTERM first."""
         jobs = [ticket.job for ticket in tickets]
         for start in range(0, len(jobs), 500):
             tell("scancel", *(["--state=PENDING"] if waiting_only else []), "--", *jobs[start : start + 500])
         self.refresh()
 
     def refresh(self) -> None:
-        """Ask squeue again at the next look."""
+        """Discard the answers, so that squeue is asked again."""
         with self._lock:
             self._answers.clear()
 
 
 QUEUE = SlurmQueue()
-"""One for the process, so that squeue is asked once for everybody."""
+"""One object per process, so that all callers share the answers of squeue."""
 
 
 def tell(*command: str) -> str | None:
-    """What one of SLURM's tools answers; None if it is missing, refuses, or does not answer in time."""
+    """The output of one of SLURM's tools; None if the tool is missing, fails, or does not answer in time."""
     if shutil.which(command[0]) is None:
         return None
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CONTROLLER_TIMEOUT_S)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=CONTROLLER_TIMEOUT_S)
     except (subprocess.TimeoutExpired, OSError):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return process.stdout if process.returncode == 0 else None
 
 
 def _jobs_of(user: int) -> dict[str, _Listed] | None:
-    """All jobs of a user that SLURM remembers, ended ones for some minutes."""
+    """All jobs of a user that SLURM knows; ended jobs are known for some minutes."""
     columns = ["--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r|%o"]
     answer = tell("squeue", f"--user={user}", *columns)
     if answer is None:
@@ -102,6 +102,8 @@ def _jobs_of(user: int) -> dict[str, _Listed] | None:
 
 def _job(state: str, nodes: str, reason: str) -> Job:
     """nodes: empty while it waits. reason: why it waits; 'None' if it does not."""
-    ended = state in ENDED
+    has_ended = state in ENDED
     why = f"({reason})" if reason not in ("None", "") else ""
-    return Job(state.lower(), ended, not ended and state not in ("RUNNING", "COMPLETING"), f"on {nodes}" if nodes else why)
+    return Job(
+        state.lower(), has_ended, not has_ended and state not in ("RUNNING", "COMPLETING"), f"on {nodes}" if nodes else why
+    )

@@ -1,7 +1,7 @@
 """How many threads of the processor a run is offered: decided once, at its first start.
 
-What is free is shared out among the runs that are about to start. A run that has begun keeps its number, since another number
-adds up in another order and so rounds otherwise. Whether a model gains from what it is offered, its worker measures
+Free cores are divided among the runs that are about to start. A run that has begun keeps its number of threads, since another
+number sums in another order and so rounds differently. Its worker measures whether the model gains from the offered threads
 (`bench.training.threads`).
 """
 
@@ -24,13 +24,14 @@ def share(cores: int, busy: float, in_use: int, at_once: int) -> int:
     return max(1, free // max(1, at_once))
 
 
-def offered(at_once: int, in_use: int = 0, own: Collection[int] = ()) -> int:
-    """The same on this machine as it is now, and no more than OMP_NUM_THREADS, where the user has set it.
+def offered(at_once: int, in_use: int = 0, own_processes: Collection[int] = ()) -> int:
+    """The same for the present load of this machine, and at most OMP_NUM_THREADS if the user has set it.
 
-    own: processes whose work does not count. Looking at that of others takes a moment; it is left out where it changes nothing.
+    own_processes: ids of processes whose work does not count. Measuring the load of others takes a moment; it is skipped
+    where it changes nothing.
     """
-    most = min(share(cores(), 0.0, in_use, at_once), limit() or cores())
-    return most if most == 1 else min(most, share(cores(), busy_cores(own), in_use, at_once))
+    ceiling = min(share(cores(), 0.0, in_use, at_once), limit() or cores())
+    return ceiling if ceiling == 1 else min(ceiling, share(cores(), busy_cores(own_processes), in_use, at_once))
 
 
 def limit() -> int | None:

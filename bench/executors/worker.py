@@ -1,4 +1,4 @@
-"""How a run directory becomes a process: the command and the environment that every executor starts, and how it ends."""
+"""Starts a run directory as a process: the command and environment that all executors use, and how the process ended."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import Run
 
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}  # older glibc takes no more than 2**25
-"""Makes glibc keep memory that is freed. Given back to the kernel, it would come back as fresh pages, zeroed one by one, at
-every step of training: for LMC-Memory's volumes up to a tenth of the time on a processor. Peaks are as high as before."""
+"""Makes glibc keep freed memory. Returned to the kernel, it would have to be allocated and zeroed again at every training step,
+which takes up to a tenth of the time of LMC-Memory on a processor. Peak memory is the same."""
 
 
 def command(
@@ -36,9 +36,9 @@ def command(
 
 
 def environment(run: Run, threads: int, device: str = "cpu") -> dict[str, str]:
-    """Its settings: its share of the processor, and what it imports: the code it was planned with, then what we import.
+    """The environment of a worker: its threads, and where it imports from: first the code it was planned with.
 
-    Changed if that code is not what it was; nothing of it may be executed then.
+    Changed if that copy of the code was modified: nothing of it may be executed.
     """
     planned = snapshot.checked(run)
     folders = [planned.folder] if planned else []
@@ -51,7 +51,7 @@ def environment(run: Run, threads: int, device: str = "cpu") -> dict[str, str]:
 
 
 def settings(threads: int, device: str = "cpu") -> dict[str, str]:
-    """How memory is kept and how threads wait, unless the user has said otherwise. Several on a processor wait as
+    """Settings of glibc's memory and of waiting threads, unless the user has set these. Several threads on a processor wait as
     `bench.worker.waiting` decides."""
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys() or (threads > 1 and device == "cpu"):
         return KEEPING
@@ -59,9 +59,9 @@ def settings(threads: int, device: str = "cpu") -> dict[str, str]:
 
 
 def run_to_end(child: subprocess.Popen[bytes]) -> str:
-    """Wait for a worker; how it ended, in words, empty if by itself."""
-    before = kernel_kills()
+    """Wait for a worker. Returns how it was ended, in words; empty if it ended by itself."""
+    kills_before = kernel_kills()
     code = child.wait()
-    if code == -signal.SIGKILL and kernel_kills() > before:
+    if code == -signal.SIGKILL and kernel_kills() > kills_before:
         return OUT_OF_MEMORY
     return f"killed by {signal.Signals(-code).name}" if code < 0 else ""

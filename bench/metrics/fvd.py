@@ -1,8 +1,8 @@
 """FVD (Unterthiner et al., "Towards Accurate Generative Models of Video: A New Metric and Challenges", 2018).
 
-The distance between two sets of clips, by what a network that tells 400 human actions apart (I3D) makes of them: the Fréchet
-distance between the Gaussians fitted to its logits. It is a number of a set. With few clips (below some 2,000) it is biased
-upwards, so the number of clips belongs to the number, and only equal numbers compare.
+The distance between two sets of clips: the Fréchet distance between the Gaussians fitted to the logits of a network that
+recognises 400 human actions (I3D). It is a score of a set of clips. With few clips (below about 2,000) it is biased upwards, so
+it is comparable only between sets of the same size.
 
 Protocol `fvd2018`: the predicted frames alone, at least 10, clamped to [0, 1], grey repeated to three channels, resized
 bilinearly so that the shorter side has 224 pixels, the centre cut out, moved to [-1, 1].
@@ -18,25 +18,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from bench.metrics import weights
+from bench.metrics import networks, weights
 from bench.metrics.i3d import I3D
-from bench.metrics.networks import I3D as PUBLISHED
 
 SIDE = 224  # pixels
 AT_ONCE = {"cpu": 8, "cuda": 16}  # clips; a clip of 10 frames takes some 60 MB on its way through the network
 
 
 def load(shape: tuple[int, int, int], device: torch.device) -> tuple[Callable[[Tensor], Tensor] | None, str]:
-    """The function from clips [B, T, C, H, W] in [0, 1] to logits [B, 400], and for footnotes the network that it uses.
+    """A function from clips [B, T, C, H, W] in [0, 1] to logits [B, 400], and, for footnotes, the network that it uses.
 
-    Where it cannot be had, None and the reason.
+    None and the reason if the network is not available.
     """
     if shape[0] not in (1, 3):
         return None, f"it needs frames of 1 or 3 channels, these have {shape[0]}"
-    available, description = weights.state(PUBLISHED)
+    available, description = weights.state(networks.I3D)
     if not available:
         return None, description
-    network = I3D(weights.tensors(PUBLISHED)).to(device)
+    network = I3D(weights.tensors(networks.I3D)).to(device)
 
     @torch.inference_mode()
     def features(clips: Tensor) -> Tensor:
@@ -60,8 +59,8 @@ def prepared(clips: Tensor) -> Tensor:
 def frechet_distance(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> float:
     """|m - m'|^2 + Tr(S + S' - 2 (S S')^(1/2)) of features [N, D] and [M, D], their means m and sample covariances S.
 
-    The last trace is the sum of the singular values of X X'^T / sqrt((N - 1) (M - 1)), X being features less their mean: of
-    fewer clips than dimensions the covariances are singular, and this needs no root of theirs.
+    The last trace is the sum of the singular values of X X'^T / sqrt((N - 1) (M - 1)), where X are the features minus their
+    mean. This needs no root of the covariances, which are singular for fewer clips than dimensions.
     """
     means, centred = [], []
     for features in (predicted, true):

@@ -1,7 +1,7 @@
 """I3D (Carreira and Zisserman, "Quo Vadis, Action Recognition? A New Model and the Kinetics Dataset", CVPR 2017), Inception-v1.
 
 Written from the paper's figure 3 with the conventions of the network that FVD is defined by (TensorFlow's): SAME padding, which
-puts the odd row or column behind; batch norm without a scale, epsilon 1e-3; logits averaged over time. Layers bear their
+puts the odd row or column at the end; batch norm without a scale, epsilon 1e-3; logits averaged over time. Layers bear their
 published names. Each batch norm is folded into the convolution before it, which saves two passes over memory.
 """
 
@@ -60,8 +60,8 @@ class I3D(nn.Module):
 class Unit(nn.Conv3d):
     """A convolution, with the batch norm folded in, and ReLU."""
 
-    def __init__(self, side: int, before: int, after: int, stride: int = 1):
-        super().__init__(before, after, side, stride)
+    def __init__(self, side: int, channels_in: int, channels_out: int, stride: int = 1):
+        super().__init__(channels_in, channels_out, side, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, T, H, W] -> the same with other channels, each size divided by the stride and rounded up.
@@ -86,18 +86,18 @@ class Mixed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, T, H, W] -> the same with other channels."""
-        straight, *bottlenecks, behind = (self.get_submodule(f"Branch_{number}") for number in range(4))
-        return torch.cat([straight(x), *(branch(x) for branch in bottlenecks), behind(pooled(x, (3, 3, 3), (1, 1, 1)))], 1)
+        direct, *bottlenecks, after_pooling = (self.get_submodule(f"Branch_{number}") for number in range(4))
+        return torch.cat([direct(x), *(branch(x) for branch in bottlenecks), after_pooling(pooled(x, (3, 3, 3), (1, 1, 1)))], 1)
 
 
 def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Convolutions with bias in place of convolutions and batch norms: (w * x - mean) / deviation + bias, by channel."""
-    found = {name: tensor for name, tensor in tensors.items() if name.startswith("Logits.")}
-    for name in (one.removesuffix(".conv.weight") for one in tensors if one.endswith(".conv.weight")):
+    folded_tensors = {name: tensor for name, tensor in tensors.items() if name.startswith("Logits.")}
+    for name in (key.removesuffix(".conv.weight") for key in tensors if key.endswith(".conv.weight")):
         scale = (tensors[f"{name}.norm.running_var"].double() + EPSILON).rsqrt()
-        found[f"{name}.weight"] = (tensors[f"{name}.conv.weight"] * scale.view(-1, 1, 1, 1, 1)).float()
-        found[f"{name}.bias"] = (tensors[f"{name}.norm.bias"] - tensors[f"{name}.norm.running_mean"] * scale).float()
-    return found
+        folded_tensors[f"{name}.weight"] = (tensors[f"{name}.conv.weight"] * scale.view(-1, 1, 1, 1, 1)).float()
+        folded_tensors[f"{name}.bias"] = (tensors[f"{name}.norm.bias"] - tensors[f"{name}.norm.running_mean"] * scale).float()
+    return folded_tensors
 
 
 def pooled(x: Tensor, side: Three, stride: Three) -> Tensor:
@@ -109,7 +109,7 @@ def pooled(x: Tensor, side: Three, stride: Three) -> Tensor:
 def same(x: Tensor, side: Three, stride: Three) -> tuple[Tensor, Three]:
     """TensorFlow's SAME padding, by which every window begins at a multiple of the stride.
 
-    Returns what is to be padded by as much on either side, and by how much; where it is uneven, the odd zero is put behind.
+    Returns a tensor and the padding that it still needs on both sides. Uneven padding is done here, the odd zero at the end.
     """
     totals = [
         max((-(-size // step) - 1) * step + window - size, 0)

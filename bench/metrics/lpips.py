@@ -1,7 +1,7 @@
 """LPIPS (Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018), AlexNet, v0.1.
 
-The network is written out here, so that scoring needs neither torchvision nor the lpips package at work: only the five small
-linear heads are read from the installed lpips, and AlexNet's convolutions from the file that `bench weights` keeps.
+The network is defined here, so that scoring imports neither torchvision nor lpips. Only the five small linear heads are read
+from the installed lpips package, and AlexNet's convolutions from the file that `bench weights` keeps.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ WIDTHS = (64, 192, 384, 256, 256)
 
 
 class LPIPS(nn.Module):
-    """Distance between frames as a person sees it, 0 for identical ones.
+    """A distance between frames that agrees with human judgement; 0 for identical frames.
 
     features: AlexNet's convolutions, {"0.weight", "0.bias", "3.weight", ...}. heads: per layer, the weight of each channel.
     """
@@ -43,8 +43,8 @@ class LPIPS(nn.Module):
         """[B, T, C, H, W] twice, C 1 (repeated to 3) or 3 -> [B, T]. The network expects [-1, 1]; protocols differ on that."""
         if refusal := unfit(*prediction.shape[2:]):
             raise BenchError(f"LPIPS cannot be computed: {refusal}")
-        both = torch.cat([prediction.flatten(0, 1), target.flatten(0, 1)])
-        layers = self._layers((both - self.shift) / self.scale)  # which makes three channels of one
+        stacked = torch.cat([prediction.flatten(0, 1), target.flatten(0, 1)])
+        layers = self._layers((stacked - self.shift) / self.scale)  # which makes three channels of one
         distances = []
         for layer, head in zip(layers, self.heads, strict=True):
             predicted, true = normalize(layer, dim=1, eps=1e-10).chunk(2)
@@ -53,12 +53,12 @@ class LPIPS(nn.Module):
 
     def _layers(self, frames: Tensor) -> list[Tensor]:
         """The rectified outputs of the five convolutions."""
-        found = []
+        activations = []
         for layer in self.features:
             frames = layer(frames)
             if isinstance(layer, nn.ReLU):
-                found.append(frames)
-        return found
+                activations.append(frames)
+        return activations
 
 
 def perceived(views: Views, low: float, high: float) -> Tensor:
@@ -68,9 +68,9 @@ def perceived(views: Views, low: float, high: float) -> Tensor:
 
 
 def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tuple[LPIPS | None, str]:
-    """The metric for frames (C, H, W) with this machine's weights, and for footnotes: the backbone that it uses.
+    """The metric for frames (C, H, W) with this machine's weights, and, for footnotes, the backbone that it uses.
 
-    Where it cannot be had, None and the reason, so that its column stays empty and nothing else stops.
+    None and the reason if it is not available: its column then stays empty, and everything else goes on.
     """
     available, description = weights.lpips_state()
     if not available:
@@ -84,7 +84,7 @@ def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tup
 
 
 def unfit(channels: int, height: int, width: int) -> str | None:
-    """Why frames of this shape cannot be compared, if so."""
+    """Why LPIPS cannot compare frames of this shape; None if it can."""
     if min(height, width) < SMALLEST:
         return f"it needs frames of at least {SMALLEST}x{SMALLEST} pixels, these have {height}x{width}"
     return None if channels in (1, 3) else f"it needs frames of 1 or 3 channels, these have {channels}"
@@ -92,11 +92,11 @@ def unfit(channels: int, height: int, width: int) -> str | None:
 
 def alexnet_features() -> nn.Sequential:
     """AlexNet's convolutions (Krizhevsky, "One weird trick", 2014), numbered as in the published files."""
-    one, two, three, four, five = WIDTHS
+    width1, width2, width3, width4, width5 = WIDTHS
     return nn.Sequential(
-        nn.Conv2d(3, one, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, stride=2),
-        nn.Conv2d(one, two, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, stride=2),
-        nn.Conv2d(two, three, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(three, four, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(four, five, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(3, width1, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(width1, width2, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, stride=2),
+        nn.Conv2d(width2, width3, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(width3, width4, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(width4, width5, 3, padding=1), nn.ReLU(),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a metric is: how it is written (`reports.metric`) and the rules by which it computes itself.
+"""What a metric is: how it is displayed (`reports.metric`) and the rules that compute it.
 
 Nothing here imports PyTorch: the table of metrics is read where nothing is computed.
 """
@@ -42,7 +42,7 @@ def rule(path: str, **options: Any) -> Rule:
 
 
 def loaded(path: str) -> Any:
-    """What a path "module:name" stands for."""
+    """The object that a path "module:name" names."""
     module, _, name = path.partition(":")
     return getattr(import_module(module), name)
 
@@ -52,8 +52,9 @@ class FrameMetric(Metric):
     """A score of each predicted frame.
 
     rules: how each protocol computes it, protocol -> a function of the chunk's `Views`; a protocol that is not named does not
-    define it. load: of what it needs beside frames, such as a network, by the path of a function (shape, device) -> (the
-    network or None, for footnotes which it is or why there is none); rules find it in `Views.networks` under the metric's name.
+    define it. load: the path of a function that loads what the metric needs besides frames, such as a network:
+    (shape, device) -> (the network or None, its description or the reason for None, for footnotes). Rules find the network in
+    `Views.networks` under the metric's name.
     """
 
     rules: Mapping[str, FrameRule] = field(default_factory=dict)
@@ -78,8 +79,8 @@ class SetMetric(Metric):
     distance: str = ""
 
     def loaded(self, shape: tuple[int, int, int], frames: int, device: torch.device) -> tuple[Any, str]:
-        """The function that makes features of such clips, and what it uses; None and why it cannot be had."""
+        """The function from such clips to features, and what it uses; None and the reason if it is not available."""
         if frames < self.least:
             return None, f"it needs at least {self.least} predicted frames, these clips have {frames}"
-        found: tuple[Any, str] = loaded(self.load)(shape, device)
-        return found
+        function_and_description: tuple[Any, str] = loaded(self.load)(shape, device)
+        return function_and_description

@@ -1,6 +1,6 @@
-"""The two published networks that scores are computed with, and where each can be had.
+"""The two published networks that scores are computed with, and where each can be obtained.
 
-A network is known by a hash over its numbers, not over a file: the same AlexNet lies in torchvision's file (233 MB, with the
+A network is identified by a hash over its numbers, not over a file: the same AlexNet is in torchvision's file (233 MB, with the
 classifier) and in a package of the index (10 MB, without).
 """
 
@@ -51,11 +51,11 @@ ALEXNET_SHAPES = {
 
 def _alexnet(arrays: Mapping[str, NDArray[np.float32]]) -> Arrays:
     """Kernels [H, W, in, out] -> weights [out, in, H, W]."""
-    found = {}
+    weights = {}
     for number, layer in enumerate(ALEXNET_SHAPES):
-        found[f"{layer}.weight"] = _array(arrays, f"AlexNet_0/Conv_{number}/kernel").transpose(3, 2, 0, 1)
-        found[f"{layer}.bias"] = _array(arrays, f"AlexNet_0/Conv_{number}/bias")
-    return found
+        weights[f"{layer}.weight"] = _array(arrays, f"AlexNet_0/Conv_{number}/kernel").transpose(3, 2, 0, 1)
+        weights[f"{layer}.bias"] = _array(arrays, f"AlexNet_0/Conv_{number}/bias")
+    return weights
 
 
 ALEXNET = Network(
@@ -98,20 +98,20 @@ I3D_MIXED = {
 
 def i3d_branches(name: str) -> dict[str, tuple[int, int, int]]:
     """The convolutions of a mixed layer: name -> side of the kernel, channels in, channels out."""
-    before, straight, (narrow, wide), (narrow_too, wide_too), pooled = I3D_MIXED[name]
+    channels, direct, (narrow, wide), (narrow_too, wide_too), pooled = I3D_MIXED[name]
     return {
-        "Branch_0.Conv3d_0a_1x1": (1, before, straight),
-        "Branch_1.Conv3d_0a_1x1": (1, before, narrow),
+        "Branch_0.Conv3d_0a_1x1": (1, channels, direct),
+        "Branch_1.Conv3d_0a_1x1": (1, channels, narrow),
         "Branch_1.Conv3d_0b_3x3": (3, narrow, wide),
-        "Branch_2.Conv3d_0a_1x1": (1, before, narrow_too),
+        "Branch_2.Conv3d_0a_1x1": (1, channels, narrow_too),
         "Branch_2.Conv3d_0b_3x3": (3, narrow_too, wide_too),
-        "Branch_3.Conv3d_0b_1x1": (1, before, pooled),
+        "Branch_3.Conv3d_0b_1x1": (1, channels, pooled),
     }
 
 
 def _i3d_layers() -> dict[str, tuple[int, int, int]]:
     """Every convolution that a batch norm follows."""
-    layers = {name: (side, before, after) for name, side, before, after in I3D_STEM}
+    layers = {name: (side, channels_in, channels_out) for name, side, channels_in, channels_out in I3D_STEM}
     for mixed in I3D_MIXED:
         layers |= {f"{mixed}.{branch}": sizes for branch, sizes in i3d_branches(mixed).items()}
     return layers
@@ -119,24 +119,24 @@ def _i3d_layers() -> dict[str, tuple[int, int, int]]:
 
 def _i3d_shapes() -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
-    for name, (side, before, after) in _i3d_layers().items():
-        shapes[f"{name}.conv.weight"] = (after, before, side, side, side)
-        shapes |= {f"{name}.norm.{part}": (after,) for part in ("bias", "running_mean", "running_var")}
+    for name, (side, channels_in, channels_out) in _i3d_layers().items():
+        shapes[f"{name}.conv.weight"] = (channels_out, channels_in, side, side, side)
+        shapes |= {f"{name}.norm.{part}": (channels_out,) for part in ("bias", "running_mean", "running_var")}
     return shapes | {"Logits.weight": (I3D_CLASSES, 1024, 1, 1, 1), "Logits.bias": (I3D_CLASSES,)}
 
 
 def _i3d(arrays: Mapping[str, NDArray[np.float32]]) -> Arrays:
     """Kernels [T, H, W, in, out] -> weights [out, in, T, H, W]; batch norm's numbers, stored as [1, 1, 1, 1, C] -> [C]."""
-    found = {}
+    weights = {}
     for name in _i3d_layers():
         path = name.replace(".", "/")
-        found[f"{name}.conv.weight"] = _array(arrays, f"params/{path}/Conv_0/kernel").transpose(4, 3, 0, 1, 2)
-        found[f"{name}.norm.bias"] = _array(arrays, f"params/{path}/BatchNorm_0/bias").reshape(-1)
-        found[f"{name}.norm.running_mean"] = _array(arrays, f"batch_stats/{path}/BatchNorm_0/mean").reshape(-1)
-        found[f"{name}.norm.running_var"] = _array(arrays, f"batch_stats/{path}/BatchNorm_0/var").reshape(-1)
-    found["Logits.weight"] = _array(arrays, "params/Logits/Conv3d_0c_1x1/Conv_0/kernel").transpose(4, 3, 0, 1, 2)
-    found["Logits.bias"] = _array(arrays, "params/Logits/Conv3d_0c_1x1/Conv_0/bias")
-    return found
+        weights[f"{name}.conv.weight"] = _array(arrays, f"params/{path}/Conv_0/kernel").transpose(4, 3, 0, 1, 2)
+        weights[f"{name}.norm.bias"] = _array(arrays, f"params/{path}/BatchNorm_0/bias").reshape(-1)
+        weights[f"{name}.norm.running_mean"] = _array(arrays, f"batch_stats/{path}/BatchNorm_0/mean").reshape(-1)
+        weights[f"{name}.norm.running_var"] = _array(arrays, f"batch_stats/{path}/BatchNorm_0/var").reshape(-1)
+    weights["Logits.weight"] = _array(arrays, "params/Logits/Conv3d_0c_1x1/Conv_0/kernel").transpose(4, 3, 0, 1, 2)
+    weights["Logits.bias"] = _array(arrays, "params/Logits/Conv3d_0c_1x1/Conv_0/bias")
+    return weights
 
 
 I3D = Network(
@@ -154,7 +154,7 @@ I3D = Network(
 )  # fmt: skip
 
 NETWORKS = {"lpips": ALEXNET, "fvd": I3D}
-"""By the metric that needs it."""
+"""Metric -> the network that it needs."""
 
 
 def _array(arrays: Mapping[str, NDArray[np.float32]], name: str) -> NDArray[np.float32]:

@@ -39,14 +39,14 @@ def ratio(views: Views, pixels: Pixels, data_range: float) -> Tensor:
 def mean_square(views: Views, pixels: Pixels) -> Tensor:
     """The mean square error of each frame, [B, T] in float64."""
     difference = views.difference(pixels)
-    found: Tensor = views.once(("mean square", pixels), lambda: frame_mean(difference.square()))
-    return found
+    means: Tensor = views.once(("mean square", pixels), lambda: frame_mean(difference.square()))
+    return means
 
 
 def _mean_absolute(views: Views, pixels: Pixels) -> Tensor:
     difference = views.difference(pixels)
-    found: Tensor = views.once(("mean absolute", pixels), lambda: frame_mean(difference.abs()))
-    return found
+    means: Tensor = views.once(("mean absolute", pixels), lambda: frame_mean(difference.abs()))
+    return means
 
 
 def frame_mean(values: Tensor) -> Tensor:

@@ -31,12 +31,12 @@ def score(
     """Scores per clip and frame, {"standard/psnr": [B, T] in float64, ...}.
 
     prediction: [B, T, C, H, W] as the model gave it, not clamped. target: the same shape, in [0, 1]. networks: what some
-    metrics need beside the frames, by their names (`load_networks`); a metric whose network is missing is left out. What two
-    protocols share is computed once. Works in chunks on the tensors' device, so that memory stays bounded.
+    metrics need besides the frames, by metric (`load_networks`); a metric whose network is missing is left out. Results that
+    two protocols share are computed once. Works in chunks on the tensors' device, so that memory stays bounded.
     """
     if prediction.shape != target.shape or prediction.ndim != 5:
-        found = f"{list(prediction.shape)} and {list(target.shape)}"
-        raise BenchError(f"scores need predictions and targets of one shape [B, T, C, H, W], got {found}")
+        shapes = f"{list(prediction.shape)} and {list(target.shape)}"
+        raise BenchError(f"scores need predictions and targets of one shape [B, T, C, H, W], got {shapes}")
     names = checked(protocols)
     rows = [
         [_scores(Views(*frames, networks or {}), names) for frames in zip(*row, strict=True)]
@@ -46,8 +46,8 @@ def score(
 
 
 def load_networks(shape: tuple[int, int, int], device: torch.device) -> tuple[dict[str, Any], dict[str, str]]:
-    """What metrics need beside frames (C, H, W): the networks that can be had, by metric; and for footnotes, of every metric
-    that needs one, which it is or why there is none."""
+    """The networks that metrics need for frames (C, H, W), by metric, as far as available; and for footnotes, for each metric
+    that needs one, a description of the network or the reason why it is missing."""
     networks: dict[str, Any] = {}
     description: dict[str, str] = {}
     for name, metric in frame_metrics().items():
@@ -66,10 +66,10 @@ def _chunks(clips: Tensor) -> list[tuple[Tensor, ...]]:
 def _scores(views: Views, protocols: Iterable[str]) -> dict[str, Tensor]:
     """All scores of one chunk; protocols with equal rules share them."""
     scores: dict[str, Tensor] = {}
-    known = frame_metrics()
+    metrics = frame_metrics()
     for protocol in protocols:
         for name in metrics_of(protocol):
-            metric = known[name]
+            metric = metrics[name]
             if not metric.load or name in views.networks:
                 rule = metric.rules[protocol]
                 scores[f"{protocol}/{name}"] = views.once(rule, lambda rule=rule: rule(views).double())  # type: ignore[misc]

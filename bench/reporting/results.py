@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from bench.common.display import published
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.machine import cores
-from bench.evaluation.scores import Kept, read_header
+from bench.evaluation.scores import ScoresHeader, read_header
 from bench.external.results import ExternalResult, find
 from bench.metrics import METRICS, frame_metrics, set_metrics, weights
 from bench.reporting.set_scores import gathered, known_sets, missing
@@ -113,7 +113,7 @@ def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], name
     return find(store, names, kept.metadata.get("targets"), f"'{first.label}'", remedy)
 
 
-def shows(kept: Kept, label: str | None) -> NDArray[np.int64]:
+def shows(kept: ScoresHeader, label: str | None) -> NDArray[np.int64]:
     """The numbers of the clips that show `label`, of all where it is None; BenchError where none does."""
     if label is None:
         return np.arange(kept.shape[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.evaluation.scores import Kept
+from bench.evaluation.scores import ScoresHeader
 
 
 class Source(NamedTuple):
@@ -12,4 +12,4 @@ class Source(NamedTuple):
 
     label: str
     seed: int
-    kept: Kept
+    kept: ScoresHeader

@@ -82,14 +82,14 @@ SINGULAR = {
 }  # fmt: skip
 
 
-LARGEST = 10**9  # of an option's numbers; steps at which a schedule ends are the largest of them
+LARGEST = 10**9  # upper bound of an option's numbers; the largest in use are steps at which a schedule ends
 BASES = {
     "models": "torch.nn:Module", "datasets": "bench.data.base:Dataset", "optimizers": "torch.optim:Optimizer",
     "executors": "bench.sweep.executor:Executor",
 }  # fmt: skip
-"""What classes from outside must extend."""
+"""The base class of classes from other packages."""
 METHODS = {"learners": (), "schedules": ("__call__",)}
-"""What classes from outside must be able to do, where there is nothing to extend."""
+"""The methods of classes from other packages, for kinds that have no base class."""
 WHAT_IT_IS = {
     "models": "a torch.nn.Module", "datasets": "a bench.data.base.Dataset", "optimizers": "a torch.optim.Optimizer",
     "learners": "a class", "schedules": "a class whose objects can be called",
@@ -118,47 +118,47 @@ def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[s
     """The canonical name and the options, each of the type its constructor declares; BenchError in words otherwise."""
     name = canonical(kind, name)
     schema = {option.name: option for option in signature(kind, name) if option.name not in SUPPLIED}
-    what = f"{SINGULAR[kind]} '{name}'"
+    subject = f"{SINGULAR[kind]} '{name}'"
     for key in options:
         if key not in schema:
             takes = f"takes {listed(schema)}" if schema else "takes no options"
-            raise BenchError(f"{what} {takes}; got '{key}'{did_you_mean(key, schema)}")
+            raise BenchError(f"{subject} {takes}; got '{key}'{did_you_mean(key, schema)}")
     checked = {}
     for option in schema.values():
         if option.name in options:
             try:
                 value = adapt(options[option.name], option.annotation)
             except OverflowError:
-                raise BenchError(f"{what}: {option.name} must be at most {LARGEST:,}, got a much larger number") from None
-            _refuse_size(what, option, value, kind if name in CATALOG[kind] else "")
+                raise BenchError(f"{subject}: {option.name} must be at most {LARGEST:,}, got a much larger number") from None
+            _refuse_size(subject, option, value, kind if name in CATALOG[kind] else "")
             if not accepts(value, option.annotation):
-                raise BenchError(f"{what}: {option.name} must be {option.annotation}, got {value!r:.60}")
+                raise BenchError(f"{subject}: {option.name} must be {option.annotation}, got {value!r:.60}")
             checked[option.name] = value
         elif option.required:
-            raise BenchError(f"{what} needs the option '{option.name}' ({option.annotation})")
+            raise BenchError(f"{subject} needs the option '{option.name}' ({option.annotation})")
     return name, checked
 
 
-def _refuse_size(what: str, option: Option, value: Any, kind: str) -> None:
-    """BenchError for a number that no machine could work with, or that is no size: hidden=0, lr=1e999, a number of 30 digits.
+def _refuse_size(subject: str, option: Option, value: Any, kind: str) -> None:
+    """BenchError for a number that is not finite, too large, or too small for a size: hidden=0, lr=1e999, 30 digits.
 
-    Sizes of the suite's own models and data sets begin at 1, rates and numbers of steps at 0: an option whose default is below
-    may be below, too. kind: empty for what is not of the suite.
+    Sizes of the suite's own models and data sets are at least 1, rates and numbers of steps at least 0; an option whose default
+    is smaller may be as small as that. kind: empty for classes from other packages.
     """
     for number in value if isinstance(value, tuple) else (value,):
         if type(number) is float and not math.isfinite(number):
-            raise BenchError(f"{what}: {option.name} must be a finite number, got {number}")
+            raise BenchError(f"{subject}: {option.name} must be a finite number, got {number}")
         if type(number) not in (int, float):
             continue
         if type(number) is int and abs(number) > LARGEST:
-            raise BenchError(f"{what}: {option.name} must be at most {LARGEST:,}, got one of more digits")
+            raise BenchError(f"{subject}: {option.name} must be at most {LARGEST:,}, got one of more digits")
         defaults = option.default if isinstance(option.default, tuple) else (option.default,)
         default_numbers = [default for default in defaults if type(default) in (int, float)]
         least = min(
             [*default_numbers, int(type(number) is int and kind in ("models", "datasets") and "float" not in option.annotation)]
         )
         if kind and number < least:
-            raise BenchError(f"{what}: {option.name} must be at least {least:g}, got {number:g}")
+            raise BenchError(f"{subject}: {option.name} must be at least {least:g}, got {number:g}")
 
 
 def differences(kind: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,7 +201,7 @@ def load(kind: str, name: str) -> Any:
 
 
 def _is_of_kind(value: Any, kind: str) -> bool:
-    """Whether something from outside of the suite is a class that can stand for a name of that kind."""
+    """Whether something from another package is a class of that kind."""
     if not isinstance(value, type):
         return False
     if kind in BASES:
@@ -211,7 +211,7 @@ def _is_of_kind(value: Any, kind: str) -> bool:
 
 
 def defaults(kind: str, name: str) -> dict[str, Any]:
-    """The options a name takes, with their defaults; a required one shows its type."""
+    """The options that a name takes with their defaults; a required option shows its type."""
     own_options = (option for option in signature(kind, name) if option.name not in SUPPLIED)
     return {option.name: f"<{option.annotation}>" if option.required else option.default for option in own_options}
 

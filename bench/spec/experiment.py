@@ -56,7 +56,7 @@ class Evaluation:
 
     @cached_property
     def key(self) -> str:
-        """A name for the files of this evaluation; what is kept or scored besides does not change what is predicted."""
+        """A name for the files of this evaluation. Options that do not change the predictions are not part of it."""
         identity = {k: v for k, v in asdict(self).items() if k not in ("keep_predictions", "metrics")}
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
         return f"{self.split}-{self.horizon}-{digest}"
@@ -64,7 +64,7 @@ class Evaluation:
 
 @cache
 def _with_horizon(evaluation: Evaluation, horizon: int) -> Evaluation:
-    """One object for all runs that share it, so that its key is reckoned once."""
+    """One object for all runs that share it, so that its key is computed once."""
     return replace(evaluation, horizon=horizon)
 
 
@@ -72,8 +72,8 @@ def _with_horizon(evaluation: Evaluation, horizon: int) -> Evaluation:
 class Experiment:
     """Named variants (label -> RunSpec) and the seeds each is trained with, in the order of the table they become.
 
-    searched: what was spent on finding a variant's settings (`trials`, `tuning_seconds`); the others were not searched for.
-    claims: what the comparison is to decide. further: label -> seeds that only this variant has beside `seeds`, because a claim
+    searched: what the search for a variant's settings has cost (`trials`, `tuning_seconds`), for variants that were tuned.
+    claims: what the comparison is to decide. further: label -> seeds of this variant in addition to `seeds`, because a claim
     about it was still undecided.
     """
 
@@ -109,7 +109,7 @@ class Experiment:
     def runs(self) -> list[tuple[str, RunSpec]]:
         """(label, spec with its seed) of every planned run, in declared order, all variants of one seed before the next.
 
-        What is not trained (0 steps) is the same for every seed and runs once.
+        A variant without training (0 steps) is the same for every seed and runs once.
         """
         trained = {label for label, spec in self.variants.items() if spec.steps > 0}
         pairs = [(seed, label) for seed in self.seeds for label in self.variants if label in trained or seed == self.seeds[0]]
@@ -118,7 +118,7 @@ class Experiment:
         return [(label, self.variants[label].but(seed=seed)) for seed, label in pairs]
 
     def refuse_strange_claims(self) -> None:
-        """A claim about a variant that there is not would never be decided: a BenchError."""
+        """BenchError for a claim about a variant that does not exist: it could never be decided."""
         for claim in self.claims:
             for label in claim.variants:
                 if label not in self.variants:
@@ -153,7 +153,7 @@ class Experiment:
         return replace(self, variants=edited)
 
     def _refuse_twins(self, edited: Mapping[str, RunSpec]) -> None:
-        """Two variants that an edit has made the same would stand in the table under names that lie."""
+        """BenchError if an edit has made two variants equal: the table would show one run under two names."""
         first: dict[str, str] = {}
         for label, spec in edited.items():
             twin = first.setdefault(spec.key, label)

@@ -1,4 +1,4 @@
-"""Finding experiments by name, or in a Python file of one's own.
+"""Finds experiments by name, or in a Python file of the user.
 
 The experiments of the suite are plug-ins of `bench`: their package is looked up when one is asked for, never imported above.
 """
@@ -43,10 +43,12 @@ def load(name: str, scale: str = "small") -> Experiment:
         raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
     if not isinstance(loaded, Experiment):
         raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(loaded).__name__}")
-    trust.allow(module for spec in loaded.variants.values() for module in spec.modules())  # it is code of the user's own
-    named = replace(loaded, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
-    named.refuse_strange_claims()
-    return named
+    trust.allow(
+        module for spec in loaded.variants.values() for module in spec.modules()
+    )  # the user has named this file himself
+    experiment = replace(loaded, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+    experiment.refuse_strange_claims()
+    return experiment
 
 
 def names() -> list[str]:
@@ -79,11 +81,11 @@ def _from_name(name: str) -> ModuleType:
     return importlib.import_module(f"experiments.{canonical(name)}")
 
 
-def module_of(path: Path, what: str) -> ModuleType:
-    """The module in a Python file of one's own; `what` it should hold, for the message if there is none."""
+def module_of(path: Path, purpose: str) -> ModuleType:
+    """The module in a Python file of the user. purpose: what it should hold, for the message if there is no file."""
     if not path.is_file():
-        raise BenchError(f"there is no {what} file {path}")
-    source = importlib.util.spec_from_file_location(f"own_{path.stem}", path)  # a name that nothing else has
+        raise BenchError(f"there is no {purpose} file {path}")
+    source = importlib.util.spec_from_file_location(f"own_{path.stem}", path)  # a module name that is not taken
     assert source is not None and source.loader is not None
     module = sys.modules[source.name] = importlib.util.module_from_spec(source)  # where dataclasses look for it
     sys.path.insert(0, str(path.parent.resolve()))  # so that the file may import its neighbours, as a script could

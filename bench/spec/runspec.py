@@ -48,7 +48,7 @@ class Component:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What of a checked Component is not at its default."""
+        """The options of a checked Component that are not at their defaults."""
         assert self.kind is not None
         return {"name": self.name, "options": catalog.differences(self.kind, self.name, self.options)}
 
@@ -86,7 +86,8 @@ class RunSpec:
     precision: float32, or bf16: the model computes in bfloat16 where that is safe, from float32 weights (autocast).
     init: a checkpoint file that training starts from, ours or of another code base; its content is part of the run's identity,
         where it lies is not. It is kept as PATH@sha256:HASH.
-    compile: whether torch.compile works on the model's steps first; minutes that pay on GPUs and seldom on processors.
+    compile: whether to compile the model's steps with torch.compile first. It takes minutes, which pay on GPUs but seldom on
+        processors.
     """
 
     model: Component
@@ -178,12 +179,12 @@ class RunSpec:
             return None
 
     def modules(self) -> list[str]:
-        """The modules that names in full are of, as `my_models` in `my_models:Net`."""
+        """The modules of components that are named in full: `my_models` for `my_models:Net`."""
         names = [getattr(self, name).name for name in KINDS]
         return list(dict.fromkeys(name.partition(":")[0] for name in names if ":" in name))
 
     def differences(self) -> dict[str, Any]:
-        """What is not at its default, as plain values: the run's identity."""
+        """The settings that are not at their defaults, as plain values: the run's identity."""
         plain: dict[str, Any] = {}
         for spec_field in fields(self):
             value = getattr(self, spec_field.name)
@@ -243,7 +244,7 @@ class RunSpec:
         }
 
     def is_written_as(self, values: Any) -> bool:
-        """Whether these values, read from JSON, are this spec's; what another version did not know is at its default."""
+        """Whether these values, read from JSON, are this spec's. Settings that they lack must be at their defaults here."""
         if type(values) is not dict:
             return False
         own_values = self.as_read
@@ -252,7 +253,7 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, values: Any) -> RunSpec:
-        """The spec that `to_json` wrote. What is none is a BenchError, and so is a name whose module nobody has trusted.
+        """The spec that `to_json` wrote. BenchError for anything else, and for a name whose module the user has not allowed.
 
         The values may come from anywhere: names in them are looked up, and nothing is imported.
         """
@@ -320,11 +321,11 @@ MOST = {
     "steps": 10**9, "batch": 2**16, "context": 10_000, "horizon": 10_000, "validate_every": 10**9, "validation_clips": 10**6,
     "seed": 2**32 - 1,
 }  # fmt: skip
-"""Upper bounds: NumPy takes seeds below 2^32; more of the others than this is a slip of the finger, and no machine holds it."""
+"""Upper bounds. NumPy takes seeds below 2^32; larger values of the others are typing errors, and no machine could run them."""
 
 
 def shortened(value: Any) -> str:
-    """A value for a message: of a very long one, its beginning."""
+    """A value for a message, cut off if it is very long."""
     try:
         text = repr(value)
     except ValueError:  # a whole number of more digits than Python writes

@@ -1,4 +1,4 @@
-"""What a class says of itself, read from its source without importing it: torch takes seconds, and nobody's code is run."""
+"""What a class declares, read from its source without importing it: that would take seconds, and run other people's code."""
 
 import ast
 import builtins
@@ -15,11 +15,11 @@ from bench.common.errors import BenchError
 
 
 class Unknown(BenchError):
-    """A class that is not where its name says."""
+    """There is no class of that name in that module."""
 
 
 class Expression(str):
-    """A default that only running the code could tell, as it is written there: `math.inf`."""
+    """A default whose value only running the code would tell, as it is written: `math.inf`."""
 
 
 @dataclass(frozen=True)
@@ -32,72 +32,72 @@ class Option:
     default: Any = None
 
 
-def arguments(module: str, class_name: str, what: str) -> list[Option]:
-    """Of a class's constructor, its own or inherited; BenchError, beginning with `what`, where there is no such class."""
-    return _of(*_class(module, class_name, what), what)
+def arguments(module: str, class_name: str, subject: str) -> list[Option]:
+    """The arguments of a class's constructor, even if inherited. BenchError, beginning with `subject`, without such a class."""
+    return _of(*_class(module, class_name, subject), subject)
 
 
-def _of(tree: ast.Module, module: str, class_node: ast.ClassDef, what: str) -> list[Option]:
+def _of(tree: ast.Module, module: str, class_node: ast.ClassDef, subject: str) -> list[Option]:
     init = next((n for n in class_node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     if init is not None:
         return _options(init, tree)
     for base in class_node.bases:
         if isinstance(base, ast.Name) and base.id not in dir(builtins):
-            return _of(*_class(module, base.id, what, class_node), what)
+            return _of(*_class(module, base.id, subject, class_node), subject)
     return []
 
 
-def assigned(module: str, class_name: str, attribute: str, values: Mapping[str, Any], what: str) -> Any:
-    """What a constructor assigns to self.ATTRIBUTE, given its arguments; None where it does not, or only running it would tell.
+def assigned(module: str, class_name: str, attribute: str, values: Mapping[str, Any], subject: str) -> Any:
+    """What a constructor called with `values` assigns to self.ATTRIBUTE; None if it does not, or if the source does not tell.
 
     Understands literals, constants, arguments, and one of two of these by an argument: `self.depth = DEEP if memory else 1`.
     """
-    tree, defining, class_node = _class(module, class_name, what)
+    tree, defining, class_node = _class(module, class_name, subject)
     init = next((n for n in class_node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
     for node in ast.walk(init) if init else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == f"self.{attribute}":
-            return _evaluated(node.value, tree, defining, values, what)
+            return _evaluated(node.value, tree, defining, values, subject)
     return None
 
 
-def _evaluated(value: ast.expr, tree: ast.Module, module: str, values: Mapping[str, Any], what: str) -> Any:
+def _evaluated(value: ast.expr, tree: ast.Module, module: str, values: Mapping[str, Any], subject: str) -> Any:
     if isinstance(value, ast.IfExp) and isinstance(value.test, ast.Name) and value.test.id in values:
-        return _evaluated(value.body if values[value.test.id] else value.orelse, tree, module, values, what)
+        return _evaluated(value.body if values[value.test.id] else value.orelse, tree, module, values, subject)
     if isinstance(value, ast.Name) and value.id in values:
         return values[value.id]
     if isinstance(value, ast.Name):
         for source, source_name, local_name in _imported(tree, module):
             if local_name == value.id:
-                return _evaluated(ast.Name(source_name), _parsed(source, what), source, {}, what)
+                return _evaluated(ast.Name(source_name), _parsed(source, subject), source, {}, subject)
     literal = _literal(value, tree)
     return None if isinstance(literal, Expression) else literal
 
 
-def sources(module: str, class_name: str, what: str) -> list[Path]:
+def sources(module: str, class_name: str, subject: str) -> list[Path]:
     """The file that is named, and the one that the class is defined in."""
-    _, defining, _ = _class(module, class_name, what)
+    _, defining, _ = _class(module, class_name, subject)
     return list(dict.fromkeys([_file(module), _file(defining)]))
 
 
-def purpose(module: str, class_name: str, what: str) -> str:
+def purpose(module: str, class_name: str, subject: str) -> str:
     """The first line of a class's docstring; empty if it has none."""
-    _, _, class_node = _class(module, class_name, what)
+    _, _, class_node = _class(module, class_name, subject)
     return (ast.get_docstring(class_node) or "").partition("\n")[0]
 
 
-def _class(module: str, name: str, what: str, child: ast.ClassDef | None = None) -> tuple[ast.Module, str, ast.ClassDef]:
+def _class(module: str, name: str, subject: str, child: ast.ClassDef | None = None) -> tuple[ast.Module, str, ast.ClassDef]:
     """(file, module, definition) of a class that a module defines or imports from another, as packages do in their __init__.
 
     child: a class that extends it, perhaps under the same name.
     """
-    tree = _parsed(module, what)
+    tree = _parsed(module, subject)
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name and node is not child:
             return tree, module, node
     for source, source_name, local_name in _imported(tree, module):
         if local_name == name:
-            return _class(source, source_name, what)
-    raise Unknown(f"{what}: there is no class '{name}' in the module '{module}'")
+            return _class(source, source_name, subject)
+    raise Unknown(f"{subject}: there is no class '{name}' in the module '{module}'")
 
 
 def _imported(tree: ast.Module, module: str) -> Iterator[tuple[str, str, str]]:
@@ -107,7 +107,7 @@ def _imported(tree: ast.Module, module: str) -> Iterator[tuple[str, str, str]]:
         if isinstance(node, ast.ImportFrom):
             try:
                 source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            except ImportError:  # from beyond the package that it is in
+            except ImportError:  # it points outside of the package
                 continue
             yield from ((source, alias.name, alias.asname or alias.name) for alias in node.names)
 
@@ -166,10 +166,10 @@ def _module_spec(module: str) -> ModuleSpec | None:
 
 
 @cache
-def _parsed(module: str, what: str) -> ast.Module:
+def _parsed(module: str, subject: str) -> ast.Module:
     try:
         return ast.parse(_file(module).read_text("utf-8"))
     except (ImportError, ValueError, OSError) as error:
-        raise Unknown(f"{what}: cannot read the module '{module}' ({error})") from error
+        raise Unknown(f"{subject}: cannot read the module '{module}' ({error})") from error
     except SyntaxError as error:
-        raise BenchError(f"{what}: {error.filename or module}, line {error.lineno}: {error.msg}") from error
+        raise BenchError(f"{subject}: {error.filename or module}, line {error.lineno}: {error.msg}") from error

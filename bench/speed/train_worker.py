@@ -56,7 +56,7 @@ def main(order: dict[str, Any]) -> None:
         asleep = Waiting()  # told of the neighbours: the other processes that are measured are none
         for line in sys.stdin:
             asked = json.loads(line)
-            asleep.look(order["threads"], asked["neighbours"])
+            asleep.adjust(order["threads"], asked["neighbours"])
             began = time.perf_counter()
             seconds = timed(step, steps := asked["steps"], device)
             say(seconds=seconds, clock=(time.perf_counter() - began) / steps)

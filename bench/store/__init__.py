@@ -1,1 +1,1 @@
-"""The run directories and what is kept in them: the truth about every run."""
+"""The run directories and their files: the only record of every run."""

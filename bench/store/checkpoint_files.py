@@ -1,4 +1,4 @@
-"""The files of checkpoints, by their names alone: which there are, which are whole, and which one a run is judged by."""
+"""The checkpoint files of a run by their names: which exist, which are intact, and which one is evaluated."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from bench.common.reading import inside, is_regular, sha256_of
 
 NAME = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
-"""What it is of, at which step, and the hash of its content."""
+"""Its kind (newest or best), its step, and the hash of its content."""
 
 
 def name(word: str, step: int, content: bytes) -> str:
-    """What a checkpoint is called."""
+    """The file name of a checkpoint."""
     return f"{word}-{step:08d}-{digest(content)}.pt"
 
 
 def digest(content: bytes) -> str:
-    """The hash that names bear."""
+    """The hash in the file names of checkpoints."""
     return hashlib.sha256(content).hexdigest()[:12]
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the content is what the name says."""
+    """Whether the content has the hash in the file's name."""
     match = NAME.fullmatch(path.name)
     try:
         return match is not None and sha256_of(path, path.parent.parent)[:12] == match[3]
@@ -32,21 +32,21 @@ def is_whole(path: Path) -> bool:
 
 
 def newest_first(folder: Path, word: str) -> list[Path]:
-    """The checkpoints of a folder, "step" or "best" ones; of several at one step the one that was written last."""
-    found = [
-        (int(match[2]), _written(path), path)
+    """The checkpoints of a folder, "step" or "best" ones, newest first; at equal steps by the time of writing."""
+    entries = [
+        (int(match[2]), _mtime(path), path)
         for path in inside(folder)
         if (match := NAME.fullmatch(path.name)) and match[1] == word and is_regular(path)
     ]
-    return [path for _, _, path in sorted(found, reverse=True)]
+    return [path for _, _, path in sorted(entries, reverse=True)]
 
 
 def selected(folder: Path, select: str) -> list[Path]:
-    """Those that a finished run is judged by, as its spec selects: the first one, or where that is damaged the next."""
+    """The checkpoints to evaluate, as the spec selects: use the first, or if that is damaged the next."""
     return newest_first(folder, "best" if select == "best" else "step")
 
 
-def _written(path: Path) -> float:
+def _mtime(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:  # removed meanwhile

@@ -1,7 +1,7 @@
-"""What a run is called where: the variants of experiments, and trials of searches, that it was asked for as.
+"""The labels of a run: as which variant of an experiment, or trial of a search, it was requested.
 
-One run can belong to several: the ablation's ConvLSTM is also the comparison's. Nothing depends on these names but what people
-read, so a file that is damaged or missing names nothing.
+One run can belong to several: the ablation's ConvLSTM is also the comparison's. These labels are only
+shown, so a damaged or missing file counts as no labels.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ FILE = "labels.json"
 
 
 def labels(run: Run) -> dict[str, str]:
-    """The label of a run by experiment, as MLflow calls that: {"ablation-small": "full"}."""
+    """The label of a run in each experiment, named as in MLflow: {"ablation-small": "full"}."""
     try:
-        found: dict[str, str] = fitting(json_at(run.path, FILE) or {}, shapes.LABELS, FILE)
+        by_experiment: dict[str, str] = fitting(json_at(run.path, FILE) or {}, shapes.LABELS, FILE)
     except OSError:
         return {}
-    return found
+    return by_experiment
 
 
 def remember(run: Run, experiment: str, label: str) -> None:
-    """Note what an experiment calls a run that has a directory; where nothing can be written, nothing is noted."""
-    known = labels(run)
-    if known.get(experiment) == label or not run.path.is_dir():
+    """Store the label of a run in an experiment, if its directory exists and can be written to."""
+    by_experiment = labels(run)
+    if by_experiment.get(experiment) == label or not run.path.is_dir():
         return
     with contextlib.suppress(OSError):
-        run.write(FILE, {**known, experiment: label})
+        run.write(FILE, {**by_experiment, experiment: label})

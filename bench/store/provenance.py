@@ -26,7 +26,7 @@ PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas",
 
 
 def snapshot() -> dict[str, Any]:
-    """What produced the numbers, as far as this process can know."""
+    """What produced the numbers, as far as this process can tell."""
     return {
         "command": without_secrets(shlex.join(sys.argv)),
         "code": code(),
@@ -43,8 +43,8 @@ def code() -> dict[str, str]:
 
 
 def code_in(folder: Path) -> dict[str, str]:
-    """The same of the project in that folder. Installed into somebody else's checkout, it has no commit of its own."""
-    planned = read_json(folder / "code.json", most=LARGE)  # a snapshot: see bench.store.snapshot
+    """The same for the project in a folder. Installed inside another project's checkout, it has no commit of its own."""
+    planned = read_json(folder / "code.json", max_bytes=LARGE)  # a snapshot: see bench.store.snapshot
     if isinstance(planned, dict) and all(isinstance(value, str) for value in planned.values()):
         return planned
     tracked = _git(folder, "ls-files", "--", str(Path(__file__).relative_to(ROOT)))
@@ -56,9 +56,9 @@ def code_in(folder: Path) -> dict[str, str]:
 
 
 def _new_files(folder: Path) -> Iterator[str]:
-    """What git does not track yet, as a patch; of what is large, or no text, the size alone. Nothing that is hidden."""
-    listed = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", *CODE).split("\0")
-    for name in (name for name in listed if name and not any(part.startswith(".") for part in Path(name).parts)):
+    """Files that git does not track yet, as a patch; large or binary files with their size only, hidden files not at all."""
+    untracked = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", *CODE).split("\0")
+    for name in (name for name in untracked if name and not any(part.startswith(".") for part in Path(name).parts)):
         path = folder / name
         try:
             size = path.stat().st_size
@@ -93,14 +93,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def threads_of(known: Mapping[str, Any]) -> int | None:
-    """With how many threads of the processor a run is trained, by its provenance; None where it has not begun.
+def threads_of(provenance: Mapping[str, Any]) -> int | None:
+    """How many threads of the processor train a run, by its provenance; None before it has begun.
 
-    Older stores have the number of each process among the facts of the machine.
+    Older stores have the threads of each process, under `machine`.
     """
-    each = known.get("machine", {}).get("threads")
-    found = known.get("threads") or (each and each * known.get("devices", 1))
-    return int(found) if found else None
+    per_process = provenance.get("machine", {}).get("threads")
+    threads = provenance.get("threads") or (per_process and per_process * provenance.get("devices", 1))
+    return int(threads) if threads else None
 
 
 def _version(package: str) -> str:
@@ -113,7 +113,7 @@ def _version(package: str) -> str:
 def _git(folder: Path, *arguments: str) -> str:
     try:
         command = ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", timeout=20)
+        process = subprocess.run(command, capture_output=True, text=True, errors="surrogateescape", timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return process.stdout.strip() if process.returncode == 0 else ""

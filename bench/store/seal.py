@@ -1,7 +1,7 @@
-"""Whether a copy of the suite's code is what its folder's name says, checked by whoever is about to execute it.
+"""Checks that a copy of the suite's code has the hash in its folder's name, before it is executed.
 
 This file imports nothing of the suite, so that its text can be handed to a Python elsewhere (`python -I -c TEXT FOLDER DIGEST`)
-that has no other code than the copy: the copy never vouches for itself.
+that has no other code than the copy: the copy never checks itself.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ COMPILED = "__pycache__"
 
 
 class Broken(Exception):
-    """A copy that is not what its name says; the message says in what."""
+    """A copy that does not have the hash in its name; the message says what is wrong."""
 
 
 def fingerprint(root: Path) -> str:
@@ -44,24 +44,24 @@ def digest(content: bytes) -> str:
 def check(folder: Path, expected: str) -> None:
     """Broken unless the folder holds the code with that fingerprint and nothing else that Python would import.
 
-    Compiled files are removed: they count for Python as the source does, and no hash tells that they belong to it.
+    Compiled files are removed: Python would execute them, and the hash does not cover them.
     """
     if folder.is_symlink() or not folder.is_dir():
         raise Broken("is gone")
     if stray := sorted(set(os.listdir(folder)) - {*PACKAGES, *OTHER_FILES, COMPILED}):
         raise Broken(f"holds {stray[0]}, which is not of the suite")
-    for inner, names, others in os.walk(folder):
-        for name in (*names, *others):
+    for inner, folder_names, file_names in os.walk(folder):
+        for name in (*folder_names, *file_names):
             mode = os.lstat(os.path.join(inner, name)).st_mode
             if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
                 raise Broken(f"holds {name}, which is a link or no file")
-        if COMPILED in names:
-            names.remove(COMPILED)
+        if COMPILED in folder_names:
+            folder_names.remove(COMPILED)
             shutil.rmtree(os.path.join(inner, COMPILED), ignore_errors=True)
             if os.path.lexists(os.path.join(inner, COMPILED)):
                 raise Broken("holds compiled files that cannot be removed")
-    if (found := fingerprint(folder)) != expected:
-        raise Broken(f"is not what its name says: its fingerprint is {found}")
+    if (actual := fingerprint(folder)) != expected:
+        raise Broken(f"is not what its name says: its fingerprint is {actual}")
 
 
 def main() -> int:

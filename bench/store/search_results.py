@@ -1,4 +1,4 @@
-"""What a search is after and what it has found, for experiments and reports; read without Optuna."""
+"""The goal of a search and its results, for experiments and reports; read without Optuna."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.store.store import Store
 
 @dataclass(frozen=True)
 class Aim:
-    """What a study searches and by what it judges; it never changes.
+    """What a study searches and its objectives; it never changes.
 
     seeds: runs of each trial, whose mean counts. seed: where the sampler's randomness begins. settings: of every trial,
     as `--set` takes them.
@@ -37,18 +37,18 @@ class Aim:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Aim:
-        """What was written down, perhaps by another version."""
+        """The aim in a study's file, which another version may have written."""
         if not {"space", "scale", "objectives"} <= values.keys():
             raise BenchError("the study's description is damaged: it lacks its search space, scale or objectives")
         return made_of(cls, values)
 
     def command(self, study: str = "") -> str:
-        """What to type for it, and for a study of that name."""
-        own = study not in ("", canonical(Path(self.space).stem))
-        options = {f"--seeds {self.seeds}": self.seeds > 1, f"--seed {self.seed}": self.seed > 0, f"--study {study}": own}
+        """The command that starts this search, as a study of that name."""
+        is_named = study not in ("", canonical(Path(self.space).stem))
+        options = {f"--seeds {self.seeds}": self.seeds > 1, f"--seed {self.seed}": self.seed > 0, f"--study {study}": is_named}
         options |= {f"--set {shlex.quote(setting)}": True for setting in self.settings}
-        what = f"{shlex.quote(self.space)} --scale {self.scale} --objective {','.join(self.objectives)}"
-        return " ".join(["bench tune", what, *(option for option, needed in options.items() if needed)])
+        search_arguments = f"{shlex.quote(self.space)} --scale {self.scale} --objective {','.join(self.objectives)}"
+        return " ".join(["bench tune", search_arguments, *(option for option, needed in options.items() if needed)])
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Result:
 
     @property
     def spent(self) -> dict[str, float]:
-        """What the search cost, as a report's costs are called."""
+        """The cost of the search, under the names that reports use."""
         return {"trials": self.trials, "tuning_seconds": self.seconds}
 
 
@@ -105,40 +105,42 @@ def noted(folder: Path, store: Store) -> dict[str, Any]:
 
 
 def record(store: Store) -> str:
-    """The storage that holds the store's searches, as Optuna's tools take it; BenchError where there is none, or several.
+    """The storage of the store's searches, as Optuna's tools take it; BenchError if there is none, or more than one.
 
     A database counts only if the user of this machine has named it himself.
     """
     folders = [folder for folder in inside(store.root / "tuning") if is_regular(folder / "study.json")]
-    found = {noted(folder, store).get("storage") for folder in folders}
-    if not found:
+    storages = {noted(folder, store).get("storage") for folder in folders}
+    if not storages:
         raise BenchError(f"there are no searches in {store.root} yet; `bench tune lmc` makes one")
-    if len(found) > 1:
-        named = ", ".join(sorted(shown(url) if url else str(journal(store)) for url in found))
-        raise BenchError(f"the searches of {store.root} are in several storages; `optuna-dashboard STORAGE` shows one: {named}")
-    url = found.pop()
+    if len(storages) > 1:
+        addresses = ", ".join(sorted(shown(url) if url else str(journal(store)) for url in storages))
+        raise BenchError(
+            f"the searches of {store.root} are in several storages; `optuna-dashboard STORAGE` shows one: {addresses}"
+        )
+    url = storages.pop()
     if url and not trust.is_trusted_storage(url):
         raise trust.Untrusted(f"the searches of {store.root} are in {shown(url)}, which nobody on this machine has named")
     return url or str(journal(store))
 
 
 def making(store: Store, study: str, scale: str) -> str:
-    """The command that goes on with a study, or that begins one of that name."""
+    """The command that continues a study, or starts one of that name."""
     aim = Aim(study, scale)
     with contextlib.suppress(OSError):  # damaged: the usual command
-        if known := noted(folder(store, study, scale), store).get("aim"):
-            aim = Aim.from_json(known)
-    usual = store.root == Path("runs").absolute()
-    return aim.command(study) + ("" if usual else f" --store {shlex.quote(str(store.root))}")
+        if aim_values := noted(folder(store, study, scale), store).get("aim"):
+            aim = Aim.from_json(aim_values)
+    is_default_store = store.root == Path("runs").absolute()
+    return aim.command(study) + ("" if is_default_store else f" --store {shlex.quote(str(store.root))}")
 
 
-def write(store: Store, found: Result) -> None:
-    """Keep a result; an older one of the same study is replaced."""
-    values = asdict(found)
+def write(store: Store, result: Result) -> None:
+    """Store a result; it replaces an older one of the same study."""
+    values = asdict(result)
     store.root.mkdir(parents=True, exist_ok=True)
-    values["base"] = found.base.to_json() if found.base else None
-    values["candidates"] = [{**asdict(one), "spec": one.spec.to_json()} for one in found.candidates]
-    write_json(folder(store, found.study, found.scale) / "result.json", values, store.root)
+    values["base"] = result.base.to_json() if result.base else None
+    values["candidates"] = [{**asdict(candidate), "spec": candidate.spec.to_json()} for candidate in result.candidates]
+    write_json(folder(store, result.study, result.scale) / "result.json", values, store.root)
 
 
 def read(store: Store, study: str, scale: str) -> Result:
@@ -149,7 +151,9 @@ def read(store: Store, study: str, scale: str) -> Result:
         searching = f"`{making(store, study, scale)}` searches"
         raise NothingFound(f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; {searching}")
     try:
-        candidates = [Candidate(**{**one, "spec": RunSpec.from_json(one["spec"])}) for one in values["candidates"]]
+        candidates = [
+            Candidate(**{**candidate, "spec": RunSpec.from_json(candidate["spec"])}) for candidate in values["candidates"]
+        ]
         base = RunSpec.from_json(values["base"]) if values.get("base") else None
         return Result(**{**values, "candidates": candidates, "base": base})
     except (TypeError, KeyError) as error:

@@ -1,6 +1,6 @@
-"""What the files of a store hold, as far as their readers rely on it; see `bench.common.records` for the notation.
+"""The fields of a store's files that their readers rely on; see `bench.common.records` for the notation.
 
-A file that holds anything else is damaged. Fields that are not named here pass: another version may have added them.
+A file whose fields have other types is damaged. Other fields are allowed: another version may have added them.
 """
 
 from bench.common.records import NUMBER, TEXT, TRUTH, WHOLE

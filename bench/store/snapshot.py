@@ -49,8 +49,8 @@ class Snapshot:
 
 
 def take(store: Store) -> Snapshot:
-    """Copy the running suite into the store, once per state of the code; a copy that has changed is made anew."""
-    digest = seal.fingerprint(here())
+    """Copy the running suite into the store, once per state of the code; a copy that has changed is replaced."""
+    digest = seal.fingerprint(code_folder())
     folder = store.root / ".code" / digest
     store.root.mkdir(parents=True, exist_ok=True)
     if os.path.lexists(folder) and not _is_sealed(folder, digest):
@@ -60,9 +60,9 @@ def take(store: Store) -> Snapshot:
         temporary = folder.with_name(f".{digest}.{uuid.uuid4().hex[:8]}")
         make_folder(temporary, store.root)
         try:
-            for path in seal.files(here()):
+            for path in seal.files(code_folder()):
                 (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(here() / path, temporary / path)
+                shutil.copyfile(code_folder() / path, temporary / path)
             write_json(temporary / "code.json", code())
             with contextlib.suppress(OSError):  # another scheduler was faster with the same content
                 os.rename(temporary, folder)
@@ -76,14 +76,14 @@ def take(store: Store) -> Snapshot:
 
 
 def of(run: Run) -> Snapshot | None:
-    """The code that a run was planned with, in the run's own store; None if nobody said."""
+    """The code that a run was planned with, in the run's own store; None if none was recorded."""
     path = run.path / "code.json"
-    noted = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
-    if not noted:
+    values = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
+    if not values:
         return None
-    if "digest" not in noted or not DIGEST.fullmatch(noted["digest"]):
+    if "digest" not in values or not DIGEST.fullmatch(values["digest"]):
         raise Unreadable(path, "is damaged: it does not name a copy of the code")
-    return Snapshot(str(run.path.parent / ".code" / noted["digest"]), noted["digest"], noted.get("own", {}))
+    return Snapshot(str(run.path.parent / ".code" / values["digest"]), values["digest"], values.get("own", {}))
 
 
 def checked(run: Run) -> Snapshot | None:
@@ -112,42 +112,42 @@ def _is_sealed(folder: Path, digest: str) -> bool:
 
 
 def forget(run: Run) -> None:
-    """Let a run be executed with whatever code is there."""
+    """Forget which code a run was planned with: it is executed with the present code."""
     (run.path / "code.json").unlink(missing_ok=True)
 
 
 def verify(run: Run) -> None:
-    """Refuse to execute a run with other code than it was planned with, naming the difference."""
+    """Changed, naming the difference, if the present code is not the code that the run was planned with."""
     planned = of(run)
     if planned is None:
         return
     try:
-        own = {str(path): seal.digest(path.read_bytes()) for path in own_modules(run.spec)}
+        hashes = {str(path): seal.digest(path.read_bytes()) for path in own_modules(run.spec)}
     except (signatures.Unknown, OSError):  # its class or its file is gone
-        own = {}
-    changed = [path for path in sorted({*own, *planned.own}) if own.get(path) != planned.own.get(path)]
-    if seal.fingerprint(here()) != planned.digest:
+        hashes = {}
+    changed = [path for path in sorted({*hashes, *planned.own}) if hashes.get(path) != planned.own.get(path)]
+    if seal.fingerprint(code_folder()) != planned.digest:
         changed += _differences(Path(planned.folder)) or [f"the suite's copy in {planned.folder} is gone"]
     if changed:
         raise Changed(f"the code has changed since this run was planned: {listed(changed[:5])}; `bench run` plans it anew")
 
 
-def here() -> Path:
+def code_folder() -> Path:
     """The folder that this very process imports the suite from."""
     return ROOT
 
 
 def own_modules(spec: RunSpec) -> list[Path]:
     """The files outside the suite that define what a spec names, in full or by an entry point."""
-    found: list[Path] = []
+    paths: list[Path] = []
     for name, kind in KINDS.items():
         module, _, attribute = catalog.target(kind, getattr(spec, name).name).partition(":")
         if module.partition(".")[0] not in seal.PACKAGES:
-            found += signatures.sources(module, attribute, f"{name} '{getattr(spec, name).name}'")
-    return list(dict.fromkeys(found))
+            paths += signatures.sources(module, attribute, f"{name} '{getattr(spec, name).name}'")
+    return list(dict.fromkeys(paths))
 
 
 def _differences(folder: Path) -> list[str]:
-    then = {path: (folder / path).read_bytes() for path in seal.files(folder)}
-    now = {path: (here() / path).read_bytes() for path in seal.files(here())}
-    return [str(path) for path in sorted({*then, *now}) if then.get(path) != now.get(path)] if then else []
+    planned = {path: (folder / path).read_bytes() for path in seal.files(folder)}
+    present = {path: (code_folder() / path).read_bytes() for path in seal.files(code_folder())}
+    return [str(path) for path in sorted({*planned, *present}) if planned.get(path) != present.get(path)] if planned else []

@@ -1,7 +1,7 @@
-"""The run directories: the truth about every run.
+"""The run directories: the only record of every run.
 
 runs/lmc-3fa9c1d2e4b7/
-    spec.json         what was asked                 status.json      how far it is, and how it ended
+    spec.json         its settings                   status.json      how far it is, and how it ended
     metrics.jsonl     one line a logged step         checkpoints/     the newest two, and the best
     scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
     provenance.json   code, machine, data, cost      log.txt          what the worker printed
@@ -51,8 +51,8 @@ NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = tuple(
 
 RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
 IDENTITY = re.compile(r"[\w.:-]{1,200}")  # what its identity is made of, which becomes part of a query
-MOST_SECONDS = 2**40  # since 1970; what is later is no time
-MOST_PARTS = 2**16  # into which a batch is cut
+MAX_SECONDS = 2**40  # since 1970; what is later is no time
+MAX_PARTS = 2**16  # into which a batch is cut
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Run:
 
     @cached_property
     def spec(self) -> RunSpec:
-        """What was asked; BenchError where the directory holds no readable spec, or one of another run than its name says."""
+        """The run's settings; BenchError if spec.json is missing or damaged, or belongs to another run than the name says."""
         values = json_at(self.path, "spec.json")
         if values is None:
             raise BenchError(f"{self.path} is no run directory: it has no spec.json")
@@ -97,7 +97,7 @@ class Run:
             raise Unreadable(self.path, "is a link, and links in a store are not followed")
 
     def holds(self, spec: RunSpec) -> bool:
-        """Whether its spec.json asks for what that spec asks for; Unreadable or another BenchError where it is damaged."""
+        """Whether its spec.json holds this spec; Unreadable or another BenchError if the file is damaged."""
         values = json_at(self.path, "spec.json")
         if values is None:
             return not os.path.lexists(self.path / "scores")  # a directory that somebody has only begun to make
@@ -135,14 +135,14 @@ class Run:
     def set_status(self, state: str, **changes: Any) -> None:
         """Write the state, keeping what is not mentioned."""
         try:
-            known = self._status()
+            stored = self._status()
         except Unreadable:  # what was there says nothing
-            known = {}
+            stored = {}
         fresh = {"reason": "", "kind": ""}
-        self.write("status.json", asdict(Status(**{**known, **fresh, **changes, "state": state, "updated": time.time()})))
+        self.write("status.json", asdict(Status(**{**stored, **fresh, **changes, "state": state, "updated": time.time()})))
 
     def create(self, spec: RunSpec) -> None:
-        """Make the directory and write what was asked, once. Its modules are let in: whoever made the spec knows them."""
+        """Create the directory and write the spec, once. Its modules are allowed: whoever made the spec knows them."""
         trust.allow(spec.modules())
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.path / "spec.json").exists():
@@ -157,9 +157,9 @@ class Run:
         write_json(self.path / name, value, self.path)
 
     def identity(self) -> str:
-        """A name that no other run has, nor this one once it was set aside and trained afresh."""
-        known = read_json(self.path / "identity.json", self.path)
-        return known if isinstance(known, str) and IDENTITY.fullmatch(known) else self.name
+        """A name that is unique to this training: a run that is set aside and trained afresh gets another one."""
+        identity = read_json(self.path / "identity.json", self.path)
+        return identity if isinstance(identity, str) and IDENTITY.fullmatch(identity) else self.name
 
     def ask_to_stop(self, reason: str) -> None:
         """Ask whoever trains this run, on whatever machine, to save its work and end; it can go on later."""
@@ -174,16 +174,16 @@ class Run:
         (self.path / "stop.json").unlink(missing_ok=True)
 
     def micro_batches(self) -> int:
-        """Into how many parts each batch is cut, so that it fits into memory; one where nothing readable says otherwise."""
+        """Into how many parts each batch is split to fit into memory; 1 unless a readable file says otherwise."""
         path = self.path / "deviations.json"
         try:
             parts = known_fields(json_in(path, self.path) or {}, shapes.MICRO_BATCHES, path).get("micro_batches", 1)
         except OSError:
             return 1
-        return int(parts) if 1 <= parts <= MOST_PARTS else 1
+        return int(parts) if 1 <= parts <= MAX_PARTS else 1
 
     def set_micro_batches(self, parts: int) -> None:
-        """Train with each batch cut into so many parts from the next start on."""
+        """Train with that many micro-batches from the next start on."""
         self.write("deviations.json", {"micro_batches": parts})
 
     def append(self, step: int, values: dict[str, float]) -> None:
@@ -193,7 +193,7 @@ class Run:
             file.write(line.encode())
 
     def metrics(self) -> Iterator[dict[str, float]]:
-        """The lines of metrics.jsonl; one that a crash cut in half, or that holds no numbers, is passed over."""
+        """The lines of metrics.jsonl. Skips lines that a crash has cut in half, and lines without numbers."""
         try:
             text = content(self.path / "metrics.jsonl", LARGE, self.path)
         except OSError:
@@ -202,8 +202,8 @@ class Run:
 
     def cut_metrics(self, step: int) -> None:
         """Forget what was logged after `step`: a resumed run logs it again."""
-        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
-        write_bytes(self.path / "metrics.jsonl", "".join(kept).encode(), self.path)
+        lines = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+        write_bytes(self.path / "metrics.jsonl", "".join(lines).encode(), self.path)
 
     def recent(self) -> list[dict[str, float]]:
         """The last lines of metrics.jsonl, as many as stand in its last kilobytes."""
@@ -226,8 +226,8 @@ class Run:
             text = tail(self.path / "metrics.jsonl", 8192, self.path)[0]
         except OSError:
             return None
-        named = (line for line in reversed(text.splitlines()) if name in line)
-        return next((line[metric] for written in named for line in _lines(written) if metric in line), None)
+        candidate_lines = (line for line in reversed(text.splitlines()) if name in line)
+        return next((line[metric] for raw_line in candidate_lines for line in _lines(raw_line) if metric in line), None)
 
     def scores_file(self, key: str) -> Path:
         """Where the scores of the evaluation with that key are."""
@@ -239,17 +239,17 @@ class Run:
         return self.path / "predictions" / f"{key}.npy"
 
     def provenance(self) -> dict[str, Any]:
-        """Code, machine, data and cost, as far as recorded. Of a damaged file the damage is all that is told."""
+        """Code, machine, data and cost, as far as recorded. For a damaged file, only what is wrong with it."""
         path = self.path / "provenance.json"
         try:
-            found: dict[str, Any] = fitting(json_in(path, self.path, LARGE) or {}, shapes.PROVENANCE, path)
+            values: dict[str, Any] = fitting(json_in(path, self.path, LARGE) or {}, shapes.PROVENANCE, path)
         except OSError as error:
             return {"deviations": [_damage(error)]}
-        return found
+        return values
 
 
 def stop_requested(folder: Path) -> str:
-    """Why the owner of a folder was asked to end, by its stop.json; empty if it was not. Whatever lies there asks for it."""
+    """Why the owner of a folder was asked to end, by its stop.json, even if that is damaged; empty if it was not."""
     path = folder / "stop.json"
     if not os.path.lexists(path):
         return ""
@@ -258,15 +258,15 @@ def stop_requested(folder: Path) -> str:
 
 
 def _damage(error: OSError) -> str:
-    """What is wrong with a file of a run, for its row: it needs no path, only the name."""
+    """What is wrong with a file of a run, for its row in a table: with the file's name, without its path."""
     return f"{Path(str(error.filename)).name} {error.strerror}"
 
 
 def _lines(text: bytes) -> Iterator[dict[str, float]]:
-    """The lines of metrics that are whole: a step from 0 up, and numbers by their names."""
-    for written in text.splitlines():
+    """The valid lines of metrics: a step from 0 up, and numbers by name."""
+    for raw_line in text.splitlines():
         try:
-            line = json.loads(written)
+            line = json.loads(raw_line)
         except (ValueError, RecursionError):
             continue
         if type(line) is not dict or type(line.get("step")) is not int or not 0 <= line["step"] < LARGEST:
@@ -278,15 +278,15 @@ def _lines(text: bytes) -> Iterator[dict[str, float]]:
 
 
 def _is_time(seconds: float) -> bool:
-    return 0 <= seconds < MOST_SECONDS  # also false for what is no number
+    return 0 <= seconds < MAX_SECONDS  # also false for what is no number
 
 
 class Store:
     """A folder of run directories."""
 
     def __init__(self, root: Path | str | None = None):
-        named = Path(root or os.environ.get("BENCH_STORE", "runs")).absolute()
-        self.root = named.resolve() if named.is_symlink() else named  # what the user links to himself is his word
+        path = Path(root or os.environ.get("BENCH_STORE", "runs")).absolute()
+        self.root = path.resolve() if path.is_symlink() else path  # a link that the user has made himself is followed
 
     def run(self, spec: RunSpec) -> Run:
         """The directory of a spec, which need not exist yet.
@@ -299,15 +299,15 @@ class Store:
         return run
 
     def runs(self) -> list[Run]:
-        """Every run directory there is whose spec can be read, by name."""
+        """Every run directory with a readable spec, sorted by name."""
         return self.listing()[0]
 
     def folders(self) -> list[Path]:
         """Every directory that looks like one of a run, by name; and links that do, which no reader follows."""
         try:
             with os.scandir(self.root) as entries:
-                named = (entry for entry in entries if RUN_NAME.fullmatch(entry.name))
-                return sorted(self.root / entry.name for entry in named if entry.is_dir())
+                run_entries = (entry for entry in entries if RUN_NAME.fullmatch(entry.name))
+                return sorted(self.root / entry.name for entry in run_entries if entry.is_dir())
         except OSError:
             return []
 
@@ -332,8 +332,8 @@ class Store:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            some = ", ".join(run.name for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
-            raise BenchError(f"'{name}' fits {len(matches)} runs: {some}; write more of its name")
+            first_names = ", ".join(run.name for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
+            raise BenchError(f"'{name}' fits {len(matches)} runs: {first_names}; write more of its name")
         hint = did_you_mean(name, [run.name for run in runs])
         raise BenchError(f"there is no run '{name}' in {self.root}{hint or '; `bench status` lists them'}")
 

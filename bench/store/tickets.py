@@ -41,11 +41,11 @@ def ticket(run: Run) -> Ticket | None:
     """Where the run was queued last; None if it never was, has left the queue, or if what says so is no ticket."""
     path = run.path / "queue.json"
     try:
-        held = Ticket(**known_fields(json_in(path, run.path) or {}, shapes.QUEUE, path))
+        stored = Ticket(**known_fields(json_in(path, run.path) or {}, shapes.QUEUE, path))
     except (OSError, TypeError):  # damaged, or without a job; the lease keeps a run from going on twice all the same
         return None
-    known = held.executor in catalog.CATALOG["executors"] or trust.is_trusted(held.executor.partition(":")[0])
-    return held if known and JOB.fullmatch(held.job) and held.user >= 0 else None
+    known_executor = stored.executor in catalog.CATALOG["executors"] or trust.is_trusted(stored.executor.partition(":")[0])
+    return stored if known_executor and JOB.fullmatch(stored.job) and stored.user >= 0 else None
 
 
 def put(run: Run, executor: str, job: str, idle: int = 0) -> None:
@@ -55,6 +55,6 @@ def put(run: Run, executor: str, job: str, idle: int = 0) -> None:
 
 def forget(run: Run, job: str) -> None:
     """The run has left the queue, unless another job has meanwhile taken it over."""
-    held = ticket(run)
-    if held is not None and held.job == job:
+    stored = ticket(run)
+    if stored is not None and stored.job == job:
         (run.path / "queue.json").unlink(missing_ok=True)

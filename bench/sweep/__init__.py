@@ -1,1 +1,1 @@
-"""From a plan to finished runs: planning, scheduling, the queue of an executor, and what a user sees of it."""
+"""From a plan to finished runs: planning, scheduling, queues of executors, and progress displays."""

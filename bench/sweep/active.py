@@ -1,4 +1,4 @@
-"""The sweeps that go on, so that `bench stop` finds them from any terminal, on any host that shares the store.
+"""The active sweeps, so that `bench stop` finds them from any terminal, on any host that shares the store.
 
 runs/.sweeps/ablation-3fa9c1/
     sweep.json   what it is     lease-N   that its scheduler is alive     stop.json   asks it to end
@@ -26,7 +26,7 @@ from bench.store.store import Store, stop_requested
 
 @dataclass(frozen=True)
 class Sweep:
-    """One `bench run` or `bench tune` that goes on."""
+    """An active `bench run` or `bench tune`."""
 
     folder: Path
 
@@ -36,7 +36,7 @@ class Sweep:
         path = self.folder / "sweep.json"
         try:
             return known_fields(json_in(path, self.folder) or {}, shapes.SWEEP, path)
-        except OSError:  # damaged: that it goes on is to be seen all the same
+        except OSError:  # damaged: the sweep is shown as active all the same
             return {}
 
     @property
@@ -44,7 +44,7 @@ class Sweep:
         return str(self.metadata.get("experiment", ""))
 
     def where(self) -> str | None:
-        """The host and process that schedule it; None once they are gone."""
+        """The host and process that schedule it; None once that process has ended."""
         return lease.holder(self.folder)
 
     def ask_to_stop(self, reason: str) -> None:
@@ -58,21 +58,21 @@ class Sweep:
 
 @contextlib.contextmanager
 def register_sweep(store: Store, experiment: str, command: str) -> Iterator[Sweep]:
-    """A sweep that others can see and stop for as long as the block goes on."""
+    """A sweep that other processes can see and stop while the block runs."""
     sweep = Sweep(store.root / ".sweeps" / f"{slug(experiment)}-{uuid.uuid4().hex[:6]}")
     metadata = {"experiment": experiment, "command": without_secrets(command), "began": time.time()}
     store.root.mkdir(parents=True, exist_ok=True)
     write_json(sweep.folder / "sweep.json", metadata, store.root)
-    owned = lease.take(sweep.folder)
+    held_lease = lease.take(sweep.folder)
     try:
         yield sweep
     finally:
-        if owned:
-            owned.release()
+        if held_lease:
+            held_lease.release()
         shutil.rmtree(sweep.folder, ignore_errors=True)
 
 
 def active_sweeps(store: Store) -> list[Sweep]:
     """The sweeps whose scheduler is alive, oldest first."""
-    found = [Sweep(folder) for folder in inside(store.root / ".sweeps") if is_regular(folder / "sweep.json")]
-    return sorted((sweep for sweep in found if sweep.where()), key=lambda sweep: sweep.metadata.get("began", 0.0))
+    sweeps = [Sweep(folder) for folder in inside(store.root / ".sweeps") if is_regular(folder / "sweep.json")]
+    return sorted((sweep for sweep in sweeps if sweep.where()), key=lambda sweep: sweep.metadata.get("began", 0.0))

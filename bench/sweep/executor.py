@@ -1,7 +1,7 @@
-"""What an executor is, and what the queue is that some of them put runs into.
+"""The interfaces of executors, and of the queues that some of them use.
 
-An executor only starts `bench.worker.main` on a run directory; how a run ended is read from the store. One of your own is a
-class derived from `Executor` and a line in `bench/spec/catalog.py`, or is named in full: `--executor package.module:Class`.
+An executor only starts `bench.worker.main` on a run directory; the outcome of a run is read from the store. To add one, derive
+a class from `Executor` and add a line to `bench/spec/catalog.py`, or name it in full: `--executor package.module:Class`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from bench.store.tickets import Ticket
 
 @dataclass(frozen=True)
 class Job:
-    """How a job is.
+    """The state of a job.
 
-    state: in the queue's own word. ended: it does not run again. waiting: it has no machine yet. detail: where it runs, or why
+    state: in the queue's own term. ended: it does not run again. waiting: it has no machine yet. detail: where it runs, or why
     it waits; may be empty.
     """
 
@@ -32,27 +32,27 @@ class Job:
 
 
 class Queue(Protocol):
-    """A system that keeps jobs until there is room for them, and whose jobs outlive the process that submitted them.
+    """A system that holds jobs until there is room for them; jobs outlive the process that submitted them.
 
     It may also have is_of(ticket, store): whether a job was submitted for the store in that folder. A ticket is a file that may
-    name anybody's job, and `bench stop` leaves alone what is not of its store.
+    name anybody's job, and `bench stop` does not touch jobs of other stores.
     """
 
     name: str
-    """As it stands in messages: SLURM."""
+    """The name for messages: SLURM."""
 
     def find_job(self, ticket: Ticket) -> Job | None:
-        """How a job is now; None where the system cannot be asked, which is not the same as a job that has ended."""
+        """The present state of a job; None if the system cannot be asked, which does not mean that the job has ended."""
 
     def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:
-        """Take jobs out of the queue. What runs may save its work first; with `waiting_only` it is left alone."""
+        """Take jobs out of the queue. Running jobs may save their work first; with `waiting_only` they are left alone."""
 
 
 class Executor(ABC):
-    """Where runs run.
+    """Starts runs somewhere.
 
-    slots: how many runs it holds at once. waiting: runs that are still to be started when one is submitted, which the scheduler
-    tells. queue: where its runs wait, of executors that have one.
+    slots: how many runs it holds at once. waiting: how many runs are still to be started, set by the scheduler before each
+    submission. queue: where its runs wait, if it has one.
     """
 
     slots: int
@@ -63,11 +63,11 @@ class Executor(ABC):
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Start a run, or queue it and leave a ticket (`bench.store.tickets`).
 
-        The future's result says in words how the process ended, and is empty if it ended by itself.
+        The future's result says how the process was ended, in words; it is empty if the process ended by itself.
         """
 
     def has_room(self, run: Run) -> bool:
-        """Whether this run may start now, though fewer runs than slots go on."""
+        """Whether this run may start now, given that a slot is free."""
         return True
 
     @abstractmethod
@@ -79,5 +79,5 @@ class Executor(ABC):
         """End all runs at once; the next scheduler resumes them."""
 
     def detach(self) -> list[Ticket]:
-        """Leave the submitted runs to the queue, and return their tickets. Without a queue there is nothing to leave."""
+        """Leave the submitted runs to the queue and return their tickets; none without a queue."""
         return []

@@ -1,4 +1,4 @@
-"""A watcher of the scheduler that notes in each run what the sweep calls it."""
+"""A watcher of the scheduler that stores the sweep's label in each run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.sweep.plan import PlannedRun
 
 
 class Labelling:
-    """Notes the label of each run that it is given, that starts and that ends: `bench status` shows them.
+    """Stores the label of each planned run, and again when a run starts and ends; `bench status` shows it.
 
     experiment: as MLflow calls it, such as ablation-small. planned_runs: some may be finished, for another experiment.
     """

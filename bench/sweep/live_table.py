@@ -1,4 +1,4 @@
-"""What is redrawn on one screen: tables in which a number stands whole or not at all, and only text is shortened."""
+"""Live views on a terminal, and tables for them: numbers are shown in full or not at all, only text is shortened."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAR = 10  # letters of a bar
 
 
 class LiveView:
-    """What stands at the bottom of a terminal while a block goes on, below what is printed; elsewhere nothing does."""
+    """A view at the bottom of a terminal, below printed lines, while a block runs; elsewhere nothing is shown."""
 
     def __init__(self, console: Console):
         self.console = console
@@ -35,14 +35,14 @@ class LiveView:
             self.live.stop()
 
     def say(self, line: str, markup: bool = False) -> None:
-        """Print a line that stays."""
+        """Print a line above the view."""
         self.console.print(line, highlight=False, markup=markup, soft_wrap=True)
 
 
 class LiveColumn(NamedTuple):
-    """One column. rank: those of the highest go first where a screen is too narrow. least: letters of a text that is shortened.
+    """One column. rank: on a narrow screen, columns with the highest rank are dropped first.
 
-    Without `least` it stands there whole.
+    least: the fewest letters that a text is shortened to; None for columns that are never shortened.
     """
 
     name: str
@@ -52,25 +52,25 @@ class LiveColumn(NamedTuple):
 
 
 def fitting_table(columns: Sequence[LiveColumn], rows: Sequence[Sequence[Cell]], width: int) -> Table:
-    """The table with as many columns as the screen has room for; text takes what numbers leave."""
+    """The table with as many columns as fit; text columns get the width that numbers leave."""
     widest = [max([cell_len(column.name), *(_length(row[n]) for row in rows)]) for n, column in enumerate(columns)]
     least = [min(wide, column.least or wide) for column, wide in zip(columns, widest, strict=True)]
-    chosen: list[int] = []
+    column_numbers: list[int] = []
     room = width + 1
     for n in sorted(range(len(columns)), key=lambda n: columns[n].rank):
-        if least[n] + 1 <= room or not chosen:
-            chosen.append(n)
+        if least[n] + 1 <= room or not column_numbers:
+            column_numbers.append(n)
             room -= least[n] + 1
-    given = dict(zip(chosen, (least[n] for n in chosen), strict=True))
-    for n in chosen:  # by rank
-        given[n] += (more := min(room, widest[n] - least[n]))
-        room -= more
+    column_widths = dict(zip(column_numbers, (least[n] for n in column_numbers), strict=True))
+    for n in column_numbers:  # by rank
+        column_widths[n] += (extra := min(room, widest[n] - least[n]))
+        room -= extra
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
-    chosen.sort()
-    for n in chosen:
-        table.add_column(columns[n].name, no_wrap=True, width=given[n], justify="right" if columns[n].right else "left")
+    column_numbers.sort()
+    for n in column_numbers:
+        table.add_column(columns[n].name, no_wrap=True, width=column_widths[n], justify="right" if columns[n].right else "left")
     for row in rows:
-        table.add_row(*(_shortened(row[n], given[n]) for n in chosen))
+        table.add_row(*(_shortened(row[n], column_widths[n]) for n in column_numbers))
     return table
 
 

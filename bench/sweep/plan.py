@@ -1,4 +1,4 @@
-"""What would run and why, before anything does."""
+"""Plans what is to run and why, before anything runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.sweep import queue
 
 
 class Work(StrEnum):
-    """What there is left to do for a run whose directory says no more."""
+    """The remaining work of a run that no process is working on."""
 
     NEW = "new"
     RESUMABLE = "resumable"
@@ -28,14 +28,14 @@ class Work(StrEnum):
 
 NEW, RESUMABLE, TO_SCORE, QUEUED = Work
 TO_DO = (NEW, RESUMABLE, TO_SCORE)
-"""States that `bench run` acts on. A failure that nothing has mended stays until `--retry`, a diverged run is a result."""
+"""States that `bench run` acts on. A failure stays until its cause is gone or `--retry`; a diverged run is a result."""
 ACTIVE = (RUNNING, QUEUED)
-"""States of a run that some process, or the queue of a cluster, already has."""
+"""States of a run that a process or a cluster's queue already has."""
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One planned run: a variant with a seed, and what there is left to do for it."""
+    """One planned run: a variant with a seed, its state, and the reason for that state (`why`)."""
 
     label: str
     spec: RunSpec
@@ -55,27 +55,27 @@ def plan(experiment: Experiment, store: Store) -> list[PlannedRun]:
 
 
 def plan_run(label: str, spec: RunSpec, store: Store, evaluations: tuple[Evaluation, ...]) -> PlannedRun:
-    """The state of one planned run now."""
+    """One planned run with its present state."""
     run = store.run(spec)
     missing = tuple(evaluation for evaluation in evaluations if not is_regular(run.scores_file(evaluation.key)))
-    there = os.path.lexists(run.path)
-    state, why = _damage(run, spec) or _state(run, spec, missing) if there else _absent(spec)
+    exists = os.path.lexists(run.path)
+    state, why = _damage(run, spec) or _state(run, spec, missing) if exists else _absent(spec)
     return PlannedRun(label, spec, run, state, why, evaluations)
 
 
 def run_status(run: Run) -> PlannedRun:
-    """A run of the store as it is, whatever experiment it belongs to."""
+    """The present state of a run in the store, without any experiment."""
     state, why = _state(run, run.spec, ())
     return PlannedRun(run.name, run.spec, run, state, why, ())
 
 
 def unique(planned_runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """Each run once, though several variants may share it."""
+    """Each run once, even if several variants share it."""
     return list({planned.run.name: planned for planned in reversed(planned_runs)}.values())[::-1]
 
 
 def prediction_bytes(planned: PlannedRun) -> int:
-    """Disk that a run's kept predictions take: four bytes a pixel."""
+    """Bytes on disk of a run's stored predictions: four per pixel."""
     data = planned.spec.data.build()
     channels, height, width = data.shape
     frames = 0
@@ -100,16 +100,16 @@ def remarks(planned_runs: Sequence[PlannedRun]) -> list[str]:
 
 def retry(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
     """Let runs that failed by these kinds go on from their last checkpoint, with whole batches; how many there are."""
-    chosen = [
+    failed_runs = [
         planned
         for planned in unique(planned_runs)
         if planned.state in (FAILED, DIVERGED) and planned.run.status().kind in kinds
     ]
-    for planned in chosen:
+    for planned in failed_runs:
         if planned.run.micro_batches() > 1:
             planned.run.set_micro_batches(1)
         planned.run.set_status(INTERRUPTED, reason=f"tried again ({planned.why})")
-    return len(chosen)
+    return len(failed_runs)
 
 
 def in_smaller_parts(run: Run) -> bool:
@@ -126,7 +126,7 @@ def in_smaller_parts(run: Run) -> bool:
 
 
 def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
-    """That the directory is not that of a run with this spec, whatever its name says: its numbers are not shown, nor used."""
+    """Why a directory is not that of a run with this spec, though its name says so; its numbers are not used. None if it is."""
     try:
         if run.holds(spec):
             return None
@@ -153,8 +153,8 @@ def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[st
         return RUNNING, f"at step {status.step} of {spec.steps}"
     if status.trained and not missing:
         return FINISHED, "trained and scored"
-    if place := queue.place(run):
-        return QUEUED, f"{place}, at step {status.step} of {spec.steps}"
+    if location := queue.location(run):
+        return QUEUED, f"{location}, at step {status.step} of {spec.steps}"
     failed = status.state == DIVERGED or (status.state == FAILED and not is_retried(status.kind))
     if failed or (status.state == BLOCKED and spec.fingerprint is None):
         return status.state, f"{status.kind}: {status.reason}" if status.kind and status.state == FAILED else status.reason

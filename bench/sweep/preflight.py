@@ -1,4 +1,4 @@
-"""Refusing what cannot work before anything runs."""
+"""Refuses settings that cannot work, before anything runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.sweep.plan import PlannedRun
 
 
 def preflight(planned_runs: Sequence[PlannedRun]) -> None:
-    """Build every model that is about to be trained, without memory for weights: an impossible size is refused now."""
+    """Build every model to be trained, without memory for weights, so that impossible sizes are refused now."""
     import torch
 
     from bench.evaluation.evaluate import clips_to_score
@@ -19,14 +19,14 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
     from bench.training.initial import initial_weights
     from bench.training.model import build_model
 
-    tried = set()
+    seen_identities = set()
     for planned in planned_runs:
         spec = planned.spec
         parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
         identity = (*parts, spec.context, spec.horizon, spec.init, planned.evaluations)
-        if identity in tried:
+        if identity in seen_identities:
             continue
-        tried.add(identity)
+        seen_identities.add(identity)
         data = spec.data.build()
         try:
             with torch.device("meta"):
@@ -40,12 +40,12 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
                 checked(evaluation.metrics)
         except BenchError as error:
             raise BenchError(f"variant '{planned.label}': {error}") from error
-        except (RuntimeError, ArithmeticError, IndexError, TypeError) as error:  # what torch says of sizes such as -4
+        except (RuntimeError, ArithmeticError, IndexError, TypeError) as error:  # torch's errors for sizes such as -4
             raise BenchError(f"variant '{planned.label}': model '{spec.model.name}' cannot be built: {error}") from error
 
 
 def refuse_short_contexts(planned_runs: Sequence[PlannedRun]) -> None:
-    """Refuse context frames that are too few for the model, as far as its source says so. Needs no torch."""
+    """BenchError if the context is too short for a model, as far as its source tells. Needs no torch."""
     for planned in planned_runs:
         least = catalog.least_context(planned.spec.model.name, planned.spec.model.options)
         if planned.spec.context < least:
@@ -56,14 +56,14 @@ def refuse_short_contexts(planned_runs: Sequence[PlannedRun]) -> None:
 
 
 def refuse_unfit_learners(planned_runs: Sequence[PlannedRun]) -> None:
-    """Refuse learners beside another model of the catalogue than the one that their signature names. Needs no torch."""
+    """BenchError if a learner's signature names another model than the spec has. Needs no torch."""
     for planned in planned_runs:
         model, learner = planned.spec.model.name, planned.spec.learner.name
         if model not in catalog.CATALOG["models"] or learner not in catalog.CATALOG["learners"]:
             continue  # a class of the user's own may inherit from the one that is asked for
-        wanted = next((option.annotation for option in catalog.signature("learners", learner) if option.name == "model"), "")
-        given = catalog.target("models", model).partition(":")[2]
-        if wanted not in ("", "nn.Module", "Module", given):
+        required = next((option.annotation for option in catalog.signature("learners", learner) if option.name == "model"), "")
+        model_class = catalog.target("models", model).partition(":")[2]
+        if required not in ("", "nn.Module", "Module", model_class):
             raise BenchError(
-                f"variant '{planned.label}': learner '{learner}' works only with {wanted}, not {given}; use 'direct'"
+                f"variant '{planned.label}': learner '{learner}' works only with {required}, not {model_class}; use 'direct'"
             )

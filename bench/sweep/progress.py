@@ -1,4 +1,4 @@
-"""What a user sees while runs go on: live lines on a terminal, plain lines elsewhere."""
+"""Progress of runs: live lines on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ WITH_BAR = 60  # letters of a line that has room for a bar
 
 
 class Display(LiveView):
-    """One line for the whole and one a run, as `bench status --watch` has them.
+    """One line for all runs together and one for each, as in `bench status --watch`.
 
-    A watcher of the scheduler: reads the store alone, so it shows the truth whatever a worker does.
+    A watcher of the scheduler. It reads only the store, so it never depends on workers.
     """
 
     def __init__(self, console: Console, planned_runs: Sequence[PlannedRun], done: int):
@@ -50,13 +50,13 @@ class Display(LiveView):
         self.done += planned.state == FINISHED
         self.bad += planned.state in (FAILED, DIVERGED)
         self.steps[planned.run.name] = planned.spec.steps
-        what = _scores(planned) if planned.state == FINISHED else f"{planned.state}: {planned.why}"
+        summary = _scores(planned) if planned.state == FINISHED else f"{planned.state}: {planned.why}"
         sign, colour = LOOKS.get(planned.state, OTHER)
-        self.say(f"[{colour or 'none'}]{sign}[/] {escape(self._name(planned))}  {escape(what)}", markup=True)
+        self.say(f"[{colour or 'none'}]{sign}[/] {escape(self._name(planned))}  {escape(summary)}", markup=True)
         self.tick()
 
     def tick(self) -> None:
-        """Look at the store and show how far everything is."""
+        """Read the store and show the progress of all runs."""
         lines = [RunLine.of(planned) for planned in self.active.values()]
         waiting = {line.planned.run.name for line in lines if queue.waits(line.planned.run)}
         self.queued = len(waiting)  # runs that wait in a cluster's queue are counted, not listed
@@ -75,13 +75,13 @@ class Display(LiveView):
         return f"{planned.label:<{self.width}} seed {planned.seed}"
 
     def _whole(self) -> Table:
-        """How far all runs are together."""
+        """The line for all runs together."""
         grid = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(self.all_steps, 1), completed=sum(self.steps.values()), width=BAR)
         bars = [bar] if self.console.width >= WITH_BAR else []
         counted = ((self.bad, "failed"), (self.queued, "queued"))
-        others = "".join(f", {count} {what}" for count, what in counted if count)
-        grid.add_row("all runs", *bars, f"{self.done} of {self.total} runs done{others}")
+        counts = "".join(f", {count} {kind}" for count, kind in counted if count)
+        grid.add_row("all runs", *bars, f"{self.done} of {self.total} runs done{counts}")
         return grid
 
 

@@ -1,4 +1,4 @@
-"""How runs look on a terminal, whoever shows them: the signs of their states, how fast they go, and a line for each."""
+"""Runs on a terminal, for all views: the signs of their states, their speed, and a table with a line for each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import QUEUED, PlannedRun
 from reports.quantities import lasting
 
-PAUSE = 30.0  # times as long as usual between two lines of metrics: the run stood still
+PAUSE = 30.0  # a gap between two lines that is this many times longer than usual is a pause, not slow training
 LOOKS: dict[str, tuple[str, str]] = {
     RUNNING: ("▶", "cyan"), QUEUED: ("…", "blue"), FINISHED: ("✓", "green"), FAILED: ("✗", "red"), "damaged": ("✗", "red"),
     DIVERGED: ("∞", "yellow"), INTERRUPTED: ("‖", "yellow"), BLOCKED: ("!", "yellow"),
@@ -35,9 +35,9 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Pace:
-    """How a run goes, by the newest lines of its metrics.
+    """The progress of a run, from the newest lines of its metrics.
 
-    speed: steps a second, None as long as it cannot be told. psnr: of the newest validation, in dB.
+    speed: steps a second, None if there are too few lines. psnr: of the newest validation, in dB.
     """
 
     step: int
@@ -55,7 +55,7 @@ class Pace:
         losses = {name.removeprefix("loss/"): value for name, value in latest.items() if name.startswith("loss/")}
         return cls(int(latest["step"]), _speed(lines), losses, latest.get("validation/psnr"))
 
-    def left(self, last: int) -> float | None:
+    def seconds_left(self, last: int) -> float | None:
         """Seconds to step `last` at this speed."""
         return (last - self.step) / self.speed if self.speed else None
 
@@ -69,25 +69,25 @@ class Pace:
 
     def figures(self, last: int) -> str:
         """Step, speed and time left, validation PSNR and loss on one line."""
-        speed = f"{self.speed:.1f}/s  {lasting(self.left(last) or 0)} left" if self.speed else ""
+        speed = f"{self.speed:.1f}/s  {lasting(self.seconds_left(last) or 0)} left" if self.speed else ""
         validation = f"val {self.format_validation()}" if self.psnr is not None else ""
         return "  ".join(filter(None, (f"step {self.step}/{last}", speed, validation, self.format_loss())))
 
 
 def _speed(lines: list[dict[str, float]]) -> float | None:
-    """Steps a second over these lines; what lies between two processes of a run that was interrupted is left out."""
+    """Steps per second over these lines, without the pauses between two processes of an interrupted run."""
     points = sorted({int(line["step"]): line["time"] for line in lines}.items())
-    gaps = [(later - sooner, after - before) for (before, sooner), (after, later) in pairwise(points)]
+    gaps = [(end - start, last - first) for (first, start), (last, end) in pairwise(points)]
     if not gaps:
         return None
-    usual = median(seconds / steps for seconds, steps in gaps)
-    going = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual * steps]
-    total = sum(seconds for seconds, _ in going)
-    return sum(steps for _, steps in going) / total if total > 0 else None
+    usual_pace = median(seconds / steps for seconds, steps in gaps)
+    without_pauses = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual_pace * steps]
+    total = sum(seconds for seconds, _ in without_pauses)
+    return sum(steps for _, steps in without_pauses) / total if total > 0 else None
 
 
 class RunLine(NamedTuple):
-    """One run as it is now. where: who trains it, or why nobody does."""
+    """The present state of one run. where: the process that trains it, or the reason for its state."""
 
     planned: PlannedRun
     step: int
@@ -96,27 +96,27 @@ class RunLine(NamedTuple):
 
     @classmethod
     def of(cls, planned: PlannedRun) -> RunLine:
-        """By what its directory says, and the state that it was planned with."""
+        """From the run's directory and its planned state."""
         if planned.state == FINISHED:
             return cls(planned, planned.spec.steps, Pace.of(planned.run), "")
         where = lease.holder(planned.run.path) or "" if planned.state == RUNNING else planned.why
         return cls(planned, int(planned.run.latest().get("step", 0)), Pace.of(planned.run), where)
 
     def figures(self) -> str:
-        """Of a run that goes on all that is known, of any other how far it is."""
+        """All figures of an active run; of any other run its step only."""
         steps = self.planned.spec.steps
         return self.pace.figures(steps) if self.pace and self.planned.state == RUNNING else f"step {self.step}/{steps}"
 
 
 def run_table(lines: Sequence[RunLine], width: int) -> Table:
-    """A line a run, as wide as the screen."""
+    """A table with a line for each run, fitted to the width of a screen."""
     return fitting_table(COLUMNS, [_cells(line) for line in lines], width)
 
 
 def _cells(line: RunLine) -> list[Cell]:
     planned, pace, steps = line.planned, line.pace, line.planned.spec.steps
-    going = pace if planned.state == RUNNING else None
-    left = going.left(steps) if going else None
+    running_pace = pace if planned.state == RUNNING else None
+    seconds_left = running_pace.seconds_left(steps) if running_pace else None
     return [
         Text(*LOOKS.get(planned.state, OTHER)),
         Text(planned.label),
@@ -124,8 +124,8 @@ def _cells(line: RunLine) -> list[Cell]:
         Text(planned.state),
         ProgressBar(total=max(steps, 1), completed=line.step if steps else int(planned.state == FINISHED), width=BAR),
         Text(f"{line.step}/{steps}"),
-        Text(f"{going.speed:.1f}" if going and going.speed else ""),
-        Text(lasting(left) if left is not None else ""),
+        Text(f"{running_pace.speed:.1f}" if running_pace and running_pace.speed else ""),
+        Text(lasting(seconds_left) if seconds_left is not None else ""),
         Text(pace.format_validation() if pace else ""),
         Text(pace.format_loss() if pace else ""),
         Text(line.where),

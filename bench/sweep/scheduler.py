@@ -1,7 +1,7 @@
-"""From a plan to finished runs: keeps an executor's slots full, whatever happens to single runs.
+"""Executes a plan: keeps an executor's slots full, whatever happens to single runs.
 
-Nothing is decided from memory: every state is read from the store, so a scheduler can be killed and started again at any
-moment, and two of them on one store share the work between them.
+Every state is read from the store, never remembered. So a scheduler can be killed and restarted at any moment, and two
+schedulers on one store share the work.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 from bench.sweep.executor import Executor
 from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, in_smaller_parts, plan_run, unique
 
-TICK = 0.5  # seconds between two looks
+TICK = 0.5  # seconds between two checks
 SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
-DEATHS = 2  # times that a run's process may die without getting any further before the run counts as failed
-ALIKE = 3  # runs that fail in a row with the same error in the code before the rest of the plan is left alone
+DEATHS = 2  # times that a run's process may die at the same step before the run counts as failed
+ALIKE = 3  # runs in a row that fail with the same error in the code before no more are started
 
 
 class Watcher(Protocol):
-    """Whoever is told what happens: the progress display, the tracker, a search that adds runs."""
+    """Is notified of events: the progress display, the tracker, a search that adds runs."""
 
     def started(self, planned: PlannedRun) -> None: ...
     def ended(self, planned: PlannedRun) -> None: ...
@@ -41,7 +41,7 @@ class Scheduler:
 
     A watcher may `add()` runs at any time; `stop()`, from a signal handler or because `stop_requested()` says why, ends it.
     prepare: called with every run right before it is started.
-    halted: why nothing more is started, in words; empty as long as all is well.
+    halted: why no more runs are started, in words; empty if they are.
     """
 
     def __init__(
@@ -66,20 +66,20 @@ class Scheduler:
             self.add(planned)
 
     def add(self, planned: PlannedRun) -> None:
-        """Put one more run at the end of the plan, unless there is nothing to be done for it."""
+        """Add a run at the end of the plan, unless it has no work left."""
         if planned.state in TO_DO:
             self.waiting.append(planned)
         elif planned.state in ACTIVE:
             self.running_elsewhere.append(planned)
 
     def has(self, planned: PlannedRun) -> bool:
-        """Whether its run waits, or goes on here or elsewhere."""
+        """Whether its run waits, or is active here or elsewhere."""
         return any(
             other.run.name == planned.run.name for other in (*self.waiting, *self.running_elsewhere, *self.active.values())
         )
 
     def run(self) -> None:
-        """Until every run has ended, here or elsewhere, or until stopped."""
+        """Run until every run has ended, here or elsewhere, or until stopped."""
         while True:
             self._check_elsewhere()
             while self._may_start() and not self.stopped_at:
@@ -96,7 +96,7 @@ class Scheduler:
                 return
 
     def hand_over(self) -> None:
-        """Start what fits into the executor and wait for nothing: for one whose runs outlive this process."""
+        """Start what fits into the executor and return: for executors whose runs outlive this process."""
         while self._may_start():
             self._start(self.waiting.popleft())
 
@@ -105,7 +105,7 @@ class Scheduler:
         return bool(room) and self.executor.has_room(self.waiting[0].run)
 
     def stop(self) -> None:
-        """Ask every run to save its work and end; asked again, kill them."""
+        """Ask every run to save its work and end; on a second call, kill them."""
         if self.stopped_at:
             self.executor.kill()
         else:
@@ -116,7 +116,7 @@ class Scheduler:
         if self.active:
             done, _ = wait(self.active, timeout=TICK, return_when=FIRST_COMPLETED)
             for future in done:
-                self._ended(self.active.pop(future), future.result())
+                self._handle_end(self.active.pop(future), future.result())
         elif self.running_elsewhere and not self.stopped_at:
             time.sleep(TICK)
 
@@ -138,7 +138,7 @@ class Scheduler:
             watcher.started(planned)
         self.active[future] = planned
 
-    def _ended(self, planned: PlannedRun, death: str) -> None:
+    def _handle_end(self, planned: PlannedRun, death: str) -> None:
         status = planned.run.status()
         if not planned.run.path.exists():
             self._file(
@@ -150,21 +150,21 @@ class Scheduler:
             self._resume(planned, status, death)
         else:
             self._note_error(status)
-            now = self._refresh(planned)
-            self._file(replace(now, state=FAILED, why=status.reason) if status.state == FAILED else now)
+            current = self._refresh(planned)
+            self._file(replace(current, state=FAILED, why=status.reason) if status.state == FAILED else current)
 
     def _resume(self, planned: PlannedRun, status: Status, death: str) -> None:
-        """Start it again, unless it dies again and again without getting any further."""
+        """Restart it, unless it has died several times without progress."""
         step, deaths = self._deaths.get(planned.run.name, (-1, 0))
         deaths = deaths + 1 if status.step == step else 1
         self._deaths[planned.run.name] = (status.step, deaths)
-        how = death or "without a word"
+        ending = death or "without a word"
         if deaths <= DEATHS:
             with contextlib.suppress(OSError), appending(planned.run.path / "log.txt") as log:
-                log.write(f"its process died at step {status.step} ({how}); it is started again\n".encode())
+                log.write(f"its process died at step {status.step} ({ending}); it is started again\n".encode())
             self.waiting.appendleft(planned)
         else:
-            self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({how}); see log.txt")
+            self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({ending}); see log.txt")
 
     def _in_smaller_parts(self, planned: PlannedRun, status: Status, death: str) -> None:
         """Out of memory: go on with smaller parts of each batch, where that can help."""
@@ -175,7 +175,7 @@ class Scheduler:
             self._fail(planned, Failure.MEMORY, f"out of memory {doing} ({death or status.reason})")
 
     def _note_error(self, status: Status) -> None:
-        """The same error in the code several times in a row is not about single runs."""
+        """Halt if several runs in a row have failed with the same error in the code."""
         if status.kind == Failure.CODE:
             reason, times = self._alike
             self._alike = (status.reason, times + 1 if status.reason == reason else 1)
@@ -185,13 +185,13 @@ class Scheduler:
             self._alike = ("", 0)
 
     def _fail(self, planned: PlannedRun, kind: str, reason: str) -> None:
-        """Write down why it failed, if anything can still be written."""
+        """Mark a run as failed, in its directory too if that can still be written."""
         with contextlib.suppress(OSError):
             planned.run.set_status(FAILED, kind=kind, reason=reason)
         self._file(replace(planned, state=FAILED, why=reason))
 
     def _file(self, planned: PlannedRun) -> None:
-        """Put a run where its state belongs: it may meanwhile be somebody else's."""
+        """Report a run as ended, or watch it if another process works on it now."""
         if planned.state in ACTIVE:
             self.running_elsewhere.append(planned)
         else:
@@ -200,14 +200,14 @@ class Scheduler:
 
     def _check_elsewhere(self) -> None:
         for planned in self.running_elsewhere[:]:
-            now = self._refresh(planned)
-            if now.state not in ACTIVE:
+            current = self._refresh(planned)
+            if current.state not in ACTIVE:
                 self.running_elsewhere.remove(planned)
-                stop_requested = now.state == RESUMABLE and now.run.status().kind == "asked"
-                if now.state in TO_DO and not stop_requested:
-                    self.waiting.append(now)
+                stop_requested = current.state == RESUMABLE and current.run.status().kind == "asked"
+                if current.state in TO_DO and not stop_requested:
+                    self.waiting.append(current)
                 else:
-                    self._file(now)
+                    self._file(current)
 
     def _refresh(self, planned: PlannedRun) -> PlannedRun:
         return plan_run(planned.label, planned.spec, self.store, planned.evaluations)
@@ -220,16 +220,16 @@ def finished(planned_runs: Sequence[PlannedRun]) -> bool:
 
 @contextlib.contextmanager
 def interruptible(scheduler: Scheduler, say: Callable[[str], None]) -> Iterator[None]:
-    """While the block goes on, Ctrl-C and SIGTERM let runs save their work and end; a second one ends them at once."""
+    """Within the block, Ctrl-C and SIGTERM let runs save their work and end; a second signal ends them at once."""
 
     def stop(number: int, frame: object) -> None:
-        again = scheduler.stopped_at is not None
-        say("stopping at once" if again else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
+        second_time = scheduler.stopped_at is not None
+        say("stopping at once" if second_time else "stopping: runs are saving their work (Ctrl-C again ends them at once)")
         scheduler.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

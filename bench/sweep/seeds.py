@@ -1,4 +1,4 @@
-"""Which seeds an experiment's variants have, beyond those that it declares."""
+"""Seeds of an experiment's variants in addition to those that it declares."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from bench.store.store import Store
 
 
 def widened(experiment: Experiment, store: Store) -> Experiment:
-    """With the further seeds that the store has of each variant, as far as they follow each other: 0, 1, 2, ..."""
-    found: dict[str, tuple[int, ...]] = {}
+    """The experiment with the further seeds of each variant in the store, as far as they are consecutive: 0, 1, 2, ..."""
+    further_seeds: dict[str, tuple[int, ...]] = {}
     for label, spec in experiment.variants.items():
         if spec.steps > 0:
-            found[label] = tuple(takewhile(partial(_is_there, store, spec), beyond(experiment.seeds)))
-    return with_seeds(experiment, found)
+            further_seeds[label] = tuple(takewhile(partial(_exists, store, spec), beyond(experiment.seeds)))
+    return with_seeds(experiment, further_seeds)
 
 
-def _is_there(store: Store, spec: RunSpec, seed: int) -> bool:
+def _exists(store: Store, spec: RunSpec, seed: int) -> bool:
     return store.run(spec.but(seed=seed)).path.exists()
 
 
-def with_seeds(experiment: Experiment, more: Mapping[str, Sequence[int]]) -> Experiment:
-    """With further seeds of some variants, which others need not have."""
+def with_seeds(experiment: Experiment, extra_seeds: Mapping[str, Sequence[int]]) -> Experiment:
+    """The experiment with further seeds of some of its variants."""
     further = {label: set(seeds) for label, seeds in experiment.further.items()}
-    for label, seeds in more.items():
+    for label, seeds in extra_seeds.items():
         if label in experiment.variants:
             further.setdefault(label, set()).update(seeds)
-    left = {label: tuple(sorted(seeds - set(experiment.seeds))) for label, seeds in further.items()}
-    return replace(experiment, further={label: seeds for label, seeds in left.items() if seeds})
+    undeclared = {label: tuple(sorted(seeds - set(experiment.seeds))) for label, seeds in further.items()}
+    return replace(experiment, further={label: seeds for label, seeds in undeclared.items() if seeds})
 
 
 def seeds_of(experiment: Experiment, label: str) -> set[int]:
@@ -40,11 +40,11 @@ def seeds_of(experiment: Experiment, label: str) -> set[int]:
     return {*experiment.seeds, *experiment.further.get(label, ())}
 
 
-def fresh(taken: set[int], number: int) -> tuple[int, ...]:
-    """The first seeds that are not taken yet."""
-    return tuple(islice(beyond(taken), number))
+def fresh(used: set[int], number: int) -> tuple[int, ...]:
+    """The first unused seeds."""
+    return tuple(islice(beyond(used), number))
 
 
-def beyond(taken: Sequence[int] | set[int]) -> Iterator[int]:
-    """0, 1, 2, ... without those that are taken."""
-    return (seed for seed in count() if seed not in taken)
+def beyond(used: Sequence[int] | set[int]) -> Iterator[int]:
+    """0, 1, 2, ... without the used ones."""
+    return (seed for seed in count() if seed not in used)

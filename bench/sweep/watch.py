@@ -1,4 +1,4 @@
-"""`bench status --watch`: how everything goes, from any terminal, whoever started it. Reads the store alone."""
+"""`bench status --watch`: the progress of all runs, from any terminal. Reads only the store."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from bench.sweep.progress import PLAIN_SECONDS
 from bench.sweep.run_table import Pace, RunLine, run_table
 from reports.quantities import lasting
 
-REFRESH = 1.0  # seconds between two looks
-ALL_AGAIN = 20.0  # seconds between two looks at finished runs: they hardly change
+REFRESH = 1.0  # seconds between two refreshes
+FULL_REFRESH_S = 20.0  # seconds between two refreshes of finished runs, which hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
 
 
 class Board:
-    """The runs of an experiment, or all of a store, as they were at the last look."""
+    """The runs of an experiment, or of a store, as of the last refresh."""
 
     def __init__(self, store: Store, experiment: Experiment | None = None):
         self.store, self.experiment = store, experiment
@@ -39,57 +39,63 @@ class Board:
         self._complete = 0.0
 
     def refresh(self) -> None:
-        """See how everything is now."""
-        again = time.monotonic() - self._complete > ALL_AGAIN
-        known = {} if again else {planned.run.name: planned for planned in self.planned_runs if planned.state == FINISHED}
+        """Read the present state of all runs."""
+        full_refresh = time.monotonic() - self._complete > FULL_REFRESH_S
+        finished = (
+            {} if full_refresh else {planned.run.name: planned for planned in self.planned_runs if planned.state == FINISHED}
+        )
         if self.experiment is None:
             self._runs = {path.name: self._runs.get(path.name) or Run(path) for path in self.store.folders()}
-            self.planned_runs = [planned for name, run in self._runs.items() if (planned := known.get(name) or _readable(run))]
-        elif again:
+            self.planned_runs = [
+                planned for name, run in self._runs.items() if (planned := finished.get(name) or _readable(run))
+            ]
+        elif full_refresh:
             self.planned_runs = plan(self.experiment, self.store)
         else:
             self.planned_runs = [
-                known.get(planned.run.name) or plan_run(planned.label, planned.spec, self.store, planned.evaluations)
+                finished.get(planned.run.name) or plan_run(planned.label, planned.spec, self.store, planned.evaluations)
                 for planned in self.planned_runs
             ]
-        if again:
+        if full_refresh:
             self._complete = time.monotonic()
         self.sweeps = active.active_sweeps(self.store)
 
     def over(self) -> bool:
-        """Whether nothing goes on."""
+        """Whether no sweep and no run is active."""
         return not self.sweeps and not any(planned.state in ACTIVE for planned in self.planned_runs)
 
-    def lines(self, most: int | None = None) -> list[RunLine]:
-        """The runs in their order; where there are more than `most`, what goes on or went wrong comes first."""
-        chosen = self.planned_runs
-        if most is not None and len(chosen) > most:
-            urgent = sorted(chosen, key=lambda planned: FIRST.index(planned.state) if planned.state in FIRST else len(FIRST))
-            kept = {id(planned) for planned in urgent[:most]}
-            chosen = [planned for planned in chosen if id(planned) in kept]
-        return [RunLine.of(planned) for planned in chosen]
+    def lines(self, max_lines: int | None = None) -> list[RunLine]:
+        """The runs in their order; if there are more than `max_lines`, active and failed ones come first."""
+        shown_runs = self.planned_runs
+        if max_lines is not None and len(shown_runs) > max_lines:
+            urgent = sorted(
+                shown_runs, key=lambda planned: FIRST.index(planned.state) if planned.state in FIRST else len(FIRST)
+            )
+            shown_ids = {id(planned) for planned in urgent[:max_lines]}
+            shown_runs = [planned for planned in shown_runs if id(planned) in shown_ids]
+        return [RunLine.of(planned) for planned in shown_runs]
 
     def totals(self) -> str:
         """All runs by state, and how long the rest takes at the present pace."""
         states = Counter(planned.state for planned in self.planned_runs)
         parts = [f"{count} {state}" for state, count in states.items()]
-        to_go = [planned for planned in self.planned_runs if planned.state in (*TO_DO, *ACTIVE)]
-        left = sum(planned.spec.steps - int(planned.run.latest().get("step", 0)) for planned in to_go)
-        going = [pace for planned in self.planned_runs if planned.state == RUNNING and (pace := Pace.of(planned.run))]
-        speed = sum(pace.speed or 0.0 for pace in going)
-        parts += [f"{left:,} steps to go"] if left else []
-        parts += [f"{speed:.1f} steps/s, {lasting(left / speed)} left at this pace"] if speed and left else []
+        unfinished = [planned for planned in self.planned_runs if planned.state in (*TO_DO, *ACTIVE)]
+        steps_left = sum(planned.spec.steps - int(planned.run.latest().get("step", 0)) for planned in unfinished)
+        paces = [pace for planned in self.planned_runs if planned.state == RUNNING and (pace := Pace.of(planned.run))]
+        speed = sum(pace.speed or 0.0 for pace in paces)
+        parts += [f"{steps_left:,} steps to go"] if steps_left else []
+        parts += [f"{speed:.1f} steps/s, {lasting(steps_left / speed)} left at this pace"] if speed and steps_left else []
         return f"{len(self.planned_runs)} runs: " + ", ".join(parts)
 
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""
         totals = self.totals()
         lines = self.lines(max(1, height - 6 - len(self.sweeps) - len(totals) // width))
-        more = len(self.planned_runs) - len(lines)
+        hidden_count = len(self.planned_runs) - len(lines)
         return Group(
             *(Text(f"sweep {sweep.experiment} on {sweep.where()}", "bold", no_wrap=True) for sweep in self.sweeps),
             run_table(lines, width),
-            Text(f"{totals}{f' ({more} not shown)' if more else ''}"),
+            Text(f"{totals}{f' ({hidden_count} not shown)' if hidden_count else ''}"),
             Text(f"{time.strftime('%H:%M:%S')}  {self.store.root}  q closes this; runs go on", "dim", no_wrap=True),
         )
 
@@ -115,9 +121,9 @@ def _lines(board: Board, console: Console) -> None:
         board.refresh()
         for line in board.lines():
             name, state = line.planned.run.name + line.planned.label, line.planned.state
-            before, when = printed.get(name, ("", 0.0))
-            due = state == RUNNING and time.monotonic() - when > PLAIN_SECONDS
-            if state != before or due:
+            previous_state, printed_at = printed.get(name, ("", 0.0))
+            due = state == RUNNING and time.monotonic() - printed_at > PLAIN_SECONDS
+            if state != previous_state or due:
                 console.print(_plain(line), highlight=False, markup=False, soft_wrap=True)
                 printed[name] = (state, time.monotonic())
         if board.over():
@@ -153,7 +159,7 @@ def _keys() -> Iterator[Callable[[float], str]]:
     import termios
     import tty
 
-    before = termios.tcgetattr(sys.stdin)
+    terminal_settings = termios.tcgetattr(sys.stdin)
 
     def pressed(seconds: float) -> str:
         ready, _, _ = select.select([sys.stdin], [], [], seconds)
@@ -163,4 +169,4 @@ def _keys() -> Iterator[Callable[[float], str]]:
         tty.setcbreak(sys.stdin)
         yield pressed
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, terminal_settings)

@@ -1,1 +1,1 @@
-"""What the training of one run is made of: the step, optimizers and schedules, compiling, several devices, and how it ends."""
+"""Training one run: the step, optimizers and schedules, compiling, several devices, and the Trainer."""

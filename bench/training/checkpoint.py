@@ -1,7 +1,7 @@
-"""Saving everything that the next step depends on, so that a killed run goes on as if nothing had happened.
+"""Saves all state that the next step depends on, so that a killed run resumes exactly where it was.
 
-A file's name carries the hash of its content (`step-00000400-1f3a9c2b77de.pt`), so a damaged one is told apart from a good
-one, and the newest good one is what a run resumes from.
+A file's name carries the hash of its content (`step-00000400-1f3a9c2b77de.pt`), so damage is
+detected, and a run resumes from the newest intact file.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def save_best(folder: Path, step: int, state: dict[str, Any]) -> Path:
 def _write(folder: Path, word: str, step: int, state: dict[str, Any]) -> Path:
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    written = buffer.getvalue()
-    path = folder / checkpoint_files.name(word, step, written)
-    write_bytes(path, written, folder.parent)  # the run's directory is not made again where somebody has deleted it
+    encoded = buffer.getvalue()
+    path = folder / checkpoint_files.name(word, step, encoded)
+    write_bytes(path, encoded, folder.parent)  # the run's directory is not made again where somebody has deleted it
     return path
 
 
 def newest(folder: Path) -> dict[str, Any] | None:
-    """The newest checkpoint that is whole, None where there is none. A damaged one is reported and passed over."""
+    """The newest intact checkpoint, or None. A damaged one is reported and skipped."""
     return _first_whole(checkpoint_files.newest_first(folder, "step"))
 
 
@@ -84,15 +84,15 @@ def read(path: Path) -> dict[str, Any]:
     """The content of one of our checkpoint files, checked against the hash in its name. Nothing in it is executed."""
     match = checkpoint_files.NAME.fullmatch(path.name)
     try:
-        written = content(path, available_memory(), path.parent.parent if match else None)
+        encoded = content(path, available_memory(), path.parent.parent if match else None)
     except OSError as error:
         raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    if match and checkpoint_files.digest(written) != match[3]:
+    if match and checkpoint_files.digest(encoded) != match[3]:
         raise Damaged(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")
-    if (unpacked := _unpacked(written)) > len(written):
-        raise BenchError(f"{path} declares {unpacked:,} bytes in a file of {len(written):,}; weights are never packed")
+    if (declared_bytes := _unpacked(encoded)) > len(encoded):
+        raise BenchError(f"{path} declares {declared_bytes:,} bytes in a file of {len(encoded):,}; weights are never packed")
     try:
-        state = torch.load(io.BytesIO(written), map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(encoded), map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except Exception as error:
@@ -103,13 +103,13 @@ def read(path: Path) -> dict[str, Any]:
     return state
 
 
-def _unpacked(written: bytes) -> int:
-    """Bytes that the members of a checkpoint declare together, where it is a zip file as torch.save writes them."""
+def _unpacked(encoded: bytes) -> int:
+    """Bytes that the members of a checkpoint declare together, if it is a zip file, as torch.save writes it."""
     try:
-        with zipfile.ZipFile(io.BytesIO(written)) as packed:
+        with zipfile.ZipFile(io.BytesIO(encoded)) as packed:
             return sum(member.file_size for member in packed.infolist())
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        return 0  # the format of before, or none at all
+        return 0  # the older format of torch.save, or no checkpoint
 
 
 def random_state() -> dict[str, Any]:
@@ -125,7 +125,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random(state: dict[str, Any]) -> None:
-    """Put every generator back to where `random_state` found it."""
+    """Restore every generator to the state that `random_state` returned."""
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     twister = state["numpy"]
@@ -136,7 +136,7 @@ def restore_random(state: dict[str, Any]) -> None:
 
 
 def load_weights(model: nn.Module, weights: dict[str, Any], source: str) -> None:
-    """Put weights into a model that they fit, or say what does not fit."""
+    """Load weights into a model; BenchError, saying what does not fit, if they are of another model."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:

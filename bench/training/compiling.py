@@ -1,4 +1,4 @@
-"""`compile=True`: the work that a model repeats, compiled by torch.compile.
+"""`compile=True`: compiles the work that a model repeats with torch.compile.
 
 A model names what is worth compiling as `compile_targets`: methods that are called again and again with tensors of the same
 few shapes, such as one step of a rollout; never the whole unrolled rollout, which would take many minutes. Of a model that
@@ -33,10 +33,10 @@ def compiled(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 def check(device: torch.device) -> None:
-    """That something can be compiled for a device, found out by compiling something small."""
+    """BenchError if nothing can be compiled for a device; tried with a small function."""
     try:
         torch.compile(lambda numbers: numbers.sin() + 1, dynamic=False)(torch.zeros(8, device=device))
-    except Exception as error:  # whatever the tool chain has to say
+    except Exception as error:  # compilers raise errors of all kinds
         needs = "Triton (it comes with PyTorch for CUDA)" if device.type == "cuda" else "a C++ compiler (g++ or clang++)"
         message = str(error).strip().partition("\n")[0]
         raise BenchError(

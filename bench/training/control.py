@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class Interrupted(Exception):
-    """Asked to stop, or the run is another process's now; all that is needed to go on is saved."""
+    """A stop was requested, or another process owns the run now. All state that is needed to resume is saved."""
 
 
 def _never() -> bool:
@@ -16,7 +16,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Control:
-    """What whoever trains or scores a run asks between two pieces of work.
+    """What training and scoring ask between two pieces of work.
 
     stop_requested: whether to save and end. is_lost: whether another process owns the run by now, so that nothing more of it
     may be written.
@@ -32,4 +32,4 @@ class Control:
 
 
 FREE = Control()
-"""Nobody asks to stop, and nobody else may own the run."""
+"""No stop is ever requested, and no other process can own the run."""

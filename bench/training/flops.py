@@ -1,4 +1,4 @@
-"""What a model costs, counted."""
+"""Counts the cost of a model: parameters, FLOPs and seconds of a rollout."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ COUNTS = {  # PyTorch's, which lack attention as a processor computes it
 def on_meta(model: Component, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
     """The model for frames of shape (C, H, W), with shapes but no weights."""
     with torch.device("meta"):
-        built: nn.Module = catalog.build("models", model.name, model.options, shape=shape, context=context, horizon=horizon)
-    return built.eval()
+        network: nn.Module = catalog.build("models", model.name, model.options, shape=shape, context=context, horizon=horizon)
+    return network.eval()
 
 
 def parameters(model: nn.Module) -> int:
@@ -38,21 +38,21 @@ def parameters(model: nn.Module) -> int:
 
 
 def parameters_used(model: nn.Module, shape: tuple[int, int, int], context: int) -> int:
-    """Those of the trained numbers that a prediction depends on: parts that serve training alone are left out."""
+    """Trained numbers that a prediction depends on, without parts that only training uses."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
         return 0
     prediction = model(torch.zeros(1, context, *shape, device=trained[0].device), 1)
     gradients = torch.autograd.grad(prediction.sum(), trained, allow_unused=True)
-    return sum(parameter.numel() for parameter, found in zip(trained, gradients, strict=True) if found is not None)
+    return sum(parameter.numel() for parameter, gradient in zip(trained, gradients, strict=True) if gradient is not None)
 
 
 def flops(model: nn.Module, shape: tuple[int, int, int], context: int, horizon: int) -> int:
-    """Floating-point operations (a multiply-add is two) of predicting one clip; of convolutions and matrix products alone."""
+    """Floating-point operations (a multiply-add is two) of predicting one clip; only convolutions and matrix products count."""
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    known = torch.zeros(1, context, *shape, device=device)
+    frames = torch.zeros(1, context, *shape, device=device)
     with torch.no_grad(), _Counting() as counting:
-        model(known, horizon)
+        model(frames, horizon)
     return counting.total
 
 
@@ -80,13 +80,13 @@ def rollout_seconds(
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     channels, height, width = shape
     clips = min(AT_ONCE, max(1, CHUNK_PIXELS // ((context + horizon) * channels * height * width)))
-    known = torch.zeros(clips, context, *shape, device=device)
-    taken = []
+    frames = torch.zeros(clips, context, *shape, device=device)
+    seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        start = time.perf_counter()
         with autocast(precision, device):
-            model(known, horizon)
+            model(frames, horizon)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        taken.append(time.perf_counter() - began)
-    return min(taken[1:]) / clips
+        seconds.append(time.perf_counter() - start)
+    return min(seconds[1:]) / clips

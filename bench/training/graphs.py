@@ -4,8 +4,8 @@ A small model's step on a GPU is thousands of kernels of a few microseconds each
 than they take. A recorded graph starts them all at once. It runs the same kernels on the same numbers, so scores do not move.
 
 A graph is fixed: it reads the clip, and what was drawn for it, from the same memory every time. So a learner must say which
-steps do the same work on them: `variant(step)`, any hashable value. Learners without it, and steps that cannot be recorded,
-run as they are written.
+steps do the same work: `variant(step)`, any hashable value. Learners without it, and steps that cannot be recorded, run
+unrecorded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Recording:
-    """A recorded pass. clip, drawn: the memory that it reads. loss, gradients: the memory that it writes."""
+    """A recorded pass. clip, drawn (the learner's random numbers): its inputs. loss, gradients: its outputs."""
 
     graph: torch.cuda.CUDAGraph
     clip: Tensor
@@ -47,7 +47,7 @@ class RecordedPhases:
         self.learner, self.precision = learner, precision
         self.parameters = list(model.parameters())
         self.recordings: dict[Hashable, Recording] = {}
-        self.taken: Counter[Hashable] = Counter()
+        self.warm_ups: Counter[Hashable] = Counter()
         self.pool = torch.cuda.graph_pool_handle()
         self.stream = torch.cuda.Stream()
         self.variant: Callable[[int], Hashable] | None = getattr(learner, "variant", None)
@@ -60,15 +60,15 @@ class RecordedPhases:
         draw = draw_of(self.learner, phase)
         drawn = draw(len(clip), step).contiguous().pin_memory().to(clip.device, non_blocking=True) if draw else None
         key = phase, self.variant(step), clip.shape
-        if key not in self.recordings and self.taken[key] >= WARM_UP:
+        if key not in self.recordings and self.warm_ups[key] >= WARM_UP:
             self._record(key, phase, clip, drawn, step)
         if key in self.recordings:
             return self._replay(self.recordings[key], clip, drawn)
-        self.taken[key] += 1
+        self.warm_ups[key] += 1
         return self._run(phase, clip, step, drawn)
 
     def _run(self, phase: str, clip: Tensor, step: int, drawn: Tensor | None) -> Tensor:
-        """As it is written, on the stream that recording uses."""
+        """Run the phase unrecorded."""
         with autocast(self.precision, clip.device):
             loss: Tensor = self.learner.phases[phase](clip, step, *(() if drawn is None else (drawn,)))
         loss.backward()
@@ -76,15 +76,15 @@ class RecordedPhases:
 
     def _record(self, key: Hashable, phase: str, clip: Tensor, drawn: Tensor | None, step: int) -> None:
         graph = torch.cuda.CUDAGraph()
-        read = clip.clone(), None if drawn is None else drawn.clone()
+        inputs = clip.clone(), None if drawn is None else drawn.clone()
         gradients = [parameter.grad for parameter in self.parameters]
         for parameter in self.parameters:
             parameter.grad = None  # so that the recorded pass makes its own
         try:
             with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
-                loss = self._run(phase, read[0], step, read[1])
-            written = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
-            self.recordings[key] = Recording(graph, *read, loss, written)
+                loss = self._run(phase, inputs[0], step, inputs[1])
+            new_gradients = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
+            self.recordings[key] = Recording(graph, *inputs, loss, new_gradients)
         except RuntimeError as error:  # what cannot be recorded, such as reading a number, or does not fit beside the rest
             log.info("phase '%s' runs unrecorded: %s", phase, str(error).partition("\n")[0])
             self.possible = False

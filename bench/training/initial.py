@@ -17,25 +17,25 @@ from bench.spec.runspec import RunSpec
 def initial_weights(spec: RunSpec, model: nn.Module) -> dict[str, Tensor]:
     """The weights in the spec's `init` file, by the names of its model and of its sizes.
 
-    A file that is not there, is another than the spec was made with, or does not fit is a BenchError.
+    BenchError if the file is missing, has changed since the spec was made, or does not fit the model.
     """
     path, sha256 = Path(spec.init_file), spec.init_sha256
     if not path.is_file():
         raise BenchError(f"init: there is no file {path}; training starts from it, so it has to be there until the first step")
-    if (found := sha256_of(path)) != sha256:
-        raise BenchError(f"init: {path} has changed since this run was planned (sha256 {found[:12]}, then {sha256[:12]})")
+    if (actual := sha256_of(path)) != sha256:
+        raise BenchError(f"init: {path} has changed since this run was planned (sha256 {actual[:12]}, then {sha256[:12]})")
     state = read(path)
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     weights = state.tensors
-    if weights.keys() != wanted.keys() and spec.model.name in CONVERTERS:
+    if weights.keys() != shapes.keys() and spec.model.name in CONVERTERS:
         weights = recognised(state, spec.model.name, spec.model.options).weights
-    for name, shape in wanted.items():
+    for name, shape in shapes.items():
         if name not in weights:
             raise BenchError(f"init: {path} has no '{name}', so it is not of model '{spec.model.name}'")
         if weights[name].shape != shape:
             sizes = f"{list(weights[name].shape)}, and the model's is {list(shape)}"
             raise BenchError(f"init: '{name}' in {path} has the shape {sizes}; --set model.OPTION=VALUE gives the file's sizes")
-    return {name: weights[name] for name in wanted}
+    return {name: weights[name] for name in shapes}
 
 
 def initialise(spec: RunSpec, model: nn.Module) -> None:

@@ -11,23 +11,23 @@ class Diverged(Exception):
 
 
 class Losses:
-    """What steps have lost, kept where it was computed until somebody wants to know: reading a number makes a GPU wait."""
+    """Collects the losses of steps on their device and reads them seldom, because reading a number makes a GPU wait."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, dict[str, Tensor]]] = []
+        self._pending: list[tuple[int, dict[str, Tensor]]] = []
 
     def add(self, step: int, losses: dict[str, Tensor]) -> None:
         """The loss of every phase of a step, counted from 1."""
-        self._waiting.append((step, losses))
+        self._pending.append((step, losses))
 
     def read(self) -> list[dict[str, float]]:
         """The losses of every step since the last reading, in order; Diverged at the first that is not finite."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
+        pending, self._pending = self._pending, []
+        if not pending:
             return []
-        values = torch.stack([torch.stack(list(losses.values())) for _, losses in waiting]).tolist()
-        for (step, losses), row in zip(waiting, values, strict=True):
+        values = torch.stack([torch.stack(list(losses.values())) for _, losses in pending]).tolist()
+        for (step, losses), row in zip(pending, values, strict=True):
             for phase, value in zip(losses, row, strict=True):
                 if not math.isfinite(value):
                     raise Diverged(f"the loss of phase '{phase}' is {value} at step {step}")
-        return [dict(zip(losses, row, strict=True)) for (_, losses), row in zip(waiting, values, strict=True)]
+        return [dict(zip(losses, row, strict=True)) for (_, losses), row in zip(pending, values, strict=True)]

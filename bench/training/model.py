@@ -1,4 +1,4 @@
-"""What a model is, and building the one of a spec."""
+"""The interface of models, and building the model of a spec."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ def min_context(model: nn.Module) -> int:
 
 def compile_targets(model: nn.Module) -> tuple[str, ...]:
     """The methods worth compiling: those that the model names, else the step that it repeats, else the whole."""
-    usual = ("step",) if hasattr(model, "step") else ("forward",)
-    return tuple(getattr(model, "compile_targets", usual))
+    default = ("step",) if hasattr(model, "step") else ("forward",)
+    return tuple(getattr(model, "compile_targets", default))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def plain(method: Any) -> Any:
-    """An optimizer's method without what tells torch.compile to keep out, which imports a compiler.
+    """An optimizer's method without the wrapper that keeps torch.compile out, which would import a compiler.
 
     Measured on a Xeon core, in a fresh process, from building Adam to its first step: 0.00 s, and with PyTorch's own 1.3 to
     1.6 s of processor time, which every run of a sweep would pay.
@@ -33,8 +33,8 @@ class Adam(Plain):
     idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where
     today they are dropped, so parameters idle in a phase go on moving by momentum.
 
-    On processors and NVIDIA GPUs a step is PyTorch's fused one, in a single pass over memory. It takes for granted what is
-    made sure of here: gradients and moments lie in memory as their parameter does, wherever they come from.
+    On processors and NVIDIA GPUs a step is PyTorch's fused one, in a single pass over memory. It requires gradients and moments
+    with the memory layout of their parameter, which is ensured here.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Adam(Plain):
 
 
 def laid_out(values: Tensor, parameter: Tensor) -> Tensor:
-    """The values in memory as the parameter is: themselves where they are already."""
+    """The values in the memory layout of the parameter; a copy only if they have another layout."""
     return values if values.stride() == parameter.stride() else torch.empty_like(parameter).copy_(values)
 
 
@@ -98,8 +98,8 @@ class Cosine:
     def __call__(self, step: int, lr: float) -> dict[str, Any]:
         if step < self.warmup:
             return {"lr": lr * (step + 1) / self.warmup}
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return {"lr": lr * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * done)) / 2)}
+        fraction = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return {"lr": lr * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * fraction)) / 2)}
 
 
 class OneCycle:
@@ -117,8 +117,8 @@ class OneCycle:
     def __call__(self, step: int, lr: float) -> dict[str, Any]:
         summit = self.RISING * self.steps - 1
         if step <= summit:
-            done, low, beta = step / max(summit, 1), lr / self.START, self.BETA
+            fraction, low, beta = step / max(summit, 1), lr / self.START, self.BETA
         else:
-            done, low, beta = 1 - (step - summit) / max(1, self.steps - 1 - summit), lr / self.START / self.END, self.BETA
-        height = (1 - math.cos(math.pi * done)) / 2  # 0 at the foot, 1 at the summit
+            fraction, low, beta = 1 - (step - summit) / max(1, self.steps - 1 - summit), lr / self.START / self.END, self.BETA
+        height = (1 - math.cos(math.pi * fraction)) / 2  # 0 at the foot, 1 at the summit
         return {"lr": low + (lr - low) * height, "beta1": beta[0] + (beta[1] - beta[0]) * height}

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class PeerLost(Exception):
-    """Another process of the group does not answer any more; its own words say why."""
+    """Another process of the group does not answer any more; its own outcome says why."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class ProcessGroup:
         return self.rank == 0
 
     def share(self, clips: int) -> range:
-        """Which clips of a batch are this process's: as many as everyone else's, or one more or less."""
+        """The clips of a batch that this process computes; shares differ by at most one clip."""
         return range(clips * self.rank // self.size, clips * (self.rank + 1) // self.size)
 
     def add_up(self, tensors: list[Tensor]) -> None:
-        """Replace each tensor by its sum over the group, in one message; all processes bring tensors of the same shapes."""
+        """Replace each tensor by its sum over the group, in one message; shapes must be the same in all processes."""
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         try:
             torch.distributed.all_reduce(flat)
@@ -46,7 +46,7 @@ class ProcessGroup:
             tensor.copy_(summed.view_as(tensor))
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have called this."""
         if self.size > 1:
             self.add_up([torch.zeros(1, device=_device())])
 
@@ -56,9 +56,9 @@ SINGLE = ProcessGroup()
 
 
 def running_statistics(model: nn.Module) -> list[Tensor]:
-    """What batch norms remember: where each process sees a share of the batch alone, the group must agree on it."""
+    """The running statistics of batch norms. Each process sees only a share of the batch, so the group must average them."""
     norms = (layer for layer in model.modules() if isinstance(layer, _BatchNorm))
-    return [kept for norm in norms for kept in (norm.running_mean, norm.running_var) if kept is not None]
+    return [statistic for norm in norms for statistic in (norm.running_mean, norm.running_var) if statistic is not None]
 
 
 def _device() -> torch.device:

@@ -75,7 +75,7 @@ def _in_parts(
     losses = []
     with torch.random.fork_rng([clip.device] if clip.device.type == "cuda" else []):
         for part in cut(share, micro_batches):
-            torch.manual_seed(_seed(spec.seed, step, phase, part.start))  # for what the model draws by itself
+            torch.manual_seed(_seed(spec.seed, step, phase, part.start))  # for random layers of the model
             rows = () if drawn is None else (drawn[part.start : part.stop],)
             with autocast(spec.precision, clip.device):
                 loss = learner.phases[phase](clip[part.start - share.start : part.stop - share.start], step, *rows)
@@ -85,21 +85,21 @@ def _in_parts(
     total = torch.stack(losses).sum()
     if group.size > 1:
         statistics = running_statistics(model)
-        for kept in statistics:
-            kept *= len(share) / spec.batch
+        for statistic in statistics:
+            statistic *= len(share) / spec.batch
         group.add_up([*(weight.grad for weight in model.parameters() if weight.grad is not None), *statistics, total])
     return total
 
 
 def cut(clips: range, parts: int) -> list[range]:
-    """Clips in so many parts, as even as possible; no part is empty."""
+    """Clips split into parts of nearly equal size; none is empty."""
     parts = min(parts, len(clips))
     bounds = [clips.start + len(clips) * part // parts for part in range(parts + 1)]
     return [range(first, last) for first, last in pairwise(bounds)]
 
 
 def spec_deviation(model: nn.Module, batch: int, micro_batches: int, group: ProcessGroup = SINGLE) -> str:
-    """How training in parts differs from the spec, in words; empty where it does not."""
+    """How training in parts departs from the spec, in words; empty if it does not."""
     largest = max(
         len(part) for rank in range(group.size) for part in cut(ProcessGroup(rank, group.size).share(batch), micro_batches)
     )
@@ -112,8 +112,8 @@ def spec_deviation(model: nn.Module, batch: int, micro_batches: int, group: Proc
         return ""
     parts = f"{micro_batches} micro-batches" if micro_batches > 1 else "shares"
     clips = f"{'at most ' if batch % largest else ''}{largest} clip{'s' if largest > 1 else ''}"
-    where = f" on each of {group.size} devices" if group.size > 1 else ""
-    return f"trained in {parts} of {clips}{where}: {' and '.join(differs) or 'the same up to rounding'}"
+    on_devices = f" on each of {group.size} devices" if group.size > 1 else ""
+    return f"trained in {parts} of {clips}{on_devices}: {' and '.join(differs) or 'the same up to rounding'}"
 
 
 def _draws(layer: nn.Module) -> bool:
@@ -122,5 +122,5 @@ def _draws(layer: nn.Module) -> bool:
 
 
 def _seed(*words: object) -> int:
-    """A seed that is a function of the words, the same on every machine."""
+    """A seed computed from the arguments, the same on every machine."""
     return int.from_bytes(hashlib.sha256(repr(words).encode()).digest()[:7], "big")

@@ -1,7 +1,7 @@
 """Whether a model gains from more threads of the processor: measured with a few steps before training begins.
 
-Operations (FLOPs) do not tell: at small scale two threads make SimVP 1.5 times as fast, and PhyDNet, with three times as many
-operations, no faster at all.
+The number of operations (FLOPs) does not predict it: at small scale two threads make SimVP 1.5 times as fast, but PhyDNet, with
+three times as many operations, no faster at all.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from bench.training.control import FREE, Control, Interrupted
 from bench.training.model import build_model
 from bench.training.step import take_step
 
-PAYS = 1.15  # times as fast for twice as many threads: less is not worth the processor time that it takes
-TOO_SHORT = 0.02  # seconds of a step that starting and joining threads would take a large part of
+PAYS = 1.15  # speed-up by twice as many threads that is worth the processor time
+TOO_SHORT = 0.02  # seconds of a step below which starting and joining threads costs too much
 STEPS = 2  # timed for each number of threads, after one that warms up
-ENOUGH = 30.0  # seconds of measuring after which one step of each number of threads has to do
+ENOUGH = 30.0  # seconds of measuring after which each number of threads is timed only once
 log = logging.getLogger(__name__)
 
 
 def threads_that_pay(spec: RunSpec, data: Dataset, offered: int, control: Control = FREE) -> int:
-    """How many of the threads offered to take: 1, 2, 4 ... or all of them. Sets as many for this process.
+    """How many of the offered threads to use: 1, 2, 4 ... or all of them. Sets this number for the process.
 
-    The steps are taken by a model that is thrown away, before the Trainer seeds what it draws. Interrupted if asked to stop.
+    Measured with a temporary model, before the Trainer seeds the random generators. Interrupted if a stop is requested.
     """
     if offered < 2:
         return 1
     seconds = _measured(spec, data, offered, control)
-    chosen = paying(seconds)
-    told = ", ".join(f"{number}: {taken * 1000:.0f} ms" for number, taken in seconds.items())
-    log.info("%d of %d threads pay (a step with %s)", chosen, offered, told)
-    torch.set_num_threads(chosen)
-    return chosen
+    thread_count = paying(seconds)
+    timings = ", ".join(f"{number}: {duration * 1000:.0f} ms" for number, duration in seconds.items())
+    log.info("%d of %d threads pay (a step with %s)", thread_count, offered, timings)
+    torch.set_num_threads(thread_count)
+    return thread_count
 
 
 def paying(seconds: Mapping[int, float]) -> int:
     """The most threads up to which each doubling makes a step `PAYS` times as fast; seconds of a step by threads, from 1 up."""
-    chosen, *others = sorted(seconds)
-    for more in others:
-        doublings = np.log2(more / chosen)
-        if seconds[chosen] < seconds[more] * PAYS**doublings:
+    best, *larger_numbers = sorted(seconds)
+    for number in larger_numbers:
+        doublings = np.log2(number / best)
+        if seconds[best] < seconds[number] * PAYS**doublings:
             break
-        chosen = more
-    return chosen
+        best = number
+    return best
 
 
 def candidates(offered: int) -> list[int]:
@@ -59,8 +59,8 @@ def candidates(offered: int) -> list[int]:
 
 
 def _measured(spec: RunSpec, data: Dataset, offered: int, control: Control) -> dict[int, float]:
-    """Seconds of a step by threads: the fastest of some, taken in turn so that neighbours disturb all alike."""
-    numbers, began = candidates(offered), time.monotonic()
+    """Number of threads -> seconds of the fastest step. Numbers are timed in turn, so that other load disturbs all alike."""
+    numbers, start = candidates(offered), time.monotonic()
     model = build_model(spec, data)
     learner = spec.learner.build(model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps)
     optimizer = spec.optimizer.build(parameters=model.parameters())
@@ -68,11 +68,11 @@ def _measured(spec: RunSpec, data: Dataset, offered: int, control: Control) -> d
 
     def timed(threads: int) -> float:
         torch.set_num_threads(threads)
-        before = time.perf_counter()
+        step_start = time.perf_counter()
         take_step(spec, model, learner, optimizer, clip, 0)
-        return time.perf_counter() - before
+        return time.perf_counter() - step_start
 
-    timed(1)  # what is made once: primitives, memory
+    timed(1)  # warm up: memory and primitives are made once
     seconds = {1: timed(1)}
     if seconds[1] < TOO_SHORT:
         return seconds
@@ -83,6 +83,6 @@ def _measured(spec: RunSpec, data: Dataset, offered: int, control: Control) -> d
             if control.stop_requested():
                 raise Interrupted
             seconds[number] = min(timed(number), seconds.get(number, np.inf))
-        if time.monotonic() - began > ENOUGH:
+        if time.monotonic() - start > ENOUGH:
             break
     return seconds

@@ -43,7 +43,7 @@ CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside th
 
 @dataclass
 class Progress:
-    """What a checkpoint keeps besides weights, optimizer and generators."""
+    """The part of a checkpoint besides weights, optimizer and random generators."""
 
     step: int = 0
     seconds: float = 0.0  # spent in the step loop so far, over all interruptions
@@ -51,12 +51,14 @@ class Progress:
     sums: dict[str, float] = field(default_factory=dict)  # losses since the last line of metrics
     summed: int = 0
 
-    def take(self, kept: dict[str, Any]) -> None:
-        """What a checkpoint has kept, as far as it is known and of its kind; a ValueError where that is not enough."""
-        known: dict[str, Any] = {name: value for name, value in kept.items() if type(value) is type(getattr(self, name, None))}
-        if not {"step", "seconds", "sums", "summed"} <= known.keys() or known["step"] < 0:
-            raise ValueError(f"its progress is {kept!r:.80}")
-        vars(self).update(known)
+    def take(self, values: dict[str, Any]) -> None:
+        """Take over values of a checkpoint that have a known name and type; ValueError if necessary ones are missing."""
+        valid: dict[str, Any] = {
+            name: value for name, value in values.items() if type(value) is type(getattr(self, name, None))
+        }
+        if not {"step", "seconds", "sums", "summed"} <= valid.keys() or valid["step"] < 0:
+            raise ValueError(f"its progress is {values!r:.80}")
+        vars(self).update(valid)
 
     def add(self, losses: list[dict[str, float]]) -> None:
         """Losses of steps, by phase, to the sums."""
@@ -96,7 +98,7 @@ class Trainer:
         """The trained model that the spec selects.
 
         Raises Interrupted once a checkpoint is written after a stop was requested, or without writing anything once another
-        process owns the run; Diverged when a loss is found to be not finite, before anything of it is written.
+        process owns the run; Diverged when a loss is found to be not finite, before it is written.
         """
         if self.learner.phases:
             self.optimizer: torch.optim.Optimizer = self.spec.optimizer.build(parameters=self.model.parameters())
@@ -121,7 +123,7 @@ class Trainer:
             self._declare(spec_deviation(self.model, spec.batch, micro_batches, group))
             self._note_threads()
         recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
-        self.began, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
+        self.started_at, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
         share = group.share(spec.batch)
         for clip in batches(
             self.data, spec.seed, progress.step, spec.steps, spec.batch, self.learner.frames, self.device, share
@@ -139,7 +141,7 @@ class Trainer:
                 self._after_step()
 
     def _after_step(self) -> None:
-        """Log, validate, save and end where it is time to."""
+        """Log, validate, save and stop, each when it is due."""
         spec, progress = self.spec, self.progress
         last = progress.step == spec.steps
         logged = progress.step % _log_every(spec.steps) == 0 or last
@@ -170,7 +172,7 @@ class Trainer:
             checkpoint.save_best(self.checkpoints, self.progress.step, {"model": self.model.state_dict()})
 
     def _save(self) -> None:
-        self.progress.seconds, self.last_saved = time.monotonic() - self.began, time.monotonic()
+        self.progress.seconds, self.last_saved = time.monotonic() - self.started_at, time.monotonic()
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -180,23 +182,25 @@ class Trainer:
         checkpoint.save(self.checkpoints, self.progress.step, state)
         self.run.set_status("running", step=self.progress.step)
 
-    def _declare(self, how: str) -> None:
-        """Keep in the provenance how the run departs from its spec, and since when; once, however often it is resumed."""
-        known, step = self.run.provenance(), self.progress.step
-        declared = known.get("deviations", [])
-        if how and not any(other.startswith(how) for other in declared[-1:]):
+    def _declare(self, deviation: str) -> None:
+        """Store in the provenance how the run departs from its spec, and since when; only once, even if it is resumed."""
+        provenance, step = self.run.provenance(), self.progress.step
+        declared = provenance.get("deviations", [])
+        if deviation and not any(text.startswith(deviation) for text in declared[-1:]):
             since = f" (from step {step + 1} on)" if step else ""
-            self.run.write("provenance.json", {**known, "deviations": [*declared, how + since]})
+            self.run.write("provenance.json", {**provenance, "deviations": [*declared, deviation + since]})
 
     def _note_threads(self) -> None:
-        """Keep in the provenance with how many threads of the processor it trains from here on, and say so if it had others."""
-        now = self.group.size * torch.get_num_threads()
-        known = self.run.provenance()
-        before = threads_of(known) or now
-        if before != now and self.progress.step and self.device.type == "cpu":
-            self._declare(f"trained with {now} thread{'s' * (now > 1)}, before with {before}: sums round otherwise")
-        if known.get("threads") != now:
-            self.run.write("provenance.json", {**self.run.provenance(), "threads": now})
+        """Store in the provenance how many threads train the run from now on, and a deviation if that number has changed."""
+        threads = self.group.size * torch.get_num_threads()
+        provenance = self.run.provenance()
+        threads_before = threads_of(provenance) or threads
+        if threads_before != threads and self.progress.step and self.device.type == "cpu":
+            self._declare(
+                f"trained with {threads} thread{'s' * (threads > 1)}, before with {threads_before}: sums round otherwise"
+            )
+        if provenance.get("threads") != threads:
+            self.run.write("provenance.json", {**self.run.provenance(), "threads": threads})
 
     def _resume(self) -> None:
         if not self.group.is_main:
@@ -225,9 +229,9 @@ class Trainer:
             self.group.wait()
 
     def _gap(self) -> str:
-        """Of which steps before the checkpoint no losses are left, in words; empty where all that was logged is there."""
-        logged = [int(line["step"]) for line in self.run.metrics() if any(name.startswith("loss/") for name in line)]
-        first = min(logged, default=self.progress.step + 1)
+        """Which steps before the checkpoint have lost their logged losses, in words; empty if none."""
+        logged_steps = [int(line["step"]) for line in self.run.metrics() if any(name.startswith("loss/") for name in line)]
+        first = min(logged_steps, default=self.progress.step + 1)
         return (
             f"the metrics up to step {first - 1} are gone" if first > _log_every(self.spec.steps) <= self.progress.step else ""
         )

@@ -1,8 +1,8 @@
 """Training one run on several devices of a machine: a process for each, started and watched by the worker that owns the run.
 
 The worker itself trains nothing: it holds the lease, passes a request to stop on to the main process, and ends all as
-soon as one has died, so that nobody waits for the dead; the run then resumes from its last checkpoint. Each process writes how
-it ended into a folder of theirs; what the main one says counts, unless it can only say that it lost the others.
+soon as one has died, so that none waits for it; the run then resumes from its last checkpoint. Each process writes its outcome
+into a shared folder. The outcome of the main process counts, unless it only reports that it lost the others.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from bench.training.process_group import ProcessGroup
 
-POLL_S = 0.1  # seconds between two looks at the processes
-GRACE = 3.0  # seconds in which those that lost another may say so, before they are killed
+POLL_S = 0.1  # seconds between two checks of the processes
+GRACE = 3.0  # seconds to report an outcome after another process has died, before being killed
 VALIDATION = timedelta(days=7)  # how long the others wait at most while the main one validates
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def train_together(
     threads: int,
     control: Control,
 ) -> Outcome:
-    """Train and score on so many devices, and tell how it ended. No process of the group outlives this call, nor this process.
+    """Train and score on several devices and return the outcome. No process of the group outlives this call or this process.
 
     devices: at most as many as a batch has clips. threads: of the processor, for all of them together.
     """
@@ -78,10 +78,10 @@ def train_together(
 def _start(
     run: Run, evaluations: Sequence[Evaluation], device: str, rank: int, size: int, threads: int, folder: str
 ) -> subprocess.Popen[bytes]:
-    """A process of the group. Signals that ask to stop are blocked in it: whatever is sent to the whole process group, only the
-    worker hears it."""
+    """Start a process of the group. Signals that ask to stop are blocked in it: only the worker receives those that are sent to
+    the whole process group."""
     share = max(1, threads // size)
-    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})
     try:
         return subprocess.Popen(
             [
@@ -92,7 +92,7 @@ def _start(
             stdin=subprocess.PIPE, bufsize=0, env={**os.environ, "OMP_NUM_THREADS": str(share)},
         )  # fmt: skip
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def _tell_to_stop(process: subprocess.Popen[bytes]) -> None:
@@ -102,9 +102,9 @@ def _tell_to_stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_outcomes(processes: list[subprocess.Popen[bytes]], folder: str) -> None:
-    """Until the main process has told how the run ended, or all are gone, or it takes too long."""
-    until = time.monotonic() + GRACE
-    while time.monotonic() < until and any(process.poll() is None for process in processes):
+    """Wait until the main process has reported its outcome, all have ended, or GRACE is over."""
+    deadline = time.monotonic() + GRACE
+    while time.monotonic() < deadline and any(process.poll() is None for process in processes):
         outcome = _reported_outcome(folder, 0)
         if outcome and outcome.kind != LOST:
             break
@@ -112,7 +112,7 @@ def _wait_for_outcomes(processes: list[subprocess.Popen[bytes]], folder: str) ->
 
 
 def _verdict(processes: list[subprocess.Popen[bytes]], outcomes: list[Outcome | None], out_of_memory: bool) -> Outcome:
-    """How the run ended, from what the processes say and how they died; those that still go on are about to be killed."""
+    """The outcome of the run, from the reports and exit codes of the processes; those still running will be killed."""
     if outcomes[0] and outcomes[0].kind != LOST:
         return outcomes[0]
     for outcome in outcomes:
@@ -123,8 +123,8 @@ def _verdict(processes: list[subprocess.Popen[bytes]], outcomes: list[Outcome | 
             if process.returncode == -signal.SIGKILL and out_of_memory:
                 return Outcome(FAILED, Failure.MEMORY, OUT_OF_MEMORY)
             code = process.returncode
-            how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(processes)} {how}")
+            ending = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(processes)} {ending}")
     return Outcome(INTERRUPTED, "", "the processes of the run lost each other")
 
 
@@ -142,7 +142,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _joined(folder: str, rank: int, size: int, device: torch.device) -> Iterator[ProcessGroup]:
-    """This process's place in the group, once all have come together."""
+    """Join the process group; enters once all processes have joined."""
     from torch import distributed
 
     from bench.training.process_group import ProcessGroup
@@ -181,7 +181,7 @@ def _take_part(run: Run, evaluations: list[Evaluation], folder: str, name: str, 
 
 
 def main() -> None:
-    """Entry point of one process of a team; nothing but `train_together` starts it."""
+    """Entry point of one process of the group; only `train_together` starts it."""
     parser = argparse.ArgumentParser(prog="python -m bench.worker.distributed", description=main.__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("folder", help="where the group meets")
@@ -191,16 +191,16 @@ def main() -> None:
     options = parser.parse_args()
     stop_requested = threading.Event()
     threading.Thread(target=_listen_to_the_worker, args=(stop_requested, options.folder), daemon=True).start()
-    who = f" [{options.rank + 1}/{options.size}]" if options.rank else ""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s{who} %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    process_label = f" [{options.rank + 1}/{options.size}]" if options.rank else ""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s{process_label} %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     import torch
 
     torch.set_num_threads(options.threads)
     if options.threads > 1:
         waiting.begin(options.device)
     run = Run(options.directory)
-    place = (options.folder, options.device, options.rank, options.size)
-    outcome = outcome_of(run, lambda: _take_part(run, options.evaluations, *place, Control(stop_requested.is_set)))
+    group_arguments = (options.folder, options.device, options.rank, options.size)
+    outcome = outcome_of(run, lambda: _take_part(run, options.evaluations, *group_arguments, Control(stop_requested.is_set)))
     write_json(Path(options.folder) / f"{options.rank}.json", asdict(outcome))
     logging.shutdown()
     os._exit(
@@ -209,7 +209,7 @@ def main() -> None:
 
 
 def _listen_to_the_worker(stop_requested: threading.Event, folder: str) -> None:
-    """The worker holds the other end of the standard input. A word asks to stop; the end of it means that the worker is dead,
+    """The worker holds the other end of the standard input. A byte is a request to stop; its end means that the worker is dead
     and its lease void."""
     while os.read(0, 1):
         stop_requested.set()

@@ -1,7 +1,7 @@
 """One run from start to finish: what every executor calls, as `python -m bench.worker.main RUN_DIRECTORY`.
 
-Trains from where the directory stands, scores what is not scored yet, and leaves its end in status.json: that file, and not
-the exit code, is what others go by.
+Resumes training, scores what is not scored yet, and writes the outcome to status.json. Others rely on that file, not on the
+exit code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.worker.outcome import Outcome, outcome_of
 from bench.worker.work import train_and_score
 
 STARTED = time.monotonic()  # of a worker process: this module is the first thing that it loads
-POLL_S = 1.0  # seconds between two looks whether the run was asked to stop
+POLL_S = 1.0  # seconds between two checks for a request to stop
 log = logging.getLogger(__name__)
 
 
@@ -37,39 +37,39 @@ def execute(
     stop_requested: Callable[[], bool],
     devices: int = 1,
     threads: int = 1,
-    began: float | None = None,
+    started_at: float | None = None,
     measure: bool = False,
 ) -> str:
-    """Do what is left to do in a run directory, and return the state it ends in. Only a bug in this function itself raises.
+    """Do the remaining work of a run directory and return its final state. Errors of the work become the run's outcome.
 
     devices: on how many of the device's kind to train, as far as the batch has clips for them; for more than one, `threads` of
-    the processor are divided among them. began: when the process that does nothing else began (`time.monotonic`). measure:
+    the processor are divided among them. started_at: when the process that does nothing else began (`time.monotonic`). measure:
     whether to find out first how many of the threads pay.
     """
     try:
-        owned = lease.take(run.path)
+        held_lease = lease.take(run.path)
     except OSError as error:
         log.error("%s cannot be owned: %s", run.path, error.strerror or error)
         return FAILED
-    if owned is None:
+    if held_lease is None:
         return RUNNING  # somebody else is at it
 
-    control = Control(stop_requested, owned.is_lost)
+    control = Control(stop_requested, held_lease.is_lost)
 
     def work() -> Outcome | None:
-        together = min(devices, run.spec.batch)
-        if together == 1 or run.status().trained or run.spec.steps == 0:
-            train_and_score(run, evaluations, device, control, began=began, offered=threads if measure else 1)
+        device_count = min(devices, run.spec.batch)
+        if device_count == 1 or run.status().trained or run.spec.steps == 0:
+            train_and_score(run, evaluations, device, control, started_at=started_at, offered=threads if measure else 1)
             return None
         from bench.worker.distributed import train_together
 
-        return train_together(run, evaluations, device, together, threads, control)
+        return train_together(run, evaluations, device, device_count, threads, control)
 
     try:
         outcome = outcome_of(run, work)
-        return RUNNING if owned.is_lost() else _end(run, outcome)  # the new owner's word stands
+        return RUNNING if held_lease.is_lost() else _end(run, outcome)  # the new owner's word stands
     finally:
-        owned.release()
+        held_lease.release()
 
 
 def _end(run: Run, outcome: Outcome) -> str:
@@ -81,7 +81,7 @@ def _end(run: Run, outcome: Outcome) -> str:
 
 
 class StopRequests:
-    """Whether to save and end: after a signal, after `bench stop`, or once the parent has died, for its parent's successor."""
+    """Whether to save and end: after a signal, after `bench stop`, or when the parent process has died."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.requested, self.last_check = run, False, 0.0
@@ -112,17 +112,17 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     run = Run(options.directory)
     stop_requested = StopRequests(run)
-    before = threads_of(run.provenance()) if options.device == "cpu" and not options.exactly else None
-    threads = min(before or options.threads, options.threads)
+    earlier_threads = threads_of(run.provenance()) if options.device == "cpu" and not options.exactly else None
+    threads = min(earlier_threads or options.threads, options.threads)
     if options.devices == 1:  # otherwise the processes that this one starts will need it
         import torch  # after the signal handlers: importing it takes seconds in which a stop must not be lost
 
         torch.set_num_threads(threads)
         if threads > 1:
             waiting.begin(options.device)
-    measure = before is None and not options.exactly and options.device == "cpu"
-    where = (options.device, stop_requested, options.devices, threads, STARTED, measure)
-    return 0 if execute(run, options.evaluations, *where) == FINISHED else 1
+    measure = earlier_threads is None and not options.exactly and options.device == "cpu"
+    settings = (options.device, stop_requested, options.devices, threads, STARTED, measure)
+    return 0 if execute(run, options.evaluations, *settings) == FINISHED else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How work on a run ends, whatever ends it: the state, the kind and the reason that go into its status."""
+"""How work on a run ended: the state, the kind of failure and the reason for its status.json."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.store.failures import Failure
 from bench.store.snapshot import Changed
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 
-LOST = "lost"  # the kind of an end that the end of another process explains
+LOST = "lost"  # ended because another process of the group has ended
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +32,7 @@ class Outcome:
 
 
 def outcome_of(run: Run, work: Callable[[], Outcome | None]) -> Outcome:
-    """How work on a run ended: as it says itself, or by what it raised."""
+    """How work on a run ended: the outcome that it returned, or the one that its exception stands for."""
     try:
         return work() or Outcome(FINISHED)
     except Exception as error:

@@ -1,9 +1,9 @@
-"""How threads wait for one another: busily where each has a core, and asleep where others want the cores as well.
+"""How threads wait for one another: spinning if each has a core, asleep if other programs need the cores too.
 
 A thread that spins until the next operation starts it at once: worth half of what a second thread brings LMC-Memory at small
 scale. Where two of them must share a core, each burns the other's time: an iteration of 0.6 s was seen to take 16 s. GNU's
 OpenMP, which PyTorch brings along, spins a thousandth as long once a process has more threads than there are cores (its manual,
-GOMP_SPINCOUNT). So while the machine is crowded, further threads hold teams of their own, and do nothing.
+GOMP_SPINCOUNT). So while the machine is busy, extra threads with teams of their own exist and do nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import threading
 from bench.common.load import SLACK, busy_cores
 from bench.common.machine import cores
 
-WINDOW_S = 1.0  # of looking whether the cores are busy
-CALM = 5  # looks in a row that must find room before threads spin again
+WINDOW_S = 1.0  # of measuring how busy the cores are
+CALM = 5  # measurements in a row that must find free cores before threads spin again
 NUMBERS = 2**20  # as many are divided among threads by any operation
 
 
@@ -36,10 +36,10 @@ class Waiting(threading.Thread):
         import torch
 
         while True:
-            self.look(torch.get_num_threads(), busy_cores([os.getpid()], WINDOW_S))
+            self.adjust(torch.get_num_threads(), busy_cores([os.getpid()], WINDOW_S))
 
-    def look(self, threads: int, busy: float) -> None:
-        """Decide by how many cores others keep busy."""
+    def adjust(self, threads: int, busy: float) -> None:
+        """Let threads sleep or spin, given how many cores other programs keep busy."""
         if crowded(threads, cores(), busy):
             self._calm = 0
             if self._release is None:
@@ -65,7 +65,7 @@ def crowded(threads: int, cores: int, busy: float) -> bool:
 
 
 def teams(threads: int, available: int) -> int:
-    """How many teams of so many threads, beside the one that computes, are more threads than there are cores."""
+    """How many extra teams of that size make more threads than there are cores."""
     return available // threads + 1
 
 

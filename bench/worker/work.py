@@ -1,4 +1,4 @@
-"""What a worker does with a run: train from where the directory stands, then score what is not scored yet."""
+"""The work of a worker: resume training, then score what is not scored yet."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def train_and_score(
     device_name: str,
     control: Control,
     group: ProcessGroup | None = None,
-    began: float | None = None,
+    started_at: float | None = None,
     offered: int = 1,
 ) -> None:
-    """Train from where the directory stands and score what is not scored yet; as the main process, if there are several.
+    """Resume training and score what is not scored yet; as the main process, if there are several.
 
-    began: when the process that does nothing else began, by `time.monotonic`; None if it does more, or is one of several.
-    offered: threads of the processor of which as many are to be taken as pay; 1 leaves their number as it is.
+    started_at: when the process that does nothing else began, by `time.monotonic`; None if it does more, or is one of several.
+    offered: threads of the processor, of which as many are used as pay; 1 leaves the number unchanged.
     """
     import torch
 
@@ -49,23 +49,27 @@ def train_and_score(
 
     spec, group = run.spec, group or SINGLE
     snapshot.verify(run)
-    before = run.status()
-    trained = before.trained
+    status_before = run.status()
+    trained = status_before.trained
     run.set_status(RUNNING)
     device = torch.device(device_name)
     data = spec.data.build()
-    known = run.provenance()
+    recorded = run.provenance()
     if offered > 1 and not trained and spec.steps:
         threads_that_pay(spec, data, offered, control)
     log.info("%s on %s, threads: %d, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
     if spec.precision == "bf16" and not has_bf16(device.type):
         log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
-    if known.get("fingerprint", data.fingerprint()) != data.fingerprint():
-        raise BenchError(f"the data have changed since this run began (now {data.fingerprint()}, then {known['fingerprint']})")
-    if not trained:  # what trained a run stays on record when it is only scored again, later and elsewhere
-        threads = provenance.threads_of(known) or group.size * torch.get_num_threads()  # the Trainer notes another number
-        where = {"device": str(device), "devices": group.size, "threads": threads}
-        _record(run, {"fingerprint": data.fingerprint(), **where, "samples": spec.steps * spec.batch, "shape": data.shape})
+    if recorded.get("fingerprint", data.fingerprint()) != data.fingerprint():
+        raise BenchError(
+            f"the data have changed since this run began (now {data.fingerprint()}, then {recorded['fingerprint']})"
+        )
+    if not trained:  # scoring a trained run again, perhaps on another machine, must not change this record
+        threads = provenance.threads_of(recorded) or group.size * torch.get_num_threads()  # the Trainer notes another number
+        devices_used = {"device": str(device), "devices": group.size, "threads": threads}
+        _record(
+            run, {"fingerprint": data.fingerprint(), **devices_used, "samples": spec.steps * spec.batch, "shape": data.shape}
+        )
     trainer = Trainer(run, data, device, control, group)
     model, progress = trainer.train(), trainer.progress
     if not trained:
@@ -87,7 +91,7 @@ def train_and_score(
             _score(run, model, data, evaluation, device, control)
             scoring[evaluation.key] = time.monotonic() - before_scoring
     if not trained:
-        _record_seconds(run, scoring, progress.seconds if before.step == 0 else None, began)
+        _record_seconds(run, scoring, progress.seconds if status_before.step == 0 else None, started_at)
 
 
 def updates(spec: RunSpec, model: nn.Module) -> int:
@@ -136,14 +140,15 @@ def _record(run: Run, metadata: dict[str, Any]) -> None:
     run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), **metadata})
 
 
-def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, began: float | None) -> None:
-    """What `bench plan` predicts the next runs from: seconds of every evaluation, and what a worker needs beside its work.
+def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, started_at: float | None) -> None:
+    """Record timings for the forecasts of `bench plan`: seconds of each evaluation, and the overhead of a worker.
 
-    training: seconds, None if other processes had a part in it. began: when this process began, None if it did other work too.
+    training: seconds, None if other processes had a part in it. started_at: when this process began, None if it did other
+    work too.
     """
     spent: dict[str, Any] = {"score_seconds": scoring}
-    if began is not None and training is not None:
-        spent["other_seconds"] = time.monotonic() - began - training - sum(scoring.values())
+    if started_at is not None and training is not None:
+        spent["other_seconds"] = time.monotonic() - started_at - training - sum(scoring.values())
     run.write("provenance.json", {**run.provenance(), **spent})
 
 

@@ -44,12 +44,12 @@ def export(
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise BenchError(f"{out} is there already; choose another --out, or remove it")
     frames = context + horizon
-    there = data.count(split, frames)
-    if there is None and clips is None:
+    available = data.count(split, frames)
+    if available is None and clips is None:
         raise BenchError(f"{name} is generated without end: say how many clips to export, such as --clips 1000")
-    if there is not None and clips is not None and clips > there:
-        raise BenchError(f"the {split} split has {there} clips of {frames} frames, fewer than --clips {clips}")
-    count = clips or there or 0
+    if available is not None and clips is not None and clips > available:
+        raise BenchError(f"the {split} split has {available} clips of {frames} frames, fewer than --clips {clips}")
+    count = clips or available or 0
     origins = data.origins(split, frames)
     manifest = ClipManifest(
         name, dict(options), data.split_fingerprint(split), split, context, horizon, [], origins[:count] if origins else None
@@ -103,12 +103,12 @@ def _write_clip(folder: Path, clip: NDArray[np.float32]) -> None:
 def _write_array(out: Path, parts: Iterator[NDArray[np.float32]], manifest: ClipManifest) -> None:
     """One .npz file; uint8 where the frames have 256 levels, else float32."""
     clips = list(parts)
-    whole = np.concatenate(clips)
-    stored = np.rint(whole * LEVELS).astype(np.uint8) if all(map(_is_of_bytes, clips)) else whole
+    array = np.concatenate(clips)
+    stored = np.rint(array * LEVELS).astype(np.uint8) if all(map(_is_of_bytes, clips)) else array
     with replacing(out) as temporary:
         np.savez(temporary, clips=stored, names=np.array(manifest.clips), manifest=np.array(manifest.to_json()))
 
 
 def _is_of_bytes(frames: NDArray[np.float32]) -> bool:
-    """Whether all pixels are levels of 8 bits, exactly."""
+    """Whether all pixels are exactly one of 256 levels."""
     return np.array_equal(np.divide(np.rint(frames * LEVELS).astype(np.uint8), LEVELS, dtype=np.float32), frames)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.common import reading
 from bench.common.errors import BenchError
-from bench.common.reading import content as read
 
 MOST = 2**28  # bytes of an IDX file; MNIST's largest has 47 million
 
@@ -20,7 +20,7 @@ UNSIGNED_BYTE = 8  # the magic number's third byte: the type of the elements
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """The array of bytes in an IDX file. A file that is not whole is a BenchError that names it."""
     try:
-        content = read(path, MOST)
+        content = reading.content(path, MOST)
         if content[:2] == b"\x1f\x8b":
             content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(MOST + 1)
         if len(content) > MOST:

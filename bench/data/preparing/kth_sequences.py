@@ -34,8 +34,8 @@ def read_sequences(path: Path) -> dict[str, tuple[Range, ...]]:
             if (entries and line.strip()) or line.startswith("person"):
                 raise BenchError(f"{path}, line {number}: '{line.strip()}' is no entry; fetch the file again from {URL}")
             continue
-        name, listed = match.groups()
-        ranges = tuple((int(first), int(last)) for first, last in re.findall(r"(\d+)-(\d+)", listed or ""))
+        name, ranges_text = match.groups()
+        ranges = tuple((int(first), int(last)) for first, last in re.findall(r"(\d+)-(\d+)", ranges_text or ""))
         if name in entries or any(first < 1 or last < first for first, last in ranges):
             raise BenchError(f"{path}, line {number}: '{line.strip()}' cannot be right; fetch the file again from {URL}")
         entries[name] = ranges

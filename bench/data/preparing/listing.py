@@ -1,4 +1,4 @@
-"""`bench data list`: which data sets are ready, and what puts the others there."""
+"""`bench data list`: which data sets are ready, and which command prepares the others."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bench.spec import catalog
 
 @runtime_checkable
 class Prepared(Protocol):
-    """A data set made of files on this machine."""
+    """A data set that consists of files on this machine."""
 
     def verify(self) -> None:
         """Read every byte; a file that is not as it was prepared is a BenchError."""
@@ -32,8 +32,8 @@ class Listed:
 def listing(full: bool = False) -> list[Listed]:
     """Every data set of the catalogue with its default options, and every other one that is prepared. full: read all bytes."""
     names = catalog.names("datasets")
-    others = [entry for entry in _prepared() if catalog.differences("datasets", *entry)]
-    entries = sorted([*((name, {}) for name in names), *others], key=lambda entry: names.index(entry[0]))
+    prepared = [entry for entry in _prepared() if catalog.differences("datasets", *entry)]
+    entries = sorted([*((name, {}) for name in names), *prepared], key=lambda entry: names.index(entry[0]))
     return [_listed(name, options, full) for name, options in entries]
 
 
@@ -51,7 +51,7 @@ def _listed(name: str, options: dict[str, Any], full: bool) -> Listed:
 
 
 def _prepared() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The data sets that lie prepared in the data root, with the options that reach them."""
+    """The data sets that are prepared in the data root, with the options that select them."""
     for name in ("kth", "frames", "videos", "moving_mnist_fixed"):
         for folder in sorted((data_root() / name).glob("[!.]*")):
             if ready := manifest.find(folder):

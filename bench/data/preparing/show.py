@@ -50,8 +50,8 @@ def counts(data: Dataset, frames: int) -> list[str]:
     lines = []
     for split in SPLITS:
         number = data.count(split, frames)
-        what = "clips generated, as many as are asked for" if number is None else f"{number} clips of {frames} frames"
-        lines.append(f"{split}: {what}")
+        amount = "clips generated, as many as are asked for" if number is None else f"{number} clips of {frames} frames"
+        lines.append(f"{split}: {amount}")
         lines += [f"  {remark}" for remark in data.remarks(split, frames)]
         if isinstance(data, PackedDataset):
             lines += _sequences(data.packed.sequences[split])
@@ -76,6 +76,6 @@ def _rows(data: Dataset, split: Split, clips: int, frames: int) -> dict[str, Fra
     """Clips spread evenly over a split, [T, C, H, W] each, under their numbers and labels."""
     number = data.count(split, frames)
     labels = data.labels(split, frames, clips if number is None else number)
-    chosen = range(clips) if number is None else np.unique(np.linspace(0, number - 1, clips).astype(int)).tolist()
-    titles = {n: f"{split} {n}{f': {labels[n]}' if labels else ''}" for n in chosen}
-    return {titles[n]: data.clips(split, n, n + 1, frames)[0].numpy() for n in chosen}
+    numbers = range(clips) if number is None else np.unique(np.linspace(0, number - 1, clips).astype(int)).tolist()
+    titles = {n: f"{split} {n}{f': {labels[n]}' if labels else ''}" for n in numbers}
+    return {titles[n]: data.clips(split, n, n + 1, frames)[0].numpy() for n in numbers}

@@ -1,4 +1,4 @@
-"""Finding the files that a data set is prepared from, and saying in words what is wrong with them."""
+"""Finds the files that a data set is prepared from, and explains what is wrong with them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,9 +9,9 @@ from bench.data.frame_order import in_natural_order
 
 
 class Progress(Protocol):
-    """Told how many of how many are done, and what is being worked at."""
+    """Called with the number of finished items, the number of all, and the name of the current one."""
 
-    def __call__(self, done: int, total: int, what: str) -> None: ...
+    def __call__(self, done: int, total: int, name: str) -> None: ...
 
 
 SPLITS = ("train", "val", "test")
@@ -20,11 +20,11 @@ SPLIT_NAMES = {
     "val": ("val", "valid", "validation", "validate", "dev"),
     "test": ("test", "testing"),
 }
-"""What the folders of splits are called."""
+"""The names of the folders of each split."""
 
 
 class Damaged(BenchError):
-    """One source file that cannot be read to its end. Preparing names it, and leaves it out only when told to."""
+    """A source file that cannot be read to its end. Preparing names it, and leaves it out only with --skip-damaged."""
 
 
 def source_folder(source: str | None, command: str, holds: str) -> Path:
@@ -39,7 +39,7 @@ def source_folder(source: str | None, command: str, holds: str) -> Path:
 
 
 def within(folder: Path) -> list[Path]:
-    """What a folder holds, numbers in names by their value, but for what is hidden: systems leave files of their own behind."""
+    """The content of a folder in natural order, without hidden files, which operating systems add."""
     return in_natural_order(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
@@ -48,18 +48,18 @@ def split_folders(source: Path) -> tuple[dict[str, Path], list[str]]:
 
     Returns notes about the folders that are no split, too.
     """
-    found, others = _splits_in(source)
-    if {"train", "test"} <= found.keys():
-        return found, [f"not a split, left out: {path}" for path in others]
+    splits, other_folders = _splits_in(source)
+    if {"train", "test"} <= splits.keys():
+        return splits, [f"not a split, left out: {path}" for path in other_folders]
     if split_of(source.name):
         raise BenchError(
-            f"{source} is one split of a data set; use --source {source.parent}, which holds the folders {_wanted()}"
+            f"{source} is one split of a data set; use --source {source.parent}, which holds the folders {_split_names()}"
         )
     for inner in sorted(path for path in source.iterdir() if path.is_dir()):
         if {"train", "test"} <= _splits_in(inner)[0].keys():
-            raise BenchError(f"{source} has no folders {_wanted()}, but {inner} has; use --source {inner}")
-    missing = " and ".join(f"'{split}'" for split in ("train", "test") if split not in found)
-    raise BenchError(f"{source} has no folder {missing}; put the videos into folders {_wanted()} (val may be missing)")
+            raise BenchError(f"{source} has no folders {_split_names()}, but {inner} has; use --source {inner}")
+    missing = " and ".join(f"'{split}'" for split in ("train", "test") if split not in splits)
+    raise BenchError(f"{source} has no folder {missing}; put the videos into folders {_split_names()} (val may be missing)")
 
 
 def split_of(name: str) -> str | None:
@@ -69,17 +69,17 @@ def split_of(name: str) -> str | None:
 
 def _splits_in(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     """The folders of splits in a folder, and its other folders."""
-    found: dict[str, Path] = {}
-    others = []
+    splits: dict[str, Path] = {}
+    other_folders = []
     for path in within(folder):
         split = split_of(path.name) if path.is_dir() else None
         if split is None:
-            others += [path] if path.is_dir() else []
-        elif split in found:
-            raise BenchError(f"{found[split]} and {path} are both the {split} split by their names; keep one of them")
+            other_folders += [path] if path.is_dir() else []
+        elif split in splits:
+            raise BenchError(f"{splits[split]} and {path} are both the {split} split by their names; keep one of them")
         else:
-            found[split] = path
-    return found, others
+            splits[split] = path
+    return splits, other_folders
 
 
 def with_validation(videos: dict[str, list[Path]], source: Path) -> dict[str, list[Path]]:
@@ -87,12 +87,12 @@ def with_validation(videos: dict[str, list[Path]], source: Path) -> dict[str, li
     if "val" in videos:
         return videos
     held_out = videos["train"][9::10] or videos["train"][-1:]
-    kept = [video for video in videos["train"] if video not in held_out]
-    if not kept:
+    training = [video for video in videos["train"] if video not in held_out]
+    if not training:
         raise BenchError(
             f"{source / 'train'} has a single video, so none can be held out for validation; add a folder {source / 'val'}"
         )
-    return {"train": kept, "val": held_out, "test": videos["test"]}
+    return {"train": training, "val": held_out, "test": videos["test"]}
 
 
 def stamp(path: Path) -> list[tuple[str, int, int]]:
@@ -101,5 +101,5 @@ def stamp(path: Path) -> list[tuple[str, int, int]]:
     return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.is_file()]
 
 
-def _wanted() -> str:
+def _split_names() -> str:
     return ", ".join(f"'{split}'" for split in SPLITS)
