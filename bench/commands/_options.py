@@ -275,7 +275,7 @@ def console(aside: bool = False) -> Console:
 class Tell(Protocol):
     """Told how many of how many are done (0: nobody knows of how many), and what is worked at if that has changed."""
 
-    def __call__(self, done: int, total: int, what: str | None = None) -> None: ...
+    def __call__(self, done: int, total: int, name: str | None = None) -> None: ...
 
 
 @contextmanager
