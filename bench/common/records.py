@@ -35,9 +35,9 @@ def known_fields(values: Any, shape: Mapping[str, Shape], path: Path | str) -> d
 
 
 def made_of(kind: type[T], values: Mapping[str, Any]) -> T:
-    """A dataclass out of the values of a JSON object, lists as tuples; what another version has added is left out."""
-    known = {one.name: values[one.name] for one in fields(kind) if one.name in values}  # type: ignore[arg-type]
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+    """A dataclass made from a JSON object, with lists as tuples; fields of other versions are left out."""
+    members = {member.name: values[member.name] for member in fields(kind) if member.name in values}  # type: ignore[arg-type]
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in members.items()})
 
 
 def _wrong(value: Any, shape: Shape) -> tuple[str, str, str] | None:

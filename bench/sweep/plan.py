@@ -113,9 +113,9 @@ def retry(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
 
 
 def in_smaller_parts(run: Run) -> bool:
-    """Out of memory: let the run go on with each batch in twice as many parts, which changes rounding alone.
+    """Out of memory: let the run continue with twice as many micro-batches, which changes only rounding.
 
-    False where that would not help: it was scoring, or each part is a single clip already.
+    False if that cannot help: it was scoring, or each part is already a single clip.
     """
     parts = 2 * run.micro_batches()
     if run.status().trained or parts > run.spec.batch:
