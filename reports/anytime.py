@@ -8,7 +8,7 @@ deviations, `effect = (mean - m) / sigma`, with the right Haar measure on sigma,
 1976, "On confidence sequences"; Wang and Ramdas 2024, "Anytime-valid t-tests and confidence sequences for Gaussian means with
 unknown variance"; Pérez-Ortiz et al. 2024, "E-statistics, group invariance and anytime-valid testing". A prior around 0 is
 usual. Here it is half N(2, 1), half N(-2, 1), around the sizes that a handful of seeds can show. Every prior is valid; it
-decides only how soon one is sure (`python -m reports.simulation` measures that).
+decides only how soon one is sure (`python -m tests.claims_simulation` measures that).
 """
 
 import math

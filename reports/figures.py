@@ -52,12 +52,12 @@ def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
     return figure
 
 
-def training(results: Results, names: Sequence[str] | None = None) -> Figure:
-    """A panel per logged name (a loss, a validation score; all if not given) over the steps: mean and range over seeds."""
+def training(results: Results) -> Figure:
+    """A panel per logged name (a loss, a validation score) over the steps: mean and range over seeds."""
     if results.training is None or results.training.empty:
         raise ValueError(f"'{results.name}' has no training curves")
     log = results.training
-    names = names or sorted(log["name"].unique().tolist(), key=_kind)
+    names = sorted(log["name"].unique().tolist(), key=_kind)
     trained = set(log["variant"])
     with paper():
         figure, panels = panels_of(len(names))

@@ -1,6 +1,6 @@
 """Published numbers beside ours: only under their own protocol, greyed, with their source, never ranked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -23,18 +23,11 @@ NAMES = {
 }
 
 
-def with_published(
-    table: Table,
-    results: Results,
-    published: pd.DataFrame | None = None,
-    ours: Mapping[str, str] | None = None,
-    methods: Sequence[str] = (),
-) -> Table:
-    """The table with a greyed row for each published method of the same data set, context, horizon and protocol.
+def with_published(table: Table, results: Results, published: pd.DataFrame | None = None) -> Table:
+    """The table with a greyed row for each published method of the same data set, context, horizon and protocol, which shows
+    by how much the variant of that name differs.
 
     published: rows as `reports.published.load` gives them, the suite's own file if not given.
-    ours: published method -> our variant of it, whose difference to the published number is shown; by their names if not given.
-    methods: parts of names; only the methods that hold one of them (all if not given).
     Columns of single frames and slices stay empty: what is published are means over the horizon, and over whole test sets.
     """
     if results.metadata.label or results.metadata.split != "test":
@@ -50,11 +43,8 @@ def with_published(
     marks: dict[str, str] = {}
     rows = []
     for method, numbers in alike.groupby("method", sort=False):
-        if methods and not any(part.lower() in str(method).lower() for part in methods):
-            continue
         by_score = numbers.set_index("score")
-        same = _variant(str(method)) if ours is None else ours.get(str(method), "")
-        mine = cells_of.get(same, (Cell(),) * len(table.columns))
+        mine = cells_of.get(_variant(str(method)), (Cell(),) * len(table.columns))
         cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, mine, strict=True)]
         sources = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
         row_marks = [marks.setdefault(text, str(first + len(marks))) for text in sources]
@@ -78,14 +68,13 @@ def _variant(method: str) -> str:
 def _alike(published: pd.DataFrame, metadata: Metadata, scores: Sequence[str]) -> pd.DataFrame:
     """What is published for the same task, one number (the surest) a method and `score` ("protocol/metric")."""
     given = of_task(published, metadata.dataset.partition(" ")[0], metadata.context, metadata.horizon)
-    if metadata.cut and "test_set" in given:  # a number of other clips is another number; where the clips are not said, that is
+    if metadata.cut:  # a number of other clips is another number; where the clips are not said, that is
         given = given[given["test_set"].isin(["", metadata.cut])]
     given = given.assign(score=given["protocol"] + "/" + given["metric"])
     wanted = given[given["score"].isin(scores)]
     surest = wanted.sort_values("confidence", key=lambda confidence: confidence != "high", kind="stable")
-    if "test_set" in given:  # of one method either all numbers are of a known cut or none is
-        known = set(surest.loc[surest["test_set"] != "", "method"])
-        surest = surest[(surest["test_set"] != "") | ~surest["method"].isin(known)]
+    known = set(surest.loc[surest["test_set"] != "", "method"])  # of one method either all numbers are of a known cut or none
+    surest = surest[(surest["test_set"] != "") | ~surest["method"].isin(known)]
     return surest.drop_duplicates(["method", "score"]).sort_index()
 
 
@@ -106,7 +95,7 @@ def _cell(column: Column, published: pd.DataFrame, ours: Cell) -> Cell:
 
 def _cut_unknown(number: "pd.Series[Any]") -> bool:
     """Whether the source does not say which clips its numbers are of, though papers cut this data set in several ways."""
-    return number.get("dataset") == "kth" and number.get("test_set") == ""
+    return number["dataset"] == "kth" and number["test_set"] == ""
 
 
 def _source(number: "pd.Series[Any]") -> str:

@@ -20,14 +20,13 @@ LABEL = 18  # letters in a line of a strip's label: an inch
 ACROSS, GAP, LETTERS, LINE = 10, 8, 11, 14
 
 
-def choose_clips(results: Results, score: str = "standard/psnr", reference: str | None = None) -> dict[str, int]:
-    """The numbers of the "best", "median" and "worst" clip by the mean score of the reference variant (default: the first)."""
-    place = list(results.variants).index(reference) if reference else 0
-    runs = results.clip_means(score)[place]  # [seeds, clips]
+def choose_clips(results: Results, score: str = "standard/psnr") -> dict[str, int]:
+    """The numbers of the "best", "median" and "worst" clip by the mean score of the first variant."""
+    runs = results.clip_means(score)[0]  # [seeds, clips]
     means = runs[~np.isnan(runs).all(1)].mean(0)
     known = np.flatnonzero(~np.isnan(means))
     if not len(known):
-        raise ValueError(f"'{results.variants[place]}' has no {score} to choose clips by")
+        raise ValueError(f"'{results.variants[0]}' has no {score} to choose clips by")
     sign = -1 if results.metric(score).direction == "up" else 1
     order = known[np.argsort(sign * means[known], kind="stable")]
     ranks = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
@@ -53,15 +52,13 @@ def strip(
     truth: np.ndarray,
     predictions: Mapping[str, np.ndarray],
     scores: Mapping[str, np.ndarray] | None = None,
-    digits: int = 1,
     errors: bool = False,
     columns: int = 10,
-    scored: str = "PSNR (dB)",
 ) -> Figure:
     """Rows context, truth and a row per model; at most `columns` frames of each, evenly spread and the last one among them.
 
     context [T, C, H, W]; truth and predictions [horizon, C, H, W]; pixels in [0, 1].
-    scores: model -> [horizon], written under its frames; scored: what they are.
+    scores: model -> [horizon], the PSNR in dB, written under its frames.
     errors: under each model its absolute error, black (0) to white (1).
     """
     past, shown = spread(len(context), columns), spread(len(truth), columns)
@@ -71,8 +68,8 @@ def strip(
     ]
     for model, predicted in predictions.items():
         known = scores[model] if scores and model in scores else None
-        under = [""] * len(shown) if known is None else [f"{known[frame]:.{digits}f}" for frame in shown]
-        rows.append((model, predicted[shown], under, scored if any(under) else ""))
+        under = [""] * len(shown) if known is None else [f"{known[frame]:.1f}" for frame in shown]
+        rows.append((model, predicted[shown], under, "PSNR (dB)" if any(under) else ""))
         if errors:
             rows.append(("error", np.abs(np.clip(predicted, 0, 1) - truth)[shown], [""] * len(shown), ""))
     across = max(len(past), len(shown))

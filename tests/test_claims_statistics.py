@@ -7,7 +7,7 @@ import pytest
 
 from reports.anytime import begins, critical, interval, log_evidence, needed
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, verdict
-from reports.simulation import COLLAPSE, markdown, shapes_markdown, simulate, until_decided
+from tests.claims_simulation import COLLAPSE, markdown, shapes_markdown, simulate, until_decided
 
 EXPERIMENTS = 2_000
 

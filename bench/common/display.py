@@ -23,11 +23,6 @@ def plain(text: str) -> str:
     return CONTROL.sub(lambda match: match[0].encode("unicode_escape", "backslashreplace").decode(), text)
 
 
-def one_line(text: str) -> str:
-    """The same on one line."""
-    return " ".join(plain(text).split())
-
-
 def published(value: Any, root: Path | None = None) -> Any:
     """A text for a report to publish: plain, with paths relative to the store at `root` and ~ for the home folder.
 

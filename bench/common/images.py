@@ -43,10 +43,10 @@ def strip(rows: dict[str, FrameArray], first: dict[str, int] | None = None) -> I
     return page
 
 
-def side_by_side(rows: dict[str, FrameArray], scale: int | None = None) -> list[Image.Image]:
+def side_by_side(rows: dict[str, FrameArray]) -> list[Image.Image]:
     """One picture a time step, the rows' frames beside each other, each under its label; for an animation."""
     frames = next(iter(rows.values()))
-    scale = scale or max(1, 128 // frames.shape[2])
+    scale = max(1, 128 // frames.shape[2])
     width, height = frames.shape[3] * scale, frames.shape[2] * scale
     pages = []
     for t in range(len(frames)):

@@ -117,13 +117,13 @@ def parsed(text: bytes, path: Path | str) -> Any:
         raise Unreadable(path, f"is not JSON ({error})") from error
 
 
-def json_at(folder: Path, name: str, max_bytes: int = SMALL) -> Any:
+def json_at(folder: Path, name: str) -> Any:
     """As `json_in`, for a file in a run's folder, neither of which may be a link. Makes no Path, which would take time."""
     if os.path.islink(folder):
         raise Unreadable(folder, "is a link, and links in a store are not followed")
     path = f"{folder}{os.sep}{name}"
     try:
-        text = _all_of(*_regular(path, max_bytes, os.O_NOFOLLOW))
+        text = _all_of(*_regular(path, SMALL, os.O_NOFOLLOW))
     except (FileNotFoundError, NotADirectoryError):
         return None
     return parsed(text, path)

@@ -51,14 +51,14 @@ def checked(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def set_score(name: str, features: Features, shown: NDArray[np.int64] | None = None, seed: int = 0) -> SetScore:
+def set_score(name: str, features: Features, shown: NDArray[np.int64] | None = None) -> SetScore:
     """The score of all clips or those `shown`, and of resamples of them (with replacement, pairs of clips together)."""
     distance = loaded(set_metrics()[name].distance)
     prediction, target = (array if shown is None else array[shown] for array in (features.prediction, features.target))
     count = len(prediction)
     if count < 2 or not (np.isfinite(prediction).all() and np.isfinite(target).all()):
         return SetScore(float("nan"), np.full(REPLICATES, np.nan))
-    draws = np.random.default_rng(seed).integers(0, count, (REPLICATES, count))
+    draws = np.random.default_rng(0).integers(0, count, (REPLICATES, count))
     replicates = np.array([distance(prediction[sample], target[sample]) for sample in draws])
     return SetScore(float(distance(prediction, target)), replicates)
 

@@ -52,11 +52,11 @@ def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Timing:
     return Timing(f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, PEER, peer / own)
 
 
-def evaluation(device: torch.device, model: str = "lmc") -> Timing:
+def evaluation(device: torch.device) -> Timing:
     """Rollouts of Moving-MNIST clips with all their scores but LPIPS, beside the rollouts alone: a ratio of 0.75 means that a
     quarter of the time is spent outside the model."""
     data, clips = EmbeddedMovingMNIST(), EVALUATED[device.type]
-    network = catalog.build("models", model, {}, shape=data.shape, context=10, horizon=FRAMES).to(device).eval()
+    network = catalog.build("models", "lmc", {}, shape=data.shape, context=10, horizon=FRAMES).to(device).eval()
     clock = _synchronised(device, time.process_time if device.type == "cpu" else time.perf_counter)
     moments: list[float] = []
     network.register_forward_pre_hook(lambda *_: moments.append(-clock()))

@@ -87,9 +87,6 @@ class Copy:
                     client.delete_run(twin)
         sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
         write_json(self.path, {**sent, **self.known}, planned.run.path)
-        former = _former_note(planned, self.known["experiment"])
-        if former != self.path and is_regular(former):  # it may hold an address with a password
-            former.unlink()
 
     def _found_or_made(self) -> str:
         """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
@@ -242,9 +239,3 @@ def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
 def _note_path(planned: PlannedRun, experiment: str) -> Path:
     """A name of its own for every experiment and variant, however long they are and whatever they are made of."""
     return planned.run.path / "mlflow" / f"{slug(planned.label, 40)}-{digest(f'{experiment}/{planned.label}')}.json"
-
-
-def _former_note(planned: PlannedRun, experiment: str) -> Path:
-    """Where versions before kept it, under a name that "a b" and "a-b" shared; what it says is not relied on."""
-    label = "".join(sign if sign.isalnum() else "-" for sign in planned.label)
-    return planned.run.path / "mlflow" / f"{experiment}-{label}.json".replace("/", "-")

@@ -1,4 +1,4 @@
-"""What stopping as soon as one may costs and risks, simulated: `python -m reports.simulation` prints the tables of the docs."""
+"""What stopping as soon as one may costs and risks, simulated; `python -m tests.claims_simulation` prints the docs' tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
