@@ -2,7 +2,7 @@
 
 from reports.ablation import ablation
 from reports.costs import cost_table, equal_to_first, with_warnings
-from reports.quantities import counted, lasting, sized
+from reports.quantities import counted, lasting, remaining, sized
 from reports.render import FORMATS, render
 from reports.table import table
 from tests.report_samples import results, runs
@@ -76,4 +76,5 @@ def test_the_ledger_renders_in_every_format():
 def test_units_by_hand():
     assert [counted(x) for x in (0, 950, 999.9, 1_520_000, 5.68e10)] == ["0", "950", "1000", "1.52 M", "56.8 G"]
     assert [lasting(x) for x in (0.0031, 42, 312, 12_240, 180_000)] == ["3.1 ms", "42 s", "5.2 min", "3.4 h", "2.08 d"]
+    assert [remaining(x) for x in (0.4, 63.6, 488, 90_000)] == ["0 s", "64 s", "8.1 min", "25 h"]
     assert [sized(x) for x in (10, 2**29, 3.2 * 2**30)] == ["10 B", "512 MiB", "3.2 GiB"]

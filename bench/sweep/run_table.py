@@ -16,7 +16,7 @@ from bench.common import lease
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import QUEUED, PlannedRun
-from reports.quantities import lasting
+from reports.quantities import remaining
 
 PAUSE = 30.0  # a gap between two lines that is this many times longer than usual is a pause, not slow training
 LOOKS: dict[str, tuple[str, str]] = {
@@ -69,7 +69,7 @@ class Pace:
 
     def figures(self, last: int) -> str:
         """Step, speed and time left, validation PSNR and loss on one line."""
-        speed = f"{self.speed:.1f}/s  {lasting(self.seconds_left(last) or 0)} left" if self.speed else ""
+        speed = f"{self.speed:.1f}/s  {remaining(self.seconds_left(last) or 0)} left" if self.speed else ""
         validation = f"val {self.format_validation()}" if self.psnr is not None else ""
         return "  ".join(filter(None, (f"step {self.step}/{last}", speed, validation, self.format_loss())))
 
@@ -125,7 +125,7 @@ def _cells(line: RunLine) -> list[Cell]:
         ProgressBar(total=max(steps, 1), completed=line.step if steps else int(planned.state == FINISHED), width=BAR),
         Text(f"{line.step}/{steps}"),
         Text(f"{running_pace.speed:.1f}" if running_pace and running_pace.speed else ""),
-        Text(lasting(seconds_left) if seconds_left is not None else ""),
+        Text(remaining(seconds_left) if seconds_left is not None else ""),
         Text(pace.format_validation() if pace else ""),
         Text(pace.format_loss() if pace else ""),
         Text(line.where),

@@ -21,7 +21,7 @@ from bench.sweep import active
 from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, PlannedRun, plan, plan_run, run_status
 from bench.sweep.progress import PLAIN_SECONDS
 from bench.sweep.run_table import Pace, RunLine, run_table
-from reports.quantities import lasting
+from reports.quantities import remaining
 
 REFRESH = 1.0  # seconds between two refreshes
 FULL_REFRESH_S = 20.0  # seconds between two refreshes of finished runs, which hardly change
@@ -84,7 +84,7 @@ class Board:
         paces = [pace for planned in self.planned_runs if planned.state == RUNNING and (pace := Pace.of(planned.run))]
         speed = sum(pace.speed or 0.0 for pace in paces)
         parts += [f"{steps_left:,} steps to go"] if steps_left else []
-        parts += [f"{speed:.1f} steps/s, {lasting(steps_left / speed)} left at this pace"] if speed and steps_left else []
+        parts += [f"{speed:.1f} steps/s, {remaining(steps_left / speed)} left at this pace"] if speed and steps_left else []
         return f"{len(self.planned_runs)} runs: " + ", ".join(parts)
 
     def render(self, width: int, height: int) -> Group:
