@@ -23,10 +23,10 @@ MOST = 20  # seeds that a claim may have, unless another budget is named
 
 
 def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours: float | None, command: str) -> int:
-    """Finish the round that was begun, look, choose the next one; the exit code.
+    """Finish the round that was begun, judge the claims, choose the next round; returns the exit code.
 
-    go: runs what is to be done of a plan until it is over or asked to end; whether it was interrupted, and what went wrong with
-    MLflow, in words. most: seeds of a claim. command: what continues from here.
+    go: runs the unfinished runs of a plan; returns whether it was interrupted, and what went wrong with MLflow, in words.
+    most: the most seeds of a claim. command: what continues from here.
     """
     from bench.common.files import writable
     from bench.evidence.judging import judged
@@ -57,10 +57,10 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
                 return 0 if spent() else _tables.summary(planned_runs, True, command)
         if any(planned.state not in (FINISHED, DIVERGED) for planned in planned_runs):
             return _tables.summary(planned_runs, False, command)
-        found, verdicts = judged(wider, planned_runs)
+        results, verdicts = judged(wider, planned_runs)
         chosen = next_round(wider, verdicts, most)
         if not chosen or spent():
-            return _conclude(experiment, found, verdicts, most, spent(), command)
+            return _conclude(experiment, results, verdicts, most, spent(), command)
         record.add(chosen, begun)
         _announce(begun + 1, chosen, verdicts)
 
@@ -99,12 +99,12 @@ def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
         print(f"  {label}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
 
 
-def _conclude(experiment: Experiment, found: Results, verdicts: Sequence[Judged], most: int, spent: str, command: str) -> int:
+def _conclude(experiment: Experiment, results: Results, verdicts: Sequence[Judged], most: int, spent: str, command: str) -> int:
     """Show the verdicts, and why undecided claims stay so; 0, since all was done that was asked for."""
     from reports.claims import UNDECIDED
     from reports.claims_grid import claims_grid
 
-    _options.console().print(claims_grid(found, verdicts))
+    _options.console().print(claims_grid(results, verdicts))
     left = sum(one.verdict == UNDECIDED for one in verdicts)
     if left and spent:
         print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` continues from here")

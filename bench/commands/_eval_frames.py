@@ -32,8 +32,8 @@ def score_frames(
 ) -> Scored:
     """The scores of predictions in files, against the targets beside them or the clips of a data set.
 
-    data: None where the targets or a manifest beside the predictions tell. keep: where to store the frames that are scored.
-    sets: metrics of the whole set of clips, which are computed as well.
+    data: None if the targets or a manifest beside the predictions say which clips these are. keep: where to store
+    the frames that are scored. sets: metrics of the whole set of clips, which are computed as well.
     """
     from bench.common.machine import default_device
     from bench.data.layout import parse_layout
@@ -42,17 +42,17 @@ def score_frames(
     from bench.external.side import Reading
     from bench.external.sides import read_sides
 
-    stated = parse_ranges(ranges, SIDES)
+    stated_ranges = parse_ranges(ranges, SIDES)
     sides = read_sides(path, Reading(parse_layout(layout) if layout else None, grey, of_data_set=data is not None))
     clips = _clips(sides, data, context, split)
     with _options.progress("scoring") as progress:
         if clips:
-            return score_on(sides, clips, stated, default_device(), keep, progress, sets)
-        return score(sides, stated, default_device(), keep, progress, sets)
+            return score_on(sides, clips, stated_ranges, default_device(), keep, progress, sets)
+        return score(sides, stated_ranges, default_device(), keep, progress, sets)
 
 
 def _clips(sides: Sides, data: Component | None, context: int | None, split: Split) -> Clips | None:
-    """The clips that predictions are said to be of, by --data or by a manifest; None where only the targets tell."""
+    """The clips that predictions belong to, by --data or by a manifest; None if only the targets can tell."""
     from bench.data.clip_names import ClipManifest
     from bench.external.predictions import Clips
 
@@ -67,44 +67,44 @@ def _clips(sides: Sides, data: Component | None, context: int | None, split: Spl
         raise BenchError(f"--context goes with --data; the manifest in {sides.source} says {manifest.context}")
     from bench.spec.runspec import Component
 
-    part = Component(manifest.data, **manifest.options)
-    made = dataset(part)
+    component = Component(manifest.data, **manifest.options)
+    data_set = dataset(component)
     exported: Split = "val" if manifest.split == "val" else "test"
-    if made.split_fingerprint(exported) != manifest.fingerprint:
+    if data_set.split_fingerprint(exported) != manifest.fingerprint:
         raise BenchError(
             f"the manifest of {sides.source} is of clips of '{manifest.data}' with the fingerprint {manifest.fingerprint}, and "
-            f"here that is {made.split_fingerprint(exported)}: other videos, or prepared otherwise"
+            f"here that is {data_set.split_fingerprint(exported)}: other videos, or prepared otherwise"
         )
-    return Clips(made, exported, manifest.context, export_command(part, manifest.context, horizon, count, exported))
+    return Clips(data_set, exported, manifest.context, export_command(component, manifest.context, horizon, count, exported))
 
 
-def dataset(part: Component, settings: list[str] | None = None) -> Dataset:
+def dataset(component: Component, settings: list[str] | None = None) -> Dataset:
     """The data set of a name with `data.NAME=VALUE` settings."""
     from bench.spec import catalog
 
-    part = with_settings(part, settings or [])
-    built: Dataset = catalog.build("datasets", part.name, part.options)
+    component = with_settings(component, settings or [])
+    built: Dataset = catalog.build("datasets", component.name, component.options)
     return built
 
 
-def with_settings(part: Component, settings: list[str]) -> Component:
-    """A data set's part changed by --set OPTION=VALUE or data.OPTION=VALUE."""
+def with_settings(component: Component, settings: list[str]) -> Component:
+    """A data set's component, changed by --set OPTION=VALUE or data.OPTION=VALUE."""
     from bench.spec.runspec import parsed
 
     for setting in settings:
         key, equals, text = setting.removeprefix("data.").partition("=")
         if not equals:
             raise BenchError(f"--set takes OPTION=VALUE, such as digits=3; got '{setting}'")
-        part = part.but(**{key: parsed(text)})
-    return part
+        component = component.but(**{key: parsed(text)})
+    return component
 
 
 def export_command(data: Component, context: int, horizon: int, clips: int, split: Split) -> str:
     """What writes the clips that predictions can be returned for."""
     settings = [word for key, value in data.options.items() for word in ("--set", f"{key}={_written(value)}")]
-    words = ["bench", "data", "export", data.name, *settings, "--context", str(context), "--horizon", str(horizon)]
-    words += ["--clips", str(clips), *(["--split", split] if split != "test" else []), "--out", "clips"]
-    return shlex.join(words)
+    arguments = ["bench", "data", "export", data.name, *settings, "--context", str(context), "--horizon", str(horizon)]
+    arguments += ["--clips", str(clips), *(["--split", split] if split != "test" else []), "--out", "clips"]
+    return shlex.join(arguments)
 
 
 def _written(value: Any) -> str:

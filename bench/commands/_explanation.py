@@ -15,56 +15,58 @@ if TYPE_CHECKING:
 MANY = 10  # seeds; each of more is in --json
 
 
-def print_score(found: dict[str, Any]) -> None:
+def print_score(cell: dict[str, Any]) -> None:
     """A cell of a table of scores, as `bench.reporting.explain.score` finds it."""
-    console, shown = _options.console(), found["shown"]
-    first, last = found["frames"]
+    console, shown = _options.console(), cell["shown"]
+    first, last = cell["frames"]
     frames = f"frame {first}" if first == last else f"mean of frames {first} to {last}"
-    frames = f"of all frames {first} to {last} of the set of clips" if found["of_set"] else frames
-    what = "difference of " if "difference" in found else ""
-    protocol = f"protocol {found['score'].partition('/')[0]} (version {found['version']})"
-    only = f", only clips of '{found['label']}'" if found["label"] else ""
-    print(f"{what}'{found['variant']}': {found['title']}, {frames}, {protocol}{only}\n")
-    for line in _reckoned(found):
+    frames = f"of all frames {first} to {last} of the set of clips" if cell["of_set"] else frames
+    what = "difference of " if "difference" in cell else ""
+    protocol = f"protocol {cell['score'].partition('/')[0]} (version {cell['version']})"
+    only = f", only clips of '{cell['label']}'" if cell["label"] else ""
+    print(f"{what}'{cell['variant']}': {cell['title']}, {frames}, {protocol}{only}\n")
+    for line in _reckoned(cell):
         print(f"  {line}")
-    console.print(_runs(found["runs"], shown["times"]))
-    if scored := [run for run in found["runs"] if run.get("per_frame")]:
+    console.print(_runs(cell["runs"], shown["times"]))
+    if scored := [run for run in cell["runs"] if run.get("per_frame")]:
         console.print(_frames(scored, shown["times"], first))
-    console.print(_metadata(found))
+    console.print(_metadata(cell))
 
 
-def print_cost(found: dict[str, Any]) -> None:
+def print_cost(cell: dict[str, Any]) -> None:
     """A cell of the table of costs, as `bench.reporting.explain.cost` finds it."""
-    console, value = _options.console(), found["value"]
-    known = sum(run["value"] is not None for run in found["runs"])
-    by_seed = (
-        "it is not recorded" if value is None else f"is {value:.10g}{found['unit']}, the mean of {known} run{'s'[: known > 1]}"
+    console, value = _options.console(), cell["value"]
+    recorded = sum(run["value"] is not None for run in cell["runs"])
+    amount = (
+        "it is not recorded"
+        if value is None
+        else f"is {value:.10g}{cell['unit']}, the mean of {recorded} run{'s'[: recorded > 1]}"
     )
-    print(f"'{found['variant']}': {found['title']}\n\n  {found['text']}  {by_seed}")
-    console.print(_runs(found["runs"]))
-    console.print(_metadata(found))
+    print(f"'{cell['variant']}': {cell['title']}\n\n  {cell['text']}  {amount}")
+    console.print(_runs(cell["runs"]))
+    console.print(_metadata(cell))
 
 
-def _reckoned(found: dict[str, Any]) -> Iterator[str]:
+def _reckoned(cell: dict[str, Any]) -> Iterator[str]:
     """How the number comes about."""
-    shown, runs = found["shown"], [run for run in found["runs"] if run["mean"] is not None]
-    if found["value"] is None:
-        yield f"{found['text']}  there is no value: {_why(found)}"
+    shown, runs = cell["shown"], [run for run in cell["runs"] if run["mean"] is not None]
+    if cell["value"] is None:
+        yield f"{cell['text']}  there is no value: {_why(cell)}"
         return
     times = f" (the score times {shown['times']:g})" if shown["times"] != 1 else ""
     number = f"{shown['unrounded']:.10g} {shown['unit']}".rstrip()
-    yield f"{found['text']}  is {number}{times}, rounded to {shown['decimals']} decimals"
-    if "difference" in found:
-        yield from _paired(found["difference"], shown["times"])
+    yield f"{cell['text']}  is {number}{times}, rounded to {shown['decimals']} decimals"
+    if "difference" in cell:
+        yield from _paired(cell["difference"], shown["times"])
     else:
         clips = listed(dict.fromkeys(str(run["clips"]) for run in runs))
         yield f"the mean of {len(runs)} seed{'s' if len(runs) > 1 else ''}, of each over {clips} clips"
-        if found["of_set"]:
+        if cell["of_set"]:
             yield from _resampled(runs, shown["times"])
         else:
-            yield _spread(found["interval"], shown["times"]) if "interval" in found else "no confidence interval: n = 1 seed"
-    if found["best"] or found["close"]:
-        yield "bold: the best of its column" if found["best"] else f"underlined: p = {found['p']:.3g}, corrected"
+            yield _spread(cell["interval"], shown["times"]) if "interval" in cell else "no confidence interval: n = 1 seed"
+    if cell["best"] or cell["close"]:
+        yield "bold: the best of its column" if cell["best"] else f"underlined: p = {cell['p']:.3g}, corrected"
 
 
 def _resampled(runs: Sequence[dict[str, Any]], times: float) -> Iterator[str]:
@@ -89,10 +91,10 @@ def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
     yield f"p = {difference['p']:.4g} (alone {difference['p_alone']:.4g}){effect}"
 
 
-def _why(found: dict[str, Any]) -> str:
-    if any(run["state"] == "finished" for run in found["runs"]):
-        by_seed = next((run["by"] for run in found["runs"] if run.get("by")), "")
-        return f"it could not be computed{': ' + by_seed if by_seed else ''}"
+def _why(cell: dict[str, Any]) -> str:
+    if any(run["state"] == "finished" for run in cell["runs"]):
+        reason = next((run["by"] for run in cell["runs"] if run.get("by")), "")
+        return f"it could not be computed{': ' + reason if reason else ''}"
     return "no run is finished"
 
 
@@ -109,8 +111,8 @@ def _runs(runs: Sequence[dict[str, Any]], times: float = 1) -> Table:
     for run in runs:
         number = "–" if run[value] is None else f"{run[value] * times:.10g}"
         state = run["state"] if run["state"] == "finished" else f"{run['state']}: {run['why']}"
-        by_seed = {"clips": "–", **run, value: number, "state": escape(state)}
-        table.add_row(*(str(by_seed[column]) for column in shown))
+        cells = {"clips": "–", **run, value: number, "state": escape(state)}
+        table.add_row(*(str(cells[column]) for column in shown))
     return table
 
 
@@ -125,40 +127,40 @@ def _frames(runs: Sequence[dict[str, Any]], times: float, first: int) -> Table:
     for column in [f"seed {run['seed']}" for run in runs] if few else ["least", "median", "most"]:
         table.add_column(column, justify="right", no_wrap=True)
     for number, values in enumerate(zip(*(run["per_frame"] for run in runs), strict=True), first):
-        known = sorted(value for value in values if value is not None)
-        shown = values if few else (known[0], known[len(known) // 2], known[-1]) if known else (None,) * 3
+        ordered = sorted(value for value in values if value is not None)
+        shown = values if few else (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else (None,) * 3
         table.add_row(str(number), *("–" if value is None else f"{value * times:.8g}" for value in shown))
     return table
 
 
-def _metadata(found: dict[str, Any]) -> Table:
+def _metadata(cell: dict[str, Any]) -> Table:
     """Where the runs come from; what is the same for all of them is said once."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    data = found["data"]
+    data = cell["data"]
     where = f"{data['dataset']}, {data['split']} split, {data['context']} context frames, then {data['horizon']}"
     table.add_row("data", escape(where))
-    by_seed = {run["seed"]: _run_metadata(run) for run in found["runs"]}
+    by_seed = {run["seed"]: _run_metadata(run) for run in cell["runs"]}
     for what in dict.fromkeys(what for metadata in by_seed.values() for what in metadata):
         values = {seed: metadata[what] for seed, metadata in by_seed.items() if what in metadata}
         same = len(set(values.values())) == 1
         for seed, value in list(values.items())[: 1 if same else None]:
             table.add_row(what, escape(value if same else f"seed {seed}: {value}"))
-    if "again" in found:
-        table.add_row("made again", escape(f"`{found['again']}`"))
-    for note in found["notes"]:
+    if "again" in cell:
+        table.add_row("made again", escape(f"`{cell['again']}`"))
+    for note in cell["notes"]:
         table.add_row("note", escape(note))
     return table
 
 
 def _run_metadata(run: dict[str, Any]) -> dict[str, str]:
-    """The facts of one run in words, as far as they are known."""
+    """What is recorded about one run, by name, as text."""
     machine, packages = run["machine"], run["packages"]
     cores = f"{machine['threads']} of {machine['cores']} cores" if {"threads", "cores"} <= machine.keys() else ""
     changed = " with uncommitted changes (see provenance.json)" if run["dirty"] else ""
-    known = {
+    entries = {
         "fingerprint": run.get("fingerprint"),
         "targets": run.get("targets") and f"digest {run['targets']}",
         "scores": run.get("scores"),
@@ -171,4 +173,4 @@ def _run_metadata(run: dict[str, Any]) -> dict[str, str]:
         "written": run["written"] and time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run["written"])),
         "deviations": "; ".join(run["deviations"]),
     }
-    return {what: value for what, value in known.items() if value}
+    return {what: value for what, value in entries.items() if value}

@@ -38,9 +38,9 @@ def spaces(as_json: bool = False) -> list[dict[str, Any]]:
     """What `bench tune` can search, with the names of the choices at small scale."""
     from bench.tune.spaces import choices, load, names
 
-    asked = {name: list(choices(load(name, "small"))) for name in names()}
+    choice_names = {name: list(choices(load(name, "small"))) for name in names()}
     rows: list[dict[str, Any]] = [
-        {"space": name, "choices": found if as_json else ", ".join(found)} for name, found in asked.items()
+        {"space": name, "choices": labels if as_json else ", ".join(labels)} for name, labels in choice_names.items()
     ]
     return [*rows, {"space": "comparison", "choices": [] if as_json else "all of the above, one after another"}]
 
@@ -51,5 +51,5 @@ def choices(name: str, scale: str) -> list[dict[str, Any]]:
 
     space = spaces.load(name, scale)
     start = space.start or {}
-    found = spaces.choices(space)
-    return [{"choice": choice, "from": values, "first trial": start.get(choice)} for choice, values in found.items()]
+    value_ranges = spaces.choices(space)
+    return [{"choice": choice, "from": values, "first trial": start.get(choice)} for choice, values in value_ranges.items()]

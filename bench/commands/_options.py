@@ -133,20 +133,20 @@ class Choice:
         """The experiment that is described."""
         from bench.spec.loading import load
 
-        chosen = load(self.name, self.scale)
+        experiment = load(self.name, self.scale)
         if self.only is not None:
-            chosen = chosen.only(_labels(self.only, chosen.variants))
+            experiment = experiment.only(_labels(self.only, experiment.variants))
         if self.seeds and self.seeds != ALL:
-            chosen = replace(chosen, seeds=numbers(self.seeds))
-        chosen = chosen.edited(list(self.settings)) if self.settings else chosen
-        return with_all_seeds(chosen) if self.seeds == ALL else chosen
+            experiment = replace(experiment, seeds=numbers(self.seeds))
+        experiment = experiment.edited(list(self.settings)) if self.settings else experiment
+        return with_all_seeds(experiment) if self.seeds == ALL else experiment
 
     def command(self, verb: str, anywhere: bool = False) -> str:
         """What to type to do `verb` with the same runs. anywhere: with a store of one's own, not the one named here."""
-        words = ["bench", *verb.split(), self.name, *(["--scale", self.scale] if self.scale != "small" else [])]
-        words += [*(["--seeds", self.seeds] if self.seeds else []), *(["--only", self.only] if self.only else [])]
-        words += [word for setting in self.settings or [] for word in ("--set", setting)]
-        return shlex.join(words) + ("" if anywhere else same_store())
+        arguments = ["bench", *verb.split(), self.name, *(["--scale", self.scale] if self.scale != "small" else [])]
+        arguments += [*(["--seeds", self.seeds] if self.seeds else []), *(["--only", self.only] if self.only else [])]
+        arguments += [word for setting in self.settings or [] for word in ("--set", setting)]
+        return shlex.join(arguments) + ("" if anywhere else same_store())
 
 
 def with_all_seeds(chosen: Experiment) -> Experiment:
@@ -157,14 +157,14 @@ def with_all_seeds(chosen: Experiment) -> Experiment:
     return widened(chosen, Store())
 
 
-def _labels(text: str, known: Collection[str]) -> list[str]:
+def _labels(text: str, labels: Collection[str]) -> list[str]:
     """The labels that a list names, of which some may hold commas themselves."""
-    words, found = text.split(","), []
-    while words:
-        taken = next((n for n in range(len(words), 1, -1) if ",".join(words[:n]).strip() in known), 1)
-        found.append(",".join(words[:taken]).strip())
-        words = words[taken:]
-    return found
+    parts, chosen = text.split(","), []
+    while parts:
+        count = next((n for n in range(len(parts), 1, -1) if ",".join(parts[:n]).strip() in labels), 1)
+        chosen.append(",".join(parts[:count]).strip())
+        parts = parts[count:]
+    return chosen
 
 
 def same_store() -> str:
@@ -173,19 +173,19 @@ def same_store() -> str:
 
 
 def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:
-    """What to add to that command so that it goes on in the same place; sizes: workers, per_gpu, devices, threads."""
-    words = [] if executor == "local" else ["--executor", executor]
-    words += [*(["--address", address] if address else []), *(word for setting in on or [] for word in ("--on", setting))]
+    """What to add to that command so that it goes on in the same way; sizes: workers, per_gpu, devices, threads."""
+    arguments = [] if executor == "local" else ["--executor", executor]
+    arguments += [*(["--address", address] if address else []), *(word for setting in on or [] for word in ("--on", setting))]
     usual = {"workers": 0, "per_gpu": 1, "devices": 1, "threads": 0}
     for name, size in sizes.items():
-        words += [f"--{name.replace('_', '-')}", str(size)] if size != usual[name] else []
-    return f" {shlex.join(words)}" if words else ""
+        arguments += [f"--{name.replace('_', '-')}", str(size)] if size != usual[name] else []
+    return f" {shlex.join(arguments)}" if arguments else ""
 
 
 def format_options(**options: Any) -> str:
     """Options as they are typed, each after a space: ` --decide --max-seeds 9`; those that are None or False are left out."""
-    given = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
-    return "".join(name if value is True else f"{name} {value:g}" for name, value in given.items() if value is not False)
+    typed = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
+    return "".join(name if value is True else f"{name} {value:g}" for name, value in typed.items() if value is not False)
 
 
 MOST_SEEDS = 10_000
@@ -194,16 +194,16 @@ MOST_SEEDS = 10_000
 def numbers(text: str) -> tuple[int, ...]:
     """The seeds that `3` or `0,7,9` stands for."""
     try:
-        listed = tuple(int(word) for word in text.split(",") if word.strip())
+        seeds = tuple(int(word) for word in text.split(",") if word.strip())
     except ValueError:
         raise BenchError(f"--seeds takes a count (3), a list (0,7,9) or all, got '{text}'") from None
-    if not listed or min(listed) < 0 or (len(listed) == 1 and "," not in text and listed[0] < 1):
+    if not seeds or min(seeds) < 0 or (len(seeds) == 1 and "," not in text and seeds[0] < 1):
         raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'")
-    if max(listed) >= 2**32 or ("," not in text and listed[0] > MOST_SEEDS):
+    if max(seeds) >= 2**32 or ("," not in text and seeds[0] > MOST_SEEDS):
         raise BenchError(f"--seeds takes a count of at most {MOST_SEEDS:,}, or numbers below 2^32, got '{text:.40}'")
-    if len(set(listed)) < len(listed):
+    if len(set(seeds)) < len(seeds):
         raise BenchError(f"--seeds names a seed twice: '{text}'")
-    return listed if "," in text else tuple(range(listed[0]))
+    return seeds if "," in text else tuple(range(seeds[0]))
 
 
 def executor(
@@ -222,20 +222,20 @@ def executor(
     from bench.spec import catalog
 
     name = catalog.canonical("executors", name)
-    given: dict[str, Any] = {"workers": workers} if workers else {}
-    given |= {"address": address} if address else {}
-    given |= {"per_gpu": per_gpu} if per_gpu > 1 else {}
-    given |= {"devices": devices} if devices > 1 else {}
-    given |= {"threads": threads} if threads else {}
-    given |= dict(map(_option, on or []))
+    options: dict[str, Any] = {"workers": workers} if workers else {}
+    options |= {"address": address} if address else {}
+    options |= {"per_gpu": per_gpu} if per_gpu > 1 else {}
+    options |= {"devices": devices} if devices > 1 else {}
+    options |= {"threads": threads} if threads else {}
+    options |= dict(map(_option, on or []))
     if name == "local":
         from bench.common.machine import cores, gpus
 
         if not workers and not gpus():
-            room = cores() // (given.get("threads") or given.get("devices", 1))
-            given["workers"] = max(1, min(room, runs))  # few runs share all cores; the whole plan counts, not what is left
-    catalog.load("executors", name)  # what is no executor is refused before its options are looked at
-    built = catalog.build("executors", name, given)
+            room = cores() // (options.get("threads") or options.get("devices", 1))
+            options["workers"] = max(1, min(room, runs))  # few runs share all cores; the whole plan counts, not what is left
+    catalog.load("executors", name)  # refuse what is no executor before looking at its options
+    built = catalog.build("executors", name, options)
     if ":" in name:
         trust.remember([name.partition(":")[0]])
     return built
@@ -273,7 +273,7 @@ def console(aside: bool = False) -> Console:
 
 
 class Tell(Protocol):
-    """Told how many of how many are done (0: nobody knows of how many), and what is worked at if that has changed."""
+    """Called with how many are done, of how many (0: unknown), and with what is worked at if that has changed."""
 
     def __call__(self, done: int, total: int, name: str | None = None) -> None: ...
 
@@ -288,9 +288,9 @@ def progress(doing: str, aside: bool = True, of_bytes: bool = False) -> Iterator
 
     where = console(aside)
     columns = [*Progress.get_default_columns(), *((DownloadColumn(), TransferSpeedColumn()) if of_bytes else ())]
-    with Progress(*columns, console=where, transient=True, disable=not where.is_terminal) as shown:
-        task = shown.add_task(doing, total=None)
-        yield lambda done, total, name=None: shown.update(task, completed=done, total=total or None, description=name)
+    with Progress(*columns, console=where, transient=True, disable=not where.is_terminal) as bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total, name=None: bar.update(task, completed=done, total=total or None, description=name)
 
 
 def print_json(value: Any) -> None:

@@ -15,7 +15,7 @@ def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
     """For a script: each metric's mean and per-frame means, null with a reason where there is none."""
     import numpy as np
 
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "clips": len(scores.values),
         "horizon": scores.values.shape[1],
         "facts": scores.metadata,
@@ -27,11 +27,11 @@ def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
         if protocol in protocols:
             per_frame = scores[name].mean(0, dtype=np.float64).tolist()
             entry: dict[str, Any] = {"mean": means.get(name), "per_frame": [v if np.isfinite(v) else None for v in per_frame]}
-            found["protocols"][protocol][metric] = entry | ({"reason": missing[name]} if name in missing else {})
-    for name, known in scores.metadata.get("sets", {}).items():
-        entry = {key: known.get(key) for key in ("value", "protocol", "version", "by")}
-        found.setdefault("sets", {})[name] = entry | ({"reason": known["missing"]} if known["missing"] else {})
-    return found
+            document["protocols"][protocol][metric] = entry | ({"reason": missing[name]} if name in missing else {})
+    for name, set_score in scores.metadata.get("sets", {}).items():
+        entry = {key: set_score.get(key) for key in ("value", "protocol", "version", "by")}
+        document.setdefault("sets", {})[name] = entry | ({"reason": set_score["missing"]} if set_score["missing"] else {})
+    return document
 
 
 def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
@@ -41,15 +41,15 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
 
     from bench.metrics import frame_metrics, set_metrics
 
-    known = frame_metrics()
+    metrics = frame_metrics()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("protocol")
-    for metric in known.values():
+    for metric in metrics.values():
         unit = f" ({metric.shown_unit})" if metric.shown_unit else ""
         table.add_column(f"{metric.label}{unit}", justify="right", overflow="fold")
     means = scores.means()
     for protocol in protocols:
-        cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in known.items()]
+        cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in metrics.items()]
         table.add_row(protocol, *("–" if value is None else metric.written(value) for value, metric in cells))
     _options.console().print(table)
     print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
@@ -58,12 +58,16 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
         if name.partition("/")[0] in protocols:
             reasons.setdefault(reason, []).append(name)
     for reason, names in reasons.items():
-        metrics = {name.partition("/")[2] for name in names}
-        whole = len(metrics) == 1 and scores.metadata.get(f"{min(metrics)}_missing")
-        print(f"{known[min(metrics)].label + ' is empty' if whole else 'no mean of ' + _grouped(names)}: {reason}")
-    for name, made in scores.metadata.get("sets", {}).items():
-        of_set, what = set_metrics()[name], f"of the set of {len(scores.values)} clips, protocol {made['protocol']}"
-        message = f"{of_set.written(made['value'])} {what}" if "value" in made else f"it cannot be had: {made['missing']}"
+        metric_names = {name.partition("/")[2] for name in names}
+        whole = len(metric_names) == 1 and scores.metadata.get(f"{min(metric_names)}_missing")
+        print(f"{metrics[min(metric_names)].label + ' is empty' if whole else 'no mean of ' + _grouped(names)}: {reason}")
+    for name, set_score in scores.metadata.get("sets", {}).items():
+        of_set, what = set_metrics()[name], f"of the set of {len(scores.values)} clips, protocol {set_score['protocol']}"
+        message = (
+            f"{of_set.written(set_score['value'])} {what}"
+            if "value" in set_score
+            else f"it cannot be had: {set_score['missing']}"
+        )
         print(f"{of_set.label}: {message}")
 
 

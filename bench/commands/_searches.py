@@ -30,8 +30,8 @@ def runs(study: str, scale: str, store: Store) -> tuple[str, list[PlannedRun]]:
     from bench.tune.confirm import everything
     from bench.tune.study import called, find
 
-    found = find(store, canonical(study), scale)
-    return called(found.name, found.aim.scale), everything(found)
+    search = find(store, canonical(study), scale)
+    return called(search.name, search.aim.scale), everything(search)
 
 
 def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
@@ -44,18 +44,18 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
     from reports.tuning import confirmed_table, markdown, trials_table
     from reports.tuning_figures import everything
 
-    found = searched(find(store, canonical(study), scale))
+    search = searched(find(store, canonical(study), scale))
     if out and out.suffix:
         raise BenchError(f"a search is reported to a folder of tables and pictures, not to a file; got --out {out}")
     if form not in (None, "terminal", "markdown", "csv"):
         raise BenchError(f"a search is reported as terminal, markdown or csv, got --format {form}")
-    if not len(found.trials):
+    if not len(search.trials):
         raise BenchError(f"the study '{study}' has no trials yet; `{making(store, canonical(study), scale)}` asks for some")
     if out:
-        written = everything(found, out)
+        written = everything(search, out)
         print(f"wrote {len(written)} files to {out}: {', '.join(sorted({path.stem for path in written}))}")
         return
-    tables = [table for table in (trials_table(found), confirmed_table(found)) if len(table)]
+    tables = [table for table in (trials_table(search), confirmed_table(search)) if len(table)]
     for table in tables:
         if form == "markdown":
             print(markdown(table))
@@ -63,8 +63,8 @@ def show(study: str, scale: str, out: Path | None, form: str | None, store: Stor
             print(harmless(table).to_csv(index=False))
         else:
             _options.console().print(_grid(table), highlight=False)
-    if found.importances and form in (None, "terminal"):
-        print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
+    if search.importances and form in (None, "terminal"):
+        print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in search.importances.items()))
         print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes tables and pictures")
 
 

@@ -78,7 +78,7 @@ def select(
     experiment: Experiment, store: Store, protocols: Sequence[str], label: str | None, names: Sequence[str], training: str,
     metrics: Sequence[str] = (),
 ) -> Selection:  # fmt: skip
-    """What the store has of an experiment, and of guests by name; a BenchError where nothing is finished.
+    """What the store has of an experiment, and of external results by name; a BenchError if no run is finished.
 
     training: the command that trains the experiment's runs. metrics: those that are asked for.
     """

@@ -25,9 +25,9 @@ def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path
     columns = ["run", "experiment", "variant", "seed", "state", "val. PSNR (dB)", "age", "why"]
     rows = []
     for planned in planned_runs:
-        found = described(planned.run)
-        names = found["experiments"]
-        score, age = found["validation_psnr"], found["age_seconds"]
+        description = described(planned.run)
+        names = description["experiments"]
+        score, age = description["validation_psnr"], description["age_seconds"]
         rows.append(
             (
                 planned.run.name, ", ".join(names), ", ".join(dict.fromkeys(names.values())), str(planned.seed), planned.state,
@@ -36,8 +36,8 @@ def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path
             )
         )  # fmt: skip
     rows += [(path.name, "", "", "", "damaged", "", "", why) for path, why in damaged]
-    kept = [n for n, name in enumerate(columns) if name != "why" or any(row[n] for row in rows)]
-    _tables.print_table([columns[n] for n in kept], [[row[n] for n in kept] for row in rows])
+    filled = [n for n, name in enumerate(columns) if name != "why" or any(row[n] for row in rows)]
+    _tables.print_table([columns[n] for n in filled], [[row[n] for n in filled] for row in rows])
 
 
 def described(run: Run) -> dict[str, Any]:

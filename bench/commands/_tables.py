@@ -19,7 +19,7 @@ LONG = 500  # rows, from which on they are printed fast rather than in colour
 
 
 def print_runs(planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | None = None) -> None:
-    """One line a run: directory, variant, seed, state and why; and what it will cost, where that is given by its name."""
+    """One line a run: directory, variant, seed, state and why; and what it will cost, if `costs` has it by the run's name."""
     columns = ["run", "variant", "seed", "state"]  # the run first: where a table is split, each part begins with its name
     columns += ["time", "why"] if costs else ["why"]
     rows = [

@@ -21,13 +21,13 @@ def at_once(slots: int, threads: int, exactly: bool, to_do: Sequence[PlannedRun]
 
     together, each = min(slots, len(to_do)), " each" * (len(to_do) > 1)
     order = f"{together} at once, " if together > 1 else "one after another, " if each else ""
-    known = exactly or threads == 1
-    told = f"{order}{_threads(threads)}{each}" if known else f"{order}up to {_threads(threads)}{each}, as many as pay"
+    is_fixed = exactly or threads == 1
+    sentence = f"{order}{_threads(threads)}{each}" if is_fixed else f"{order}up to {_threads(threads)}{each}, as many as pay"
     begun = Counter(threads_of(planned.run.provenance()) for planned in to_do if planned.run.path.is_dir())
     kept = [
         f"{runs} that began with {_threads(number)} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number
     ]
-    return told if exactly or set(begun) <= {None, threads} else f"{told}; {', '.join(kept)}"
+    return sentence if exactly or set(begun) <= {None, threads} else f"{sentence}; {', '.join(kept)}"
 
 
 def before(executor: Executor, planned_runs: Sequence[PlannedRun]) -> str:
@@ -48,16 +48,16 @@ def used(planned_runs: Sequence[PlannedRun]) -> str:
     """`trained with 1 thread each`, by what the runs have on record; empty where none was trained on a processor."""
     from bench.store.provenance import threads_of
 
-    found: dict[int, int] = Counter()
+    runs_by_threads: dict[int, int] = Counter()
     for planned in planned_runs:
-        known = planned.run.provenance()
-        if planned.spec.steps and known.get("device") == "cpu" and (number := threads_of(known)):
-            found[number] += 1
-    if not found:
+        provenance = planned.run.provenance()
+        if planned.spec.steps and provenance.get("device") == "cpu" and (number := threads_of(provenance)):
+            runs_by_threads[number] += 1
+    if not runs_by_threads:
         return ""
-    if len(found) == 1:
-        return f"trained with {_threads(*found)}{' each' if sum(found.values()) > 1 else ''}"
-    shares = (f"{_threads(number)} ({runs} run{'' if runs == 1 else 's'})" for number, runs in sorted(found.items()))
+    if len(runs_by_threads) == 1:
+        return f"trained with {_threads(*runs_by_threads)}{' each' if sum(runs_by_threads.values()) > 1 else ''}"
+    shares = (f"{_threads(number)} ({runs} run{'' if runs == 1 else 's'})" for number, runs in sorted(runs_by_threads.items()))
     return f"trained with {', '.join(shares)}"
 
 

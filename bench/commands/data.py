@@ -28,12 +28,12 @@ def list_data(
     """List data sets: ready or missing, and how to get them."""
     from bench.data.preparing.listing import listing
 
-    found = listing(full)
+    entries = listing(full)
     if as_json:
-        _options.print_json([vars(entry) for entry in found])
+        _options.print_json([vars(entry) for entry in entries])
         return
-    width = max(len(_called(entry)) for entry in found)
-    for entry in found:
+    width = max(len(_called(entry)) for entry in entries)
+    for entry in entries:
         print(f"{_called(entry):<{width}}  {entry.state:<8} {entry.detail}")
 
 
@@ -83,9 +83,9 @@ def export(
     chosen: Split = "val" if split == "val" else "test"
     if split != chosen:
         raise BenchError(f"--split is val or test, got '{split}'")
-    part = with_settings(Component(name), settings or [])
+    component = with_settings(Component(name), settings or [])
     with _options.progress("exporting") as progress:
-        lines = write(dataset(part), part.name, part.options, chosen, context, horizon, clips, out, progress)
+        lines = write(dataset(component), component.name, component.options, chosen, context, horizon, clips, out, progress)
     for line in lines:
         print(line)
 

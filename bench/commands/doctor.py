@@ -15,15 +15,15 @@ def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None
     """
     from bench.maintenance.doctor import examine
 
-    found = examine(_options.store(store_path))
+    findings = examine(_options.store(store_path))
     if as_json:
-        _options.print_json([vars(finding) for finding in found])
+        _options.print_json([vars(finding) for finding in findings])
         return
-    width = max(len(finding.what) for finding in found)
+    width = max(len(finding.what) for finding in findings)
     marks = {"good": "✓", "note": "•", "bad": "✗"}
-    for finding in found:
+    for finding in findings:
         print(f"{marks[finding.verdict]} {finding.what:<{width}}  {finding.found}")
         if finding.remedy:
             print(f"  {'':<{width}}  {finding.remedy}")
-    if any(finding.verdict == "bad" for finding in found):
+    if any(finding.verdict == "bad" for finding in findings):
         sys.exit(1)

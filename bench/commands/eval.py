@@ -93,39 +93,41 @@ def eval_(
     from bench.spec.runspec import Component
 
     chosen, sets = checked(protocol.split(",") if protocol else PROTOCOLS), _options.set_metrics(metrics)
-    if sum(given is not None for given in (what, checkpoint, predictions)) != 1:
+    if sum(source is not None for source in (what, checkpoint, predictions)) != 1:
         raise BenchError("name one thing to score: a RUN, --checkpoint FILE, or --predictions DIR")
-    part: Split = "val" if split == "val" else "test"
-    if split != part:
+    which_split: Split = "val" if split == "val" else "test"
+    if split != which_split:
         raise BenchError(f"--split is val or test, got '{split}'")
     store = _options.store(store_path)
     if name is not None and not name.strip():
         raise BenchError("--name takes the name that the scores are to be kept under, and it is empty")
     external = Keeping(store, name, seed) if name else None
-    about = [setting for setting in settings or [] if setting.startswith("data.")]
-    described = [setting for setting in settings or [] if setting not in about]
+    data_settings = [setting for setting in settings or [] if setting.startswith("data.")]
+    model_settings = [setting for setting in settings or [] if setting not in data_settings]
     if predictions:
-        unused = {"--set of a model": described, "--model": model, "--horizon": horizon, "--clips": clips}
-        unused |= {} if data else {"--set data": about}
-        if found := [option for option, value in unused.items() if value]:
+        unused = {"--set of a model": model_settings, "--model": model, "--horizon": horizon, "--clips": clips}
+        unused |= {} if data else {"--set data": data_settings}
+        if unfit := [option for option, value in unused.items() if value]:
             raise BenchError(
-                f"{listed(found)} {'do' if len(found) > 1 else 'does'} not go with --predictions: all are scored, against the "
+                f"{listed(unfit)} {'do' if len(unfit) > 1 else 'does'} not go with --predictions: all are scored, against the "
                 "targets beside them or what follows --context frames of --data"
             )
-        made = score_frames(
-            predictions, with_settings(Component(data), about) if data else None, context, part, ranges or [], layout, grey,
-            external.frames if external else None, sets,
+        scored = score_frames(
+            predictions, with_settings(Component(data), data_settings) if data else None, context, which_split, ranges or [],
+            layout, grey, external.frames if external else None, sets,
         )  # fmt: skip
-        for warning in made.warnings:
+        for warning in scored.warnings:
             print(f"warning: {warning}", file=sys.stderr)
-        scores = external.keep(made.scores, "the frames in", str(predictions), made.digest) if external else made.scores
+        scores = external.keep(scored.scores, "the frames in", str(predictions), scored.digest) if external else scored.scores
     else:
-        if given := [option for option, value in {"--range": ranges, "--layout": layout, "--grey": grey}.items() if value]:
-            raise BenchError(f"{listed(given)} describes frames in files, and goes with --predictions")
+        if unfit := [option for option, value in {"--range": ranges, "--layout": layout, "--grey": grey}.items() if value]:
+            raise BenchError(f"{listed(unfit)} describes frames in files, and goes with --predictions")
         if checkpoint and not checkpoint.is_file():
             raise BenchError(f"there is no checkpoint file {checkpoint}")
-        named = what or str(checkpoint)
-        scores = _of_model(named, model, data, about, context, horizon, clips, part, described, store, external, sets)
+        source = what or str(checkpoint)
+        scores = _of_model(
+            source, model, data, data_settings, context, horizon, clips, which_split, model_settings, store, external, sets
+        )
     if as_json:
         _options.print_json(as_dict(scores, chosen))
     else:
@@ -151,15 +153,15 @@ class Keeping:
         make_folder(kept, self.store.root)
         return kept / f"scoring-seed-{self.seed}.npy"
 
-    def keep(self, scores: Scores, what: str, given: str, digest: str, unfinished: str = "") -> Scores:
+    def keep(self, scores: Scores, what: str, source: str, digest: str, unfinished: str = "") -> Scores:
         """Keep the scores, and say so."""
         from bench.evaluation.scores import load
-        from bench.external.results import keep, place
+        from bench.external.results import keep, scores_path
 
-        former = place(self.store, self.name, self.seed, scores)
+        former = scores_path(self.store, self.name, self.seed, scores)
         before = load(former).metadata["guest"] if former.exists() else {"hash": digest}
-        about = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
-        external = keep(self.store, scores, self.frames, **about, given=given, path=str(Path(given).absolute()))
+        description = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
+        external = keep(self.store, scores, self.frames, **description, given=source, path=str(Path(source).absolute()))
         again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{_options.same_store()}`"
         print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
         if before["hash"] != digest:
@@ -168,26 +170,26 @@ class Keeping:
 
 
 def _of_model(
-    named: str, model: str | None, data: str | None, about: list[str], context: int | None, horizon: int | None,
-    clips: int | None, split: Split, described: list[str], store: Store, external: Keeping | None,
+    source: str, model: str | None, data: str | None, data_settings: list[str], context: int | None, horizon: int | None,
+    clips: int | None, split: Split, model_settings: list[str], store: Store, external: Keeping | None,
     sets: tuple[str, ...],
 ) -> Scores:  # fmt: skip
     from bench.common.machine import default_device
     from bench.common.reading import sha256_of
-    from bench.evaluation.evaluate import evaluate as score
+    from bench.evaluation.evaluate import evaluate
     from bench.external.models import find
     from bench.spec.experiment import Evaluation
     from bench.spec.runspec import Component
 
-    found = find(named, store, model, described)
-    _options.say(found.remarks)
-    part = Component(data) if data else found.data
-    if part is None:
+    trained = find(source, store, model, model_settings)
+    _options.say(trained.remarks)
+    component = Component(data) if data else trained.data
+    if component is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")
-    data_set = dataset(part, about)
-    context_length, ahead = context or found.context or 10, horizon or found.horizon or 10
+    data_set = dataset(component, data_settings)
+    context_length, ahead = context or trained.context or 10, horizon or trained.horizon or 10
     device = default_device()
-    network = found.build(data_set.shape, device, context_length)
+    network = trained.build(data_set.shape, device, context_length)
     if (least := int(getattr(network, "min_context", 1))) > context_length:
         raise BenchError(f"the model needs at least {least} context frames, got {context_length}")
     if clips is None and data_set.count(split, context_length + ahead) is None:
@@ -195,15 +197,17 @@ def _of_model(
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)
     with _options.progress("scoring") as progress:
         keep = external.frames if external else None
-        scores = score(network, data_set, context_length, evaluation, device, found.precision, keep=keep, on_clips=progress)
-    if found.remarks:
-        scores = replace(scores, metadata={**scores.metadata, "recognised": list(found.remarks)})
+        scores = evaluate(
+            network, data_set, context_length, evaluation, device, trained.precision, keep=keep, on_clips=progress
+        )
+    if trained.remarks:
+        scores = replace(scores, metadata={**scores.metadata, "recognised": list(trained.remarks)})
     for remark in data_set.remarks(split, context_length + ahead):
         print(f"note: {remark}", file=sys.stderr)
-    if found.unfinished:
-        print(f"{found.name} has not been trained to its end: it is {found.unfinished}", file=sys.stderr)
+    if trained.unfinished:
+        print(f"{trained.name} has not been trained to its end: it is {trained.unfinished}", file=sys.stderr)
     if not external:
         return scores
-    if not (path := Path(named)).is_file():
-        return external.keep(scores, "the run", found.name, found.name, found.unfinished)
-    return external.keep(scores, "the checkpoint", named, sha256_of(path)[:12], found.unfinished)
+    if not (path := Path(source)).is_file():
+        return external.keep(scores, "the run", trained.name, trained.name, trained.unfinished)
+    return external.keep(scores, "the checkpoint", source, sha256_of(path)[:12], trained.unfinished)

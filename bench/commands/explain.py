@@ -49,48 +49,50 @@ def explain(
     if protocol in {one.protocol for one in set_metrics().values()}:  # which such a metric brings with it
         protocol = "standard"
     requested = metric.strip().lower().replace("-", "_")
-    spent = requested if requested in COSTS else ""
+    cost_name = requested if requested in COSTS else ""
     if (
         requested not in (*METRICS, *COSTS)
         and not did_you_mean(requested, METRICS)
         and (hint := did_you_mean(requested, COSTS))
     ):
         raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
-    names, protocols = [spent] if spent else _selection.metrics(metric), _selection.protocols(protocol)
+    names, protocols = [cost_name] if cost_name else _selection.metrics(metric), _selection.protocols(protocol)
     if names[0] in set_metrics() and (frame or len(names) > 1):
         raise BenchError(f"no single frame has {METRICS[names[0]].label}: it is a number of the whole set of clips")
     if len(names) > 1 or len(protocols) > 1:
         raise BenchError("name one metric and one protocol: a cell has one of each")
-    if spent and (frame or differences or label):
-        raise BenchError(f"{spent} is a cost of whole runs: --frame, --differences and --label do not go with it")
+    if cost_name and (frame or differences or label):
+        raise BenchError(f"{cost_name} is a cost of whole runs: --frame, --differences and --label do not go with it")
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment, store = choice.experiment(), _options.store(store_path)
     training = choice.command("run")
-    chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
-    known = chosen.results.variants
-    if variant not in known:
-        hint = did_you_mean(variant, known) or f"; it has {listed(known)}"
+    selection = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
+    variants = selection.results.variants
+    if variant not in variants:
+        hint = did_you_mean(variant, variants) or f"; it has {listed(variants)}"
         raise BenchError(f"{experiment.name} has no variant '{variant}'{hint}")
-    spans = _selection.frames(frame, chosen.results.metadata.horizon)
+    spans = _selection.frames(frame, selection.results.metadata.horizon)
     if len(spans) > 1:
         raise BenchError(f"a cell is of one frame or of one slice, got --frame {frame}")
     span = next(((frames, frames) if isinstance(frames, int) else frames for frames in spans), None)
     try:
-        if spent:
-            found = cost(chosen.results, chosen.planned_runs, variant, spent)
+        if cost_name:
+            cell = cost(selection.results, selection.planned_runs, variant, cost_name)
         else:
-            key = chosen.results.score_of(protocols[0], names[0])
-            found = score(chosen.results, chosen.planned_runs, chosen.external_results, variant, key, span, label, differences)
+            key = selection.results.score_of(protocols[0], names[0])
+            cell = score(
+                selection.results, selection.planned_runs, selection.external_results, variant, key, span, label, differences
+            )
     except ValueError as error:
         raise BenchError(str(error)) from error
     if variant in experiment.variants:
-        found["again"] = replace(choice, only=variant).command("run")
+        cell["again"] = replace(choice, only=variant).command("run")
     if as_json:
-        _options.print_json(found)
-    elif spent:
-        _explanation.print_cost(found)
+        _options.print_json(cell)
+    elif cost_name:
+        _explanation.print_cost(cell)
     else:
-        _explanation.print_score(found)
+        _explanation.print_score(cell)
 
 
 def _column(metric: str, protocol: str, frame: str | None) -> tuple[str, str, str | None]:

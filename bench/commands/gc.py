@@ -39,27 +39,27 @@ def gc(
     from bench.maintenance.gc import find, remove
 
     store = _options.store(store_path)
-    found = find(store, caches, runs)
+    leftovers = find(store, caches, runs)
     if as_json:
-        _options.print_json([{"kind": w.kind, "path": str(w.path), "bytes": w.size, "about": w.about} for w in found])
+        _options.print_json([{"kind": w.kind, "path": str(w.path), "bytes": w.size, "about": w.about} for w in leftovers])
         return
-    _print_waste(found, store)
-    if not found or dry_run:
+    _print_waste(leftovers, store)
+    if not leftovers or dry_run:
         return
     if not yes and not (sys.stdin.isatty() and typer.confirm("Remove it?")):
         print("nothing was removed" + ("" if sys.stdin.isatty() else "; `bench gc --yes` does it without asking"))
         return
-    gone = [waste for waste in found if remove(store, waste)]
-    what = "1 thing" if len(gone) == 1 else f"{len(gone)} things"
-    print(f"removed {what}, {sized(sum(waste.size for waste in gone))}")
+    removed = [waste for waste in leftovers if remove(store, waste)]
+    what = "1 thing" if len(removed) == 1 else f"{len(removed)} things"
+    print(f"removed {what}, {sized(sum(waste.size for waste in removed))}")
 
 
-def _print_waste(found: list[Waste], store: Store) -> None:
+def _print_waste(leftovers: list[Waste], store: Store) -> None:
     from bench.maintenance.gc import CACHES, KINDS, RUNS
 
     words = {**KINDS, CACHES: "what probes have measured", RUNS: "runs that no experiment of the suite refers to"}
     for kind, what in words.items():
-        of_kind = [waste for waste in found if waste.kind == kind]
+        of_kind = [waste for waste in leftovers if waste.kind == kind]
         if not of_kind:
             continue
         print(f"{sized(sum(waste.size for waste in of_kind)):>10}  {len(of_kind)} x {kind}: {what}")
@@ -69,5 +69,5 @@ def _print_waste(found: list[Waste], store: Store) -> None:
             print(f"{'':>12}{waste.path.relative_to(store.root)}  {sized(waste.size)}{about}")
         if len(of_kind) > len(shown):
             print(f"{'':>12}and {len(of_kind) - len(shown)} more")
-    total = sized(sum(waste.size for waste in found))
-    print(f"{total:>10}  in all, of {store.root}" if found else f"there is nothing in {store.root} that nobody needs")
+    total = sized(sum(waste.size for waste in leftovers))
+    print(f"{total:>10}  in all, of {store.root}" if leftovers else f"there is nothing in {store.root} that nobody needs")

@@ -137,8 +137,8 @@ def _basis(costs: Forecast, where: Machine) -> str:
     """Where the runs were timed that the estimates rest on, and whether that is how these will run."""
     places = costs.places()
     counted = [f"{place} ({count} run{'' if count == 1 else 's'})" for place, count in places.items()]
-    found = f"as measured on {' and '.join(counted) if len(places) > 1 else next(iter(places))}"
-    return found if set(places) == {where.place} else f"{found}; these would run on {where.place}"
+    basis = f"as measured on {' and '.join(counted) if len(places) > 1 else next(iter(places))}"
+    return basis if set(places) == {where.place} else f"{basis}; these would run on {where.place}"
 
 
 def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, where: Machine, command: str) -> None:

@@ -72,28 +72,30 @@ def predict(
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
-    found = models.find(what, _options.store(store_path), model, settings or [])
-    _options.say(found.remarks)
-    out = out or _own_folder(found.name, source)
-    shape = (found.channels or clips.shape[2], *clips.shape[3:])
-    context_length = context or found.context or 10
-    network = found.build(shape, device, context_length)
-    ahead = horizon or max(clips.shape[1] - context_length, 0) or found.horizon or 10
+    trained = models.find(what, _options.store(store_path), model, settings or [])
+    _options.say(trained.remarks)
+    out = out or _own_folder(trained.name, source)
+    shape = (trained.channels or clips.shape[2], *clips.shape[3:])
+    context_length = context or trained.context or 10
+    network = trained.build(shape, device, context_length)
+    ahead = horizon or max(clips.shape[1] - context_length, 0) or trained.horizon or 10
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     drawn, number, written = len(clips) if pictures is None else pictures, 0, []
     if drawn and shape[0] not in (1, 3):
         raise BenchError(f"frames of {shape[0]} channels are no pictures; use --pictures 0 --array FILE.npy")
     with growing(array, (len(clips), ahead, *shape)) as append:
-        for part, predictions in predicting.predict(network, clips, shape[0], context_length, ahead, device, found.precision):
+        for batch, predictions in predicting.predict(
+            network, clips, shape[0], context_length, ahead, device, trained.precision
+        ):
             append(predictions)
-            for clip, prediction in zip(part, predictions, strict=True):
+            for clip, prediction in zip(batch, predictions, strict=True):
                 if number < drawn:
                     folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
                     written += predicting.write(folder, clip, prediction, context_length)
                 number += 1
     if drawn:
         predicting.forget_clips(out, drawn if len(clips) > 1 else 0)
-    which = f"{found.name} ({found.unfinished})" if found.unfinished else found.name
+    which = f"{trained.name} ({trained.unfinished})" if trained.unfinished else trained.name
     print(f"{which}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {context_length} frames seen, {ahead} predicted")
     for path in [*written[:SHOWN], *([array] if array else [])]:
         print(f"  {path}")
@@ -102,6 +104,6 @@ def predict(
 
 
 def _own_folder(name: str, source: Path) -> Path:
-    """Where a prediction goes that was given no folder: one named after the run or the model's file, and the input."""
+    """The folder of a prediction if the user names none: named after the run or the model's file, and the input."""
     words = [Path(name).stem, source.resolve().stem]
     return Path("predictions") / "-".join(re.sub(r"[^\w.-]+", "_", word) for word in words)

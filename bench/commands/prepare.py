@@ -63,12 +63,12 @@ def prepare(
     """
     from bench.data.preparing.prepare import prepare as make
 
-    given = {key: value for key, value in locals().items() if key not in ("what", "make") and value is not None}
+    options = {key: value for key, value in locals().items() if key not in ("what", "make") and value is not None}
     if value_range is not None:
-        given["range"] = given.pop("value_range")
+        options["range"] = options.pop("value_range")
     if size is not None and size.isascii() and size.isdigit():
-        given["size"] = int(size)
+        options["size"] = int(size)
     with _options.progress(what) as progress:
-        lines = make(what, given, progress)
+        lines = make(what, options, progress)
     for line in lines:
         print(line)

@@ -82,13 +82,13 @@ def report(
     is compared with nothing.
     """
     if name.startswith(_searches.SEARCH):
-        given = {
+        unfit_options = {
             "--metrics": metrics != METRICS, "--protocol": protocol != "standard", "--frames": frames, "--published": published,
             "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": external_results,
             "--label": label, "--check": check, "--ignore-unchecked": ignore_unchecked, "--seeds": seeds, "--only": only,
             "--set": settings,
         }  # fmt: skip
-        if unused := [option for option, value in given.items() if value]:
+        if unused := [option for option, value in unfit_options.items() if value]:
             raise BenchError(f"{listed(unused)}: not for a search; `bench report {name}` takes --out, --format and --scale")
         _searches.show(name.removeprefix(_searches.SEARCH), scale, out, form, _options.store(store_path))
         return
@@ -131,11 +131,13 @@ def report(
     if claims:
         _claims(chosen, out, form)
         return
-    found = chosen.results
+    results = chosen.results
     try:
-        shown = (ablation if differences else table)(found, names, protocols, _selection.frames(frames, found.metadata.horizon))
-        shown = with_warnings(shown, found)
-        shown = cost_table(found) if costs else with_published(shown, found) if published else shown
+        shown = (ablation if differences else table)(
+            results, names, protocols, _selection.frames(frames, results.metadata.horizon)
+        )
+        shown = with_warnings(shown, results)
+        shown = cost_table(results) if costs else with_published(shown, results) if published else shown
         shown = _memory(chosen) if memory else shown
         form = form or (_format(out) if out else "terminal")
         console = _options.console()
@@ -169,21 +171,21 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     from reports.render import FORMATS
     from reports.style import printed
 
-    found, judged = _judged(chosen)
+    results, judged = _judged(chosen)
     if out and out.suffix in PICTURES:
-        write_bytes(out, printed(claims_figure(found, judged), out.suffix.removeprefix(".")))
+        write_bytes(out, printed(claims_figure(results, judged), out.suffix.removeprefix(".")))
         print(f"wrote {out}")
         return
     form = form or (_format(out) if out else "terminal")
     if form not in FORMATS:
         raise BenchError(f"there is no format '{form}'; there are {', '.join(FORMATS)}")
     if out:
-        write_bytes(out, claims_text(found, judged, form).encode())
+        write_bytes(out, claims_text(results, judged, form).encode())
         print(f"wrote {out}")
     elif form == "terminal":
-        _options.console().print(claims_grid(found, judged))
+        _options.console().print(claims_grid(results, judged))
     else:
-        sys.stdout.write(claims_text(found, judged, form))
+        sys.stdout.write(claims_text(results, judged, form))
 
 
 def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
@@ -200,10 +202,10 @@ def _memory(chosen: Selection) -> Table:
     """The table of what memories do; a BenchError where no variant has one."""
     from reports.memory_table import memory_table
 
-    found = _memories(chosen)
-    if not found.variants:
+    memories = _memories(chosen)
+    if not memories.variants:
         raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")
-    return memory_table(chosen.results, found)
+    return memory_table(chosen.results, memories)
 
 
 def _memories(chosen: Selection) -> Memories:
@@ -214,7 +216,7 @@ def _memories(chosen: Selection) -> Memories:
         return memories(chosen.planned_runs, shown.update)
 
 
-def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
+def _check(results: Results, where: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
     """Print the numbers in a document that disagree with the store; returns the exit code."""
     from dataclasses import asdict
 
@@ -225,24 +227,29 @@ def _check(found: Results, where: str, protocols: tuple[str, ...], form: str | N
     if kind not in ("markdown", "latex", "html"):
         raise BenchError(f"--check reads .md, .tex and .html, got '{path.name}'")
     try:
-        made = check(found, path.read_text("utf-8"), kind, protocols, lines)
+        comparison = check(results, path.read_text("utf-8"), kind, protocols, lines)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BenchError(f"cannot check {path}: {error}") from error
-    if not made.numbers:
-        raise BenchError(f"no table in {where} has both a variant of {found.name} in its rows and a metric in its header")
-    failed = bool(made.differences) or (made.unchecked > 0 and not ignore_unchecked)
+    if not comparison.numbers:
+        raise BenchError(f"no table in {where} has both a variant of {results.name} in its rows and a metric in its header")
+    failed = bool(comparison.differences) or (comparison.unchecked > 0 and not ignore_unchecked)
     if form == "json":
-        _options.print_json(asdict(made))
+        _options.print_json(asdict(comparison))
         return int(failed)
-    for one in made.differences:
+    for one in comparison.differences:
         print(f"{path}:{one.line}  {one.row}, {one.column}: there stands {one.stands}, the store says {one.store}")
-    for line in made.unmatched:
+    for line in comparison.unmatched:
         print(f"not checked: {line}")
-    wrong = len(made.differences)
+    wrong = len(comparison.differences)
     differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
-    print(f"{made.numbers} numbers of {made.tables} table{'s' if made.tables > 1 else ''} checked: {differing}")
-    if made.unchecked:
-        print(f"{made.unchecked} numbers were not checked" + ("" if ignore_unchecked else "; --ignore-unchecked accepts that"))
+    print(
+        f"{comparison.numbers} numbers of {comparison.tables} table{'s' if comparison.tables > 1 else ''} checked: {differing}"
+    )
+    if comparison.unchecked:
+        print(
+            f"{comparison.unchecked} numbers were not checked"
+            + ("" if ignore_unchecked else "; --ignore-unchecked accepts that")
+        )
     return int(failed)
 
 
@@ -263,12 +270,12 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
 
     chosen.verify()
     experiment, planned_runs = chosen.experiment, chosen.planned_runs
-    found = results(experiment, planned_runs, (protocol,), label, chosen.external_results, curves=True)
-    others = under((name for name in PROTOCOLS if name != protocol), found, planned_runs, label, chosen.external_results)
-    shots = gallery.pictures(planned_runs, found, f"{protocol}/psnr", chosen.external_results)
+    main_results = results(experiment, planned_runs, (protocol,), label, chosen.external_results, curves=True)
+    others = under((name for name in PROTOCOLS if name != protocol), main_results, planned_runs, label, chosen.external_results)
+    shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", chosen.external_results)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     claims = _judged(chosen)[1] if experiment.claims else ()
-    written = bundle(found, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
+    written = bundle(main_results, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
     print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
     command = shlex.join(["bench", *sys.argv[1:]])
     trouble = attach(store, experiment_name(experiment), written, experiment.question, command, label or "")

@@ -43,16 +43,16 @@ def reproduce(
     dataset = _all_there(row, path, checkpoint)
     if not path.is_file():
         _fetch(row)
-    found = _Found(row, path, published.check(row, path), *_scored(row, path, dataset, clips))
+    outcome = _Outcome(row, path, published.check(row, path), *_scored(row, path, dataset, clips))
     if as_json:
-        _options.print_json(found.as_dict())
+        _options.print_json(outcome.as_dict())
     else:
-        found.show()
-    if found.verdict == published.FALLS:
+        outcome.show()
+    if outcome.verdict == published.FALLS:
         raise typer.Exit(1)
 
 
-def _all_there(row: Published, path: Path, given: Path | None) -> Dataset:
+def _all_there(row: Published, path: Path, checkpoint: Path | None) -> Dataset:
     """The published test set; a BenchError says in one message all that is missing and what to do."""
     from bench.spec import catalog
 
@@ -63,8 +63,8 @@ def _all_there(row: Published, path: Path, given: Path | None) -> Dataset:
     except Blocked as error:
         missing.append(f"the test set: {error}")
     if not path.is_file():
-        if given:
-            missing.append(f"the checkpoint: there is no file {given}")
+        if checkpoint:
+            missing.append(f"the checkpoint: there is no file {checkpoint}")
         elif not row.fetchable:
             missing.append(f"the checkpoint: {row.bring}")
         elif missing:
@@ -103,8 +103,8 @@ def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> 
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What came out. whole: clips of the whole test set, 0 where it is generated without end."""
+class _Outcome:
+    """What a checkpoint was compared with, and how. whole: clips of the whole test set, 0 where it is generated without end."""
 
     row: Published
     path: Path

@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 from reports.quantities import sized
 
 if TYPE_CHECKING:
-    from reports.record import Record as Kept
+    from reports.record import Record
 
 app = typer.Typer(help="Scores of record in a repository, and the page of results made from them.", no_args_is_help=True)
 Page = Annotated[Path, typer.Argument(metavar="FILE.md", help="A page of results, or any Markdown page with blocks of them.")]
@@ -40,31 +40,31 @@ def keep(
     """
     from rich.console import Console
 
+    from bench.evidence import rounds
     from bench.evidence.keeping import record
-    from bench.evidence.rounds import Record
     from reports.record import SUFFIX, load, save
     from reports.results_document import judged
 
     store = _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
-    decided = bool(Record.of(experiment, store).rounds())
+    decided = bool(rounds.Record.of(experiment, store).rounds())
     count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
     trained = str(count) if count and not decided else None
     training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = replace(choice, seeds=None).command("results keep", anywhere=True)
     with Console(stderr=True).status("keeping scores") as shown:
-        kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, shown.update)
-    path = records / f"{called or f'{experiment.name}-{experiment.scale}-{kept.results.metadata.dataset}'}{SUFFIX}"
+        record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, shown.update)
+    path = records / f"{called or f'{experiment.name}-{experiment.scale}-{record_kept.results.metadata.dataset}'}{SUFFIX}"
     try:
-        save(kept, path)
+        save(record_kept, path)
     except ValueError as error:
         raise BenchError(str(error)) from error
-    for one, rounded in zip(judged(kept), judged(load(path)), strict=True):
+    for one, rounded in zip(judged(record_kept), judged(load(path)), strict=True):
         if one.verdict != rounded.verdict:
             print(f"rounding makes '{rounded.verdict}' of '{one.verdict}': {one.claim.sentence}", file=sys.stderr)
-    runs = len(kept.results.scores[["variant", "seed"]].drop_duplicates())
+    runs = len(record_kept.results.scores[["variant", "seed"]].drop_duplicates())
     print(f"wrote {path}: {runs} runs, {sized(path.stat().st_size)}")
 
 
@@ -76,18 +76,18 @@ def write(page: Page, records: Records = RECORDS) -> None:
     anew (NAME of a file of scores; claims, scores or costs; which rows). Any other page is written as a whole, with pictures in
     a folder of its name.
     """
-    from reports.files import write as write_file
+    from reports import files
     from reports.results_document import figures, has_blocks
     from reports.style import save
 
-    stands = _stands(page)
-    found = _found(records)
-    made = _made(page, stands, found, records)
-    if not has_blocks(stands):
-        for name, figure in figures(found).items():
+    text_now = _text_now(page)
+    by_name = _load_records(records)
+    text = _page_text(page, text_now, by_name, records)
+    if not has_blocks(text_now):
+        for name, figure in figures(by_name).items():
             save(figure, page.with_suffix(""), name, ("png",))
-    write_file(page, made.encode())
-    print(f"wrote {page} from {len(found)} files of scores in {records}")
+    files.write(page, text.encode())
+    print(f"wrote {page} from {len(by_name)} files of scores in {records}")
 
 
 @app.command()
@@ -100,41 +100,41 @@ def check(page: Page, records: Records = RECORDS) -> None:
 
     if not page.is_file():
         raise BenchError(f"there is no page {page}; `bench results write {page}` makes it")
-    stands, found = _stands(page), _found(records)
-    wrong = changed(stands, _made(page, stands, found, records))
+    text_now, by_name = _text_now(page), _load_records(records)
+    wrong = changed(text_now, _page_text(page, text_now, by_name, records))
     for number, stated, right in wrong:
         print(f"{page}:{number}  there stands: {stated}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
-    lacking = [] if has_blocks(stands) else [path for path in _pictures(page, found) if not path.is_file()]
+    lacking = [] if has_blocks(text_now) else [path for path in _pictures(page, by_name) if not path.is_file()]
     for path in lacking:
         print(f"there is no picture {path}")
     print(f"{page}: {'all agrees' if not (wrong or lacking) else f'{len(wrong) + len(lacking)} differences'}")
     sys.exit(int(bool(wrong or lacking)))
 
 
-def _pictures(page: Path, found: dict[str, Kept]) -> list[Path]:
+def _pictures(page: Path, by_name: dict[str, Record]) -> list[Path]:
     from reports.results_document import picture_names
 
-    return [page.with_suffix("") / f"{name}.png" for name in picture_names(found)]
+    return [page.with_suffix("") / f"{name}.png" for name in picture_names(by_name)]
 
 
-def _stands(page: Path) -> str:
+def _text_now(page: Path) -> str:
     """What is in the page now; a BenchError where it is one that somebody wrote without blocks."""
     from reports.results_document import MADE, has_blocks
 
     if page.suffix != ".md":
         raise BenchError(f"a page of results is Markdown and ends in .md, got {page}")
     try:
-        stands = page.read_text("utf-8") if page.exists() else ""
+        text_now = page.read_text("utf-8") if page.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"cannot read {page}: {error}") from error
-    if stands and not has_blocks(stands) and not stands.startswith(MADE):
+    if text_now and not has_blocks(text_now) and not text_now.startswith(MADE):
         raise BenchError(
             f"{page} was not made by this command and has no blocks `<!-- results NAME claims -->`; it is left as it is"
         )
-    return stands
+    return text_now
 
 
-def _found(folder: Path) -> dict[str, Kept]:
+def _load_records(folder: Path) -> dict[str, Record]:
     """All scores of record in a folder, by name."""
     from reports.record import SUFFIX, load
 
@@ -147,11 +147,11 @@ def _found(folder: Path) -> dict[str, Kept]:
         raise BenchError(str(error)) from error
 
 
-def _made(page: Path, stands: str, found: dict[str, Kept], folder: Path) -> str:
+def _page_text(page: Path, text_now: str, by_name: dict[str, Record], folder: Path) -> str:
     from reports.results_document import document, filled, has_blocks
 
     try:
-        return filled(stands, found) if has_blocks(stands) else document(found, _typed(page), _typed(folder))
+        return filled(text_now, by_name) if has_blocks(text_now) else document(by_name, _typed(page), _typed(folder))
     except ValueError as error:
         raise BenchError(f"{page}: {error}") from error
 

@@ -62,8 +62,7 @@ def run(
     from bench.common.files import writable
     from bench.store import failures
     from bench.store.store import FINISHED
-    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, remarks, unique
-    from bench.sweep.plan import plan as make_plan
+    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, plan, remarks, unique
     from bench.sweep.plan import retry as try_again
     from bench.sweep.preflight import preflight
 
@@ -74,7 +73,7 @@ def run(
         raise BenchError("--max-seeds and --hours work only with --decide")
     if decide and (detach or fresh):
         raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it needs the scores of every round")
-    planned_runs = make_plan(experiment, store)
+    planned_runs = plan(experiment, store)
     again, table, later = (choice.command(verb) for verb in ("run", "report", "sync"))
     next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
     again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
@@ -84,19 +83,19 @@ def run(
                 raise BenchError(f"{planned.run.name} is queued ({planned.why}); `bench stop {planned.run.name}` first")
             if planned.run.path.exists():
                 print(f"{planned.label}, seed {planned.seed}: set aside as {store.set_aside(planned.run)}")
-        planned_runs = make_plan(experiment, store)
+        planned_runs = plan(experiment, store)
     if kinds := failures.kinds(retry or []):
         print(f"{try_again(planned_runs, kinds)} failed runs are tried again")
-        planned_runs = make_plan(experiment, store)
+        planned_runs = plan(experiment, store)
     if decide:
-        words = _options.format_options(decide=True, max_seeds=max_seeds, hours=hours)
+        decide_options = _options.format_options(decide=True, max_seeds=max_seeds, hours=hours)
 
-        def go(wider: Experiment, plan: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
-            preflight([planned for planned in plan if planned.state in TO_DO])
-            where = _options.executor(executor, workers, per_gpu, len(unique(plan)), on, address, devices, threads)
-            return _sweep(wider, store, plan, where, again + words, stop_requested)
+        def go(wider: Experiment, round_runs: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
+            preflight([planned for planned in round_runs if planned.state in TO_DO])
+            where = _options.executor(executor, workers, per_gpu, len(unique(round_runs)), on, address, devices, threads)
+            return _sweep(wider, store, round_runs, where, again + decide_options, stop_requested)
 
-        sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + words))
+        sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + decide_options))
     if all(planned.state == FINISHED for planned in planned_runs):
         print(f"nothing to do: all {len(unique(planned_runs))} runs of {experiment.name} are finished")
         _catch_up(experiment, store, planned_runs, later)
@@ -116,10 +115,10 @@ def run(
         interrupted, trouble = _sweep(experiment, store, planned_runs, where, again)
         if trouble:
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
-        planned_runs = make_plan(experiment, store)
+        planned_runs = plan(experiment, store)
     code = _tables.summary(planned_runs, interrupted, again)
-    if told := _threads.used(unique(planned_runs)):
-        print(told)
+    if threads_used := _threads.used(unique(planned_runs)):
+        print(threads_used)
     if interrupted:
         print(f"interrupted; `{again}` continues from here")
     elif any(planned.state == FINISHED for planned in planned_runs):
@@ -156,16 +155,16 @@ def _sweep(
     from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
     from bench.tracking.tracker import Tracker, experiment_name
 
-    called = experiment_name(experiment)
-    tracker = Tracker(store, called, list(planned_runs), experiment.question)
+    title = experiment_name(experiment)
+    tracker = Tracker(store, title, list(planned_runs), experiment.question)
     console = _options.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
     if sharing := _threads.before(executor, planned_runs):
         print(sharing)
     done = sum(finished([planned]) for planned in unique(planned_runs))
-    with active.register_sweep(store, called, command) as sweep, Display(console, unique(planned_runs), done) as display:
+    with active.register_sweep(store, title, command) as sweep, Display(console, unique(planned_runs), done) as display:
         code = snapshot.take(store)
-        watchers: list[Watcher] = [display, Labelling(called, planned_runs), tracker]
+        watchers: list[Watcher] = [display, Labelling(title, planned_runs), tracker]
         scheduler = Scheduler(
             planned_runs, store, executor, watchers, lambda: stop_requested() or sweep.stop_requested(), code.note
         )

@@ -77,7 +77,7 @@ def _whole(experiment: Experiment) -> dict[str, Any]:
         "claims": [claim.sentence for claim in experiment.claims],
         "variants": {
             first: whole_settings(base),
-            **{label: {setting: now for setting, (_, now) in found.items()} for label, found in differences.items()},
+            **{label: {setting: now for setting, (_, now) in differing.items()} for label, differing in differences.items()},
         },
     }
 

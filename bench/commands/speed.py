@@ -61,19 +61,19 @@ def speed(
     root = _options.store(store_path).root
     if last:
         values = results.read(results.newest(root, what))
-        found = {name: rows for name, rows in results.from_json(values).items() if what in ("all", name)}
+        rows_by_measure = {name: rows for name, rows in results.from_json(values).items() if what in ("all", name)}
     else:
-        found = _measured(what, chosen)
-        values = results.to_json(found)
+        rows_by_measure = _measured(what, chosen)
+        values = results.to_json(rows_by_measure)
         print(f"kept in {results.keep(root, what, values)}", file=sys.stderr)
     if out:
         write_json(out, values)
-    compared = list(results.changes(found, earlier)) if earlier else None
+    compared = list(results.changes(rows_by_measure, earlier)) if earlier else None
     if as_json:
         extra = {} if compared is None else {"compared": [{**vars(change), "slower": change.slower} for change in compared]}
         _options.print_json({**values, **extra})
     else:
-        _print(found, values, compared)
+        _print(rows_by_measure, values, compared)
     sys.exit(int(any(change.slower for change in compared or ())))
 
 
@@ -88,11 +88,11 @@ def _measured(what: str, chosen: dict[str, Any]) -> dict[str, list[Any]]:
     }
 
 
-def _print(found: dict[str, list[Any]], values: dict[str, Any], compared: list[Any] | None) -> None:
+def _print(rows_by_measure: dict[str, list[Any]], values: dict[str, Any], compared: list[Any] | None) -> None:
     from bench.speed.tables import show
 
     machine = values["machine"]
-    show(found, ", ".join([machine["processor"], *machine["accelerators"]]), _options.console())
+    show(rows_by_measure, ", ".join([machine["processor"], *machine["accelerators"]]), _options.console())
     if compared is not None:
         print("nothing to compare: no row of the same name" if not compared else "against the earlier result:")
         for change in compared:

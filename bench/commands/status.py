@@ -30,8 +30,7 @@ def status(
     last wrote something (age). Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch
     has no terminal to draw on, it prints a line per change, until nothing goes on.
     """
-    from bench.sweep.plan import plan as make_plan
-    from bench.sweep.plan import run_status
+    from bench.sweep.plan import plan, run_status
 
     store = _options.store(store_path)
     experiment = _options.Choice(name, scale, seeds, only, settings).experiment() if name else None
@@ -43,7 +42,7 @@ def status(
         watch(Board(store, experiment), _options.console())
         return
     runs, unreadable = ([], []) if experiment else store.listing()
-    planned_runs = make_plan(experiment, store) if experiment else [run_status(run) for run in runs]
+    planned_runs = plan(experiment, store) if experiment else [run_status(run) for run in runs]
     if as_json:
         damaged = [{"run": path.name, "path": str(path), "state": "damaged", "why": why} for path, why in unreadable]
         rows = [{**_tables.as_dict(planned), **_store_table.described(planned.run)} for planned in planned_runs]

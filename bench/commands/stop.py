@@ -54,8 +54,8 @@ def stop(
         run.ask_to_stop(reason)
     for held in queue.cancel(runs, waiting_only=True):
         print(f"{held.executor} job {held.job}, which a queue.json names, is not of this store; it is left alone")
-    asked = ((sweeps, "sweep"), (runs, "run"))
-    counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in asked if some]
+    groups = ((sweeps, "sweep"), (runs, "run"))
+    counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in groups if some]
     print(f"asked {' and '.join(counted)} to save their work and end")
     _wait_for(sweeps, runs)
 
@@ -88,8 +88,8 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
             chosen_runs += detached
             continue
         if not of_sweeps and not of_runs:
-            known = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
-            hint = did_you_mean(name, known) or f"; running: {listed(known)}" if known else "; nothing is running here"
+            running = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
+            hint = did_you_mean(name, running) or f"; running: {listed(running)}" if running else "; nothing is running here"
             raise BenchError(f"no sweep or run called '{name}' is running{hint}")
         if len(of_runs) > 1:
             raise BenchError(

@@ -111,13 +111,13 @@ def tune(
     store = _options.store(store_path)
     writable(store.root)
     outcomes = []
-    for place, wanted in enumerate(names, 1):
-        space = spaces.with_settings(spaces.load(wanted, scale), settings or [])
-        aim = Aim(Path(wanted).name, scale, judged, seeds, seed, tuple(settings or []))
+    for number, space_name in enumerate(names, 1):
+        space = spaces.with_settings(spaces.load(space_name, scale), settings or [])
+        aim = Aim(Path(space_name).name, scale, judged, seeds, seed, tuple(settings or []))
         check(store, space, aim, plan)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
         where = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
-        of = f" ({place} of {len(names)})" if len(names) > 1 else ""
+        of = f" ({number} of {len(names)})" if len(names) > 1 else ""
         print(
             f"{searched.name} at scale {scale}{of}: {objective} on validation clips, {trials} trials by {sampler}", flush=True
         )

@@ -31,15 +31,15 @@ def status(
     from bench.metrics.networks import NETWORKS
 
     wanted = _chosen(metrics or list(NETWORKS))
-    found = {name: weights.as_json(network) for name, network in wanted.items()}
+    network_states = {name: weights.as_json(network) for name, network in wanted.items()}
     if as_json:
-        _options.print_json(found)
+        _options.print_json(network_states)
     else:
-        for known in found.values():
-            print(f"{known['metric']}: {known['detail']}")
-            if known["available"]:
-                print(f"  {known['path']}, {sized(known['bytes'])}, from {known['source']}")
-    needed = [known for name, known in found.items() if metrics or name == "lpips"]
+        for state in network_states.values():
+            print(f"{state['metric']}: {state['detail']}")
+            if state["available"]:
+                print(f"  {state['path']}, {sized(state['bytes'])}, from {state['source']}")
+    needed = [state for name, state in network_states.items() if metrics or name == "lpips"]
     sys.exit(0 if all(known["available"] for known in needed) else 1)
 
 
@@ -80,10 +80,10 @@ def fetch(
     for name, network in _chosen(metrics or ["lpips"]).items():
         with _options.progress(f"weights for {network.metric}", of_bytes=True) as progress:
             try:
-                found = weights.fetch(network, progress)
+                file_found = weights.fetch(network, progress)
             except BenchError as error:
                 raise BenchError(f"the weights for {network.metric} could not be fetched: {error}") from error
-        print(f"{network.metric}: {found}\n  {found.path}, {sized(found.bytes)}, from {found.source}")
+        print(f"{network.metric}: {file_found}\n  {file_found.path}, {sized(file_found.bytes)}, from {file_found.source}")
         if name == "lpips" and not (state := weights.lpips_state())[0]:
             print(f"  but {state[1]}")
 

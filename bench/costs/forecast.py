@@ -1,8 +1,8 @@
 """What a plan will cost: wall time, GPU hours and disk, predicted from what runs like those to come have taken.
 
 Of one kind (all settings alike but seed, steps, schedule): seconds per step as measured. Of one family (the same model class,
-learner, data): scaled by FLOPs. Otherwise unknown, and said to be. Of all that was measured the nearest counts: the one by
-whose use an estimate can be wrong by the smallest factor (see `bench.costs.rates`).
+learner, data): scaled by FLOPs. Otherwise unknown. Of all measurements the nearest counts: the one by
+which an estimate can be wrong by the smallest factor (see `bench.costs.rates`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The cost of every run to do, by its name, and where most of them are known from. here: whether that is this machine."""
+    """The cost of every run to do, by its name. place: where most of them were measured. here: whether that is this machine."""
 
     costs: dict[str, Cost]
     place: str
@@ -86,8 +86,8 @@ class Forecast:
 
     def places(self) -> dict[str, int]:
         """Where what the estimates rest on was measured, and for how many runs; most first."""
-        known = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
-        return dict(known.most_common())
+        runs_by_place = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
+        return dict(runs_by_place.most_common())
 
     def disk(self) -> int:
         """Bytes, of the runs for which they are known."""
@@ -103,9 +103,9 @@ def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine)
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     wanted = {kinds.of(planned.spec) for planned in to_do}
-    known = _known(planned_runs, store, kinds, wanted)
-    sizes = _sizes(to_do, kinds, known, store) if len(to_do) <= COUNTED_UP_TO else {}
-    rates = {kind: rates_of(kind, family, known, sizes.get(kind, {}), machine.place) for kind, family in wanted}
+    measurements = _measurements(planned_runs, store, kinds, wanted)
+    sizes = _sizes(to_do, kinds, measurements, store) if len(to_do) <= COUNTED_UP_TO else {}
+    rates = {kind: rates_of(kind, family, measurements, sizes.get(kind, {}), machine.place) for kind, family in wanted}
     costs = {planned.run.name: _cost(planned, rates[kinds.of(planned.spec)[0]]) for planned in to_do}
     places = Counter(cost.place for cost in costs.values() if cost.seconds is not None and cost.place)
     place = places.most_common(1)[0][0] if places else machine.place
@@ -117,14 +117,14 @@ def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) 
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     wanted = {kinds.of(planned.spec) for planned in to_do}
-    there = [one for one in _known(planned_runs, store, kinds, wanted) if one.place == machine.place]
-    found: dict[str, PlannedRun] = {}
+    here = [one for one in _measurements(planned_runs, store, kinds, wanted) if one.place == machine.place]
+    lacking_kinds: dict[str, PlannedRun] = {}
     for planned in to_do:
         kind, _ = kinds.of(planned.spec)
-        rates = rates_of(kind, "", [one for one in there if one.kind == kind], {}, machine.place)
+        rates = rates_of(kind, "", [one for one in here if one.kind == kind], {}, machine.place)
         if (rates.step is None and planned.spec.steps) or any(e.key not in rates.scoring for e in planned.evaluations):
-            found.setdefault(kind, planned)
-    return list(found.values())
+            lacking_kinds.setdefault(kind, planned)
+    return list(lacking_kinds.values())
 
 
 def machine(workers: int, per_gpu: int, runs: int, devices: int = 1, threads: int = 0, to_do: int | None = None) -> Machine:
@@ -143,15 +143,15 @@ def machine(workers: int, per_gpu: int, runs: int, devices: int = 1, threads: in
             place = measured.on_gpus(torch.cuda.get_device_name(0), devices)
             return Machine(place, local.slots, threads or max(1, cores() // local.slots), tuple(local.gpus), per_gpu, True)
     slots = workers or max(1, min(cores() // (threads or devices), runs))
-    given = threads or sharing.offered(min(slots, runs if to_do is None else to_do))
-    return Machine(measured.on_processor(processor(), given), slots, given, exactly=threads > 0)
+    threads_each = threads or sharing.offered(min(slots, runs if to_do is None else to_do))
+    return Machine(measured.on_processor(processor(), threads_each), slots, threads_each, exactly=threads > 0)
 
 
 def _cost(planned: PlannedRun, rates: Rates) -> Cost:
     status = planned.run.status() if planned.state != NEW else None
     steps = 0 if planned.state == TO_SCORE else planned.spec.steps - (status.step if status else 0)
-    there = 0 if status is None else sum(path.stat().st_size for path in planned.run.path.rglob("*") if path.is_file())
-    disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(planned) - there)
+    present_bytes = 0 if status is None else sum(path.stat().st_size for path in planned.run.path.rglob("*") if path.is_file())
+    disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(planned) - present_bytes)
     to_score = [e.key for e in planned.evaluations if status is None or not planned.run.scores_file(e.key).exists()]
     if steps and rates.step is None:
         return Cost(None, disk=disk, place=rates.place)
@@ -163,8 +163,10 @@ def _cost(planned: PlannedRun, rates: Rates) -> Cost:
     return Cost(sum(parts), rates.scaled, tuple(without), disk, rates.place, rates.ratio)
 
 
-def _known(planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]) -> list[Measured]:
-    """What is known of these kinds: from the plan's own runs, if they are of all kinds; else from the whole store."""
+def _measurements(
+    planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]
+) -> list[Measured]:
+    """Measurements of these kinds: of the plan's own runs, if those are of all kinds; else of the whole store; and probes."""
     if not wanted:
         return []
     own = list(measured.of_store((planned.run for planned in unique(planned_runs) if planned.state not in TO_DO), kinds))
@@ -172,31 +174,33 @@ def _known(planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wante
     return [*(own if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
 
 
-def _sizes(to_do: Sequence[PlannedRun], kinds: Kinds, known: Sequence[Measured], store: Store) -> dict[str, dict[str, float]]:
+def _sizes(
+    to_do: Sequence[PlannedRun], kinds: Kinds, measurements: Sequence[Measured], store: Store
+) -> dict[str, dict[str, float]]:
     """Parameters, FLOPs and batch, by kind, of the kinds that were not measured; FLOPs only where there is what to scale."""
-    before, fresh, spent = measured.sizes(store), {}, 0.0
-    found: dict[str, dict[str, float]] = {}
+    cached, fresh, seconds_spent = measured.sizes(store), {}, 0.0
+    sizes_by_kind: dict[str, dict[str, float]] = {}
     for planned in to_do:
         kind, family = kinds.of(planned.spec)
-        alike = [one for one in known if one.kind == kind]
-        if kind in found or any(one.run_bytes is not None for one in alike):
+        alike = [one for one in measurements if one.kind == kind]
+        if kind in sizes_by_kind or any(one.run_bytes is not None for one in alike):
             continue
         if alike:
-            found[kind] = {"parameters": float(alike[0].parameters or 0)}
+            sizes_by_kind[kind] = {"parameters": float(alike[0].parameters or 0)}
             continue
-        key, scalable = _size_key(planned.spec), any(one.family == family for one in known)
-        size = before.get(key, {})
+        key, scalable = _size_key(planned.spec), any(one.family == family for one in measurements)
+        size = cached.get(key, {})
         if "parameters" not in size or (scalable and "flops" not in size):
-            if spent > COUNTING:
+            if seconds_spent > COUNTING:
                 continue
             import bench.training.flops  # noqa: F401  seconds that are not to count
 
             began = time.monotonic()
             size = fresh[key] = _count(planned.spec, scalable)
-            spent += time.monotonic() - began
-        found[kind] = {**size, "batch": float(planned.spec.batch)}
+            seconds_spent += time.monotonic() - began
+        sizes_by_kind[kind] = {**size, "batch": float(planned.spec.batch)}
     measured.keep_sizes(store, fresh)
-    return found
+    return sizes_by_kind
 
 
 def _size_key(spec: RunSpec) -> str:

@@ -27,9 +27,10 @@ class Measured:
     """What one run, or one probe, has taken.
 
     kind: its settings, but for those that a step's cost does not depend on; family: those that runs share whose costs can be
-    reckoned from one another's by their FLOPs. place: what it ran on. step_seconds: of a step, its share of the validations
-    included. score_seconds: by the key of the evaluation. other_seconds: starting up, and what else is neither. flops: of
-    predicting one clip. run_bytes: of the run's directory but for kept predictions. None where nobody measured it.
+    reckoned from one another's by their FLOPs. place: the processor with its threads, or the GPUs. step_seconds: of a step, its
+    share of the validations included. score_seconds: by the key of the evaluation. other_seconds: starting up, and what else is
+    neither. flops: of predicting one clip. run_bytes: of the run's directory but for kept predictions. None where nobody
+    measured it.
     """
 
     kind: str
@@ -53,7 +54,7 @@ class Kinds:
     """The kind and the family of a spec, reckoned once for the specs that share their Parts: seeds are many."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], tuple[str, str]] = {}
+        self._kinds: dict[tuple[object, ...], tuple[str, str]] = {}
 
     def of(self, spec: RunSpec) -> tuple[str, str]:
         """(kind, family)."""
@@ -68,9 +69,9 @@ class Kinds:
             spec.validation_clips,
         )
         key = (*parts, *plain, spec.steps > 0)
-        if key not in self._known:
-            self._known[key] = (kind_of(spec), family_of(spec))
-        return self._known[key]
+        if key not in self._kinds:
+            self._kinds[key] = (kind_of(spec), family_of(spec))
+        return self._kinds[key]
 
 
 def kind_of(spec: RunSpec) -> str:
@@ -87,20 +88,20 @@ def family_of(spec: RunSpec) -> str:
 
 def of_run(run: Run, kind: str, family: str) -> Measured | None:
     """What a finished run has taken; None where it does not say."""
-    known, spec = run.provenance(), run.spec
-    place = place_of(known)
-    if place is None or "parameters" not in known:
+    provenance, spec = run.provenance(), run.spec
+    place = place_of(provenance)
+    if place is None or "parameters" not in provenance:
         return None
     return Measured(
         kind=kind,
         family=family,
         place=place,
-        step_seconds=known["train_seconds"] / spec.steps if spec.steps and "train_seconds" in known else None,
-        score_seconds=known.get("score_seconds", {}),
-        other_seconds=known.get("other_seconds"),
-        flops=known.get("flops"),
+        step_seconds=provenance["train_seconds"] / spec.steps if spec.steps and "train_seconds" in provenance else None,
+        score_seconds=provenance.get("score_seconds", {}),
+        other_seconds=provenance.get("other_seconds"),
+        flops=provenance.get("flops"),
         batch=spec.batch,
-        parameters=known["parameters"],
+        parameters=provenance["parameters"],
         run_bytes=sum(_bytes_but_for_predictions(run)),
     )
 
@@ -135,8 +136,8 @@ def gpus_of(place: str) -> int:
 
 def name_and_count(place: str) -> tuple[str, int]:
     """What a place is made of, and of how many: ("AMD EPYC", 2) threads, ("NVIDIA H100", 1) GPU."""
-    if found := re.fullmatch(r"(.*), (\d+) threads?", place):
-        return found[1], max(1, int(found[2]))
+    if match := re.fullmatch(r"(.*), (\d+) threads?", place):
+        return match[1], max(1, int(match[2]))
     together = re.fullmatch(r"(\d+) x (.*)", place)
     return (together[2], max(1, int(together[1]))) if together else (place, 1)
 
@@ -154,8 +155,8 @@ def of_store(runs: Iterable[Run], kinds: Kinds) -> Iterator[Measured]:
         if status.state == FINISHED:
             kind, family = kinds.of(run.spec)
             by_kind.setdefault(kind, []).append((status.updated, run, family))
-    for kind, found in by_kind.items():
-        for _, run, family in sorted(found, key=lambda entry: entry[0], reverse=True)[:ENOUGH]:
+    for kind, entries in by_kind.items():
+        for _, run, family in sorted(entries, key=lambda entry: entry[0], reverse=True)[:ENOUGH]:
             with suppress(OSError):
                 if measured := of_run(run, kind, family):
                     yield measured
@@ -167,7 +168,7 @@ def probed(store: Store) -> list[Measured]:
 
 
 def keep(store: Store, probe: Measured) -> None:
-    """Remember what a probe has measured, instead of what an earlier one of its kind has at that place."""
+    """Remember what a probe has measured, instead of what an earlier one of its kind measured on that device."""
     cache = _cache(store)
     others = [values for values in cache.get("probes", []) if (values["kind"], values["place"]) != (probe.kind, probe.place)]
     write_json(_path(store), {**cache, "probes": [*others, asdict(probe)]})
@@ -175,8 +176,8 @@ def keep(store: Store, probe: Measured) -> None:
 
 def sizes(store: Store) -> dict[str, dict[str, float]]:
     """Parameters and FLOPs of models that were counted before."""
-    found: dict[str, dict[str, float]] = _cache(store).get("sizes", {})
-    return found
+    counted: dict[str, dict[str, float]] = _cache(store).get("sizes", {})
+    return counted
 
 
 def keep_sizes(store: Store, fresh: dict[str, dict[str, float]]) -> None:

@@ -55,7 +55,7 @@ class News:
 
 
 def probe(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine, tell: Callable[[News], None]) -> None:
-    """Measure the kind of every item, and keep in the store what was found as soon as it is; safe to interrupt."""
+    """Measure the kind of every planned run, and keep each result in the store as soon as it is there; safe to interrupt."""
     probing = _Probing(store, machine, tell)
     with ThreadPoolExecutor(machine.slots) as pool:
         try:
@@ -80,7 +80,7 @@ class _Probing:
             self.free.put(slot)
 
     def measure(self, planned: PlannedRun) -> None:
-        """Until the kind of this item is known, or could not be measured."""
+        """Measure the kind of this planned run; returns once that is done or has failed."""
         slot = self.free.get()
         try:
             child = _start(planned, self.machine, slot)
@@ -100,18 +100,18 @@ class _Probing:
 
     def _follow(self, planned: PlannedRun, child: subprocess.Popen[str]) -> None:
         assert child.stdout is not None
-        found: dict[str, Any] = {}
+        report: dict[str, Any] = {}
         message = ""
         for line in child.stdout:
             try:
-                found = json.loads(line)
-                self.tell(News(planned, int(found.get("done", STEPS)), over="done" not in found))
+                report = json.loads(line)
+                self.tell(News(planned, int(report.get("done", STEPS)), over="done" not in report))
             except ValueError:
                 message = line.strip() or message
-        if child.wait() == 0 and "step_seconds" in found:
+        if child.wait() == 0 and "step_seconds" in report:
             kind, family = measured.kind_of(planned.spec), measured.family_of(planned.spec)
             with self.keeping:
-                measured.keep(self.store, Measured(kind, family, self.machine.place, batch=planned.spec.batch, **found))
+                measured.keep(self.store, Measured(kind, family, self.machine.place, batch=planned.spec.batch, **report))
         elif not self.stopped:
             self.tell(News(planned, STEPS, over=True, trouble=message or f"its process ended with {child.returncode}"))
 
@@ -132,8 +132,8 @@ def _start(planned: PlannedRun, machine: Machine, slot: int) -> subprocess.Popen
         "threads": machine.threads,
     }
     assert child.stdin is not None
-    with contextlib.suppress(BrokenPipeError), child.stdin as words:  # it has died: what it said tells why
-        json.dump(job, words)
+    with contextlib.suppress(BrokenPipeError), child.stdin as stdin:  # it has died: what it said tells why
+        json.dump(job, stdin)
     return child
 
 

@@ -32,26 +32,30 @@ class Rates:
     ratio: float = 1.0
 
 
-def rates_of(kind: str, family: str, known: Sequence[Measured], size: dict[str, float], here: str) -> Rates:
-    """What runs of a kind take on the machine `here`. known: what was measured. size: parameters, FLOPs, batch."""
-    own = [one for one in known if one.kind == kind]
+def rates_of(kind: str, family: str, measurements: Sequence[Measured], size: dict[str, float], here: str) -> Rates:
+    """What runs of a kind take on the machine `here`. measurements: of any kind. size: parameters, FLOPs, batch."""
+    own = [one for one in measurements if one.kind == kind]
     run_bytes = next((one.run_bytes for one in own if one.run_bytes is not None), None)
     if run_bytes is None and (parameters := size.get("parameters")) is not None:
         run_bytes = int(parameters * 4 * 3 * CHECKPOINTS)
     counted = [(one.flops, float(one.batch)) for one in own if one.work]
     flops, batch = counted[0] if counted else (size.get("flops"), size.get("batch", 0.0))
     work = (flops or 0.0) * batch
-    related = [one for one in known if one.family == family and one.kind != kind and one.work and one.step_seconds is not None]
+    related = [
+        one for one in measurements if one.family == family and one.kind != kind and one.work and one.step_seconds is not None
+    ]
     candidates = [*own, *(related if work else [])]
     if not candidates:
-        return Rates(None, {}, _other(one for one in known if one.place == here), True, run_bytes, here)
+        return Rates(None, {}, _other(one for one in measurements if one.place == here), True, run_bytes, here)
     nearest = min(candidates, key=lambda one: _distance(one, kind, work, here))
-    beside = [one for one in known if one.place == nearest.place]
+    same_device = [one for one in measurements if one.place == nearest.place]
     if nearest.kind != kind:
         ratio = (flops or 0.0) / (nearest.flops or 1.0)
         scaled = {key: seconds * ratio for key, seconds in nearest.score_seconds.items()}
         longer = work / nearest.work
-        return Rates((nearest.step_seconds or 0.0) * longer, scaled, _other(beside), True, run_bytes, nearest.place, longer)
+        return Rates(
+            (nearest.step_seconds or 0.0) * longer, scaled, _other(same_device), True, run_bytes, nearest.place, longer
+        )
     alike = [one for one in own if one.place == nearest.place]
     alike = [one for one in alike if one.run_bytes is not None] or alike  # whole runs know better than probes
     steps = [one.step_seconds for one in alike if one.step_seconds is not None]
@@ -70,7 +74,7 @@ def _distance(one: Measured, kind: str, work: float, here: str) -> float:
 
 @cache
 def _way(place: str, here: str) -> float:
-    """The same of two places alone."""
+    """The same factor for two devices alone."""
     if place == here:
         return 0.0
     if bool(measured.gpus_of(place)) != bool(measured.gpus_of(here)):
@@ -79,15 +83,15 @@ def _way(place: str, here: str) -> float:
     return abs(math.log(there_count / count)) + (0.0 if there_name == name else math.log(OTHER_MODEL))
 
 
-def _other(known: Iterable[Measured]) -> float | None:
+def _other(measurements: Iterable[Measured]) -> float | None:
     """Seconds of starting up, and of what else is neither a step nor scoring."""
-    others = [one.other_seconds for one in known if one.other_seconds is not None]
+    others = [one.other_seconds for one in measurements if one.other_seconds is not None]
     return median(others) if others else None
 
 
 def _scoring(alike: Iterable[Measured]) -> dict[str, float]:
-    found = defaultdict(list)
+    seconds_by_key = defaultdict(list)
     for one in alike:
         for key, seconds in one.score_seconds.items():
-            found[key].append(seconds)
-    return {key: median(seconds) for key, seconds in found.items()}
+            seconds_by_key[key].append(seconds)
+    return {key: median(seconds) for key, seconds in seconds_by_key.items()}

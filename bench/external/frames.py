@@ -23,8 +23,8 @@ BATCH = 16  # clips looked at together
 class Clips:
     """Clips of a user, [B, T, C, H, W] in [0, 1]: any slice of them, read when it is asked for.
 
-    clips: in memory, in the numbers of the file; None where they are read from the array `source` in a layout each time, or all
-    that was read would stay in memory. ranges: as the user states them.
+    clips: in memory, in the numbers of the file; None to read them from the array `source` in a layout each time, so that they
+    do not stay in memory. ranges: as the user states them.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
 
 
 def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
-    """Colour made grey (ITU-R 601 luma) or grey repeated, where the model wants it otherwise than the input is."""
-    found = clips.shape[2]
-    if found == channels:
+    """The clips with the channels that the model wants: colour made grey (ITU-R 601 luma), or grey repeated."""
+    own_channels = clips.shape[2]
+    if own_channels == channels:
         return clips
-    if found == 3 and channels == 1:
+    if own_channels == 3 and channels == 1:
         luma = np.array([0.299, 0.587, 0.114], np.float32)
         return np.asarray((clips * luma[:, None, None]).sum(2, keepdims=True), np.float32)
-    if found == 1 and channels == 3:
+    if own_channels == 1 and channels == 3:
         return np.repeat(clips, 3, axis=2)
-    raise BenchError(f"the model wants {channels} channels and the input has {found}")
+    raise BenchError(f"the model wants {channels} channels and the input has {own_channels}")

@@ -61,8 +61,8 @@ class Trained:
     def _fits(self, shape: tuple[int, int, int], context: int) -> None:
         """Refuse frames that foreign weights cannot see, in words."""
         if self.size and self.size != shape[1:]:
-            theirs, found = ("x".join(map(str, side)) for side in (self.size, shape[1:]))
-            raise BenchError(f"the weights in {self.name} are tied to frames of {theirs}; these are of {found}")
+            tied_size, frame_size = ("x".join(map(str, side)) for side in (self.size, shape[1:]))
+            raise BenchError(f"the weights in {self.name} are tied to frames of {tied_size}; these are of {frame_size}")
         if self.remarks and self.channels and self.channels != shape[0]:
             raise BenchError(f"{self.name} sees frames of {self.channels} channels; these have {shape[0]}")
         if self.sees and self.sees != context:
@@ -112,10 +112,11 @@ def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
     state = read(path)
     if name and (name not in CONVERTERS or _ours_by_name(name, options, state.tensors)):
         return Trained(path.name, Component(name, **options), state.tensors)
-    found = recognised(state, name, options)
+    recognition = recognised(state, name, options)
     return Trained(
-        path.name, found.model, found.weights, found.context, channels=found.channels, size=found.size, sees=found.context,
-        remarks=(f"{path.name}: {_provenance(found.summary, state)}", *(f"note: {note}" for note in found.notes)),
+        path.name, recognition.model, recognition.weights, recognition.context, channels=recognition.channels,
+        size=recognition.size, sees=recognition.context,
+        remarks=(f"{path.name}: {_provenance(recognition.summary, state)}", *(f"note: {note}" for note in recognition.notes)),
     )  # fmt: skip
 
 
@@ -128,9 +129,9 @@ def _ours_by_name(name: str, options: dict[str, Any], tensors: Mapping[str, Any]
 
 def _provenance(summary: str, state: StateDict) -> str:
     """What was recognised, and how the file held it."""
-    held = [f"from {state.inside}"] if state.inside else []
-    held += [f"stored in {state.stored}"] if state.stored != "float32" else []
-    return f"{summary} ({', '.join(held)})" if held else summary
+    details = [f"from {state.inside}"] if state.inside else []
+    details += [f"stored in {state.stored}"] if state.stored != "float32" else []
+    return f"{summary} ({', '.join(details)})" if details else summary
 
 
 def _options(settings: Sequence[str]) -> dict[str, Any]:

@@ -32,14 +32,14 @@ def mixed(names: Sequence[str], where: str) -> MixedNames | None:
     series: dict[str, dict[int, str]] = {}
     others = []
     for name in names:
-        found = SERIES_NAME.fullmatch(stem(name))
-        side = next((side for side, words in SERIES.items() if found and found[1].lower() in words), None)
-        if side is None or found is None:
+        match = SERIES_NAME.fullmatch(stem(name))
+        side = next((side for side, words in SERIES.items() if match and match[1].lower() in words), None)
+        if side is None or match is None:
             others.append(name)
-        elif int(found[2]) in series.setdefault(side, {}):
-            raise BenchError(f"{where}: {series[side][int(found[2])]} and {name} have one number; keep one of them")
+        elif int(match[2]) in series.setdefault(side, {}):
+            raise BenchError(f"{where}: {series[side][int(match[2])]} and {name} have one number; keep one of them")
         else:
-            series[side][int(found[2])] = name
+            series[side][int(match[2])] = name
     if "prediction" not in series or len(series) < 2:
         return None
     if others:

@@ -32,7 +32,7 @@ def predict(
     device: torch.device,
     precision: Precision = "float32",
 ) -> Iterator[tuple[FloatFrames, FloatFrames]]:
-    """Some clips [b, T, C, H, W] and the `horizon` frames after their first `context`, not clamped, until all have been seen.
+    """Yield clips [b, T, C, H, W] and the predicted `horizon` frames after their first `context`, not clamped, batch by batch.
 
     Few are in memory at a time, however many there are. channels: that the model wants; clips are made grey or coloured for it.
     """
@@ -43,11 +43,11 @@ def predict(
         smaller = f", or a smaller --context (from {least} up)" if clips.shape[1] >= least else ""
         raise BenchError(f"the input has {clips.shape[1]} frames, fewer than the {context} of context; give more{smaller}")
     for first in range(0, len(clips), BATCH):
-        part = fitted(clips[first : first + BATCH], channels)
-        known = torch.from_numpy(part[:, :context]).to(device)
+        batch = fitted(clips[first : first + BATCH], channels)
+        context_frames = torch.from_numpy(batch[:, :context]).to(device)
         with autocast(precision, device):
-            predicted = model(known, horizon)
-        yield part, predicted.float().cpu().numpy()
+            predicted = model(context_frames, horizon)
+        yield batch, predicted.float().cpu().numpy()
 
 
 def write(folder: Path, clip: FloatFrames, prediction: FloatFrames, context: int) -> list[Path]:
@@ -66,7 +66,7 @@ def write(folder: Path, clip: FloatFrames, prediction: FloatFrames, context: int
 
 
 def forget(folder: Path, but: Collection[str] = ()) -> None:
-    """Remove the frames of an earlier prediction of a clip: beside those of a new one they would be no video."""
+    """Remove the frames of an earlier prediction of a clip, which would mix with those of a new one."""
     for path in folder.glob(f"predicted_{'[0-9]' * 5}.png"):
         if path.name not in but:
             path.unlink()

@@ -25,13 +25,13 @@ from bench.spec.experiment import Evaluation
 TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
 BRIGHT = 0.45  # targets whose pixels all lie above this are of mid-grey and lighter, which -1..1 writes without a minus
 Progress = Callable[[int, int], None]
-"""Told how many clips of how many are scored."""
+"""Called with how many clips are scored, and how many there are."""
 Ranges = dict[str, ValueRange]
 
 
 @dataclass(frozen=True)
 class Clips:
-    """The fixed clips that predictions are said to be of. export: the command that writes them with their names."""
+    """The fixed clips that predictions belong to. export: the command that writes them with their names."""
 
     data: Dataset
     split: Split
@@ -91,8 +91,8 @@ def score_on(
     positions: list[int] = []
 
     def truth() -> Iterator[NDArray[np.float32]]:
-        for part in chunked(clips.data, clips.split, count, clips.context + horizon, torch.device("cpu")):
-            frames = part.numpy()
+        for batch in chunked(clips.data, clips.split, count, clips.context + horizon, torch.device("cpu")):
+            frames = batch.numpy()
             chosen = [matching.position(number, clip) for number, clip in enumerate(frames, len(positions))]
             if sides.target:
                 true = _pixels(sides.target, target_scale, chosen)
@@ -102,13 +102,13 @@ def score_on(
 
     metadata = metadata_of(clips.data, evaluation, clips.context, count)
     metadata |= {"source": sides.source.name, "matched": matching.by}
-    made = _scored(prediction, scale, truth(), metadata, device, keep, progress, positions, sets)
-    return replace(made, warnings=[*made.warnings, *clips.data.remarks(clips.split, clips.context + horizon)])
+    result = _scored(prediction, scale, truth(), metadata, device, keep, progress, positions, sets)
+    return replace(result, warnings=[*result.warnings, *clips.data.remarks(clips.split, clips.context + horizon)])
 
 
 @dataclass(frozen=True)
 class _Matching:
-    """Where the prediction of a fixed clip is. by: how that was told, in words."""
+    """Finds the prediction of a fixed clip. by: what they were matched by, in words."""
 
     by: str
     position: Callable[[int, NDArray[np.float32]], int]
@@ -116,23 +116,24 @@ class _Matching:
 
 def _matching(sides: Sides, clips: Clips, count: int) -> _Matching:
     prediction = sides.prediction
-    places = {name: position for position, name in enumerate(prediction.names or ())}
+    positions = {name: position for position, name in enumerate(prediction.names or ())}
     origins = clips.data.origins(clips.split, clips.context + prediction.shape[0])
-    if are_clip_names(list(places)):
+    if are_clip_names(list(positions)):
 
         def by_name(number: int, clip: NDArray[np.float32]) -> int:
-            if (name := clip_name(number, clip)) not in places:
+            if (name := clip_name(number, clip)) not in positions:
                 raise BenchError(
                     f"{prediction.what} has no clip {name}, number {number + 1} of this data set at {clips.context} + "
-                    f"{prediction.shape[0]} frames; its first is {next(iter(places))}: `{clips.export}` writes the right ones"
+                    f"{prediction.shape[0]} frames; its first is {next(iter(positions))}: "
+                    f"`{clips.export}` writes the right ones"
                 )
-            return places[name]
+            return positions[name]
 
         return _Matching("the names of exported clips", by_name)
     videos = [_without_ending(name) for name in (origins or [])[:count]]
-    named = {_without_ending(name): position for name, position in places.items()}
-    if videos and len(set(videos)) == len(videos) and set(videos) == set(named):
-        return _Matching("the names of the videos", lambda number, clip: named[videos[number]])
+    video_positions = {_without_ending(name): position for name, position in positions.items()}
+    if videos and len(set(videos)) == len(videos) and set(videos) == set(video_positions):
+        return _Matching("the names of the videos", lambda number, clip: video_positions[videos[number]])
     if sides.target:
         return _Matching("the targets beside them", lambda number, clip: number)
     raise BenchError(
@@ -165,7 +166,7 @@ def _scored(
 ) -> Scored:
     """Score predictions against chunks of targets; what is stored is what is scored.
 
-    positions: of the prediction of each clip, as far as the targets have come; as they stand if not given.
+    positions: of the prediction of each clip, for the targets read so far; None: predictions are in the order of the targets.
     """
     digest, doubt = hashlib.sha256(), _DoubtfulRange(prediction, scale)
     kind, shape = np.uint8 if scale.is_bytes else np.float32, (prediction.count, *prediction.shape)
@@ -177,9 +178,9 @@ def _scored(
             raw = prediction.read(positions[span] if positions is not None else range(span.start, span.stop))
             frames = scale(raw)
             doubt.check(frames, target)
-            kept = raw if scale.is_bytes else frames
-            digest.update(np.ascontiguousarray(kept).tobytes())
-            append(kept)
+            stored = raw if scale.is_bytes else frames
+            digest.update(np.ascontiguousarray(stored).tobytes())
+            append(stored)
             done += len(target)
             yield torch.from_numpy(frames).to(device), torch.from_numpy(np.ascontiguousarray(target)).to(device)
 
@@ -229,12 +230,12 @@ def as_floats(frames: NDArray[Any]) -> NDArray[np.float32]:
     return np.array(frames, np.float32)
 
 
-def _refuse_other_frames(given: NDArray[np.float32], ours: NDArray[np.float32], first: int, what: str) -> None:
+def _refuse_other_frames(targets: NDArray[np.float32], expected: NDArray[np.float32], first: int, what: str) -> None:
     """Refuse targets that are not the data set's clips, and say which is the first."""
-    off = np.abs(given - ours).max((2, 3, 4))
-    if (off > TOLERANCE).any():
-        clip, frame = np.argwhere(off > TOLERANCE)[0]
+    errors = np.abs(targets - expected).max((2, 3, 4))
+    if (errors > TOLERANCE).any():
+        clip, frame = np.argwhere(errors > TOLERANCE)[0]
         raise BenchError(
             f"{what}: the target of clip {first + clip + 1}, frame {frame + 1} is not this data set's: they differ by up to "
-            f"{off[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
+            f"{errors[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
         )

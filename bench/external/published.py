@@ -115,10 +115,10 @@ def rows(table: Path = TABLE) -> list[Published]:
             columns = reader.fieldnames or []
             if missing := [name for name in NEEDED if name not in columns]:
                 raise BenchError(f"{table} has no column '{missing[0]}'; it needs {', '.join(NEEDED)} and columns of scores")
-            known = {*PLAIN, *NEEDED, "model", "options", *TOLERANCES}
-            if unknown := [name for name in columns if name not in known]:
+            allowed = {*PLAIN, *NEEDED, "model", "options", *TOLERANCES}
+            if unknown := [name for name in columns if name not in allowed]:
                 raise BenchError(
-                    f"{table} has a column '{unknown[0]}'{did_you_mean(unknown[0], known) or ' that is not known'}"
+                    f"{table} has a column '{unknown[0]}'{did_you_mean(unknown[0], allowed) or ' that is not known'}"
                 )
             return [_row(values, table, number) for number, values in enumerate(reader, 2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -145,12 +145,12 @@ def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
     if text["protocol"] not in PROTOCOLS:
         raise BenchError(f"{where}: no protocol '{text['protocol']}'{did_you_mean(text['protocol'], PROTOCOLS)}")
     data, *settings = text["data"].split()
-    part = Component(catalog.canonical("datasets", data), **_settings(settings, where)).checked("datasets")
+    component = Component(catalog.canonical("datasets", data), **_settings(settings, where)).checked("datasets")
     model = catalog.canonical("models", text["model"]) if text.get("model") else None
     plain = {name: text.get(name, "") for name in PLAIN}
     plain["title"] = plain["title"] or plain["name"]
     return Published(
-        **plain, model=model, options=_settings(text.get("options", "").split(), where), data=part, context=lengths[0],
+        **plain, model=model, options=_settings(text.get("options", "").split(), where), data=component, context=lengths[0],
         horizon=lengths[1], protocol=text["protocol"], scores=scores, table=table,
     )  # fmt: skip
 
@@ -162,26 +162,26 @@ def _settings(words: Sequence[str], where: str) -> dict[str, Any]:
     return {name: parsed(text) for name, _, text in (word.partition("=") for word in words)}
 
 
-def find(what: str, known: Sequence[Published], checkpoint: Path | None = None) -> tuple[Published, Path]:
+def find(what: str, table_rows: Sequence[Published], checkpoint: Path | None = None) -> tuple[Published, Path]:
     """The row that `what` names and its file. what: a name in the table, or a checkpoint file.
 
-    A file is told by its SHA-256 where the table has it, else by its name.
+    A file is recognised by its SHA-256 if the table has it, else by its name.
     """
-    by_name = {row.name: row for row in known}
+    by_name = {row.name: row for row in table_rows}
     if what in by_name:
         return by_name[what], checkpoint or by_name[what].path
     path = Path(what)
     if not path.is_file():
         hint = did_you_mean(what, by_name) or "; `bench list checkpoints` shows the table"
         raise BenchError(f"'{what}' is neither a published checkpoint nor a file{hint}")
-    hashes = {row.sha256: row for row in known if row.sha256}
-    found = (hashes.get(sha256_of(path)) if hashes else None) or next((r for r in known if r.filename == path.name), None)
-    if found is None:
+    hashes = {row.sha256: row for row in table_rows if row.sha256}
+    row = (hashes.get(sha256_of(path)) if hashes else None) or next((r for r in table_rows if r.filename == path.name), None)
+    if row is None:
         raise BenchError(
             f"{path.name} is in no row of the table by its hash or name; say which it is: "
             f"`bench reproduce NAME --checkpoint {path}` (`bench list checkpoints`)"
         )
-    return found, path
+    return row, path
 
 
 def fetch(row: Published, progress: Progress = lambda done, total: None) -> Path:
@@ -195,10 +195,10 @@ def fetch(row: Published, progress: Progress = lambda done, total: None) -> Path
 
 def check(row: Published, path: Path) -> str:
     """The SHA-256 of a file, which must be the row's where it has one."""
-    found = sha256_of(path)
-    if row.sha256 and found != row.sha256:
-        raise BenchError(f"{path} is not the published file: its SHA-256 is {found[:12]}..., the table's {row.sha256[:12]}...")
-    return found
+    sha256 = sha256_of(path)
+    if row.sha256 and sha256 != row.sha256:
+        raise BenchError(f"{path} is not the published file: its SHA-256 is {sha256[:12]}..., the table's {row.sha256[:12]}...")
+    return sha256
 
 
 def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Mapping[str, str]) -> list[Comparison]:
@@ -210,8 +210,8 @@ def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Ma
     for metric, printed in row.scores.items():
         ours = means.get(f"{row.protocol}/{metric}")
         scaled = None if ours is None else ours * METRICS[metric].scale
-        part, amount = TOLERANCES[metric]
-        tolerance = part * abs(float(printed)) + amount + _half_a_digit(printed)
+        share, amount = TOLERANCES[metric]
+        tolerance = share * abs(float(printed)) + amount + _half_a_digit(printed)
         if scaled is None:
             verdict, why = OPEN, missing.get(f"{row.protocol}/{metric}", "there is no score")
         elif row.obstacle:
@@ -226,8 +226,8 @@ def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Ma
 
 def verdict(compared: Sequence[Comparison]) -> str:
     """Of all figures: one that does not stand decides; those that cannot be told do not count beside those that can."""
-    found = {comparison.verdict for comparison in compared}
-    return FALLS if FALLS in found else STANDS if STANDS in found else OPEN
+    verdicts = {comparison.verdict for comparison in compared}
+    return FALLS if FALLS in verdicts else STANDS if STANDS in verdicts else OPEN
 
 
 def _half_a_digit(printed: str) -> float:

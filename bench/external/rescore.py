@@ -46,9 +46,9 @@ def rescore(
     spec = run.spec
     data: Dataset = spec.data.build()
     count = clips_to_score(data, evaluation, spec.context)
-    kept = _array(run.predictions_file(evaluation.key), (count, evaluation.horizon or 0, *data.shape))
-    if kept is not None:
-        pairs = _kept(kept, data, evaluation, spec.context, device)
+    stored = _array(run.predictions_file(evaluation.key), (count, evaluation.horizon or 0, *data.shape))
+    if stored is not None:
+        pairs = _pairs_of(stored, data, evaluation, spec.context, device)
     else:
         model = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
         model = (compiled(model, device) if spec.compile else model).eval()
@@ -60,8 +60,8 @@ def rescore(
     except BenchError:  # missing or damaged: the fresh ones take their place
         old = None
     metadata = metadata_of(data, evaluation, spec.context, count)
-    _made(old, pairs, count, metadata, protocols, device, sets, evaluation.metrics, on_clips).save(path)
-    return "its checkpoint" if kept is None else "kept predictions"
+    _rescored(old, pairs, count, metadata, protocols, device, sets, evaluation.metrics, on_clips).save(path)
+    return "its checkpoint" if stored is None else "kept predictions"
 
 
 def rescore_external(
@@ -72,21 +72,21 @@ def rescore_external(
     sets: Sequence[str] | None = None,
     on_clips: OnClips = lambda done, total: None,
 ) -> None:
-    """Make the scores of a guest again from its kept frames, against the clips that the runs beside it are scored on."""
+    """Make the scores of an external result again from its kept frames, on the clips that the runs beside it are scored on."""
     context, data = like.spec.context, like.spec.data.build()
     count, horizon = external.scores.values.shape[:2]
-    kept = _array(external.frames, (count, horizon, *data.shape))
-    if kept is None:
+    stored = _array(external.frames, (count, horizon, *data.shape))
+    if stored is None:
         raise BenchError(
             f"the frames of '{external.name}' are not kept whole in {external.frames}; `bench eval --name` scores them anew"
         )
     evaluation = like.evaluations[0]
-    pairs = _kept(kept, data, evaluation, context, device)
+    pairs = _pairs_of(stored, data, evaluation, context, device)
     metadata = {**external.scores.metadata, **metadata_of(data, evaluation, context, count)}
-    _made(external.scores, pairs, count, metadata, protocols, device, sets, (), on_clips).save(external.path)
+    _rescored(external.scores, pairs, count, metadata, protocols, device, sets, (), on_clips).save(external.path)
 
 
-def _made(
+def _rescored(
     old: Scores | None,
     pairs: Iterator[Pair],
     count: int,
@@ -100,8 +100,8 @@ def _made(
     """The scores that `rescore` keeps."""
     if sets is not None and old is not None:
         return with_sets(old, pairs, sets, on_clips)
-    known = old.metadata.get("sets", {}) if old else {}
-    fresh = scored(pairs, count, metadata, device, on_clips, list(dict.fromkeys([*wanted, *known, *(sets or ())])))
+    old_sets = old.metadata.get("sets", {}) if old else {}
+    fresh = scored(pairs, count, metadata, device, on_clips, list(dict.fromkeys([*wanted, *old_sets, *(sets or ())])))
     return _merged(old, fresh, protocols) if old else fresh
 
 
@@ -114,12 +114,14 @@ def _array(path: Path, shape: tuple[int, ...]) -> NDArray[Any] | None:
     return array if array.shape == shape else None
 
 
-def _kept(stored: NDArray[Any], data: Dataset, evaluation: Evaluation, context: int, device: torch.device) -> Iterator[Pair]:
+def _pairs_of(
+    stored: NDArray[Any], data: Dataset, evaluation: Evaluation, context: int, device: torch.device
+) -> Iterator[Pair]:
     done = 0
     for clips in chunked(data, evaluation.split, len(stored), context + (evaluation.horizon or 0), device):
-        part = as_floats(stored[done : done + len(clips)])
+        predictions = as_floats(stored[done : done + len(clips)])
         done += len(clips)
-        yield torch.from_numpy(part).to(device), clips[:, context:]
+        yield torch.from_numpy(predictions).to(device), clips[:, context:]
 
 
 def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
@@ -157,7 +159,9 @@ def with_sets(old: Scores, pairs: Iterator[Pair], names: Sequence[str], on_clips
 
 
 def _joined(scores: Scores, old: Scores, features: Mapping[str, Features], metadata: Mapping[str, Any]) -> Scores:
-    """The scores with those of the set that are old, and in their place those that could be made now."""
-    made = {name: known for name, known in metadata.items() if name in features or name not in old.sets}
-    known = {**old.metadata.get("sets", {}), **made}
-    return replace(scores, sets={**old.sets, **features}, metadata={**scores.metadata, **({"sets": known} if known else {})})
+    """The scores with the old ones of the whole set, replaced where they could be computed anew."""
+    fresh_sets = {name: score for name, score in metadata.items() if name in features or name not in old.sets}
+    set_scores = {**old.metadata.get("sets", {}), **fresh_sets}
+    return replace(
+        scores, sets={**old.sets, **features}, metadata={**scores.metadata, **({"sets": set_scores} if set_scores else {})}
+    )

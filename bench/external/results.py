@@ -3,7 +3,7 @@
 runs/guests/their-model-3f2a/TARGETS-seed-0.npz            scores, and where they come from
 runs/guests/their-model-3f2a/TARGETS-seed-0-FRAMES.npy     the predicted frames, so that `bench rescore` needs nothing else
 
-TARGETS is the digest of the frames that were to be predicted: a guest enters only reports of the same ones. FRAMES is that of
+TARGETS is the digest of the frames that were to be predicted: a report shows only results on the same ones. FRAMES is that of
 the predicted ones.
 """
 
@@ -60,7 +60,7 @@ def folder(store: Store, name: str) -> Path:
     return store.root / "guests" / f"{plain[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
 
 
-def place(store: Store, name: str, seed: int, scores: Scores) -> Path:
+def scores_path(store: Store, name: str, seed: int, scores: Scores) -> Path:
     """Where scores of that name and seed on the same clips are kept."""
     return folder(store, name) / f"{scores.metadata['targets']}-seed-{seed}.npz"
 
@@ -68,13 +68,13 @@ def place(store: Store, name: str, seed: int, scores: Scores) -> Path:
 def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalResult:
     """Keep scores with the frames they were made from; takes the place of what that name and seed had on these clips.
 
-    frames: a file in the guest's folder, which is moved to its place. about: name, seed, what, given, path, hash; what made
-    them and where is added.
+    frames: a file in that name's folder, which is moved to its final path. about: name, seed, what, given, path, hash; what
+    made them and where is added.
     """
     from bench.store.provenance import snapshot
 
     scores = replace(scores, metadata={**scores.metadata, "guest": {**about, **snapshot()}})
-    external = ExternalResult(place(store, about["name"], about["seed"], scores), scores)
+    external = ExternalResult(scores_path(store, about["name"], about["seed"], scores), scores)
     frames.replace(external.frames)
     scores.save(external.path)
     for former in external.path.parent.glob(f"{external.path.stem}-*.npy"):
@@ -84,11 +84,11 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalRe
 
 
 def find(store: Store, names: Sequence[str], targets: str | None, what: str, remedy: str) -> list[ExternalResult]:
-    """All seeds of the named guests on the clips with that digest; a BenchError names one that has none there.
+    """All seeds of the named external results on the clips with that digest; a BenchError names one that has none there.
 
     what, remedy: whose clips these are, and what scores frames on them, in words.
     """
-    found = []
+    external_results = []
     for name in dict.fromkeys(names):
         kept = _kept(store, name)
         fitting = [external for external in kept if external.scores.metadata.get("targets") == targets]
@@ -98,15 +98,15 @@ def find(store: Store, names: Sequence[str], targets: str | None, what: str, rem
                 f"'{name}' was scored on other clips than {what}: on {clips} clips of {frames} frames, digest "
                 f"{kept[0].scores.metadata.get('targets')} and not {targets}; {remedy}"
             )
-        found += fitting
-    return found
+        external_results += fitting
+    return external_results
 
 
 def _kept(store: Store, name: str) -> list[ExternalResult]:
     paths = sorted(folder(store, name).glob("*-seed-*.npz"))
     if not paths:
-        known = {str(load(path).metadata["guest"]["name"]) for path in (store.root / "guests").glob("*/*-seed-*.npz")}
-        there = f"there are {listed(sorted(known))}; " if known else ""
+        kept_names = {str(load(path).metadata["guest"]["name"]) for path in (store.root / "guests").glob("*/*-seed-*.npz")}
+        there = f"there are {listed(sorted(kept_names))}; " if kept_names else ""
         remedy = f"; {there}`bench eval --predictions DIR --name {name!r}` keeps some"
-        raise BenchError(f"no scores are kept as '{name}'{did_you_mean(name, known) or remedy}")
+        raise BenchError(f"no scores are kept as '{name}'{did_you_mean(name, kept_names) or remedy}")
     return sorted((ExternalResult(path, load(path)) for path in paths), key=lambda external: external.seed)

@@ -50,12 +50,12 @@ class Side:
     def extent(self) -> Extent:
         """Of all numbers; of bytes only as far as needed to tell masks of 0 and 1 from frames."""
         size = 1 if self.dtype == np.uint8 else max(1, CHUNK // int(np.prod(self.shape)))
-        found = Extent(self.dtype)
+        extent = Extent(self.dtype)
         for first in range(0, self.count, size):
-            found |= Extent.of(self.read(range(first, min(first + size, self.count))))
-            if self.dtype == np.uint8 and found.largest is not None and found.largest > 1:
+            extent |= Extent.of(self.read(range(first, min(first + size, self.count))))
+            if self.dtype == np.uint8 and extent.largest is not None and extent.largest > 1:
                 break
-        return found
+        return extent
 
     def scale(self, ranges: Mapping[str, ValueRange]) -> Scale:
         """How its numbers become pixels; a BenchError where that has to be stated."""

@@ -44,8 +44,8 @@ def read_npz(path: Path, reading: Reading) -> Sides:
     return _of_arrays(path, described, names, reading, manifest)
 
 
-def _npz_wanted(path: Path, found: str) -> str:
-    return f"{path} must be an .npz file with arrays 'prediction' and 'target' [N, T, C, H, W]: {found}"
+def _npz_wanted(path: Path, reason: str) -> str:
+    return f"{path} must be an .npz file with arrays 'prediction' and 'target' [N, T, C, H, W]: {reason}"
 
 
 def read_npy(path: Path, reading: Reading) -> Sides:
@@ -66,14 +66,14 @@ def mapped(path: Path) -> NDArray[Any]:
 
 def array_in(folder: Path, side: str) -> Path | None:
     """The .npy file of a side in a folder."""
-    found = [folder / f"{name}.npy" for name in ARRAYS[side] if (folder / f"{name}.npy").is_file()]
-    return folder / name if (name := _one(folder, side, [path.name for path in found])) else None
+    paths = [folder / f"{name}.npy" for name in ARRAYS[side] if (folder / f"{name}.npy").is_file()]
+    return folder / name if (name := _one(folder, side, [path.name for path in paths])) else None
 
 
-def _one(where: Path, side: str, found: Sequence[str]) -> str | None:
-    if len(found) > 1:
-        raise BenchError(f"{where} holds {listed(found)}, each of which may be the {side}; keep one of them")
-    return found[0] if found else None
+def _one(where: Path, side: str, names: Sequence[str]) -> str | None:
+    if len(names) > 1:
+        raise BenchError(f"{where} holds {listed(names)}, each of which may be the {side}; keep one of them")
+    return names[0] if names else None
 
 
 def _of_arrays(
