@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 Phase = Literal["storing", "matching"]
 
-# Three poolings halve the frame differences in time; 8 differences are the fewest that leave one.
-FEWEST_FRAMES = 9
+FEWEST_FRAMES = 9  # three poolings divide the time of the frame differences by 8; 9 frames have 8 differences
 
 
 class Memory(nn.Module):
@@ -31,8 +30,8 @@ class Memory(nn.Module):
     temperature: of the softmax over cosine similarities. At 1 (the paper) addressing stays soft: similarities lie in [-1, 1].
     storing: whether there is a motion-context encoder.
     train_slots: False leaves the slots as they are drawn (a control).
-    shuffled: the addressing weights are permuted before reading, differently at every training step and reversed in use: what
-        is recalled then does not depend on the clip (a control).
+    shuffled: the addressing weights are permuted before reading, anew at every training step, and reversed in evaluation, which
+        must give the same scores twice: what is recalled then does not depend on the clip (a control).
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Memory(nn.Module):
         self.decompose = decompose
         self.temperature = temperature
         self.shuffled = shuffled
-        self.memory_w = nn.Parameter(torch.randn(slots, 8 * width), requires_grad=train_slots)
+        self.memory_w = nn.Parameter(torch.randn(slots, 8 * width), requires_grad=train_slots)  # the slots, one a row
         self.motion_matching_encoder = motion_encoder(channels, width)
         self.motion_context_encoder = copy.deepcopy(self.motion_matching_encoder) if storing else None
         self.embedder = nn.Sequential(
@@ -103,7 +102,7 @@ def without_autocast(like: Tensor) -> AbstractContextManager[object]:
     return nullcontext() if like.is_meta else torch.autocast(like.device.type, enabled=False)
 
 
-class Convolution(nn.Conv3d):
+class Conv3x3x3(nn.Conv3d):
     """3x3x3, padding 1, with a correct gradient for two frames in bfloat16 too.
 
     With two frames, oneDNN's weight gradient reads uninitialised memory (PyTorch 2.13 on a CPU with AVX512-BF16; all other
@@ -119,7 +118,7 @@ class Convolution(nn.Conv3d):
         return super().forward(F.pad(volume, (0, 0, 0, 0, 0, 1)))[:, :, :2]
 
 
-class Pooling(nn.MaxPool3d):
+class ExactMaxPool3d(nn.MaxPool3d):
     """Pools in the precision of its input: a maximum is exact, and autocast on a CPU would make float32 copies."""
 
     def forward(self, volume: Tensor) -> Tensor:
@@ -130,10 +129,10 @@ class Pooling(nn.MaxPool3d):
 def motion_encoder(channels: int, width: int) -> nn.Sequential:
     """Frame differences [B, C, T, H, W] -> [B, 8 * width, T/8, H/16, W/16]."""
     return nn.Sequential(
-        *(Convolution(channels, width), Pooling((1, 2, 2)), nn.ReLU(inplace=True)),
-        *(Convolution(width, 2 * width), Pooling(2), nn.ReLU(inplace=True)),
-        *(Convolution(2 * width, 4 * width), nn.ReLU(inplace=True)),
-        *(Convolution(4 * width, 4 * width), Pooling(2), nn.ReLU(inplace=True)),
-        *(Convolution(4 * width, 8 * width), nn.ReLU(inplace=True)),
-        *(Convolution(8 * width, 8 * width), Pooling(2), nn.ReLU(inplace=True)),
+        *(Conv3x3x3(channels, width), ExactMaxPool3d((1, 2, 2)), nn.ReLU(inplace=True)),
+        *(Conv3x3x3(width, 2 * width), ExactMaxPool3d(2), nn.ReLU(inplace=True)),
+        *(Conv3x3x3(2 * width, 4 * width), nn.ReLU(inplace=True)),
+        *(Conv3x3x3(4 * width, 4 * width), ExactMaxPool3d(2), nn.ReLU(inplace=True)),
+        *(Conv3x3x3(4 * width, 8 * width), nn.ReLU(inplace=True)),
+        *(Conv3x3x3(8 * width, 8 * width), ExactMaxPool3d(2), nn.ReLU(inplace=True)),
     ).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # convolves and pools several times faster on a CPU

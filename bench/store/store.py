@@ -6,8 +6,10 @@ runs/lmc-3fa9c1d2e4b7/
     scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
     provenance.json   code, machine, data, cost      log.txt          what the worker printed
     lease-N           who owns the directory         stop.json        asks the owner to save and end
-    labels.json       what experiments call it
-    deviations.json   how the run had to depart from its spec, such as micro-batches after running out of memory
+    labels.json       what experiments call it       queue.json       in which queue it waits
+    identity.json     which run this is in MLflow    mlflow/          what has been copied there
+    code.json         with which code it was planned
+    deviations.json   into how many micro-batches each batch is cut after running out of memory
 """
 
 from __future__ import annotations
@@ -142,7 +144,8 @@ class Run:
         self.write("status.json", asdict(Status(**{**stored, **fresh, **changes, "state": state, "updated": time.time()})))
 
     def create(self, spec: RunSpec) -> None:
-        """Create the directory and write the spec, once. Its modules are allowed: whoever made the spec knows them."""
+        """Create the directory and write the spec, once. Its modules may be imported from now on: it is the user's own
+        spec, not one that was read from a store."""
         trust.allow(spec.modules())
         self.path.mkdir(parents=True, exist_ok=True)
         if not (self.path / "spec.json").exists():

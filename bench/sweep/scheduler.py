@@ -22,10 +22,10 @@ from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
 from bench.sweep.executor import Executor
 from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, in_smaller_parts, plan_run, unique
 
-TICK = 0.5  # seconds between two checks
+TICK_S = 0.5  # seconds between two checks
 SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
-DEATHS = 2  # times that a run's process may die at the same step before the run counts as failed
-ALIKE = 3  # runs in a row that fail with the same error in the code before no more are started
+MOST_DEATHS = 2  # times that a run's process may die at the same step before the run counts as failed
+MOST_EQUAL_ERRORS = 3  # runs in a row that fail with the same error in the code before no more are started
 
 
 class Watcher(Protocol):
@@ -61,7 +61,7 @@ class Scheduler:
         self.stopped_at: float | None = None
         self.halted = ""
         self._deaths: dict[str, tuple[int, int]] = {}  # run -> (step, deaths at that step)
-        self._alike: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
+        self._equal_errors: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
         for planned in unique(planned_runs):
             self.add(planned)
 
@@ -91,8 +91,8 @@ class Scheduler:
                 self.stop()
             if self.stopped_at and time.monotonic() - self.stopped_at > SAVE_TIMEOUT_S:
                 self.executor.kill()
-            over = self.stopped_at or self.halted
-            if not self.active and (over or not (self.waiting or self.running_elsewhere)):
+            starts_no_more = self.stopped_at or self.halted
+            if not self.active and (starts_no_more or not (self.waiting or self.running_elsewhere)):
                 return
 
     def hand_over(self) -> None:
@@ -114,16 +114,16 @@ class Scheduler:
 
     def _wait(self) -> None:
         if self.active:
-            done, _ = wait(self.active, timeout=TICK, return_when=FIRST_COMPLETED)
+            done, _ = wait(self.active, timeout=TICK_S, return_when=FIRST_COMPLETED)
             for future in done:
                 self._handle_end(self.active.pop(future), future.result())
         elif self.running_elsewhere and not self.stopped_at:
-            time.sleep(TICK)
+            time.sleep(TICK_S)
 
     def _start(self, planned: PlannedRun) -> None:
         planned = self._refresh(planned)
         if planned.state not in TO_DO:
-            self._file(planned)
+            self._settle(planned)
             return
         try:
             planned.run.create(planned.spec)
@@ -138,60 +138,60 @@ class Scheduler:
             watcher.started(planned)
         self.active[future] = planned
 
-    def _handle_end(self, planned: PlannedRun, death: str) -> None:
+    def _handle_end(self, planned: PlannedRun, how_it_died: str) -> None:
         status = planned.run.status()
         if not planned.run.path.exists():
-            self._file(
+            self._settle(
                 replace(planned, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh")
             )
-        elif status.kind == Failure.MEMORY or (death == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
-            self._in_smaller_parts(planned, status, death)
+        elif status.kind == Failure.MEMORY or (how_it_died == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
+            self._in_smaller_parts(planned, status, how_it_died)
         elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
-            self._resume(planned, status, death)
+            self._resume(planned, status, how_it_died)
         else:
             self._note_error(status)
             current = self._refresh(planned)
-            self._file(replace(current, state=FAILED, why=status.reason) if status.state == FAILED else current)
+            self._settle(replace(current, state=FAILED, why=status.reason) if status.state == FAILED else current)
 
-    def _resume(self, planned: PlannedRun, status: Status, death: str) -> None:
+    def _resume(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Restart it, unless it has died several times without progress."""
         step, deaths = self._deaths.get(planned.run.name, (-1, 0))
         deaths = deaths + 1 if status.step == step else 1
         self._deaths[planned.run.name] = (status.step, deaths)
-        ending = death or "without a word"
-        if deaths <= DEATHS:
+        ending = how_it_died or "without a word"
+        if deaths <= MOST_DEATHS:
             with contextlib.suppress(OSError), appending(planned.run.path / "log.txt") as log:
                 log.write(f"its process died at step {status.step} ({ending}); it is started again\n".encode())
             self.waiting.appendleft(planned)
         else:
             self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({ending}); see log.txt")
 
-    def _in_smaller_parts(self, planned: PlannedRun, status: Status, death: str) -> None:
+    def _in_smaller_parts(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Out of memory: go on with smaller parts of each batch, where that can help."""
         if in_smaller_parts(planned.run):
             self.waiting.appendleft(planned)
         else:
             doing = "while scoring" if status.trained else "even with one clip at a time"
-            self._fail(planned, Failure.MEMORY, f"out of memory {doing} ({death or status.reason})")
+            self._fail(planned, Failure.MEMORY, f"out of memory {doing} ({how_it_died or status.reason})")
 
     def _note_error(self, status: Status) -> None:
         """Halt if several runs in a row have failed with the same error in the code."""
         if status.kind == Failure.CODE:
-            reason, times = self._alike
-            self._alike = (status.reason, times + 1 if status.reason == reason else 1)
-            if self._alike[1] == ALIKE:
-                self.halted = f"{ALIKE} runs in a row failed with the same error: {status.reason}"
+            reason, times = self._equal_errors
+            self._equal_errors = (status.reason, times + 1 if status.reason == reason else 1)
+            if self._equal_errors[1] == MOST_EQUAL_ERRORS:
+                self.halted = f"{MOST_EQUAL_ERRORS} runs in a row failed with the same error: {status.reason}"
         elif status.state == FINISHED:
-            self._alike = ("", 0)
+            self._equal_errors = ("", 0)
 
     def _fail(self, planned: PlannedRun, kind: str, reason: str) -> None:
         """Mark a run as failed, in its directory too if that can still be written."""
         with contextlib.suppress(OSError):
             planned.run.set_status(FAILED, kind=kind, reason=reason)
-        self._file(replace(planned, state=FAILED, why=reason))
+        self._settle(replace(planned, state=FAILED, why=reason))
 
-    def _file(self, planned: PlannedRun) -> None:
-        """Report a run as ended, or watch it if another process works on it now."""
+    def _settle(self, planned: PlannedRun) -> None:
+        """Follow a run that another process works on now; otherwise tell the watchers that it has ended."""
         if planned.state in ACTIVE:
             self.running_elsewhere.append(planned)
         else:
@@ -203,11 +203,11 @@ class Scheduler:
             current = self._refresh(planned)
             if current.state not in ACTIVE:
                 self.running_elsewhere.remove(planned)
-                stop_requested = current.state == RESUMABLE and current.run.status().kind == "asked"
-                if current.state in TO_DO and not stop_requested:
+                stopped_by_user = current.state == RESUMABLE and current.run.status().kind == "asked"
+                if current.state in TO_DO and not stopped_by_user:
                     self.waiting.append(current)
                 else:
-                    self._file(current)
+                    self._settle(current)
 
     def _refresh(self, planned: PlannedRun) -> PlannedRun:
         return plan_run(planned.label, planned.spec, self.store, planned.evaluations)

@@ -31,5 +31,5 @@ class Control:
             raise Interrupted
 
 
-FREE = Control()
+UNCONTROLLED = Control()
 """No stop is ever requested, and no other process can own the run."""

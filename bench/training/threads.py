@@ -16,7 +16,7 @@ import torch
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.spec.runspec import RunSpec
-from bench.training.control import FREE, Control, Interrupted
+from bench.training.control import UNCONTROLLED, Control, Interrupted
 from bench.training.model import build_model
 from bench.training.step import take_step
 
@@ -27,7 +27,7 @@ ENOUGH = 30.0  # seconds of measuring after which each number of threads is time
 log = logging.getLogger(__name__)
 
 
-def threads_that_pay(spec: RunSpec, data: Dataset, offered: int, control: Control = FREE) -> int:
+def threads_that_pay(spec: RunSpec, data: Dataset, offered: int, control: Control = UNCONTROLLED) -> int:
     """How many of the offered threads to use: 1, 2, 4 ... or all of them. Sets this number for the process.
 
     Measured with a temporary model, before the Trainer seeds the random generators. Interrupted if a stop is requested.

@@ -27,7 +27,7 @@ from bench.store.provenance import threads_of
 from bench.store.store import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
-from bench.training.control import FREE, Control, Interrupted
+from bench.training.control import UNCONTROLLED, Control, Interrupted
 from bench.training.graphs import RecordedPhases
 from bench.training.initial import initialise
 from bench.training.learner import Learner
@@ -51,7 +51,7 @@ class Progress:
     sums: dict[str, float] = field(default_factory=dict)  # losses since the last line of metrics
     summed: int = 0
 
-    def take(self, values: dict[str, Any]) -> None:
+    def restore(self, values: dict[str, Any]) -> None:
         """Take over values of a checkpoint that have a known name and type; ValueError if necessary ones are missing."""
         valid: dict[str, Any] = {
             name: value for name, value in values.items() if type(value) is type(getattr(self, name, None))
@@ -80,7 +80,7 @@ class Trainer:
         run: Run,
         data: Dataset,
         device: torch.device,
-        control: Control = FREE,
+        control: Control = UNCONTROLLED,
         group: ProcessGroup = SINGLE,
     ):
         self.run, self.spec, self.data, self.device, self.control, self.group = run, run.spec, data, device, control, group
@@ -98,7 +98,7 @@ class Trainer:
         """The trained model that the spec selects.
 
         Raises Interrupted once a checkpoint is written after a stop was requested, or without writing anything once another
-        process owns the run; Diverged when a loss is found to be not finite, before it is written.
+        process owns the run; Diverged (by `Losses.read`) when a loss is found to be not finite, before it is written.
         """
         if self.learner.phases:
             self.optimizer: torch.optim.Optimizer = self.spec.optimizer.build(parameters=self.model.parameters())
@@ -120,7 +120,7 @@ class Trainer:
         base_rate = self.optimizer.defaults["lr"]
         micro_batches = self.run.micro_batches()
         if group.is_main and progress.step < spec.steps:
-            self._declare(spec_deviation(self.model, spec.batch, micro_batches, group))
+            self._record_deviation(spec_deviation(self.model, spec.batch, micro_batches, group))
             self._note_threads()
         recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
         self.started_at, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
@@ -147,8 +147,8 @@ class Trainer:
         logged = progress.step % _log_every(spec.steps) == 0 or last
         validated = progress.step % spec.validate_every == 0 or last
         stop = not last and self.control.stop_requested()
-        due = validated or stop or time.monotonic() - self.last_saved > CHECKPOINT_SECONDS
-        if logged or due or self.device.type == "cpu":  # on a processor there is nothing to wait for
+        save = validated or stop or time.monotonic() - self.last_saved > CHECKPOINT_SECONDS
+        if logged or save or self.device.type == "cpu":  # on a GPU, reading a loss waits for all work before it
             progress.add(self.losses.read())
         self.control.check_owned()
         if logged:
@@ -157,7 +157,7 @@ class Trainer:
             progress.sums, progress.summed = {}, 0
         if validated:
             self._validate()
-        if due:
+        if save:
             self._save()
         if stop:
             raise Interrupted
@@ -182,7 +182,7 @@ class Trainer:
         checkpoint.save(self.checkpoints, self.progress.step, state)
         self.run.set_status("running", step=self.progress.step)
 
-    def _declare(self, deviation: str) -> None:
+    def _record_deviation(self, deviation: str) -> None:
         """Store in the provenance how the run departs from its spec, and since when; only once, even if it is resumed."""
         provenance, step = self.run.provenance(), self.progress.step
         declared = provenance.get("deviations", [])
@@ -196,7 +196,7 @@ class Trainer:
         provenance = self.run.provenance()
         threads_before = threads_of(provenance) or threads
         if threads_before != threads and self.progress.step and self.device.type == "cpu":
-            self._declare(
+            self._record_deviation(
                 f"trained with {threads} thread{'s' * (threads > 1)}, before with {threads_before}: sums round otherwise"
             )
         if provenance.get("threads") != threads:
@@ -215,7 +215,7 @@ class Trainer:
                 checkpoint.load_weights(self.model, state["model"], "the checkpoint")
                 self.optimizer.load_state_dict(state["optimizer"])
                 checkpoint.restore_random(state["random"])
-                self.progress.take(state["progress"])
+                self.progress.restore(state["progress"])
             except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
                 raise checkpoint.Damaged(
                     f"the newest checkpoint of {self.run.name} is not one of a run ({type(error).__name__}: {error}); "
@@ -223,18 +223,18 @@ class Trainer:
                 ) from error
         if self.group.is_main:
             self.run.cut_metrics(self.progress.step)
-            if self.progress.step and (gap := self._gap()):
+            if self.progress.step and (gap := self._lost_metrics()):
                 log.warning("%s", gap)
-                self._declare(gap)
+                self._record_deviation(gap)
             self.group.wait()
 
-    def _gap(self) -> str:
+    def _lost_metrics(self) -> str:
         """Which steps before the checkpoint have lost their logged losses, in words; empty if none."""
         logged_steps = [int(line["step"]) for line in self.run.metrics() if any(name.startswith("loss/") for name in line)]
         first = min(logged_steps, default=self.progress.step + 1)
-        return (
-            f"the metrics up to step {first - 1} are gone" if first > _log_every(self.spec.steps) <= self.progress.step else ""
-        )
+        expected = _log_every(self.spec.steps)
+        lost = expected <= self.progress.step and first > expected
+        return f"the metrics up to step {first - 1} are gone" if lost else ""
 
 
 def _log_every(steps: int) -> int:
