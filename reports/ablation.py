@@ -8,7 +8,7 @@ import numpy as np
 from reports.columns import Column, FrameSpans, choose_columns
 from reports.costs import equal_to_first
 from reports.results import Results
-from reports.statistics import LEVEL, Difference, compare, holm, paired
+from reports.statistics import ALPHA, Difference, compare, holm, paired
 from reports.table import Cell, Table, assemble, finite, mean_cells
 
 
@@ -26,8 +26,8 @@ def ablation(
     if not several:
         notes.append("n = 1 seed: no confidence interval; significance covers clips, not seeds.")
     notes += equal_to_first(results)
-    made = assemble(results, columns, [_cells(results, column) for column in columns], notes)
-    return replace(made, name=f"{results.name}-differences")
+    differences = assemble(results, columns, [_cells(results, column) for column in columns], notes)
+    return replace(differences, name=f"{results.name}-differences")
 
 
 def _first_runs(results: Results, column: Column) -> np.ndarray:
@@ -40,12 +40,12 @@ def _cells(results: Results, column: Column) -> list[Cell]:
     others = range(1, len(results.variants))
     if column.score in results.sets:
         scores = results.paired_set(column.score)
-        found = [scores.difference(number, 0) for number in others]
+        differences = [scores.difference(number, 0) for number in others]
     else:
         means = results.paired_means(column.score, column.first, column.last)
-        found = compare([paired(means[number], means[0]) for number in others])
-    corrected = iter(holm([difference.p for difference in found if difference]))
-    rest = [_difference(difference, next(corrected), column) if difference else Cell() for difference in found]
+        differences = compare([paired(means[number], means[0]) for number in others])
+    corrected = iter(holm([difference.p for difference in differences if difference]))
+    rest = [_difference(difference, next(corrected), column) if difference else Cell() for difference in differences]
     return [mean_cells(results, column)[0], *rest]
 
 
@@ -55,7 +55,7 @@ def _difference(difference: Difference, p: float, column: Column) -> Cell:
     signed = f"{{:+z.{metric.digits}f}}"
     text = signed.format(difference.mean * metric.scale)
     effect = finite(difference.effect)
-    cell = Cell(difference.mean, text, seeds=difference.seeds, p=p, effect=effect, close=p > 1 - LEVEL, mark=column.mark)
+    cell = Cell(difference.mean, text, seeds=difference.seeds, p=p, effect=effect, close=p > ALPHA, mark=column.mark)
     if difference.low is None or difference.high is None:
         return cell
     span = f"[{signed}, {signed}]".format(difference.low * metric.scale, difference.high * metric.scale)

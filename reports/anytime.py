@@ -11,10 +11,10 @@ usual. Here it is half N(2, 1), half N(-2, 1), around the sizes that a handful o
 decides only how soon one is sure (`python -m tests.claims_simulation` measures that).
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from functools import cache
-from itertools import count as counting
 
 PRIOR_MEAN, PRIOR_STD = 2.0, 1.0  # of the size of the effect, in standard deviations
 MOST = 1_000  # observations that `needed` looks ahead
@@ -58,7 +58,7 @@ def critical(count: int, alpha: float) -> float | None:
 @cache
 def begins(alpha: float) -> int:
     """The number of values with which an interval begins: 4 at 5%, 5 at 0.5%."""
-    return next(number for number in counting(2) if critical(number, alpha) is not None)
+    return next(number for number in itertools.count(2) if critical(number, alpha) is not None)
 
 
 def log_evidence(count: int, ratio: float) -> float:

@@ -15,13 +15,13 @@ SAME_PAPER = {
 
 def bibtex(names: Iterable[str]) -> str:
     """The entries behind these names, each once, in the order of the names; names that have none are left out."""
-    known = entries()
-    keys = [key for name in names for key in (*SAME_PAPER.get(name, ()), name) if key in known]
-    return "\n\n".join(known[key] for key in dict.fromkeys(keys))
+    entry_of = entries()
+    keys = [key for name in names for key in (*SAME_PAPER.get(name, ()), name) if key in entry_of]
+    return "\n\n".join(entry_of[key] for key in dict.fromkeys(keys))
 
 
 def entries() -> dict[str, str]:
     """Every entry by its key."""
     text = (Path(__file__).parent / "references.bib").read_text(encoding="utf-8")
-    found = re.finditer(r"^@\w+\{(\w+),.*?^\}", text, flags=re.MULTILINE | re.DOTALL)
-    return {match[1]: match[0] for match in found}
+    matches = re.finditer(r"^@\w+\{(\w+),.*?^\}", text, flags=re.MULTILINE | re.DOTALL)
+    return {match[1]: match[0] for match in matches}

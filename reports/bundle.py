@@ -23,7 +23,7 @@ from reports.printing import printing
 from reports.published_rows import with_published
 from reports.render import render
 from reports.results import Results
-from reports.table import Table, over_horizon, slices, table
+from reports.table import Table, horizon_slices, over_horizon, table
 
 COMPARED_COSTS = ("parameters", "flops", "train_seconds", "rollout_seconds_per_clip")  # that quality is drawn against
 COSTS_CAPTION = (
@@ -63,8 +63,10 @@ def bundle(
     figures: Figures = {"claims": (CLAIMED, CLAIMS_CAPTION, claims_figure(results, claims))} if claims else {}
     figures |= _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
     with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
-        compared = table(results, protocols=(protocol,), frames=slices(10, horizon) if horizon > 10 else ())
-        compared, differences = (with_warnings(made, results) for made in (compared, ablation(results, protocols=(protocol,))))
+        compared = table(results, protocols=(protocol,), frames=horizon_slices(10, horizon) if horizon > 10 else ())
+        compared, differences = (
+            with_warnings(scores, results) for scores in (compared, ablation(results, protocols=(protocol,)))
+        )
         chosen = choices(results, compared, others)
         written = printed()
     more: dict[str, Table] = {}
@@ -74,10 +76,10 @@ def bundle(
     if memories and memories.variants:
         more[MEMORY] = memory_table(results, memories)
     tables = {"scores": compared, "differences": differences, "costs": cost_table(results)}
-    tables |= {FILES[heading]: made for heading, made in more.items()}
+    tables |= {FILES[heading]: shown for heading, shown in more.items()}
     written += [
-        write(folder / f"{name}.{suffix}", render(made, format).encode())
-        for name, made in tables.items()
+        write(folder / f"{name}.{suffix}", render(shown, format).encode())
+        for name, shown in tables.items()
         for format, suffix in SUFFIXES.items()
     ]
     if claims:
@@ -119,9 +121,9 @@ def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) 
     for score in scores[:1]:  # the metric that comes first stands for quality
         if sizes:
             figures["sizes"] = ("Memory size", "Quality over the number of slots", sweep(results, score, sizes))
-        known = [cost for cost in COMPARED_COSTS if (results.cost(cost).drop(list(results.untrained)) > 0).any()]
-        if known:
-            figures["against_costs"] = (SPENT, COSTS_CAPTION, against_costs(results, score, known))
+        costs = [cost for cost in COMPARED_COSTS if (results.cost(cost).drop(list(results.untrained)) > 0).any()]
+        if costs:
+            figures["against_costs"] = (SPENT, COSTS_CAPTION, against_costs(results, score, costs))
     if results.training is not None and not results.training.empty:
         figures["training"] = ("Training", "Losses and validation scores over the steps", training(results))
     return figures

@@ -55,27 +55,27 @@ def check(
     protocols: Sequence[str] = ("standard",),
     lines: tuple[int, int] | None = None,
 ) -> Checked:
-    """Compare every number in the tables of a document ("markdown", "latex" or "html") whose row and column can be told.
+    """Compare every number in the tables of a document ("markdown", "latex" or "html") whose row and column are recognised.
 
-    Rows are told by the labels of variants and of published methods, columns by metric and frame ("PSNR t=5", or "5" below or
-    right of "PSNR") or cost, both however they are emphasised. Where all rows but the first begin with a sign, they are
-    differences to it. lines: first and last line; only tables that begin there.
+    Rows are recognised by the labels of variants and of published methods, columns by metric and frame ("PSNR t=5", or "5"
+    below or right of "PSNR") or cost, both however they are emphasised. Where all rows but the first begin with a sign, they
+    are differences to it. lines: first and last line; only tables that begin there.
     """
-    made = Checked()
+    checked = Checked()
     for sheet in tables(text, kind):
         if lines is None or lines[0] <= sheet[0].number <= lines[1]:
             columns, problems = requested_columns(results, [line for line in sheet if line.header], protocols)
             rows = [line for line in sheet if not line.header]
             shown = _Shown(results, rows, columns)
             if any(columns) and shown.rows:
-                made.tables += 1
-                made.unmatched += problems
-                shown.compare(made)
+                checked.tables += 1
+                checked.unmatched += problems
+                shown.compare(checked)
             elif count := _claims(results, sheet):
                 lacks = "no row is called as a variant is" if any(columns) else "no column is called as a metric or a cost is"
-                made.unchecked += count
-                made.unmatched.append(f"the table at line {sheet[0].number}, {count} numbers: {lacks}")
-    return made
+                checked.unchecked += count
+                checked.unmatched.append(f"the table at line {sheet[0].number}, {count} numbers: {lacks}")
+    return checked
 
 
 def _claims(results: Results, sheet: list[Line]) -> int:
@@ -101,18 +101,18 @@ class _Shown:
         scores = [column for column in columns if column and column.is_score]
         self.costs = cost_table(results)
         self.scores = _scores(results, scores, self._are_differences(results, lines)) if scores else self.costs
-        self.known: dict[str, list[Row]] = {}
+        self.rows_by_name: dict[str, list[Row]] = {}
         for row in self.scores.rows:
-            self.known.setdefault(_name(row.label), []).append(row)
+            self.rows_by_name.setdefault(_name(row.label), []).append(row)
         self.rows: list[tuple[Line, Row]] = []
         self.strangers: list[Line] = []
         taken = Counter[str]()
         for line in lines:
-            name = next((_name(cell) for cell in line.cells if _name(cell) in self.known), None)
+            name = next((_name(cell) for cell in line.cells if _name(cell) in self.rows_by_name), None)
             if name is None:
                 self.strangers.append(line)
             else:  # a published method may be called as a variant is, and stands below it
-                self.rows.append((line, self.known[name][min(taken[name], len(self.known[name]) - 1)]))
+                self.rows.append((line, self.rows_by_name[name][min(taken[name], len(self.rows_by_name[name]) - 1)]))
                 taken[name] += 1
 
     def _cells(self, line: Line) -> list[tuple[RequestedColumn, str]]:
@@ -124,33 +124,33 @@ class _Shown:
         cells = [cell for line in others for column, cell in self._cells(line) if column.is_score and NUMBER.search(cell)]
         return bool(cells) and all(re.match(r"[-+−][\d.]", cell) for cell in cells)
 
-    def compare(self, made: Checked) -> None:
+    def compare(self, checked: Checked) -> None:
         """Hold every cell against the store's."""
         for line, row in self.rows:
             for column, cell in self._cells(line):
                 if column.name == SEEDS:
-                    _seeds(line, row, cell, made)
+                    _seeds(line, row, cell, checked)
                 else:
-                    _Place(line, row, column, self.scores if column.is_score else self.costs).compare(cell, made)
-            self._count_other_columns(line, made)
+                    _CheckedCell(line, row, column, self.scores if column.is_score else self.costs).compare(cell, checked)
+            self._count_other_columns(line, checked)
         for line in self.strangers:
             if count := sum(map(_is_claim, line.cells)):
-                made.unchecked += count
-                close = get_close_matches(_name(line.cells[0]), self.known, n=1)
-                hint = f"; did you mean '{self.known[close[0]][0].label}'?" if close else ""
-                made.unmatched.append(f"row '{line.cells[0]}' (line {line.number}): no variant is called so{hint}")
+                checked.unchecked += count
+                close = get_close_matches(_name(line.cells[0]), self.rows_by_name, n=1)
+                hint = f"; did you mean '{self.rows_by_name[close[0]][0].label}'?" if close else ""
+                checked.unmatched.append(f"row '{line.cells[0]}' (line {line.number}): no variant is called so{hint}")
 
-    def _count_other_columns(self, line: Line, made: Checked) -> None:
+    def _count_other_columns(self, line: Line, checked: Checked) -> None:
         """Numbers of a variant in columns that are no metric and no cost of ours."""
-        known = len(self.columns)
+        count = len(self.columns)
         others = [
             cell
             for number, cell in enumerate(line.cells)
-            if (number >= known or self.columns[number] is None) and _name(cell) not in self.known and _is_claim(cell)
+            if (number >= count or self.columns[number] is None) and _name(cell) not in self.rows_by_name and _is_claim(cell)
         ]
         if others:
-            made.unchecked += len(others)
-            made.unmatched.append(f"{', '.join(others)} in the row '{line.cells[0]}' (line {line.number}): of what?")
+            checked.unchecked += len(others)
+            checked.unmatched.append(f"{', '.join(others)} in the row '{line.cells[0]}' (line {line.number}): of what?")
 
 
 def _scores(results: Results, columns: Sequence[RequestedColumn], differences: bool) -> Table:
@@ -165,44 +165,44 @@ def _name(text: str) -> str:
     return " ".join(re.sub(r"[-−_\s]+", " ", printable(text)).lower().split())
 
 
-def _seeds(line: Line, row: Row, stands: str, made: Checked) -> None:
+def _seeds(line: Line, row: Row, stands: str, checked: Checked) -> None:
     if numbers_there := re.findall(r"\d+", stands):
-        made.numbers += 1
+        checked.numbers += 1
         if numbers_there != re.findall(r"\d+", row.seeds):
-            made.differences.append(Difference(line.number, row.label, SEEDS, stands, row.seeds))
+            checked.differences.append(Difference(line.number, row.label, SEEDS, stands, row.seeds))
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a cell of the document belongs in the store's table."""
+class _CheckedCell:
+    """A cell of the document and the store's table that it is compared with."""
 
     line: Line
     row: Row
     requested: RequestedColumn
     table: Table
 
-    def compare(self, stands: str, made: Checked) -> None:
+    def compare(self, stands: str, checked: Checked) -> None:
         """Hold the numbers of the cell against the store's."""
         stands = COMMA.sub(_with_point, stands.replace("−", "-"))
         numbers_there = NUMBER.findall(stands)
         if not numbers_there and stands.lower() not in EMPTY_CELLS:
             return  # nothing is claimed
         expected, store = self._expected(stands), ""
-        known = [numbers_there[: len(numbers)] for numbers in expected]
-        made.numbers += max(1, len(known[0]))
+        compared = [numbers_there[: len(numbers)] for numbers in expected]
+        checked.numbers += max(1, len(compared[0]))
         if self._cell.value is None or not numbers_there:
             store = "" if self._cell.value is None and not numbers_there else self._cell.text
-        elif not any(all(map(_agree, *pair)) for pair in zip(known, expected, strict=True)):
-            right = map(_like, known[0], expected[0])
-            store = NUMBER.sub(lambda found: next(right, found[0]), stands)
+        elif not any(all(map(_agree, *pair)) for pair in zip(compared, expected, strict=True)):
+            right = map(_like, compared[0], expected[0])
+            store = NUMBER.sub(lambda match: next(right, match[0]), stands)
         elif not self.requested.is_score and _unit(stands) != _unit(self._cell.text):
             store = self._cell.text
         if store:
-            made.differences.append(Difference(self.line.number, self.row.label, self._title, stands, store))
-        if self._cell.value is not None and len(numbers_there) > len(known[0]):
+            checked.differences.append(Difference(self.line.number, self.row.label, self._title, stands, store))
+        if self._cell.value is not None and len(numbers_there) > len(compared[0]):
             where = f"(line {self.line.number}, {self.row.label}, {self._title})"
-            made.unchecked += len(numbers_there) - len(known[0])
-            made.unmatched.append(f"{', '.join(numbers_there[len(known[0]) :])} in '{stands}' {where}: what is it?")
+            checked.unchecked += len(numbers_there) - len(compared[0])
+            checked.unmatched.append(f"{', '.join(numbers_there[len(compared[0]) :])} in '{stands}' {where}: what is it?")
 
     @property
     def _column(self) -> Column:
@@ -230,10 +230,10 @@ class _Place:
         return [_numbers(cell, cell.value, scale, stands) for scale in scales]
 
 
-def _with_point(found: re.Match[str]) -> str:
+def _with_point(match: re.Match[str]) -> str:
     """A number with a decimal comma, as 28,61, with a point; 12,345 and the like stay, which may be thousands."""
-    thousands = len(found[2]) == 3 and found[1].lstrip("+-0")
-    return found[0] if thousands else f"{found[1]}.{found[2]}"
+    thousands = len(match[2]) == 3 and match[1].lstrip("+-0")
+    return match[0] if thousands else f"{match[1]}.{match[2]}"
 
 
 def _numbers(cell: Cell, value: float, scale: float, stands: str) -> list[float | None]:

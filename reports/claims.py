@@ -101,15 +101,15 @@ def _judged(results: Results, claim: Claim, aligned: Alignments, alpha: float) -
         return Judged(claim, UNMEASURED, why or "no seed has scores of both", alpha=alpha)
     gains = tuple(float(gain) for gain in pair.mean(1))
     low, high = anytime.interval(gains, alpha) or (None, None)
-    found = verdict(gains, alpha, claim.at_least, claim.within)
+    state = verdict(gains, alpha, claim.at_least, claim.within)
     mean, spread = anytime.moments(gains)
     more = None
-    if found == UNDECIDED and len(gains) > 1:
+    if state == UNDECIDED and len(gains) > 1:
         total = anytime.needed(mean, spread, len(gains), alpha, claim.at_least, claim.within)
         more = None if total is None else total - len(gains)
     cost = sum(results.cost("train_seconds").get(label, np.nan) for label in claim.variants)
     return Judged(
-        claim, found, "", seeds, gains, low, high, pair.shape[1], _over_clips(pair), more, float(cost) if cost > 0 else None,
+        claim, state, "", seeds, gains, low, high, pair.shape[1], _over_clips(pair), more, float(cost) if cost > 0 else None,
         alpha,
     )  # fmt: skip
 

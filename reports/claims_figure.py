@@ -51,7 +51,7 @@ def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
 
 
 def _lines(sentence: Sequence[str]) -> int:
-    """How many lines of text a claim is given: its sentence's, at least the three of its verdict, and one to the next claim."""
+    """How many lines of text a claim takes: its sentence's, at least the three of its verdict, and one to the next claim."""
     return max(3, len(sentence)) + 1
 
 
@@ -65,20 +65,20 @@ def _unit(results: Results, one: Judged) -> str:
 
 def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, sentences: Sequence[Sequence[str]]) -> None:
     heights = np.array([_lines(lines) for lines in sentences])
-    places = heights.cumsum() - heights / 2
+    centres = heights.cumsum() - heights / 2
     transform = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
-    for one, place, height, lines in zip(group, places, heights, sentences, strict=True):
-        panel.text(0.005, place, "\n".join(lines), transform=transform, va="center", fontsize=7.5)
+    for one, centre, height, lines in zip(group, centres, heights, sentences, strict=True):
+        panel.text(0.005, centre, "\n".join(lines), transform=transform, va="center", fontsize=7.5)
         panel.text(
             RIGHT + 0.015,
-            place,
+            centre,
             _described(results, one),
             color=LOOKS[one.verdict][0],
             transform=transform,
             va="center",
             fontsize=7.5,
         )
-        _line(panel, results, one, float(place), float(height))
+        _line(panel, results, one, float(centre), float(height))
     panel.axvline(0, color=INK, linewidth=0.8, zorder=1)
     panel.set_ylim(float(heights.sum()), 0)
     panel.yaxis.set_visible(False)
@@ -90,22 +90,24 @@ def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, se
         panel.set_xticks([])
 
 
-def _line(panel: Axes, results: Results, one: Judged, place: float, height: float) -> None:
+def _line(panel: Axes, results: Results, one: Judged, centre: float, height: float) -> None:
     colour, marker = LOOKS[one.verdict]
     scale = metric_of(results, one.claim).scale
     if one.gain is not None:
-        top, bottom = place - height / 2 + 0.35, place + height / 2 - 0.35
+        top, bottom = centre - height / 2 + 0.35, centre + height / 2 - 0.35
         if one.claim.within:
             margin = one.claim.within * scale
             panel.fill_betweenx([top, bottom], -margin, margin, color=BLUE, alpha=0.1, linewidth=0)
         if one.claim.at_least:
             panel.plot([one.claim.at_least * scale] * 2, [top, bottom], "--", color=INK, linewidth=0.8)
         dots = np.array(one.gains) * scale
-        panel.plot(dots, np.full(len(dots), place + 0.55), "|", color=colour, markersize=5, alpha=0.6)
+        panel.plot(dots, np.full(len(dots), centre + 0.55), "|", color=colour, markersize=5, alpha=0.6)
         if one.low is not None and one.high is not None:
-            panel.plot([one.low * scale, one.high * scale], [place, place], color=colour, linewidth=2.2, solid_capstyle="butt")
+            panel.plot(
+                [one.low * scale, one.high * scale], [centre, centre], color=colour, linewidth=2.2, solid_capstyle="butt"
+            )
         hollow = {} if one.decided else {"markerfacecolor": "white"}
-        panel.plot(one.gain * scale, place, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
+        panel.plot(one.gain * scale, centre, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
 
 
 def _described(results: Results, one: Judged) -> str:

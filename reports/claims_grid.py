@@ -18,14 +18,14 @@ WIDE = 140  # letters, where there is no terminal
 
 def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
     """For a rich console, of any width: long sentences are folded."""
-    made = claims_table(results, judged)
-    grid = Grid(title=made.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
+    table = claims_table(results, judged)
+    grid = Grid(title=table.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
     grid.add_column("claim", overflow="fold", ratio=1)
     widest = max((len(gain_text(results, one)) for one in judged), default=0)
     grid.add_column("gain, interval over seeds", justify="right", min_width=max(8, widest))
     grid.add_column("verdict", min_width=len(NO_DIFFERENCE))
     grid.add_column("seeds", justify="right", min_width=5)
-    for row, one in zip(made.rows, judged, strict=True):
+    for row, one in zip(table.rows, judged, strict=True):
         marks = "".join(f" [{mark}]" for mark in row.marks)
         claim = Text.assemble(one.claim.sentence, (marks, "dim"), "\n", (compared(results, one.claim), "dim"))
         more = f"\nmore seeds: {more_text(one)}" if one.verdict == UNDECIDED else ""
@@ -33,7 +33,7 @@ def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
         clips = row.cells[2].text
         gain = Text.assemble(gain_text(results, one), (f"\n{clips} over clips" if one.clips_half is not None else "", "dim"))
         grid.add_row(claim, gain, verdict, str(len(one.seeds)))
-    notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in made.footnotes]
+    notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
     return Group(grid, *notes)
 
 

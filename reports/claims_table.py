@@ -120,12 +120,12 @@ def _lost(results: Results, one: Judged) -> str:
         for run in results.planned.get(label, []):
             if run["state"] in ("diverged", "failed") and int(run["seed"]) not in one.seeds:
                 seeds_by_end.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
-    told = [f"{what} with seed {', '.join(map(str, sorted(seeds)))}" for what, seeds in seeds_by_end.items()]
-    return f"Without seeds that have no score: {'; '.join(told)}." if told else ""
+    lost = [f"{what} with seed {', '.join(map(str, sorted(seeds)))}" for what, seeds in seeds_by_end.items()]
+    return f"Without seeds that have no score: {'; '.join(lost)}." if lost else ""
 
 
 def equality(results: Results, claim: Claim) -> str:
-    """What the two sides of a claim have equal, and what not; empty where nothing is known of both."""
+    """What the two sides of a claim have equal, and what not; empty if no budget of both is recorded."""
     if len(claim.variants) < 2 or any(label in results.untrained for label in claim.variants):
         return ""
     equal: list[str] = []
@@ -167,17 +167,17 @@ def claims_csv(results: Results, judged: Sequence[Judged]) -> str:
     )
     for one in judged:
         numbers = (one.gain, one.low, one.high, one.clips_half)
-        told = ["" if number is None else f"{number:.6g}" for number in numbers]
+        texts = ["" if number is None else f"{number:.6g}" for number in numbers]
         more = "" if one.more is None else one.more
         words = [one.claim.sentence, compared(results, one.claim), one.verdict]
-        writer.writerow([*words, *told, len(one.seeds), more, one.claim.source, one.why])
+        writer.writerow([*words, *texts, len(one.seeds), more, one.claim.source, one.why])
     return page.getvalue()
 
 
 def claims_json(results: Results, judged: Sequence[Judged]) -> str:
-    """Everything that is known of each claim, for a script."""
-    told = [
+    """Everything about each claim, for a script."""
+    entries = [
         {**asdict(one), "gain": one.gain, "compared": compared(results, one.claim), "equality": equality(results, one.claim)}
         for one in judged
     ]
-    return json.dumps({"name": results.name, "scale": results.scale, "claims": told}, indent=1, allow_nan=False) + "\n"
+    return json.dumps({"name": results.name, "scale": results.scale, "claims": entries}, indent=1, allow_nan=False) + "\n"

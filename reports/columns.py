@@ -44,18 +44,18 @@ def choose_columns(
     if wrong:
         raise ValueError(f"frames {wrong[0][0]} to {wrong[0][1]} are not within the horizon, 1 to {horizon}")
     nothing_yet = [f"{protocol}/{name}" for protocol in protocols for name in results.metrics]
-    known = [*results.columns, *results.sets] if results.columns else nothing_yet
-    names = metrics or list(dict.fromkeys(score.partition("/")[2] for score in known))
+    available = [*results.columns, *results.sets] if results.columns else nothing_yet
+    names = metrics or list(dict.fromkeys(score.partition("/")[2] for score in available))
     scores = list(dict.fromkeys(results.score_of(protocol, name) for name in names for protocol in protocols or ("",)))
-    found = [score for score in scores if score in known]
-    absent = [name for name in names if not any(score.partition("/")[2] == name for score in found)]
-    if (absent and metrics) or not found:
+    present = [score for score in scores if score in available]
+    absent = [name for name in names if not any(score.partition("/")[2] == name for score in present)]
+    if (absent and metrics) or not present:
         wanted_scores = f"{absent[0] if absent else 'scores'} under {' or '.join(protocols)}"
-        raise ValueError(f"there is no {wanted_scores}; there are {', '.join(known)}")
+        raise ValueError(f"there is no {wanted_scores}; there are {', '.join(available)}")
     marks = dict(zip(protocols, "abcdefgh", strict=False)) if len(protocols) > 1 else {}
     return [
         _column(results, score, span, number == 0, marks.get(score.partition("/")[0], ""))
-        for score in found
+        for score in present
         for number, span in enumerate(spans)
         if number == 0 or score not in results.sets  # which no frame has
     ]
@@ -70,7 +70,7 @@ def _column(results: Results, score: str, span: tuple[int, int], whole: bool, ma
 
 def header(score: str, metric: Metric) -> str:
     """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
-    unit = re.sub(r"1e(-?\d+)", lambda found: "×10" + found[1].translate(RAISED), metric.shown_unit)
+    unit = re.sub(r"1e(-?\d+)", lambda match: "×10" + match[1].translate(RAISED), metric.shown_unit)
     arrow = "↑" if metric.direction == "up" else "↓"
     return " ".join(filter(None, [shown(score, metric), f"({unit})" if unit else "", arrow]))
 

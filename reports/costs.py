@@ -1,4 +1,4 @@
-"""What each variant was given and what it costs: a comparison is fair where the budgets are alike, and says so where not."""
+"""The training budget and the cost of each variant: a comparison is fair if budgets are alike; a footnote says if not."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,34 +47,34 @@ def _started(results: Results) -> list[str]:
     """What a variant's cost leaves out: what it was trained on from, or that it was not trained here."""
     if "source" not in results.runs:
         return []
-    found_ = results.runs.dropna(subset=["source"]).drop_duplicates(["variant", "source"])
-    return [f"{run['variant']}: {run['source']}" for _, run in found_.iterrows()]
+    sources = results.runs.dropna(subset=["source"]).drop_duplicates(["variant", "source"])
+    return [f"{run['variant']}: {run['source']}" for _, run in sources.iterrows()]
 
 
 def warnings(results: Results) -> list[Footnote]:
     """A footnote for each budget in which trained variants differ by more than twice."""
     budgets = [cost for cost, (_, _, budget) in COSTS.items() if budget]
-    found_ = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
-    return [Footnote(text) for text in found_ if text]
+    sentences = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
+    return [Footnote(text) for text in sentences if text]
 
 
 def equal_to_first(results: Results) -> list[str]:
     """A sentence for each of HELD_EQUAL: in which variants it is as in the first one, and how many times that in the others."""
     trained = [variant for variant in results.variants if variant not in results.untrained]
-    found_ = []
+    sentences = []
     for name in HELD_EQUAL if trained else ():
         first, *others = trained
         spent = results.cost(name)
-        known = [variant for variant in others if spent[variant] > 0]
-        if not known or not spent[first] > 0:
+        comparable = [variant for variant in others if spent[variant] > 0]
+        if not comparable or not spent[first] > 0:
             continue
         groups: dict[str, list[str]] = {}
-        for variant in known:
+        for variant in comparable:
             times = float(spent[variant] / spent[first])
             groups.setdefault("equal" if abs(times - 1) <= EQUAL else f"{short(times)} times", []).append(f"'{variant}'")
-        sentences = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
-        found_.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {sentences}.")
-    return found_
+        comparisons = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
+        sentences.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {comparisons}.")
+    return sentences
 
 
 def with_warnings(table: Table, results: Results) -> Table:
@@ -86,9 +86,9 @@ def _cell(cost: str, value: float) -> Cell:
     return Cell() if pd.isna(value) else Cell(float(value), COSTS[cost][1](float(value)))
 
 
-def _warning(known: "pd.Series[float]", cost: str) -> str:
+def _warning(values: "pd.Series[float]", cost: str) -> str:
     """A sentence where the most is more than twice the least."""
-    spent = {str(variant): float(value) for variant, value in known.items()}
+    spent = {str(variant): float(value) for variant, value in values.items()}
     if not spent or max(spent.values()) <= 2 * min(spent.values()):
         return ""
     title, written, _ = COSTS[cost]

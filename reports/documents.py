@@ -10,8 +10,8 @@ from reports.latex_tables import Line, latex_tables
 
 def tables(text: str, kind: str) -> list[list[Line]]:
     """The tables of a document of kind "markdown", "latex" or "html", in their order, without empty rows."""
-    found = ([line for line in table if any(line.cells)] for table in READERS[kind](text))
-    return [table for table in found if table]
+    without_empty = ([line for line in table if any(line.cells)] for table in READERS[kind](text))
+    return [table for table in without_empty if table]
 
 
 def markdown_tables(text: str) -> Iterator[list[Line]]:
@@ -37,12 +37,12 @@ def _is_rule(line: str) -> bool:
 
 def _plain(text: str) -> str:
     """A cell of Markdown without its markup; an escaped sign stays."""
-    text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda found: chr(0xE000 + ord(found[1])), text)
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", lambda match: chr(0xE000 + ord(match[1])), text)
     text = re.sub(r"<sup>.*?</sup>|\[\^[^\]]*\]", "", text)
     text = re.sub(r"</?[a-zA-Z][^>]*>", " ", text)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = re.sub(r"[*`~]|(?<!\w)_+|_+(?!\w)", "", text)
-    text = re.sub("[\ue000-\ue0ff]", lambda found: chr(ord(found[0]) - 0xE000), html.unescape(text))
+    text = re.sub("[\ue000-\ue0ff]", lambda match: chr(ord(match[0]) - 0xE000), html.unescape(text))
     return " ".join(text.split())
 
 
@@ -51,7 +51,7 @@ class _Html(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[list[Line]] = []
+        self.tables: list[list[Line]] = []
         self.cells: list[str] = []
         self.below: dict[int, tuple[int, str]] = {}  # column -> (further rows, text) of a cell that spans rows
         self.text: list[str] | None = None
@@ -60,9 +60,9 @@ class _Html(HTMLParser):
         self.header = True  # no cell of this row but headers so far
 
     def handle_starttag(self, tag: str, attributes: Iterable[tuple[str, str | None]]) -> None:
-        given = dict(attributes)
+        values = dict(attributes)
         if tag == "table":
-            self.found.append([])
+            self.tables.append([])
             self.below = {}
         elif tag == "tr":
             self._end_row()
@@ -71,7 +71,7 @@ class _Html(HTMLParser):
             self._close()
             self.text = []
             self.header &= tag == "th"
-            self.wide, self.tall = (_count(given.get(name)) for name in ("colspan", "rowspan"))
+            self.wide, self.tall = (_count(values.get(name)) for name in ("colspan", "rowspan"))
         elif tag in ("sup", "script", "style"):
             self.silent += 1
         elif tag == "br" and self.text is not None:
@@ -91,9 +91,9 @@ class _Html(HTMLParser):
 
     def _end_row(self) -> None:
         self._close()
-        if self.found and self.cells:
+        if self.tables and self.cells:
             self._from_above()
-            self.found[-1].append(Line(self.line, tuple(self.cells), self.header))
+            self.tables[-1].append(Line(self.line, tuple(self.cells), self.header))
         self.cells, self.header = [], True
 
     def _close(self) -> None:
@@ -110,10 +110,10 @@ class _Html(HTMLParser):
 
     def _from_above(self) -> None:
         """Repeat what reaches into this row from the rows above."""
-        while (place := len(self.cells)) in self.below:
-            rows, text = self.below.pop(place)
+        while (column := len(self.cells)) in self.below:
+            rows, text = self.below.pop(column)
             if rows > 1:
-                self.below[place] = (rows - 1, text)
+                self.below[column] = (rows - 1, text)
             self.cells.append(text)
 
 
@@ -125,7 +125,7 @@ def html_tables(text: str) -> list[list[Line]]:
     """The tables of a page as it is written, not as its scripts may change it."""
     reader = _Html()
     reader.feed(text)
-    return reader.found
+    return reader.tables
 
 
 READERS: dict[str, Callable[[str], Iterable[list[Line]]]] = {

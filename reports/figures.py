@@ -106,15 +106,15 @@ def _against(panel: Axes, results: Results, score: str, cost: str) -> dict[str, 
     metric, spent = results.metric(score), results.cost(cost)
     unseen = {}
     for runs, (variant, style) in zip(results.seed_means(score), line_styles(results.variants).items(), strict=True):
-        known, x = runs[~np.isnan(runs)] * metric.scale, spent[variant]
-        if not len(known):
+        scores, x = runs[~np.isnan(runs)] * metric.scale, spent[variant]
+        if not len(scores):
             unseen[variant] = "no scores"
         elif not x > 0:  # it has no place on a logarithmic axis
             unseen[variant] = "costs nothing" if x == 0 else "cost unknown"
         else:
-            half = half_interval(known)
+            half = half_interval(scores)
             panel.errorbar(
-                x, known.mean(), half, color=style.colour, marker=style.marker, markersize=5, capsize=2, linestyle=""
+                x, scores.mean(), half, color=style.colour, marker=style.marker, markersize=5, capsize=2, linestyle=""
             )
     panel.set_xscale("log")
     panel.margins(x=0.15)
@@ -136,10 +136,10 @@ def distinct(results: Results, scores: Sequence[str]) -> list[str]:
 
 
 def _proportional(one: np.ndarray, other: np.ndarray) -> bool:
-    known = ~np.isnan(one) & ~np.isnan(other)
-    if (np.isnan(one) != np.isnan(other)).any() or known.sum() < 2 or not (other[known] != 0).all():
+    both = ~np.isnan(one) & ~np.isnan(other)
+    if (np.isnan(one) != np.isnan(other)).any() or both.sum() < 2 or not (other[both] != 0).all():
         return False
-    ratios = one[known] / other[known]
+    ratios = one[both] / other[both]
     return bool(np.ptp(ratios) <= 1e-4 * abs(ratios[0]))
 
 
@@ -161,7 +161,7 @@ def _logged(results: Results, name: str) -> str:
     return {"rate": "learning rate"}.get(name, name)
 
 
-def _counted(value: float, place: int | None = None) -> str:
+def _counted(value: float, position: int | None = None) -> str:
     return counted(value)
 
 
@@ -169,21 +169,21 @@ def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = 
     """The mean score over a size. sizes: variant -> its size; the other variants are drawn as levels to compare with."""
     metric = results.metric(score)
     means = dict(zip(results.variants, results.seed_means(score) * metric.scale, strict=True))
-    known = {variant: runs[~np.isnan(runs)] for variant, runs in means.items()}
+    finite = {variant: runs[~np.isnan(runs)] for variant, runs in means.items()}
     with paper():
         figure, (panel,) = panels_of(1)
-        unseen = {variant: "no scores" for variant in results.variants if not len(known[variant])}
-        swept = sorted((variant for variant in sizes if len(known[variant])), key=sizes.__getitem__)
+        unseen = {variant: "no scores" for variant in results.variants if not len(finite[variant])}
+        swept = sorted((variant for variant in sizes if len(finite[variant])), key=sizes.__getitem__)
         x = [sizes[variant] for variant in swept]
-        half = [half_interval(known[variant]) or 0.0 for variant in swept]
-        panel.errorbar(x, [known[variant].mean() for variant in swept], half, color=INK, capsize=2)
+        half = [half_interval(finite[variant]) or 0.0 for variant in swept]
+        panel.errorbar(x, [finite[variant].mean() for variant in swept], half, color=INK, capsize=2)
         for variant, style in line_styles(results.variants).items():
             if variant in swept:
-                panel.plot(sizes[variant], known[variant].mean(), style.marker, color=style.colour, markersize=5)
-            elif len(known[variant]):
-                panel.axhline(known[variant].mean(), color=style.colour, linestyle=style.dash)
+                panel.plot(sizes[variant], finite[variant].mean(), style.marker, color=style.colour, markersize=5)
+            elif len(finite[variant]):
+                panel.axhline(finite[variant].mean(), color=style.colour, linestyle=style.dash)
         unseen |= fit_axis(panel, results, np.array(list(means.values()))[..., None])
-        ends = [known[variant].mean() + 1.1 * sign * bar for variant, bar in zip(swept, half, strict=True) for sign in (-1, 1)]
+        ends = [finite[variant].mean() + 1.1 * sign * bar for variant, bar in zip(swept, half, strict=True) for sign in (-1, 1)]
         panel.set_ylim(min([panel.get_ylim()[0], *ends]), max([panel.get_ylim()[1], *ends]))  # no bar is cut off
         panel.set_xscale("log", base=2)
         panel.set_xticks(x, [f"{value:g}" for value in x])

@@ -24,9 +24,9 @@ def footnotes(
     results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str], how_to_read: Iterable[str] = ()
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
     """The footnotes of a table that shows `scores`, and the marks that each variant bears for those that concern it alone."""
-    known = [score for score in dict.fromkeys(scores) if len(results.scores)]
-    filled = [score for score in known if score not in results.sets and results.scores[score].notna().any()]
-    sets = [score for score in known if score in results.sets]
+    shown = [score for score in dict.fromkeys(scores) if len(results.scores)]
+    filled = [score for score in shown if score not in results.sets and results.scores[score].notna().any()]
+    sets = [score for score in shown if score in results.sets]
     full = [score for score in sets if np.isfinite(results.sets[score].values).any()]
     concerns = {variant: _run_notes(results, variant, filled) for variant in results.variants}
     remarks = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
@@ -43,7 +43,7 @@ def footnotes(
         *how_to_read,
         *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark and name not in own),
         *(results.sets[score].note for score in full),
-        *_empty(results, [score for score in known if score not in (*filled, *full)]),
+        *_empty(results, [score for score in shown if score not in (*filled, *full)]),
         f"Only clips of '{metadata.label}'." if metadata.label else "",
         *metadata.notes,
     ]
@@ -63,8 +63,8 @@ def _run_notes(results: Results, variant: str, scores: Sequence[str]) -> list[st
     runs = results.planned.get(variant, [])
     if not runs:
         return ["No run is planned."]
-    place = list(results.variants).index(variant)
-    scored = results.clips_scored[place]
+    number = list(results.variants).index(variant)
+    scored = results.clips_scored[number]
     remarks: dict[str, list[int]] = {}
     for run in runs:
         if run["state"] != "finished":
@@ -73,7 +73,7 @@ def _run_notes(results: Results, variant: str, scores: Sequence[str]) -> list[st
         elif (clips := scored[results.seeds.index(run["seed"])]) < len(results.clips):
             remarks.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if run["state"] == "finished":
-            for what in _lost(results, place, run, scores):
+            for what in _lost(results, number, run, scores):
                 remarks.setdefault(what, []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             remarks.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))

@@ -47,13 +47,13 @@ def requested_columns(
     if any(title.lower() == "seed" for title in titles):
         return [], []  # a table of single runs
     costs = {column.title.lower(): column.key for column in cost_table(results).columns}
-    found: list[RequestedColumn | None] = []
+    columns: list[RequestedColumn | None] = []
     problems, earlier, before = list[str](), list[RequestedColumn](), ""
     for title in titles:
         if re.fullmatch(r"#? ?(seeds|runs|n)", title.lower()):
-            found.append(RequestedColumn(SEEDS))
+            columns.append(RequestedColumn(SEEDS))
         elif title.lower() in costs:
-            found.append(RequestedColumn(costs[title.lower()]))
+            columns.append(RequestedColumn(costs[title.lower()]))
         elif one := _score(results, title, before):
             before = one.name
             earlier.append(one)
@@ -62,12 +62,12 @@ def requested_columns(
             one = replace(one, name=results.score_of(protocol, one.name))
             problem = _problem(results, one)
             problems += [f"column '{title}' (line {header[0].number}): {problem}"] if problem else []
-            found.append(None if problem else one)
+            columns.append(None if problem else one)
         else:
-            found.append(None)
-    if not problems and all(column is None or column.name == SEEDS for column in found):
+            columns.append(None)
+    if not problems and all(column is None or column.name == SEEDS for column in columns):
         return [], []  # how many seeds there are is of what the other columns show, which is not ours
-    return found, problems
+    return columns, problems
 
 
 def _problem(results: Results, one: RequestedColumn) -> str:
@@ -88,7 +88,7 @@ def _score(results: Results, title: str, before: str) -> RequestedColumn | None:
     if OTHER.search(plain) or not named:
         return None
     rest = re.sub(r"\([^)]*\)", " ", plain)  # the unit in brackets
-    frames = next((found for form in FRAMES if (found := form.search(rest))), None)
+    frames = next((match for form in FRAMES if (match := form.search(rest))), None)
     if not metric and not frames and not re.fullmatch(r"\s*(mean|avg|average|all)\.?\s*", rest):
         return None
     span = (int(frames[1]), int(frames[2] or frames[1])) if frames else None

@@ -48,25 +48,25 @@ def latex_tables(text: str) -> Iterator[list[Line]]:
     """Every table of a document; comments are none of it."""
     text = re.sub(r"(?<!\\)%[^\n]*", "", text)
     begin = re.compile(rf"\\begin\{{({'|'.join(map(re.escape, ENVIRONMENTS))})\}}")
-    place = 0
-    while found := begin.search(text, place):
-        rows = _Rows(text, _after(text, found.end(), ENVIRONMENTS[found[1]]))
+    position = 0
+    while match := begin.search(text, position):
+        rows = _Rows(text, _after(text, match.end(), ENVIRONMENTS[match[1]]))
         yield rows.with_header()
-        place = rows.place
+        position = rows.position
 
 
 class _Rows:
     """Reads rows until the environment ends."""
 
-    def __init__(self, text: str, place: int):
-        self.text, self.place = text, place
+    def __init__(self, text: str, position: int):
+        self.text, self.position = text, position
         self.lines: list[Line] = []
         self.cells: list[str] = []
         self.cell, self.span, self.depth, self.began = "", 1, 0, -1
         self.rules: list[int] = []  # how many rows stand above each
-        self.starts = [0, *(found.end() for found in re.finditer("\n", text))]
-        while self.depth >= 0 and (token := TOKEN.match(text, self.place)):
-            start, self.place = self.place, token.end()
+        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        while self.depth >= 0 and (token := TOKEN.match(text, self.position)):
+            start, self.position = self.position, token.end()
             self._take(token[0])
             if self.began < 0 and self.cell.strip():
                 self.began = start + len(token[0]) - len(token[0].lstrip())
@@ -79,19 +79,19 @@ class _Rows:
         elif word == "}" or name == "end":
             self.depth -= 1
         if name == "begin":
-            inner = re.compile(r"\{([^}]*)\}").match(self.text, self.place)
+            inner = re.compile(r"\{([^}]*)\}").match(self.text, self.position)
             self._skip(1 + ENVIRONMENTS.get(inner[1] if inner else "", 0))
         elif name == "end":
             self._skip(1)
         elif word == "&" and not self.depth:
             self._end_cell()
         elif name in ("\\", "tabularnewline") and not self.depth:
-            self.place = _options(self.text, self.place + self.text.startswith("*", self.place))
+            self.position = _options(self.text, self.position + self.text.startswith("*", self.position))
             self._end_row()
         elif name in ("midrule", "hline"):
             self.rules.append(len(self.lines))
         elif name == "multicolumn":
-            count = re.compile(r"\s*\{\s*(\d+)").match(self.text, self.place)
+            count = re.compile(r"\s*\{\s*(\d+)").match(self.text, self.position)
             self.span = int(count[1]) if count else 1
             self._skip(2)
         elif word == "^":
@@ -101,7 +101,7 @@ class _Rows:
             if name not in WORDS and name.isalpha():
                 self._skip(SILENT.get(name, 0))
         elif word not in ("{", "}", "$", "_"):
-            self.cell += " " if word in ("~", "&") else DASHES.sub(lambda found: "–—"[len(found[0]) > 2], word)
+            self.cell += " " if word in ("~", "&") else DASHES.sub(lambda match: "–—"[len(match[0]) > 2], word)
 
     def with_header(self) -> list[Line]:
         """The rows, those above the last rule before the first number with decimals as header; without rules the first one."""
@@ -113,12 +113,12 @@ class _Rows:
 
     def _raised(self) -> None:
         """A footnote's mark, which is no text, or a power of ten, which is; so is what `latex` raises after {}."""
-        meant = self.text.endswith("{}$^", 0, self.place)
-        group = re.compile(r"\s*(?:\{([^{}]*)\}|(\\[A-Za-z]+|[^{]))").match(self.text, self.place)
+        meant = self.text.endswith("{}$^", 0, self.position)
+        group = re.compile(r"\s*(?:\{([^{}]*)\}|(\\[A-Za-z]+|[^{]))").match(self.text, self.position)
         if not group:
             self._skip(1)
             return
-        self.place = group.end()
+        self.position = group.end()
         raised = (group[1] or group[2] or "").strip()
         if meant:
             self.cell += "°" if raised == r"\circ" else raised.translate(RAISED)
@@ -126,7 +126,7 @@ class _Rows:
             self.cell += f"^{raised}" if re.fullmatch(r"[-−\d]+", raised) and re.search(r"10(\^-)?$", self.cell) else ""
 
     def _skip(self, arguments: int) -> None:
-        self.place = _after(self.text, self.place, arguments)
+        self.position = _after(self.text, self.position, arguments)
 
     def _end_cell(self) -> None:
         plain = " ".join(self.cell.split())
@@ -139,24 +139,24 @@ class _Rows:
         self.cells, self.began = [], -1
 
 
-def _after(text: str, place: int, arguments: int) -> int:
+def _after(text: str, position: int, arguments: int) -> int:
     """Where the text goes on after a command's options and so many arguments in braces."""
-    place = _options(text, place)
+    position = _options(text, position)
     for _ in range(arguments):
-        begin = re.compile(r"\s*\{").match(text, place)
+        begin = re.compile(r"\s*\{").match(text, position)
         if not begin:
-            return place
-        depth, place = 1, begin.end()
-        for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, place):
-            depth += {"{": 1, "}": -1}.get(found[0], 0)
+            return position
+        depth, position = 1, begin.end()
+        for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, position):
+            depth += {"{": 1, "}": -1}.get(match[0], 0)
             if not depth:
-                place = found.end()
+                position = match.end()
                 break
-        place = _options(text, place)
-    return place
+        position = _options(text, position)
+    return position
 
 
-def _options(text: str, place: int) -> int:
-    while found := OPTION.match(text, place):
-        place = found.end()
-    return place
+def _options(text: str, position: int) -> int:
+    while match := OPTION.match(text, position):
+        position = match.end()
+    return position

@@ -59,8 +59,8 @@ class Memories:
 
 def entropy(weights: np.ndarray, axis: int) -> np.ndarray:
     """In bits, of weights that sum to 1 along an axis."""
-    known = np.maximum(weights.astype(np.float64), 1e-300)
-    return -(weights * np.log2(known)).sum(axis)
+    positive = np.maximum(weights.astype(np.float64), 1e-300)
+    return -(weights * np.log2(positive)).sum(axis)
 
 
 def usage(weights: np.ndarray) -> np.ndarray:

@@ -37,8 +37,8 @@ def addresses(memories: Memories, variant: str) -> Figure:
         widths = [1] * CLIP_FRAMES + [5] * len(paths)
         panels = figure.subplots(len(shown.places), CLIP_FRAMES + len(paths), squeeze=False, width_ratios=widths)
         figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.02, wspace=0.03, hspace=0.03)
-        for row, (axes, place) in enumerate(zip(panels, shown.places, strict=True)):
-            _frames(axes[:CLIP_FRAMES], shown, row, shown.labels[place])
+        for row, (axes, position) in enumerate(zip(panels, shown.places, strict=True)):
+            _frames(axes[:CLIP_FRAMES], shown, row, shown.labels[position])
             for axis, (name, path) in zip(axes[CLIP_FRAMES:], maps.items(), strict=True):
                 image = axis.imshow(path[row], cmap="cividis", vmin=low, vmax=high, aspect="auto", interpolation="nearest")
                 axis.grid(False)
@@ -89,20 +89,20 @@ def alignment(results: Results, memories: Memories) -> Figure:
     with paper():
         figure = Figure(figsize=(PAGE, 0.95 + 0.3 * len(runs)))
         panels = figure.subplots(1, 2, sharex=True, sharey=True)
-        for place, (variant, run) in enumerate(runs.items()):
+        for row, (variant, run) in enumerate(runs.items()):
             style = line_styles(results.variants)[variant]
             for panel, other in zip(panels, (run.storing, run.long), strict=True):
                 if other is None:
-                    panel.text(0.5, place, "no storing path", transform=panel.get_yaxis_transform(), ha="center", va="center")
+                    panel.text(0.5, row, "no storing path", transform=panel.get_yaxis_transform(), ha="center", va="center")
                     continue
                 same, chance = alike(other, run.matching, centred=True)
                 for offset, values, face in ((-0.13, same, style.colour), (0.13, chance, "white")):
                     if np.isnan(values).all():  # one clip has no other to be compared with
                         continue
                     low, high = np.quantile(values, [0.05, 0.95])
-                    panel.plot([low, high], [place + offset] * 2, color=style.colour, linewidth=1)
+                    panel.plot([low, high], [row + offset] * 2, color=style.colour, linewidth=1)
                     panel.plot(
-                        values.mean(), place + offset, style.marker, color=style.colour, markerfacecolor=face, markersize=5
+                        values.mean(), row + offset, style.marker, color=style.colour, markerfacecolor=face, markersize=5
                     )
         panels[0].set(title="storing and matching (the alignment)", yticks=range(len(runs)), yticklabels=list(runs))
         panels[0].set_ylim(len(runs) - 0.5, -0.5)
@@ -124,7 +124,7 @@ def kinds(memories: Memories) -> Figure:
         figure = Figure(figsize=(PAGE, 0.5 + (0.45 + 0.16 * len(set(labels))) * len(runs)))
         panels = figure.subplots(len(runs), 2, squeeze=False, width_ratios=[3, 1])
         for (variant, run), (slots, shares) in zip(runs.items(), panels, strict=True):
-            names, found = nearest(run.matching, long_path(run), labels.tolist())
+            names, kind_shares = nearest(run.matching, long_path(run), labels.tolist())
             used = np.array([usage(run.matching[labels == kind]) for kind in names]) * run.matching.shape[1]
             mean = used.mean(0)
             order = np.lexsort((-(used.max(0) - mean), used.argmax(0)))
@@ -133,11 +133,13 @@ def kinds(memories: Memories) -> Figure:
             drawn.set_clim(-bound, bound)
             figure.colorbar(drawn, ax=slots, pad=0.01, format="%+.1g")
             slots.set(yticks=range(len(names)), yticklabels=names, xticks=[], title=f"{variant}, seed {run.seed}: slots")
-            shares.imshow(found, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-            for row, column in np.ndindex(found.shape):
-                ink = "white" if found[row, column] < 0.5 else "black"
-                shares.text(column, row, f"{100 * found[row, column]:.0f}", ha="center", va="center", fontsize=5.5, color=ink)
-            shares.set(yticks=[], xticks=[], title=f"own kind: {100 * np.diag(found).mean():.0f}%")
+            shares.imshow(kind_shares, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+            for row, column in np.ndindex(kind_shares.shape):
+                ink = "white" if kind_shares[row, column] < 0.5 else "black"
+                shares.text(
+                    column, row, f"{100 * kind_shares[row, column]:.0f}", ha="center", va="center", fontsize=5.5, color=ink
+                )
+            shares.set(yticks=[], xticks=[], title=f"own kind: {100 * np.diag(kind_shares).mean():.0f}%")
             for axis in (slots, shares):
                 axis.grid(False)
         panels[-1][0].set_xlabel("slots, by the kind that they answer most; weight × slots, less its mean over kinds")
@@ -203,7 +205,7 @@ def _frames(axes: Sequence[Axes], shown: Shown, row: int, label: str) -> None:
     clip, context = shown.frames[row], shown.context
     chosen = [0, context // 2, context - 1]
     chosen += (
-        [context + place for place in spread(len(clip) - context, CLIP_FRAMES - len(chosen))] if len(clip) > context else []
+        [context + offset for offset in spread(len(clip) - context, CLIP_FRAMES - len(chosen))] if len(clip) > context else []
     )
     for axis in axes:
         axis.set(xticks=[], yticks=[])

@@ -24,24 +24,24 @@ def information_by_chance(weights: np.ndarray, labels: Sequence[str]) -> float:
     return float(np.mean([information(weights, random.permutation(labels).tolist()) for _ in range(SHUFFLES)]))
 
 
-def nearest(addresses: np.ndarray, known: np.ndarray, labels: Sequence[str]) -> tuple[list[str], np.ndarray]:
+def nearest(addresses: np.ndarray, references: np.ndarray, labels: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """The kinds, and of clips of each kind (row) the share whose address is nearest to each kind's (column): [kinds, kinds].
 
-    addresses: those that are to be told apart. known: those whose mean stands for a kind. Both [clips, slots, h, w]. Nearest:
+    addresses: to be classified. references: those whose mean stands for a kind. Both [clips, slots, h, w]. Nearest:
     by the cosine of what differs from the mean address of all. No mean includes the clip itself.
     """
     names = np.array(labels)
-    kinds, place = np.unique(names, return_inverse=True)
-    ours, theirs = (centred_addresses(path).reshape(len(path), -1) for path in (addresses, known))
-    members = np.eye(len(kinds))[place]  # [clips, kinds]
+    kinds, kind_of_clip = np.unique(names, return_inverse=True)
+    ours, theirs = (centred_addresses(path).reshape(len(path), -1) for path in (addresses, references))
+    members = np.eye(len(kinds))[kind_of_clip]  # [clips, kinds]
     ours, middle = ours - _without_each(ours), _without_each(theirs)
     likeness = np.empty((len(names), len(kinds)))
     for kind in range(len(kinds)):
         own = members[:, kind, None]
         way = (members[:, kind] @ theirs - own * theirs) / np.maximum(members[:, kind].sum() - own, 1) - middle
         likeness[:, kind] = (ours * way).sum(1) / np.maximum(np.linalg.norm(way, axis=1), 1e-12)
-    found = likeness.argmax(1)
-    shares = np.array([np.bincount(found[place == kind], minlength=len(kinds)) for kind in range(len(kinds))])
+    nearest_kind = likeness.argmax(1)
+    shares = np.array([np.bincount(nearest_kind[kind_of_clip == kind], minlength=len(kinds)) for kind in range(len(kinds))])
     return [str(kind) for kind in kinds], shares / shares.sum(1, keepdims=True)
 
 
@@ -50,9 +50,9 @@ def _without_each(values: np.ndarray) -> np.ndarray:
     return (values.sum(0) - values) / max(len(values) - 1, 1)
 
 
-def own_kind(addresses: np.ndarray, known: np.ndarray, labels: Sequence[str]) -> float:
+def own_kind(addresses: np.ndarray, references: np.ndarray, labels: Sequence[str]) -> float:
     """The share of clips whose address is nearest to that of their own kind; every kind counts alike."""
-    return float(np.diag(nearest(addresses, known, labels)[1]).mean())
+    return float(np.diag(nearest(addresses, references, labels)[1]).mean())
 
 
 def long_path(run: Addressing) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How a metric is written: its name, unit, direction and decimals. The only place that knows."""
+"""How a metric is written: its name, unit, direction and decimals. Nothing else decides that."""
 
 from dataclasses import dataclass, fields
 from math import log10

@@ -96,7 +96,7 @@ def page(
 
 
 def origin(runs: pd.DataFrame) -> str:
-    """When, at which commit and on what the runs were made, as far as known: "Runs of 2026-11-28, commit 1a2b3c4, on ..."."""
+    """When, at which commit and on what the runs were made, if recorded: "Runs of 2026-11-28, commit 1a2b3c4, on ..."."""
     days = sorted(_known(runs, "date"))
     when = f"Runs of {days[0]}" + (f" to {days[-1]}" if days[-1] != days[0] else "") if days else ""
     commits = [" ".join((commit[:7], *commit.split()[1:])) for commit in _known(runs, "commit")]
@@ -111,14 +111,14 @@ def _known(runs: pd.DataFrame, column: str) -> list[str]:
 
 def _each_note_once(scores: Table, tables: Mapping[str, Table]) -> dict[str, Table]:
     """The tables without the footnotes that stand under a table above them."""
-    told = {note.text for note in scores.footnotes}
+    shown = {note.text for note in scores.footnotes}
     once = {}
-    for heading, made in tables.items():
-        notes = [note for note in made.footnotes if note.mark or note.text not in told]
-        if len(notes) < len(made.footnotes):
+    for heading, further in tables.items():
+        notes = [note for note in further.footnotes if note.mark or note.text not in shown]
+        if len(notes) < len(further.footnotes):
             notes.append(Footnote("The notes under the tables above hold here too."))
-        once[heading] = replace(made, footnotes=tuple(notes))
-        told |= {note.text for note in made.footnotes}
+        once[heading] = replace(further, footnotes=tuple(notes))
+        shown |= {note.text for note in further.footnotes}
     return once
 
 
@@ -137,7 +137,7 @@ def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> 
 def _further(results: Results, frames: FrameSpans) -> dict[str, Any]:
     protocols = dict.fromkeys(score.partition("/")[0] for score in results.columns)
     tables = {name: with_warnings(table(results, protocols=(name,), frames=frames), results) for name in protocols}
-    return {name: _protocol(results, made) for name, made in tables.items()}
+    return {name: _protocol(results, scores) for name, scores in tables.items()}
 
 
 def _spans(scores: Table) -> list[tuple[int, int]]:
@@ -145,24 +145,26 @@ def _spans(scores: Table) -> list[tuple[int, int]]:
     return [(column.first, column.last) for column in scores.columns if column.score == scores.columns[0].score][1:]
 
 
-def _protocol(results: Results, made: Table) -> dict[str, Any]:
+def _protocol(results: Results, scores: Table) -> dict[str, Any]:
     """What there is to choose under one protocol: per metric the cells of the horizon and its slices, and curves per frame."""
     metrics: dict[str, Any] = {}
-    plotted = distinct(results, [column.score for column in made.columns if column.key == column.score])
-    for number, column in enumerate(made.columns):
+    plotted = distinct(results, [column.score for column in scores.columns if column.key == column.score])
+    for number, column in enumerate(scores.columns):
         name, whole = column.score.partition("/")[2], column.key == column.score
         if whole:
             frames = _frames(results, column.score)
             shown = {"digits": column.metric.digits, "scale": column.metric.scale, "up": column.metric.direction == "up"}
             metrics[name] = {"title": column.title, **shown, "plotted": column.score in plotted, "cells": {}, **frames}
         span = "" if whole else f"{column.first}-{column.last}"
-        metrics[name]["cells"][span] = [_json_cell(row.cells[number]) for row in made.rows]
+        metrics[name]["cells"][span] = [_json_cell(row.cells[number]) for row in scores.rows]
         if column.score in results.sets:
-            metrics[name]["cells"] |= {f"{first}-{last}": [_json_cell(Cell())] * len(made.rows) for first, last in _spans(made)}
+            metrics[name]["cells"] |= {
+                f"{first}-{last}": [_json_cell(Cell())] * len(scores.rows) for first, last in _spans(scores)
+            }
     return {
         "metrics": metrics,
-        "labels": [{"seeds": row.seeds, "marks": list(row.marks)} for row in made.rows],
-        "notes": [[note.mark, note.text] for note in made.footnotes],
+        "labels": [{"seeds": row.seeds, "marks": list(row.marks)} for row in scores.rows],
+        "notes": [[note.mark, note.text] for note in scores.footnotes],
     }
 
 
@@ -173,11 +175,11 @@ def _json_cell(cell: Cell) -> dict[str, Any]:
 def _frames(results: Results, score: str) -> dict[str, list[list[float | None]]]:
     """Per variant and frame the mean over seeds and half its 95% interval (None with one seed), to 12 digits: it rounds."""
     means = results.frame_means(score)  # [variants, seeds, frames]
-    known = ~np.isnan(means)
-    count = known.sum(1)
+    finite = ~np.isnan(means)
+    count = finite.sum(1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(known, means, 0).sum(1) / count
-        std = np.sqrt(np.where(known, (means - mean[:, None]) ** 2, 0).sum(1) / (count - 1))
+        mean = np.where(finite, means, 0).sum(1) / count
+        std = np.sqrt(np.where(finite, (means - mean[:, None]) ** 2, 0).sum(1) / (count - 1))
         widths = np.vectorize(lambda seeds: student(int(seeds) - 1) if seeds > 1 else np.nan)(count)
         half = widths * std / np.sqrt(count)
     return {"mean": _rounded(mean), "half": _rounded(half)}
@@ -188,7 +190,7 @@ def _rounded(values: np.ndarray) -> list[list[float | None]]:
 
 
 def _shown_runs(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs as text, what names them first; numbers in six digits, nothing where nothing is known."""
+    """The runs as text, what names them first; numbers in six digits, empty where there is no value."""
     first = ["variant", "seed", "state", "reason", "deviations", "key"]
     ordered = runs[[*first, *(column for column in runs.columns if column not in first)]]
 
@@ -200,6 +202,8 @@ def _shown_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _differing(configurations: Mapping[str, Mapping[str, Any]], variants: Sequence[str]) -> dict[str, dict[str, str]]:
     """Setting -> its value for each variant, for the settings in which variants differ."""
-    names = list(dict.fromkeys(name for given in configurations.values() for name in given))
+    names = list(dict.fromkeys(name for settings in configurations.values() for name in settings))
     values = {name: {variant: str(configurations.get(variant, {}).get(name, "–")) for variant in variants} for name in names}
-    return {name: given for name, given in values.items() if len({given[variant] for variant in configurations}) > 1}
+    return {
+        name: by_variant for name, by_variant in values.items() if len({by_variant[variant] for variant in configurations}) > 1
+    }

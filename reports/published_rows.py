@@ -67,14 +67,14 @@ def _variant(method: str) -> str:
 
 def _alike(published: pd.DataFrame, metadata: Metadata, scores: Sequence[str]) -> pd.DataFrame:
     """What is published for the same task, one number (the surest) a method and `score` ("protocol/metric")."""
-    given = of_task(published, metadata.dataset.partition(" ")[0], metadata.context, metadata.horizon)
+    of_this_task = of_task(published, metadata.dataset.partition(" ")[0], metadata.context, metadata.horizon)
     if metadata.cut:  # a number of other clips is another number; where the clips are not said, that is
-        given = given[given["test_set"].isin(["", metadata.cut])]
-    given = given.assign(score=given["protocol"] + "/" + given["metric"])
-    wanted = given[given["score"].isin(scores)]
-    surest = wanted.sort_values("confidence", key=lambda confidence: confidence != "high", kind="stable")
-    known = set(surest.loc[surest["test_set"] != "", "method"])  # of one method either all numbers are of a known cut or none
-    surest = surest[(surest["test_set"] != "") | ~surest["method"].isin(known)]
+        of_this_task = of_this_task[of_this_task["test_set"].isin(["", metadata.cut])]
+    of_this_task = of_this_task.assign(score=of_this_task["protocol"] + "/" + of_this_task["metric"])
+    of_these_scores = of_this_task[of_this_task["score"].isin(scores)]
+    surest = of_these_scores.sort_values("confidence", key=lambda confidence: confidence != "high", kind="stable")
+    cut_known = set(surest.loc[surest["test_set"] != "", "method"])  # of a method all numbers are of a known cut, or none
+    surest = surest[(surest["test_set"] != "") | ~surest["method"].isin(cut_known)]
     return surest.drop_duplicates(["method", "score"]).sort_index()
 
 
@@ -99,7 +99,7 @@ def _cut_unknown(number: "pd.Series[Any]") -> bool:
 
 
 def _source(number: "pd.Series[Any]") -> str:
-    """Where a number comes from, and what is known against it."""
+    """Where a number comes from, and what speaks against it."""
     doubt = "" if number["confidence"] == "high" else " (quoted by a second source)"
     note = f"; {number['note']}" if number["note"] else ""
     if _cut_unknown(number):

@@ -54,7 +54,7 @@ def save(record: Record, path: Path) -> Path:
     for number, gains in enumerate(record.alignments.values()):
         arrays[f"alignment-{number}"] = gains.astype(np.float32)
     labels = results.scores.drop_duplicates("clip").set_index("clip")["label"] if "label" in results.scores else None
-    known = {
+    document = {
         "version": VERSION,
         "name": results.name,
         "question": results.question,
@@ -74,53 +74,53 @@ def save(record: Record, path: Path) -> Path:
         "commands": dict(record.commands),
         "settings": {variant: dict(settings) for variant, settings in record.settings.items()},
     }
-    return write(path, _archive(known, arrays))
+    return write(path, _archive(document, arrays))
 
 
 def load(path: Path) -> Record:
     """What `save` wrote; a ValueError in words where the file is something else, or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
-            known = json.loads(archive.read("record.json"))
-            if known["version"] != VERSION:
-                raise ValueError(f"{path} was written by another version ({known['version']}, not {VERSION})")
+            document = json.loads(archive.read("record.json"))
+            if document["version"] != VERSION:
+                raise ValueError(f"{path} was written by another version ({document['version']}, not {VERSION})")
             arrays = {
                 name.removesuffix(".npy"): np.load(BytesIO(archive.read(name)), allow_pickle=False)
                 for name in archive.namelist()
                 if name.endswith(".npy")
             }
-        return _record(known, arrays)
+        return _record(document, arrays)
     except FileNotFoundError:
         raise ValueError(f"there are no scores of record {path}") from None
     except (OSError, KeyError, TypeError, zipfile.BadZipFile, lzma.LZMAError, EOFError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} holds no scores of record, or is damaged ({type(error).__name__})") from error
 
 
-def _record(known: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Record:
-    metrics = {name: Metric(**values) for name, values in known["metrics"].items()}
-    scored = [(str(variant), int(seed)) for variant, seed in known["scored"]]
+def _record(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Record:
+    metrics = {name: Metric(**values) for name, values in document["metrics"].items()}
+    scored = [(str(variant), int(seed)) for variant, seed in document["scored"]]
     columns = {
         column: _unpacked(arrays[f"score-{number}"], arrays.get(f"missing-{number}"), _step(metrics[column.partition("/")[2]]))
-        for number, column in enumerate(known["columns"])
+        for number, column in enumerate(document["columns"])
     }
     results = Results(
-        name=known["name"],
-        question=known["question"],
-        scale=known["scale"],
-        variants=known["variants"],
-        scores=_table(known, scored, columns),
-        runs=pd.DataFrame(known["runs"]),
+        name=document["name"],
+        question=document["question"],
+        scale=document["scale"],
+        variants=document["variants"],
+        scores=_table(document, scored, columns),
+        runs=pd.DataFrame(document["runs"]),
         metrics=metrics,
-        protocols=known["protocols"],
+        protocols=document["protocols"],
         metadata=Metadata(
-            **{name: value for name, value in known["facts"].items() if name != "lpips"}
+            **{name: value for name, value in document["facts"].items() if name != "lpips"}
         ),  # `missing` took its place
-        external=known["outside"],
+        external=document["outside"],
     )
     aligned = {
-        (str(variant), int(seed)): arrays[f"alignment-{number}"] for number, (variant, seed) in enumerate(known["aligned"])
+        (str(variant), int(seed)): arrays[f"alignment-{number}"] for number, (variant, seed) in enumerate(document["aligned"])
     }
-    return Record(results, [_claim(one) for one in known["claims"]], aligned, known["commands"], known["settings"])
+    return Record(results, [_claim(one) for one in document["claims"]], aligned, document["commands"], document["settings"])
 
 
 def _claim(values: Mapping[str, Any]) -> Claim:
@@ -139,20 +139,20 @@ def _scored(results: Results) -> list[tuple[str, int]]:
     return [(str(variant), int(seed)) for variant, seed in pairs.itertuples(index=False)]
 
 
-def _table(known: Mapping[str, Any], scored: Sequence[tuple[str, int]], columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _table(document: Mapping[str, Any], scored: Sequence[tuple[str, int]], columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """One row per variant, seed, clip and frame, as `Results` wants it."""
-    clips, frames = known["clips"], known["facts"]["horizon"]
-    kind = pd.CategoricalDtype(known["variants"], ordered=True)
+    clips, frames = document["clips"], document["facts"]["horizon"]
+    kind = pd.CategoricalDtype(document["variants"], ordered=True)
     each = len(clips) * frames
-    codes = [known["variants"].index(variant) for variant, _ in scored]
+    codes = [document["variants"].index(variant) for variant, _ in scored]
     table: dict[str, Any] = {
         "variant": pd.Categorical.from_codes(np.repeat(np.array(codes, np.int16), each), dtype=kind),
         "seed": np.repeat(np.array([seed for _, seed in scored], np.int32), each),
         "clip": np.tile(np.repeat(np.array(clips, np.int32), frames), len(scored)),
         "frame": np.tile(np.arange(1, frames + 1, dtype=np.int16), len(scored) * len(clips)),
     }
-    if known["labels"]:
-        labels = pd.Categorical(known["labels"])
+    if document["labels"]:
+        labels = pd.Categorical(document["labels"])
         coded = np.tile(np.repeat(labels.codes, frames), len(scored))
         table["label"] = pd.Categorical.from_codes(coded, dtype=labels.dtype)
     return pd.DataFrame(table | {name: values.reshape(-1) for name, values in columns.items()})
@@ -181,11 +181,11 @@ def _unpacked(packed: np.ndarray, missing: np.ndarray | None, step: float) -> np
     return scores
 
 
-def _archive(known: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
+def _archive(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bytes:
     """The bytes of the file; members bear no date."""
     data = BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr(_member("record.json"), json.dumps(known, indent=1, allow_nan=False))
+        archive.writestr(_member("record.json"), json.dumps(document, indent=1, allow_nan=False))
         for name, array in arrays.items():
             member = BytesIO()
             np.save(member, array, allow_pickle=False)

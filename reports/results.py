@@ -108,11 +108,11 @@ class Results:
         return np.sort(self.scores["clip"].unique())
 
     def rescored(self, scores: pd.DataFrame) -> "Results":
-        """The same rows with other scores; what is known of 20 million rows is not found out again."""
-        known = {name: getattr(self, name) for name in ("planned", "seeds", "clips", "_places")}
-        made = replace(self, scores=scores)
-        made.__dict__.update(known)
-        return made
+        """The same rows with other scores; what was worked out from 20 million rows is kept."""
+        derived = {name: getattr(self, name) for name in ("planned", "seeds", "clips", "_positions")}
+        rescored = replace(self, scores=scores)
+        rescored.__dict__.update(derived)
+        return rescored
 
     def metric(self, column: str) -> Metric:
         """How the scores of "protocol/metric" are written."""
@@ -121,11 +121,11 @@ class Results:
     def cube(self, column: str) -> np.ndarray:
         """The scores of "protocol/metric" as float32 [variants, seeds, clips, horizon], NaN where there is none (yet)."""
         shape = (len(self.variants), len(self.seeds), len(self.clips), self.metadata.horizon)
-        if column in self.scores and self._places is None:
+        if column in self.scores and self._positions is None:
             return self.scores[column].to_numpy(np.float32).reshape(shape)
         cube = np.full(shape, np.nan, np.float32)
         if column in self.scores:
-            cube.reshape(-1)[self._places] = self.scores[column].to_numpy()
+            cube.reshape(-1)[self._positions] = self.scores[column].to_numpy()
         return cube
 
     def clip_means(self, column: str, first: int = 1, last: int | None = None) -> np.ndarray:
@@ -133,16 +133,16 @@ class Results:
 
         A run whose score is not finite on some of its clips has none: a mean over the others would flatter it.
         """
-        known, span = self._of(column), (first, last or self.metadata.horizon)
-        if span not in known.means:
-            frames = known.cube[..., first - 1 : span[1]]
+        data, span = self._of(column), (first, last or self.metadata.horizon)
+        if span not in data.means:
+            frames = data.cube[..., first - 1 : span[1]]
             means = np.einsum("...f->...", frames, dtype=np.float64) / frames.shape[-1]  # in two thirds of the time of `mean`
             finite = np.isfinite(means).sum(-1)
             means[finite < self.clips_scored] = np.nan
-            known.means[span] = means
+            data.means[span] = means
             if span == (1, self.metadata.horizon):
                 self._lost[column] = np.maximum(self.clips_scored - finite, 0)
-        return known.means[span]
+        return data.means[span]
 
     def clips_lost(self, column: str) -> np.ndarray:
         """On how many of the clips that a run was scored on a score is not finite: [variants, seeds]."""
@@ -188,17 +188,17 @@ class Results:
         return mean_of_known(self._of(column).cube, axis=2, least=self.clips_scored[..., None])
 
     def cost(self, name: str) -> "pd.Series[float]":
-        """A column of `runs` as the mean over each variant's runs, in declared order; NaN where it is not known."""
-        known = pd.to_numeric(self.runs[name]) if name in self.runs else pd.Series(np.nan, self.runs.index)
-        return known.groupby(self.runs["variant"].astype(str)).mean().reindex(list(self.variants))
+        """A column of `runs` as the mean over each variant's runs, in declared order; NaN where it is not recorded."""
+        values = pd.to_numeric(self.runs[name]) if name in self.runs else pd.Series(np.nan, self.runs.index)
+        return values.groupby(self.runs["variant"].astype(str)).mean().reindex(list(self.variants))
 
     @cached_property
     def clips_scored(self) -> np.ndarray:
         """How many clips each run has all frames of: [variants, seeds]."""
         runs = len(self.variants), len(self.seeds)
-        if self._places is None:
+        if self._positions is None:
             return np.full(runs, len(self.clips))
-        frames = np.bincount(self._places // self.metadata.horizon, minlength=runs[0] * runs[1] * len(self.clips))
+        frames = np.bincount(self._positions // self.metadata.horizon, minlength=runs[0] * runs[1] * len(self.clips))
         return (frames.reshape(*runs, -1) == self.metadata.horizon).sum(-1)
 
     @cached_property
@@ -207,7 +207,7 @@ class Results:
         return {str(variant) for variant, parameters in self.cost("parameters").items() if parameters == 0}
 
     def _of(self, column: str) -> "_Column":
-        """What is known of a column, until another one is asked for: its slices and frames are wanted in a row."""
+        """The cube and means of a column, kept until another column is asked for: its slices and frames are wanted in a row."""
         if column not in self._latest:
             self._latest.clear()
             self._latest[column] = _Column(self.cube(column), {})
@@ -222,22 +222,22 @@ class Results:
         return {}
 
     @cached_property
-    def _places(self) -> np.ndarray | None:
+    def _positions(self) -> np.ndarray | None:
         """Where each row of scores belongs in a cube laid out flat; None where the rows are such a cube already."""
         cells = len(self.variants) * len(self.seeds) * len(self.clips) * self.metadata.horizon
         variants = self.scores["variant"]
         if not isinstance(variants.dtype, pd.CategoricalDtype) or list(variants.cat.categories) != list(self.variants):
             variants = variants.astype(pd.CategoricalDtype(list(self.variants)))
-        place: np.ndarray = variants.cat.codes.to_numpy().astype(np.int32 if cells < 2**31 else np.int64)
-        for name, known in (("seed", np.array(self.seeds)), ("clip", self.clips)):
-            place *= len(known)
-            numbers = self.scores[name].to_numpy()
-            counted = len(known) > 0 and known[0] == 0 and known[-1] == len(known) - 1  # 0, 1, 2, ... are places already
-            np.add(place, numbers if counted else np.searchsorted(known, numbers), out=place, casting="unsafe")
-        place *= self.metadata.horizon
-        np.add(place, self.scores["frame"].to_numpy(), out=place, casting="unsafe")
-        place -= 1
-        return None if np.array_equal(place, np.arange(cells, dtype=place.dtype)) else place
+        positions: np.ndarray = variants.cat.codes.to_numpy().astype(np.int32 if cells < 2**31 else np.int64)
+        for name, numbers in (("seed", np.array(self.seeds)), ("clip", self.clips)):
+            positions *= len(numbers)
+            column = self.scores[name].to_numpy()
+            counted = len(numbers) > 0 and numbers[0] == 0 and numbers[-1] == len(numbers) - 1  # 0, 1, 2: positions already
+            np.add(positions, column if counted else np.searchsorted(numbers, column), out=positions, casting="unsafe")
+        positions *= self.metadata.horizon
+        np.add(positions, self.scores["frame"].to_numpy(), out=positions, casting="unsafe")
+        positions -= 1
+        return None if np.array_equal(positions, np.arange(cells, dtype=positions.dtype)) else positions
 
 
 class _Column(NamedTuple):
@@ -253,9 +253,9 @@ def _score_columns(scores: pd.DataFrame) -> list[str]:
 
 def mean_of_known(values: np.ndarray, axis: int, least: int | np.ndarray = 1) -> np.ndarray:
     """The mean along an axis of what is finite, in float64; NaN where less than `least` (at least one) is."""
-    known = np.isfinite(values)
-    if known.size and known.all():
+    finite = np.isfinite(values)
+    if finite.size and finite.all():
         return values.mean(axis, dtype=np.float64)
-    count = known.sum(axis)
-    total = np.sum(values, axis=axis, where=known, dtype=np.float64)
+    count = finite.sum(axis)
+    total = np.sum(values, axis=axis, where=finite, dtype=np.float64)
     return np.divide(total, count, out=np.full(count.shape, np.nan), where=count >= np.maximum(least, 1))

@@ -17,7 +17,7 @@ from reports.quantities import lasting
 from reports.record import Record
 from reports.render import markdown
 from reports.results import Results
-from reports.table import Table, slices, table
+from reports.table import Table, horizon_slices, table
 
 SLICE = 10  # frames
 MADE = "<!-- made by `bench results write`: edit nothing here -->"
@@ -63,7 +63,7 @@ def filled(text: str, records: Records) -> str:
     PART: claims, scores or costs. ROWS: which ones, 1,3,4; all if not given. A ValueError where a block asks for what there is
     not.
     """
-    return BLOCK.sub(lambda found: f"{found['begin']}{_block(found, records)}{found['end']}", text)
+    return BLOCK.sub(lambda match: f"{match['begin']}{_block(match, records)}{match['end']}", text)
 
 
 def has_blocks(text: str) -> bool:
@@ -76,19 +76,19 @@ def judged(record: Record) -> list[Judged]:
     return judge(record.results, record.claims, record.alignments)
 
 
-def _block(found: re.Match[str], records: Records) -> str:
-    name, part = found["name"], found["part"]
+def _block(match: re.Match[str], records: Records) -> str:
+    name, part = match["name"], match["part"]
     if name not in records:
         raise ValueError(f"there are no scores of record '{name}'; there are {', '.join(records) or 'none'}")
     if part not in PARTS:
         raise ValueError(f"a block shows {', '.join(PARTS)}; got '{part}'")
-    made = _part(records[name], part)
-    if found["rows"]:
-        numbers = [int(number) for number in found["rows"].split(",") if number]
-        if not all(1 <= number <= len(made.rows) for number in numbers):
-            raise ValueError(f"the {part} of '{name}' have rows 1 to {len(made.rows)}; got {found['rows']}")
-        made = replace(made, rows=tuple(made.rows[number - 1] for number in numbers))
-    bare = replace(made, footnotes=(), rows=tuple(replace(row, marks=()) for row in made.rows))
+    part_table = _part(records[name], part)
+    if match["rows"]:
+        numbers = [int(number) for number in match["rows"].split(",") if number]
+        if not all(1 <= number <= len(part_table.rows) for number in numbers):
+            raise ValueError(f"the {part} of '{name}' have rows 1 to {len(part_table.rows)}; got {match['rows']}")
+        part_table = replace(part_table, rows=tuple(part_table.rows[number - 1] for number in numbers))
+    bare = replace(part_table, footnotes=(), rows=tuple(replace(row, marks=()) for row in part_table.rows))
     return "\n".join(line for line in markdown(bare).splitlines() if line.startswith("|")) + "\n"
 
 
@@ -106,7 +106,7 @@ def _standard(results: Results) -> list[str]:
 def _scores(results: Results) -> Table:
     names = [score.partition("/")[2] for score in _standard(results)]
     horizon = results.metadata.horizon
-    return with_warnings(table(results, names, frames=slices(SLICE, horizon) if horizon > SLICE else ()), results)
+    return with_warnings(table(results, names, frames=horizon_slices(SLICE, horizon) if horizon > SLICE else ()), results)
 
 
 def _all_claims(records: Records) -> str:
@@ -150,25 +150,25 @@ def _how_made(record: Record) -> str:
         f"{len(finished)} of {len(runs)} runs finished" + (f", {lasting(spent)} of training in all." if spent else ".")
     )
     for column, word in (("machine", "Machine"), ("torch", "PyTorch"), ("commit", "Code")):
-        known = [str(value) for value in dict.fromkeys(finished[column].dropna())] if column in finished else []
-        if known:
-            sentences.append(f"{word}: {'; '.join(COMMIT.sub(lambda found: found[0][:12], value) for value in known)}.")
+        values = [str(value) for value in dict.fromkeys(finished[column].dropna())] if column in finished else []
+        if values:
+            sentences.append(f"{word}: {'; '.join(COMMIT.sub(lambda match: match[0][:12], value) for value in values)}.")
     return "\n".join(f"- {line}" for line in sentences)
 
 
 def _settings(record: Record) -> str:
-    names = list(dict.fromkeys(name for given in record.settings.values() for name in given))
+    names = list(dict.fromkeys(name for settings in record.settings.values() for name in settings))
     if not names:
         return ""
     lines = ["| " + " | ".join(["variant", *names]) + " |", "|" + " --- |" * (len(names) + 1)]
-    for variant, given in record.settings.items():
-        lines.append("| " + " | ".join([variant, *(given.get(name, "–") for name in names)]) + " |")
+    for variant, settings in record.settings.items():
+        lines.append("| " + " | ".join([variant, *(settings.get(name, "–") for name in names)]) + " |")
     return "\n".join(line.replace("_", r"\_").replace("*", r"\*") for line in lines)
 
 
-def changed(stands: str, made: str) -> Sequence[tuple[int, str, str]]:
-    """(line, what stands there, what would have to) of the lines that differ; both empty where lines are missing."""
-    ours, theirs = stands.splitlines(), made.splitlines()
+def changed(written: str, expected: str) -> Sequence[tuple[int, str, str]]:
+    """(line, what is written there, what should be) of the lines that differ; both empty where lines are missing."""
+    ours, theirs = written.splitlines(), expected.splitlines()
     length = max(len(ours), len(theirs))
     ours, theirs = ours + [""] * (length - len(ours)), theirs + [""] * (length - len(theirs))
     pairs = enumerate(zip(ours, theirs, strict=True), start=1)

@@ -31,23 +31,23 @@ class SetScores:
         """The same where these variants' only run counts for every seed: nothing was trained, or it was trained elsewhere."""
         values, replicates = self.values.copy(), self.replicates.copy()
         for row in rows:
-            known = np.flatnonzero(np.isfinite(values[row]))
-            if len(known):
-                values[row], replicates[row] = values[row, known[0]], replicates[row, known[0]]
+            seeds = np.flatnonzero(np.isfinite(values[row]))
+            if len(seeds):
+                values[row], replicates[row] = values[row, seeds[0]], replicates[row, seeds[0]]
         return SetScores(values, replicates, self.note)
 
     def half_interval(self, variant: int) -> float | None:
         """Half the 95% interval of a variant's mean over seeds; None where there is no value."""
-        known = np.isfinite(self.values[variant])
-        return _half(self.values[variant, known], self.replicates[variant, known]) if known.any() else None
+        finite = np.isfinite(self.values[variant])
+        return _half(self.values[variant, finite], self.replicates[variant, finite]) if finite.any() else None
 
     def difference(self, variant: int, to: int) -> Difference | None:
         """What tells two variants apart, over the seeds that both have; None where there are none."""
-        known = np.isfinite(self.values[variant]) & np.isfinite(self.values[to])
-        if not known.any():
+        both = np.isfinite(self.values[variant]) & np.isfinite(self.values[to])
+        if not both.any():
             return None
-        values = (self.values[variant] - self.values[to])[known]
-        replicates = (self.replicates[variant] - self.replicates[to])[known]
+        values = (self.values[variant] - self.values[to])[both]
+        replicates = (self.replicates[variant] - self.replicates[to])[both]
         mean, half = float(values.mean()), _half(values, replicates)
         p = _p_value(mean, _clip_error(replicates), _seed_error(values), len(values))
         return Difference(mean, mean - half, mean + half, p, math.nan, len(values), 0)

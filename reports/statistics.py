@@ -15,6 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 LEVEL = 0.95
+ALPHA = 1 - LEVEL  # a difference is significant up to this p-value
 RESAMPLES = 9_999
 
 
@@ -38,18 +39,18 @@ class Difference:
 def paired(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     """Differences of two [seeds, clips] arrays, for the seeds that both have and the clips that all of these seeds have."""
     difference = ours - theirs
-    known = np.isfinite(difference)
-    seeds = known.any(1)
-    clips = known[seeds].all(0) if seeds.any() else np.zeros(difference.shape[1], bool)
+    finite = np.isfinite(difference)
+    seeds = finite.any(1)
+    clips = finite[seeds].all(0) if seeds.any() else np.zeros(difference.shape[1], bool)
     return difference[np.ix_(seeds, clips)]
 
 
 def compare(pairs: Sequence[np.ndarray], seed: int = 0) -> list[Difference | None]:
     """What each [seeds, clips] array of paired differences says; None for an empty one. p-values are not corrected."""
     full = [pair for pair in pairs if pair.size]
-    found = zip(full, permutation(full, seed), strict=True)
-    known = iter([_difference(pair, p, seed) for pair, p in found])
-    return [next(known) if pair.size else None for pair in pairs]
+    tested = zip(full, permutation(full, seed), strict=True)
+    differences = iter([_difference(pair, p, seed) for pair, p in tested])
+    return [next(differences) if pair.size else None for pair in pairs]
 
 
 def _difference(pair: np.ndarray, p: float, seed: int) -> Difference:
@@ -78,7 +79,7 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
             plus = _coins(min(rows, RESAMPLES - start), clips, random) if start else plus
             means = 2 * (plus @ profiles.astype(np.float32)) - profiles.sum(0)  # the means with random signs: [rows, chosen]
             for seeds in {len(pairs[number]) for number in chosen} - {1}:
-                among = [place for place, number in enumerate(chosen) if len(pairs[number]) == seeds]
+                among = [position for position, number in enumerate(chosen) if len(pairs[number]) == seeds]
                 means[:, among] += np.outer(random.standard_t(seeds - 1, len(means)), errors[among])
             counts[chosen] += (np.abs(means) >= size).sum(0)
     return [(float(count) + 1) / (RESAMPLES + 1) for count in counts]

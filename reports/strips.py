@@ -24,11 +24,11 @@ def choose_clips(results: Results, score: str = "standard/psnr") -> dict[str, in
     """The numbers of the "best", "median" and "worst" clip by the mean score of the first variant."""
     runs = results.clip_means(score)[0]  # [seeds, clips]
     means = runs[~np.isnan(runs).all(1)].mean(0)
-    known = np.flatnonzero(~np.isnan(means))
-    if not len(known):
+    scored_clips = np.flatnonzero(~np.isnan(means))
+    if not len(scored_clips):
         raise ValueError(f"'{results.variants[0]}' has no {score} to choose clips by")
     sign = -1 if results.metric(score).direction == "up" else 1
-    order = known[np.argsort(sign * means[known], kind="stable")]
+    order = scored_clips[np.argsort(sign * means[scored_clips], kind="stable")]
     ranks = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     return {rule: int(results.clips[clip]) for rule, clip in ranks.items()}
 
@@ -67,8 +67,8 @@ def strip(
         ("truth", truth[shown], [f"{frame + 1}" for frame in shown], "frame"),
     ]
     for model, predicted in predictions.items():
-        known = scores[model] if scores and model in scores else None
-        under = [""] * len(shown) if known is None else [f"{known[frame]:.1f}" for frame in shown]
+        psnr = scores[model] if scores and model in scores else None
+        under = [""] * len(shown) if psnr is None else [f"{psnr[frame]:.1f}" for frame in shown]
         rows.append((model, predicted[shown], under, "PSNR (dB)" if any(under) else ""))
         if errors:
             rows.append(("error", np.abs(np.clip(predicted, 0, 1) - truth)[shown], [""] * len(shown), ""))
@@ -84,7 +84,7 @@ def strip(
 
 
 def spread(length: int, most: int) -> np.ndarray:
-    """At most `most` places among `length`, evenly spread, the last one included."""
+    """At most `most` indices among `length`, evenly spread, the last one included."""
     return np.unique(np.linspace(length - 1, 0, min(length, most)).round().astype(int))
 
 

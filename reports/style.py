@@ -73,7 +73,7 @@ def save(figure: Figure, folder: Path, name: str, formats: Sequence[str] = ("pdf
 
 
 def _lay_out(figure: Figure) -> None:
-    """Find every panel its place; where long names leave them none, on a larger figure."""
+    """Lay the panels out; where long names leave them no room, enlarge the figure."""
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
             for tick in axis.get_major_ticks():

@@ -9,7 +9,8 @@ import numpy as np
 from reports.columns import Column, FrameSpans, choose_columns
 from reports.footnotes import Footnote, footnotes
 from reports.results import Results
-from reports.statistics import LEVEL, effect, half_interval, holm, paired, permutation
+from reports.set_scores import SetScores
+from reports.statistics import ALPHA, effect, half_interval, holm, paired, permutation
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class Cell:
     def details(self) -> str:
         """What the number rests on, for who points at it: "p = 0.0031 (corrected), effect d = -0.42, 3 seeds"."""
         p = "" if self.p is None else "p < 0.001 (corrected)" if self.p < 0.001 else f"p = {self.p:.2g} (corrected)"
-        effect = "" if self.effect is None else f"effect d = {self.effect:.2f}"
+        effect_text = "" if self.effect is None else f"effect d = {self.effect:.2f}"
         seeds = f"{self.seeds} seed{'s' if self.seeds > 1 else ''}" if self.seeds else ""
-        return ", ".join(filter(None, [p, effect, seeds]))
+        return ", ".join(filter(None, [p, effect_text, seeds]))
 
 
 @dataclass(frozen=True)
@@ -111,33 +112,37 @@ def over_horizon(table: Table) -> Table:
     return replace(table, columns=tuple(table.columns[number] for number in kept), rows=tuple(rows))
 
 
-def every(step: int, horizon: int) -> list[int]:
+def every_nth_frame(step: int, horizon: int) -> list[int]:
     """Every `step`-th frame of the horizon: 5, 10, 15, 20."""
     return list(range(step, horizon + 1, step))
 
 
-def slices(length: int, horizon: int) -> list[tuple[int, int]]:
+def horizon_slices(length: int, horizon: int) -> list[tuple[int, int]]:
     """The horizon cut into slices: (1, 10), (11, 20), (21, 30). The last may be shorter."""
     return [(first, min(first + length - 1, horizon)) for first in range(1, horizon + 1, length)]
 
 
 def mean_cells(results: Results, column: Column) -> list[Cell]:
     """Each variant's mean over its runs."""
-    runs = _runs(results, column)
-    if column.score not in results.sets:
-        return [mean_cell(values, column) for values in runs]
-    found = results.sets[column.score]
+    seed_means = _seed_means(results, column)
+    if column.score in results.sets:
+        return _set_cells(results.sets[column.score], seed_means, column)
+    return [mean_cell(scores, column) for scores in seed_means]
+
+
+def _set_cells(set_scores: SetScores, seed_means: list[np.ndarray], column: Column) -> list[Cell]:
+    """The same for a score of the whole set of clips, whose interval covers clips and seeds."""
     return [
-        _with_interval(float(values.mean()), found.half_interval(variant), len(values), column) if len(values) else Cell()
-        for variant, values in enumerate(runs)
+        _with_interval(float(scores.mean()), set_scores.half_interval(variant), len(scores), column) if len(scores) else Cell()
+        for variant, scores in enumerate(seed_means)
     ]
 
 
-def mean_cell(runs: np.ndarray, column: Column) -> Cell:
-    """The mean of the runs' scores, one per seed, and its interval: "28.61 ± 0.12"."""
-    if not len(runs):
+def mean_cell(scores: np.ndarray, column: Column) -> Cell:
+    """The mean of a variant's scores, one per seed, and its interval: "28.61 ± 0.12"."""
+    if not len(scores):
         return Cell()
-    return _with_interval(float(runs.mean()), half_interval(runs), len(runs), column)
+    return _with_interval(float(scores.mean()), half_interval(scores), len(scores), column)
 
 
 def _with_interval(mean: float, half: float | None, seeds: int, column: Column) -> Cell:
@@ -148,48 +153,50 @@ def _with_interval(mean: float, half: float | None, seeds: int, column: Column) 
     return Cell(mean, text, mean - half, mean + half, seeds, mark=column.mark)
 
 
-def _runs(results: Results, column: Column) -> list[np.ndarray]:
+def _seed_means(results: Results, column: Column) -> list[np.ndarray]:
     """Each variant's scores, one per seed that has any."""
-    return [runs[~np.isnan(runs)] for runs in results.seed_means(column.score, column.first, column.last)]
+    return [scores[~np.isnan(scores)] for scores in results.seed_means(column.score, column.first, column.last)]
 
 
 def _against_best(results: Results, column: Column, cells: list[Cell]) -> list[Cell]:
-    """The best cell is best, and every one that cannot be told from it is close: paired, corrected for the column's number."""
+    """Mark the best cell, and as `close` those that do not differ significantly: paired tests, corrected over the column."""
     values = {number: cell.value for number, cell in enumerate(cells) if cell.value is not None}
     if len(values) < 2:
         return cells
     extreme = max if column.metric.direction == "up" else min
     best = extreme(values, key=values.__getitem__)
     others = [number for number in values if number != best]
-    p, effects = (_set_tested if column.score in results.sets else _tested)(results, column, others, best)
-    p = dict(zip(p, holm(list(p.values())), strict=True))
+    p_values, effects = (_test_sets if column.score in results.sets else _test_frames)(results, column, others, best)
+    corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     return [
         replace(
             cell,
-            p=p.get(number),
+            p=corrected.get(number),
             effect=effects.get(number),
             best=number == best,
-            close=number in p and p[number] > 1 - LEVEL,
+            close=number in corrected and corrected[number] > ALPHA,
         )
         for number, cell in enumerate(cells)
     ]
 
 
-Tested = tuple[dict[int, float], dict[int, float | None]]
-"""p-values, not yet corrected, and effects by the number of the variant."""
+Tests = tuple[dict[int, float], dict[int, float | None]]
+"""p-values, not yet corrected, and effect sizes, both by the number of the variant."""
 
 
-def _tested(results: Results, column: Column, variants: Sequence[int], best: int) -> Tested:
+def _test_frames(results: Results, column: Column, variants: Sequence[int], best: int) -> Tests:
+    """Permutation tests of the variants against the best one, on scores of frames."""
     means = results.paired_means(column.score, column.first, column.last)
     pairs = {number: pair for number in variants if (pair := paired(means[number], means[best])).size}
-    p = dict(zip(pairs, permutation(list(pairs.values())), strict=True))
-    return p, {number: finite(effect(pair)) for number, pair in pairs.items()}
+    p_values = dict(zip(pairs, permutation(list(pairs.values())), strict=True))
+    return p_values, {number: finite(effect(pair)) for number, pair in pairs.items()}
 
 
-def _set_tested(results: Results, column: Column, variants: Sequence[int], best: int) -> Tested:
-    scores = results.paired_set(column.score)
-    found = {number: difference for number in variants if (difference := scores.difference(number, best))}
-    return {number: difference.p for number, difference in found.items()}, {}
+def _test_sets(results: Results, column: Column, variants: Sequence[int], best: int) -> Tests:
+    """The same on a score of the whole set of clips, which has no effect size."""
+    set_scores = results.paired_set(column.score)
+    differences = {number: difference for number in variants if (difference := set_scores.difference(number, best))}
+    return {number: difference.p for number, difference in differences.items()}, {}
 
 
 def finite(value: float) -> float | None:
@@ -199,11 +206,11 @@ def finite(value: float) -> float | None:
 
 def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[str]:
     """How to read a table's cells; scores of whole sets explain their intervals themselves."""
-    known = [cell for column in of_frames for cell in column if cell.value is not None]
-    single = [cell for cell in known if cell.low is None]
-    sentences = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(known) else []
+    filled = [cell for column in of_frames for cell in column if cell.value is not None]
+    single = [cell for cell in filled if cell.low is None]
+    sentences = ["±: 95% interval of the mean over seeds (Student's t)."] if len(single) < len(filled) else []
     if single:
-        n = "n = 1" if len(single) == len(known) else "Where n = 1"
+        n = "n = 1" if len(single) == len(filled) else "Where n = 1"
         sentences.append(f"{n} seed: no confidence interval; significance covers clips, not seeds.")
     if any(cell.best for column in cells for cell in column):
         sentences.append(

@@ -63,14 +63,14 @@ def trials_table(searched: Searched) -> pd.DataFrame:
     shown = shown.sort_values(["rank", searched.first, "trial"], ascending=[True, down, True])
     rows = []
     for _, row in shown.iterrows():
-        given = searched.settings.loc[row["trial"]].dropna()
+        own_settings = searched.settings.loc[row["trial"]].dropna()
         complete = row["state"] == COMPLETE
         scores = [written(metric, row[name]) if complete else "" for name, metric in searched.objectives.items()]
         ended = row["state"] if complete else row["reason"] or row["state"]
         if not complete and row["trial"] in reached.index:  # what it had reached is no score of a trained model
             last = reached.loc[row["trial"]]
             ended += f" at step {last['step']:.0f}, {written(searched.objectives[searched.first], last['value'])}"
-        settings = [setting(given[name]) if name in given else "" for name in searched.settings.columns]
+        settings = [setting(own_settings[name]) if name in own_settings else "" for name in searched.settings.columns]
         rows.append([row["trial"], *scores, *settings, ended])
     ours = ["trial", *searched.objectives, "ended"]
     settings = [f"setting {name}" if name in ours else str(name) for name in searched.settings.columns]
@@ -81,13 +81,13 @@ def confirmed_table(searched: Searched) -> pd.DataFrame:
     """The candidates: what they scored in the search, and what on fresh seeds."""
     rows = []
     for _, row in searched.confirmed.iterrows():
-        known = not pd.isna(row[f"confirmed {searched.first}"])
+        is_confirmed = not pd.isna(row[f"confirmed {searched.first}"])
         pairs = [
             (f"{'search' if kind == 'search' else 'confirmed'} {name}", written(metric, row[f"{kind} {name}"]))
             for name, metric in searched.objectives.items()
             for kind in ("search", "confirmed")
         ]
-        rows.append({"trial": row["trial"], **dict(pairs), "fresh seeds": row["seeds"] if known else ""})
+        rows.append({"trial": row["trial"], **dict(pairs), "fresh seeds": row["seeds"] if is_confirmed else ""})
     return pd.DataFrame(rows)
 
 

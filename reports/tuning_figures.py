@@ -73,7 +73,7 @@ def importances(searched: Searched) -> Figure:
 
 
 def slices(searched: Searched) -> Figure:
-    """A panel per setting: the value of every trial over what it was given."""
+    """A panel per setting: the value of every trial over its value of that setting."""
     names = list(searched.settings.columns)
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
@@ -83,18 +83,18 @@ def slices(searched: Searched) -> Figure:
         for empty in panels[len(names) :]:
             empty.remove()
         for panel, name in zip(panels, names, strict=False):
-            given = searched.settings[name].reindex(searched.trials["trial"])
-            numbers = pd.to_numeric(given, errors="coerce")
-            if numbers.notna().sum() == given.notna().sum():
+            values = searched.settings[name].reindex(searched.trials["trial"])
+            numbers = pd.to_numeric(values, errors="coerce")
+            if numbers.notna().sum() == values.notna().sum():
                 _scatter(panel, searched, numbers)
                 if name in searched.logarithmic:
                     panel.set_xscale("log")
                     plain_logarithmic(panel.xaxis)
                 panel.xaxis.set_minor_locator(NullLocator())
             else:
-                words = given.astype("str").where(given.notna())
+                words = values.astype("str").where(values.notna())
                 kinds = sorted(words.dropna().unique())
-                _scatter(panel, searched, words.map({kind: place for place, kind in enumerate(kinds)}))
+                _scatter(panel, searched, words.map({kind: position for position, kind in enumerate(kinds)}))
                 panel.set_xticks(range(len(kinds)), kinds)
                 panel.set_xlim(-0.5, len(kinds) - 0.5)
             panel.set(xlabel=name)
@@ -150,12 +150,12 @@ def _panel() -> tuple[Figure, Axes]:
 def _scatter(panel: Axes, searched: Searched, x: "pd.Series[float]") -> None:
     """Every trial with a value over x, by how it ended; the best last."""
     values = searched.trials[searched.first].to_numpy(float) * searched.objectives[searched.first].scale
-    places, states = np.asarray(x, float), searched.trials["state"].to_numpy()
+    x_values, states = np.asarray(x, float), searched.trials["state"].to_numpy()
     best = searched.trials["trial"].isin(searched.front).to_numpy()
     for state, marker, colour in ((PRUNED, "x", ORANGE), (COMPLETE, "o", BLUE)):
         chosen = states == state
-        panel.plot(places[chosen], values[chosen], marker, color=colour)
-    panel.plot(places[best], values[best], "o", color=GREEN, markersize=5)
+        panel.plot(x_values[chosen], values[chosen], marker, color=colour)
+    panel.plot(x_values[best], values[best], "o", color=GREEN, markersize=5)
 
 
 def _legend(figure: Figure, searched: Searched, extra: Sequence[Line2D] = (), lines: bool = False) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from reports.ablation import ablation
 from reports.page import Picture, choices, page
-from reports.table import Row, Table, slices, table
+from reports.table import Row, Table, horizon_slices, table
 from tests.report_samples import results, runs
 
 SCORES = {
@@ -37,7 +37,7 @@ def text():
     both = results(SCORES, planned, scores=scores, protocols={"standard": 1, "lmc2021": 2})
     other = [column for column in scores if not column.startswith("standard/")]
     configurations = {"full <b>": {"model.slots": 100, "steps": 9}, "slots 50": {"model.slots": 50, "steps": 9}}
-    shown = table(both, frames=slices(10, 12))
+    shown = table(both, frames=horizon_slices(10, 12))
     return page(
         both,
         shown,

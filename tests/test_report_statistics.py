@@ -12,7 +12,7 @@ import scipy.stats
 from reports.ablation import ablation
 from reports.results import Metadata, Results
 from reports.statistics import bootstrap, compare, effect, half_interval, holm, paired, permutation, student
-from reports.table import slices, table
+from reports.table import horizon_slices, table
 from tests.report_samples import METRICS, results, runs
 
 
@@ -158,7 +158,7 @@ def test_a_table_of_500_runs_by_1000_clips_by_40_frames_takes_20_seconds_and_2_g
     metadata = Metadata("noise", "test", "0", 10, frames, clips, "the last")
     large = Results("large", "", "paper", variants, scores, planned, METRICS, {"standard": 1}, metadata)
     start = time.perf_counter()
-    made = table(large, frames=slices(10, frames))
+    made = table(large, frames=horizon_slices(10, frames))
     taken, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     print(f"{taken:.1f} s, {peak / 2**30:.2f} GiB")

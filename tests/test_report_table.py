@@ -10,7 +10,7 @@ import pytest
 from reports.columns import header
 from reports.render import render
 from reports.results import Metric
-from reports.table import every, slices, table
+from reports.table import every_nth_frame, horizon_slices, table
 from tests.report_samples import results, runs, scores
 
 TWO = {("plain", 0): [[20, 10], [22, 12]], ("full", 0): [[30, 20], [32, 22]]}  # means 16 and 26
@@ -50,8 +50,8 @@ def test_a_frame_beyond_the_horizon_is_refused_in_words():
 
 
 def test_every_kth_frame_and_slices_cover_the_horizon():
-    assert every(4, 10) == [4, 8]
-    assert slices(4, 10) == [(1, 4), (5, 8), (9, 10)]
+    assert every_nth_frame(4, 10) == [4, 8]
+    assert horizon_slices(4, 10) == [(1, 4), (5, 8), (9, 10)]
 
 
 def test_for_a_metric_where_less_is_better_the_least_is_best():

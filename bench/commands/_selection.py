@@ -126,15 +126,15 @@ def protocols(text: str) -> tuple[str, ...]:
 
 def frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
     """The frames and slices that `1,5,10`, `1-5,6-10`, `every:5` or `all` names."""
-    from reports.table import every
+    from reports.table import every_nth_frame
 
     if not text:
         return []
     if text == "all":
-        return list(every(1, horizon))
+        return list(every_nth_frame(1, horizon))
     try:
         if text.startswith("every:"):
-            return list(every(int(text.removeprefix("every:")), horizon))
+            return list(every_nth_frame(int(text.removeprefix("every:")), horizon))
         chosen: list[int | tuple[int, int]] = []
         for word in text.split(","):
             first, dash, last = word.partition("-")
