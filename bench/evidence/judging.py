@@ -24,13 +24,13 @@ def judged(
 ) -> tuple[Results, list[Judged]]:
     """The scores, and every claim with its verdict. A BenchError where the experiment claims nothing.
 
-    label: only clips that show this. tell: hears of memories that have to be looked into first.
+    label: only clips that show this. tell: called with a line for each memory that has to be analysed first.
     """
     if not experiment.claims:
         raise BenchError(f"{experiment.name} has no claims; set `claims` of its Experiment")
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
-    found = results(experiment, planned_runs, list(protocols), label)
-    return found, judge(found, experiment.claims, aligned(experiment, planned_runs, label, tell))
+    scored = results(experiment, planned_runs, list(protocols), label)
+    return scored, judge(scored, experiment.claims, aligned(experiment, planned_runs, label, tell))
 
 
 def aligned(
@@ -39,13 +39,13 @@ def aligned(
     label: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Alignments:
-    """What the memories do that claims are about, on the clips that show `label`, on all where it is None."""
+    """The alignment of the memories that claims are about, on the clips that show `label`; None: all clips."""
     about = {claim.better for claim in experiment.claims if claim.metric == ALIGNMENT}
     if not about:
         return {}
     looked_into = memories([planned for planned in planned_runs if planned.label in about], tell)
-    found = alignments(looked_into, about)
+    gains_by_run = alignments(looked_into, about)
     if label is None or looked_into.shown is None:
-        return found
+        return gains_by_run
     shows_it = np.array([one == label for one in looked_into.shown.labels])
-    return {run: gains[shows_it] for run, gains in found.items() if shows_it.any()}
+    return {run: gains[shows_it] for run, gains in gains_by_run.items() if shows_it.any()}

@@ -25,19 +25,19 @@ def record(
 ) -> Record:
     """The scores of the metrics that tables show, under the standard protocol, and those that claims are about.
 
-    commands: what made the runs, by what they do. tell: hears of memories that have to be looked into first.
+    commands: what made the runs, by what they do. tell: called with a line for each memory that has to be analysed first.
     """
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
-    found = results(experiment, planned_runs, list(protocols))
+    scored = results(experiment, planned_runs, list(protocols))
     claimed = {claim.score for claim in experiment.claims}
-    kept = [name for name in found.columns if name in claimed or name in {f"standard/{metric}" for metric in METRICS}]
-    rows = [str(name) for name in found.scores.columns if "/" not in str(name)]
+    kept = [name for name in scored.columns if name in claimed or name in {f"standard/{metric}" for metric in METRICS}]
+    rows = [str(name) for name in scored.scores.columns if "/" not in str(name)]
     names = {name.partition("/")[2] for name in kept}
     small = replace(
-        found,
-        scores=found.scores[rows + kept],
-        runs=found.runs.drop(columns=list(DROPPED), errors="ignore").assign(reason=""),
-        metrics={name: metric for name, metric in found.metrics.items() if name in names},
+        scored,
+        scores=scored.scores[rows + kept],
+        runs=scored.runs.drop(columns=list(DROPPED), errors="ignore").assign(reason=""),
+        metrics={name: metric for name, metric in scored.metrics.items() if name in names},
     )
     if not len(small.scores):
         raise BenchError(f"no run of {experiment.name} has scores that could be kept")
@@ -46,7 +46,9 @@ def record(
 
 def _differing(experiment: Experiment) -> dict[str, dict[str, str]]:
     """Variant -> its settings, of those that are not the same for all."""
-    given = configurations(experiment)
-    names = dict.fromkeys(name for settings in given.values() for name in settings)
-    differ = [name for name in names if len({str(settings.get(name, "–")) for settings in given.values()}) > 1]
-    return {variant: {name: str(settings.get(name, "–")) for name in differ} for variant, settings in given.items()}
+    settings_by_variant = configurations(experiment)
+    names = dict.fromkeys(name for settings in settings_by_variant.values() for name in settings)
+    differ = [name for name in names if len({str(settings.get(name, "–")) for settings in settings_by_variant.values()}) > 1]
+    return {
+        variant: {name: str(settings.get(name, "–")) for name in differ} for variant, settings in settings_by_variant.items()
+    }

@@ -44,15 +44,15 @@ class Record:
 
     def rounds(self) -> list[Round]:
         """In the order in which they were chosen; none if there is no record that can be read."""
-        found = read_json(self.path)
-        rounds = found.get("rounds", []) if isinstance(found, dict) else []
+        document = read_json(self.path)
+        rounds = document.get("rounds", []) if isinstance(document, dict) else []
         return [one for one in rounds if isinstance(one, dict)]
 
     def add(self, chosen: Round, after: int) -> None:
         """Write down the round that follows so many, unless another scheduler of this store has done so meanwhile."""
-        known = self.rounds()
-        if len(known) == after:
-            write_json(self.path, {"rounds": [*known, chosen]})
+        rounds = self.rounds()
+        if len(rounds) == after:
+            write_json(self.path, {"rounds": [*rounds, chosen]})
 
     def applied(self, experiment: Experiment) -> Experiment:
         """The experiment with the seeds of all rounds so far."""

@@ -43,8 +43,8 @@ def _machine() -> Iterator[Finding]:
     yield Finding("lmc-bench", f"{__version__}, {_commit(code())}")
     yield Finding("system", platform.platform())
     yield Finding("python", platform.python_version())
-    others = {name: found for name, found in packages().items() if name != "python" and name not in EXAMINED}
-    yield Finding("packages", ", ".join(f"{name} {found}" for name, found in others.items()))
+    others = {name: version for name, version in packages().items() if name != "python" and name not in EXAMINED}
+    yield Finding("packages", ", ".join(f"{name} {version}" for name, version in others.items()))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = sized(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     yield Finding("processor", f"{processor()}, {cores} cores, {memory} of memory")
@@ -101,9 +101,9 @@ def _store(store: Store) -> Iterator[Finding]:
         yield Finding("store", str(error), "bad")
         return
     free = shutil.disk_usage(store.root).free
-    found = f"{store.root}, {len(store.runs())} runs, {sized(free)} free"
+    state = f"{store.root}, {len(store.runs())} runs, {sized(free)} free"
     little = free < LITTLE_SPACE
-    yield Finding("store", found, "note" if little else "good", "a full disk stops runs (they resume)" if little else "")
+    yield Finding("store", state, "note" if little else "good", "a full disk stops runs (they resume)" if little else "")
 
 
 def _weights() -> Iterator[Finding]:
@@ -111,10 +111,10 @@ def _weights() -> Iterator[Finding]:
     from bench.metrics.networks import NETWORKS
 
     for name, network in NETWORKS.items():
-        known = weights.as_json(network)
-        found = f"{known['detail']}, from {known['source']}" if known["available"] else known["detail"]
+        status = weights.as_json(network)
+        state = f"{status['detail']}, from {status['source']}" if status["available"] else status["detail"]
         remedy = f"{network.metric} columns stay empty until then; `bench rescore` fills them in later"
-        yield Finding(name, found, *(() if known["available"] else ("note", remedy)))
+        yield Finding(name, state, *(() if status["available"] else ("note", remedy)))
 
 
 def _data() -> Iterator[Finding]:

@@ -67,23 +67,23 @@ class Waste:
 
 def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
     """Everything that nobody needs, sorted by kind. Reads alone."""
-    found = [Waste("trash", path, size_of(path)) for path in inside(store.root / ".trash")]
-    found += [Waste("set aside", path, size_of(path)) for path in inside(store.root / "set-aside")]
-    found += [Waste("temporary", path, size_of(path)) for path in _temporary(_other_folders(store))]
-    found += [Waste("sweeps", path, size_of(path)) for path in inside(store.root / ".sweeps") if _over(path)]
+    wastes = [Waste("trash", path, size_of(path)) for path in inside(store.root / ".trash")]
+    wastes += [Waste("set aside", path, size_of(path)) for path in inside(store.root / "set-aside")]
+    wastes += [Waste("temporary", path, size_of(path)) for path in _temporary(_other_folders(store))]
+    wastes += [Waste("sweeps", path, size_of(path)) for path in inside(store.root / ".sweeps") if _over(path)]
     idle = [run for run in store.runs() if run_status(run).state not in ACTIVE]
     for run in idle:
-        found += _of_run(run)
-    found += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
-    found += [Waste("slurm", path, _size(path)) for path in _ended_jobs(store)]
+        wastes += _of_run(run)
+    wastes += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
+    wastes += [Waste("slurm", path, _size(path)) for path in _ended_jobs(store)]
     if caches and (path := store.root / CACHE).exists():
-        found.append(Waste(CACHES, path, size_of(path)))
+        wastes.append(Waste(CACHES, path, size_of(path)))
     if runs:
         whole = [Waste(RUNS, run.path, size_of(run.path), run, _known_to(run)) for run in _unreferenced(store, idle)]
         names = {waste.path.name for waste in whole}
-        found = [*(waste for waste in found if waste.run is None or waste.run.name not in names), *whole]
+        wastes = [*(waste for waste in wastes if waste.run is None or waste.run.name not in names), *whole]
     order = [*KINDS, CACHES, RUNS]
-    return sorted(found, key=lambda waste: (order.index(waste.kind), waste.path))
+    return sorted(wastes, key=lambda waste: (order.index(waste.kind), waste.path))
 
 
 def remove(store: Store, waste: Waste) -> bool:
@@ -173,7 +173,7 @@ def _unused_code(store: Store) -> list[Path]:
 
 def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
     """Runs that no experiment of the suite, at any scale and with any seeds, and no search of this store refers to."""
-    from bench.tune.study import runs as searched  # takes a second to import
+    from bench.tune import study as studies  # takes a second to import
 
     loaded = [load(name, scale) for name in names() for scale in SCALES]
     for folder in inside(store.root / "tuning"):
@@ -182,9 +182,9 @@ def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
             continue
         with contextlib.suppress(BenchError):  # it has found nothing yet
             loaded.append(load(f"tuned-{study}", scale))
-    known = {_but_for_its_seed(spec) for each in loaded for spec in each.variants.values()}
-    found = searched(store)
-    return [run for run in runs if _but_for_its_seed(run.spec) not in known and run.name not in found]
+    used_specs = {_but_for_its_seed(spec) for each in loaded for spec in each.variants.values()}
+    searched_runs = studies.runs(store)
+    return [run for run in runs if _but_for_its_seed(run.spec) not in used_specs and run.name not in searched_runs]
 
 
 def _but_for_its_seed(spec: RunSpec) -> str:
@@ -193,12 +193,12 @@ def _but_for_its_seed(spec: RunSpec) -> str:
 
 def _known_to(run: Run) -> str:
     """What this run is called in MLflow: experiment and variant, as often as it was copied there."""
-    known = []
+    names = []
     for path in inside(run.path / "mlflow"):
         with contextlib.suppress(OSError):
             note = known_fields(json_in(path, run.path) or {}, shapes.COPIED, path)
-            known.append(f"{note['experiment']} {note['variant']}" if {"experiment", "variant"} <= note.keys() else path.stem)
-    return ", ".join(sorted(known))
+            names.append(f"{note['experiment']} {note['variant']}" if {"experiment", "variant"} <= note.keys() else path.stem)
+    return ", ".join(sorted(names))
 
 
 def _remove_run(store: Store, run: Run) -> bool:

@@ -37,7 +37,7 @@ Arrays = dict[str, NDArray[Any]]
 def memories(planned_runs: Sequence[PlannedRun], tell: Callable[[str], None] = lambda line: None) -> Memories:
     """How every finished LMC-Memory among the runs uses its memory, and in words why one is missing.
 
-    tell: hears of each run that has to be measured first; that takes seconds at small scale, minutes at paper scale.
+    tell: called with a line for each run that has to be measured first: seconds at small scale, minutes at paper scale.
     """
     concerned = [planned for planned in planned_runs if has_memory(planned.spec)]
     runs: list[Addressing] = []
@@ -45,13 +45,13 @@ def memories(planned_runs: Sequence[PlannedRun], tell: Callable[[str], None] = l
     shown: Shown | None = None
     for number, planned in enumerate(concerned, 1):
         try:
-            found = _found(planned, f"{number} of {len(concerned)}", tell)
+            arrays = _arrays_of(planned, f"{number} of {len(concerned)}", tell)
         except BenchError as error:
             missing[planned.label, planned.seed] = str(error)
             continue
-        paths = (found["matching"], found["long"], found["recalled"], found.get("storing"))
+        paths = (arrays["matching"], arrays["long"], arrays["recalled"], arrays.get("storing"))
         runs.append(Addressing(planned.label, planned.seed, *paths))
-        shown = shown or _shown(found)
+        shown = shown or _shown(arrays)
     return Memories([*dict.fromkeys(planned.label for planned in concerned)], runs, missing, shown)
 
 
@@ -84,8 +84,8 @@ def _centres(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.stack([y, x], 1)
 
 
-def _found(planned: PlannedRun, place: str, tell: Callable[[str], None]) -> Arrays:
-    """What was measured before, or is measured now."""
+def _arrays_of(planned: PlannedRun, progress: str, tell: Callable[[str], None]) -> Arrays:
+    """What was measured earlier; measured now if there is no such file."""
     if planned.state != FINISHED:
         raise BenchError(f"{planned.state}: {planned.why}")
     evaluation = planned.evaluations[0]
@@ -94,20 +94,20 @@ def _found(planned: PlannedRun, place: str, tell: Callable[[str], None]) -> Arra
     try:
         with npz(path, root=planned.run.path) as file:
             kept: Arrays = dict(file)
-        known = json.loads(str(kept["identity"]))
-        if known["version"] == VERSION and identity["checkpoint"] in ("", known["checkpoint"]):
+        identity_kept = json.loads(str(kept["identity"]))
+        if identity_kept["version"] == VERSION and identity["checkpoint"] in ("", identity_kept["checkpoint"]):
             return kept
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # never measured, or a damaged file: both are made now
-    tell(f"looking into memory {place}: {planned.label}, seed {planned.seed}")
-    made = _measured(planned.run, evaluation)
-    made["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(planned.run)}))
+    tell(f"looking into memory {progress}: {planned.label}, seed {planned.seed}")
+    arrays = _measured(planned.run, evaluation)
+    arrays["identity"] = np.array(json.dumps({"version": VERSION, "checkpoint": _checkpoint(planned.run)}))
     with (
         contextlib.suppress(OSError),
         replacing(path, planned.run.path) as temporary,
     ):  # a store that is read-only or full: measured again then
-        np.savez_compressed(temporary, **made)  # type: ignore[arg-type]
-    return made
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+    return arrays
 
 
 def _checkpoint(run: Run) -> str:
@@ -153,23 +153,23 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
             keep("long", memory.address(memory.query(clips[:, :long], "matching")))
             if memory.motion_context_encoder is not None:
                 keep("storing", memory.address(memory.query(clips[:, :long], "storing")))
-    known = data.labels(evaluation.split, frames, count)
-    labels = [known[number] for number in numbers] if known else ways
-    places = sorted({labels.index(label) for label in labels})[:SHOWN]
-    metadata = {"labelled": "label" if known else "direction of the last steps", "context": spec.context}
+    clip_labels = data.labels(evaluation.split, frames, count)
+    labels = [clip_labels[number] for number in numbers] if clip_labels else ways
+    positions = sorted({labels.index(label) for label in labels})[:SHOWN]
+    metadata = {"labelled": "label" if clip_labels else "direction of the last steps", "context": spec.context}
     return {name: np.concatenate(arrays) for name, arrays in parts.items()} | {
-        "frames": clips_of([numbers[place] for place in places])[:, :long].mul(255).round().to(torch.uint8).numpy(),
-        "places": np.array(places),
+        "frames": clips_of([numbers[position] for position in positions])[:, :long].mul(255).round().to(torch.uint8).numpy(),
+        "places": np.array(positions),
         "numbers": np.array(numbers),
         "labels": np.array(labels),
         "facts": np.array(json.dumps(metadata)),
     }
 
 
-def _shown(found: Arrays) -> Shown:
-    metadata = json.loads(str(found["facts"]))
-    lists = {name: found[name].tolist() for name in ("labels", "numbers", "places")}
-    return Shown(frames=found["frames"], **lists, **metadata)
+def _shown(arrays: Arrays) -> Shown:
+    metadata = json.loads(str(arrays["facts"]))
+    lists = {name: arrays[name].tolist() for name in ("labels", "numbers", "places")}
+    return Shown(frames=arrays["frames"], **lists, **metadata)
 
 
 def _option(spec: RunSpec, name: str, part: str = "model") -> Any:

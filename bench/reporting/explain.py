@@ -38,18 +38,18 @@ def score(
 ) -> dict[str, Any]:
     """Everything behind the cell of a variant under the score `name` ("protocol/metric"), as plain values for JSON.
 
-    results: of these items and guests and that label. frames: first and last, both included; the mean over the horizon if not
-    given. differences: the cell of the table of differences to the first variant.
+    results: of these runs, these external results and that label. frames: first and last, both included; the mean over the
+    horizon if not given. differences: the cell of the table of differences to the first variant.
     """
     protocol, _, metric = name.partition("/")
-    made = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
-    column, place = made.columns[-1], list(results.variants).index(variant)
-    row = made.rows[place]
+    table_shown = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
+    column, index = table_shown.columns[-1], list(results.variants).index(variant)
+    row = table_shown.rows[index]
     shown = shows(_first(planned_runs), label)
     of_set = metric if name in results.sets else ""
     runs = [_run(planned, column, shown, of_set) for planned in planned_runs if planned.label == variant]
     runs += [_external(external, column, shown, of_set) for external in external_results if external.name == variant]
-    found: dict[str, Any] = {
+    cell: dict[str, Any] = {
         "experiment": results.name,
         "scale": results.scale,
         "variant": variant,
@@ -60,16 +60,16 @@ def score(
         "label": label,
         **_written(row.cells[-1], column),
         "data": _data(results),
-        "notes": [note.text for note in made.footnotes if note.mark and note.mark in row.marks]
+        "notes": [note.text for note in table_shown.footnotes if note.mark and note.mark in row.marks]
         + ([results.sets[name].note] if of_set and results.sets[name].note else []),
         "runs": runs,
     }
     means = [run["mean"] for run in runs if run["mean"] is not None]
-    if differences and place:
-        return found | {"difference": _difference(results, column, place, row)}
+    if differences and index:
+        return cell | {"difference": _difference(results, column, index, row)}
     # The files say by themselves what the table has by way of its statistics.
     assert not means or np.isclose(np.mean(means), row.cells[-1].value or 0, rtol=1e-6), (means, row.cells[-1])
-    return found | ({"interval": _interval(means)} if len(means) > 1 and not of_set else {})
+    return cell | ({"interval": _interval(means)} if len(means) > 1 and not of_set else {})
 
 
 def cost(results: Results, planned_runs: Sequence[PlannedRun], variant: str, name: str) -> dict[str, Any]:
@@ -169,17 +169,17 @@ def _checkpoint(planned: PlannedRun) -> str | None:
     return next((path.name for path in checkpoint_files.selected(planned.run.path / "checkpoints", planned.spec.select)), None)
 
 
-def _provenance(known: dict[str, Any]) -> dict[str, Any]:
-    code = known.get("code", {})
+def _provenance(provenance: dict[str, Any]) -> dict[str, Any]:
+    code = provenance.get("code", {})
     return {
-        "deviations": known.get("deviations", []),
+        "deviations": provenance.get("deviations", []),
         "commit": code.get("commit"),
         "dirty": bool(code.get("diff")),
-        "command": known.get("command"),
-        "machine": known.get("machine", {}),
-        "device": known.get("device"),
-        "packages": known.get("packages", {}),
-        "written": known.get("written"),
+        "command": provenance.get("command"),
+        "machine": provenance.get("machine", {}),
+        "device": provenance.get("device"),
+        "packages": provenance.get("packages", {}),
+        "written": provenance.get("written"),
     }
 
 
@@ -196,14 +196,14 @@ def _scored(path: Path, column: Column, shown: np.ndarray, of_set: str) -> dict[
 
 def _set_value(scores: Scores, metric: str, shown: np.ndarray) -> dict[str, Any]:
     """The score of the whole set, and by how much resampling its clips moves it."""
-    known, features = scores.metadata.get("sets", {}).get(metric, {}), scores.sets.get(metric)
-    found = set_score(metric, features, shown) if features else None
+    kept, features = scores.metadata.get("sets", {}).get(metric, {}), scores.sets.get(metric)
+    recomputed = set_score(metric, features, shown) if features else None
     return {
-        "mean": _plain([found.value])[0] if found else None,
-        "deviation_over_clips": float(found.replicates.std(ddof=1)) if found else None,
+        "mean": _plain([recomputed.value])[0] if recomputed else None,
+        "deviation_over_clips": float(recomputed.replicates.std(ddof=1)) if recomputed else None,
         "clips": len(shown),
-        "protocol_version": known.get("version"),
-        "by": known.get("by") or known.get("missing"),
+        "protocol_version": kept.get("version"),
+        "by": kept.get("by") or kept.get("missing"),
     }
 
 
@@ -230,34 +230,34 @@ def _interval(means: Sequence[float]) -> dict[str, Any]:
     return {"seeds": len(means), "deviation": float(np.std(means, ddof=1)), "t": student(len(means) - 1)}
 
 
-def _difference(results: Results, column: Column, place: int, row: Row) -> dict[str, Any]:
+def _difference(results: Results, column: Column, index: int, row: Row) -> dict[str, Any]:
     """What a paired difference to the first variant is made of."""
     if column.score in results.sets:
-        return _set_difference(results, column, place, row)
+        return _set_difference(results, column, index, row)
     means = results.paired_means(column.score, column.first, column.last)
-    pair = paired(means[place], means[0])
-    seeds = [seed for seed, one in zip(results.seeds, means[place] - means[0], strict=True) if np.isfinite(one).any()]
-    found = compare([pair])[0]
+    pair = paired(means[index], means[0])
+    seeds = [seed for seed, one in zip(results.seeds, means[index] - means[0], strict=True) if np.isfinite(one).any()]
+    difference = compare([pair])[0]
     return {
         "to": results.variants[0],
-        "per_seed": dict(zip(seeds, pair.mean(1).tolist(), strict=True)) if found else {},
+        "per_seed": dict(zip(seeds, pair.mean(1).tolist(), strict=True)) if difference else {},
         "clips": pair.shape[1],
-        "effect": found and found.effect,
-        "p_alone": found and found.p,
+        "effect": difference and difference.effect,
+        "p_alone": difference and difference.p,
         "p": row.cells[-1].p,
     }
 
 
-def _set_difference(results: Results, column: Column, place: int, row: Row) -> dict[str, Any]:
+def _set_difference(results: Results, column: Column, index: int, row: Row) -> dict[str, Any]:
     """The same of a score of the whole set of clips."""
     scores = results.paired_set(column.score)
-    found, each = scores.difference(place, 0), scores.values[place] - scores.values[0]
+    difference, each = scores.difference(index, 0), scores.values[index] - scores.values[0]
     return {
         "to": results.variants[0],
         "per_seed": {seed: float(one) for seed, one in zip(results.seeds, each, strict=True) if np.isfinite(one)},
         "clips": results.metadata.clips,
         "effect": None,
-        "p_alone": found and found.p,
+        "p_alone": difference and difference.p,
         "p": row.cells[-1].p,
     }
 

@@ -43,17 +43,17 @@ def frames(
     protocols: Sequence[str] = (),
     store: str | os.PathLike[str] | None = None,
 ) -> DataFrames:
-    """What the store has of an experiment, by name or Python file; BenchError where nothing is finished.
+    """What the store has of an experiment, by name or Python file; BenchError if no run is finished.
 
     seeds, settings: as `--seeds` and `--set` (["model.slots=50"]). protocols: some of `bench list protocols`; all by default.
     store: the folder of runs; $BENCH_STORE or ./runs by default.
     """
-    chosen = load(experiment, scale).edited(settings) if settings else load(experiment, scale)
+    edited = load(experiment, scale).edited(settings) if settings else load(experiment, scale)
     if seeds is not None:
-        chosen = replace(chosen, seeds=tuple(seeds))
-    kept = Store(Path(store or os.environ.get("BENCH_STORE") or "runs"))
-    planned_runs = [readable(planned) for planned in plan(chosen, kept)]
+        edited = replace(edited, seeds=tuple(seeds))
+    opened = Store(Path(store or os.environ.get("BENCH_STORE") or "runs"))
+    planned_runs = [readable(planned) for planned in plan(edited, opened)]
     if not any(planned.state == FINISHED for planned in planned_runs):
-        raise BenchError(f"no run of {chosen.name} (scale {chosen.scale}) is finished in {kept.root}")
-    found = results(chosen, planned_runs, checked(protocols) if protocols else list(PROTOCOLS))
-    return DataFrames(found.scores, found.runs)
+        raise BenchError(f"no run of {edited.name} (scale {edited.scale}) is finished in {opened.root}")
+    scored = results(edited, planned_runs, checked(protocols) if protocols else list(PROTOCOLS))
+    return DataFrames(scored.scores, scored.runs)

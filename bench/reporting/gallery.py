@@ -38,19 +38,19 @@ def pictures(
     from bench.external.predictions import as_floats  # imports torch
 
     context, evaluation = first.spec.context, first.evaluations[0]
-    made = []
+    drawn = []
     for rule, clip in choose_clips(results, score).items():
         frames = data.clips(evaluation.split, clip, clip + 1, context + (evaluation.horizon or 0))[0].numpy()
-        known, truth = frames[:context], frames[context:]
+        context_frames, truth = frames[:context], frames[context:]
         shown = [label for label in results.variants if label in kept]
         predicted = {label: as_floats(mapped(kept[label][1], kept[label][1].parent.parent)[clip]) for label in shown}
         scores = clip_scores(results, score, clip, {label: kept[label][0] for label in shown})
         protocol = score.partition("/")[0]
         under = f"PSNR in dB ({protocol}) under each frame, error maps from 0 (black) to 1"
-        drawn = strip(known, truth, predicted, scores, errors=True)
-        made.append(Picture(f"{rule} clip of {first.label} (number {clip}), {under}", "png", printed(drawn), f"clip_{rule}"))
-        made.append(Picture(f"{rule} clip, animated", "gif", animation(known, truth, predicted), f"clip_{rule}"))
-    return made
+        drawing = strip(context_frames, truth, predicted, scores, errors=True)
+        drawn.append(Picture(f"{rule} clip of {first.label} (number {clip}), {under}", "png", printed(drawing), f"clip_{rule}"))
+        drawn.append(Picture(f"{rule} clip, animated", "gif", animation(context_frames, truth, predicted), f"clip_{rule}"))
+    return drawn
 
 
 def configurations(experiment: Experiment) -> dict[str, dict[str, Any]]:

@@ -84,16 +84,16 @@ def results(
 
 def under(
     protocols: Iterable[str],
-    found: Results,
+    loaded: Results,
     planned_runs: Sequence[PlannedRun],
     label: str | None = None,
     external_results: Sequence[ExternalResult] = (),
 ) -> Iterator[Results]:
-    """What was `found` of these items, label and guests under other protocols, each read when it is asked for."""
+    """The results of `loaded` under other protocols, each read when it is asked for."""
     ours, theirs = _sources(planned_runs, external_results)
     shown = shows(ours[0].kept, label)
-    rows = found.scores[[name for name in found.scores.columns if "/" not in str(name)]]
-    return (found.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
+    rows = loaded.scores[[name for name in loaded.scores.columns if "/" not in str(name)]]
+    return (loaded.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
 
 
 def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], names: Sequence[str]) -> list[ExternalResult]:
@@ -119,8 +119,10 @@ def shows(kept: ScoresHeader, label: str | None) -> NDArray[np.int64]:
         return np.arange(kept.shape[0])
     labels = kept.metadata.get("labels") or []
     if label not in labels:
-        known = list(dict.fromkeys(labels))
-        raise BenchError(f"no test clip is labelled '{label}'{did_you_mean(label, known) or f'; there are {listed(known)}'}")
+        present = list(dict.fromkeys(labels))
+        raise BenchError(
+            f"no test clip is labelled '{label}'{did_you_mean(label, present) or f'; there are {listed(present)}'}"
+        )
     return np.flatnonzero(np.array(labels) == label)
 
 
@@ -128,9 +130,9 @@ def _sources(
     planned_runs: Sequence[PlannedRun], external_results: Sequence[ExternalResult]
 ) -> tuple[list[Source], list[Source]]:
     """What was scored, variant by variant: of our runs, and of what others trained."""
-    places = {label: place for place, label in enumerate(dict.fromkeys(planned.label for planned in planned_runs))}
+    order = {label: number for number, label in enumerate(dict.fromkeys(planned.label for planned in planned_runs))}
     finished = [planned for planned in planned_runs if planned.state == FINISHED]
-    finished.sort(key=lambda planned: (places[planned.label], planned.seed))
+    finished.sort(key=lambda planned: (order[planned.label], planned.seed))
     return (
         [
             Source(planned.label, planned.seed, read_header(planned.run.scores_file(planned.evaluations[0].key)))
@@ -164,9 +166,9 @@ def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.in
 def _scored(
     rows: pd.DataFrame, sources: Sequence[Source], shown: NDArray[np.int64], protocols: Collection[str]
 ) -> pd.DataFrame:
-    """The rows with their scores under some protocols; each file goes straight to its place."""
-    known = dict.fromkeys(name for source in sources for name in source.kept.names)
-    scores = {name: np.empty(len(rows), np.float32) for name in known if name.partition("/")[0] in protocols}
+    """The rows with their scores under some protocols; each file is read straight into its rows."""
+    names = dict.fromkeys(name for source in sources for name in source.kept.names)
+    scores = {name: np.empty(len(rows), np.float32) for name in names if name.partition("/")[0] in protocols}
     counts = np.array([len(shown) * source.kept.shape[1] for source in sources], int)
 
     def fill(source: Source, last: int, count: int) -> None:
@@ -181,17 +183,17 @@ def _scored(
 
 def _run(planned: PlannedRun, experiment: Experiment) -> dict[str, Any]:
     searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(planned.label, {})} if experiment.searched else {}
-    known = planned.run.provenance()
+    provenance = planned.run.provenance()
     row = {
         "variant": planned.label,
         "seed": planned.seed,
         "key": planned.run.name,
         "state": planned.state,
         "reason": "" if planned.state == FINISHED else planned.why,
-        "deviations": "; ".join(known.get("deviations", [])),
-        **{name: known.get(name) for name in (*shapes.COSTS, "command")},
+        "deviations": "; ".join(provenance.get("deviations", [])),
+        **{name: provenance.get(name) for name in (*shapes.COSTS, "command")},
         **searched,
-        **_made_by(known),
+        **_made_by(provenance),
         **_started_from(planned.spec),
     }
     return {name: published(value, planned.run.path.parent) for name, value in row.items()}
@@ -205,22 +207,22 @@ def _started_from(spec: RunSpec) -> dict[str, str]:
     return {"source": f"Started from the weights in {file} (sha256 {spec.init_sha256[:12]}), not from random ones."}
 
 
-def _made_by(known: dict[str, Any]) -> dict[str, Any]:
+def _made_by(provenance: dict[str, Any]) -> dict[str, Any]:
     """The code, the day (UTC), the packages and the machine behind a run, as far as recorded."""
-    code, machine = known.get("code", {}), known.get("machine", {})
+    code, machine = provenance.get("code", {}), provenance.get("machine", {})
     changed = " with uncommitted changes" if code.get("diff") else ""
     return {
         "commit": code["commit"] + changed if "commit" in code else None,
-        "date": datetime.fromtimestamp(known["written"], UTC).date().isoformat() if "written" in known else None,
-        "torch": known.get("packages", {}).get("torch"),
+        "date": datetime.fromtimestamp(provenance["written"], UTC).date().isoformat() if "written" in provenance else None,
+        "torch": provenance.get("packages", {}).get("torch"),
         "machine": ", ".join(machine.get("accelerators", [])) or machine.get("processor"),
     }
 
 
 def _external_run(external: ExternalResult) -> dict[str, Any]:
-    """The row of what was not trained here: nothing is known of its cost."""
-    known = {"variant": external.name, "seed": external.seed, "key": external.path.stem, "source": external.source}
-    row = {**known, "state": FINISHED, "reason": "", "deviations": ""}
+    """The row of what was not trained here: its cost is not recorded."""
+    identity = {"variant": external.name, "seed": external.seed, "key": external.path.stem, "source": external.source}
+    row = {**identity, "state": FINISHED, "reason": "", "deviations": ""}
     return {name: published(value) for name, value in row.items()}
 
 
@@ -236,9 +238,9 @@ def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
     networks = {name: f"with other {metric.label} weights" for name, metric in frame_metrics().items() if metric.load}
     for fact, remedy in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
         sources = [source for source in (*theirs, *ours) if fact not in networks or source.kept.metadata.get(fact)]
-        found = {_compared(source, fact): source for source in sources}
-        if len(found) > 1:
-            one, other = (source.label for source in list(found.values())[:2])
+        sources_by_value = {_compared(source, fact): source for source in sources}
+        if len(sources_by_value) > 1:
+            one, other = (source.label for source in list(sources_by_value.values())[:2])
             if len({source.kept.metadata.get("fingerprint") for source in ours}) > 1:
                 raise BenchError(f"'{one}' and '{other}' are of different data sets; --only shows those of one")
             raise BenchError(f"'{one}' and '{other}' were scored {remedy}; {again}")

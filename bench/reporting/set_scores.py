@@ -29,9 +29,9 @@ def gathered(
     values = np.full((len(labels), len(seeds)), np.nan)
     replicates = np.full((*values.shape, REPLICATES), np.nan)
     for source in sources:
-        if found := _score(name, source, shown):
-            place = labels.index(source.label), list(seeds).index(source.seed)
-            values[place], replicates[place] = found.value, found.replicates
+        if score := _score(name, source, shown):
+            cell = labels.index(source.label), list(seeds).index(source.seed)
+            values[cell], replicates[cell] = score.value, score.replicates
     return SetScores(values, replicates, _note(name, sources, values, labels, shown))
 
 
@@ -43,27 +43,27 @@ def missing(name: str, sources: Sequence[Source], experiment: str) -> str:
 
 
 def _metadata(name: str, source: Source) -> dict[str, Any]:
-    known: dict[str, Any] = source.kept.metadata.get("sets", {}).get(name, {})
-    return known
+    set_metadata: dict[str, Any] = source.kept.metadata.get("sets", {}).get(name, {})
+    return set_metadata
 
 
 def _score(name: str, source: Source, shown: NDArray[np.int64] | None) -> SetScore | None:
-    known = _metadata(name, source)
-    if "value" not in known:
+    set_metadata = _metadata(name, source)
+    if "value" not in set_metadata:
         return None
-    if shown is None and len(known.get("replicates", ())) == REPLICATES:
-        return SetScore(known["value"], np.array(known["replicates"]))
+    if shown is None and len(set_metadata.get("replicates", ())) == REPLICATES:
+        return SetScore(set_metadata["value"], np.array(set_metadata["replicates"]))
     features = load(source.kept.path, ()).sets.get(name)
     return set_score(name, features, shown) if features else None
 
 
 def _comparable(name: str, sources: Sequence[Source]) -> None:
     """Refuse to put numbers side by side that were not measured alike."""
-    made = [source for source in sources if "value" in _metadata(name, source)]
+    present = [source for source in sources if "value" in _metadata(name, source)]
     for fact, what in (("version", "by another version of its protocol"), ("by", "with other weights")):
-        found = {_metadata(name, source).get(fact): source.label for source in made}
-        if len(found) > 1:
-            one, other = list(found.values())[:2]
+        labels_by_value = {_metadata(name, source).get(fact): source.label for source in present}
+        if len(labels_by_value) > 1:
+            one, other = list(labels_by_value.values())[:2]
             raise BenchError(
                 f"{name} of '{one}' and '{other}' was computed {what}; `bench rescore --metrics {name}` makes all alike"
             )
@@ -73,17 +73,17 @@ def _note(
     name: str, sources: Sequence[Source], values: NDArray[np.float64], labels: Sequence[str], shown: NDArray[np.int64] | None
 ) -> str:
     metric = set_metrics()[name]
-    made = [source for source in sources if "value" in _metadata(name, source)]
-    if not made:
+    scored = [source for source in sources if "value" in _metadata(name, source)]
+    if not scored:
         return ""
-    clips, frames, _ = made[0].kept.shape
+    clips, frames, _ = scored[0].kept.shape
     count = clips if shown is None else len(shown)
     without = [label for label, row in zip(labels, values, strict=True) if not np.isfinite(row).any()]
     words = [
-        f"{metric.label} (protocol {metric.protocol}, version {_metadata(name, made[0])['version']}) is a number of the whole "
-        f"set, here of {count} clips x {frames} predicted frames; {metric.about}.",
+        f"{metric.label} (protocol {metric.protocol}, version {_metadata(name, scored[0])['version']}) is a number of the "
+        f"whole set, here of {count} clips x {frames} predicted frames; {metric.about}.",
         "Its ±: 95% over clips (bootstrap) and seeds.",
-        f"{metric.label} by {_metadata(name, made[0])['by']}.",
+        f"{metric.label} by {_metadata(name, scored[0])['by']}.",
         f"It was not computed for {listed(without)}." if without else "",
     ]
     return " ".join(filter(None, words))

@@ -68,8 +68,8 @@ def _declare_operators() -> None:
 def _by_package(network: nn.Module, prediction: Tensor, target: Tensor) -> Tensor:
     """All frames in one batch, grey repeated to three channels, which is how the package is fastest."""
     frames = (clips.flatten(0, 1).expand(-1, 3, -1, -1) for clips in (prediction, target))
-    found: Tensor = network(*frames)
-    return found
+    distances: Tensor = network(*frames)
+    return distances
 
 
 def _flops(clip: Tensor) -> int:

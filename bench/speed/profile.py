@@ -67,11 +67,11 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     name, spec, shape = ON_GPU[0]
-    found = profiled(spec.but(precision="bf16", compile=options.compile), shape, torch.device("cuda"))
-    write_json(options.result, {"what": name, "gpu": torch.cuda.get_device_name(), **found})
-    of_it = f"{found['between_ms']:.1f} of them between {found['launches']:.0f} kernels"
-    print(f"{name}: {found['iteration_ms']:.1f} ms an iteration, {of_it}")
-    for row in found["costliest"][:COSTLIEST]:
+    profile = profiled(spec.but(precision="bf16", compile=options.compile), shape, torch.device("cuda"))
+    write_json(options.result, {"what": name, "gpu": torch.cuda.get_device_name(), **profile})
+    of_it = f"{profile['between_ms']:.1f} of them between {profile['launches']:.0f} kernels"
+    print(f"{name}: {profile['iteration_ms']:.1f} ms an iteration, {of_it}")
+    for row in profile["costliest"][:COSTLIEST]:
         print(f"  {row['share']:6.1%} {row['ms']:8.2f} ms {row['calls']:6.0f} x {row['kernel'][:100]}")
 
 

@@ -34,13 +34,16 @@ Found = dict[str, list[Any]]
 """Rows by measure, each of the class that `ROWS` names in its module."""
 
 
-def to_json(found: Found) -> dict[str, Any]:
+def to_json(rows_by_measure: Found) -> dict[str, Any]:
     """Rows with what they were measured by and on."""
     from bench.store import provenance
 
     metadata = provenance.snapshot()
     code = {"commit": metadata["code"]["commit"], "changed": bool(metadata["code"].get("diff"))}
-    rows = {name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in of] for name, of in found.items()}
+    rows = {
+        name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in of]
+        for name, of in rows_by_measure.items()
+    }
     return {**{key: metadata[key] for key in ("command", "machine", "packages", "written")}, "code": code, **rows}
 
 
@@ -96,14 +99,14 @@ class Change:
         return f"{self.measure}: {self.name}: {self.ratio:.2f} times as fast as then{'  SLOWER' if self.slower else ''}"
 
 
-def changes(found: Mapping[str, Sequence[Any]], earlier: Mapping[str, Any]) -> Iterator[Change]:
+def changes(rows_by_measure: Mapping[str, Sequence[Any]], earlier: Mapping[str, Any]) -> Iterator[Change]:
     """Each figure that both results have, now against then."""
     then = from_json(earlier)
-    for measure, rows in found.items():
-        known = {_name(row): _figure(row) for row in then.get(measure, ())}
+    for measure, rows in rows_by_measure.items():
+        earlier_figures = {_name(row): _figure(row) for row in then.get(measure, ())}
         for row in rows:
-            if known.get(_name(row)):
-                yield Change(measure, _name(row), _figure(row) / known[_name(row)])
+            if earlier_figures.get(_name(row)):
+                yield Change(measure, _name(row), _figure(row) / earlier_figures[_name(row)])
 
 
 def _name(row: Any) -> str:

@@ -13,10 +13,10 @@ from bench.speed.results import Found
 from reports.quantities import sized
 
 
-def show(found: Found, machine: str, console: Console) -> None:
+def show(rows_by_measure: Found, machine: str, console: Console) -> None:
     """Every measure: a table where rows have many columns, otherwise a line a row."""
     console.print(f"on {machine}", highlight=False)
-    for name, rows in found.items():
+    for name, rows in rows_by_measure.items():
         if name in TABLES:
             TABLES[name](rows, console)
             continue

@@ -82,17 +82,17 @@ def compare(model: str, spec: RunSpec, shape: tuple[int, int, int], scale: Scale
 
 def _rows(model: str, neighbours: int, answers: dict[int, list[dict[str, float]]]) -> Iterator[ThreadsRow]:
     one = answers[1]
-    for number, given in answers.items():
-        beside = f"beside {neighbours} busy" if neighbours else "alone"
+    for number, measured in answers.items():
+        load = f"beside {neighbours} busy" if neighbours else "alone"
         yield ThreadsRow(
-            name=f"{model}, {number} thread{'s' * (number > 1)}, {beside}",
+            name=f"{model}, {number} thread{'s' * (number > 1)}, {load}",
             model=model,
             threads=number,
             neighbours=neighbours,
-            seconds=median(answer["clock"] for answer in given),
-            processor=median(answer["seconds"] for answer in given),
-            ratio=_ratio(one, given, "clock"),
-            processor_ratio=1 / _ratio(one, given, "seconds"),
+            seconds=median(answer["clock"] for answer in measured),
+            processor=median(answer["seconds"] for answer in measured),
+            ratio=_ratio(one, measured, "clock"),
+            processor_ratio=1 / _ratio(one, measured, "seconds"),
         )
 
 

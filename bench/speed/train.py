@@ -105,15 +105,15 @@ def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds
                     answers[label].append(trainer.ask(steps=steps))
             ends |= {label: {**trainer.ready, **trainer.ask()} for label, trainer in trainers.items()}
     plain = [answer["seconds"] for answer in next(iter(answers.values()))]
-    for label, given in answers.items():
-        seconds = median(answer["seconds"] for answer in given)
-        ratios = [theirs / answer["seconds"] for theirs, answer in zip(plain, given, strict=True)]
+    for label, measured in answers.items():
+        seconds = median(answer["seconds"] for answer in measured)
+        ratios = [theirs / answer["seconds"] for theirs, answer in zip(plain, measured, strict=True)]
         yield TrainingRow(
             name=label,
             seconds=seconds,
             clips=spec.batch / seconds,
             tflops=flops / seconds / 1e12,
-            share=flops / seconds / median(answer["peak"] for answer in given),
+            share=flops / seconds / median(answer["peak"] for answer in measured),
             memory=int(ends[label]["peak_memory"]),
             ratio=median(ratios),
             warm_up=ends[label]["warm_up"],

@@ -1,4 +1,4 @@
-"""One way of training, in a process of its own: it takes steps when it is told to and says how long they took.
+"""One way of training, in a process of its own: it takes steps on request and answers how long they took.
 
 `bench speed train` starts one for each way. So each has its own peak of memory, and steps can be taken in turn. One JSON
 object a line both ways: what to train comes as the argument; `{"steps": N}` is answered by what they took, `{}` by the peak.
@@ -32,7 +32,7 @@ AT = 10**6  # the step that is taken: long after the warm-up
 
 
 def main(order: dict[str, Any]) -> None:
-    """Take steps as told on standard input.
+    """Take steps as standard input asks.
 
     order: spec: as JSON. shape: of a frame. device. plain: whether to train on the plain path, in float32. core: on which alone
     to compute, with one thread. threads: how many instead, wherever they run; then no matrix product is timed.
@@ -53,12 +53,12 @@ def main(order: dict[str, Any]) -> None:
         return
     say(warm_up=time.perf_counter() - began)
     if "threads" in order:
-        asleep = Waiting()  # told of the neighbours: the other processes that are measured are none
+        asleep = Waiting()  # knows of the neighbours: the other measured processes are none
         for line in sys.stdin:
-            asked = json.loads(line)
-            asleep.adjust(order["threads"], asked["neighbours"])
+            request = json.loads(line)
+            asleep.adjust(order["threads"], request["neighbours"])
             began = time.perf_counter()
-            seconds = timed(step, steps := asked["steps"], device)
+            seconds = timed(step, steps := request["steps"], device)
             say(seconds=seconds, clock=(time.perf_counter() - began) / steps)
         return
     product = matrix_product("float32" if order["plain"] else spec.precision, device)
@@ -126,7 +126,7 @@ def timed(work: Callable[[], object], times: int, device: torch.device) -> float
 
 
 def wait(device: torch.device) -> None:
-    """Until a GPU has done all it was given."""
+    """Wait until a GPU has done all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
