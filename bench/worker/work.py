@@ -40,9 +40,6 @@ def train_and_score(
     """
     import torch
 
-    from bench.common.machine import has_bf16
-    from bench.store import provenance
-    from bench.training.flops import flops, parameters, parameters_used, rollout_seconds
     from bench.training.process_group import SINGLE
     from bench.training.threads import threads_that_pay
     from bench.training.trainer import Trainer
@@ -58,31 +55,13 @@ def train_and_score(
     if offered > 1 and not trained and spec.steps:
         threads_that_pay(spec, data, offered, control)
     log.info("%s on %s, threads: %d, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
-    if spec.precision == "bf16" and not has_bf16(device.type):
-        log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
-    if recorded.get("fingerprint", data.fingerprint()) != data.fingerprint():
-        raise BenchError(
-            f"the data have changed since this run began (now {data.fingerprint()}, then {recorded['fingerprint']})"
-        )
+    _check(spec, data, device, recorded)
     if not trained:  # scoring a trained run again, perhaps on another machine, must not change this record
-        threads = provenance.threads_of(recorded) or group.size * torch.get_num_threads()  # the Trainer notes another number
-        devices_used = {"device": str(device), "devices": group.size, "threads": threads}
-        _record(
-            run, {"fingerprint": data.fingerprint(), **devices_used, "samples": spec.steps * spec.batch, "shape": data.shape}
-        )
+        _record(run, _training_metadata(spec, data, device, group, recorded))
     trainer = Trainer(run, data, device, control, group)
     model, progress = trainer.train(), trainer.progress
     if not trained:
-        cost = {
-            "train_seconds": progress.seconds,
-            "parameters": parameters(model),
-            "parameters_used": parameters_used(model, data.shape, spec.context),
-            "updates": updates(spec, model),
-            "flops": flops(model, data.shape, spec.context, spec.horizon),
-            "peak_memory_bytes": _peak_memory(device),
-            "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
-        }
-        _record(run, cost)
+        _record(run, {"train_seconds": progress.seconds, **_costs(spec, model, data, device)})
         run.set_status(RUNNING, step=spec.steps, trained=True)
     scoring: dict[str, float] = {}
     for evaluation in (evaluation.at(spec) for evaluation in evaluations):
@@ -92,6 +71,49 @@ def train_and_score(
             scoring[evaluation.key] = time.monotonic() - before_scoring
     if not trained:
         _record_seconds(run, scoring, progress.seconds if status_before.step == 0 else None, started_at)
+
+
+def _check(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[str, Any]) -> None:
+    """Warn of slow arithmetic; BenchError if the data are not those that the run began with."""
+    from bench.common.machine import has_bf16
+
+    if spec.precision == "bf16" and not has_bf16(device.type):
+        log.warning("%s has no instructions for bfloat16: imitated, it is many times slower than precision=float32", device)
+    fingerprint = data.fingerprint()
+    if recorded.get("fingerprint", fingerprint) != fingerprint:
+        raise BenchError(f"the data have changed since this run began (now {fingerprint}, then {recorded['fingerprint']})")
+
+
+def _training_metadata(
+    spec: RunSpec, data: Dataset, device: torch.device, group: ProcessGroup, recorded: dict[str, Any]
+) -> dict[str, Any]:
+    """What is known of the training before it begins."""
+    import torch
+
+    from bench.store import provenance
+
+    return {
+        "fingerprint": data.fingerprint(),
+        "device": str(device),
+        "devices": group.size,
+        "threads": provenance.threads_of(recorded) or group.size * torch.get_num_threads(),  # the Trainer notes another number
+        "samples": spec.steps * spec.batch,
+        "shape": data.shape,
+    }
+
+
+def _costs(spec: RunSpec, model: nn.Module, data: Dataset, device: torch.device) -> dict[str, Any]:
+    """What a trained model costs: parameters, updates, operations, memory and the time of a rollout."""
+    from bench.training.flops import flops, parameters, parameters_used, rollout_seconds
+
+    return {
+        "parameters": parameters(model),
+        "parameters_used": parameters_used(model, data.shape, spec.context),
+        "updates": updates(spec, model),
+        "flops": flops(model, data.shape, spec.context, spec.horizon),
+        "peak_memory_bytes": _peak_memory(device),
+        "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
+    }
 
 
 def updates(spec: RunSpec, model: nn.Module) -> int:
