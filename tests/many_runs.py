@@ -78,7 +78,7 @@ def _files(folder: Path) -> None:
     (folder / "predictions").mkdir()
     now = time.time()
     status = Status(FINISHED, SPEC.steps, trained=True, updated=now)
-    known = {
+    provenance = {
         "command": "bench/worker/main.py runs/lmc-0 --evaluations []", "code": {"commit": "0" * 40, "diff": ""},
         "packages": {"python": "3.11", "torch": "2.13"}, "machine": {"host": "here", "processor": "x", "accelerators": []},
         "written": now, "fingerprint": "digits", "device": "cpu", "samples": 12, "shape": [1, 16, 16], "train_seconds": 1.5,
@@ -86,7 +86,7 @@ def _files(folder: Path) -> None:
     }  # fmt: skip
     lines = [json.dumps({"step": n, "time": now, "loss/storing": 0.1, "loss/matching": 0.2}) for n in range(1, LINES + 1)]
     contents = {
-        "status.json": json.dumps(asdict(status), indent=1), "provenance.json": json.dumps(known, indent=1),
+        "status.json": json.dumps(asdict(status), indent=1), "provenance.json": json.dumps(provenance, indent=1),
         "identity.json": '"lmc-0-abcdef"', "metrics.jsonl": "\n".join(lines) + "\n", "log.txt": "done\n",
         "lease-0": json.dumps({"host": "here", "process": 1, "started": "1", "released": True}),
         "checkpoints/step-00000006-0123456789ab.pt": "weights",

@@ -28,9 +28,9 @@ class Vectors:
     config: dict[str, Any]
     tolerance: float
 
-    def check(self, **found: Tensor) -> None:
+    def check(self, **outputs: Tensor) -> None:
         """Every tensor found is the reference's output of that name within the tolerance; `h_step1` stands for 'h.step1'."""
-        for name, tensor in found.items():
+        for name, tensor in outputs.items():
             expected = self.outputs[name.replace("_step", ".step")]
             assert tensor.shape == expected.shape, f"{name}: {tuple(tensor.shape)} instead of {tuple(expected.shape)}"
             error = (tensor.detach() - expected).abs().max().item()

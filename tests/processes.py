@@ -5,15 +5,15 @@ from pathlib import Path
 
 def descendants(process: int) -> list[int]:
     """The processes that it has started, and those that they have started."""
-    found = []
+    children = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
         if int(fields[1]) == process:
-            found += [int(folder.name), *descendants(int(folder.name))]
-    return found
+            children += [int(folder.name), *descendants(int(folder.name))]
+    return children
 
 
 def alive(process: int) -> bool:

@@ -48,11 +48,11 @@ def states(path: Path, store: Path) -> list[str]:
 def outcome(path: Path, store: Path) -> dict[str, bytes]:
     """The scores of every run, bit for bit."""
     experiment: Experiment = load(str(path))
-    found = {}
+    outcomes = {}
     for planned in plan(experiment, Store(store)):
         evaluation: Evaluation = planned.evaluations[0]
-        found[f"{planned.label} {planned.seed}"] = load_scores(planned.run.scores_file(evaluation.key)).values.tobytes()
-    return found
+        outcomes[f"{planned.label} {planned.seed}"] = load_scores(planned.run.scores_file(evaluation.key)).values.tobytes()
+    return outcomes
 
 
 def owners(store: Path) -> dict[str, int]:

@@ -21,7 +21,7 @@ def test_channels_tell_the_layout(shape, one_clip, layout):
 
 
 @pytest.mark.parametrize(
-    ("shape", "told"),
+    ("shape", "message"),
     [
         ((50, 20, 64, 64), "--layout NTHW, --layout TNHW"),
         ((5, 3, 8, 8), "--layout NTHW"),
@@ -35,10 +35,10 @@ def test_channels_tell_the_layout(shape, one_clip, layout):
         ((8, 8), "3 to 5 axes"),
     ],
 )
-def test_a_shape_that_does_not_tell_is_refused_with_the_options(shape, told):
+def test_a_shape_that_does_not_tell_is_refused_with_the_options(shape, message):
     with pytest.raises(BenchError) as caught:
         layout_of(shape, "x.npy")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_channels_that_a_data_set_will_be_asked_about_are_no_frames():
@@ -49,10 +49,10 @@ def test_channels_that_a_data_set_will_be_asked_about_are_no_frames():
 def test_every_layout_arranges_the_same_video(layout):
     clip = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 1, 4, 5)
     axes = [n for n, letter in enumerate("NTCHW") if letter not in layout]
-    kept = clip[0:1] if "N" not in layout else clip
+    source_clip = clip[0:1] if "N" not in layout else clip
     letters = [letter for letter in "NTCHW" if letter in layout]
-    stored = kept.squeeze(tuple(axes)).transpose([letters.index(letter) for letter in layout])
-    assert np.array_equal(arranged(stored, layout, "x.npy"), kept)
+    stored = source_clip.squeeze(tuple(axes)).transpose([letters.index(letter) for letter in layout])
+    assert np.array_equal(arranged(stored, layout, "x.npy"), source_clip)
 
 
 @pytest.mark.parametrize("text", ["NTTHW", "NTH", "XTHW", ""])

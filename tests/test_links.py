@@ -150,13 +150,13 @@ def test_an_artifact_that_is_a_link_is_not_written_through(finished, tmp_path, o
 def test_reading_a_study_makes_no_database_that_its_file_names(finished, tmp_path):
     folder = tmp_path / "runs" / "tuning" / "lmc-small"
     folder.mkdir(parents=True)
-    made = tmp_path / "made.db"
+    database = tmp_path / "made.db"
     aim = {"space": "lmc", "scale": "small", "objectives": ["psnr"], "seeds": 1, "seed": 0}
-    (folder / "study.json").write_text(json.dumps({"aim": aim, "owner": "x", "storage": f"sqlite:///{made}"}))
+    (folder / "study.json").write_text(json.dumps({"aim": aim, "owner": "x", "storage": f"sqlite:///{database}"}))
     for words in (("report", "tune:lmc"), ("sync", "tune:lmc"), ("gc", "--dry-run", "--runs"), ("ui", "--optuna")):
         code, out, err = finished(*words)
         assert code == 2 and "nobody on this machine has named" in err and "Traceback" not in err, (words, out, err)
-    assert not made.exists()
+    assert not database.exists()
     (folder / "study.json").write_text(json.dumps({"aim": aim, "owner": "x", "storage": None}))
     code, _, err = finished("report", "tune:lmc")
     assert code == 2 and "is gone" in err and not (tmp_path / "runs" / "tuning" / "journal.log").exists()

@@ -69,10 +69,10 @@ def test_a_hostile_pickle_is_refused_without_being_executed(tmp_path, write):
     assert not (tmp_path / "executed").exists()
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, -1], ids=str)
-def test_a_file_that_was_cut_off_is_refused(tmp_path, kept):
+@pytest.mark.parametrize("length", [0, 1, 100, 0.5, -1], ids=str)
+def test_a_file_that_was_cut_off_is_refused(tmp_path, length):
     whole = saved(tmp_path / "whole.pt", prefixed(small())).read_bytes()
-    (tmp_path / "cut.pt").write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    (tmp_path / "cut.pt").write_bytes(whole[: int(length * len(whole)) if isinstance(length, float) else length])
     with pytest.raises(ValueError, match="cut off or damaged"):
         load(small(), tmp_path / "cut.pt")
 

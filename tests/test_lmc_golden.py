@@ -42,8 +42,8 @@ def test_predictions_and_motion_contexts_of_both_phases_are_the_authors_to_1e_4(
 @pytest.mark.skipif(not has_bf16("cpu"), reason="this processor has no instructions for bfloat16; imitating them takes minutes")
 def test_in_bfloat16_they_stay_within_2e_2():
     with torch.autocast("cpu", torch.bfloat16):
-        found = both_phases(published(64))
-    assert_close(found, forward_numbers(), rtol=0, atol=2e-2)
+        outputs = both_phases(published(64))
+    assert_close(outputs, forward_numbers(), rtol=0, atol=2e-2)
 
 
 @pytest.mark.slow
@@ -54,10 +54,10 @@ def test_four_iterations_of_both_phases_have_the_authors_losses_to_a_thousandth(
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-4)
     clip = blobs("train-a", 2, 16, 32)
     for step, expected in enumerate(REFERENCE["train"][mode]["losses"]):
-        for phase, wanted in zip(learner.phases.values(), expected, strict=True):
+        for phase, published_loss in zip(learner.phases.values(), expected, strict=True):
             optimizer.zero_grad(set_to_none=mode == "grads_none")
             loss = phase(clip, step)
-            assert loss.item() == pytest.approx(wanted, rel=1e-3)
+            assert loss.item() == pytest.approx(published_loss, rel=1e-3)
             loss.backward()
             optimizer.step()
     slots = model.memory.memory_w.detach().double()

@@ -62,12 +62,12 @@ def test_freezing_leaves_no_state_behind():
 def test_the_two_phases_fall_together_on_one_clip():
     subject = learner(horizon=3)
     optimizer = torch.optim.Adam(subject.model.parameters(), lr=2e-3)
-    seen = clip(1).expand(-1, subject.frames, -1, -1, -1)
+    repeated_clip = clip(1).expand(-1, subject.frames, -1, -1, -1)
     losses = []
     for step in range(60):
         for phase in subject.phases.values():
             optimizer.zero_grad()
-            value = phase(seen, step)
+            value = phase(repeated_clip, step)
             value.backward()
             optimizer.step()
             losses.append(value.item())
@@ -90,9 +90,9 @@ def test_the_long_window_lies_anywhere_in_the_clip_and_follows_torch_s_generator
     assert all(window == list(range(int(window[0]), int(window[0]) + 12)) for window in windows)
     assert {window[0] for window in windows} == {0, 1, 2}
     torch.manual_seed(3)
-    again = [subject.window(numbered, 599)[0, 0].item() for _ in range(20)]
+    second_draws = [subject.window(numbered, 599)[0, 0].item() for _ in range(20)]
     torch.manual_seed(3)
-    assert again == [subject.window(numbered, 599)[0, 0].item() for _ in range(20)]
+    assert second_draws == [subject.window(numbered, 599)[0, 0].item() for _ in range(20)]
 
 
 def test_warm_up_predicts_10_frames_and_stores_all_it_sees():

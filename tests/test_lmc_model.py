@@ -125,10 +125,10 @@ def test_addressing_weights_are_the_softmax_of_cosine_similarities_over_the_temp
 
 def test_decomposed_positions_are_answered_on_their_own_and_otherwise_all_alike():
     frames = clip(1, 10, 1, 32, 32)
-    each, mean = (model.memory.query(frames, "matching") for model in (small(), small(decompose=False)))
-    assert each.shape == mean.shape == (1, 64, 2, 2)
-    assert not torch.equal(each[..., 0, 0], each[..., 1, 1])
-    assert_close(mean, each.mean((2, 3), keepdim=True).expand_as(each))
+    by_position, mean = (model.memory.query(frames, "matching") for model in (small(), small(decompose=False)))
+    assert by_position.shape == mean.shape == (1, 64, 2, 2)
+    assert not torch.equal(by_position[..., 0, 0], by_position[..., 1, 1])
+    assert_close(mean, by_position.mean((2, 3), keepdim=True).expand_as(by_position))
 
 
 def test_addressing_is_the_same_under_bfloat16_for_it_stays_in_float32():

@@ -75,38 +75,38 @@ def test_lpips_equals_the_lpips_package(package: nn.Module, cache: None, shape: 
     prediction[0, 0] = -1  # constant
     target[0, 1] = prediction[0, 1]  # identical
     with torch.no_grad():
-        found, expected = network(prediction, target), reference(package, prediction, target)
-    assert_close(found, expected, rtol=0, atol=1e-6)
-    assert found[0, 1] == 0
+        distances, expected = network(prediction, target), reference(package, prediction, target)
+    assert_close(distances, expected, rtol=0, atol=1e-6)
+    assert distances[0, 1] == 0
 
 
 def test_every_protocols_lpips_equals_the_package_with_that_input_range(package: nn.Module, cache: None):
     network, _ = load((1, 32, 32))
     prediction, target = 1.4 * torch.rand(2, 2, 1, 32, 32) - 0.2, torch.rand(2, 2, 1, 32, 32)
-    found = score(prediction, target, networks={"lpips": network})
+    scores = score(prediction, target, networks={"lpips": network})
     with torch.no_grad():
         plain = reference(package, prediction.clamp(0, 1), target)
         shifted = reference(package, 2 * prediction.clamp(0, 1) - 1, 2 * target - 1)
     for protocol, expected in {"standard": shifted, "lmc2021": plain, "openstl": shifted, "predrnn": plain}.items():
-        assert_close(found[f"{protocol}/lpips"].float(), expected, rtol=0, atol=1e-6)
+        assert_close(scores[f"{protocol}/lpips"].float(), expected, rtol=0, atol=1e-6)
     assert (plain - shifted).abs().min() > 1e-4, "or this test tells nothing apart"
 
 
 def test_the_footnote_names_the_file_that_lpips_came_from(cache: None, backbone: Path):
     _, footnote = load((1, 32, 32))
-    found = weights.status(ALEXNET)
-    assert found is not None and found.sha256[:12] in footnote
+    present = weights.status(ALEXNET)
+    assert present is not None and present.sha256[:12] in footnote
 
 
 def test_lpips_of_a_batch_is_that_of_its_frames(cache: None):
     network, _ = load((1, 32, 32))
     assert network is not None
     prediction, target = torch.rand(2, 3, 2, 1, 32, 32)
-    found = network(prediction, target)
+    distances = network(prediction, target)
     for clip in range(2):
         for frame in range(3):
-            one = slice(clip, clip + 1), slice(frame, frame + 1)
-            assert_close(network(prediction[one], target[one]), found[one], rtol=1e-5, atol=1e-7)
+            index = slice(clip, clip + 1), slice(frame, frame + 1)
+            assert_close(network(prediction[index], target[index]), distances[index], rtol=1e-5, atol=1e-7)
 
 
 def test_a_machine_without_weights_has_no_lpips_and_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

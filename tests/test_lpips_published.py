@@ -22,16 +22,16 @@ def real(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def network() -> lpips.LPIPS:
-    found, told = lpips.load((1, 64, 64))
-    assert found is not None, told
-    return found
+    loaded_network, description = lpips.load((1, 64, 64))
+    assert loaded_network is not None, description
+    return loaded_network
 
 
 def test_black_against_white_frames_is_the_published_0_8140(network: lpips.LPIPS):
     """Other code bases print 0.81401 for this pair, in [-1, 1]; four decimals agree, and the lpips package to a millionth."""
     black, white = torch.zeros(1, 2, 1, 64, 64), torch.ones(1, 2, 1, 64, 64)
-    found = score(black, white, ["standard"], networks={"lpips": network})["standard/lpips"]
-    assert_close(found, torch.full((1, 2), 0.8140, dtype=torch.float64), rtol=0, atol=1e-4)
+    scores = score(black, white, ["standard"], networks={"lpips": network})["standard/lpips"]
+    assert_close(scores, torch.full((1, 2), 0.8140, dtype=torch.float64), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "published"), [("ex_p0", 0.722), ("ex_p1", 0.138)])

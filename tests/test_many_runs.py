@@ -13,7 +13,7 @@ from tests.many_runs import write_experiment, write_store, yardstick
 ROOT = Path(__file__).parent.parent
 
 
-def taken(folder, *words):
+def seconds_of(folder, *words):
     """The processor seconds of a `bench` command in its own process, and what it printed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {**os.environ, "BENCH_STORE": str(folder / "runs"), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -35,7 +35,7 @@ def many(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("plan", "many.py"), "0 of 2000 runs to do"),
         (("status",), "finished"),
@@ -46,14 +46,14 @@ def many(tmp_path_factory):
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
 )
-def test_looking_at_2000_finished_runs_takes_30_times_as_long_as_writing_10000_down(many, words, told):
-    seconds, out = taken(many, *words)
-    assert told in out and seconds < 30 * yardstick()  # 4 to 20
+def test_looking_at_2000_finished_runs_takes_30_times_as_long_as_writing_10000_down(many, words, message):
+    seconds, out = seconds_of(many, *words)
+    assert message in out and seconds < 30 * yardstick()  # 4 to 20
 
 
 @pytest.mark.slow
 def test_a_plan_of_10000_runs_takes_14_times_as_long_as_writing_them_down(tmp_path):
     write_experiment(tmp_path, 2500)
-    tries = [taken(tmp_path, "plan", "many.py") for _ in range(2)]
+    tries = [seconds_of(tmp_path, "plan", "many.py") for _ in range(2)]
     assert all("10000 of 10000 runs to do" in out for _, out in tries)
     assert min(seconds for seconds, _ in tries) < 14 * yardstick()  # 8 to 11, start-up included

@@ -79,13 +79,13 @@ def test_scores_equal_the_authors_golden_numbers():
     """Mean square error (summed), PSNR (range 1) and SSIM (7x7) with range 2 and 1, per clip and frame."""
     golden = np.load(GOLDEN)
     prediction, target = torch.from_numpy(golden["pred"]), torch.from_numpy(golden["gt"])
-    found = {
+    computed = {
         "mse": mse(prediction, target) * 64 * 64,
         "psnr": psnr(prediction, target),
         "ssim_range2": ssim(prediction, target, data_range=2, window="uniform"),
         "ssim_range1": ssim(prediction, target, data_range=1, window="uniform"),
     }
-    for name, scores in found.items():
+    for name, scores in computed.items():
         np.testing.assert_allclose(scores.numpy(), golden[name], rtol=0, atol=1e-5, err_msg=name)
 
 

@@ -55,17 +55,17 @@ def test_models_that_cannot_train_alike_in_parts_are_named_in_the_deviation(name
 
 
 def test_what_a_model_draws_by_itself_is_drawn_anew_for_every_part_and_leaves_the_generator_alone():
-    once, again = _trained("swinlstm", 2, {"drop_path": 0.5}), _trained("swinlstm", 2, {"drop_path": 0.5})
-    assert_close(once, again, rtol=0, atol=0)
+    first, second = _trained("swinlstm", 2, {"drop_path": 0.5}), _trained("swinlstm", 2, {"drop_path": 0.5})
+    assert_close(first, second, rtol=0, atol=0)
     torch.manual_seed(1)
-    assert torch.equal(once[2], torch.get_rng_state())
+    assert torch.equal(first[2], torch.get_rng_state())
 
 
 @pytest.mark.parametrize(("clips", "parts", "sizes"), [(8, 4, [2, 2, 2, 2]), (7, 2, [3, 4]), (3, 8, [1, 1, 1]), (1, 1, [1])])
 def test_parts_are_as_even_as_possible_and_never_empty(clips, parts, sizes):
-    found = cut(range(5, 5 + clips), parts)
-    assert [len(part) for part in found] == sizes
-    assert [clip for part in found for clip in part] == list(range(5, 5 + clips))
+    ranges = cut(range(5, 5 + clips), parts)
+    assert [len(part) for part in ranges] == sizes
+    assert [clip for part in ranges for clip in part] == list(range(5, 5 + clips))
 
 
 def test_a_run_in_micro_batches_ends_as_the_run_with_whole_batches_and_says_so(tmp_path):
@@ -87,8 +87,8 @@ def test_a_run_in_micro_batches_ends_as_the_run_with_whole_batches_and_says_so(t
 def test_batches_cut_from_some_step_on_are_told_from_when(tmp_path):
     run = Store(tmp_path).run(TINY)
     run.create(TINY)
-    asked = iter([False, True])
-    assert execute(run, [EVALUATION], "cpu", lambda: next(asked)) == INTERRUPTED
+    answers = iter([False, True])
+    assert execute(run, [EVALUATION], "cpu", lambda: next(answers)) == INTERRUPTED
     run.set_micro_batches(2)
     assert execute(run, [EVALUATION], "cpu", lambda: False) == FINISHED
     assert run.provenance()["deviations"] == ["trained in 2 micro-batches of 1 clip: the same up to rounding (from step 3 on)"]

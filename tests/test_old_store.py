@@ -64,16 +64,16 @@ def test_its_interrupted_run_goes_on_to_the_scores_of_a_run_that_never_stopped(o
     code, _, err = old("run", "old.py", "--executor", "inline")
     assert code == 0, err
     for label, scores in means(old_root).items():
-        found = {name: scores[name] for name in MEANS[label]}
-        assert found == pytest.approx(MEANS[label], rel=1e-3, abs=1e-4), label
+        present_means = {name: scores[name] for name in MEANS[label]}
+        assert present_means == pytest.approx(MEANS[label], rel=1e-3, abs=1e-4), label
 
 
 def test_it_is_rescored_from_kept_predictions_from_checkpoints_and_for_others(old, old_root):
     before = means(old_root)
     for path in old_root.glob("*/scores/*.npz"):
-        kept = load(path)
-        kept.values[..., kept.names.index("standard/ssim")] = 0.5
-        kept.save(path)
+        old_scores = load(path)
+        old_scores.values[..., old_scores.names.index("standard/ssim")] = 0.5
+        old_scores.save(path)
     assert {scores["standard/ssim"] for scores in means(old_root).values()} == {0.5}
     code, out, err = old("rescore", "old.py", "--protocol", "standard", "--with", "theirs", "--only", "LMC,ConvLSTM,copy")
     assert code == 0, err + out

@@ -49,15 +49,15 @@ def test_a_parameter_idle_in_a_phase_moves_only_by_the_old_momentum(idle_momentu
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
 def test_a_step_is_that_of_the_plain_adam_of_torch(weight_decay):
-    found, expected = (torch.nn.Parameter(torch.linspace(-1, 1, 24).view(2, 3, 2, 2)) for _ in range(2))
-    ours = Adam([found], lr=0.1, weight_decay=weight_decay)
+    parameter, expected = (torch.nn.Parameter(torch.linspace(-1, 1, 24).view(2, 3, 2, 2)) for _ in range(2))
+    ours = Adam([parameter], lr=0.1, weight_decay=weight_decay)
     theirs = torch.optim.Adam([expected], lr=0.1, weight_decay=weight_decay, foreach=False)
     for _ in range(5):
-        for weight, optimizer in ((found, ours), (expected, theirs)):
+        for weight, optimizer in ((parameter, ours), (expected, theirs)):
             optimizer.zero_grad()
             weight.pow(3).sum().backward()
             optimizer.step()
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(parameter, expected, rtol=1e-6, atol=1e-7)
 
 
 def test_moments_and_gradients_that_lie_otherwise_in_memory_than_the_weights_are_put_right():

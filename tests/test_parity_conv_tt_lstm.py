@@ -65,8 +65,8 @@ def test_the_cell_is_the_papers_equations_taken_literally(order, history):
     cell = ConvTTCell(1, width, order, history, rank, kernel=3).double()
     for parameter in cell.parameters():
         torch.nn.init.normal_(parameter, std=0.3)  # biases included
-    hiddens, memory, seen = torch.randn(history, width, 5, 4), torch.randn(width, 5, 4), torch.randn(1, 5, 4)
-    hiddens, memory, seen = hiddens.double(), memory.double(), seen.double()
+    hiddens, memory, current = torch.randn(history, width, 5, 4), torch.randn(width, 5, 4), torch.randn(1, 5, 4)
+    hiddens, memory, current = hiddens.double(), memory.double(), current.double()
 
     filters = cell.project.weight.detach().numpy().reshape(order, window, rank, width, 3, 3)
     biases = cell.project_bias.detach().numpy()
@@ -75,13 +75,13 @@ def test_the_cell_is_the_papers_equations_taken_literally(order, history):
         read = sum(convolved(hiddens[link + lag].numpy(), filters[link, lag]) for lag in range(window)) + biases[link]
         couple = [p.detach().numpy() for p in cell.couple[link - 1].parameters()] if link else None
         train = read + convolved(train, couple[0]) + couple[1][:, None, None] if couple else read
-    gates = convolved(np.concatenate([seen.numpy(), train]), cell.gates.weight.detach().numpy())
+    gates = convolved(np.concatenate([current.numpy(), train]), cell.gates.weight.detach().numpy())
     enter, keep, leave, candidate = np.split(gates + cell.gates.bias.detach().numpy()[:, None, None], 4)
     expected_memory = sigmoid(keep) * memory.numpy() + sigmoid(enter) * np.tanh(candidate)
     expected_hidden = sigmoid(leave) * np.tanh(expected_memory)
 
-    hidden, found, _ = cell(seen[None], state_with(cell, [h[None] for h in hiddens], memory[None]))
-    np.testing.assert_allclose(found[0].detach().numpy(), expected_memory, atol=1e-12)
+    hidden, next_memory, _ = cell(current[None], state_with(cell, [h[None] for h in hiddens], memory[None]))
+    np.testing.assert_allclose(next_memory[0].detach().numpy(), expected_memory, atol=1e-12)
     np.testing.assert_allclose(hidden[0].detach().numpy(), expected_hidden, atol=1e-12)
 
 

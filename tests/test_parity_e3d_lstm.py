@@ -71,7 +71,7 @@ def of_two_frames(weight):
 def test_gradients_in_bfloat16_are_those_in_float32():  # two frames are where oneDNN's 3D convolutions went wrong
     torch.manual_seed(0)
     model, clip = E3DLSTM((1, 32, 32), hidden=32, layers=2), torch.rand(2, 5, 1, 32, 32)
-    learner, found = Direct(model, context=3, horizon=2, steps=1, outputs="all"), {}
+    learner, gradients = Direct(model, context=3, horizon=2, steps=1, outputs="all"), {}
     for low in (False, True):
         model.zero_grad()
         for size in (2**14, 2**18, 2**22):
@@ -79,6 +79,6 @@ def test_gradients_in_bfloat16_are_those_in_float32():  # two frames are where o
         with torch.autocast("cpu", torch.bfloat16, enabled=low):
             loss = learner.prediction(clip, 0)
         loss.backward()
-        found[low] = [parameter.grad.clone() for parameter in model.parameters()]
-    for exact, rounded in zip(found[False], found[True], strict=True):
+        gradients[low] = [parameter.grad.clone() for parameter in model.parameters()]
+    for exact, rounded in zip(gradients[False], gradients[True], strict=True):
         assert (rounded - exact).norm() < 0.05 * exact.norm()

@@ -33,8 +33,10 @@ def net(vectors: Vectors) -> MAU:
         "up.0": "decoders.0.c_decoder0",
         "readout": "srcnn.0",
     }
-    rest = {f"{name}.{kind}": vectors.weights[f"{key}.{kind}"] for name, key in ours.items() for kind in ("weight", "bias")}
-    missing, unexpected = model.load_state_dict(rest, strict=False)
+    other_weights = {
+        f"{name}.{kind}": vectors.weights[f"{key}.{kind}"] for name, key in ours.items() for kind in ("weight", "bias")
+    }
+    missing, unexpected = model.load_state_dict(other_weights, strict=False)
     assert not unexpected and all(key.startswith("cells.") for key in missing)
     return model
 

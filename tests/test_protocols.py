@@ -35,18 +35,18 @@ def reference(protocol: str, prediction: np.ndarray, target: np.ndarray) -> dict
     """One frame [C, H, W], by scikit-image with the arguments that the protocol's code base uses."""
     clamped = prediction.clip(0, 1)
     errors = prediction - target if protocol == "openstl" else clamped - target
-    found = {"mse_sum": (errors.astype(float) ** 2).sum(), "mae_sum": np.abs(errors.astype(float)).sum()}
+    sums = {"mse_sum": (errors.astype(float) ** 2).sum(), "mae_sum": np.abs(errors.astype(float)).sum()}
     if protocol == "standard":
-        found |= {"mse": found["mse_sum"] / errors.size, "mae": found["mae_sum"] / errors.size}
+        sums |= {"mse": sums["mse_sum"] / errors.size, "mae": sums["mae_sum"] / errors.size}
     x, y, options = clamped.astype(float), target.astype(float), {"data_range": 2}
     if protocol == "standard":
         options = {"data_range": 1, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     if protocol == "predrnn":
         x, y, options = (clamped * 255).round().astype(np.uint8), (target * 255).round().astype(np.uint8), {}
-    found["ssim"] = structural_similarity(x, y, channel_axis=0, **options)
+    sums["ssim"] = structural_similarity(x, y, channel_axis=0, **options)
     with np.errstate(divide="ignore"):
-        found["psnr"] = peak_signal_noise_ratio(y, x, data_range=255 if protocol == "predrnn" else 1)
-    return found | {"psnr": min(found["psnr"], 100.0)}
+        sums["psnr"] = peak_signal_noise_ratio(y, x, data_range=255 if protocol == "predrnn" else 1)
+    return sums | {"psnr": min(sums["psnr"], 100.0)}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -54,12 +54,12 @@ def reference(protocol: str, prediction: np.ndarray, target: np.ndarray) -> dict
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_score_equals_the_reference_with_that_protocols_arguments(protocol: str, name: str, shape: str):
     prediction, target = example(name, SHAPES[shape])
-    found = score(prediction, target)
+    scores = score(prediction, target)
     for clip in range(2):
         for frame in range(2):
             expected = reference(protocol, prediction[clip, frame].numpy(), target[clip, frame].numpy())
             for metric, value in expected.items():
-                ours = found[f"{protocol}/{metric}"][clip, frame].item()
+                ours = scores[f"{protocol}/{metric}"][clip, frame].item()
                 assert ours == pytest.approx(value, rel=1e-6, abs=1e-5), metric
 
 
@@ -71,39 +71,39 @@ def test_one_pass_gives_every_score_but_lpips_and_with_a_network_that_too():
 
 
 def test_lpips_gets_clamped_frames_in_each_protocols_own_range():
-    seen = []
+    inputs = []
 
     def network(prediction: Tensor, target: Tensor) -> Tensor:
-        seen.append((prediction.aminmax(), target.aminmax()))
+        inputs.append((prediction.aminmax(), target.aminmax()))
         return prediction.amin((2, 3, 4))
 
-    found = score(*example("far out", (1, 16, 16)), networks={"lpips": network})
-    lows = {name: found[f"{name}/lpips"].min().item() for name in PROTOCOLS}
+    scores = score(*example("far out", (1, 16, 16)), networks={"lpips": network})
+    lows = {name: scores[f"{name}/lpips"].min().item() for name in PROTOCOLS}
     assert lows == {"standard": -1, "lmc2021": 0, "openstl": -1, "predrnn": 0}
-    assert len(seen) == 2, "what two protocols share is computed once"
-    assert all(end == 1 for pair in seen for _, end in pair)
+    assert len(inputs) == 2, "what two protocols share is computed once"
+    assert all(end == 1 for pair in inputs for _, end in pair)
 
 
 def test_only_openstl_sees_what_lies_outside_the_range():
     """A prediction of 1.5 where the target is 1: clamped it is exact, else 0.25 off per pixel, 16 * 16 of them."""
-    found = score(torch.full((1, 1, 1, 16, 16), 1.5), torch.ones(1, 1, 1, 16, 16))
-    assert found["openstl/mse_sum"].item() == 64
-    assert found["openstl/psnr"].item() == 100
-    assert found["lmc2021/mse_sum"].item() == found["predrnn/mse_sum"].item() == found["standard/mse"].item() == 0
+    scores = score(torch.full((1, 1, 1, 16, 16), 1.5), torch.ones(1, 1, 1, 16, 16))
+    assert scores["openstl/mse_sum"].item() == 64
+    assert scores["openstl/psnr"].item() == 100
+    assert scores["lmc2021/mse_sum"].item() == scores["predrnn/mse_sum"].item() == scores["standard/mse"].item() == 0
 
 
 def test_the_sum_per_frame_is_the_mean_times_the_pixels():
     """Trap 5 of the published numbers: 4096 at 64 x 64."""
-    found = score(torch.full((1, 1, 1, 64, 64), 0.5), torch.zeros(1, 1, 1, 64, 64))
-    assert found["standard/mse"].item() == 0.25
-    assert found["standard/mse_sum"].item() == found["lmc2021/mse_sum"].item() == 1024
-    assert found["standard/mae_sum"].item() == 2048
+    scores = score(torch.full((1, 1, 1, 64, 64), 0.5), torch.zeros(1, 1, 1, 64, 64))
+    assert scores["standard/mse"].item() == 0.25
+    assert scores["standard/mse_sum"].item() == scores["lmc2021/mse_sum"].item() == 1024
+    assert scores["standard/mae_sum"].item() == 2048
 
 
 def test_frames_a_third_of_a_level_apart_are_the_same_bytes():
-    found = score(torch.full((1, 1, 1, 16, 16), (100 + 1 / 3) / 255), torch.full((1, 1, 1, 16, 16), 100 / 255))
-    assert found["predrnn/psnr"].item() == 100
-    assert found["standard/psnr"].item() < 60
+    scores = score(torch.full((1, 1, 1, 16, 16), (100 + 1 / 3) / 255), torch.full((1, 1, 1, 16, 16), 100 / 255))
+    assert scores["predrnn/psnr"].item() == 100
+    assert scores["standard/psnr"].item() < 60
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7])
@@ -151,8 +151,8 @@ def test_a_model_that_gives_nan_scores_nan_and_not_a_number_that_looks_fine():
 
 def test_predictions_in_half_precision_are_scored_in_full():
     prediction, target = example("nearly right", (1, 16, 16))
-    found, expected = score(prediction.bfloat16(), target), score(prediction.bfloat16().float(), target)
-    for name, scores in found.items():
+    half_scores, expected = score(prediction.bfloat16(), target), score(prediction.bfloat16().float(), target)
+    for name, scores in half_scores.items():
         assert_close(scores, expected[name])
 
 

@@ -59,8 +59,8 @@ def test_of_large_files_the_size_is_told_and_of_hidden_ones_nothing(project):
 def test_the_peak_of_memory_is_a_process_s_own_and_not_that_of_who_started_it():
     ballast = bytearray(300_000_000)
     command = [sys.executable, "-c", "from bench.common.machine import peak_memory; print(peak_memory())"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert int(told) < 100_000_000 < len(ballast) < peak_memory()
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(output) < 100_000_000 < len(ballast) < peak_memory()
 
 
 def test_installed_into_a_foreign_checkout_it_has_no_commit(project):

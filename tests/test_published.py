@@ -99,15 +99,15 @@ def test_rows_with_a_note_are_never_ranked():
 
 
 def test_the_shipped_table_contradicts_itself_nowhere_without_a_reason():
-    found = contradictions(load())
-    unexplained = found[found["reason"] == ""]
+    contradictory = contradictions(load())
+    unexplained = contradictory[contradictory["reason"] == ""]
     assert unexplained.empty, unexplained.to_string()
 
 
 def test_psnr_from_wrapped_bytes_contradicts_its_mse_and_is_noted():
     """OpenSTL's withdrawn ConvLSTM-S: 37.36 dB where an MSE of 29.80 per frame of 4096 pixels is 21.38 dB."""
-    found = contradictions(load())
-    noted = found[found["excess"] > UNEVEN_DB]
+    contradictory = contradictions(load())
+    noted = contradictory[contradictory["excess"] > UNEVEN_DB]
     assert len(noted) == 10 and noted["reason"].str.contains("note").all()
     row = noted[noted["method"].str.startswith("ConvLSTM-S")].iloc[0]
     assert row["implied"] == pytest.approx(21.38, abs=0.01)
@@ -118,5 +118,5 @@ def test_a_psnr_that_its_mse_cannot_explain_is_found(psnr: float, reason: str | 
     """An MSE of 40.96 per frame of 4096 pixels is 20 dB. A mean of PSNR cannot be below that. None: no finding."""
     row = dict.fromkeys(SETTING, "") | {"dataset": "moving_mnist", "method": "made up", "rankable": True}
     table = pd.DataFrame([row | {"metric": "mse_sum", "value": 40.96}, row | {"metric": "psnr", "value": psnr}])
-    found = contradictions(table)["reason"].to_list()
-    assert found == [] if reason is None else len(found) == 1 and reason in found[0] and bool(found[0]) == bool(reason)
+    reasons = contradictions(table)["reason"].to_list()
+    assert reasons == [] if reason is None else len(reasons) == 1 and reason in reasons[0] and bool(reasons[0]) == bool(reason)

@@ -85,8 +85,8 @@ def test_a_public_code_in_bench_speeds_table_trains_as_many_parameters_and_takes
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_multiply_adds_do_not_exceed_the_published(name):
     build, options, _, published = PUBLISHED[name]
-    found = multiply_adds(on_meta(build, (1, 64, 64), **options).eval())
-    assert 0.95 * published < found <= published, f"{found:,} instead of {published:,}"
+    counted = multiply_adds(on_meta(build, (1, 64, 64), **options).eval())
+    assert 0.95 * published < counted <= published, f"{counted:,} instead of {published:,}"
 
 
 def test_the_peephole_convlstm_adds_biases_and_three_weights_per_channel_and_pixel_to_every_layer():

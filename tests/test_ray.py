@@ -54,10 +54,10 @@ def cluster(monkeypatch):
         "RAY_health_check_failure_threshold": "3",
     }.items():
         monkeypatch.setenv(name, value)
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield made
+    ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    yield ray_cluster
     ray.shutdown()
-    made.shutdown()
+    ray_cluster.shutdown()
 
 
 def test_a_worker_and_then_a_node_that_are_lost_in_the_middle_cost_nothing_but_time(four, tmp_path, cluster, undisturbed):

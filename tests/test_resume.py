@@ -105,8 +105,8 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
     answers = iter([False, False, False, True])  # two a step: before its losses are written, and after its validation
     with pytest.raises(Interrupted):
         trainer.Trainer(run, spec.data.build(), CPU, Control(is_lost=lambda: next(answers))).train()
-    written = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
-    assert max(step for step, *names in written if names) == 1 and run.status().step == 1
+    logged_lines = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
+    assert max(step for step, *names in logged_lines if names) == 1 and run.status().step == 1
     assert [path.name.split("-")[1] for path in run.path.glob("checkpoints/best-*")] == ["00000001"]
 
 
@@ -118,10 +118,10 @@ def test_random_draws_of_a_learner_go_on_where_they_were(tmp_path, learner):
 
         spec = TINY.but(model=Component("convlstm", hidden=4, layers=1), learner=Component(learner))
     once, _ = _trained(tmp_path / "once", spec)
-    asked = iter([False, True])
+    answers = iter([False, True])
     run = Store(tmp_path / "twice").run(spec)
     run.create(spec)
-    assert execute(run, [EVALUATION], "cpu", lambda: next(asked)) == INTERRUPTED
+    assert execute(run, [EVALUATION], "cpu", lambda: next(answers)) == INTERRUPTED
     assert run.status().step == 2
     assert execute(run, [EVALUATION], "cpu", lambda: False) == FINISHED
     _assert_same(run, _outcome(once))

@@ -50,9 +50,9 @@ def test_what_is_wrong_is_called_by_its_name(bench, tmp_path, words, message):
 def test_what_declarations_tell_is_refused_by_plan_without_torch(tmp_path, setting, message):
     command = [sys.executable, "-c", WATCHED, "plan", "ablation", "--only", "full", "--set", setting]
     environment = {**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path))}
-    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
-    assert told.returncode == 2 and message in told.stderr and len(told.stderr.splitlines()) == 1, told.stderr
-    assert "torch False" in told.stdout
+    process = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert process.returncode == 2 and message in process.stderr and len(process.stderr.splitlines()) == 1, process.stderr
+    assert "torch False" in process.stdout
 
 
 @pytest.mark.parametrize(("context", "memory"), [(1, False), (8, False), (9, True)])
@@ -83,9 +83,12 @@ def test_a_checkpoint_of_ours_that_was_copied_elsewhere_is_recognised(finished, 
 def test_doctor_notes_a_package_that_does_not_import(monkeypatch):
     broken = subprocess.CompletedProcess([], 1, "", "Traceback ...\nRuntimeError: operator torchvision::nms does not exist\n")
     monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: broken)
-    found = {finding.what: finding for finding in doctor._packages()}
-    assert found["torchvision"].verdict == "note" and "cannot be imported (RuntimeError: operator" in found["torchvision"].found
-    assert found["torch"].verdict == "good"
+    findings = {finding.what: finding for finding in doctor._packages()}
+    assert (
+        findings["torchvision"].verdict == "note"
+        and "cannot be imported (RuntimeError: operator" in findings["torchvision"].found
+    )
+    assert findings["torch"].verdict == "good"
 
 
 def test_pictures_of_one_data_set_do_not_overwrite_those_of_another(bench, tmp_path):

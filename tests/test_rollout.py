@@ -57,7 +57,9 @@ def test_gradients_flow_through_fed_back_outputs():
 @pytest.mark.parametrize("build", [ConvLSTM, PredRNNv2])
 def test_a_compiled_step_serves_prediction_and_training(monkeypatch, build):
     calls = []
-    monkeypatch.setattr(torch, "compile", lambda function, **options: lambda *given: calls.append(1) or function(*given))
+    monkeypatch.setattr(
+        torch, "compile", lambda function, **options: lambda *arguments: calls.append(1) or function(*arguments)
+    )
     model = compiled(build((1, 16, 16), hidden=32, layers=1), torch.device("cpu"))
     calls.clear()
     with torch.inference_mode():

@@ -101,9 +101,9 @@ def test_every_run_is_trained_once_and_a_second_time_nothing_is(store, five):
     executor = Pretend({})
     Scheduler(plan(five, store), store, executor).run()
     assert len(executor.started) == 5 and _states(five, store) == [FINISHED] * 5
-    again = Pretend({})
-    Scheduler(plan(five, store), store, again).run()
-    assert again.started == []
+    second_executor = Pretend({})
+    Scheduler(plan(five, store), store, second_executor).run()
+    assert second_executor.started == []
 
 
 def test_a_failed_run_does_not_stop_the_others_and_a_full_disk_is_tried_again_next_time(store, five):
@@ -169,12 +169,13 @@ def test_a_run_whose_directory_was_deleted_is_told_and_not_started_again_at_once
                 shutil.rmtree(run.path)
             return future
 
-    told = []
+    messages = []
     planned_runs = plan(five, store)
     executor = Deleting({})
-    Scheduler(planned_runs, store, executor, [Told(told)]).run()
+    Scheduler(planned_runs, store, executor, [Told(messages)]).run()
     assert (
-        any("its directory was deleted" in planned.why for planned in told) and _states(five, store) == [NEW] + [FINISHED] * 4
+        any("its directory was deleted" in planned.why for planned in messages)
+        and _states(five, store) == [NEW] + [FINISHED] * 4
     )
 
 
@@ -184,11 +185,11 @@ def test_a_watcher_may_add_runs_while_others_go_on(store, five):
     class Adds(Told):
         def ended(self, planned):
             super().ended(planned)
-            if len(told) < len(planned_runs):
-                scheduler.add(planned_runs[len(told)])
+            if len(messages) < len(planned_runs):
+                scheduler.add(planned_runs[len(messages)])
 
-    told = []
-    scheduler = Scheduler(planned_runs[:1], store, Pretend({}), [Adds(told)])
+    messages = []
+    scheduler = Scheduler(planned_runs[:1], store, Pretend({}), [Adds(messages)])
     scheduler.run()
     assert _states(five, store) == [FINISHED] * 5
 
@@ -197,9 +198,9 @@ def test_a_store_that_cannot_be_written_is_told_in_words_and_the_others_go_on(st
     planned_runs = plan(five, store)
     create = Run.create
     monkeypatch.setattr(Run, "create", lambda run, spec: _full() if run.name == planned_runs[0].run.name else create(run, spec))
-    told = []
-    Scheduler(planned_runs, store, Pretend({}), [Told(told)]).run()
-    assert told[0].state == FAILED and "No space left" in told[0].why
+    messages = []
+    Scheduler(planned_runs, store, Pretend({}), [Told(messages)]).run()
+    assert messages[0].state == FAILED and "No space left" in messages[0].why
     assert _states(five, store)[1:] == [FINISHED] * 4 and _states(five, store)[0] in TO_DO
 
 
@@ -210,8 +211,8 @@ def _full():
 class Told:
     """A watcher that remembers how runs ended."""
 
-    def __init__(self, told):
-        self.told = told
+    def __init__(self, messages):
+        self.told = messages
 
     def started(self, planned): ...
     def ended(self, planned):
@@ -282,9 +283,9 @@ def test_a_plan_says_what_is_new_resumable_to_score_or_finished(store, pair):
     planned_runs[0].run.set_status("interrupted", reason="asked to stop", step=3)
     planned_runs[1].run.create(planned_runs[1].spec)
     planned_runs[1].run.set_status("finished", trained=True)
-    found = plan(pair, store)
-    assert [planned.state for planned in found] == [RESUMABLE, TO_SCORE]
-    assert found[0].why == "asked to stop at step 3 of 6"
+    planned_runs = plan(pair, store)
+    assert [planned.state for planned in planned_runs] == [RESUMABLE, TO_SCORE]
+    assert planned_runs[0].why == "asked to stop at step 3 of 6"
 
 
 def test_an_impossible_size_is_refused_before_anything_runs(store, pair, tiny):
@@ -300,14 +301,14 @@ def test_inline_and_in_child_processes_the_scores_are_the_same(tmp_path, pair):
     from bench.evaluation.scores import load
     from bench.store.store import Store
 
-    found = []
+    scores = []
     for name, executor in (("inline", Inline()), ("local", Local(workers=2))):
         store = Store(tmp_path / name)
         Scheduler(plan(pair, store), store, executor).run()
         planned_runs = plan(pair, store)
         assert [planned.state for planned in planned_runs] == [FINISHED] * 2
-        found.append([load(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes() for planned in planned_runs])
-    assert found[0] == found[1]
+        scores.append([load(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes() for planned in planned_runs])
+    assert scores[0] == scores[1]
 
 
 def test_planning_ten_thousand_runs_takes_ten_times_as_long_as_writing_them_down(store, pair, tiny):

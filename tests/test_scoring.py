@@ -67,10 +67,10 @@ def test_lpips_is_filled_in_once_its_backbone_is_there_and_the_table_says_which(
 
 
 def test_any_horizon_can_be_scored(finished, run):
-    found = json.loads(finished("eval", run.name, "--horizon", "5", "--clips", "3", "--json")[1])
-    assert (found["clips"], found["horizon"]) == (3, 5)
-    assert set(found["protocols"]) == {"standard", "lmc2021", "openstl", "predrnn"}
-    psnr = found["protocols"]["standard"]["psnr"]
+    output = json.loads(finished("eval", run.name, "--horizon", "5", "--clips", "3", "--json")[1])
+    assert (output["clips"], output["horizon"]) == (3, 5)
+    assert set(output["protocols"]) == {"standard", "lmc2021", "openstl", "predrnn"}
+    psnr = output["protocols"]["standard"]["psnr"]
     assert len(psnr["per_frame"]) == 5 and psnr["mean"] == pytest.approx(np.mean(psnr["per_frame"]))
 
 
@@ -78,13 +78,13 @@ def test_any_horizon_can_be_scored(finished, run):
 def test_a_run_is_scored_and_predicts_in_the_precision_that_it_was_trained_in(bench, tmp_path):
     assert bench("run", "mine.py", "--executor", "inline", "--only", "tiny", "--set", "precision=bf16")[0] == 0
     (run,) = (run for run in Store(tmp_path / "runs").runs() if run.spec.precision == "bf16")
-    found = json.loads(bench("eval", run.name, "--clips", "3", "--json")[1])
-    assert found["protocols"]["standard"]["psnr"]["mean"] == _scores(run).means()["standard/psnr"]
+    output = json.loads(bench("eval", run.name, "--clips", "3", "--json")[1])
+    assert output["protocols"]["standard"]["psnr"]["mean"] == _scores(run).means()["standard/psnr"]
     data = run.spec.data.build()
     np.save(tmp_path / "clips.npy", data.clips("test", 0, 3, 11).numpy())
     assert bench("predict", run.name, "clips.npy", "--pictures", "0", "--array", "predicted.npy")[0] == 0
-    kept = np.load(run.predictions_file(EVALUATION.at(run.spec).key))
-    assert np.array_equal(np.load("predicted.npy"), kept.astype(np.float32))
+    stored_predictions = np.load(run.predictions_file(EVALUATION.at(run.spec).key))
+    assert np.array_equal(np.load("predicted.npy"), stored_predictions.astype(np.float32))
 
 
 def test_a_checkpoint_of_the_authors_is_scored_by_its_file_alone(finished, tmp_path, run):
@@ -192,12 +192,12 @@ def test_lpips_that_was_made_elsewhere_survives_rescoring_here(finished, run):
 
 def test_runs_with_lpips_and_without_it_stand_in_one_table(finished, run):
     """As after `bench weights fetch` in the middle of an experiment: what is missing is marked, and the rest is shown."""
-    made = _scores(run)
-    why = made.metadata["lpips_missing"]
+    scores = _scores(run)
+    why = scores.metadata["lpips_missing"]
     for name in ("standard/lpips", "openstl/lpips"):
-        made.values[..., made.names.index(name)] = 0.25
-    made.metadata.update(lpips="AlexNet", lpips_missing="")
-    made.save(run.scores_file(EVALUATION.at(TINY).key))
+        scores.values[..., scores.names.index(name)] = 0.25
+    scores.metadata.update(lpips="AlexNet", lpips_missing="")
+    scores.save(run.scores_file(EVALUATION.at(TINY).key))
     code, out, err = finished("report", "mine.py", "--format", "markdown")
     assert code == 0, err
     rows = {line.split("|")[1].partition("<")[0].strip(): line for line in out.splitlines() if line.startswith("| ")}
@@ -226,7 +226,7 @@ def test_the_scores_of_one_protocol_are_read_alone(tmp_path):
     assert read.names == ["standard/psnr", "standard/ssim"] and read.metadata == {"fingerprint": "abc"}
     assert np.array_equal(read.values, VALUES[..., [0, 2]])
     whole = load(tmp_path / "scores.npz")
-    assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))
+    assert all(np.array_equal(whole[name], VALUES[..., position]) for position, name in enumerate(NAMES))
 
 
 def test_scores_from_before_each_protocol_lay_by_itself_are_still_read(tmp_path):
@@ -235,7 +235,7 @@ def test_scores_from_before_each_protocol_lay_by_itself_are_still_read(tmp_path)
     assert read_header(path).shape == VALUES.shape
     assert np.array_equal(load(path, ["lmc2021"]).values, VALUES[..., [1]])
     whole = load(path)
-    assert all(np.array_equal(whole[name], VALUES[..., place]) for place, name in enumerate(NAMES))
+    assert all(np.array_equal(whole[name], VALUES[..., position]) for position, name in enumerate(NAMES))
 
 
 def test_of_a_protocol_that_a_file_does_not_have_nothing_is_read(tmp_path):

@@ -96,5 +96,5 @@ def test_a_password_is_neither_kept_nor_shown(tmp_path, url):
 
 
 def test_addresses_in_any_text_lose_their_secrets():
-    said = "cannot reach https://me:hush@mlflow.example/api?token=hush&x=1, nor 'http://a@b:hush@c/'"
-    assert "hush" not in without_secrets(said) and "mlflow.example" in without_secrets(said) and "x=1" in without_secrets(said)
+    text = "cannot reach https://me:hush@mlflow.example/api?token=hush&x=1, nor 'http://a@b:hush@c/'"
+    assert "hush" not in without_secrets(text) and "mlflow.example" in without_secrets(text) and "x=1" in without_secrets(text)

@@ -20,11 +20,11 @@ HERE = Path("simvp.pth")
 
 def shapes() -> dict[str, list[int]]:
     """The names and shapes of a file of the first code: two frames' channels, four spatial layers, three blocks each way."""
-    found = {"dec.readout.weight": [2, SPATIAL, 1, 1], "dec.readout.bias": [2]}
+    expected_shapes = {"dec.readout.weight": [2, SPATIAL, 1, 1], "dec.readout.bias": [2]}
     inputs = {"enc.enc.0": 2, "dec.dec.3": 2 * SPATIAL}
     for layer in [f"{side}.{n}" for side in ("enc.enc", "dec.dec") for n in range(4)]:
-        found[f"{layer}.conv.conv.weight"] = [SPATIAL, inputs.get(layer, SPATIAL), 3, 3]
-        found |= {f"{layer}.conv.{name}": [SPATIAL] for name in ("conv.bias", "norm.weight", "norm.bias")}
+        expected_shapes[f"{layer}.conv.conv.weight"] = [SPATIAL, inputs.get(layer, SPATIAL), 3, 3]
+        expected_shapes |= {f"{layer}.conv.{name}": [SPATIAL] for name in ("conv.bias", "norm.weight", "norm.bias")}
     outer, inner = CONTEXT * SPATIAL, TEMPORAL
     widths = {
         "enc": [(outer, inner), (inner, inner), (inner, inner)],
@@ -32,12 +32,15 @@ def shapes() -> dict[str, list[int]]:
     }
     for side, pairs in widths.items():
         for n, (into, out) in enumerate(pairs):
-            found |= {f"hid.{side}.{n}.conv1.weight": [inner // 2, into, 1, 1], f"hid.{side}.{n}.conv1.bias": [inner // 2]}
+            expected_shapes |= {
+                f"hid.{side}.{n}.conv1.weight": [inner // 2, into, 1, 1],
+                f"hid.{side}.{n}.conv1.bias": [inner // 2],
+            }
             for branch, kernel in enumerate((3, 5, 7, 11)):
                 layer = f"hid.{side}.{n}.layers.{branch}"
-                found[f"{layer}.conv.weight"] = [out, inner // 2 // 8, kernel, kernel]
-                found |= {f"{layer}.{name}": [out] for name in ("conv.bias", "norm.weight", "norm.bias")}
-    return found
+                expected_shapes[f"{layer}.conv.weight"] = [out, inner // 2 // 8, kernel, kernel]
+                expected_shapes |= {f"{layer}.{name}": [out] for name in ("conv.bias", "norm.weight", "norm.bias")}
+    return expected_shapes
 
 
 def weights() -> dict[str, Tensor]:
@@ -74,10 +77,10 @@ def literally(w: dict[str, Tensor], frames: Tensor) -> Tensor:
 
 
 def test_a_file_of_the_first_code_loads_and_computes_what_its_layers_say():
-    found = recognised(unwrapped(weights(), HERE))
-    assert (found.model.name, found.context, found.channels) == ("simvp_first", CONTEXT, 2)
-    model = FirstSimVP((2, 32, 24), **{"context": CONTEXT, **found.model.options}).eval()
-    model.load_state_dict(found.weights)
+    converted = recognised(unwrapped(weights(), HERE))
+    assert (converted.model.name, converted.context, converted.channels) == ("simvp_first", CONTEXT, 2)
+    model = FirstSimVP((2, 32, 24), **{"context": CONTEXT, **converted.model.options}).eval()
+    model.load_state_dict(converted.weights)
     frames = torch.rand(2, CONTEXT, 2, 32, 24)
     with torch.inference_mode():
         assert_close(model(frames, CONTEXT), literally(weights(), frames))

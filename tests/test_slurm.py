@@ -44,8 +44,8 @@ def test_a_plan_becomes_one_array_job_with_the_options_that_were_asked_for(clust
         extra="--account=vision --mem=16G --exclusive",
     )  # fmt: skip
     (script,) = cluster.scripts()
-    asked = {line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")}
-    assert asked >= {
+    sbatch_options = {line.removeprefix("#SBATCH ") for line in script.splitlines() if line.startswith("#SBATCH")}
+    assert sbatch_options >= {
         "--array=0-3%2", "--partition=low", "--time=60", "--cpus-per-task=4", "--gpus-per-node=1", "--constraint=a100",
         "--signal=USR2@300", "--requeue", "--account=vision", "--mem=16G", "--exclusive",
     }  # fmt: skip
@@ -257,13 +257,13 @@ def test_detaching_wants_an_executor_that_outlives_the_command(bench):
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_job_hashes_its_copy_of_the_code_before_anything_of_it_is_executed(cluster, store, four, changed):
-    taken = snapshot.take(store)
+    copy = snapshot.take(store)
     executor = _executor()
-    Scheduler(plan(four, store), store, executor, prepare=taken.note).hand_over()
+    Scheduler(plan(four, store), store, executor, prepare=copy.note).hand_over()
     executor.detach()
     canary = cluster.folder / "canary"
     if changed:
-        code = Path(taken.folder) / "lmc" / "__init__.py"
+        code = Path(copy.folder) / "lmc" / "__init__.py"
         code.write_text(f"open({str(canary)!r}, 'w')\n" + code.read_text())
     script = cluster.folder / "job.sh"
     script.write_text(cluster.scripts()[0])

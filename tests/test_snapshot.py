@@ -25,23 +25,23 @@ def run(store, tiny):
 
 
 def test_the_code_is_copied_once_and_imports_from_its_copy(store, run):
-    taken = snapshot.take(store)
-    assert snapshot.take(store) == taken and len(list(store.root.glob(".code/*"))) == 1
-    taken.note(run)
+    code_copy = snapshot.take(store)
+    assert snapshot.take(store) == code_copy and len(list(store.root.glob(".code/*"))) == 1
+    code_copy.note(run)
     code = "import bench.worker.main, lmc, sys; print(bench.__file__, lmc.__file__, sep='\\n')"
     environment = worker.environment(run, threads=1)
     done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert all(line.startswith(taken.folder) for line in done.stdout.splitlines())
+    assert all(line.startswith(code_copy.folder) for line in done.stdout.splitlines())
 
 
 def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pair, tmp_path, monkeypatch):
     edited = tmp_path / "edited"
     shutil.copytree(snapshot.code_folder() / "baselines", edited / "baselines")
-    taken = snapshot.take(store)
+    code_copy = snapshot.take(store)
     monkeypatch.syspath_prepend(str(edited))
     (edited / "baselines" / "trivial.py").write_text("raise RuntimeError('edited meanwhile')")
     planned_runs = [planned for planned in plan(pair, store) if planned.label == "copy"]
-    Scheduler(planned_runs, store, Local(workers=1), prepare=taken.note).run()
+    Scheduler(planned_runs, store, Local(workers=1), prepare=code_copy.note).run()
     assert planned_runs[0].run.status().state == FINISHED
 
 
@@ -52,9 +52,9 @@ def test_a_run_whose_planned_code_is_gone_refuses(store, run):
 
 
 def test_a_run_refuses_when_a_file_of_the_suite_is_another_one(store, run):
-    taken = snapshot.take(store)
+    code_copy = snapshot.take(store)
     copy = store.root / ".code" / "other"
-    shutil.copytree(taken.folder, copy)
+    shutil.copytree(code_copy.folder, copy)
     (copy / "lmc" / "model.py").write_text("# as it was\n")
     digest = seal.fingerprint(copy)
     snapshot.Snapshot(str(copy.rename(copy.with_name(digest))), digest).note(run)

@@ -18,9 +18,9 @@ from tests.conftest import EVALUATION
 
 @pytest.fixture
 def started(store, tiny):
-    one = store.run(tiny)
-    one.create(tiny)
-    return one
+    started_run = store.run(tiny)
+    started_run.create(tiny)
+    return started_run
 
 
 def test_a_run_that_is_asked_to_stop_saves_its_work_says_why_and_goes_on_later(started, monkeypatch):

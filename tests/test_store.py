@@ -67,13 +67,13 @@ def test_a_run_is_found_by_part_of_its_name(store, run):
 
 
 def test_of_many_takers_exactly_one_owns_a_run(run):
-    taken = []
-    takers = [threading.Thread(target=lambda: taken.append(lease.take(run.path))) for _ in range(16)]
+    leases = []
+    takers = [threading.Thread(target=lambda: leases.append(lease.take(run.path))) for _ in range(16)]
     for taker in takers:
         taker.start()
     for taker in takers:
         taker.join()
-    owned = [one for one in taken if one]
+    owned = [held for held in leases if held]
     assert len(owned) == 1 and run.status().state == RUNNING
     owned[0].release()
     assert lease.holder(run.path) is None and lease.take(run.path) is not None
@@ -98,12 +98,12 @@ def test_an_owner_on_another_host_counts_as_alive_until_it_has_been_silent(run):
 
 def test_an_owner_that_was_believed_dead_finds_that_it_has_lost_the_run(run, monkeypatch):
     monkeypatch.setattr(lease, "HEARTBEAT", 0.01)
-    mine = lease.take(run.path)
-    assert mine is not None
+    first_lease = lease.take(run.path)
+    assert first_lease is not None
     (run.path / "lease-1").write_text("{}")
     threading.Event().wait(0.2)
-    assert mine.lost
-    mine.release()
+    assert first_lease.lost
+    first_lease.release()
 
 
 def test_a_run_set_aside_is_kept_and_one_that_goes_on_is_not_touched(store, run):
@@ -119,7 +119,7 @@ def test_a_run_set_aside_is_kept_and_one_that_goes_on_is_not_touched(store, run)
 def test_a_taker_so_slow_that_others_have_come_and_gone_gets_nothing(run, monkeypatch):
     (run.path / "lease-2").write_text("{}")
     monkeypatch.setattr(lease, "holder", lambda folder: None)
-    seen = iter([0, 2])  # what it saw when it looked, and what is true once it has written its own
-    monkeypatch.setattr(lease, "_newest", lambda folder: next(seen))
+    newest_numbers = iter([0, 2])  # what it saw when it looked, and what is true once it has written its own
+    monkeypatch.setattr(lease, "_newest", lambda folder: next(newest_numbers))
     assert lease.take(run.path) is None
     assert {path.name for path in run.path.glob("lease-*")} == {"lease-2"}

@@ -35,13 +35,13 @@ def free(monkeypatch):
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         monkeypatch.setattr(threads, "cores", lambda: cores)
         monkeypatch.setattr(local, "cores", lambda: cores)
-        monkeypatch.setattr(threads, "busy_cores", lambda own: busy)
+        monkeypatch.setattr(threads, "busy_cores", lambda own_processes: busy)
 
     return say
 
 
 @pytest.mark.parametrize(
-    ("cores", "busy", "in_use", "at_once", "given"),
+    ("cores", "busy", "in_use", "at_once", "threads_each"),
     [
         (2, 0.0, 0, 1, 2),  # alone on a quiet machine
         (2, 0.1, 0, 1, 2),  # a neighbour that hardly does anything
@@ -58,8 +58,8 @@ def free(monkeypatch):
         (1, 0.0, 0, 1, 1),
     ],
 )
-def test_what_is_free_is_shared_among_the_runs_that_are_about_to_start(cores, busy, in_use, at_once, given):
-    assert threads.share(cores, busy, in_use, at_once) == given
+def test_what_is_free_is_shared_among_the_runs_that_are_about_to_start(cores, busy, in_use, at_once, threads_each):
+    assert threads.share(cores, busy, in_use, at_once) == threads_each
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_omp_num_threads_limits_what_is_offered_and_nobody_looks_at_the_neighbou
     monkeypatch.setenv("OMP_NUM_THREADS", "3,2")
     assert threads.offered(1) == 3
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr(threads, "busy_cores", lambda own: pytest.fail("it looked"))
+    monkeypatch.setattr(threads, "busy_cores", lambda own_processes: pytest.fail("it looked"))
     assert threads.offered(1) == 1 == threads.offered(8)
 
 
@@ -167,7 +167,7 @@ def test_as_many_runs_as_asked_for_go_on_at_once_though_there_are_fewer_cores(fr
 
 
 @pytest.mark.parametrize(
-    ("known", "number"),
+    ("provenance", "number"),
     [
         ({}, None),
         ({"threads": 3, "machine": {"threads": 1}}, 3),
@@ -176,8 +176,8 @@ def test_as_many_runs_as_asked_for_go_on_at_once_though_there_are_fewer_cores(fr
         ({"deviations": ["provenance.json is damaged"]}, None),
     ],
 )
-def test_the_number_on_record_is_that_of_the_run_or_in_older_stores_that_of_the_machine(known, number):
-    assert threads_of(known) == number
+def test_the_number_on_record_is_that_of_the_run_or_in_older_stores_that_of_the_machine(provenance, number):
+    assert threads_of(provenance) == number
 
 
 def test_how_threads_wait_is_left_to_the_worker_where_there_are_several_and_to_the_user_where_he_says(store, tiny, monkeypatch):
@@ -227,15 +227,15 @@ def test_teams_that_are_held_are_more_threads_than_cores(count, available):
 
 
 def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):
-    seen, outcomes = [], []
+    thread_counts, outcomes = [], []
     monkeypatch.setattr(paying, "TOO_SHORT", 0.0)
-    monkeypatch.setattr(paying, "paying", lambda seconds: seen.append(seconds) or 1)
+    monkeypatch.setattr(paying, "paying", lambda seconds: thread_counts.append(seconds) or 1)
     for measured in (False, True):
         run = Store(tmp_path / str(measured)).run(TINY)
         run.create(TINY)
         assert execute(run, [EVALUATION], "cpu", lambda: False, threads=2, measure=measured) == FINISHED
         outcomes.append(load_scores(run.scores_file(EVALUATION.at(TINY).key)).values)
-    assert sorted(seen[0]) == [1, 2] and min(seen[0].values()) > 0
+    assert sorted(thread_counts[0]) == [1, 2] and min(thread_counts[0].values()) > 0
     assert np.array_equal(*outcomes, equal_nan=True) and run.provenance()["threads"] == 1
 
 
@@ -247,7 +247,7 @@ def test_who_is_asked_to_stop_while_measuring_has_decided_nothing(monkeypatch):
 
 
 def test_one_thread_is_neither_offered_nor_measured(monkeypatch):
-    monkeypatch.setattr(paying, "build_model", lambda *given: pytest.fail("it measured"))
+    monkeypatch.setattr(paying, "build_model", lambda *arguments: pytest.fail("it measured"))
     assert paying.threads_that_pay(TINY, TINY.data.build(), 1) == 1
 
 
@@ -260,8 +260,8 @@ def test_what_a_sweep_is_about_to_do_is_said_with_what_runs_keep_that_have_begun
     run = store.run(TINY)
     run.create(TINY)
     run.write("provenance.json", {"threads": 2})
-    told = _threads.before(Local(workers=2), plan(pair, store))
-    assert told == "2 at once, 1 thread each; 1 that began with 2 threads keeps them"
+    sentence = _threads.before(Local(workers=2), plan(pair, store))
+    assert sentence == "2 at once, 1 thread each; 1 that began with 2 threads keeps them"
 
 
 def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_path):
@@ -275,6 +275,6 @@ def test_plan_and_run_say_how_many_threads_a_run_gets(bench, monkeypatch, tmp_pa
     assert code == 0 and "trained with 1 thread" in out
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(threads, "cores", lambda: 4)
-    monkeypatch.setattr(threads, "busy_cores", lambda own: 0.0)
+    monkeypatch.setattr(threads, "busy_cores", lambda own_processes: 0.0)
     out = bench("plan", "pair.py", "--workers", "1", "--set", "steps=8")[1]
     assert "up to 4 threads, as many as pay" in out and "one after another" not in out  # of the one run that is to be done

@@ -22,9 +22,9 @@ def stopped(store):
     """A run that began with two threads and was stopped after three steps."""
     run = store.run(WIDE)
     run.create(WIDE)
-    asked = iter([False, False, True, *[True] * 10])
+    answers = iter([False, False, True, *[True] * 10])
     torch.set_num_threads(2)
-    execute(run, [EVALUATION], "cpu", lambda: next(asked))
+    execute(run, [EVALUATION], "cpu", lambda: next(answers))
     torch.set_num_threads(1)
     assert run.status().step == 3 and run.provenance()["threads"] == 2
     return run
@@ -48,12 +48,12 @@ def _bits(run):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The weights of the run that was never stopped, by its threads."""
-    found = {}
+    bits = {}
     for number in (1, 2):
         run = Store(tmp_path_factory.mktemp("whole")).run(WIDE)
         run.create(WIDE)
-        found[number] = _bits(_work(run, number))
-    return found
+        bits[number] = _bits(_work(run, number))
+    return bits
 
 
 @pytest.mark.slow
@@ -66,8 +66,8 @@ def test_resumed_with_more_on_offer_a_run_keeps_its_threads_and_its_bits(stopped
 @pytest.mark.slow
 def test_resumed_with_fewer_threads_a_run_says_so_and_keeps_those_from_then_on(stopped, whole):
     _work(stopped, 1, 1, False)
-    told = "trained with 1 thread, before with 2: sums round otherwise (from step 4 on)"
-    assert stopped.provenance()["deviations"] == [told] and stopped.provenance()["threads"] == 1
+    deviation = "trained with 1 thread, before with 2: sums round otherwise (from step 4 on)"
+    assert stopped.provenance()["deviations"] == [deviation] and stopped.provenance()["threads"] == 1
     assert whole[1] != whole[2], "otherwise this test would show nothing"
 
 
@@ -88,5 +88,5 @@ def test_killed_and_resumed_with_other_workers_on_other_cores_it_is_the_same_run
         subprocess.run([*prefix, sys.executable, "-c", code, str(folder), str(workers)], env=environment, check=True)
         run = Run(folder / stopped.name)
         assert run.status().state == FINISHED
-        same, told = _bits(run) == whole[2], run.provenance().get("deviations", [])
-        assert same is (workers == 2) and bool(told) is not same, (same, told)
+        same, deviations = _bits(run) == whole[2], run.provenance().get("deviations", [])
+        assert same is (workers == 2) and bool(deviations) is not same, (same, deviations)

@@ -56,8 +56,8 @@ def test_a_name_in_a_store_is_looked_up_and_never_imported(finished, tmp_path, c
         assert code in (0, 1, 2) and "Traceback" not in out + err
         assert "Zen of Python" not in out + err
     assert not canary.exists()
-    told = finished("status")[1]
-    assert run.name in told and "damaged" in told and "copy_last" in told
+    output = finished("status")[1]
+    assert run.name in output and "damaged" in output and "copy_last" in output
 
 
 def test_the_result_of_a_search_is_data_too(finished, tmp_path, canary):
@@ -65,8 +65,8 @@ def test_the_result_of_a_search_is_data_too(finished, tmp_path, canary):
     folder.mkdir(parents=True)
     spec = {**TINY.to_json(), "model": {"name": "intruder.inner:Model", "options": {}}}
     candidate = {"trial": 0, "settings": "", "spec": spec, "search": [1.0], "seeds": [0], "confirmed": None}
-    found = {"study": "lmc", "scale": "small", "objectives": ["psnr"], "trials": 1, "seconds": 1.0, "candidates": [candidate]}
-    (folder / "result.json").write_text(json.dumps(found))
+    result = {"study": "lmc", "scale": "small", "objectives": ["psnr"], "trials": 1, "seconds": 1.0, "candidates": [candidate]}
+    (folder / "result.json").write_text(json.dumps(result))
     for words in (("plan", "tuned-lmc"), ("status", "tuned-lmc"), ("gc", "--dry-run", "--runs"), ("report", "tuned-lmc")):
         code, out, err = finished(*words)
         assert code in (0, 2) and "Traceback" not in out + err
@@ -135,13 +135,13 @@ def test_a_run_whose_key_is_not_its_name_is_refused_by_whatever_uses_its_numbers
 def test_a_changed_copy_of_the_code_is_not_executed(store, tiny, tmp_path):
     run = store.run(tiny)
     run.create(tiny)
-    taken = snapshot.take(store)
-    (Path(taken.folder) / "lmc" / "__init__.py").write_text(EVIL.format(canary=str(tmp_path / "canary")))
-    taken.note(run)
+    copy = snapshot.take(store)
+    (Path(copy.folder) / "lmc" / "__init__.py").write_text(EVIL.format(canary=str(tmp_path / "canary")))
+    copy.note(run)
     with pytest.raises(BenchError, match="is not what its name says"):
         worker.environment(run, threads=1)
-    again = snapshot.take(store)  # planned anew, it is made anew
-    assert seal.fingerprint(Path(again.folder)) == again.digest
+    second_copy = snapshot.take(store)  # planned anew, it is made anew
+    assert seal.fingerprint(Path(second_copy.folder)) == second_copy.digest
     environment = worker.environment(run, threads=1)
     subprocess.run([sys.executable, "-P", "-c", "import lmc"], env=environment, check=True)
     assert not (tmp_path / "canary").exists()
@@ -152,16 +152,16 @@ def test_a_node_of_a_ray_cluster_hashes_the_copy_before_anything_of_it_is_execut
 
     run = store.run(tiny)
     run.create(tiny)
-    taken = snapshot.take(store)
+    copy = snapshot.take(store)
     settings = {"PYTHONPATH": str(Path.cwd())}
     command = ["python", "-c", f"open({str(tmp_path / 'executed')!r}, 'w')"]
-    (Path(taken.folder) / "bench" / "__init__.py").write_text(EVIL.format(canary=str(tmp_path / "canary")))
-    told = _work(command, settings, str(run.path / "log.txt"), (taken.folder, taken.digest))
-    assert "is not what its name says" in told and not (tmp_path / "executed").exists()
-    again = snapshot.take(store)
+    (Path(copy.folder) / "bench" / "__init__.py").write_text(EVIL.format(canary=str(tmp_path / "canary")))
+    message = _work(command, settings, str(run.path / "log.txt"), (copy.folder, copy.digest))
+    assert "is not what its name says" in message and not (tmp_path / "executed").exists()
+    second_copy = snapshot.take(store)
     path = sys.path[:]
     try:
-        assert _work(command, settings, str(run.path / "log.txt"), (again.folder, again.digest)) == ""
+        assert _work(command, settings, str(run.path / "log.txt"), (second_copy.folder, second_copy.digest)) == ""
     finally:
         sys.path[:] = path
     assert (tmp_path / "executed").exists() and not (tmp_path / "canary").exists()
@@ -174,10 +174,10 @@ COMPILED = f"lmc/__pycache__/__init__.{sys.implementation.cache_tag}.pyc"
 def test_nothing_that_was_put_beside_the_copied_code_is_executed(store, tiny, tmp_path, name):
     run = store.run(tiny)
     run.create(tiny)
-    taken = snapshot.take(store)
-    taken.note(run)
+    copy = snapshot.take(store)
+    copy.note(run)
     canary = tmp_path / "canary"
-    planted = Path(taken.folder) / name
+    planted = Path(copy.folder) / name
     planted.parent.mkdir(exist_ok=True)
     if name.endswith(".pyc"):
         import importlib._bootstrap_external as compiled
@@ -198,8 +198,8 @@ def test_nothing_that_was_put_beside_the_copied_code_is_executed(store, tiny, tm
 def test_the_code_of_a_run_is_looked_for_in_its_own_store_alone(store, tiny, tmp_path):
     run = store.run(tiny)
     run.create(tiny)
-    elsewhere = snapshot.take(Store(tmp_path / "elsewhere"))
-    (run.path / "code.json").write_text(json.dumps(asdict(elsewhere)))
+    other_copy = snapshot.take(Store(tmp_path / "elsewhere"))
+    (run.path / "code.json").write_text(json.dumps(asdict(other_copy)))
     with pytest.raises(BenchError):
         worker.environment(run, threads=1)
 

