@@ -76,12 +76,8 @@ def bundle(
     if memories and memories.variants:
         more[MEMORY] = memory_table(results, memories)
     tables = {"scores": compared, "differences": differences, "costs": cost_table(results)}
-    tables |= {FILES[heading]: shown for heading, shown in more.items()}
-    written += [
-        write(folder / f"{name}.{suffix}", render(shown, format).encode())
-        for name, shown in tables.items()
-        for format, suffix in SUFFIXES.items()
-    ]
+    tables |= {FILES[heading]: made for heading, made in more.items()}
+    written += write_tables(tables, folder)
     if claims:
         written += [
             write(folder / f"claims.{suffix}", claims_text(results, claims, format).encode())
@@ -89,11 +85,19 @@ def bundle(
         ]
     written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
     first = {CLAIMED: claims_table(results, claims)} if claims else {}
-    text = page(
-        results, compared, differences, chosen, configurations, pictures, more, _sections(figures, folder), first, command
-    )
+    drawn = printed_sections(figures, folder)
+    text = page(results, compared, differences, chosen, configurations, pictures, more, drawn, first, command)
     written.append(write(folder / "references.bib", f"{bibtex(_cited(results, configurations or {}))}\n".encode()))
     return [*written, write(folder / "index.html", text.encode())]
+
+
+def write_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
+    """Write each table in every format of files, by its name. Returns what was written."""
+    return [
+        write(folder / f"{name}.{suffix}", render(made, format).encode())
+        for name, made in tables.items()
+        for format, suffix in SUFFIXES.items()
+    ]
 
 
 def _cited(results: Results, configurations: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -104,7 +108,7 @@ def _cited(results: Results, configurations: Mapping[str, Mapping[str, Any]]) ->
     return [*of_variants, *(score.partition("/")[2] for score in results.columns)]
 
 
-def _sections(figures: Figures, folder: Path) -> dict[str, list[Picture]]:
+def printed_sections(figures: Figures, folder: Path) -> dict[str, list[Picture]]:
     """The printed figures as the page shows them, by heading."""
     sections: dict[str, list[Picture]] = {}
     for name, (heading, caption, _) in figures.items():

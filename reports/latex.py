@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reports.columns import RAISED, Column, header
 from reports.table import Cell, Row, Table
@@ -49,7 +49,10 @@ DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it nee
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs,graphicx,xcolor}
 \begin{document}
-\begin{table}[ht]
+%s
+\end{document}
+"""
+TABLE = r"""\begin{table}[ht]
 \centering
 \caption{%s}
 \label{%s}
@@ -60,9 +63,7 @@ DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it nee
 \footnotesize\raggedright
 %s
 \end{minipage}
-\end{table}
-\end{document}
-"""
+\end{table}"""
 TABULAR = r"""\begin{tabular}{l%s}
 \toprule
 %s
@@ -84,10 +85,19 @@ STACK = r"""\resizebox*{!}{\ifdim\totalheight>0.7\textheight 0.7\textheight\else
 
 def latex(table: Table) -> str:
     """The table as a document of its own: best bold, close to it underlined, marks as superscripts."""
+    return document([table])
+
+
+def document(tables: Iterable[Table]) -> str:
+    """A document with these tables."""
+    return DOCUMENT % "\n\n".join(map(_environment, tables))
+
+
+def _environment(table: Table) -> str:
     tabulars = _tabulars(table)
     body = STACK % "\\\\[2ex]\n".join(tabulars) if len(tabulars) > 1 else tabulars[0]
     notes = [_mark([note.mark] if note.mark else []) + escaped(note.text) for note in table.footnotes]
-    return DOCUMENT % (escaped(table.title), label(table), body, "\\par\n".join(notes))
+    return TABLE % (escaped(table.title), label(table), body, "\\par\n".join(notes))
 
 
 def bare(table: Table) -> str:

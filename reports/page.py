@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,9 @@ from reports.figures import distinct
 from reports.results import Results
 from reports.statistics import student
 from reports.style import DASHES, line_styles
-from reports.table import Cell, Footnote, Table, over_horizon, table
+from reports.table import Cell, Table, notes_once, over_horizon, table
+from reports.tuning import Searched
+from reports.tuning_tables import SECTIONS
 
 SVG_DASHES = ("", "7 2", "2 2", "8 2 2 2")  # style.DASHES, one by one
 
@@ -65,15 +67,14 @@ def page(
         **(more or {}),
         "What each variant costs": cost_table(results),
     }
-    tables = _each_note_once(scores, tables)
-    drawn = figures or {}
-    environment = Environment(loader=PackageLoader("reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["anchor"] = lambda heading: "-".join(heading.lower().split())
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
-    return environment.get_template("page.html").render(
-        results=results,
-        scores=over_horizon(scores),
-        sections={name: (tables.get(name), drawn.get(name, ())) for name in dict.fromkeys([*tables, *drawn])},
+    noted = notes_once({"": scores, **tables})
+    return _filled(
+        kind="Experiment",
+        name=results.name,
+        title=results.question,
+        scale=results.scale,
+        scores=over_horizon(noted.pop("")),
+        sections=_sections(noted, figures or {}),
         origin=origin(results.runs),
         command=command,
         data={
@@ -89,10 +90,52 @@ def page(
                 for style in line_styles(results.variants).values()
             ],
         },
+        variants=results.variants,
         settings=_differing(configurations or {}, results.variants),
         runs=_shown_runs(results.runs),
         pictures=pictures,
     )
+
+
+def search_page(
+    searched: Searched,
+    tables: Mapping[str, Table],
+    figures: Mapping[str, Sequence[Picture]],
+    runs: pd.DataFrame,
+    command: str = "",
+) -> str:
+    """The page of a hyperparameter search as text.
+
+    tables, figures: heading -> table and figures, as far as the search allows. runs: of all trials, as `Results.runs`, but
+    with a `trial` in place of the variant. command: what makes the report again.
+    """
+    found = _sections(notes_once(tables), figures)
+    return _filled(
+        kind="Search",
+        name=searched.name,
+        title=searched.question,
+        scale=searched.scale,
+        sections={heading: found[heading] for heading in SECTIONS if heading in found},
+        origin=origin(runs),
+        command=command,
+        data={},
+        runs=_shown_runs(runs),
+    )
+
+
+def _filled(**values: Any) -> str:
+    """The template with these values in it."""
+    environment = Environment(loader=PackageLoader("reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["anchor"] = lambda heading: "-".join(heading.lower().split())
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}  # metrics in their order
+    return environment.get_template("page.html").render(**values)
+
+
+def _sections(
+    tables: Mapping[str, Table], figures: Mapping[str, Sequence[Picture]]
+) -> dict[str, tuple[Table | None, Sequence[Picture]]]:
+    """Heading -> its table, if any, and its figures."""
+    return {heading: (tables.get(heading), figures.get(heading, ())) for heading in dict.fromkeys([*tables, *figures])}
 
 
 def origin(runs: pd.DataFrame) -> str:
@@ -107,19 +150,6 @@ def origin(runs: pd.DataFrame) -> str:
 
 def _known(runs: pd.DataFrame, column: str) -> list[str]:
     return list(dict.fromkeys(runs[column].dropna())) if column in runs else []
-
-
-def _each_note_once(scores: Table, tables: Mapping[str, Table]) -> dict[str, Table]:
-    """The tables without the footnotes that stand under a table above them."""
-    shown = {note.text for note in scores.footnotes}
-    once = {}
-    for heading, further in tables.items():
-        notes = [note for note in further.footnotes if note.mark or note.text not in shown]
-        if len(notes) < len(further.footnotes):
-            notes.append(Footnote("The notes under the tables above hold here too."))
-        once[heading] = replace(further, footnotes=tuple(notes))
-        shown |= {note.text for note in further.footnotes}
-    return once
 
 
 def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> dict[str, Any]:
@@ -191,7 +221,7 @@ def _rounded(values: np.ndarray) -> list[list[float | None]]:
 
 def _shown_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs as text, what names them first; numbers in six digits, empty where there is no value."""
-    first = ["variant", "seed", "state", "reason", "deviations", "key"]
+    first = [name for name in ("variant", "trial", "seed", "state", "reason", "deviations", "key") if name in runs]
     ordered = runs[[*first, *(column for column in runs.columns if column not in first)]]
 
     def as_text(value: Any) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from jinja2 import Environment, PackageLoader
@@ -14,8 +14,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.csv_cells import csv_cell
-from reports.latex import bare, latex
-from reports.table import Cell, Row, Table
+from reports.latex import bare, document, latex
+from reports.table import Cell, Row, Table, notes_once
 
 RULES = 3  # letters that a column takes for its padding and the line beside it
 
@@ -25,6 +25,18 @@ def render(table: Table, format: str = "terminal") -> str:
     if format not in FORMATS:
         raise ValueError(f"there is no format '{format}'; there are {', '.join(FORMATS)}")
     return FORMATS[format](table)
+
+
+def render_all(tables: Mapping[str, Table], format: str, file: str) -> str:
+    """Several tables as one text. JSON has them by name; CSV holds one table, that of `file`."""
+    if format == "csv":
+        return render(tables[file], format)
+    if format == "json":
+        return (
+            json.dumps({name: json.loads(as_json(table)) for name, table in tables.items()}, indent=1, allow_nan=False) + "\n"
+        )
+    once = notes_once(tables).values()
+    return document(once) if format == "latex" else "\n".join(render(table, format) for table in once)
 
 
 def grid(table: Table, width: int | None = None) -> Group:

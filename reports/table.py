@@ -1,7 +1,7 @@
 """Cells once, for every format: which variants, which scores, which frames, what stands out and what has to be said."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,6 +110,19 @@ def over_horizon(table: Table) -> Table:
     kept = [number for number, column in enumerate(table.columns) if column.key == column.score]
     rows = (replace(row, cells=tuple(row.cells[number] for number in kept)) for row in table.rows)
     return replace(table, columns=tuple(table.columns[number] for number in kept), rows=tuple(rows))
+
+
+def notes_once(tables: Mapping[str, Table]) -> dict[str, Table]:
+    """Tables that are shown one below the other, each without the footnotes that stand under one above it."""
+    seen: set[str] = set()
+    once = {}
+    for heading, made in tables.items():
+        notes = [note for note in made.footnotes if note.mark or note.text not in seen]
+        if len(notes) < len(made.footnotes):
+            notes.append(Footnote("The notes under the tables above hold here too."))
+        once[heading] = replace(made, footnotes=tuple(notes))
+        seen |= {note.text for note in made.footnotes}
+    return once
 
 
 def every_nth_frame(step: int, horizon: int) -> list[int]:

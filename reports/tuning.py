@@ -1,14 +1,32 @@
-"""A hyperparameter search as tables: what its pictures and texts are made from."""
+"""A hyperparameter search in plain values: what its tables, its figures and its page are made from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
 from reports.metric import Metric
+from reports.quantities import counted
 
 COMPLETE, PRUNED, FAILED = "complete", "pruned", "failed"
+ENOUGH = 4  # complete trials below which nothing is said about what mattered
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """One of the best trials, trained again on fresh seeds.
+
+    seeds: the fresh ones, as far as any were asked for. search: objective -> its value in the search. means: objective -> its
+    mean over the fresh seeds; empty until all have finished. runs: objective -> the value of each fresh seed; empty where the
+    runs are not in the store any more.
+    """
+
+    trial: int
+    seeds: Sequence[int]
+    search: Mapping[str, float]
+    means: Mapping[str, float]
+    runs: Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -21,13 +39,15 @@ class Searched:
     settings: one row per trial, indexed by its number, a column per setting; NaN where a trial did not have it.
     logarithmic: the settings that were drawn from a logarithmic range.
     curves: trial, step, value of the first objective while training.
-    importances: setting -> share of the objective's variation that it explains; empty where too few trials are complete.
+    importances: setting -> share of the first objective's variation that it explains; empty where that cannot be said.
+    evaluator: what has computed the importances, in words.
     front: the numbers of the best trials: of several objectives the Pareto front, of one the best alone.
-    confirmed: one row per candidate: `trial`, `seeds` (of training, in words), and per objective the columns `search NAME` and
-      `confirmed NAME`; the one to use first.
+    confirmed: the candidates, the one to use first. confirming: the command that confirms the best.
+    notes: sentences that hold for all tables, such as on which clips trials are judged.
     """
 
     name: str
+    scale: str
     objectives: Mapping[str, Metric]
     trials: pd.DataFrame
     settings: pd.DataFrame
@@ -35,7 +55,10 @@ class Searched:
     curves: pd.DataFrame
     importances: Mapping[str, float]
     front: tuple[int, ...]
-    confirmed: pd.DataFrame
+    confirmed: Sequence[Confirmed] = ()
+    confirming: str = ""
+    evaluator: str = ""
+    notes: Sequence[str] = ()
 
     @property
     def first(self) -> str:
@@ -53,57 +76,44 @@ class Searched:
         values = self.complete.set_index("trial")[self.first]
         return values.cummax() if self.objectives[self.first].direction == "up" else values.cummin()
 
-
-def trials_table(searched: Searched) -> pd.DataFrame:
-    """Every trial in words: its settings, how it ended, its scores. Best first, then pruned, then the rest."""
-    rank = {COMPLETE: 0, PRUNED: 1}
-    shown = searched.trials.assign(rank=[rank.get(state, 2) for state in searched.trials["state"]])
-    down = searched.objectives[searched.first].direction == "down"
-    reached = searched.curves.groupby("trial").last()
-    shown = shown.sort_values(["rank", searched.first, "trial"], ascending=[True, down, True])
-    rows = []
-    for _, row in shown.iterrows():
-        own_settings = searched.settings.loc[row["trial"]].dropna()
-        complete = row["state"] == COMPLETE
-        scores = [written(metric, row[name]) if complete else "" for name, metric in searched.objectives.items()]
-        ended = row["state"] if complete else row["reason"] or row["state"]
-        if not complete and row["trial"] in reached.index:  # what it had reached is no score of a trained model
-            last = reached.loc[row["trial"]]
-            ended += f" at step {last['step']:.0f}, {written(searched.objectives[searched.first], last['value'])}"
-        settings = [setting(own_settings[name]) if name in own_settings else "" for name in searched.settings.columns]
-        rows.append([row["trial"], *scores, *settings, ended])
-    ours = ["trial", *searched.objectives, "ended"]
-    settings = [f"setting {name}" if name in ours else str(name) for name in searched.settings.columns]
-    return pd.DataFrame(rows, columns=[*ours[:-1], *settings, ours[-1]])
+    @property
+    def question(self) -> str:
+        """What the search asks, as the page's title."""
+        names = " and ".join(metric.label or name.upper() for name, metric in self.objectives.items())
+        return f"Which settings of {self.name} give the best {names}?"
 
 
-def confirmed_table(searched: Searched) -> pd.DataFrame:
-    """The candidates: what they scored in the search, and what on fresh seeds."""
-    rows = []
-    for _, row in searched.confirmed.iterrows():
-        is_confirmed = not pd.isna(row[f"confirmed {searched.first}"])
-        pairs = [
-            (f"{'search' if kind == 'search' else 'confirmed'} {name}", written(metric, row[f"{kind} {name}"]))
-            for name, metric in searched.objectives.items()
-            for kind in ("search", "confirmed")
-        ]
-        rows.append({"trial": row["trial"], **dict(pairs), "fresh seeds": row["seeds"] if is_confirmed else ""})
-    return pd.DataFrame(rows)
+def lacking(searched: Searched) -> list[str]:
+    """A sentence for each part of the report that cannot be shown, and why."""
+    complete = len(searched.complete)
+    if not complete:
+        states = searched.trials["state"].value_counts()
+        counts = ", ".join(f"{count} {state}" for state, count in states.items())
+        return [f"No trial is complete ({counts}): there are no best settings and no importances yet."]
+    found = []
+    if not len(searched.settings.columns):
+        found.append("The space draws no settings: there is nothing to compare trials by.")
+    elif not searched.importances and complete < ENOUGH:
+        found.append(f"No importances: they need at least {ENOUGH} complete trials, and there {_are(complete)}.")
+    elif not searched.importances:
+        found.append("No importances: no setting of all complete trials varies together with the score.")
+    if not any(one.means for one in searched.confirmed):
+        how = f"; `{searched.confirming}` trains it again" if searched.confirming else ""
+        found.append(f"The best is not confirmed on fresh seeds yet{how}.")
+    return found
+
+
+def _are(count: int) -> str:
+    return "is 1" if count == 1 else f"are {count}"
 
 
 def written(metric: Metric, value: float) -> str:
-    """A value as tables show it, without its unit."""
-    if pd.isna(value):
-        return ""
-    return f"{value * metric.scale:.{metric.digits}f}" if abs(value * metric.scale) < 1e6 else f"{value * metric.scale:.3g}"
+    """A value as tables show it, without its unit: 15.33, 1.52 G."""
+    return metric.written(value) if metric.unit or metric.digits else counted(value)
 
 
 def setting(value: object) -> str:
     """A setting as tables show it."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A GitHub table."""
-    lines = [list(table.columns), ["---"] * len(table.columns), *([str(cell) for cell in row] for row in table.to_numpy())]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+    return str(value)

@@ -1,24 +1,24 @@
-"""Pictures of a search: its history, the curves of its trials, what mattered, each setting, and what quality costs."""
+"""Figures of a search: its history, the curves of its trials, what mattered, each setting, and what quality costs."""
 
+import textwrap
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, StrMethodFormatter
 
-from reports.columns import header
-from reports.csv_cells import harmless
-from reports.files import write
 from reports.panels import plain_logarithmic
-from reports.style import COLOURS, COLUMN, PAGE, paper, save
-from reports.tuning import COMPLETE, PRUNED, Searched, confirmed_table, markdown, trials_table
+from reports.parallel_coordinates import parallel
+from reports.quantities import counted
+from reports.style import COLUMN, PAGE, paper
+from reports.tuning import COMPLETE, PRUNED, Searched
+from reports.tuning_style import BEST, STYLES, best_title, legend_key, score_title
+from reports.tuning_tables import FOUND, FRONT, MATTERED, PARALLEL
 
-BLUE, ORANGE, GREEN = COLOURS[:3]
+KINDS = {COMPLETE: "complete", PRUNED: "pruned (last value)"}
 
 
 def history(searched: Searched) -> Figure:
@@ -28,10 +28,14 @@ def history(searched: Searched) -> Figure:
         _scatter(panel, searched, searched.trials["trial"])
         best = searched.best_so_far
         if len(best):
-            panel.step([*best.index, searched.trials["trial"].max()], [*best, best.iloc[-1]], where="post", color=GREEN)
-        best_so_far = _key("solid", "", GREEN, "best so far")
-        _legend(figure, searched, [_key("none", "o", GREEN, _best(searched)), best_so_far])
-        panel.set(xlabel="trial", ylabel=_axis(searched, searched.first))
+            reached = np.array([*best, best.iloc[-1]]) * searched.objectives[searched.first].scale
+            style = STYLES[BEST]
+            panel.step(
+                [*best.index, searched.trials["trial"].max()], reached, where="post", color=style.colour, linestyle=style.dash
+            )
+        so_far = [legend_key(BEST, best_title(searched)), legend_key(BEST, "best so far", line=True, marked=False)]
+        _legend(figure, searched, so_far if len(best) else ())
+        panel.set(xlabel="trial", ylabel=score_title(searched, searched.first))
         panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     return figure
 
@@ -43,15 +47,15 @@ def curves(searched: Searched) -> Figure:
         scale = searched.objectives[searched.first].scale
         states = searched.trials.set_index("trial")["state"]
         for trial, curve in searched.curves.groupby("trial"):
-            best, pruned = trial in searched.front, states[trial] == PRUNED
-            colour = GREEN if best else ORANGE if pruned else BLUE
+            best = trial in searched.front
+            kind = BEST if best else states[trial] if states[trial] in KINDS else COMPLETE
+            style, last = STYLES[kind], len(curve) - 1
             panel.plot(
-                curve["step"], curve["value"] * scale, color=colour, linewidth=1.8 if best else 0.8, zorder=3 if best else 2
-            )
-            if pruned:
-                panel.plot(curve["step"].iloc[-1], curve["value"].iloc[-1] * scale, "x", color=ORANGE, zorder=3)
-        _legend(figure, searched, [_key("solid", "", GREEN, "best")], lines=True)
-        panel.set(xlabel="training step", ylabel=f"{_axis(searched, searched.first)} while training")
+                curve["step"], curve["value"] * scale, color=style.colour, linestyle=style.dash, marker=style.marker,
+                markevery=[last], linewidth=1.8 if best else 0.8, zorder=3 if best else 2,
+            )  # fmt: skip
+        _legend(figure, searched, lines=True)
+        panel.set(xlabel="training step", ylabel=f"validation {score_title(searched, searched.first)}")
     return figure
 
 
@@ -61,7 +65,7 @@ def importances(searched: Searched) -> Figure:
         shares = dict(reversed(list(searched.importances.items())))
         figure = Figure(figsize=(COLUMN, 0.7 + 0.22 * max(len(shares), 1)))
         panel = figure.subplots()
-        bars = panel.barh(list(shares), list(shares.values()), color=BLUE, height=0.6)
+        bars = panel.barh(list(shares), list(shares.values()), color=STYLES[COMPLETE].colour, height=0.6)
         panel.bar_label(bars, [f"{share:.0%}" for share in shares.values()], padding=2, fontsize=7)
         panel.set(
             xlim=(0, 1.12 * max(shares.values(), default=1)),
@@ -73,7 +77,7 @@ def importances(searched: Searched) -> Figure:
 
 
 def slices(searched: Searched) -> Figure:
-    """A panel per setting: the value of every trial over its value of that setting."""
+    """A panel per setting: the value of every trial over what it was given."""
     names = list(searched.settings.columns)
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
@@ -83,23 +87,24 @@ def slices(searched: Searched) -> Figure:
         for empty in panels[len(names) :]:
             empty.remove()
         for panel, name in zip(panels, names, strict=False):
-            values = searched.settings[name].reindex(searched.trials["trial"])
-            numbers = pd.to_numeric(values, errors="coerce")
-            if numbers.notna().sum() == values.notna().sum():
+            given = searched.settings[name].reindex(searched.trials["trial"])
+            numbers = pd.to_numeric(given, errors="coerce")
+            if numbers.notna().sum() == given.notna().sum():
                 _scatter(panel, searched, numbers)
                 if name in searched.logarithmic:
                     panel.set_xscale("log")
                     plain_logarithmic(panel.xaxis)
+                    panel.tick_params(axis="x", labelrotation=30)
                 panel.xaxis.set_minor_locator(NullLocator())
             else:
-                words = values.astype("str").where(values.notna())
+                words = given.astype("str").where(given.notna())
                 kinds = sorted(words.dropna().unique())
-                _scatter(panel, searched, words.map({kind: position for position, kind in enumerate(kinds)}))
-                panel.set_xticks(range(len(kinds)), kinds)
+                _scatter(panel, searched, words.map({kind: place for place, kind in enumerate(kinds)}))
+                panel.set_xticks(range(len(kinds)), [textwrap.fill(kind, 20) for kind in kinds], rotation=15)
                 panel.set_xlim(-0.5, len(kinds) - 0.5)
             panel.set(xlabel=name)
         for row in range(rows):
-            panels[row * columns].set_ylabel(_axis(searched, searched.first))
+            panels[row * columns].set_ylabel(score_title(searched, searched.first))
         _legend(figure, searched)
     return figure
 
@@ -111,35 +116,44 @@ def front(searched: Searched) -> Figure:
         figure, panel = _panel()
         best = searched.complete[searched.complete["trial"].isin(searched.front)].sort_values(other)
         scales = [searched.objectives[name].scale for name in (other, one)]
-        for rows, colour in ((searched.complete, BLUE), (best, GREEN)):
-            panel.plot(rows[other] * scales[0], rows[one] * scales[1], "o", color=colour)
-        panel.step(best[other] * scales[0], best[one] * scales[1], where="post", color=GREEN, linewidth=0.8)
+        for rows, kind in ((searched.complete, COMPLETE), (best, BEST)):
+            panel.plot(rows[other] * scales[0], rows[one] * scales[1], STYLES[kind].marker, color=STYLES[kind].colour)
+        line = STYLES[BEST]
+        panel.step(
+            best[other] * scales[0], best[one] * scales[1], where="post", color=line.colour, linestyle=line.dash, linewidth=0.8
+        )
         if (searched.complete[other] > 0).all() and searched.complete[other].max() > 3 * searched.complete[other].min():
             panel.set_xscale("log")
             panel.xaxis.set_minor_locator(NullLocator())
-        panel.set(xlabel=_axis(searched, other), ylabel=_axis(searched, one))
+        if not searched.objectives[other].digits:
+            panel.xaxis.set_major_formatter(FuncFormatter(_counted))
+        panel.set(xlabel=score_title(searched, other), ylabel=score_title(searched, one))
         _legend(figure, searched)
     return figure
 
 
-def everything(searched: Searched, folder: Path) -> list[Path]:
-    """Write the tables and all pictures that the search allows. Returns what was written."""
-    drawn: dict[str, tuple[Callable[[Searched], Figure], bool]] = {
-        "history": (history, len(searched.complete) > 0),
-        "curves": (curves, len(searched.curves) > 0),
-        "importances": (importances, len(searched.importances) > 0),
-        "slices": (slices, len(searched.settings.columns) > 0 and len(searched.complete) > 0),
-        "front": (front, len(searched.objectives) > 1 and len(searched.complete) > 0),
+def search_figures(searched: Searched) -> dict[str, tuple[str, str, Figure]]:
+    """File name -> (heading of the page, caption, figure), of those that the search allows."""
+    settings, scored = len(searched.settings.columns) > 0, bool(searched.trials[searched.first].notna().any())
+    drawn: dict[str, tuple[str, str, Callable[[Searched], Figure], bool]] = {
+        "importances": (MATTERED, "Parameter importances", importances, len(searched.importances) > 0),
+        "slices": (MATTERED, "Every trial's score over each of its settings", slices, settings and scored),
+        "history": (FOUND, "The score of every trial in order, and the best so far", history, scored),
+        "curves": (FOUND, "Every trial while it was trained", curves, len(searched.curves) > 0),
+        "parallel": (
+            PARALLEL,
+            "A line per trial through its settings to its score, broken where it has no such setting",
+            parallel,
+            settings and scored,
+        ),
+        "front": (
+            FRONT,
+            "What each objective costs in the other",
+            front,
+            len(searched.objectives) > 1 and len(searched.complete) > 0,
+        ),
     }
-    written = []
-    for name, table in (("trials", trials_table(searched)), ("confirmed", confirmed_table(searched))):
-        if len(table):
-            written.append(write(folder / f"{name}.csv", harmless(table).to_csv(index=False).encode()))
-            written.append(write(folder / f"{name}.md", markdown(table).encode()))
-    for name, (draw, possible) in drawn.items():
-        if possible:
-            written += save(draw(searched), folder, name)
-    return written
+    return {name: (heading, caption, draw(searched)) for name, (heading, caption, draw, possible) in drawn.items() if possible}
 
 
 def _panel() -> tuple[Figure, Axes]:
@@ -150,31 +164,24 @@ def _panel() -> tuple[Figure, Axes]:
 def _scatter(panel: Axes, searched: Searched, x: "pd.Series[float]") -> None:
     """Every trial with a value over x, by how it ended; the best last."""
     values = searched.trials[searched.first].to_numpy(float) * searched.objectives[searched.first].scale
-    x_values, states = np.asarray(x, float), searched.trials["state"].to_numpy()
+    places, states = np.asarray(x, float), searched.trials["state"].to_numpy()
     best = searched.trials["trial"].isin(searched.front).to_numpy()
-    for state, marker, colour in ((PRUNED, "x", ORANGE), (COMPLETE, "o", BLUE)):
+    for state in (PRUNED, COMPLETE):
         chosen = states == state
-        panel.plot(x_values[chosen], values[chosen], marker, color=colour)
-    panel.plot(x_values[best], values[best], "o", color=GREEN, markersize=5)
+        panel.plot(places[chosen], values[chosen], STYLES[state].marker, color=STYLES[state].colour)
+    panel.plot(places[best], values[best], STYLES[BEST].marker, color=STYLES[BEST].colour, markersize=5)
 
 
 def _legend(figure: Figure, searched: Searched, extra: Sequence[Line2D] = (), lines: bool = False) -> None:
     """What can be seen, under the figure: how trials ended, then `extra` or the best."""
-    kinds = [(COMPLETE, "o", BLUE, "complete"), (PRUNED, "x", ORANGE, "pruned (last value)")]
-    states, style = set(searched.trials["state"]), "solid" if lines else "none"
-    handles = [_key(style, marker, colour, label) for state, marker, colour, label in kinds if state in states]
-    handles += extra or [_key("none", "o", GREEN, _best(searched))]
+    states = set(searched.trials["state"][searched.trials[searched.first].notna()])
+    handles = [legend_key(state, label, lines) for state, label in KINDS.items() if state in states]
+    handles += extra or ([legend_key(BEST, best_title(searched), lines)] if searched.front else [])
     figure.set_figheight(figure.get_figheight() + 0.2)
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1, handlelength=3 if lines else 2
+    )
 
 
-def _key(style: Any, marker: str, colour: str, label: str) -> Line2D:
-    return Line2D([], [], linestyle=style, marker=marker, color=colour, label=label)
-
-
-def _best(searched: Searched) -> str:
-    return "on the Pareto front" if len(searched.objectives) > 1 else "best"
-
-
-def _axis(searched: Searched, name: str) -> str:
-    return header(f"validation/{name}", searched.objectives[name])
+def _counted(value: float, place: int | None = None) -> str:
+    return counted(value)

@@ -1,15 +1,24 @@
-"""A search as tables and pictures, from plain tables alone."""
+"""A search as tables, pictures and a page, from plain tables alone."""
 
+import io
+import json
 import math
+import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
+from reports.render import FORMATS, grid, render, render_all
 from reports.results import Metric
+from reports.search_bundle import search_bundle
 from reports.style import printed
-from reports.tuning import COMPLETE, FAILED, PRUNED, Searched, confirmed_table, markdown, trials_table
-from reports.tuning_figures import curves, everything, front, history, importances, slices
+from reports.tuning import COMPLETE, FAILED, PRUNED, Confirmed, Searched, lacking
+from reports.tuning_figures import curves, front, history, importances, parallel, search_figures, slices
+from reports.tuning_tables import BEST, TRIALS, best_table, history_table, importance_table, search_tables, trials_table
+from tests.report_samples import runs
 
 PSNR, COST = Metric("up", "dB", 2, label="PSNR"), Metric("down", "", 0, label="FLOPs per clip")
 ROWS = [
@@ -24,54 +33,132 @@ SETTINGS = pd.DataFrame(
 )
 
 
+RUNS = runs({"trial": "trial 0: <b>", "seed": 0, "date": "2026-11-28", "commit": "1a2b3c4d5e", "machine": "A CPU"})
+
+
 @pytest.fixture
 def searched():
     return Searched(
         name="lmc",
+        scale="paper",
         objectives={"psnr": PSNR, "cost": COST},
         trials=pd.DataFrame(ROWS, columns=["trial", "state", "reason", "trained", "psnr", "cost"]),
         settings=SETTINGS,
         logarithmic=frozenset({"lr"}),
         curves=pd.DataFrame(
-            [(t, s, 20 + t - 50 / s) for t in (0, 1, 2) for s in (50, 100)], columns=["trial", "step", "value"]
+            [(t, s, 20 + t - 50 / s) for t in (0, 1, 2, 4) for s in (50, 100)], columns=["trial", "step", "value"]
         ),
         importances={"lr": 0.8, "warmup": 0.2},
+        evaluator="fANOVA",
         front=(2, 0),
-        confirmed=pd.DataFrame(
-            {"trial": [2], "seeds": ["1, 2"], "search psnr": [23.5], "confirmed psnr": [22.9]}
-            | {"search cost": [9e6], "confirmed cost": [math.nan]}
-        ),
+        confirmed=[
+            Confirmed(
+                2, [1, 2], {"psnr": 23.5, "cost": 9e6}, {"psnr": 22.9, "cost": 9e6}, {"psnr": [22.8, 23.0], "cost": [9e6] * 2}
+            )
+        ],
+        confirming="bench tune lmc --confirm 1",
     )
+
+
+def cells(table, title):
+    """The texts of the column whose title begins so."""
+    place = next(number for number, column in enumerate(table.columns) if column.title.startswith(title))
+    return [row.cells[place].text for row in table.rows]
+
+
+def kept(searched, *numbers):
+    """A search of only these trials, in which nothing was found."""
+    few = searched.trials[searched.trials["trial"].isin(numbers)]
+    lines = searched.curves[searched.curves["trial"].isin(numbers)]
+    nothing = {"importances": {}, "front": (), "confirmed": ()}
+    return replace(searched, trials=few, settings=SETTINGS.loc[list(numbers)], curves=lines, **nothing)
 
 
 def test_trials_stand_best_first_and_what_a_pruned_one_had_reached_is_no_score(searched):
     table = trials_table(searched)
-    assert list(table["trial"]) == [2, 4, 0, 1, 3]
-    assert list(table["psnr"]) == ["23.50", "22.00", "20.00", "", ""]
-    assert table["ended"].iloc[3] == "pruned at step 100, 20.50"
-    assert table["ended"].iloc[4] == "diverged: the loss is nan at step 7"
-    assert list(table["warmup"]) == ["5", "4", "3", "", ""]
+    assert [row.label for row in table.rows] == ["2", "4", "0", "1", "3"]
+    assert cells(table, "PSNR (dB) ↑") == ["23.50", "22.00", "20.00", "–", "–"]
+    assert cells(table, "ended") == ["complete"] * 3 + ["pruned at step 100", "failed"]
+    assert cells(table, "last PSNR (dB)") == ["–"] * 3 + ["20.50", "–"]
+    assert cells(table, "warmup") == ["5", "4", "3", "–", "–"]
+    assert cells(table, "FLOPs per clip ↓")[:2] == ["9 M", "5 M"]
+    mark = table.rows[4].marks[0]
+    assert next(note.text for note in table.footnotes if note.mark == mark) == "Diverged: the loss is nan at step 7."
 
 
 def test_settings_and_objectives_may_be_called_anything(searched):
     called = searched.settings.rename(columns={"lr": "trial", "kind": "seconds", "warmup": "psnr"})
     trials = searched.trials.rename(columns={"cost": "seconds"})
-    named = replace(searched, settings=called, trials=trials, objectives={"psnr": PSNR, "seconds": COST})
+    named = replace(
+        searched, settings=called, trials=trials, objectives={"psnr": PSNR, "seconds": COST}, importances={}, confirmed=()
+    )
     table = trials_table(named)
-    assert list(table.columns) == ["trial", "psnr", "seconds", "setting trial", "setting seconds", "setting psnr", "ended"]
-    assert list(table["trial"]) == [2, 4, 0, 1, 3] and list(table["psnr"])[:2] == ["23.50", "22.00"]
+    keys = ["psnr", "seconds", "setting trial", "setting seconds", "setting psnr", "ended", "last", "trained"]
+    assert [column.key for column in table.columns] == keys
+    assert cells(table, "PSNR (dB)")[:2] == ["23.50", "22.00"]
+    for draw in (parallel, slices):
+        printed(draw(named))
 
 
-def test_seeds_that_were_not_trained_are_not_named(searched):
-    unconfirmed = searched.confirmed.assign(**{"confirmed psnr": math.nan})
-    assert confirmed_table(replace(searched, confirmed=unconfirmed)).iloc[0]["fresh seeds"] == ""
+def test_the_search_score_stands_beside_the_confirmed_one_with_its_interval_over_seeds(searched):
+    table = best_table(searched)
+    assert cells(table, "search PSNR (dB) ↑") == ["23.50"]
+    assert cells(table, "confirmed PSNR (dB) ↑") == ["22.90 ± 1.27"]  # 12.706 x 0.1 of Student's t with two seeds
+    assert cells(table, "confirmed FLOPs") == ["9 M"]
+    assert table.rows[0].seeds == "2" and "fresh seeds (1, 2)" in " ".join(note.text for note in table.footnotes)
 
 
-def test_the_search_score_stands_beside_the_confirmed_one(searched):
-    row = confirmed_table(searched).iloc[0]
-    assert (row["search psnr"], row["confirmed psnr"], row["fresh seeds"]) == ("23.50", "22.90", "1, 2")
-    assert row["confirmed cost"] == ""
-    assert markdown(confirmed_table(searched)).startswith("| trial | search psnr |")
+def test_what_was_not_confirmed_says_so_and_which_command_does_it(searched):
+    begun = replace(searched, confirmed=[replace(searched.confirmed[0], means={}, runs={})])
+    assert best_table(begun).rows[0].seeds == "0 of 2" and cells(best_table(begun), "confirmed PSNR") == ["–"]
+    never = replace(searched, confirmed=())
+    assert [row.label for row in best_table(never).rows] == ["trial 2", "trial 0"]
+    for one in (begun, never):
+        assert "`bench tune lmc --confirm 1` trains it again" in " ".join(note.text for note in trials_table(one).footnotes)
+
+
+def test_a_confirmed_mean_whose_runs_are_gone_is_shown_without_an_interval(searched):
+    gone = replace(searched, confirmed=[replace(searched.confirmed[0], runs={})])
+    assert cells(best_table(gone), "confirmed PSNR") == ["22.90"] and best_table(gone).rows[0].seeds == "2"
+
+
+def test_importances_name_their_evaluator_and_the_settings_that_they_leave_out(searched):
+    table = importance_table(searched)
+    assert [row.label for row in table.rows] == ["lr", "warmup", "kind"]
+    assert cells(table, "importance (%)") == ["80", "20", "–"] and cells(table, "best") == ["0.002", "5", "a"]
+    assert cells(table, "tried") == ["0.001, 0.002, 0.003, 0.01, 1", "3, 4, 5", "a, b"]
+    notes = " ".join(note.text for note in table.footnotes)
+    assert "by fANOVA" in notes and "the 3 complete trials" in notes and "Not known of kind" in notes
+
+
+def test_the_history_is_of_the_trials_that_were_better_than_all_before(searched):
+    table = history_table(searched)
+    assert [row.label for row in table.rows] == ["0", "2"]
+    assert cells(table, "gain") == ["–", "3.50"] and cells(table, "training time") == ["60 s", "2.2 min"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_has_the_tables_of_a_search_with_its_unit_once_a_column(searched, format):
+    tables = search_tables(searched)
+    assert list(tables) == ["Best settings", "Parameter importances", "Optimization history", "Trials"]
+    text = render_all(tables, format, TRIALS)
+    assert ("diverged" in text.lower()) and ("23.5" in text)
+    if format == "json":
+        assert list(json.loads(text)) == list(tables)
+    elif format != "csv":
+        assert "PSNR (dB)" in text and "23.50 dB" not in text
+    if format == "latex":
+        assert text.count("\\begin{document}") == 1 and text.count("\n\\begin{table}") == 4
+    for table in tables.values():
+        assert render(table, format)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_the_tables_of_a_search_fit_any_terminal_without_a_cut_word(searched, width):
+    for table in search_tables(searched).values():
+        page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+        page.print(grid(table, width))
+        assert "…" not in page.file.getvalue() and max(map(len, page.file.getvalue().splitlines())) <= width
 
 
 def test_the_best_so_far_is_of_complete_trials_alone(searched):
@@ -96,23 +183,80 @@ def test_the_front_joins_what_nothing_beats(searched):
     assert line.get_xydata().tolist() == [[4e6, 20.0], [9e6, 23.5]]
 
 
-def test_a_folder_gets_all_tables_and_pictures_and_again_the_same_bytes(searched, tmp_path):
-    drawn = (history, curves, importances, slices, front)
-    names = {path.name for path in everything(searched, tmp_path)}
-    assert names >= {"trials.csv", "confirmed.md"} | {f"{draw.__name__}.png" for draw in drawn}
+def test_parallel_coordinates_have_an_axis_for_each_setting_and_score(searched):
+    panel = parallel(searched).axes[0]
+    assert [text.get_text() for text in panel.get_xticklabels()] == ["lr", "kind", "warmup", "PSNR (dB) ↑", "FLOPs per clip\n↓"]
+    lines = [line.get_ydata() for line in panel.lines if len(line.get_xdata()) == 5]
+    assert len(lines) == 4  # the failed trial has no score
+    best = max(lines, key=lambda line: line[3] if not np.isnan(line[4]) else -1)
+    assert best.tolist() == pytest.approx([math.log10(2) / math.log10(10), 0, 1, 3.5 / 11, 1])
+
+
+def test_every_curve_of_a_search_has_a_style_of_its_kind(searched):
+    drawn = {(line.get_color(), line.get_marker()) for line in curves(searched).axes[0].lines}
+    assert drawn == {("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "D")}  # complete, pruned, the best
+
+
+def test_a_folder_gets_all_tables_figures_and_the_page_and_again_the_same_bytes(searched, tmp_path):
+    drawn = (history, curves, importances, slices, front, parallel)
+    names = {path.name for path in search_bundle(searched, tmp_path, RUNS, ["lmc", "psnr"], "bench report tune:lmc --out r")}
+    assert names >= {"trials.csv", "best.md", "history.tabular.tex", "importances.json", "index.html", "references.bib"}
+    assert names >= {f"{draw.__name__}.png" for draw in drawn}
     assert (tmp_path / "slices.png").read_bytes() == printed(slices(searched))
 
 
-def test_a_search_without_a_complete_trial_is_still_reported(searched, tmp_path):
-    from dataclasses import replace
+def test_the_page_of_a_search_is_that_of_a_report(searched, tmp_path):
+    search_bundle(searched, tmp_path, RUNS, command="bench report tune:lmc --out r")
+    text = (tmp_path / "index.html").read_text("utf-8")
+    links = re.findall(r'<a href="#([^"]+)">', text)
+    assert links == re.findall(r'<section id="([^"]+)"', text)
+    assert links == [
+        "best-settings", "parameter-importances", "optimization-history", "parallel-coordinates", "pareto-front", "trials",
+        "runs",
+    ]  # fmt: skip
+    assert "Runs of 2026-11-28, commit 1a2b3c4, on A CPU." in text
+    assert "Made by <code>bench report tune:lmc --out r</code>" in text
+    notes = [note for note in re.findall(r"<li> (.+?)</li>", text) if "tables above" not in note]
+    assert len(notes) == len(set(notes))
+    assert "<b>" not in text.partition("<h2>Runs")[2].partition("</section>")[0]
 
-    young = replace(
-        searched,
-        trials=searched.trials[searched.trials["state"] != COMPLETE],
-        settings=SETTINGS.loc[[1, 3]],
-        curves=searched.curves[searched.curves["trial"] == 1],
-        importances={},
-        front=(),
-        confirmed=pd.DataFrame(),
+
+def test_names_of_a_search_are_never_read_as_markup(searched, tmp_path):
+    wild = "<script>a|b$"
+    named = replace(
+        searched, name=wild, settings=SETTINGS.rename(columns={"lr": wild}).replace("a", wild), importances={wild: 1.0}
     )
-    assert {path.stem for path in everything(young, tmp_path)} == {"trials", "curves"}
+    search_bundle(named, tmp_path, RUNS)
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert text.count("<script>") == 1 and "&lt;script&gt;a|b$" in text
+    assert r"\<script>a\|b\$" in (tmp_path / "trials.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sentence"),
+    [
+        ((1, 3), "No trial is complete (1 pruned, 1 failed): there are no best settings and no importances yet."),
+        ((3,), "No trial is complete (1 failed)"),
+        ((0,), "No importances: they need at least 4 complete trials, and there is 1."),
+        ((0, 2, 4), "there are 3."),
+    ],
+)
+def test_a_search_that_lacks_something_is_reported_and_says_what(searched, tmp_path, numbers, sentence):
+    young = kept(searched, *numbers)
+    if complete := [number for number in (2, 4, 0) if number in numbers]:
+        young = replace(young, front=(complete[0],))
+    written = search_bundle(young, tmp_path, RUNS)
+    text = (tmp_path / "index.html").read_text("utf-8")
+    assert sentence in text and {"trials.md", "index.html"} <= {path.name for path in written}
+    assert all(sentence in render(search_tables(young)[TRIALS], format) for format in ("terminal", "json", "tabular"))
+    assert (BEST in search_tables(young)) == bool(complete)
+
+
+def test_a_space_of_one_setting_or_none_is_reported(searched, tmp_path):
+    one = replace(searched, settings=SETTINGS[["kind"]], importances={"kind": 1.0}, objectives={"psnr": PSNR})
+    search_bundle(one, tmp_path / "one", RUNS)
+    assert "parallel" in search_figures(one) and "front" not in search_figures(one)
+    none = replace(one, settings=SETTINGS[[]], importances={})
+    search_bundle(none, tmp_path / "none", RUNS)
+    assert lacking(none) == ["The space draws no settings: there is nothing to compare trials by."]
+    assert "parallel" not in search_figures(none)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 
 import pytest
@@ -98,12 +99,31 @@ def test_a_search_ends_with_its_best_confirmed_and_a_second_one_does_nothing(ben
     (tmp_path / "small.py").write_text(SPACE)
     words = ("tune", "small.py", "--trials", 2, "--executor", "inline", "--confirm-seeds", 1)
     code, out, _ = bench(*words)
-    assert code == 0 and "confirmed score" in out and "2 trials finished" in out and "`bench run tuned-small`" in out
+    assert code == 0 and "confirmed PSNR (dB) ↑" in out and "2 trials finished" in out and "`bench run tuned-small`" in out
     runs = sorted(path.name for path in (tmp_path / "runs").glob("lmc-*"))
     assert len(runs) == 3
     assert bench(*words)[0] == 0 and sorted(path.name for path in (tmp_path / "runs").glob("lmc-*")) == runs
     code, out, _ = bench("report", "tune:small")
-    assert code == 0 and "confirmed psnr" in out and "complete" in out
+    assert code == 0 and "confirmed PSNR (dB) ↑" in out and "complete" in out
+    told = json.loads(bench("report", "tune:small", "--format", "json")[1])
+    assert list(told) == ["best", "history", "trials"] and told["best"]["rows"][0]["seeds"] == "1"
+    for form, words in {
+        "latex": r"\end{document}",
+        "tabular": r"\label{tab:tune-small-best}",
+        "csv": "trial,psnr,lr,ended",
+    }.items():
+        code, out, _ = bench("report", "tune:small", "--format", form)
+        assert code == 0 and words in out
+    assert (
+        bench("report", "tune:small", "--out", "table.md")[0] == 0
+        and "**Best settings**" in (tmp_path / "table.md").read_text()
+    )
+    code, out, _ = bench("report", "tune:small", "--out", "report")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert code == 0 and "open report/index.html" in out
+    assert "Made by <code>bench report tune:small --out report</code>" in page and "Runs of 20" in page
+    assert "No importances: they need at least 4 complete trials, and there are 2." in page
+    assert {"convlstm", "lmc", "psnr"} & set(re.findall(r"@\w+{(\w+),", (tmp_path / "report" / "references.bib").read_text()))
     rows = json.loads(bench("plan", "tuned-small", "--json")[1])
     assert [row["variant"] for row in rows] == ["tuned", "copy last frame", "all black"]
     names = [path.name for path in (tmp_path / "runs").glob("lmc-*/mlflow/*")]

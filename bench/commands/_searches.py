@@ -10,11 +10,10 @@ from bench.common.errors import BenchError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
-    from rich.table import Table
-
     from bench.store.store import Store
     from bench.sweep.plan import PlannedRun
+    from bench.tune.study import Study
+    from reports.tuning import Searched
 
 SEARCH = "tune:"  # begins their names
 
@@ -34,47 +33,62 @@ def runs(study: str, scale: str, store: Store) -> tuple[str, list[PlannedRun]]:
     return called(search.name, search.aim.scale), everything(search)
 
 
-def show(study: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
-    """What `bench report` prints of a study or writes."""
+def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> None:
+    """What `bench report` prints of a study, or writes to a file. form: of the text; empty for a folder of everything."""
+    from bench.common.display import plain
+    from bench.common.files import write_bytes
     from bench.spec.loading import canonical
     from bench.store.search_results import making
     from bench.tune.study import find
     from bench.tune.tables import searched
-    from reports.csv_cells import harmless
-    from reports.tuning import confirmed_table, markdown, trials_table
-    from reports.tuning_figures import everything
+    from reports.render import FORMATS, grid, render_all
+    from reports.table import notes_once
+    from reports.tuning_tables import FILES, TRIALS, search_tables
 
-    search = searched(find(store, canonical(study), scale))
-    if out and out.suffix:
-        raise BenchError(f"a search is reported to a folder of tables and pictures, not to a file; got --out {out}")
-    if form not in (None, "terminal", "markdown", "csv"):
-        raise BenchError(f"a search is reported as terminal, markdown or csv, got --format {form}")
+    if form and form not in FORMATS:
+        raise BenchError(f"there is no format '{form}'; there are {', '.join(FORMATS)}")
+    record = find(store, canonical(study), scale)
+    search = searched(record)
     if not len(search.trials):
         raise BenchError(f"the study '{study}' has no trials yet; `{making(store, canonical(study), scale)}` asks for some")
-    if out:
-        written = everything(search, out)
-        print(f"wrote {len(written)} files to {out}: {', '.join(sorted({path.stem for path in written}))}")
+    if out and not form:
+        _everything(record, search, out)
         return
-    tables = [table for table in (trials_table(search), confirmed_table(search)) if len(table)]
-    for table in tables:
-        if form == "markdown":
-            print(markdown(table))
-        elif form == "csv":
-            print(harmless(table).to_csv(index=False))
-        else:
-            _options.console().print(_grid(table), highlight=False)
-    if search.importances and form in (None, "terminal"):
-        print("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in search.importances.items()))
-        print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes tables and pictures")
+    tables = {FILES[heading]: made for heading, made in search_tables(search).items()}
+    console = _options.console()
+    if out:
+        write_bytes(out, plain(render_all(tables, form, FILES[TRIALS])).encode())
+        print(f"wrote {out}")
+    elif form == "terminal":
+        for made in notes_once(dict(reversed(tables.items()))).values():  # the best last: it stands above the next prompt
+            console.print(grid(made, console.width if console.is_terminal else None), highlight=False)
+        print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes a page, tables and figures")
+    else:
+        print(render_all(tables, form, FILES[TRIALS]), end="")
 
 
-def _grid(table: pd.DataFrame) -> Table:
-    from rich import box
-    from rich.table import Table
+def _everything(study: Study, search: Searched, folder: Path) -> None:
+    """Write tables, figures and the page of a search, and attach them to its experiment in MLflow."""
+    import shlex
+    import sys
 
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        grid.add_column(str(column), justify="left" if column == "ended" else "right", overflow="fold")
-    for row in table.to_numpy():
-        grid.add_row(*map(str, row))
-    return grid
+    import pandas as pd
+
+    from bench.common.display import published
+    from bench.reporting.damage import readable
+    from bench.reporting.results import run_row
+    from bench.tracking.attach import attach
+    from bench.tune.confirm import everything
+    from bench.tune.study import called
+    from reports.search_bundle import search_bundle
+
+    planned_runs = [readable(planned) for planned in everything(study)]
+    rows = pd.DataFrame([run_row(planned) for planned in planned_runs]).rename(columns={"variant": "trial"})
+    specs = [planned.spec for planned in planned_runs]
+    cited = [*(spec.model.name for spec in specs), *(spec.data.name for spec in specs), *search.objectives]
+    remade = published(_options.Choice(SEARCH + study.name, study.aim.scale).command("report", anywhere=True))
+    written = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
+    print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
+    command = shlex.join(["bench", *sys.argv[1:]])
+    if trouble := attach(study.store, called(study.name, study.aim.scale), written, search.question, command):
+        print(f"MLflow has not got the report ({trouble}); the same command attaches it later")

@@ -90,6 +90,9 @@ def report(
         }  # fmt: skip
         if unused := [option for option, value in unfit_options.items() if value]:
             raise BenchError(f"{listed(unused)}: not for a search; `bench report {name}` takes --out, --format and --scale")
+        if out and form and _is_folder(out):
+            raise BenchError("a folder gets all tables in every format; --format is for a file or the terminal")
+        form = form or ("" if out and _is_folder(out) else _format(out) if out else "terminal")
         _searches.show(name.removeprefix(_searches.SEARCH), scale, out, form, _options.store(store_path))
         return
     if ignore_unchecked and not check:
@@ -107,7 +110,7 @@ def report(
     names, protocols, store = _selection.metrics(metrics), _selection.protocols(protocol), _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
-    folder = out is not None and (out.is_dir() or not out.suffix)
+    folder = out is not None and _is_folder(out)
     if seeds is None and (claims or (folder and experiment.claims)):
         experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
     training = choice.command("run")
@@ -151,6 +154,10 @@ def report(
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     else:
         console.print(grid(shown, console.width))
+
+
+def _is_folder(out: Path) -> bool:
+    return out.is_dir() or not out.suffix
 
 
 def _format(out: Path) -> str:

@@ -13,8 +13,8 @@ from bench.commands._searches import SEARCH, typed
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.store.search_results import Result
     from bench.tune.session import Outcome
+    from bench.tune.study import Study
 
 ALL = "comparison"
 
@@ -122,7 +122,7 @@ def tune(
             f"{searched.name} at scale {scale}{of}: {objective} on validation clips, {trials} trials by {sampler}", flush=True
         )
         outcomes.append(run(searched, space, plan, Confirmation(confirm, confirm_seeds), where, _options.console(), _command()))
-        _print(outcomes[-1].result)
+        _print_best(searched)
         if outcomes[-1].interrupted:
             break
     sys.exit(_end(name, outcomes))
@@ -156,21 +156,15 @@ def _command() -> str:
     return shlex.join(["bench", *sys.argv[1:]])
 
 
-def _print(result: Result) -> None:
-    from rich import box
-    from rich.table import Table
+def _print_best(study: Study) -> None:
+    """What was found, as `bench report` shows it."""
+    from bench.tune.tables import searched
+    from reports.render import grid
+    from reports.tuning_tables import best_table
 
-    from bench.tune.objectives import shown
-
-    if not result.candidates:
-        return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(("trial", "settings", "search score", "confirmed score", "fresh seeds")):
-        table.add_column(head, no_wrap=number != 1)
-    for one in result.candidates:
-        values = [", ".join(map(shown, result.objectives, scores)) if scores else "–" for scores in (one.search, one.confirmed)]
-        table.add_row(str(one.trial), one.settings, *values, ", ".join(map(str, one.seeds)) if one.confirmed else "–")
-    _options.console().print(table, highlight=False)
+    console = _options.console()
+    if (best := best_table(searched(study, importances=False))).rows:
+        console.print(grid(best, console.width if console.is_terminal else None), highlight=False)
 
 
 def _end(name: str, outcomes: list[Outcome]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -183,6 +183,11 @@ def _scored(
 
 def _run(planned: PlannedRun, experiment: Experiment) -> dict[str, Any]:
     searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(planned.label, {})} if experiment.searched else {}
+    return run_row(planned, searched)
+
+
+def run_row(planned: PlannedRun, searched: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """A run as a report shows it: its state, its costs (`searched`: those of finding its settings), where it comes from."""
     provenance = planned.run.provenance()
     row = {
         "variant": planned.label,
@@ -192,7 +197,7 @@ def _run(planned: PlannedRun, experiment: Experiment) -> dict[str, Any]:
         "reason": "" if planned.state == FINISHED else planned.why,
         "deviations": "; ".join(provenance.get("deviations", [])),
         **{name: provenance.get(name) for name in (*shapes.COSTS, "command")},
-        **searched,
+        **(searched or {}),
         **_made_by(provenance),
         **_started_from(planned.spec),
     }

@@ -16,6 +16,8 @@ from bench.sweep.plan import PlannedRun
 from bench.sweep.run_table import LOOKS
 from bench.tune.objectives import shown
 from bench.tune.study import Study, finished, runs_of, settings
+from bench.tune.tables import metric
+from reports.columns import header
 
 LATEST = 5  # intermediate values shown of a trial
 SIGNS = {
@@ -59,7 +61,8 @@ class Board(LiveView):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("trial", justify="right")
         table.add_column("settings", overflow="fold")
-        table.add_column(f"{self.study.aim.objectives[0]} while training", no_wrap=True)
+        first = self.study.aim.objectives[0]
+        table.add_column(f"{header(first, metric(first)).rstrip(' ↑↓')} while training", no_wrap=True)
         table.add_column("result", no_wrap=True)
         best = {trial.number for trial in self.study.ranking()[:1]}
         room = max(5, self.console.height - 6)

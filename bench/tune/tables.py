@@ -1,7 +1,8 @@
-"""A study as plain tables, for reports that know nothing of Optuna."""
+"""A study in plain values, for reports that know nothing of Optuna."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -10,38 +11,60 @@ import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from bench.common.display import published
 from bench.common.errors import BenchError
 from bench.metrics import METRICS
-from bench.store.search_results import read
+from bench.store.search_results import Candidate, making, read
+from bench.store.store import FINISHED
+from bench.sweep.plan import plan_run
+from bench.tune.objectives import value
 from bench.tune.study import Study
 from reports.metric import Metric
-from reports.tuning import COMPLETE, FAILED, PRUNED, Searched
+from reports.tuning import COMPLETE, ENOUGH, FAILED, PRUNED, Confirmed, Searched
 
 STATES = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED, TrialState.RUNNING: "running"}
-ENOUGH = 4  # complete trials below which nothing is said about what mattered
-SEARCH_COSTS = {"cost": Metric("down", "", 0, label="FLOPs per clip"), "seconds": Metric("down", "s", 0, label="training time")}
+SEARCH_COSTS = {
+    "cost": Metric("down", "", 0, label="FLOPs per clip"),
+    "seconds": Metric("down", "s", 1, label="training time"),
+}
+EVALUATOR = "fANOVA (Optuna's FanovaImportanceEvaluator; Hutter et al., 2014)"
 
 
-def searched(study: Study) -> Searched:
-    """Everything that the record and the store know about a search."""
+def searched(study: Study, importances: bool = True) -> Searched:
+    """Everything that the record and the store know about a search.
+
+    importances: whether to compute what mattered, which takes about a second.
+    """
     names = study.aim.objectives
     trials = [trial for trial in study.trials() if trial.state in STATES]
     columns = ["trial", "state", "reason", "trained", *names]
     steps = [(t.number, step, value) for t in trials for step, value in sorted(t.intermediate_values.items())]
-    settings = pd.DataFrame({t.number: pd.Series(t.params, dtype=object) for t in trials}).T
+    drawn = dict.fromkeys(name for trial in trials for name in trial.params)  # in the order that they were asked for
+    settings = {
+        name: pd.Series({t.number: _plain(t.params.get(name, math.nan)) for t in trials}, dtype=object) for name in drawn
+    }
     logarithmic = {name for t in trials for name, drawn in t.distributions.items() if _logarithmic(drawn)}
     ranking = study.ranking()
     return Searched(
         name=study.name,
-        objectives={name: _metric(name) for name in names},
+        scale=study.aim.scale,
+        objectives={name: metric(name) for name in names},
         trials=pd.DataFrame([_row(study, trial) for trial in trials], columns=columns),
-        settings=settings.infer_objects(),
+        settings=pd.DataFrame(settings, index=[trial.number for trial in trials]).infer_objects(),
         logarithmic=frozenset(logarithmic),
         curves=pd.DataFrame(steps, columns=["trial", "step", "value"]),
-        importances=_importances(study),
+        importances=_importances(study) if importances else {},
+        evaluator=EVALUATOR,
         front=tuple(trial.number for trial in (ranking if len(names) > 1 else ranking[:1])),
         confirmed=_confirmed(study),
+        confirming=f"{making(study.store, study.name, study.aim.scale)} --confirm 1",
+        notes=_notes(study, trials),
     )
+
+
+def metric(name: str) -> Metric:
+    """How the values of an objective are written."""
+    return SEARCH_COSTS[name] if name in SEARCH_COSTS else METRICS[name]
 
 
 def _row(study: Study, trial: FrozenTrial) -> tuple[Any, ...]:
@@ -51,7 +74,13 @@ def _row(study: Study, trial: FrozenTrial) -> tuple[Any, ...]:
         values = [trial.intermediate_values[max(trial.intermediate_values)]]
     words = str(trial.user_attrs.get("reason", "")).removesuffix(f" by study {study.name}")
     kind = f"{trial.user_attrs['kind']}: " if "kind" in trial.user_attrs else ""
-    return trial.number, STATES[trial.state], kind + words, float(trial.user_attrs.get("seconds", math.nan)), *values
+    reason = published(kind + words, study.store.root)
+    return trial.number, STATES[trial.state], reason, float(trial.user_attrs.get("seconds", math.nan)), *values
+
+
+def _plain(value: Any) -> Any:
+    """A setting as a table can hold it: a choice between True, False and None is one between words."""
+    return str(value) if value is None or isinstance(value, bool) else value
 
 
 def _importances(study: Study) -> dict[str, float]:
@@ -67,27 +96,44 @@ def _importances(study: Study) -> dict[str, float]:
     return {name: float(share) for name, share in found.items()}
 
 
-def _confirmed(study: Study) -> pd.DataFrame:
+def _confirmed(study: Study) -> list[Confirmed]:
+    """What is written down of the best, with the scores of each fresh seed as far as the store has them."""
     try:
         candidates = read(study.store, study.name, study.aim.scale).candidates
     except BenchError:
-        candidates = []
-    rows = [
-        {"trial": one.trial, "seeds": ", ".join(map(str, one.seeds))}
-        | {f"search {name}": value for name, value in zip(study.aim.objectives, one.search, strict=True)}
-        | {
-            f"confirmed {name}": value
-            for name, value in zip(study.aim.objectives, one.confirmed or [math.nan] * len(one.search), strict=True)
-        }
+        return []
+    names = study.aim.objectives
+    return [
+        Confirmed(
+            one.trial,
+            one.seeds,
+            dict(zip(names, one.search, strict=False)),
+            dict(zip(names, one.confirmed or [], strict=False)),
+            _of_seeds(study, one) if one.confirmed else {},
+        )
         for one in candidates
     ]
-    return pd.DataFrame(rows)
 
 
-def _metric(name: str) -> Metric:
-    if name in SEARCH_COSTS:
-        return SEARCH_COSTS[name]
-    return METRICS[name]
+def _of_seeds(study: Study, one: Candidate) -> dict[str, list[float]]:
+    """Objective -> its value with each fresh seed; empty where runs are gone or damaged, whose mean is still known."""
+    evaluation = (study.evaluation.at(one.spec),)
+    runs = [plan_run(one.settings, one.spec.but(seed=seed), study.store, evaluation) for seed in one.seeds]
+    with contextlib.suppress(BenchError, OSError, KeyError):
+        if all(planned.state == FINISHED for planned in runs):
+            return {name: [value(name, [planned]) for planned in runs] for name in study.aim.objectives}
+    return {}
+
+
+def _notes(study: Study, trials: list[FrozenTrial]) -> list[str]:
+    """What holds for all trials."""
+    aim, judged = study.aim, study.evaluation
+    seeds = "one seed" if aim.seeds == 1 else f"the mean over {aim.seeds} seeds"
+    fixed = [f"Set for every trial: {', '.join(aim.settings)}."] if aim.settings else []
+    return [
+        f"Judged on {judged.clips} clips of the validation split, {seeds} a trial, protocol standard; never on test clips.",
+        *fixed,
+    ]
 
 
 def _logarithmic(drawn: object) -> bool:

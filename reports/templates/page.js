@@ -205,6 +205,15 @@ function offerMetrics() {
 }
 
 function start() {
+  at("theme").addEventListener("click", () => {
+    const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
+    document.documentElement.className = dark ? "light" : "dark";
+  });
+  for (const table of document.querySelectorAll("section:not(#scores) table")) sortable(table);
+  if (data.protocols) offerChoices(); // the page of a search has none
+}
+
+function offerChoices() {
   at("protocol").append(...Object.keys(data.protocols).map((name) => make("option", { value: name }, name)));
   const single = Array.from({ length: data.horizon }, (_, t) => make("option", { value: `t${t + 1}` }, `frame ${t + 1}`));
   const slices = data.spans.map((span) => make("option", { value: span }, `frames ${span}`));
@@ -214,11 +223,6 @@ function start() {
   for (const id of ["metric", "frames"]) at(id).addEventListener("change", show);
   at("filter").addEventListener("input", filter);
   at("choose").addEventListener("submit", (event) => event.preventDefault());
-  at("theme").addEventListener("click", () => {
-    const dark = getComputedStyle(document.documentElement).colorScheme === "dark";
-    document.documentElement.className = dark ? "light" : "dark";
-  });
-  for (const table of document.querySelectorAll("section:not(#scores) table")) sortable(table);
   at("choose").hidden = false;
   at("curves").hidden = false;
   show();

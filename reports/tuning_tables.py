@@ -1,0 +1,220 @@
+"""A hyperparameter search as tables: the best settings, what mattered, how the best was found, every trial."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from reports.columns import Column, header, shown
+from reports.footnotes import SMALL_SCALE, Footnote
+from reports.metric import Metric
+from reports.quantities import lasting
+from reports.table import Cell, Row, Table, mean_cell
+from reports.tuning import COMPLETE, PRUNED, Confirmed, Searched, lacking, setting, written
+
+BEST, MATTERED, FOUND, TRIALS = "Best settings", "Parameter importances", "Optimization history", "Trials"
+PARALLEL, FRONT = "Parallel coordinates", "Pareto front"  # figures alone
+SECTIONS = (BEST, MATTERED, FOUND, PARALLEL, FRONT, TRIALS)  # of the page, in this order
+FILES = {BEST: "best", MATTERED: "importances", FOUND: "history", TRIALS: "trials"}
+KINDS = 6  # of a setting's values that are named one by one
+PLAIN = Metric("up")
+
+
+def search_tables(searched: Searched) -> dict[str, Table]:
+    """Heading -> table, those that the search allows; the last one, of all trials, says what is lacking."""
+    made = {BEST: best_table, MATTERED: importance_table, FOUND: history_table, TRIALS: trials_table}
+    return {heading: table for heading, make in made.items() if (table := make(searched)).rows}
+
+
+def best_table(searched: Searched) -> Table:
+    """The best trials with their settings: what they scored in the search, and on seeds that it has not seen."""
+    best = list(searched.confirmed) or [_unconfirmed(searched, trial) for trial in searched.front]
+    known = set(searched.settings.index)
+    scores = [
+        Column(f"{kind} {name}", f"{kind} {header(name, metric)}", metric)
+        for name, metric in searched.objectives.items()
+        for kind in ("search", "confirmed")
+    ]
+    rows = [
+        Row(
+            f"trial {one.trial}",
+            str(len(one.seeds)) if one.means else f"0 of {len(one.seeds)}" if one.seeds else "0",
+            (*(_settings(searched, one.trial) if one.trial in known else ()), *_confirmed(searched, one)),
+        )
+        for one in best
+        if one.trial in known
+    ]
+    if rows and all(one.means for one in best) and len(rows) > 1:  # fresh seeds have chosen the first among them
+        cells, place = rows[0].cells, len(searched.settings.columns) + 1
+        rows[0] = replace(rows[0], cells=(*cells[:place], _bold(cells[place]), *cells[place + 1 :]))
+    return _table(searched, BEST, [*_setting_columns(searched), *scores], rows, _how_confirmed(searched, best), subject="best")
+
+
+def _bold(cell: Cell) -> Cell:
+    return replace(cell, best=True)
+
+
+def _unconfirmed(searched: Searched, trial: int) -> Confirmed:
+    row = dict(searched.trials.set_index("trial").loc[trial])
+    return Confirmed(trial, (), {name: float(row[name]) for name in searched.objectives}, {}, {})
+
+
+def _confirmed(searched: Searched, one: Confirmed) -> list[Cell]:
+    """Per objective the value of the search, and the mean over fresh seeds."""
+    cells = []
+    for name, metric in searched.objectives.items():
+        cells.append(_score(metric, one.search.get(name, np.nan)))
+        runs = np.array(one.runs.get(name, ()), float)
+        if one.means and len(runs) == len(one.seeds) and (metric.unit or metric.digits):
+            cells.append(mean_cell(runs, Column(name, name, metric)))
+        else:
+            cells.append(_score(metric, one.means.get(name, np.nan)))
+    return cells
+
+
+def _how_confirmed(searched: Searched, best: Sequence[Confirmed]) -> list[str]:
+    seeds = sorted({seed for one in best if one.means for seed in one.seeds})
+    trials = len(searched.complete)
+    said = f"Search: the score by which it was found. The best of {trials} trials is also the luckiest: this score is too good."
+    if not seeds:
+        return [said]
+    many = "±: 95% interval of the mean over seeds (Student's t)." if len(seeds) > 1 else "One seed: no confidence interval."
+    return [said, f"Confirmed: trained again on fresh seeds ({', '.join(map(str, seeds))}).", many]
+
+
+def importance_table(searched: Searched) -> Table:
+    """How much of the score's variation each setting explains, what was tried of it, and what the best trial has."""
+    columns = [Column("importance", "importance (%)", PLAIN), Column("tried", "tried", PLAIN), Column("best", "best", PLAIN)]
+    names = sorted(searched.settings.columns, key=lambda name: -searched.importances.get(name, -1))
+    best = searched.front[:1]
+    rows = [
+        Row(
+            str(name),
+            "",
+            (
+                Cell(share, f"{share:.0%}".rstrip("%")) if (share := searched.importances.get(name)) is not None else Cell(),
+                Cell(text=_tried(searched, name)),
+                *(_setting(searched.settings.at[trial, name]) for trial in best),
+            ),
+        )
+        for name in names
+        if searched.importances
+    ]
+    score = shown(searched.first, searched.objectives[searched.first])
+    notes = [
+        f"Importance: the share of the variation of {score} between the {len(searched.complete)} complete trials that "
+        f"a setting explains, by {searched.evaluator}."
+    ]
+    if rest := [str(name) for name in names if name not in searched.importances]:
+        notes.append(f"Not known of {', '.join(rest)}: not every complete trial has it, or all have the same.")
+    return _table(searched, MATTERED, columns, rows, notes, subject="setting")
+
+
+def _tried(searched: Searched, name: str) -> str:
+    """The values of a setting that were tried: from the least to the largest, or one by one."""
+    values = searched.settings[name].dropna()
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().all() and len(numbers.unique()) > KINDS:
+        drawn = ", logarithmic" if name in searched.logarithmic else ""
+        return f"{setting(float(numbers.min()))} to {setting(float(numbers.max()))}{drawn}"
+    kinds = sorted(numbers.unique()) if numbers.notna().all() else sorted(map(str, values.unique()))
+    more = f" and {len(kinds) - KINDS} more" if len(kinds) > KINDS else ""
+    return ", ".join(map(setting, kinds[:KINDS])) + more
+
+
+def history_table(searched: Searched) -> Table:
+    """The trials that were better than all before them: what each gained, and after how much training."""
+    metric = searched.objectives[searched.first]
+    columns = [
+        Column(searched.first, header(searched.first, metric), metric),
+        Column("gain", "gain", metric),
+        Column("trained", "training time until then", PLAIN),
+    ]
+    best, spent = searched.best_so_far, searched.trials.set_index("trial")["trained"].fillna(0).cumsum()
+    rows, before = [], np.nan
+    for trial, value in zip(best.index, best, strict=True):
+        if value != before:
+            gain = Cell() if np.isnan(before) else Cell(abs(value - before), written(metric, abs(value - before)))
+            rows.append(Row(str(trial), "", (_score(metric, value), gain, _duration(spent[trial]))))
+        before = value
+    counts = searched.trials["state"].value_counts()
+    told = ", ".join(f"{counts[state]} {state}" for state in counts.index)
+    return _table(searched, FOUND, columns, rows, [f"Each row is better than all trials before it. Trials: {told}."])
+
+
+def trials_table(searched: Searched) -> Table:
+    """Every trial: its scores, its settings, how it ended. Best first, then pruned, then the rest."""
+    rank = {COMPLETE: 0, PRUNED: 1}
+    ordered = searched.trials.assign(rank=[rank.get(state, 2) for state in searched.trials["state"]])
+    down = searched.objectives[searched.first].direction == "down"
+    ordered = ordered.sort_values(["rank", searched.first, "trial"], ascending=[True, down, True])
+    unfinished = set(ordered["trial"][ordered["state"] != COMPLETE])
+    reached = {trial: curve.iloc[-1] for trial, curve in searched.curves.groupby("trial") if trial in unfinished}
+    metric = searched.objectives[searched.first]
+    columns = [
+        *(Column(name, header(name, how), how) for name, how in searched.objectives.items()),
+        *_setting_columns(searched),
+        Column("ended", "ended", PLAIN),
+        *([Column("last", f"last {header(searched.first, metric).rstrip(' ↑↓')}", metric)] if reached else []),
+        Column("trained", "training time", PLAIN),
+    ]
+    marks: dict[str, str] = {}
+    rows = []
+    for row in ordered.to_dict("records"):
+        trial, complete = int(row["trial"]), row["state"] == COMPLETE
+        last = reached.get(trial)
+        scores = [_score(how, row[name] if complete else np.nan) for name, how in searched.objectives.items()]
+        if trial in searched.front:
+            scores = list(map(_bold, scores))
+        ended = row["state"] + (f" at step {last['step']:.0f}" if last is not None else "")
+        cells = (*scores, *_settings(searched, trial), Cell(text=ended))
+        cells += (_score(metric, np.nan if last is None else last["value"]),) if reached else ()
+        why = row["reason"] if not complete and row["reason"] not in ("", row["state"]) else ""
+        mark = (marks.setdefault(f"{why[:1].upper()}{why[1:].rstrip('.')}.", str(len(marks) + 1)),) if why else ()
+        rows.append(Row(str(trial), "", (*cells, _duration(row["trained"])), mark))
+    bold = "on the Pareto front: no trial is better in all objectives" if len(searched.objectives) > 1 else "best"
+    notes = [f"Bold: {bold}."] if searched.front else []
+    if reached:
+        notes.append("Last: the score that was logged last of a trial that did not end; it is no score of a trained model.")
+    made = _table(searched, TRIALS, columns, rows, [*notes, *lacking(searched)])
+    return replace(made, footnotes=(*(Footnote(text, mark) for text, mark in marks.items()), *made.footnotes))
+
+
+def _table(
+    searched: Searched,
+    heading: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    notes: Sequence[str],
+    subject: str = "trial",
+) -> Table:
+    general = [*([SMALL_SCALE] if searched.scale == "small" else []), *notes, *searched.notes]
+    name = f"tune-{searched.name}-{FILES[heading]}"
+    return Table(heading, tuple(columns), tuple(rows), tuple(map(Footnote, general)), subject, name)
+
+
+def _setting_columns(searched: Searched) -> list[Column]:
+    """Settings may be called anything, also as our own columns are."""
+    ours = {"trial", "best", "ended", "last", "trained", "notes", "seeds", *searched.objectives}
+    return [Column(f"setting {name}" if name in ours else str(name), str(name), PLAIN) for name in searched.settings.columns]
+
+
+def _settings(searched: Searched, trial: int) -> list[Cell]:
+    return [_setting(searched.settings.at[trial, name]) for name in searched.settings.columns]
+
+
+def _setting(value: object) -> Cell:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return Cell()
+    if isinstance(value, str):
+        return Cell(text=value)
+    return Cell(float(value), setting(value)) if isinstance(value, int | float | np.number) else Cell(text=str(value))
+
+
+def _score(metric: Metric, value: float) -> Cell:
+    return Cell() if pd.isna(value) else Cell(float(value), written(metric, float(value)))
+
+
+def _duration(value: float) -> Cell:
+    return Cell() if pd.isna(value) else Cell(float(value), lasting(float(value)))
