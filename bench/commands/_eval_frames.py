@@ -80,10 +80,7 @@ def _clips(sides: Sides, data: Component | None, context: int | None, split: Spl
 
 def dataset(component: Component, settings: list[str] | None = None) -> Dataset:
     """The data set of a name with `data.NAME=VALUE` settings."""
-    from bench.spec import catalog
-
-    component = with_settings(component, settings or [])
-    built: Dataset = catalog.build("datasets", component.name, component.options)
+    built: Dataset = with_settings(component, settings or []).checked("datasets").build()
     return built
 
 

@@ -99,15 +99,13 @@ def _why(cell: dict[str, Any]) -> str:
 
 
 def _runs(runs: Sequence[dict[str, Any]], times: float = 1) -> Table:
-    from rich import box
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    from bench.common.whole_tables import table_of
+
     value = "mean" if any("mean" in run for run in runs) else "value"
     shown = ("seed", "run", value, *(["clips"] if value == "mean" else []), "state")
-    for column in shown:
-        table.add_column(column, justify="right" if column in (value, "clips") else "left", no_wrap=column != "state")
+    table = table_of(shown, right=(value, "clips"), folded=("state",))
     for run in runs:
         number = "–" if run[value] is None else f"{run[value] * times:.10g}"
         state = run["state"] if run["state"] == "finished" else f"{run['state']}: {run['why']}"
@@ -118,14 +116,11 @@ def _runs(runs: Sequence[dict[str, Any]], times: float = 1) -> Table:
 
 def _frames(runs: Sequence[dict[str, Any]], times: float, first: int) -> Table:
     """The means per frame: a line a frame, a column a seed; of many seeds, how far they reach."""
-    from rich import box
-    from rich.table import Table
+    from bench.common.whole_tables import table_of
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("frame", justify="right")
     few = len(runs) <= MANY
-    for column in [f"seed {run['seed']}" for run in runs] if few else ["least", "median", "most"]:
-        table.add_column(column, justify="right", no_wrap=True)
+    heads = ["frame", *([f"seed {run['seed']}" for run in runs] if few else ["least", "median", "most"])]
+    table = table_of(heads, right=heads, folded=())
     for number, values in enumerate(zip(*(run["per_frame"] for run in runs), strict=True), first):
         ordered = sorted(value for value in values if value is not None)
         shown = values if few else (ordered[0], ordered[len(ordered) // 2], ordered[-1]) if ordered else (None,) * 3

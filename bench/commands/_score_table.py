@@ -36,17 +36,12 @@ def as_dict(scores: Scores, protocols: Sequence[str]) -> dict[str, Any]:
 
 def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
     """For people: a table of means, and why what is missing is missing."""
-    from rich import box
-    from rich.table import Table
-
+    from bench.common.whole_tables import table_of
     from bench.metrics import frame_metrics, set_metrics
 
     metrics = frame_metrics()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("protocol")
-    for metric in metrics.values():
-        unit = f" ({metric.shown_unit})" if metric.shown_unit else ""
-        table.add_column(f"{metric.label}{unit}", justify="right", overflow="fold")
+    heads = [f"{one.label} ({one.shown_unit})" if one.shown_unit else one.label for one in metrics.values()]
+    table = table_of(["protocol", *heads], right=heads)
     means = scores.means()
     for protocol in protocols:
         cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in metrics.items()]

@@ -35,18 +35,15 @@ def print_runs(planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | N
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows under their columns, states in colour; the columns of RIGHT are of numbers, and `why` is text that may be folded."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
+    from bench.common.whole_tables import table_of
     from bench.sweep.run_table import LOOKS, OTHER
 
     if len(rows) > LONG:
         _print_lines(columns, rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, no_wrap=column not in FOLDED, justify="right" if column in RIGHT else "left")
+    table = table_of(columns, RIGHT, FOLDED)
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(*(Text(cell, LOOKS.get(cell, OTHER)[1] if column == "state" else "") for column, cell in cells))

@@ -58,12 +58,10 @@ def list_(
                     row["parameters"] = parameters(on_meta(Component(row["name"]), (1, 64, 64), context=10, horizon=10))
         _options.print_json(rows)
         return
-    from rich import box
-    from rich.table import Table
+    from bench.common.whole_tables import table_of
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, column in enumerate(rows[0]):
-        table.add_column(column, no_wrap=number == 0)
+    heads = list(rows[0])
+    table = table_of(heads, folded=heads[1:])
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
     _options.console().print(table, highlight=False)

@@ -54,10 +54,8 @@ def reproduce(
 
 def _all_there(row: Published, path: Path, checkpoint: Path | None) -> Dataset:
     """The published test set; a BenchError says in one message all that is missing and what to do."""
-    from bench.spec import catalog
-
     missing: list[str] = []
-    dataset: Dataset = catalog.build("datasets", row.data.name, row.data.options)
+    dataset: Dataset = row.data.checked("datasets").build()
     try:
         dataset.fingerprint()
     except Blocked as error:
@@ -150,16 +148,13 @@ class _Outcome:
 
     def show(self) -> None:
         """For a reader."""
-        from rich import box
-        from rich.table import Table
-
+        from bench.common.whole_tables import table_of
         from bench.metrics import METRICS
 
         row = self.row
         print(f"{row.title}: {row.context} -> {row.horizon} frames, protocol {row.protocol}, {len(self.scores.values):,} clips")
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("score", "published", "ours", "difference", "tolerance", "verdict"):
-            table.add_column(column, justify="left" if column in ("score", "verdict") else "right")
+        numbers = ("published", "ours", "difference", "tolerance")
+        table = table_of(("score", *numbers, "verdict"), right=numbers)
         for c in self.compared:
             metric = METRICS[c.metric]
             digits = max(metric.digits, len(c.published.partition(".")[2]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 
+from rich import box
 from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Column, Table
@@ -12,6 +13,18 @@ from rich.text import Text
 SHORT = 24  # letters of a cell that is never folded; longer ones are text, which may be
 BETWEEN = 3  # letters between two columns
 EDGES = 4  # letters of the outer lines and their padding
+
+
+def table_of(heads: Sequence[str], right: Container[str] = (), folded: Container[str] | None = None) -> Table:
+    """A table that is to be filled, as all commands print it.
+
+    right: heads of numbers, which stand at the right. folded: heads of text that may be folded, all of them if not given.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in heads:
+        whole = folded is not None and head not in folded
+        table.add_column(head, justify="right" if head in right else "left", no_wrap=whole, overflow="fold")
+    return table
 
 
 def fitting(table: Table, width: int) -> Iterator[Table]:

@@ -15,7 +15,6 @@ from torch import Tensor
 from bench.common.errors import BenchError, listed
 from bench.converters.plan import Misfit, Weights, carried_out
 from bench.converters.state_dict import StateDict
-from bench.spec import catalog
 from bench.spec.runspec import Component
 
 CONVERTERS = {
@@ -79,8 +78,7 @@ def recognised(state: StateDict, model: str | None = None, options: Mapping[str,
         if differing:
             name = differing[0]
             raise BenchError(f"{state.path} is {family_name} with {name}={plan.options[name]}, not {(options or {})[name]}")
-        component = Component(model_name, **{**(options or {}), **plan.options})
-        catalog.check("models", model_name, component.options)
+        component = Component(model_name, **{**(options or {}), **plan.options}).checked("models")
         converted = carried_out(plan, weights, model_name)
     except Misfit as error:
         # whether the user says so or the names do

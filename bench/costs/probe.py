@@ -181,10 +181,10 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
 def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[tuple[int, float]]:
     """(stretch, seconds) of single steps, in stretches from all over the run: what a step costs may change on the way."""
     from bench.data.loading import batches
+    from bench.training.learner import build_learner
     from bench.training.step import take_step
 
-    supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-    learner = spec.learner.build(**supplied)
+    learner = build_learner(spec, model)
     optimizer = spec.optimizer.build(parameters=model.parameters())
     for group in optimizer.param_groups:
         group["lr"] = 0.0  # steps that are taken out of their order could lead anywhere

@@ -52,9 +52,7 @@ class Trained:
         """
         context, horizon = context or self.context or 10, self.horizon or 10
         self._fits(shape, context)
-        model: nn.Module = catalog.build(
-            "models", self.model.name, self.model.options, shape=shape, context=context, horizon=horizon
-        )
+        model: nn.Module = self.model.checked("models").build(shape=shape, context=context, horizon=horizon)
         checkpoint.load_weights(model, self.weights, self.name)
         return model.to(device).eval()
 

@@ -24,7 +24,6 @@ import numpy as np
 from bench.evaluation.scores import Scores
 from bench.executors import worker
 from bench.metrics.protocols import score_names
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
 from bench.speed.timing import fastest
@@ -146,15 +145,14 @@ class _Training:
     """Training that goes on for some steps at every call, on one core."""
 
     def __init__(self, spec: RunSpec, run: Run):
+        from bench.training.learner import build_learner
         from bench.training.model import build_model
 
         self.spec, self.run, self.step = spec, run, 0
         self.data: Any = spec.data.build()
         self.model = build_model(spec, self.data)
-        supplied = {"model": self.model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-        self.learner: Any = spec.learner.build(**supplied)
-        adam = spec.optimizer
-        self.optimizer: Any = catalog.build("optimizers", adam.name, adam.options, parameters=self.model.parameters())
+        self.learner = build_learner(spec, self.model)
+        self.optimizer: Any = spec.optimizer.build(parameters=self.model.parameters())
 
     def __call__(self, written: bool) -> None:
         import torch

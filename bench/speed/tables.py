@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.common.whole_tables import table_of
 from bench.speed.results import Found
 from reports.quantities import sized
 
@@ -64,10 +64,7 @@ def _threads(rows: Sequence[Any], console: Console) -> None:
 
 
 def _table(heads: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, head in enumerate(heads):
-        table.add_column(head, justify="left" if number == 0 else "right")
-    return table
+    return table_of(heads, right=heads[1:])
 
 
 def _or_none(value: float | None, form: str) -> str:

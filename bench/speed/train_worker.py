@@ -21,6 +21,7 @@ from bench.common.machine import peak_memory
 from bench.spec.runspec import RunSpec
 from bench.training.compiling import compiled
 from bench.training.graphs import WARM_UP, RecordedPhases
+from bench.training.learner import build_learner
 from bench.training.step import take_step
 from bench.worker.waiting import Waiting
 from lmc.learner import MemoryAlignment
@@ -77,8 +78,7 @@ def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Cal
     model: nn.Module = spec.model.build(shape=shape, context=spec.context, horizon=spec.horizon).to(device)
     if spec.compile:
         compiled(model, device)
-    supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-    learner = spec.learner.build(**supplied)
+    learner = build_learner(spec, model)
     optimizer = spec.optimizer.build(parameters=model.parameters())
     clip = torch.rand(spec.batch, learner.frames, *shape, device=device)
     recorded = RecordedPhases(model, learner, spec.precision) if device.type == "cuda" else None

@@ -17,6 +17,7 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
     from bench.evaluation.evaluate import clips_to_score
     from bench.evaluation.sets import checked
     from bench.training.initial import initial_weights
+    from bench.training.learner import build_learner
     from bench.training.model import build_model
 
     seen_identities = set()
@@ -31,8 +32,7 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
         try:
             with torch.device("meta"):
                 model = build_model(spec, data)
-                supplied = {"model": model, "context": spec.context, "horizon": spec.horizon, "steps": spec.steps}
-                spec.learner.build(**supplied)
+                build_learner(spec, model)
                 if spec.init:
                     initial_weights(spec, model)
             for evaluation in (Evaluation(clips=1, horizon=spec.horizon, split="val"), *planned.evaluations):

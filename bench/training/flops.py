@@ -10,7 +10,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from bench.evaluation.evaluate import CHUNK_PIXELS, autocast
-from bench.spec import catalog
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +27,7 @@ COUNTS = {  # PyTorch's, which lack attention as a processor computes it
 def on_meta(model: Component, shape: tuple[int, int, int], context: int, horizon: int) -> nn.Module:
     """The model for frames of shape (C, H, W), with shapes but no weights."""
     with torch.device("meta"):
-        network: nn.Module = catalog.build("models", model.name, model.options, shape=shape, context=context, horizon=horizon)
+        network: nn.Module = model.checked("models").build(shape=shape, context=context, horizon=horizon)
     return network.eval()
 
 

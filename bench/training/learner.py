@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from bench.spec.runspec import RunSpec
 
 Phase = Callable[..., Tensor]
 """phase(clip, step) -> loss: clip [B, frames, C, H, W] in [0, 1], step from 0, loss a scalar; one optimizer step follows."""
@@ -32,6 +34,12 @@ class Learner(Protocol):
 
     phases: Mapping[str, Phase]
     """In the order in which they are taken; none for a model without parameters."""
+
+
+def build_learner(spec: RunSpec, model: nn.Module) -> Learner:
+    """The learner of a spec for its model."""
+    learner: Learner = spec.learner.build(model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps)
+    return learner
 
 
 def draw_of(learner: Learner, phase: str) -> Draw | None:

@@ -17,6 +17,7 @@ from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.spec.runspec import RunSpec
 from bench.training.control import UNCONTROLLED, Control, Interrupted
+from bench.training.learner import build_learner
 from bench.training.model import build_model
 from bench.training.step import take_step
 
@@ -62,7 +63,7 @@ def _measured(spec: RunSpec, data: Dataset, offered: int, control: Control) -> d
     """Number of threads -> seconds of the fastest step. Numbers are timed in turn, so that other load disturbs all alike."""
     numbers, start = candidates(offered), time.monotonic()
     model = build_model(spec, data)
-    learner = spec.learner.build(model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps)
+    learner = build_learner(spec, model)
     optimizer = spec.optimizer.build(parameters=model.parameters())
     clip = next(iter(batches(data, spec.seed, 0, 1, spec.batch, learner.frames, torch.device("cpu"))))
 

@@ -30,7 +30,7 @@ from bench.training.compiling import compiled
 from bench.training.control import UNCONTROLLED, Control, Interrupted
 from bench.training.graphs import RecordedPhases
 from bench.training.initial import initialise
-from bench.training.learner import Learner
+from bench.training.learner import build_learner
 from bench.training.losses import Losses
 from bench.training.model import build_model
 from bench.training.process_group import SINGLE, ProcessGroup
@@ -90,8 +90,7 @@ class Trainer:
         if self.spec.init and not any(map(is_whole, newest_first(self.checkpoints, "step"))):
             initialise(self.spec, model)
         self.model: nn.Module = compiled(model, device) if self.spec.compile else model
-        supplied = {"context": self.spec.context, "horizon": self.spec.horizon, "steps": self.spec.steps}
-        self.learner: Learner = self.spec.learner.build(model=self.model, **supplied)
+        self.learner = build_learner(self.spec, self.model)
         self.losses = Losses()
 
     def train(self) -> nn.Module:

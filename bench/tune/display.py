@@ -5,11 +5,10 @@ from __future__ import annotations
 from types import TracebackType
 
 from optuna.trial import FrozenTrial, TrialState
-from rich import box
 from rich.console import Console, Group
-from rich.table import Table
 from rich.text import Text
 
+from bench.common.whole_tables import table_of
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.sweep.live_table import LiveView
 from bench.sweep.plan import PlannedRun
@@ -58,12 +57,9 @@ class Board(LiveView):
                 self.say(self._line(trial))
 
     def _table(self, trials: list[FrozenTrial]) -> Group:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("trial", justify="right")
-        table.add_column("settings", overflow="fold")
         first = self.study.aim.objectives[0]
-        table.add_column(f"{header(first, metric(first)).rstrip(' ↑↓')} while training", no_wrap=True)
-        table.add_column("result", no_wrap=True)
+        heads = ("trial", "settings", f"{header(first, metric(first)).rstrip(' ↑↓')} while training", "result")
+        table = table_of(heads, right=("trial",), folded=("trial", "settings"))
         best = {trial.number for trial in self.study.ranking()[:1]}
         room = max(5, self.console.height - 6)
         for trial in [trial for trial in trials if trial.state != TrialState.WAITING][-room:]:

@@ -118,8 +118,9 @@ def _costs(spec: RunSpec, model: nn.Module, data: Dataset, device: torch.device)
 
 def updates(spec: RunSpec, model: nn.Module) -> int:
     """How often training changes the weights: once for each phase of the learner at every step."""
-    learner = spec.learner.build(model=model, context=spec.context, horizon=spec.horizon, steps=spec.steps)
-    return spec.steps * len(learner.phases)
+    from bench.training.learner import build_learner
+
+    return spec.steps * len(build_learner(spec, model).phases)
 
 
 def _score(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, control: Control) -> None:
