@@ -135,7 +135,7 @@ def _connected(address: str) -> Any:
         else:
             ray.init(
                 address="local", num_cpus=cores(), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
-                _node_ip_address="127.0.0.1",
+                _node_ip_address="127.0.0.1",  # else it listens to the whole network, and nothing public tells it not to
             )  # fmt: skip
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise BenchError(f"executor 'ray': no cluster answers at {address or 'this machine'}: {error}") from error

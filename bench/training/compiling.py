@@ -24,7 +24,7 @@ def compiled(model: nn.Module, device: torch.device) -> nn.Module:
     if next(model.parameters(), None) is None:
         return model  # it only copies frames
     check(device)
-    torch._dynamo.config.recompile_limit = max(SHAPES, torch._dynamo.config.recompile_limit)  # beyond it, nothing is compiled
+    torch.compiler.config.recompile_limit = max(SHAPES, torch.compiler.config.recompile_limit)  # beyond it, nothing is compiled
     for name in compile_targets(model):
         owner, _, method = name.rpartition(".")
         part = attrgetter(owner)(model) if owner else model

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 8  # clips of a rollout that is timed
 aten = torch.ops.aten
-COUNTS = {  # PyTorch's, which lack attention as a processor computes it
+COUNTS = {  # PyTorch's, which lack attention as a processor computes it: 12% of E3D-LSTM's FLOPs, 1% of SwinLSTM's
     **flop_registry,
     aten._scaled_dot_product_flash_attention_for_cpu: flop_registry[aten._scaled_dot_product_flash_attention],
 }
@@ -56,7 +56,11 @@ def flops(model: nn.Module, shape: tuple[int, int, int], context: int, horizon: 
 
 
 class _Counting(TorchDispatchMode):
-    """Adds up the FLOPs of what is computed. PyTorch's own FlopCounterMode counts alike and imports a compiler for it."""
+    """Adds up the FLOPs of what is computed.
+
+    PyTorch's own FlopCounterMode counts alike and imports a compiler for it, as this class does without _should_skip_dynamo:
+    1.2 to 1.3 s of processor time on a Xeon core instead of 0.01 s, which every run of a sweep would pay.
+    """
 
     total = 0
 

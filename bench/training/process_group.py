@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class PeerLost(Exception):
@@ -57,8 +56,7 @@ SINGLE = ProcessGroup()
 
 def running_statistics(model: nn.Module) -> list[Tensor]:
     """The running statistics of batch norms. Each process sees only a share of the batch, so the group must average them."""
-    norms = (layer for layer in model.modules() if isinstance(layer, _BatchNorm))
-    return [statistic for norm in norms for statistic in (norm.running_mean, norm.running_var) if statistic is not None]
+    return [buffer for name, buffer in model.named_buffers() if name.rpartition(".")[2] in ("running_mean", "running_var")]
 
 
 def _device() -> torch.device:

@@ -13,7 +13,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from baselines.layers.drop_path import DropPath
 from bench.evaluation.evaluate import autocast
@@ -21,6 +20,8 @@ from bench.spec.runspec import RunSpec
 from bench.training.graphs import RecordedPhases
 from bench.training.learner import Learner, draw_of
 from bench.training.process_group import SINGLE, ProcessGroup, running_statistics
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 def take_step(
@@ -117,7 +118,7 @@ def spec_deviation(model: nn.Module, batch: int, micro_batches: int, group: Proc
 
 
 def _draws(layer: nn.Module) -> bool:
-    dropping = (isinstance(layer, DropPath) and layer.rate > 0) or (isinstance(layer, _DropoutNd) and layer.p > 0)
+    dropping = (isinstance(layer, DropPath) and layer.rate > 0) or (isinstance(layer, DROPOUTS) and layer.p > 0)
     return dropping or bool(getattr(layer, "shuffled", False))  # LMC-Memory's control with shuffled addresses
 
 

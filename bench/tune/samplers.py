@@ -95,6 +95,7 @@ class Random(Independent):
 class Grid(Independent):
     """The points of a grid, each once: which one follows from how many trials came before."""
 
+    # Optuna's BruteForceSampler refuses ranges without steps, shuffles anew in every process and repeats points between them.
     def __init__(self, points: Sequence[dict[str, Any]], seed: int):
         self.points = [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
 

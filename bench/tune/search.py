@@ -59,6 +59,7 @@ class Search:
             self.study.record.enqueue_trial(self.space.start)
         for trial in trials:
             if trial.state == TrialState.RUNNING and self._left(trial):
+                # Optuna has no public way to go on with a running trial; a new one would train its runs' settings again.
                 self._go_on(optuna.Trial(self.study.record, trial._trial_id), trial)
         self._ask_again(trials)
         self._fill()
