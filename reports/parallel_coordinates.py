@@ -48,7 +48,8 @@ def parallel(searched: Searched) -> Figure:
         panel = figure.subplots()
         panel.grid(visible=False)
         panel.spines[:].set_visible(False)
-        shades = ScalarMappable(Normalize(scores[complete].min(), scores[complete].max()), "cividis_r")
+        darker = "cividis_r" if searched.objectives[searched.first].direction == "up" else "cividis"  # the better, the darker
+        shades = ScalarMappable(Normalize(scores[complete].min(), scores[complete].max()), darker)
         for trial, place in zip(shown.index, places, strict=True):
             best = trial in searched.front
             if not complete[trial]:
@@ -106,7 +107,10 @@ def _axis(title: str, values: "pd.Series[float]", name: Callable[[float], str], 
     def place(value: float) -> float:
         return (float(value) - low) / (high - low) if high > low else 0.5
 
-    marked = kinds if one_by_one or len(kinds) <= TICKS else np.linspace(low, high, TICKS)
+    spread = np.linspace(low, high, TICKS)
+    if all(float(kind).is_integer() for kind in kinds):
+        spread = np.unique(spread.round())
+    marked = kinds if one_by_one or len(kinds) <= TICKS else spread
     return ParallelAxis(
         title, values.map(place, na_action="ignore").astype(float), {place(value): name(value) for value in marked}
     )

@@ -10,8 +10,10 @@ import pytest
 
 from reports.ablation import ablation
 from reports.page import Picture, choices, page
+from reports.search_bundle import search_bundle
 from reports.table import Row, Table, horizon_slices, table
 from tests.report_samples import results, runs
+from tests.search_samples import SEARCHED
 
 SCORES = {
     (variant, seed): [[level + 0.1 * seed - 0.2 * frame + clip for frame in range(12)] for clip in range(6)]
@@ -178,10 +180,14 @@ document.body.replaceChildren(make("pre", {}, JSON.stringify(Object.fromEntries(
 @pytest.fixture(scope="module", params=[1400, 390], ids=["wide", "phone"])
 def driven(request, text, tmp_path_factory):
     """What a browser found after all the clicks, and what it wrote to its console."""
+    return in_browser(text, DRIVER, request.param, tmp_path_factory.mktemp("page"))
+
+
+def in_browser(text, driver, width, folder):
+    """What a script at the end of a page has found, and what the browser wrote to its console."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "page.html").write_text(text.replace("</body>", DRIVER + "</body>"), "utf-8")
+    (folder / "page.html").write_text(text.replace("</body>", driver + "</body>"), "utf-8")
     options = [
         "--headless=new",
         "--no-sandbox",
@@ -190,7 +196,7 @@ def driven(request, text, tmp_path_factory):
         "--virtual-time-budget=5000",
         f"--user-data-dir={folder / 'profile'}",
     ]
-    command = [CHROMIUM, *options, f"--window-size={request.param},900", "--dump-dom", (folder / "page.html").as_uri()]
+    command = [CHROMIUM, *options, f"--window-size={width},900", "--dump-dom", (folder / "page.html").as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     found = re.search(r"<pre>(.*)</pre>", done.stdout, re.S)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
@@ -235,3 +241,34 @@ def test_a_page_of_an_experiment_without_scores_names_what_is_missing():
     nothing = results({("full", 0): [[1, 2]]}).scores.iloc[:0].drop(columns="standard/psnr")
     made = results({("full", 0): [[1, 2]]}, planned, scores=nothing)
     assert "0 of 1" in page(made, table(made), ablation(made), choices(made, table(made)))
+
+
+SEARCH_DRIVER = """
+<script>
+const told = {}, rows = (selector) => [...document.querySelectorAll(selector)];
+const trials = () => rows("#trials tbody tr").map((row) => unmarked(row.cells[0])).join("");
+told.before = trials();
+document.querySelector("#trials thead button").click();
+told.sorted = trials();
+const scheme = () => getComputedStyle(document.documentElement).colorScheme;
+const before = scheme();
+at("theme").click();
+told.themes = [before, scheme()].sort();
+const wide = rows(".wide").filter((one) => one.scrollWidth > one.clientWidth);
+told.cut = innerWidth < 1000 ? [] : wide.map((one) => one.closest("section").id);
+told.overflow = document.documentElement.scrollWidth - innerWidth;
+told.requests = performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).length;
+document.body.replaceChildren(make("pre", {}, JSON.stringify(told)));
+</script>
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_browser_sorts_the_trials_of_a_search_and_its_page_fits_the_window(width, tmp_path):
+    search_bundle(SEARCHED, tmp_path, runs({"trial": "trial 0", "seed": 0}))
+    found, console = in_browser((tmp_path / "index.html").read_text("utf-8"), SEARCH_DRIVER, width, tmp_path)
+    assert console == []
+    assert (found["before"], found["sorted"]) == ("24013", "01234")
+    assert found["themes"] == ["dark", "light"]
+    assert found["cut"] == [] and found["overflow"] <= 0 and found["requests"] == 0

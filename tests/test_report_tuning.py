@@ -12,52 +12,20 @@ import pytest
 from rich.console import Console
 
 from reports.render import FORMATS, grid, render, render_all
-from reports.results import Metric
 from reports.search_bundle import search_bundle
 from reports.style import printed
-from reports.tuning import COMPLETE, FAILED, PRUNED, Confirmed, Searched, lacking
+from reports.tuning import COMPLETE, lacking
 from reports.tuning_figures import curves, front, history, importances, parallel, search_figures, slices
 from reports.tuning_tables import BEST, TRIALS, best_table, history_table, importance_table, search_tables, trials_table
 from tests.report_samples import runs
-
-PSNR, COST = Metric("up", "dB", 2, label="PSNR"), Metric("down", "", 0, label="FLOPs per clip")
-ROWS = [
-    (0, COMPLETE, "", 60.0, 20.0, 4e6),
-    (1, PRUNED, "pruned", 12.0, 31.0, math.nan),
-    (2, COMPLETE, "", 60.0, 23.5, 9e6),
-    (3, FAILED, "diverged: the loss is nan at step 7", 3.0, math.nan, math.nan),
-    (4, COMPLETE, "", 60.0, 22.0, 5e6),
-]
-SETTINGS = pd.DataFrame(
-    {"lr": [1e-3, 1e-2, 2e-3, 1.0, 3e-3], "kind": list("ababa"), "warmup": [3.0, math.nan, 5.0, math.nan, 4.0]}, index=range(5)
-)
-
+from tests.search_samples import COST, PSNR, SEARCHED, SETTINGS
 
 RUNS = runs({"trial": "trial 0: <b>", "seed": 0, "date": "2026-11-28", "commit": "1a2b3c4d5e", "machine": "A CPU"})
 
 
 @pytest.fixture
 def searched():
-    return Searched(
-        name="lmc",
-        scale="paper",
-        objectives={"psnr": PSNR, "cost": COST},
-        trials=pd.DataFrame(ROWS, columns=["trial", "state", "reason", "trained", "psnr", "cost"]),
-        settings=SETTINGS,
-        logarithmic=frozenset({"lr"}),
-        curves=pd.DataFrame(
-            [(t, s, 20 + t - 50 / s) for t in (0, 1, 2, 4) for s in (50, 100)], columns=["trial", "step", "value"]
-        ),
-        importances={"lr": 0.8, "warmup": 0.2},
-        evaluator="fANOVA",
-        front=(2, 0),
-        confirmed=[
-            Confirmed(
-                2, [1, 2], {"psnr": 23.5, "cost": 9e6}, {"psnr": 22.9, "cost": 9e6}, {"psnr": [22.8, 23.0], "cost": [9e6] * 2}
-            )
-        ],
-        confirming="bench tune lmc --confirm 1",
-    )
+    return SEARCHED
 
 
 def cells(table, title):
@@ -190,6 +158,17 @@ def test_parallel_coordinates_have_an_axis_for_each_setting_and_score(searched):
     assert len(lines) == 4  # the failed trial has no score
     best = max(lines, key=lambda line: line[3] if not np.isnan(line[4]) else -1)
     assert best.tolist() == pytest.approx([math.log10(2) / math.log10(10), 0, 1, 3.5 / 11, 1])
+
+
+def test_whole_numbers_have_whole_ticks_in_parallel_coordinates(searched):
+    trials = pd.DataFrame(
+        [(n, COMPLETE, "", 1.0, 20.0 + n) for n in range(8)], columns=["trial", "state", "reason", "trained", "psnr"]
+    )
+    many = replace(
+        searched, objectives={"psnr": PSNR}, trials=trials, settings=pd.DataFrame({"slots": range(11, 19)}), front=(7,)
+    )
+    panel = parallel(many).axes[0]
+    assert [text.get_text() for text in panel.texts[:5]] == ["11", "13", "14", "16", "18"]
 
 
 def test_every_curve_of_a_search_has_a_style_of_its_kind(searched):

@@ -79,13 +79,20 @@ function sortable(table) {
   });
 }
 
+/** What a cell says without the marks of its footnotes. */
+function unmarked(cell) {
+  const copy = cell.cloneNode(true);
+  for (const mark of copy.querySelectorAll("sup")) mark.remove();
+  return copy.textContent.trim();
+}
+
 function sort(table, header, column) {
   const ascending = header.getAttribute("aria-sort") !== "ascending";
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
   const key = (row) => {
     const cell = row.cells[column];
-    const text = cell.dataset.value ?? cell.textContent.trim();
+    const text = cell.dataset.value ?? unmarked(cell);
     return text === "" || Number.isNaN(Number(text)) ? text : Number(text);
   };
   const missing = (value) => value === "–" || value === "";
