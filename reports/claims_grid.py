@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 
 from rich.console import Console, Group
-from rich.table import Table as Grid
+from rich.table import Table
 from rich.text import Text
 
 from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, Judged
@@ -19,7 +19,7 @@ WIDE = 140  # letters, where there is no terminal
 def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
     """For a rich console, of any width: long sentences are folded."""
     table = claims_table(results, judged)
-    grid = Grid(title=table.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
+    grid = Table(title=table.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
     grid.add_column("claim", overflow="fold", ratio=1)
     widest = max((len(gain_text(results, one)) for one in judged), default=0)
     grid.add_column("gain, interval over seeds", justify="right", min_width=max(8, widest))

@@ -40,7 +40,7 @@ def status(
             if state["available"]:
                 print(f"  {state['path']}, {sized(state['bytes'])}, from {state['source']}")
     needed = [state for name, state in network_states.items() if metrics or name == "lpips"]
-    sys.exit(0 if all(known["available"] for known in needed) else 1)
+    sys.exit(0 if all(state["available"] for state in needed) else 1)
 
 
 @app.command()

@@ -69,11 +69,11 @@ def _distance(one: Measured, kind: str, work: float, here: str) -> float:
     more or less. Another processor, or another GPU, is worth a factor of 2, and a GPU instead of a processor tells least.
     """
     size = 0.0 if one.kind == kind else abs(math.log(one.work / work))
-    return size + _way(one.place, here)
+    return size + _device_distance(one.place, here)
 
 
 @cache
-def _way(place: str, here: str) -> float:
+def _device_distance(place: str, here: str) -> float:
     """The same factor for two devices alone."""
     if place == here:
         return 0.0

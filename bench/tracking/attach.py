@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 def attach(store: Store, experiment: str, files: Sequence[Path], question: str, command: str, part: str = "") -> str:
     """Put the files of a report into its run among the reports; "" if all went well, else the trouble in words.
 
-    The newest report takes the place of the one before. part: of which part of the test clips it is, a folder of its own.
+    The newest report replaces the one before. part: of which part of the test clips it is, a folder of its own.
     Nothing is raised: a report is whole without MLflow. Where MLflow was never used on this store, nothing happens.
     """
     if is_embedded(store) and not os.path.lexists(store.root / database.NAME):
@@ -57,13 +57,13 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
 
 
 def _run_id(client: MlflowClient, reports: str, experiment: str, question: str) -> str:
-    found = [
+    report_runs = [
         run
         for run in client.search_runs([reports], f"tags.`{KIND}` = '{NAME}'")
         if run.data.tags.get("bench.experiment") == experiment
     ]
-    if found:
-        return str(found[0].info.run_id)
+    if report_runs:
+        return str(report_runs[0].info.run_id)
     about = f"{question}\n\nOpen `index.html` among the artifacts."
     tags = {KIND: NAME, "bench.experiment": experiment, views.DESCRIPTION: about}
     return str(client.create_run(reports, run_name=experiment, tags=tags).info.run_id)
@@ -74,7 +74,7 @@ def _clear(client: MlflowClient, run_id: str, part: str) -> None:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     with contextlib.suppress(Exception):
-        place = get_artifact_repository(client.get_run(run_id).info.artifact_uri)
+        repository = get_artifact_repository(client.get_run(run_id).info.artifact_uri)
         for file in client.list_artifacts(run_id, slug(part) or None):
             if not file.is_dir:
-                place.delete_artifacts(file.path)
+                repository.delete_artifacts(file.path)

@@ -82,9 +82,9 @@ def settle(store: Store) -> None:
     if not is_embedded(store) or not database.ready(path):
         return
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5)) as tables, tables:
-        known = tables.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        texts = [place for (place,) in known if isinstance(place, str)]
-        folders = {f"{place.partition(FOLDER)[0]}{FOLDER}" for place in texts if FOLDER in place}
+        location_rows = tables.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+        texts = [location for (location,) in location_rows if isinstance(location, str)]
+        folders = {f"{location.partition(FOLDER)[0]}{FOLDER}" for location in texts if FOLDER in location}
         for there in folders - {here}:
             for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
                 moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
@@ -93,22 +93,22 @@ def settle(store: Store) -> None:
 
 def experiment_id(client: MlflowClient, name: str, store: Store, question: str = "") -> str:
     """The MLflow experiment of that name, made if there is none, with its kind, its saved views and its question."""
-    found = client.get_experiment_by_name(name)
-    if not found:
+    mlflow_experiment = client.get_experiment_by_name(name)
+    if not mlflow_experiment:
         local = tracking_uri(store).startswith("sqlite:")
         folder = str(artifact_root(store) / slug(name)) if local else None
         about = {views.DESCRIPTION: "The newest report of each experiment: `index.html` among its artifacts."}
         tags = {KIND: MODEL_TRAINING, **(about if name == REPORTS else {})}
-        made = client.create_experiment(name, artifact_location=folder, tags=tags)
-        found = client.get_experiment(made)
-    if found.lifecycle_stage == "deleted":  # by hand, in the UI
-        client.restore_experiment(found.experiment_id)
-    if KIND not in found.tags:  # made by a version before
-        client.set_experiment_tag(found.experiment_id, KIND, MODEL_TRAINING)
+        new_id = client.create_experiment(name, artifact_location=folder, tags=tags)
+        mlflow_experiment = client.get_experiment(new_id)
+    if mlflow_experiment.lifecycle_stage == "deleted":  # by hand, in the UI
+        client.restore_experiment(mlflow_experiment.experiment_id)
+    if KIND not in mlflow_experiment.tags:  # made by a version before
+        client.set_experiment_tag(mlflow_experiment.experiment_id, KIND, MODEL_TRAINING)
     if name != REPORTS:
-        views.save(client, found)
-        views.describe(client, found, question)
-    return str(found.experiment_id)
+        views.save(client, mlflow_experiment)
+        views.describe(client, mlflow_experiment, question)
+    return str(mlflow_experiment.experiment_id)
 
 
 def remote(store: Store) -> bool:

@@ -33,9 +33,9 @@ log = logging.getLogger(__name__)
 
 def uri(path: Path) -> str:
     """The address of a SQLite file; BenchError for a path that MLflow would take for another one, or cannot open."""
-    if found := [sign for sign in SPECIAL if sign in str(path)]:
+    if special_signs := [sign for sign in SPECIAL if sign in str(path)]:
         raise BenchError(
-            f"MLflow cannot keep its database in {path.parent}, whose path holds '{found[0]}'; "
+            f"MLflow cannot keep its database in {path.parent}, whose path holds '{special_signs[0]}'; "
             "choose another --store, or set MLFLOW_TRACKING_URI"
         )
     if len(os.fsencode(path)) > LONGEST:
@@ -112,14 +112,14 @@ def _newest_version() -> str:
     """The version of the tables that the installed MLflow makes: the one of its migrations that no other one follows."""
     package = importlib.util.find_spec("mlflow")
     folder = Path(str(package and package.origin)).parent / "store" / "db_migrations" / "versions"
-    found, followed = set(), set()
+    revisions, followed = set(), set()
     for path in folder.glob("*.py"):
         text = path.read_text("utf-8")
         if own := re.search(r"^revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
-            found.add(own[1])
+            revisions.add(own[1])
         if before := re.search(r"^down_revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
             followed.add(before[1])
-    left = found - followed
+    left = revisions - followed
     return left.pop() if len(left) == 1 else ""
 
 
@@ -143,18 +143,18 @@ def refuse_other_artifacts(client: MlflowClient, run_id: str, artifacts: Path) -
     """
     location: Any = client.get_run(run_id).info.artifact_uri
     parts = urlsplit(str(location))
-    place = Path(os.path.normpath(unquote(parts.path) if parts.scheme == "file" else str(location)))
-    if parts.scheme not in ("", "file") or not place.is_relative_to(artifacts) or place == artifacts:
+    folder = Path(os.path.normpath(unquote(parts.path) if parts.scheme == "file" else str(location)))
+    if parts.scheme not in ("", "file") or not folder.is_relative_to(artifacts) or folder == artifacts:
         raise BenchError(
             f"its database says that artifacts go to {location}, which is outside of {artifacts}: nothing is written there"
         )
-    refuse_links(place, artifacts.parent)
-    if links := [path for path in _below(place) if path.is_symlink()]:
+    refuse_links(folder, artifacts.parent)
+    if links := [path for path in _below(folder) if path.is_symlink()]:
         raise BenchError(f"{links[0]} is a link, and links in a store are not followed")
 
 
 def _below(folder: Path) -> list[Path]:
-    found: list[Path] = []
+    paths: list[Path] = []
     for path in inside(folder):
-        found += [path, *(_below(path) if is_folder(path) else ())]
-    return found
+        paths += [path, *(_below(path) if is_folder(path) else ())]
+    return paths

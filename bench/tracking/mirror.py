@@ -46,7 +46,7 @@ class Copy:
     ):
         self.client, self.experiment_id, self.planned, self.order = client, experiment_id, planned, order
         self.path, self.store = _note_path(planned, experiment), store
-        self.known = {"target": digest(tracking_uri(store)), "experiment": experiment, "variant": planned.label}
+        self.identity = {"target": digest(tracking_uri(store)), "experiment": experiment, "variant": planned.label}
         self.note = _note(planned, experiment, store)
 
     def send(self) -> None:
@@ -61,14 +61,14 @@ class Copy:
 
     def _send(self) -> None:
         client, planned, note = self.client, self.planned, self.note
-        run_id = note["run_id"] if "run_id" in note and self._is_ours(note["run_id"]) else self._found_or_made()
+        run_id = note["run_id"] if "run_id" in note and self._is_ours(note["run_id"]) else self._find_or_create()
         metrics, step = _training(planned, int(note.get("step", -1)))
         scores = _scores(planned)
         status = planned.run.status()
         stamp = _scores_stamp(planned)
         if scores and stamp is not None and note.get("scored") != stamp:
-            metrics += _score_metrics(scores, stamp, self._known_scores(run_id))
-            metrics += _cost_metrics(planned, stamp, self._known_scores(run_id))
+            metrics += _score_metrics(scores, stamp, self._sent_metrics(run_id))
+            metrics += _cost_metrics(planned, stamp, self._sent_metrics(run_id))
         for first in range(0, len(metrics), BATCH):
             client.log_batch(run_id, metrics=metrics[first : first + BATCH])
         if is_embedded(self.store):
@@ -76,7 +76,7 @@ class Copy:
         _artifacts(client, run_id, planned)
         if "run_id" not in note:
             client.log_inputs(run_id, datasets=origin.dataset(planned))
-        client.log_batch(run_id, tags=origin.tags(planned, self.known["experiment"]))
+        client.log_batch(run_id, tags=origin.tags(planned, self.identity["experiment"]))
         client.set_tag(run_id, "bench.state", status.state)
         if status.reason:
             client.set_tag(run_id, "bench.reason", status.reason)
@@ -86,18 +86,18 @@ class Copy:
                 if twin != run_id:
                     client.delete_run(twin)
         sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
-        write_json(self.path, {**sent, **self.known}, planned.run.path)
+        write_json(self.path, {**sent, **self.identity}, planned.run.path)
 
-    def _found_or_made(self) -> str:
+    def _find_or_create(self) -> str:
         """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
         from mlflow.entities import Param
 
         planned = self.planned
-        found = self._all()
-        if found:
-            run_id = found[0]
+        run_ids = self._all()
+        if run_ids:
+            run_id = run_ids[0]
         else:
-            write_json(self.path, {"asked": True, **self.known}, planned.run.path)
+            write_json(self.path, {"asked": True, **self.identity}, planned.run.path)
             tags = {
                 "bench.run": planned.run.identity(),
                 "bench.variant": planned.label,
@@ -111,17 +111,17 @@ class Copy:
         self.client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
         return run_id
 
-    def _known_scores(self, run_id: str) -> dict[str, float]:
+    def _sent_metrics(self, run_id: str) -> dict[str, float]:
         """What MLflow has of the means; a value that is the same again would only double its points."""
         return dict(self.client.get_run(run_id).data.metrics)
 
     def _all(self) -> list[str]:
         """The MLflow runs that stand for the run; more than one after an answer that got lost."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.planned.run.identity()}'")
+        copies = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.planned.run.identity()}'")
         label = self.planned.label
         older = label.partition(": ")[0] if label.startswith("trial ") else label  # trials bore their numbers alone
         names = (label, label[:CUT], older)
-        return sorted(str(run.info.run_id) for run in found if run.data.tags.get("bench.variant") in names)
+        return sorted(str(run.info.run_id) for run in copies if run.data.tags.get("bench.variant") in names)
 
     def _is_ours(self, run_id: str) -> bool:
         """Whether an MLflow run that a note names stands for the run: a note of somebody else's could name anybody's."""
@@ -162,28 +162,28 @@ def _training(planned: PlannedRun, after: int) -> tuple[list[Metric], int]:
     return metrics, max(after, covered)
 
 
-def _score_metrics(scores: Scores, stamp: int, known: dict[str, float]) -> list[Metric]:
+def _score_metrics(scores: Scores, stamp: int, sent: dict[str, float]) -> list[Metric]:
     """Per-frame means, whose step is the frame (1 is the first predicted), and under `mean/` those over the horizon.
 
     Scores of the whole set of clips stand under `mean/` alone. Only values that MLflow does not have yet.
     """
     from mlflow.entities import Metric
 
-    means = {name: value for name, value in scores.means().items() if known.get(f"mean/{name}") != value}
+    means = {name: value for name, value in scores.means().items() if sent.get(f"mean/{name}") != value}
     metrics = []
     for name, mean in means.items():
         frames = scores[name].mean(0, dtype="float64")
         metrics += [Metric(f"frame/{name}", float(value), stamp, frame) for frame, value in enumerate(frames, 1)]
         metrics.append(Metric(f"mean/{name}", mean, stamp, 0))  # last: it tells that the frames are there
-    of_sets = {name: value for name, value in scores.set_scores().items() if known.get(f"mean/{name}") != value}
+    of_sets = {name: value for name, value in scores.set_scores().items() if sent.get(f"mean/{name}") != value}
     metrics += [Metric(f"mean/{name}", value, stamp, 0) for name, value in of_sets.items()]
     return metrics
 
 
-def _cost_metrics(planned: PlannedRun, stamp: int, known: dict[str, float]) -> list[Metric]:
+def _cost_metrics(planned: PlannedRun, stamp: int, sent: dict[str, float]) -> list[Metric]:
     from mlflow.entities import Metric
 
-    return [Metric(name, value, stamp, 0) for name, value in origin.costs(planned).items() if known.get(name) != value]
+    return [Metric(name, value, stamp, 0) for name, value in origin.costs(planned).items() if sent.get(name) != value]
 
 
 def _artifacts(client: MlflowClient, run_id: str, planned: PlannedRun) -> None:

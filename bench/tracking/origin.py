@@ -22,40 +22,40 @@ def tags(planned: PlannedRun, experiment: str) -> list[RunTag]:
     """
     from mlflow.entities import RunTag
 
-    known = planned.run.provenance()
-    commit = known.get("code", {}).get("commit")
-    program = str(known.get("command", "")).partition(" ")[0]
+    provenance = planned.run.provenance()
+    commit = provenance.get("code", {}).get("commit")
+    program = str(provenance.get("command", "")).partition(" ")[0]
     about = f"{planned.label}, seed {planned.seed}, of {experiment}. In the store it is the run `{planned.run.name}`."
-    found = {
+    tag_values = {
         "mlflow.note.content": about,
         "mlflow.source.type": "LOCAL",
         "mlflow.source.name": "/".join(Path(program).parts[-3:]),  # as in the repository, not where this machine keeps it
         "mlflow.source.git.commit": str(commit) if commit else "",
         "mlflow.user": _user(),
     }
-    return [RunTag(name, plain(value)) for name, value in found.items() if value]
+    return [RunTag(name, plain(value)) for name, value in tag_values.items() if value]
 
 
 def dataset(planned: PlannedRun) -> list[DatasetInput]:
     """The training data as an MLflow data set: its name, its fingerprint, and the shape of its frames; nothing is read."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    known = planned.run.provenance()
-    fingerprint = known.get("fingerprint")
+    provenance = planned.run.provenance()
+    fingerprint = provenance.get("fingerprint")
     if not fingerprint:
         return []
     spec = planned.spec
     name = spec.data.name
     source = json.dumps({"data": name, **{key: str(value) for key, value in spec.data.options.items()}})
-    profile = json.dumps({"frame shape": known.get("shape"), "context": spec.context, "horizon": spec.horizon})
-    made = Dataset(name[:500], str(fingerprint)[-36:], "lmc-bench", source, profile=profile)
-    return [DatasetInput(made, [InputTag("mlflow.data.context", "training")])]
+    profile = json.dumps({"frame shape": provenance.get("shape"), "context": spec.context, "horizon": spec.horizon})
+    data_set = Dataset(name[:500], str(fingerprint)[-36:], "lmc-bench", source, profile=profile)
+    return [DatasetInput(data_set, [InputTag("mlflow.data.context", "training")])]
 
 
 def costs(planned: PlannedRun) -> dict[str, float]:
     """What the run cost, as far as known: "run_cost/train_seconds" and so on."""
-    known = planned.run.provenance()
-    return {f"run_cost/{name}": float(known[name]) for name in COSTS if known.get(name) is not None}
+    provenance = planned.run.provenance()
+    return {f"run_cost/{name}": float(provenance[name]) for name in COSTS if provenance.get(name) is not None}
 
 
 def _user() -> str:

@@ -60,14 +60,14 @@ def describe(client: MlflowClient, experiment: Experiment, question: str, report
     lines = [question, f"[The charts that matter first]({page(experiment.experiment_id)})"]
     ours = "\n\n".join(filter(None, lines))
     newest = "\n\n[The newest report]("
-    known = experiment.tags.get(DESCRIPTION, "")
-    if known and known != ours and not known.startswith(ours + newest):
+    description = experiment.tags.get(DESCRIPTION, "")
+    if description and description != ours and not description.startswith(ours + newest):
         return
     if report:
         ours += f"{newest}#/experiments/{report}/artifacts/index.html)"
-    elif known:
+    elif description:
         return
-    if known != ours:
+    if description != ours:
         client.set_experiment_tag(experiment.experiment_id, DESCRIPTION, ours)
 
 
@@ -84,8 +84,8 @@ def pages(database: Path) -> dict[str, str]:
         contextlib.suppress(sqlite3.Error),
         contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as tables,
     ):
-        found = tables.execute(query, (TAG + RUNS,)).fetchall()
-        return {str(name): page(str(number)) for name, number in found}
+        rows = tables.execute(query, (TAG + RUNS,)).fetchall()
+        return {str(name): page(str(number)) for name, number in rows}
     return {}
 
 

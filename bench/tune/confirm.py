@@ -27,10 +27,13 @@ def everything(study: Study) -> list[PlannedRun]:
     """The runs of all trials, and those begun to confirm what was found."""
     trials = [planned for trial in study.trials() for planned in runs_in_record(study, trial)]
     try:
-        found = search_results.read(study.store, study.name, study.aim.scale).candidates
+        candidates = search_results.read(study.store, study.name, study.aim.scale).candidates
     except BenchError:  # nothing yet
         return trials
-    return [*trials, *(planned for planned in plan(study, len(found), len(found[0].seeds)) if planned.run.path.exists())]
+    return [
+        *trials,
+        *(planned for planned in plan(study, len(candidates), len(candidates[0].seeds)) if planned.run.path.exists()),
+    ]
 
 
 def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -> Result:
@@ -45,17 +48,17 @@ def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -
     spent = [trial for trial in study.trials() if finished(trial)]
     searching = sum(float(trial.user_attrs.get("seconds", 0)) for trial in spent)
     confirming = sum(seconds(planned.run) for planned in plan(study, best, seeds))
-    found = Result(
+    result = Result(
         study.name, study.aim.scale, list(study.aim.objectives), len(spent), round(searching + confirming, 1), candidates, base
     )
-    search_results.write(study.store, found)
-    return found
+    search_results.write(study.store, result)
+    return result
 
 
 def _candidate(study: Study, trial: FrozenTrial, seeds: int) -> Candidate:
     planned_runs = _runs_of(study, trial, seeds)
-    known = all(planned.state == FINISHED for planned in planned_runs)
-    confirmed = [value(name, planned_runs) for name in study.aim.objectives] if known else None
+    all_finished = all(planned.state == FINISHED for planned in planned_runs)
+    confirmed = [value(name, planned_runs) for name in study.aim.objectives] if all_finished else None
     spec = RunSpec.from_json(trial.user_attrs["spec"])
     return Candidate(
         trial.number, settings(trial), spec, list(trial.values), [planned.seed for planned in planned_runs], confirmed

@@ -97,12 +97,12 @@ class Grid(Independent):
 
     # Optuna's BruteForceSampler refuses ranges without steps, shuffles anew in every process and repeats points between them.
     def __init__(self, points: Sequence[dict[str, Any]], seed: int):
-        self.points = [points[place] for place in np.random.default_rng(seed).permutation(len(points))]
+        self.points = [points[index] for index in np.random.default_rng(seed).permutation(len(points))]
 
     def sample_independent(self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution) -> Any:
         earlier = [other for other in study.get_trials(deepcopy=False) if other.number < trial.number]
-        place = sum("again" not in other.user_attrs and other.user_attrs.get("kind") != "surplus" for other in earlier)
-        return self.points[place % len(self.points)][name]
+        earlier_count = sum("again" not in other.user_attrs and other.user_attrs.get("kind") != "surplus" for other in earlier)
+        return self.points[earlier_count % len(self.points)][name]
 
 
 class ReseededSampler(BaseSampler):

@@ -108,7 +108,7 @@ class Search:
             return False
         trials = self.study.trials()
         waiting = any(trial.state == TrialState.WAITING for trial in trials)
-        if self._points is not None and not waiting and len(_places(trials)) >= self._points:
+        if self._points is not None and not waiting and len(_grid_trials(trials)) >= self._points:
             return False
         running = sum(trial.state == TrialState.RUNNING for trial in trials)
         return sum(map(finished, trials)) + running + self.lost < self.plan.trials
@@ -131,8 +131,8 @@ class Search:
     def _go_on(self, trial: optuna.Trial, record: FrozenTrial) -> None:
         """Draw a trial's settings, or find them in the record, and set its first run going."""
         planned_runs = runs_in_record(self.study, record)
-        known = bool(planned_runs)
-        if not known:
+        resumed = bool(planned_runs)
+        if not resumed:
             if self._surplus(trial.number):
                 self._tell_failed(trial, SURPLUS, "others that share the record were faster")
                 return
@@ -159,7 +159,7 @@ class Search:
             open_trial.pruned = f"same settings as trial {twin.number}, which was pruned"
             self._tell(open_trial, TrialState.PRUNED)
         else:
-            open_trial.ours = known
+            open_trial.ours = resumed
             self._advance(open_trial)
 
     def _advance(self, open_trial: OpenTrial) -> None:
@@ -236,6 +236,6 @@ class Search:
         return len(earlier) >= self.plan.trials
 
 
-def _places(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _grid_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that stand for a point of a grid."""
     return [trial for trial in trials if "again" not in trial.user_attrs and trial.user_attrs.get("kind") != SURPLUS]

@@ -90,8 +90,8 @@ def run(
                 interrupted = _confirm(study, confirmation, planned_runs, executor, console, tracker, sweep, code)
         finally:
             trouble = tracker.close()
-        found = confirm.conclude(study, confirmation.best, confirmation.seeds, spaces.base(space))
-    return Outcome(found, interrupted, search.open(), trouble)
+        result = confirm.conclude(study, confirmation.best, confirmation.seeds, spaces.base(space))
+    return Outcome(result, interrupted, search.open(), trouble)
 
 
 def _confirm(

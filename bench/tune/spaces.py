@@ -87,11 +87,13 @@ def with_settings(space: Space, settings: Sequence[str]) -> Space:
 
 def _searched(space: Space) -> set[str]:
     """The settings in which what a space draws differs, by the names that `--set` takes."""
-    found: list[dict[str, Any]] = []
+    flat_specs: list[dict[str, Any]] = []
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
         with suppress(BenchError):
-            found.append(drawn(space, walk.values).flat())
-    return {name for flat in found for name in flat if any(other.get(name) != flat[name] for other in found)}
+            flat_specs.append(drawn(space, walk.values).flat())
+    return {
+        name for settings in flat_specs for name in settings if any(other.get(name) != settings[name] for other in flat_specs)
+    }
 
 
 def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, *wanted: str) -> None:
@@ -134,16 +136,16 @@ def points(space: Space) -> Iterator[dict[str, Any]]:
 
 
 def drawn(space: Space, values: dict[str, Any]) -> RunSpec:
-    """What a space makes of choices; of those that are not given it takes the first."""
+    """What a space makes of choices; of those that `values` lacks it takes the first."""
     return space.draw(_Walk([], POINTS, values))
 
 
 def choices(space: Space) -> dict[str, str]:
     """What a space asks a trial for, by name, and between which values; of a conditional space, what a few walks come by."""
-    found: dict[str, str] = {}
+    ranges: dict[str, str] = {}
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
-        found |= walk.ranges
-    return found
+        ranges |= walk.ranges
+    return ranges
 
 
 def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk]:

@@ -30,11 +30,9 @@ from bench.common.reading import LARGE, inside, is_regular, opened
 from bench.common.records import fitting
 from bench.common.urls import has_secret, shown, without_secrets
 from bench.spec.experiment import Evaluation
-from bench.store import shapes
+from bench.store import search_results, shapes
 from bench.store.failures import Failure
 from bench.store.search_results import Aim, NothingFound, journal, making, noted
-from bench.store.search_results import folder as folder_of
-from bench.store.search_results import read as read_result
 from bench.store.store import RUN_NAME, Store
 from bench.tune.objectives import OBJECTIVES
 
@@ -68,10 +66,10 @@ class Study:
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number, not to be changed."""
-        found = self.record.get_trials(deepcopy=False)
-        for trial in found:
+        trials = self.record.get_trials(deepcopy=False)
+        for trial in trials:
             fitting(trial.user_attrs, shapes.TRIAL, journal(self.store), f"trial {trial.number}")
-        return found
+        return trials
 
     def ours(self, trial: FrozenTrial) -> bool:
         """Whether a trial's runs are in this store; one that says nothing was cut off while it was being asked for."""
@@ -99,7 +97,7 @@ def finished(trial: FrozenTrial) -> bool:
 
 
 def settings(trial: optuna.Trial | FrozenTrial) -> str:
-    """What a trial was given: lr=0.002 slots=50."""
+    """The settings of a trial: lr=0.002 slots=50."""
     short = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in trial.params.items()}
     return " ".join(f"{name}={value}" for name, value in short.items())
 
@@ -116,13 +114,13 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     """
     if not re.fullmatch("[a-z0-9_]+", name):
         raise BenchError(f"--study takes letters, digits and underscores, got '{name}'")
-    folder = folder_of(store, name, aim.scale)
-    known = noted(folder, store)
+    folder = search_results.folder(store, name, aim.scale)
+    study_json = noted(folder, store)
     store.root.mkdir(parents=True, exist_ok=True)
     if url is not None:
         _refuse_secrets(url)
         trust.remember_storage(url)
-    url = url or known.get("storage")
+    url = url or study_json.get("storage")
     storage = _storage(store, url, making=True)
     directions: list[Any] = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
     try:
@@ -135,18 +133,18 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
         _same(name, Aim.from_json(record.user_attrs["aim"]), aim)
     else:
         record.set_user_attr("aim", asdict(aim))
-    owner = known.get("owner") or uuid.uuid4().hex[:12]
+    owner = study_json.get("owner") or uuid.uuid4().hex[:12]
     write_json(folder / "study.json", {"aim": asdict(aim), "owner": owner, "storage": url}, store.root)
     return Study(name, aim, store, folder, owner, url, record)
 
 
 def find(store: Store, name: str, scale: str) -> Study:
     """A study that there is; BenchError otherwise."""
-    folder = folder_of(store, name, scale)
-    known = noted(folder, store)
-    if not {"aim", "owner"} <= known.keys():
+    folder = search_results.folder(store, name, scale)
+    study_json = noted(folder, store)
+    if not {"aim", "owner"} <= study_json.keys():
         raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `{making(store, name, scale)}` makes it")
-    url = known.get("storage")
+    url = study_json.get("storage")
     try:
         record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, url))
     except BenchError:
@@ -155,7 +153,7 @@ def find(store: Store, name: str, scale: str) -> Study:
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
     except Exception as error:  # whatever Optuna makes of a record that somebody else has written
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is damaged: {_first_line(error)}") from error
-    return Study(name, Aim.from_json(known["aim"]), store, folder, known["owner"], url, record)
+    return Study(name, Aim.from_json(study_json["aim"]), store, folder, study_json["owner"], url, record)
 
 
 def runs(store: Store) -> set[str]:
@@ -167,7 +165,7 @@ def runs(store: Store) -> set[str]:
             names.update(run for trial in find(store, name, scale).trials() for run in runs_of(trial))
         if is_regular(folder / "result.json"):
             with contextlib.suppress(NothingFound):
-                for one in read_result(store, name, scale).candidates:
+                for one in search_results.read(store, name, scale).candidates:
                     names.update(store.run(one.spec.but(seed=seed)).name for seed in one.seeds)
     return names
 
@@ -180,10 +178,12 @@ def runs_of(trial: FrozenTrial) -> list[str]:
     return [name for name in named if isinstance(name, str) and RUN_NAME.fullmatch(name) and "/" not in name]
 
 
-def _same(name: str, known: Aim, requested: Aim) -> None:
-    if known != requested:
-        there, here = known.command(name), requested.command(name)
-        raise BenchError(f"the study '{name}' belongs to `{there}`, not to `{here}`; --study NAME starts another one")
+def _same(name: str, existing: Aim, requested: Aim) -> None:
+    if existing != requested:
+        existing_command, requested_command = existing.command(name), requested.command(name)
+        raise BenchError(
+            f"the study '{name}' belongs to `{existing_command}`, not to `{requested_command}`; --study NAME starts another one"
+        )
 
 
 def _storage(store: Store, url: str | None, making: bool = False) -> BaseStorage:

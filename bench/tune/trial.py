@@ -49,12 +49,12 @@ class OpenTrial:
 
     def _curve(self) -> Iterator[tuple[int, float]]:
         total, before = 0.0, 0
-        for place, planned in enumerate(self.planned_runs):
+        for index, planned in enumerate(self.planned_runs):
             step, value = 0, 0.0
             for line in planned.run.metrics():
                 if self._logged in line:
                     step, value = int(line["step"]), line[self._logged]
-                    yield before + step, (total + value) / (place + 1)
+                    yield before + step, (total + value) / (index + 1)
             if step < planned.spec.steps:
                 return
             total, before = total + value, before + planned.spec.steps
@@ -82,8 +82,8 @@ def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
 
 def seconds(run: Run) -> float:
     """Seconds of training so far; of a run that ended early, what its log shows, pauses left out."""
-    if "train_seconds" in (known := run.provenance()):
-        return float(known["train_seconds"])
+    if "train_seconds" in (provenance := run.provenance()):
+        return float(provenance["train_seconds"])
     times = [line["time"] for line in run.metrics() if "time" in line]
     gaps = [late - early for early, late in pairwise(times)]
     usual = median(gaps) if gaps else 0.0
