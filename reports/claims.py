@@ -76,7 +76,7 @@ def alignments(memories: Memories, variants: Collection[str]) -> Alignments:
 def judge(results: Results, claims: Sequence[Claim], aligned: Alignments | None = None) -> list[Judged]:
     """Every claim of an experiment with its verdict. aligned: for claims about alignment.
 
-    All claims that the experiment states have to be given, though only some interest: their number is corrected for.
+    Pass all claims of the experiment, even if only some are of interest: verdicts are corrected for their number.
     """
     alpha = ALPHA / max(1, len(claims))
     return [_judged(results, claim, aligned or {}, alpha) for claim in claims]
@@ -121,7 +121,7 @@ def _over_clips(pair: np.ndarray) -> float | None:
 
 
 def _gains(results: Results, claim: Claim, aligned: Alignments) -> tuple[np.ndarray, tuple[int, ...], str]:
-    """Gains [seeds, clips], the seeds, and in words why there are none."""
+    """Gains [seeds, clips], the seeds, and the reason if there are none."""
     no_scores = np.empty((0, 0))
     for label in claim.variants:
         if label not in results.variants:

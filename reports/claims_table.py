@@ -1,4 +1,4 @@
-"""Judged claims in every format, and in words what each one compares."""
+"""Judged claims in every format, with a sentence on what each one compares."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What the columns of somebody's table show: a score and the frames, told from its header."""
+"""What the columns of a document's table show: a score and the frames, recognised by the header."""
 
 import re
 from collections.abc import Sequence

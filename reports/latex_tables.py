@@ -140,7 +140,7 @@ class _Rows:
 
 
 def _after(text: str, position: int, arguments: int) -> int:
-    """Where the text goes on after a command's options and so many arguments in braces."""
+    """The position after a command's options and so many arguments in braces."""
     position = _options(text, position)
     for _ in range(arguments):
         begin = re.compile(r"\s*\{").match(text, position)

@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End once whoever ordered the figures is dead, even by SIGKILL: nobody waits for them."""
+    """End once the process that ordered the figures is dead, even by SIGKILL."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

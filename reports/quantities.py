@@ -1,4 +1,4 @@
-"""Counts, durations and sizes in words, everywhere alike: three digits, and the unit that suits."""
+"""Counts, durations and sizes as text, the same everywhere: three digits, and a fitting unit."""
 
 import math
 

@@ -78,7 +78,7 @@ def save(record: Record, path: Path) -> Path:
 
 
 def load(path: Path) -> Record:
-    """What `save` wrote; a ValueError in words where the file is something else, or damaged."""
+    """What `save` wrote; a ValueError if the file is something else, or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             document = json.loads(archive.read("record.json"))

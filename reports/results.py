@@ -16,7 +16,7 @@ from reports.set_scores import SetScores
 class Metadata:
     """What the footnotes of every table state.
 
-    selection: how the evaluated checkpoint was chosen, in words. missing: metric -> why its columns are empty, if they are.
+    selection: how the evaluated checkpoint was chosen, as text. missing: metric -> why its columns are empty, if they are.
     label: what all clips show, where the others were left out. notes: further footnotes, as sentences.
     trained: the horizon that the models learned, if it is not the one scored. cut: the rule by which the test clips are cut,
     where a data set knows several (KTH).

@@ -87,7 +87,7 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
 
 @lru_cache(maxsize=1)
 def _first_coins(rows: int, clips: int, seed: int) -> tuple[np.ndarray, np.random.Generator]:
-    """The coins that every column of a table begins with, and the generator that goes on from there."""
+    """The coins that every column of a table begins with, and the generator that continues them."""
     random = np.random.default_rng(seed)
     return _coins(rows, clips, random), random
 

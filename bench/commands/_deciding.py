@@ -25,7 +25,7 @@ MOST = 20  # seeds that a claim may have, unless another budget is named
 def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours: float | None, command: str) -> int:
     """Finish the round that was begun, judge the claims, choose the next round; returns the exit code.
 
-    go: runs the unfinished runs of a plan; returns whether it was interrupted, and what went wrong with MLflow, in words.
+    go: runs the unfinished runs of a plan; returns whether it was interrupted, and what went wrong with MLflow.
     most: the most seeds of a claim. command: what continues from here.
     """
     from bench.common.files import writable

@@ -129,7 +129,7 @@ def _frames(runs: Sequence[dict[str, Any]], times: float, first: int) -> Table:
 
 
 def _metadata(cell: dict[str, Any]) -> Table:
-    """Where the runs come from; what is the same for all of them is said once."""
+    """Where the runs come from; what all of them share stands once."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""How many threads of the processor runs get, in words."""
+"""Sentences about how many processor threads runs get."""
 
 from __future__ import annotations
 

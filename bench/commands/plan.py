@@ -127,7 +127,7 @@ def _offered(planned: PlannedRun, where: Machine) -> int:
 
 
 def _shortly(planned: PlannedRun) -> PlannedRun:
-    """A run as a line of the table: why several are blocked is said once, below it."""
+    """A run as a line of the table: the reason why several are blocked stands once, below the table."""
     from bench.store.store import BLOCKED
 
     return replace(planned, why="data are missing") if planned.state == BLOCKED else planned

@@ -169,5 +169,5 @@ class _Outcome:
         print(f"checkpoint: {self.path} (sha256 {self.sha256[:12]})")
 
     def _why(self) -> str:
-        """Why something cannot be told."""
+        """Why some figure gets no verdict."""
         return "; ".join(dict.fromkeys(f"{c.metric}: {c.why}" for c in self.compared if c.why))

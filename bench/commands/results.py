@@ -118,7 +118,7 @@ def _pictures(page: Path, by_name: dict[str, Record]) -> list[Path]:
 
 
 def _text_now(page: Path) -> str:
-    """What is in the page now; a BenchError where it is one that somebody wrote without blocks."""
+    """What is in the page now; a BenchError if people wrote it and it has no blocks."""
     from reports.results_document import MADE, has_blocks
 
     if page.suffix != ".md":

@@ -143,7 +143,7 @@ def _sweep(
     command: str,
     stop_requested: Callable[[], str] = lambda: "",
 ) -> tuple[bool, str]:
-    """Run what is to be done; whether it was interrupted, and what went wrong with MLflow, in words.
+    """Run the unfinished runs; returns whether it was interrupted, and what went wrong with MLflow.
 
     stop_requested: why it should end, once it should.
     """
@@ -188,7 +188,7 @@ def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[Plann
 def _hand_over(
     experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], executor: Executor, command: str
 ) -> None:
-    """Queue what is to be done where it needs nobody who waits."""
+    """Queue the unfinished runs with an executor that needs no waiting process."""
     from bench.store import snapshot
     from bench.sweep.labelling import Labelling
     from bench.sweep.plan import QUEUED

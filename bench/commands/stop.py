@@ -76,7 +76,7 @@ def _show(sweeps: list[Sweep], runs: list[Run]) -> None:
 
 
 def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[list[Sweep], list[Run]]:
-    """What the names stand for; a sweep's own runs are left to the sweep."""
+    """The sweeps and runs that the names mean; a sweep stops its own runs."""
     chosen_sweeps, chosen_runs = [], []
     for name in names:
         plain = (Path(name).stem if name.endswith(".py") else name).lower().replace("_", "-")
@@ -101,7 +101,7 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
 
 
 def _detached(name: str, runs: list[Run]) -> list[Run]:
-    """The runs that go on of an experiment which nobody watches: whoever has queued it has left (`bench run --detach`)."""
+    """The active runs of an experiment that has no scheduler, since it was queued by `bench run --detach`."""
     from contextlib import suppress
 
     from bench.spec.experiment import SCALES

@@ -94,12 +94,12 @@ class Forecast:
         return sum(cost.disk or 0 for cost in self.costs.values())
 
     def unknown(self) -> int:
-        """Runs whose time nobody can tell."""
+        """How many runs have no estimate."""
         return sum(cost.seconds is None for cost in self.costs.values())
 
 
 def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) -> Forecast:
-    """The cost of what is to be done of a plan. Reads the store; nothing but counts of parameters and FLOPs is written."""
+    """The cost of a plan's unfinished runs. Reads the store; writes only counts of parameters and FLOPs."""
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     wanted = {kinds.of(planned.spec) for planned in to_do}
@@ -113,7 +113,7 @@ def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine)
 
 
 def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) -> list[PlannedRun]:
-    """One run to do of every kind that nobody has measured on this machine."""
+    """One run to do of every kind that was never measured on this machine."""
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     wanted = {kinds.of(planned.spec) for planned in to_do}
@@ -159,7 +159,7 @@ def _cost(planned: PlannedRun, rates: Rates) -> Cost:
     without += ["starting up"] if rates.other is None else []
     parts = [steps * (rates.step or 0.0), *(rates.scoring.get(key, 0.0) for key in to_score), rates.other or 0.0]
     if not steps and without:
-        return Cost(None, disk=disk, place=rates.place)  # what is known of it is as good as nothing
+        return Cost(None, disk=disk, place=rates.place)  # no steps to do, and a part of the rest was never timed
     return Cost(sum(parts), rates.scaled, tuple(without), disk, rates.place, rates.ratio)
 
 

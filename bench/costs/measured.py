@@ -1,4 +1,4 @@
-"""What is known of the cost of runs: from finished ones, and from probes, which `bench plan` keeps in `runs/forecast.json`."""
+"""Measured costs of runs: of finished ones, and from probes, which `bench plan` keeps in `runs/forecast.json`."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ CLIPS, SCORING = 16, 10.0  # clips that validation and scoring are timed with, f
 
 @dataclass(frozen=True)
 class News:
-    """How far a probe is: so many of 20 steps; whether it is over, and what went wrong, in words."""
+    """How far a probe is: `done` of 20 steps; whether it is over, and what went wrong."""
 
     planned: PlannedRun
     done: int
@@ -132,7 +132,7 @@ def _start(planned: PlannedRun, machine: Machine, slot: int) -> subprocess.Popen
         "threads": machine.threads,
     }
     assert child.stdin is not None
-    with contextlib.suppress(BrokenPipeError), child.stdin as stdin:  # it has died: what it said tells why
+    with contextlib.suppress(BrokenPipeError), child.stdin as stdin:  # it has died: its output says why
         json.dump(job, stdin)
     return child
 

@@ -1,4 +1,4 @@
-"""A trained model: from a run of the store, from one of our checkpoints, or from a file of somebody else's."""
+"""A trained model: from a run of the store, from one of our checkpoints, or from a file of another code base."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Trained:
 
     context, horizon, channels, data: what the model was trained with, None where a foreign file does not say.
     precision: in which the model computes, that of its training; float32 where a foreign file does not say.
-    unfinished: how far training had come where it has not ended, in words.
+    unfinished: the step that training has reached, as text; empty if it has ended.
     size, sees: (height, width) of the frames and the number of context frames that foreign weights are tied to, if they are.
     remarks: what a foreign file was recognised as, and what else a user has to know of it.
     """
@@ -57,7 +57,7 @@ class Trained:
         return model.to(device).eval()
 
     def _fits(self, shape: tuple[int, int, int], context: int) -> None:
-        """Refuse frames that foreign weights cannot see, in words."""
+        """Refuse frames that do not fit foreign weights."""
         if self.size and self.size != shape[1:]:
             tied_size, frame_size = ("x".join(map(str, side)) for side in (self.size, shape[1:]))
             raise BenchError(f"the weights in {self.name} are tied to frames of {tied_size}; these are of {frame_size}")
@@ -101,9 +101,9 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
 
 
 def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
-    """Weights of a file alone, by our names of a model that the user names, or by those of a family that is known.
+    """Weights of a file alone, with the tensor names of our own model or of a code base that we can convert.
 
-    name: of the model, None where the file is to tell it. options: of the model, what the file does not tell.
+    name: of the model; None: recognise it by the file. options: of the model, where the file does not show them.
     """
     if not path.is_file():
         raise BenchError(f"there is no checkpoint file {path}")

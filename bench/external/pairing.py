@@ -1,4 +1,4 @@
-"""Which predicted frame belongs to which true one, and which clip to which, told by their names."""
+"""Which predicted frame belongs to which true one, and which clip to which, by their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames that somebody else's code wrote, compared with the clips they should be of, and scored."""
+"""Frames that another code base predicted: matched with the clips that they predict, and scored."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def score_on(
 
 @dataclass(frozen=True)
 class _Matching:
-    """Finds the prediction of a fixed clip. by: what they were matched by, in words."""
+    """Finds the prediction of a fixed clip. by: what they were matched by, as text."""
 
     by: str
     position: Callable[[int, NDArray[np.float32]], int]
@@ -192,7 +192,7 @@ def _scored(
 
 
 class _DoubtfulRange:
-    """Predictions of which nobody has stated the range, and another range that fits the targets better.
+    """Predictions without a stated range, where another range may fit the targets better.
 
     Two kinds are in doubt: numbers that leave 0..1 a little, and numbers within 0..1 beside targets that are all bright, since
     such targets leave -1..1 no negative numbers.

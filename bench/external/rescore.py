@@ -38,7 +38,7 @@ def rescore(
     sets: Sequence[str] | None = None,
     on_clips: OnClips = lambda done, total: None,
 ) -> str:
-    """Make the scores of some protocols again and keep the others; what they were made from, in words.
+    """Make the scores of some protocols again and keep the others; returns what they were made from, as text.
 
     sets: make these scores of the whole set of clips and leave those of frames as they are; None for the scores of frames and
     whatever scores of the set there are.

@@ -86,7 +86,7 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalRe
 def find(store: Store, names: Sequence[str], targets: str | None, what: str, remedy: str) -> list[ExternalResult]:
     """All seeds of the named external results on the clips with that digest; a BenchError names one that has none there.
 
-    what, remedy: whose clips these are, and what scores frames on them, in words.
+    what, remedy: for the message: whose clips these are, and the command that scores frames on them.
     """
     external_results = []
     for name in dict.fromkeys(names):

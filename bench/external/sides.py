@@ -19,7 +19,7 @@ from bench.external.side_pictures import read_clip_folders, read_side_folders
 
 
 def read_sides(path: Path, reading: Reading) -> Sides:
-    """Both sides, clip by clip. What cannot be told is a BenchError that says what to do."""
+    """Both sides, clip by clip. A BenchError says what to do where files leave something open."""
     if path.suffix.lower() == ".npz":
         sides = read_npz(path, reading)
     elif path.suffix.lower() == ".npy":

@@ -56,7 +56,7 @@ TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?|\.probe-[0-9a-f]{8}")  # how 
 
 @dataclass(frozen=True)
 class Waste:
-    """One thing to remove. run: whose it is; it is left alone once that run goes on. about: what else is to be known of it."""
+    """One thing to remove. run: whose it is; nothing of an active run is removed. about: a remark for the list."""
 
     kind: str
     path: Path
@@ -66,7 +66,7 @@ class Waste:
 
 
 def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
-    """Everything that nobody needs, sorted by kind. Reads alone."""
+    """Everything that is no longer needed, sorted by kind. Changes nothing."""
     wastes = [Waste("trash", path, size_of(path)) for path in inside(store.root / ".trash")]
     wastes += [Waste("set aside", path, size_of(path)) for path in inside(store.root / "set-aside")]
     wastes += [Waste("temporary", path, size_of(path)) for path in _temporary(_other_folders(store))]

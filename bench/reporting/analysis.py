@@ -35,7 +35,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def memories(planned_runs: Sequence[PlannedRun], tell: Callable[[str], None] = lambda line: None) -> Memories:
-    """How every finished LMC-Memory among the runs uses its memory, and in words why one is missing.
+    """How every finished LMC-Memory among the runs uses its memory, and why one is missing.
 
     tell: called with a line for each run that has to be measured first: seconds at small scale, minutes at paper scale.
     """
