@@ -165,11 +165,11 @@ def _name(text: str) -> str:
     return " ".join(re.sub(r"[-−_\s]+", " ", printable(text)).lower().split())
 
 
-def _seeds(line: Line, row: Row, stands: str, checked: Checked) -> None:
-    if numbers_there := re.findall(r"\d+", stands):
+def _seeds(line: Line, row: Row, cell_text: str, checked: Checked) -> None:
+    if numbers_there := re.findall(r"\d+", cell_text):
         checked.numbers += 1
         if numbers_there != re.findall(r"\d+", row.seeds):
-            checked.differences.append(Difference(line.number, row.label, SEEDS, stands, row.seeds))
+            checked.differences.append(Difference(line.number, row.label, SEEDS, cell_text, row.seeds))
 
 
 @dataclass(frozen=True)
@@ -181,28 +181,28 @@ class _CheckedCell:
     requested: RequestedColumn
     table: Table
 
-    def compare(self, stands: str, checked: Checked) -> None:
+    def compare(self, cell_text: str, checked: Checked) -> None:
         """Hold the numbers of the cell against the store's."""
-        stands = COMMA.sub(_with_point, stands.replace("−", "-"))
-        numbers_there = NUMBER.findall(stands)
-        if not numbers_there and stands.lower() not in EMPTY_CELLS:
+        cell_text = COMMA.sub(_with_point, cell_text.replace("−", "-"))
+        numbers_there = NUMBER.findall(cell_text)
+        if not numbers_there and cell_text.lower() not in EMPTY_CELLS:
             return  # nothing is claimed
-        expected, store = self._expected(stands), ""
+        expected, store = self._expected(cell_text), ""
         compared = [numbers_there[: len(numbers)] for numbers in expected]
         checked.numbers += max(1, len(compared[0]))
         if self._cell.value is None or not numbers_there:
             store = "" if self._cell.value is None and not numbers_there else self._cell.text
         elif not any(all(map(_agree, *pair)) for pair in zip(compared, expected, strict=True)):
             right = map(_like, compared[0], expected[0])
-            store = NUMBER.sub(lambda match: next(right, match[0]), stands)
-        elif not self.requested.is_score and _unit(stands) != _unit(self._cell.text):
+            store = NUMBER.sub(lambda match: next(right, match[0]), cell_text)
+        elif not self.requested.is_score and _unit(cell_text) != _unit(self._cell.text):
             store = self._cell.text
         if store:
-            checked.differences.append(Difference(self.line.number, self.row.label, self._title, stands, store))
+            checked.differences.append(Difference(self.line.number, self.row.label, self._title, cell_text, store))
         if self._cell.value is not None and len(numbers_there) > len(compared[0]):
-            where = f"(line {self.line.number}, {self.row.label}, {self._title})"
+            location = f"(line {self.line.number}, {self.row.label}, {self._title})"
             checked.unchecked += len(numbers_there) - len(compared[0])
-            checked.unmatched.append(f"{', '.join(numbers_there[len(compared[0]) :])} in '{stands}' {where}: what is it?")
+            checked.unmatched.append(f"{', '.join(numbers_there[len(compared[0]) :])} in '{cell_text}' {location}: what is it?")
 
     @property
     def _column(self) -> Column:
@@ -219,7 +219,7 @@ class _CheckedCell:
     def _title(self) -> str:
         return f"{self._column.title} ({self._column.protocol})" if self._column.mark else self._column.title
 
-    def _expected(self, stands: str) -> list[list[float | None]]:
+    def _expected(self, cell_text: str) -> list[list[float | None]]:
         """The numbers that a cell written like that may hold; None for one that the store has not."""
         cell, scale = self._cell, self._column.metric.scale
         if cell.value is None or self.row.published or not self.requested.is_score:
@@ -227,7 +227,7 @@ class _CheckedCell:
         scales = (
             [scale] if self.requested.scaled else [scale, 1.0]
         )  # a header without a power of ten may show the score as it is
-        return [_numbers(cell, cell.value, scale, stands) for scale in scales]
+        return [_numbers(cell, cell.value, scale, cell_text) for scale in scales]
 
 
 def _with_point(match: re.Match[str]) -> str:
@@ -236,11 +236,11 @@ def _with_point(match: re.Match[str]) -> str:
     return match[0] if thousands else f"{match[1]}.{match[2]}"
 
 
-def _numbers(cell: Cell, value: float, scale: float, stands: str) -> list[float | None]:
+def _numbers(cell: Cell, value: float, scale: float, cell_text: str) -> list[float | None]:
     low, high = (None if end is None else end * scale for end in (cell.low, cell.high))
-    if "±" in stands:
+    if "±" in cell_text:
         return [value * scale, None if low is None or high is None else (high - low) / 2]
-    return [value * scale, low, high] if "[" in stands else [value * scale]
+    return [value * scale, low, high] if "[" in cell_text else [value * scale]
 
 
 def _unit(text: str) -> str:

@@ -63,8 +63,8 @@ def plain_logarithmic(axis: Axis) -> None:
     """Ticks at plain numbers, the closer the fewer decades there are."""
     low, high = axis.get_view_interval()
     decades = np.log10(high / low)
-    places = (1,) if decades > 3 else (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)
-    axis.set_major_locator(LogLocator(subs=places) if decades > 0.4 else MaxNLocator(4))
+    multiples = (1,) if decades > 3 else (1, 2, 5) if decades > 1 else (1, 1.5, 2, 3, 5, 7)
+    axis.set_major_locator(LogLocator(subs=multiples) if decades > 0.4 else MaxNLocator(4))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 

@@ -93,7 +93,7 @@ def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
     """What the round is for, and what it trains."""
     from reports.claims import UNDECIDED
 
-    left = sum(one.verdict == UNDECIDED for one in verdicts)
+    left = sum(claim.verdict == UNDECIDED for claim in verdicts)
     print(f"\nround {number}: {left} of {len(verdicts)} claims undecided")
     for label, seeds in chosen.items():
         print(f"  {label}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
@@ -105,7 +105,7 @@ def _conclude(experiment: Experiment, results: Results, verdicts: Sequence[Judge
     from reports.claims_grid import claims_grid
 
     _options.console().print(claims_grid(results, verdicts))
-    left = sum(one.verdict == UNDECIDED for one in verdicts)
+    left = sum(claim.verdict == UNDECIDED for claim in verdicts)
     if left and spent:
         print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` continues from here")
     elif left:

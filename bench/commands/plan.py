@@ -64,31 +64,31 @@ def plan(
     to_do = [planned for planned in planned_runs if planned.state in TO_DO]
     refuse_unfit_learners(to_do)
     refuse_short_contexts(to_do)
-    where = machine(workers, per_gpu, len(unique(planned_runs)), devices, threads, len(unique(to_do)))
+    target_machine = machine(workers, per_gpu, len(unique(planned_runs)), devices, threads, len(unique(to_do)))
     if len(to_do) <= COUNTED_UP_TO:
-        unknown = lacking(planned_runs, store, where)
+        unknown = lacking(planned_runs, store, target_machine)
         if unknown:  # what cannot be built is refused here, not in the middle of a night
             preflight(unknown)
     if probing:
-        _probe(lacking(planned_runs, store, where), store, where, _options.console(aside=as_json))
-    costs = forecast(planned_runs, store, where)
+        _probe(lacking(planned_runs, store, target_machine), store, target_machine, _options.console(aside=as_json))
+    costs = forecast(planned_runs, store, target_machine)
     if as_json:
         _options.print_json(
             [
                 {
                     **_tables.as_dict(planned),
                     **_tables.cost_as_dict(costs.costs.get(planned.run.name)),
-                    "threads": _offered(planned, where),
+                    "threads": _offered(planned, target_machine),
                 }
                 for planned in planned_runs
             ]
         )
         return
     _tables.print_runs([_shortly(planned) for planned in planned_runs], costs.costs)
-    _print_total(planned_runs, store, costs, where, choice.command("plan"))
+    _print_total(planned_runs, store, costs, target_machine, choice.command("plan"))
 
 
-def _probe(planned_runs: Sequence[PlannedRun], store: Store, where: Machine, console: Console) -> None:
+def _probe(planned_runs: Sequence[PlannedRun], store: Store, target_machine: Machine, console: Console) -> None:
     """Measure what is lacking, showing how far it is."""
     from rich.progress import Progress
 
@@ -114,16 +114,16 @@ def _probe(planned_runs: Sequence[PlannedRun], store: Store, where: Machine, con
             elif news.over and not console.is_terminal:
                 console.print(f"probed {label}", highlight=False, markup=False)
 
-        probe(planned_runs, store, where, tell)
+        probe(planned_runs, store, target_machine, tell)
 
 
-def _offered(planned: PlannedRun, where: Machine) -> int:
+def _offered(planned: PlannedRun, target_machine: Machine) -> int:
     """Threads of a run: those that it began with, or those that it is offered."""
     from bench.store.provenance import threads_of
     from bench.sweep.plan import TO_DO
 
     begun = threads_of(planned.run.provenance())
-    return where.threads if begun is None or (where.exactly and planned.state in TO_DO) else begun
+    return target_machine.threads if begun is None or (target_machine.exactly and planned.state in TO_DO) else begun
 
 
 def _shortly(planned: PlannedRun) -> PlannedRun:
@@ -133,15 +133,17 @@ def _shortly(planned: PlannedRun) -> PlannedRun:
     return replace(planned, why="data are missing") if planned.state == BLOCKED else planned
 
 
-def _basis(costs: Forecast, where: Machine) -> str:
+def _basis(costs: Forecast, target_machine: Machine) -> str:
     """Where the runs were timed that the estimates rest on, and whether that is how these will run."""
     places = costs.places()
     counted = [f"{place} ({count} run{'' if count == 1 else 's'})" for place, count in places.items()]
     basis = f"as measured on {' and '.join(counted) if len(places) > 1 else next(iter(places))}"
-    return basis if set(places) == {where.place} else f"{basis}; these would run on {where.place}"
+    return basis if set(places) == {target_machine.place} else f"{basis}; these would run on {target_machine.place}"
 
 
-def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, where: Machine, command: str) -> None:
+def _print_total(
+    planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, target_machine: Machine, command: str
+) -> None:
     from bench.store.store import BLOCKED
     from bench.sweep.plan import TO_DO, TO_SCORE, remarks, unique
 
@@ -156,14 +158,14 @@ def _print_total(planned_runs: Sequence[PlannedRun], store: Store, costs: Foreca
         return
     for remark in remarks(to_do):
         print(f"note: {remark}")
-    unknown, hours = costs.unknown(), costs.gpu_hours(where.per_gpu)
-    sharing = _threads.at_once(where.slots, where.threads, where.exactly, to_do)
+    unknown, hours = costs.unknown(), costs.gpu_hours(target_machine.per_gpu)
+    sharing = _threads.at_once(target_machine.slots, target_machine.threads, target_machine.exactly, to_do)
     if unknown == len(to_do):
         print(sharing)
     else:
         least = "at least " if unknown or any(cost.without for cost in costs.costs.values()) else "about "
         gpu = f", {hours:.1f} GPU hours" if hours is not None else ""
-        print(f"{least}{lasting(costs.wall(where.slots))}, {sharing}{gpu}; {_basis(costs, where)}")
+        print(f"{least}{lasting(costs.wall(target_machine.slots))}, {sharing}{gpu}; {_basis(costs, target_machine)}")
     blank = sum(cost.disk is None for cost in costs.costs.values())
     if blank < len(to_do):
         print(f"{'at least ' if blank else ''}{sized(costs.disk())} of disk: checkpoints, predictions, scores")

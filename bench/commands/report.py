@@ -223,13 +223,13 @@ def _memories(chosen: Selection) -> Memories:
         return memories(chosen.planned_runs, shown.update)
 
 
-def _check(results: Results, where: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
+def _check(results: Results, document: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
     """Print the numbers in a document that disagree with the store; returns the exit code."""
     from dataclasses import asdict
 
     from reports.check import check
 
-    path, lines = _lines(where)
+    path, lines = _lines(document)
     kind = SUFFIXES.get(path.suffix, path.suffix)
     if kind not in ("markdown", "latex", "html"):
         raise BenchError(f"--check reads .md, .tex and .html, got '{path.name}'")
@@ -238,7 +238,7 @@ def _check(results: Results, where: str, protocols: tuple[str, ...], form: str |
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BenchError(f"cannot check {path}: {error}") from error
     if not comparison.numbers:
-        raise BenchError(f"no table in {where} has both a variant of {results.name} in its rows and a metric in its header")
+        raise BenchError(f"no table in {document} has both a variant of {results.name} in its rows and a metric in its header")
     failed = bool(comparison.differences) or (comparison.unchecked > 0 and not ignore_unchecked)
     if form == "json":
         _options.print_json(asdict(comparison))
@@ -260,9 +260,9 @@ def _check(results: Results, where: str, protocols: tuple[str, ...], form: str |
     return int(failed)
 
 
-def _lines(where: str) -> tuple[Path, tuple[int, int] | None]:
+def _lines(document: str) -> tuple[Path, tuple[int, int] | None]:
     """The file and the lines that `paper.tex:120-180` names."""
-    path, first, last = re.fullmatch(r"(.*?)(?::(\d+)(?:-(\d+))?)?", where, re.DOTALL).groups()  # type: ignore[union-attr]
+    path, first, last = re.fullmatch(r"(.*?)(?::(\d+)(?:-(\d+))?)?", document, re.DOTALL).groups()  # type: ignore[union-attr]
     return Path(path), (int(first), int(last or first)) if first else None
 
 

@@ -61,9 +61,9 @@ def keep(
         save(record_kept, path)
     except ValueError as error:
         raise BenchError(str(error)) from error
-    for one, rounded in zip(judged(record_kept), judged(load(path)), strict=True):
-        if one.verdict != rounded.verdict:
-            print(f"rounding makes '{rounded.verdict}' of '{one.verdict}': {one.claim.sentence}", file=sys.stderr)
+    for exact, rounded in zip(judged(record_kept), judged(load(path)), strict=True):
+        if exact.verdict != rounded.verdict:
+            print(f"rounding makes '{rounded.verdict}' of '{exact.verdict}': {exact.claim.sentence}", file=sys.stderr)
     runs = len(record_kept.results.scores[["variant", "seed"]].drop_duplicates())
     print(f"wrote {path}: {runs} runs, {sized(path.stat().st_size)}")
 

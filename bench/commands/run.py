@@ -92,8 +92,10 @@ def run(
 
         def go(wider: Experiment, round_runs: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
             preflight([planned for planned in round_runs if planned.state in TO_DO])
-            where = _options.executor(executor, workers, per_gpu, len(unique(round_runs)), on, address, devices, threads)
-            return _sweep(wider, store, round_runs, where, again + decide_options, stop_requested)
+            round_executor = _options.executor(
+                executor, workers, per_gpu, len(unique(round_runs)), on, address, devices, threads
+            )
+            return _sweep(wider, store, round_runs, round_executor, again + decide_options, stop_requested)
 
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + decide_options))
     if all(planned.state == FINISHED for planned in planned_runs):
@@ -108,11 +110,11 @@ def run(
         preflight([planned for planned in planned_runs if planned.state in TO_DO])
         for remark in remarks(unique(planned_runs)):
             print(f"note: {remark}")
-        where = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads)
+        sweep_executor = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads)
         if detach:
-            _hand_over(experiment, store, planned_runs, where, again)
+            _hand_over(experiment, store, planned_runs, sweep_executor, again)
             return
-        interrupted, trouble = _sweep(experiment, store, planned_runs, where, again)
+        interrupted, trouble = _sweep(experiment, store, planned_runs, sweep_executor, again)
         if trouble:
             print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
         planned_runs = plan(experiment, store)

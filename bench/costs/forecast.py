@@ -117,11 +117,11 @@ def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) 
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     wanted = {kinds.of(planned.spec) for planned in to_do}
-    here = [one for one in _measurements(planned_runs, store, kinds, wanted) if one.place == machine.place]
+    here = [run for run in _measurements(planned_runs, store, kinds, wanted) if run.place == machine.place]
     lacking_kinds: dict[str, PlannedRun] = {}
     for planned in to_do:
         kind, _ = kinds.of(planned.spec)
-        rates = rates_of(kind, "", [one for one in here if one.kind == kind], {}, machine.place)
+        rates = rates_of(kind, "", [run for run in here if run.kind == kind], {}, machine.place)
         if (rates.step is None and planned.spec.steps) or any(e.key not in rates.scoring for e in planned.evaluations):
             lacking_kinds.setdefault(kind, planned)
     return list(lacking_kinds.values())
@@ -170,7 +170,7 @@ def _measurements(
     if not wanted:
         return []
     own = list(measured.of_store((planned.run for planned in unique(planned_runs) if planned.state not in TO_DO), kinds))
-    enough = {kind for kind, _ in wanted} <= {one.kind for one in own}
+    enough = {kind for kind, _ in wanted} <= {run.kind for run in own}
     return [*(own if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
 
 
@@ -182,13 +182,13 @@ def _sizes(
     sizes_by_kind: dict[str, dict[str, float]] = {}
     for planned in to_do:
         kind, family = kinds.of(planned.spec)
-        alike = [one for one in measurements if one.kind == kind]
-        if kind in sizes_by_kind or any(one.run_bytes is not None for one in alike):
+        alike = [measurement for measurement in measurements if measurement.kind == kind]
+        if kind in sizes_by_kind or any(measurement.run_bytes is not None for measurement in alike):
             continue
         if alike:
             sizes_by_kind[kind] = {"parameters": float(alike[0].parameters or 0)}
             continue
-        key, scalable = _size_key(planned.spec), any(one.family == family for one in measurements)
+        key, scalable = _size_key(planned.spec), any(measurement.family == family for measurement in measurements)
         size = cached.get(key, {})
         if "parameters" not in size or (scalable and "flops" not in size):
             if seconds_spent > COUNTING:

@@ -163,8 +163,8 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
     step_seconds, ready = None, time.monotonic() - STARTED
     if spec.steps:
         seconds: dict[int, list[float]] = {}
-        for done, (stretch, taken) in enumerate(_steps(spec, data, model, device), 1):
-            seconds.setdefault(stretch, []).append(taken)
+        for done, (stretch, of_step) in enumerate(_steps(spec, data, model, device), 1):
+            seconds.setdefault(stretch, []).append(of_step)
             yield {"done": done}
         # The median, since neighbours disturb single steps; of each stretch, since the stretches may differ.
         step_seconds = mean(map(median, seconds.values())) + _validating(spec, data, model, device)
@@ -197,12 +197,12 @@ def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.d
             take_step(spec, model, learner, optimizer, clip, step)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            taken, began = time.perf_counter() - began, time.perf_counter()
+            of_step, began = time.perf_counter() - began, time.perf_counter()
             if warm_up and spec.steps > WARM_UP:
                 warm_up -= 1
                 continue
-            total += taken
-            yield stretch, taken
+            total += of_step
+            yield stretch, of_step
             if total > LIMIT:
                 return
 

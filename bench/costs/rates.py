@@ -34,21 +34,21 @@ class Rates:
 
 def rates_of(kind: str, family: str, measurements: Sequence[Measured], size: dict[str, float], here: str) -> Rates:
     """What runs of a kind take on the machine `here`. measurements: of any kind. size: parameters, FLOPs, batch."""
-    own = [one for one in measurements if one.kind == kind]
-    run_bytes = next((one.run_bytes for one in own if one.run_bytes is not None), None)
+    own = [run for run in measurements if run.kind == kind]
+    run_bytes = next((run.run_bytes for run in own if run.run_bytes is not None), None)
     if run_bytes is None and (parameters := size.get("parameters")) is not None:
         run_bytes = int(parameters * 4 * 3 * CHECKPOINTS)
-    counted = [(one.flops, float(one.batch)) for one in own if one.work]
+    counted = [(run.flops, float(run.batch)) for run in own if run.work]
     flops, batch = counted[0] if counted else (size.get("flops"), size.get("batch", 0.0))
     work = (flops or 0.0) * batch
     related = [
-        one for one in measurements if one.family == family and one.kind != kind and one.work and one.step_seconds is not None
+        run for run in measurements if run.family == family and run.kind != kind and run.work and run.step_seconds is not None
     ]
     candidates = [*own, *(related if work else [])]
     if not candidates:
-        return Rates(None, {}, _other(one for one in measurements if one.place == here), True, run_bytes, here)
-    nearest = min(candidates, key=lambda one: _distance(one, kind, work, here))
-    same_device = [one for one in measurements if one.place == nearest.place]
+        return Rates(None, {}, _other(run for run in measurements if run.place == here), True, run_bytes, here)
+    nearest = min(candidates, key=lambda run: _distance(run, kind, work, here))
+    same_device = [run for run in measurements if run.place == nearest.place]
     if nearest.kind != kind:
         ratio = (flops or 0.0) / (nearest.flops or 1.0)
         scaled = {key: seconds * ratio for key, seconds in nearest.score_seconds.items()}
@@ -56,20 +56,20 @@ def rates_of(kind: str, family: str, measurements: Sequence[Measured], size: dic
         return Rates(
             (nearest.step_seconds or 0.0) * longer, scaled, _other(same_device), True, run_bytes, nearest.place, longer
         )
-    alike = [one for one in own if one.place == nearest.place]
-    alike = [one for one in alike if one.run_bytes is not None] or alike  # whole runs know better than probes
-    steps = [one.step_seconds for one in alike if one.step_seconds is not None]
+    alike = [run for run in own if run.place == nearest.place]
+    alike = [run for run in alike if run.run_bytes is not None] or alike  # whole runs know better than probes
+    steps = [run.step_seconds for run in alike if run.step_seconds is not None]
     return Rates(median(steps) if steps else None, _scoring(alike), _other(alike), False, run_bytes, nearest.place)
 
 
-def _distance(one: Measured, kind: str, work: float, here: str) -> float:
+def _distance(run: Measured, kind: str, work: float, here: str) -> float:
     """The factor (its logarithm) by which an estimate that rests on this run can be wrong.
 
     FLOPs and threads: as many times as there are more of them, since small steps cost what surrounds them, and threads help
     more or less. Another processor, or another GPU, is worth a factor of 2, and a GPU instead of a processor tells least.
     """
-    size = 0.0 if one.kind == kind else abs(math.log(one.work / work))
-    return size + _device_distance(one.place, here)
+    size = 0.0 if run.kind == kind else abs(math.log(run.work / work))
+    return size + _device_distance(run.place, here)
 
 
 @cache
@@ -85,13 +85,13 @@ def _device_distance(place: str, here: str) -> float:
 
 def _other(measurements: Iterable[Measured]) -> float | None:
     """Seconds of starting up, and of what else is neither a step nor scoring."""
-    others = [one.other_seconds for one in measurements if one.other_seconds is not None]
+    others = [run.other_seconds for run in measurements if run.other_seconds is not None]
     return median(others) if others else None
 
 
 def _scoring(alike: Iterable[Measured]) -> dict[str, float]:
     seconds_by_key = defaultdict(list)
-    for one in alike:
-        for key, seconds in one.score_seconds.items():
+    for run in alike:
+        for key, seconds in run.score_seconds.items():
             seconds_by_key[key].append(seconds)
     return {key: median(seconds) for key, seconds in seconds_by_key.items()}

@@ -43,9 +43,9 @@ def aligned(
     about = {claim.better for claim in experiment.claims if claim.metric == ALIGNMENT}
     if not about:
         return {}
-    looked_into = memories([planned for planned in planned_runs if planned.label in about], tell)
-    gains_by_run = alignments(looked_into, about)
-    if label is None or looked_into.shown is None:
+    analysed = memories([planned for planned in planned_runs if planned.label in about], tell)
+    gains_by_run = alignments(analysed, about)
+    if label is None or analysed.shown is None:
         return gains_by_run
-    shows_it = np.array([one == label for one in looked_into.shown.labels])
+    shows_it = np.array([clip_label == label for clip_label in analysed.shown.labels])
     return {run: gains[shows_it] for run, gains in gains_by_run.items() if shows_it.any()}

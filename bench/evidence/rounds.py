@@ -46,7 +46,7 @@ class Record:
         """In the order in which they were chosen; none if there is no record that can be read."""
         document = read_json(self.path)
         rounds = document.get("rounds", []) if isinstance(document, dict) else []
-        return [one for one in rounds if isinstance(one, dict)]
+        return [entry for entry in rounds if isinstance(entry, dict)]
 
     def add(self, chosen: Round, after: int) -> None:
         """Write down the round that follows so many, unless another scheduler of this store has done so meanwhile."""
@@ -56,8 +56,8 @@ class Record:
 
     def applied(self, experiment: Experiment) -> Experiment:
         """The experiment with the seeds of all rounds so far."""
-        for one in self.rounds():
-            experiment = with_seeds(experiment, one)
+        for round_seeds in self.rounds():
+            experiment = with_seeds(experiment, round_seeds)
         return experiment
 
 
@@ -69,10 +69,10 @@ def next_round(experiment: Experiment, judged: Sequence[Judged], most: int) -> R
     chosen: dict[str, set[int]] = {}
     for one in judged:
         labels = [label for label in one.claim.variants if experiment.variants[label].steps > 0] if _is_open(one) else []
-        taken = [seeds_of(experiment, label) for label in labels]
-        shared = set.intersection(*taken) if taken else set()
+        seed_sets = [seeds_of(experiment, label) for label in labels]
+        shared = set.intersection(*seed_sets) if seed_sets else set()
         number = min(most - len(shared), max(1, begins(one.alpha) - len(one.seeds)))
-        for label, theirs in zip(labels, taken, strict=True):
+        for label, theirs in zip(labels, seed_sets, strict=True):
             chosen.setdefault(label, set()).update(set(fresh(shared, max(0, number))) - theirs)
     return {label: sorted(chosen[label]) for label in experiment.variants if chosen.get(label)}
 

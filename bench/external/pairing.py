@@ -27,7 +27,7 @@ class MixedNames:
     target: list[str]
 
 
-def mixed(names: Sequence[str], where: str) -> MixedNames | None:
+def mixed(names: Sequence[str], folder: str) -> MixedNames | None:
     """The frames of a folder that holds predicted ones beside true ones; None where its names are of one series or of none."""
     series: dict[str, dict[int, str]] = {}
     others = []
@@ -37,27 +37,27 @@ def mixed(names: Sequence[str], where: str) -> MixedNames | None:
         if side is None or match is None:
             others.append(name)
         elif int(match[2]) in series.setdefault(side, {}):
-            raise BenchError(f"{where}: {series[side][int(match[2])]} and {name} have one number; keep one of them")
+            raise BenchError(f"{folder}: {series[side][int(match[2])]} and {name} have one number; keep one of them")
         else:
             series[side][int(match[2])] = name
     if "prediction" not in series or len(series) < 2:
         return None
     if others:
-        raise BenchError(f"{where}: {others[0]} is named neither as predicted nor as true frames are; move it elsewhere")
+        raise BenchError(f"{folder}: {others[0]} is named neither as predicted nor as true frames are; move it elsewhere")
     predicted = [series["prediction"][number] for number in sorted(series["prediction"])]
     if "target" not in series:
         return MixedNames(predicted, [])
     true = [series["target"][number] for number in sorted(series["target"])]
-    return MixedNames(predicted, [true[position] for position in pair_frames(predicted, true, where)])
+    return MixedNames(predicted, [true[position] for position in pair_frames(predicted, true, folder)])
 
 
-def pair_frames(predicted: Sequence[str], true: Sequence[str], where: str) -> list[int]:
+def pair_frames(predicted: Sequence[str], true: Sequence[str], folder: str) -> list[int]:
     """Of each predicted frame of a clip, the position of the true one; both in order of time.
 
     Told by equal names, else by equal numbers. Targets may begin earlier, with the frames of the context. Both may also count
     from where they begin: predictions from 0 or 1, targets on from the context.
     """
-    if positions := _equal(predicted, true, where):
+    if positions := _equal(predicted, true, folder):
         return positions
     counts, true_counts = ([numbers(name)[-1:] for name in side] for side in (predicted, true))
     if all(counts) and all(true_counts) and len(set(true_counts)) == len(true_counts):
@@ -68,14 +68,14 @@ def pair_frames(predicted: Sequence[str], true: Sequence[str], where: str) -> li
         if runs_on and len(counts) == len(true_counts) and counts[0][0] in (0, 1) and counts[-1] < true_counts[0]:
             return list(range(len(counts)))
     raise BenchError(
-        f"{where}: {len(predicted)} predicted frames from {predicted[0]} on and {len(true)} true ones from {true[0]} on: "
+        f"{folder}: {len(predicted)} predicted frames from {predicted[0]} on and {len(true)} true ones from {true[0]} on: "
         "which belong together? Give both the same numbers"
     )
 
 
-def pair_clips(predicted: Sequence[str], true: Sequence[str], where: str) -> list[int]:
+def pair_clips(predicted: Sequence[str], true: Sequence[str], folder: str) -> list[int]:
     """Of each predicted clip, the position of the true one: of the same name, else of the same numbers; one needs neither."""
-    if positions := _equal(predicted, true, where):
+    if positions := _equal(predicted, true, folder):
         return positions
     if len(predicted) == len(true) == 1:
         return [0]
@@ -83,12 +83,12 @@ def pair_clips(predicted: Sequence[str], true: Sequence[str], where: str) -> lis
     if sorted(counts) == sorted(true_counts) and len(set(counts)) == len(counts) and all(counts):
         return [true_counts.index(count) for count in counts]
     raise BenchError(
-        f"{where}: the clips are called {predicted[0]} on one side and {true[0]} on the other, and nothing says which belong "
+        f"{folder}: the clips are called {predicted[0]} on one side and {true[0]} on the other, and nothing says which belong "
         "together; name clips alike in prediction/ and target/"
     )
 
 
-def _equal(predicted: Sequence[str], true: Sequence[str], where: str) -> list[int] | None:
+def _equal(predicted: Sequence[str], true: Sequence[str], folder: str) -> list[int] | None:
     """Positions by equal names, numbers read as such; None where no name is on both sides. Some but not all are refused."""
     unmatched = None
     for key in (stem, lambda name: tuple(natural(stem(name)))):  # 7.png is 007.png, but 0.5.png is not 0.05.png
@@ -103,7 +103,7 @@ def _equal(predicted: Sequence[str], true: Sequence[str], where: str) -> list[in
         unmatched = unmatched or (lacking or over)[0]
     if unmatched:
         raise BenchError(
-            f"{where}/{unmatched} has no counterpart of that name on the other side, where others have one; "
+            f"{folder}/{unmatched} has no counterpart of that name on the other side, where others have one; "
             "name clips and frames alike in prediction/ and target/"
         )
     return None

@@ -128,10 +128,10 @@ def rows(table: Path = TABLE) -> list[Published]:
 def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
     """One line of a table, every value checked."""
     text = {name: (value or "").strip() for name, value in values.items() if name}
-    where = f"{table}, line {line}"
+    row_name = f"{table}, line {line}"
     for name in NEEDED:
         if not text.get(name):
-            raise BenchError(f"{where}: '{name}' is empty")
+            raise BenchError(f"{row_name}: '{name}' is empty")
     scores = {metric: text[metric] for metric in TOLERANCES if text.get(metric)}
     try:
         lengths = int(text["context"]), int(text["horizon"])
@@ -139,26 +139,26 @@ def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
             if float(value) != float(value):
                 raise ValueError(f"{metric} is {value}")
     except ValueError as error:
-        raise BenchError(f"{where}: {error}") from error
+        raise BenchError(f"{row_name}: {error}") from error
     if not scores or min(lengths) < 1:
-        raise BenchError(f"{where}: there must be a score, and context and horizon from 1 up")
+        raise BenchError(f"{row_name}: there must be a score, and context and horizon from 1 up")
     if text["protocol"] not in PROTOCOLS:
-        raise BenchError(f"{where}: no protocol '{text['protocol']}'{did_you_mean(text['protocol'], PROTOCOLS)}")
+        raise BenchError(f"{row_name}: no protocol '{text['protocol']}'{did_you_mean(text['protocol'], PROTOCOLS)}")
     data, *settings = text["data"].split()
-    component = Component(catalog.canonical("datasets", data), **_settings(settings, where)).checked("datasets")
+    component = Component(catalog.canonical("datasets", data), **_settings(settings, row_name)).checked("datasets")
     model = catalog.canonical("models", text["model"]) if text.get("model") else None
     plain = {name: text.get(name, "") for name in PLAIN}
     plain["title"] = plain["title"] or plain["name"]
     return Published(
-        **plain, model=model, options=_settings(text.get("options", "").split(), where), data=component, context=lengths[0],
+        **plain, model=model, options=_settings(text.get("options", "").split(), row_name), data=component, context=lengths[0],
         horizon=lengths[1], protocol=text["protocol"], scores=scores, table=table,
     )  # fmt: skip
 
 
-def _settings(words: Sequence[str], where: str) -> dict[str, Any]:
+def _settings(words: Sequence[str], row_name: str) -> dict[str, Any]:
     """'sigmoid=true window=3' -> {"sigmoid": True, "window": 3}."""
     if bad := [word for word in words if "=" not in word]:
-        raise BenchError(f"{where}: options are written NAME=VALUE, got '{bad[0]}'")
+        raise BenchError(f"{row_name}: options are written NAME=VALUE, got '{bad[0]}'")
     return {name: parsed(text) for name, _, text in (word.partition("=") for word in words)}
 
 

@@ -103,8 +103,8 @@ def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], name
     first = next((planned for planned in planned_runs if planned.state == FINISHED), None)
     if first is None:
         raise BenchError(f"no run is finished that {listed(names)} could be compared with")
-    if taken := [name for name in names if name in {planned.label for planned in planned_runs}]:
-        raise BenchError(f"'{taken[0]}' is a variant already; `bench eval --name` keeps scores under another name")
+    if taken_names := [name for name in names if name in {planned.label for planned in planned_runs}]:
+        raise BenchError(f"'{taken_names[0]}' is a variant already; `bench eval --name` keeps scores under another name")
     data, context = first.spec.data, first.spec.context
     words = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
     kept = read_header(first.run.scores_file(first.evaluations[0].key))

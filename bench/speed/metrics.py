@@ -61,15 +61,15 @@ def evaluation(device: torch.device) -> Timing:
     moments: list[float] = []
     network.register_forward_pre_hook(lambda *_: moments.append(-clock()))
     network.register_forward_hook(lambda *_: moments.append(clock()))
-    taken = []
+    seconds = []
     for _ in range(2):  # the first to warm up
         moments.clear()
         began = clock()
         for prediction, target in predictions(network, data, "test", clips, 10, FRAMES, device):
             torch.stack(list(score(prediction, target).values())).cpu()
-        taken = [clock() - began, sum(moments)]
+        seconds = [clock() - began, sum(moments)]
     name = f"rollouts of {clips} clips, 10 -> {FRAMES} frames of {SIDE}x{SIDE}, with all scores but LPIPS"
-    return Timing(name, taken[0], "the rollouts alone", taken[1] / taken[0])
+    return Timing(name, seconds[0], "the rollouts alone", seconds[1] / seconds[0])
 
 
 def _synchronised(device: torch.device, clock: Callable[[], float]) -> Callable[[], float]:

@@ -90,8 +90,10 @@ def scheduling(store: Store) -> OverheadRow:
         planned_runs = plan(experiment, store)
         with Display(Console(file=nowhere), planned_runs, 0) as display:
             Scheduler(planned_runs, store, stub, [display], prepare=snapshot.take(store).note).run()
-        taken = time.perf_counter() - began[0] - stub.seconds, time.process_time() - began[1] - stub.processor
-    return OverheadRow("scheduling a run", taken[0] / RUNS, taken[1] / RUNS, limit=0.3, remark=f"of {RUNS} that end at once")
+        seconds = time.perf_counter() - began[0] - stub.seconds, time.process_time() - began[1] - stub.processor
+    return OverheadRow(
+        "scheduling a run", seconds[0] / RUNS, seconds[1] / RUNS, limit=0.3, remark=f"of {RUNS} that end at once"
+    )
 
 
 class Stub(Executor):
@@ -189,9 +191,9 @@ def starting(store: Store) -> OverheadRow:
 
 def command_line() -> OverheadRow:
     """`bench --help` in a process of its own."""
-    taken = _least(lambda: subprocess.run([sys.executable, "-c", HELP], stdout=subprocess.DEVNULL), 3 * ROUNDS)
+    seconds = _least(lambda: subprocess.run([sys.executable, "-c", HELP], stdout=subprocess.DEVNULL), 3 * ROUNDS)
     peer = _least(lambda: subprocess.run([sys.executable, "-c", "pass"]), 3 * ROUNDS)
-    return OverheadRow("bench --help", *taken, limit=0.3, remark=f"Python alone: {lasting(peer[0])}")
+    return OverheadRow("bench --help", *seconds, limit=0.3, remark=f"Python alone: {lasting(peer[0])}")
 
 
 def _experiment(variants: dict[str, RunSpec]) -> Experiment:
@@ -211,12 +213,12 @@ def _scores() -> Scores:
 
 def _least(work: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
     """Seconds by the wall clock and of processor time, of this process and its children, each the least of some rounds."""
-    taken = []
+    seconds = []
     for _ in range(rounds):
         began = time.perf_counter(), _spent()
         work()
-        taken.append((time.perf_counter() - began[0], _spent() - began[1]))
-    return min(wall for wall, _ in taken), min(spent for _, spent in taken)
+        seconds.append((time.perf_counter() - began[0], _spent() - began[1]))
+    return min(wall for wall, _ in seconds), min(spent for _, spent in seconds)
 
 
 def _spent() -> float:
