@@ -21,7 +21,7 @@ from tests.tune_samples import Pretend, draw, few, quality, search
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("bench.sweep.scheduler.TICK", 0.01)
+    monkeypatch.setattr("bench.sweep.scheduler.TICK_S", 0.01)
 
 
 def _states(study):

@@ -37,7 +37,7 @@ every_scale = pytest.mark.parametrize("scale", SCALES)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr("bench.sweep.scheduler.TICK", 0.01)
+    monkeypatch.setattr("bench.sweep.scheduler.TICK_S", 0.01)
     monkeypatch.setattr("bench.tune.study.CLIPS", {"small": 3, "medium": 3, "paper": 3})
 
 
