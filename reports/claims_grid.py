@@ -21,9 +21,9 @@ def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
     table = claims_table(results, judged)
     grid = Table(title=table.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
     grid.add_column("claim", overflow="fold", ratio=1)
-    widest = max((len(gain_text(results, one)) for one in judged), default=0)
+    widest = max((len(piece) for one in judged for piece in gain_text(results, one).split()), default=0)
     grid.add_column("gain, interval over seeds", justify="right", min_width=max(8, widest))
-    grid.add_column("verdict", min_width=len(NO_DIFFERENCE))
+    grid.add_column("verdict", min_width=max(map(len, NO_DIFFERENCE.split())))
     grid.add_column("seeds", justify="right", min_width=5)
     for row, one in zip(table.rows, judged, strict=True):
         marks = "".join(f" [{mark}]" for mark in row.marks)

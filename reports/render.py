@@ -67,7 +67,8 @@ def _columns(table: Table, first: int, last: int) -> Table:
 
 def _least(table: Table, width: int) -> int:
     """How wide a table is at least, its labels folded to a third of the width if they have long words."""
-    labels = min(_longest(word for label in map(_label, table.rows) for word in label.plain.split()), max(12, width // 3))
+    texts = [table.subject, *(label.plain for label in map(_label, table.rows))]
+    labels = min(_longest(word for text in texts for word in text.split()), max(12, width // 3))
     return sum([labels, *_widths(table, str.split)]) + RULES * (len(table.columns) + 2) + 1
 
 

@@ -1,7 +1,11 @@
 """Any terminal: no number of a table is cut at any width, files are whole and plain, and any encoding can say everything."""
 
+import contextlib
 import io
+import json
 import os
+import pty
+import re
 import subprocess
 import sys
 
@@ -12,6 +16,7 @@ from rich.table import Table
 
 from bench.common.spelling import spelled
 from bench.common.whole_tables import fitting
+from bench.common.wrapping import folded
 from reports.render import grid, render
 from reports.table import table
 from tests.report_samples import results, runs
@@ -65,6 +70,70 @@ def test_every_short_cell_of_any_table_is_there_at_every_width():
             page.print(part)
         text = page.file.getvalue()
         assert "…" not in text and all(cell in text for row in rows for cell in row[:4]), width
+
+
+def test_a_name_in_the_first_column_is_not_cut_in_two():
+    drawn = Table()
+    for column in ("checkpoint", "data", "published"):
+        drawn.add_column(column, no_wrap=column != "published")
+    names = ["mmnist_simvp_s_gsta_one_ep200", "mmnist_simvp_s_incepu_one_ep2000"]
+    for name in names:
+        drawn.add_row(name, "moving_mnist_fixed", "mse_sum=22.41, mae_sum=73.07, ssim=0.948, psnr=23.54")
+    for width in range(50, 141):
+        page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+        for part in fitting(drawn, width):
+            page.print(part)
+        text = page.file.getvalue()
+        assert "…" not in text and all(f" {name} " in text for name in names), width
+
+
+def test_the_header_of_a_narrow_table_is_broken_between_words_alone(made):
+    short = table(
+        results({("full", 0): [[20.123] * 2] * 3}, runs({"variant": "full", "seed": 0, "state": "finished"})), ["psnr"]
+    )
+    for width in range(40, 80):
+        page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
+        page.print(grid(short, width))
+        assert "variant" in page.file.getvalue(), width
+
+
+def test_sentences_are_folded_between_words_and_commands_stay_whole():
+    sentence = "at least 28.35 min, 2 at once; `bench plan ablation --probe --set steps=30` measures what is not known\n"
+    for width in range(20, 140):
+        text = folded(sentence, width)
+        assert text.replace("\n", " ").split() == sentence.split() and text.endswith("known\n")
+        assert "28.35" in text and "`bench plan ablation --probe --set steps=30`" in text
+        assert all(len(line) <= width or line.startswith("`bench") for line in text.splitlines())
+    assert folded("  full, seed 0: failed: no room", 20) == "  full, seed 0:\n  failed: no room"  # below the first word
+    assert folded("/a/path/that/is/longer/than/any/line", 20) == "/a/path/that/is/longer/than/any/line"
+    assert folded("and more words", 20, begun=13) == "and\nmore words"
+
+
+def on_a_terminal(words, folder, columns=60):
+    """What a command writes to a terminal of that width, and its exit code."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": ":".join(filter(None, sys.path)), "TERM": "xterm", "COLUMNS": str(columns)}
+    command = [sys.executable, "-m", "bench.cli", *words]
+    running = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    written = b""
+    with contextlib.suppress(OSError):  # Linux's word for the end of a terminal
+        while piece := os.read(ours, 65536):
+            written += piece
+    os.close(ours)
+    return written.decode().replace("\r\n", "\n"), running.wait(timeout=100)
+
+
+def test_no_command_shows_a_movement_of_the_cursor_as_text(finished, tmp_path):
+    for words in (("report", "mine.py", "--claims"), ("report", "mine.py"), ("plan", "mine.py"), ("status",)):
+        text, _ = on_a_terminal(words, tmp_path)
+        assert "\\x1b" not in text, words
+        plain_text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+        assert all(len(line.rpartition("\r")[2]) <= 60 or " " not in line.strip() for line in plain_text.splitlines()), text
+
+
+def test_json_and_yaml_on_a_terminal_are_not_folded(finished, tmp_path):
+    assert json.loads(on_a_terminal(("show", "mine.py", "tiny", "--json"), tmp_path, 40)[0])["variant"] == "tiny"
 
 
 def test_signs_are_spelled_where_an_encoding_has_none():

@@ -1,5 +1,6 @@
 """The search: what it asks for, tells and prunes, on runs that only pretend to train."""
 
+import io
 import json
 import time
 from collections import Counter
@@ -289,6 +290,22 @@ def test_a_password_is_not_written_down(store):
     with pytest.raises(BenchError, match="PGPASSWORD"):
         begin(store, "mine", Aim("lmc", "small"), "postgresql://me:secret@host/name")
     assert not (store.root / "tuning" / "mine-small").exists()
+
+
+def test_the_table_hides_no_setting_and_no_result_on_a_narrow_screen(store):
+    from rich.console import Console
+
+    from bench.tune.study import settings
+
+    study, _, _ = search(store, plan=Plan(3))
+    for width in (60, 80, 120):
+        console = Console(width=width, record=True, force_terminal=True, file=io.StringIO())
+        board = Board(console, study, 5)
+        console.print(board._table(study.trials()))
+        shown = console.export_text()
+        assert "…" not in shown and max(map(len, shown.splitlines())) <= width
+        for trial in study.trials():
+            assert all(word in shown for word in [*settings(trial).split(), *board.outcome(trial).split()]), shown
 
 
 def test_the_table_shows_settings_curve_state_and_the_best_so_far(store):

@@ -203,3 +203,14 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
         assert not odd, text
     assert "1234/12345" in shown and "1234/12345" in live
     assert "running" in shown and "failed" in shown
+    assert width < 60 or ("no query decomposition" in shown and "no query decomposition" in live)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_variants_that_differ_in_their_last_words_are_told_apart_on_any_screen(store, tiny, width):
+    labels = ["no alignment", "no alignment, equal updates", "no alignment, equal updates and frames", "ConvLSTM"]
+    board = Board(store, Experiment("?", {label: tiny.but(steps=9 + n) for n, label in enumerate(labels)}))
+    board.refresh()
+    rows = [line for line in _text(board, width, 30).splitlines() if "no alignment" in line or "ConvLSTM" in line]
+    names = [line.partition(" 0 new")[0].strip() for line in rows]
+    assert len(set(names)) == len(labels), names

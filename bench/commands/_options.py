@@ -295,7 +295,15 @@ def progress(doing: str, aside: bool = True, of_bytes: bool = False) -> Iterator
 
 def print_json(value: Any) -> None:
     """A value for a script."""
-    print(json.dumps(value, indent=1, default=str))
+    print_as_it_is(json.dumps(value, indent=1, default=str))
+
+
+def print_as_it_is(text: str) -> None:
+    """A text whose lines have a meaning, such as CSV or YAML: no terminal is too narrow for it."""
+    from bench.common.display import as_they_are
+
+    with as_they_are():
+        print(text.removesuffix("\n"))
 
 
 def say(remarks: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
             console.print(grid(made, console.width if console.is_terminal else None), highlight=False)
         print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes a page, tables and figures")
     else:
-        print(render_all(tables, form, FILES[TRIALS]), end="")
+        _options.print_as_it_is(render_all(tables, form, FILES[TRIALS]))
 
 
 def _everything(study: Study, search: Searched, folder: Path) -> None:

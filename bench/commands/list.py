@@ -46,7 +46,7 @@ def list_(
 
         if not (text := cited(next(iter(row.values())) for row in rows)):
             raise BenchError(f"there is nothing to cite for {kind}; --bibtex knows models, data and metrics")
-        print(text)
+        _options.print_as_it_is(text)
         return
     if as_json:
         if kind == "models":

@@ -151,7 +151,7 @@ def report(
         write_bytes(out, plain(text).encode())
         print(f"wrote {out}")
     elif text:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        _options.print_as_it_is(text)
     else:
         console.print(grid(shown, console.width))
 
@@ -192,16 +192,14 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     elif form == "terminal":
         _options.console().print(claims_grid(results, judged))
     else:
-        sys.stdout.write(claims_text(results, judged, form))
+        _options.print_as_it_is(claims_text(results, judged, form))
 
 
 def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
     """The claims with their verdicts, and on a terminal which memory is being looked into."""
-    from rich.console import Console
-
     from bench.evidence.judging import judged
 
-    with Console(stderr=True).status("judging claims") as shown:
+    with _options.console(aside=True).status("judging claims") as shown:
         return judged(chosen.experiment, chosen.planned_runs, chosen.label, shown.update)
 
 

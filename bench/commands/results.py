@@ -38,8 +38,6 @@ def keep(
     Per clip and frame, of all seeds that the store has, rounded to a tenth of the last digit that tables print; with the
     claims, what memories do as far as claims are about it, costs, and the commands that made them.
     """
-    from rich.console import Console
-
     from bench.evidence import rounds
     from bench.evidence.keeping import record
     from reports.record import SUFFIX, load, save
@@ -54,7 +52,7 @@ def keep(
     training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = replace(choice, seeds=None).command("results keep", anywhere=True)
-    with Console(stderr=True).status("keeping scores") as shown:
+    with _options.console(aside=True).status("keeping scores") as shown:
         record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, shown.update)
     path = records / f"{called or f'{experiment.name}-{experiment.scale}-{record_kept.results.metadata.dataset}'}{SUFFIX}"
     try:

@@ -49,7 +49,7 @@ def show(
     else:
         import yaml
 
-        print(yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=120), end="")
+        _options.print_as_it_is(yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=120))
 
 
 def whole_settings(spec: RunSpec) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from bench.common.wrapping import folded, terminal_width
+
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters except tab and newline, marks that reverse the direction of text, and lone surrogates."""
 
@@ -40,13 +42,22 @@ def published(value: Any, root: Path | None = None) -> Any:
 
 
 class PlainOutput(io.TextIOBase):
-    """A text stream that writes `plain` text to the stream below it, with escapes for what its encoding lacks."""
+    """A text stream that writes `plain` text to the stream below it, with escapes for what its encoding lacks.
+
+    On a terminal lines are folded between words, unless `as_they_are` says otherwise.
+    """
 
     def __init__(self, below: TextIO):
         self.below = below
+        self.folds = True
+        self._begun = 0  # letters on the line that has no end yet
 
     def write(self, text: str) -> int:
         shown = plain(text)
+        if self.folds and (width := terminal_width(self.below)):
+            shown = folded(shown, width, self._begun)
+            last = shown.rpartition("\n")[2]
+            self._begun = len(last) + (0 if "\n" in shown else self._begun)
         try:
             self.below.write(shown)
         except UnicodeEncodeError:
@@ -88,6 +99,20 @@ def plain_output() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = out, err
+
+
+@contextlib.contextmanager
+def as_they_are() -> Iterator[None]:
+    """While the block goes on, lines are printed as they are: of JSON, YAML, CSV or LaTeX, which folding would change."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, PlainOutput)]
+    before = [stream.folds for stream in streams]
+    for stream in streams:
+        stream.folds = False
+    try:
+        yield
+    finally:
+        for stream, folds in zip(streams, before, strict=True):
+            stream.folds = folds
 
 
 def below(stream: TextIO) -> TextIO:

@@ -32,34 +32,37 @@ def fitting(table: Table, width: int) -> Iterator[Table]:
     if Console(width=100_000).measure(table).maximum <= width or not table.columns:
         yield table
         return
-    first, *remaining = [(column, _least(column)) for column in table.columns]
+    names = max(SHORT, width * 2 // 3)  # letters that a name in the first column may have: none is cut in two
+    first, *remaining = [(column, _least(column, SHORT if n else names)) for n, column in enumerate(table.columns)]
     chosen, room = [first], width - first[1] - EDGES
     for column in remaining:
         if column[1] + BETWEEN > room and len(chosen) > 1:
-            yield _part(table, [shown for shown, _ in chosen])
+            yield _part(table, [shown for shown, _ in chosen], names)
             chosen, room = [first], width - first[1] - EDGES
         chosen.append(column)
         room -= column[1] + BETWEEN
-    yield _part(table, [shown for shown, _ in chosen])
+    yield _part(table, [shown for shown, _ in chosen], names)
 
 
-def _part(table: Table, columns: list[Column]) -> Table:
+def _part(table: Table, columns: list[Column], names: int) -> Table:
     part = Table(box=table.box, pad_edge=table.pad_edge, title=table.title if columns[-1] is table.columns[-1] else None)
     for column in columns:
-        part.add_column(
-            column.header, style=column.style, justify=column.justify, no_wrap=_longest(column) <= SHORT, overflow="fold"
-        )
+        whole = _least(column, names if column is columns[0] else SHORT) == _longest(column)
+        part.add_column(column.header, style=column.style, justify=column.justify, no_wrap=whole, overflow="fold")
     for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
         part.add_row(*cells, style=row.style)
     return part
 
 
-def _least(column: Column) -> int:
-    """How wide a column is at least: short cells stay on one line, and so do the words of long ones."""
+def _least(column: Column, names: int) -> int:
+    """How wide a column is at least: short cells stay on one line, and so do the words of long ones.
+
+    names: letters that a word may have and still stay whole.
+    """
     longest = _longest(column)
-    return (
-        longest if longest <= SHORT else min(SHORT, max(len(word) for cell in _texts(column) for word in [*cell.split(), ""]))
-    )
+    if longest <= SHORT:
+        return longest
+    return min(names, max(cell_len(word) for cell in _texts(column) for word in [*cell.split(), ""]))
 
 
 def _longest(column: Column) -> int:

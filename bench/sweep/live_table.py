@@ -43,18 +43,26 @@ class LiveColumn(NamedTuple):
     """One column. rank: on a narrow screen, columns with the highest rank are dropped first.
 
     least: the fewest letters that a text is shortened to; None for columns that are never shortened.
+    beside: letters that a text leaves to the columns beside it, however long it is; None where it takes what they leave.
     """
 
     name: str
     rank: int
     least: int | None = None
     right: bool = False
+    beside: int | None = None
+
+    def least_width(self, widest: int, width: int) -> int:
+        """The letters that it needs at least, on a screen of that width, for cells of at most `widest`."""
+        if self.least is None:
+            return widest
+        return min(widest, self.least if self.beside is None else max(self.least, width - self.beside))
 
 
 def fitting_table(columns: Sequence[LiveColumn], rows: Sequence[Sequence[Cell]], width: int) -> Table:
     """The table with as many columns as fit; text columns get the width that numbers leave."""
     widest = [max([cell_len(column.name), *(_length(row[n]) for row in rows)]) for n, column in enumerate(columns)]
-    least = [min(wide, column.least or wide) for column, wide in zip(columns, widest, strict=True)]
+    least = [column.least_width(wide, width) for column, wide in zip(columns, widest, strict=True)]
     column_numbers: list[int] = []
     room = width + 1
     for n in sorted(range(len(columns)), key=lambda n: columns[n].rank):
@@ -69,8 +77,9 @@ def fitting_table(columns: Sequence[LiveColumn], rows: Sequence[Sequence[Cell]],
     column_numbers.sort()
     for n in column_numbers:
         table.add_column(columns[n].name, no_wrap=True, width=column_widths[n], justify="right" if columns[n].right else "left")
-    for row in rows:
-        table.add_row(*(_shortened(row[n], column_widths[n]) for n in column_numbers))
+    cells = [_shortened([row[n] for row in rows], column_widths[n]) for n in column_numbers]
+    for row_cells in zip(*cells, strict=True):
+        table.add_row(*row_cells)
     return table
 
 
@@ -88,7 +97,18 @@ def _length(cell: Cell) -> int:
     return BAR if isinstance(cell, ProgressBar) else cell.cell_len
 
 
-def _shortened(cell: Cell, width: int) -> Cell:
-    if isinstance(cell, ProgressBar) or cell.cell_len <= width:
-        return cell
-    return Text(shortened(cell.plain, width), cell.style)
+def _shortened(cells: Sequence[Cell], width: int) -> list[Cell]:
+    """The cells of a column. Names that would look the same when they are cut at their ends are cut in their middle."""
+    short = {cell.plain: shortened(cell.plain, width) for cell in cells if isinstance(cell, Text)}
+    alike = {text for text in short.values() if list(short.values()).count(text) > 1}
+    distinct = {
+        whole: _without_middle(whole, width) if text in alike and whole != text else text for whole, text in short.items()
+    }
+    return [
+        Text(distinct[cell.plain], cell.style) if isinstance(cell, Text) and cell.cell_len > width else cell for cell in cells
+    ]
+
+
+def _without_middle(text: str, width: int) -> str:
+    end = width // 2
+    return f"{set_cell_size(text, width - end - 1).rstrip()}…{text[-end:].lstrip()}" if end else shortened(text, width)

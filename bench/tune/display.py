@@ -18,7 +18,9 @@ from bench.tune.study import Study, finished, runs_of, settings
 from bench.tune.tables import metric
 from reports.columns import header
 
-LATEST = 5  # intermediate values shown of a trial
+LATEST = 5  # intermediate values shown of a trial, at most
+LEAST_SETTINGS = 24  # letters for the settings of a trial, before intermediate values get any
+BETWEEN = " " * 3  # of two columns
 SIGNS = {
     TrialState.RUNNING: LOOKS[RUNNING], TrialState.COMPLETE: LOOKS[FINISHED], TrialState.FAIL: LOOKS[FAILED],
     TrialState.PRUNED: ("✂", "yellow"), TrialState.WAITING: (" ", "dim"),
@@ -58,16 +60,21 @@ class Board(LiveView):
 
     def _table(self, trials: list[FrozenTrial]) -> Group:
         first = self.study.aim.objectives[0]
-        heads = ("trial", "settings", f"{header(first, metric(first)).rstrip(' ↑↓')} while training", "result")
-        table = table_of(heads, right=("trial",), folded=("trial", "settings"))
         best = {trial.number for trial in self.study.ranking()[:1]}
         room = max(5, self.console.height - 6)
-        for trial in [trial for trial in trials if trial.state != TrialState.WAITING][-room:]:
-            mark, style = SIGNS[trial.state]
-            table.add_row(
-                str(trial.number), settings(trial), self._curve(trial), Text(f"{mark} {self.outcome(trial)}", style),
-                style="bold" if trial.number in best else None,
-            )  # fmt: skip
+        shown_trials = [trial for trial in trials if trial.state != TrialState.WAITING][-room:]
+        results = [f"{SIGNS[trial.state][0]} {self.outcome(trial)}" for trial in shown_trials]
+        curves = self._curves(shown_trials, max(map(len, results), default=0))
+        during = [f"{header(first, metric(first)).rstrip(' ↑↓')} while training"] if any(curves) else []
+        table = table_of(("trial", "settings", *during, "result"), right=("trial",), folded=("settings", *during, "result"))
+        for trial, result, curve in zip(shown_trials, results, curves, strict=True):
+            cells: list[str | Text] = [
+                str(trial.number),
+                settings(trial),
+                *([curve] if any(curves) else []),
+                Text(result, SIGNS[trial.state][1]),
+            ]
+            table.add_row(*cells, style="bold" if trial.number in best else None)
         return Group(table, Text(self.tally()))
 
     def _line(self, trial: FrozenTrial) -> str:
@@ -76,12 +83,25 @@ class Board(LiveView):
             return f"{mark} trial {trial.number} begins  {settings(trial)}"
         return f"{mark} trial {trial.number}  {self.outcome(trial)}  {self._curve(trial)}  ({self.tally()})"
 
-    def _curve(self, trial: FrozenTrial) -> str:
+    def _curves(self, trials: list[FrozenTrial], result: int) -> list[str]:
+        """Of each trial as many of the latest values as there is room for beside settings and results; none, if there is none.
+
+        result: letters of the longest result.
+        """
+        least = min(LEAST_SETTINGS, max((len(settings(trial)) for trial in trials), default=0))
+        room = self.console.width - sum(map(len, ("trial", BETWEEN * 3))) - least - result
+        for latest in range(LATEST, 0, -1):
+            curves = [self._curve(trial, latest) for trial in trials]
+            if max(map(len, curves), default=0) <= room:
+                return curves
+        return [""] * len(trials)
+
+    def _curve(self, trial: FrozenTrial, latest: int = LATEST) -> str:
         """The latest values, and the step of the last."""
         points = sorted(trial.intermediate_values.items())
         if not points:
             return ""
-        values = [f"{value:.4g}" for _, value in points[-LATEST:]]
+        values = [f"{value:.4g}" for _, value in points[-latest:]]
         return f"{' '.join(values)} at step {points[-1][0]}"
 
     def outcome(self, trial: FrozenTrial) -> str:
