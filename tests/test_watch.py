@@ -1,5 +1,6 @@
 """Looking on from another terminal: `bench status --watch`, `bench logs`, and directories that cannot be read."""
 
+import io
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ from rich.console import Console
 from bench.common import lease
 from bench.spec.experiment import Experiment
 from bench.sweep import active
+from bench.sweep.live_table import LiveView
 from bench.sweep.logs import follow, last_lines
 from bench.sweep.progress import Display
 from bench.sweep.run_table import Pace
@@ -204,6 +206,17 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
     assert "1234/12345" in shown and "1234/12345" in live
     assert "running" in shown and "failed" in shown
     assert width < 60 or ("no query decomposition" in shown and "no query decomposition" in live)
+
+
+def test_a_line_that_stays_is_folded_between_words_and_a_path_stays_whole():
+    console = Console(width=60, force_terminal=True, color_system=None, file=io.StringIO())
+    name = "trial 0 again: size=1 lr=0.002 long=20 slots=50 temperature=1 seed 1  PSNR 11.18 dB"
+    path = "/a/long/path/to/a/log/that/does/not/fit/on/one/line/of/this/screen.txt"
+    view = LiveView(console)
+    view.say(f"[none]✓[/] {name}", markup=True)
+    view.say(f"see {path}")
+    lines = console.file.getvalue().splitlines()
+    assert " ".join(lines).split() == f"✓ {name} see {path}".split() and path in lines
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])

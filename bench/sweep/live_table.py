@@ -14,6 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bench.common.wrapping import folded
+
 Cell = Text | ProgressBar
 BAR = 10  # letters of a bar
 
@@ -35,8 +37,11 @@ class LiveView:
             self.live.stop()
 
     def say(self, line: str, markup: bool = False) -> None:
-        """Print a line above the view."""
-        self.console.print(line, highlight=False, markup=markup, soft_wrap=True)
+        """Print a line above the view, folded between words."""
+        text = Text.from_markup(line) if markup else Text(line)
+        if self.console.is_terminal:
+            text = Text(folded(text.plain, self.console.width), spans=text.spans)  # only a sign at its beginning is coloured
+        self.console.print(text, highlight=False, soft_wrap=True)
 
 
 class LiveColumn(NamedTuple):
