@@ -87,7 +87,7 @@ def test_a_name_in_the_first_column_is_not_cut_in_two():
         assert "…" not in text and all(f" {name} " in text for name in names), width
 
 
-def test_the_header_of_a_narrow_table_is_broken_between_words_alone(made):
+def test_the_header_of_a_narrow_table_is_broken_between_words_alone():
     short = table(
         results({("full", 0): [[20.123] * 2] * 3}, runs({"variant": "full", "seed": 0, "state": "finished"})), ["psnr"]
     )

@@ -28,7 +28,8 @@ Name = Annotated[
     str, typer.Argument(metavar="EXPERIMENT", help="An experiment by name (`bench list experiments`) or a Python file.")
 ]
 Scale = Annotated[
-    str, typer.Option(help="small: minutes on two cores. medium: ten times as long. paper: the published recipe.")
+    str,
+    typer.Option(metavar="SCALE", help="small: minutes on two cores. medium: ten times as long. paper: the published recipe."),
 ]
 _SEEDS = "How many seeds (3 means 0, 1, 2), or which (0,7,9); all: what the store has, variant by variant."
 Seeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=f"{_SEEDS} Default: the experiment's.")]
@@ -42,9 +43,12 @@ Set = Annotated[
         help="Change a setting in every variant that has it: model.slots=50, steps=100. Repeatable.",
     ),
 ]
-MaxSeeds = Annotated[int | None, typer.Option(help="With --decide: the most seeds per claim. Default: 20.", min=1)]
+MaxSeeds = Annotated[int | None, typer.Option(metavar="N", help="With --decide: the most seeds per claim. Default: 20.", min=1)]
 Executor = Annotated[
-    str, typer.Option(help="Where runs run: local (child processes), inline (this process), ray or slurm (clusters).")
+    str,
+    typer.Option(
+        metavar="NAME", help="Where runs run: local (child processes), inline (this process), ray or slurm (clusters)."
+    ),
 ]
 On = Annotated[
     list[str] | None,
@@ -59,18 +63,20 @@ Address = Annotated[
     typer.Option(metavar="HOST:PORT", help="The Ray cluster to run on. Default: one on this machine, for as long as needed."),
 ]
 Workers = Annotated[
-    int, typer.Option(help="Runs at once. Default: one per GPU, or per processor core.", min=0, show_default=False)
+    int, typer.Option(metavar="N", help="Runs at once. Default: one per GPU, or per processor core.", min=0, show_default=False)
 ]
-PerGPU = Annotated[int, typer.Option("--per-gpu", help="Runs that share one GPU.", min=1)]
+PerGPU = Annotated[int, typer.Option("--per-gpu", metavar="N", help="Runs that share one GPU.", min=1)]
 Threads = Annotated[
     int,
     typer.Option(
-        help="Processor threads of each run. Default: its share of the free cores at its first start, as far as they pay.",
+        help="Processor threads of each run. Default: its share of the cores that are free when it first starts, or fewer "
+        "where more would not make it faster.",
+        metavar="N",
         min=0,
         show_default=False,
     ),
 ]
-Devices = Annotated[int, typer.Option(help="GPUs (without GPUs, processes) that train one run together.", min=1)]
+Devices = Annotated[int, typer.Option(metavar="N", help="GPUs (without GPUs, processes) that train one run together.", min=1)]
 Range = Annotated[
     list[str] | None,
     typer.Option(

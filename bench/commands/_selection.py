@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 
 Protocol = Annotated[
     str,
-    typer.Option(help="Scoring conventions (`bench list protocols`). With several, comma separated, each cell names its own."),
+    typer.Option(
+        metavar="NAMES",
+        help="Scoring conventions (`bench list protocols`). With several, comma separated, each cell names its own.",
+    ),
 ]
 Protocols = Annotated[
     str | None,
     typer.Option("--protocol", metavar="NAMES", help="Only these, comma separated (`bench list protocols`). Default: all."),
 ]
-Label = Annotated[str | None, typer.Option(help="Only clips that show this: on KTH an action, such as walking.")]
+Label = Annotated[
+    str | None, typer.Option(metavar="LABEL", help="Only clips that show this: on KTH an action, such as walking.")
+]
 With = Annotated[
     list[str] | None,
     typer.Option(

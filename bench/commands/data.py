@@ -41,8 +41,8 @@ def list_data(
 def show(
     name: Name,
     settings: Options = None,
-    clips: Annotated[int, typer.Option(help="Clips of each split.")] = 4,
-    frames: Annotated[int, typer.Option(help="Their length.")] = 20,
+    clips: Annotated[int, typer.Option(metavar="N", help="Clips of each split.")] = 4,
+    frames: Annotated[int, typer.Option(metavar="N", help="Frames of each clip.")] = 20,
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Where the pictures go, into a folder named after the data set.")
     ] = Path("pictures"),
@@ -63,10 +63,10 @@ def show(
 def export(
     name: Name,
     settings: Options = None,
-    context: Annotated[int, typer.Option(min=1, help="Frames that a model sees.")] = 10,
-    horizon: Annotated[int, typer.Option(min=1, help="Frames to predict.")] = 10,
-    split: Annotated[str, typer.Option(help="test or val.")] = "test",
-    clips: Annotated[int | None, typer.Option(min=1, help="How many clips. Default: all that there are.")] = None,
+    context: Annotated[int, typer.Option(metavar="N", min=1, help="Frames that a model sees.")] = 10,
+    horizon: Annotated[int, typer.Option(metavar="N", min=1, help="Frames to predict.")] = 10,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="test or val.")] = "test",
+    clips: Annotated[int | None, typer.Option(metavar="N", min=1, help="How many clips. Default: all that there are.")] = None,
     out: Annotated[
         Path, typer.Option(metavar="DIR|FILE.npz", help="A folder of PNG files for each clip, or one array of all clips.")
     ] = Path("clips"),

@@ -8,10 +8,10 @@ from bench.commands import _options
 
 
 def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None) -> None:
-    """What this machine has.
+    """Show what this machine has, and what is missing.
 
-    What belongs in a bug report: version, commit, system, Python, packages and CUDA. And devices, disk, store, LPIPS backbone
-    and data, with what to do about what is missing.
+    Prints what belongs in a bug report: version, commit, system, Python, packages and CUDA; and devices, disk, store, LPIPS
+    backbone and data, with what to do about what is missing.
     """
     from bench.maintenance.doctor import examine
 

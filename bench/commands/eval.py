@@ -30,7 +30,8 @@ def eval_(
         typer.Option(metavar="FILE", help="A checkpoint file, ours or of another code base; its content tells the model."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model of another code base's checkpoint, where the file does not tell.")
+        str | None,
+        typer.Option(metavar="NAME", help="The model of another code base's checkpoint, where the file does not tell."),
     ] = None,
     predictions: Annotated[
         Path | None,
@@ -54,19 +55,29 @@ def eval_(
     grey: Annotated[
         bool, typer.Option("--grey", help="Convert predictions and targets that were saved in colour to grey.")
     ] = False,
-    data: Annotated[str | None, typer.Option(help="On which data set. Default: the one that the run was trained on.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The data set to score on. Default: the one that the run was trained on.")
+    ] = None,
     context: Annotated[
-        int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, or 10.")
+        int | None, typer.Option(metavar="N", min=1, help="Frames that the model sees. Default: as in training, or 10.")
     ] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="Frames to predict, more than in training if you like.")] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Frames to predict; may be more than in training. Default: as in training, or 10."
+        ),
+    ] = None,
     clips: Annotated[
-        int | None, typer.Option(min=1, help="How many clips. Default: all, or 1,000 where they are generated.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="How many clips to score. Default: all, or 1,000 where they are generated."),
     ] = None,
-    split: Annotated[str, typer.Option(help="test or val.")] = "test",
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="test or val.")] = "test",
     name: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Keep scores and frames under this name, for `bench report --with`.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="With --name: the seed of this training, if there are several.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="With --name: the seed of this training, if there are several.")
+    ] = 0,
     settings: Annotated[
         list[str] | None,
         typer.Option(

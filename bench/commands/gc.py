@@ -33,8 +33,8 @@ def gc(
 ) -> None:
     """Remove files that are no longer needed.
 
-    Lists it with its size, then asks. Nothing that goes on or waits in a queue is touched, and every run keeps the checkpoints
-    that it resumes from and is scored with. Can be interrupted at any moment.
+    Lists them with their sizes, then asks. Runs that go on or wait in a queue are left alone, and every run keeps the
+    checkpoints that it resumes from and is scored with. Can be interrupted at any moment.
     """
     from bench.maintenance.gc import find, remove
 

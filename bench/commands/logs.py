@@ -15,7 +15,7 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Follow the log, and the steps of training, until the run ends.")
     ] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines to show.")] = 100,
+    lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many of the last lines to show.")] = 100,
     store_path: _options.StorePath = None,
 ) -> None:
     """Show the log of a run.

@@ -45,8 +45,8 @@ def plan(
 ) -> None:
     """Show what would run, why, and what it would cost.
 
-    Prints every run of an experiment with its state, what `bench run` would do, and what that would cost: as long as finished
-    runs like it took, or as a probe took. Starts no run.
+    Prints every run of an experiment with its state, what `bench run` would do, and what that would cost, estimated
+    from the time that similar runs took, or that --probe measures. Starts no run.
     """
     from bench.costs.forecast import COUNTED_UP_TO, forecast, lacking, machine
     from bench.sweep.plan import TO_DO, unique

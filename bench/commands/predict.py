@@ -22,10 +22,11 @@ def predict(
         Path, typer.Argument(metavar="INPUT", help="A folder of frames, a video, or a .npy array [T,C,H,W] or [B,T,C,H,W].")
     ],
     horizon: Annotated[
-        int | None, typer.Option(min=1, help="Frames to predict. Default: those that the input has after the context.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Frames to predict. Default: those that the input has after the context."),
     ] = None,
     context: Annotated[
-        int | None, typer.Option(min=1, help="Frames that the model sees. Default: as in training, or 10.")
+        int | None, typer.Option(metavar="N", min=1, help="Frames that the model sees. Default: as in training, or 10.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the pictures go. Default: predictions/RUN-INPUT, by their names.")
@@ -35,7 +36,8 @@ def predict(
         int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model of another code base's checkpoint, where the file does not tell.")
+        str | None,
+        typer.Option(metavar="NAME", help="The model of another code base's checkpoint, where the file does not tell."),
     ] = None,
     settings: Annotated[
         list[str] | None,

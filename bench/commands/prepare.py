@@ -16,7 +16,9 @@ def prepare(
     source: Annotated[
         str | None, typer.Option(metavar="DIR", help="Where the files are. mnist is downloaded without it.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="frames, videos: what to call the set, for --set data.name=...")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="frames, videos: what to call the set, for --set data.name=...")
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
@@ -42,16 +44,28 @@ def prepare(
     centred: Annotated[
         bool | None, typer.Option("--centred", help="kth: the centred 120x120 pixels instead of the whole frame.")
     ] = None,
-    train_persons: Annotated[str | None, typer.Option(help="kth: such as 1-16.")] = None,
-    val_persons: Annotated[str | None, typer.Option(help="kth: taken out of the training persons, such as 15-16.")] = None,
-    test_persons: Annotated[str | None, typer.Option(help="kth: such as 17-25.")] = None,
+    train_persons: Annotated[
+        str | None, typer.Option(metavar="PERSONS", help="kth: persons of the training clips, such as 1-16.")
+    ] = None,
+    val_persons: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERSONS", help="kth: persons of the validation clips, taken out of the training persons, such as 15-16."
+        ),
+    ] = None,
+    test_persons: Annotated[
+        str | None, typer.Option(metavar="PERSONS", help="kth: persons of the test clips, such as 17-25.")
+    ] = None,
     cut: Annotated[
-        str | None, typer.Option(help="kth: whose test clips: suite, thuml, thuml_videos, vptr or svg (`bench data show kth`).")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="kth: whose test clips: suite, thuml, thuml_videos, vptr or svg (`bench data show kth`)."
+        ),
     ] = None,
     clips: Annotated[
-        int | None, typer.Option(min=1, help="moving_mnist: also freeze so many test clips into a fixed set.")
+        int | None, typer.Option(metavar="N", min=1, help="moving_mnist: also freeze so many test clips into a fixed set.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, help="moving_mnist: length of the frozen clips.")] = None,
+    frames: Annotated[int | None, typer.Option(metavar="N", min=1, help="moving_mnist: frames of each frozen clip.")] = None,
     only_t10k: Annotated[
         bool | None, typer.Option("--only-t10k", help="moving_mnist: split the 10,000 test digits three ways.")
     ] = None,

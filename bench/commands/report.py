@@ -29,16 +29,23 @@ SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", 
 def report(
     name: _options.Name,
     metrics: Annotated[
-        str, typer.Option(help="Comma separated: psnr, ssim, lpips, fvd, mse, mae, mse_sum, mae_sum (`bench list metrics`).")
+        str,
+        typer.Option(
+            metavar="NAMES", help="Comma separated: psnr, ssim, lpips, fvd, mse, mae, mse_sum, mae_sum (`bench list metrics`)."
+        ),
     ] = METRICS,
     protocol: _selection.Protocol = "standard",
     frames: Annotated[
-        str | None, typer.Option(help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all.")
+        str | None,
+        typer.Option(
+            metavar="FRAMES", help="More columns beside the mean over the horizon: 1,5,10 or 1-5,6-10 or every:5 or all."
+        ),
     ] = None,
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
+            metavar="FORMAT",
             help="terminal, markdown, csv, latex (a document), tabular (LaTeX to be \\input), html or json. Default: by --out.",
         ),
     ] = None,

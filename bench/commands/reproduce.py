@@ -28,7 +28,9 @@ def reproduce(
     table: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="A table of your own, with the columns of the suite's.")
     ] = None,
-    clips: Annotated[int | None, typer.Option(min=1, help="Score only the first clips: quick, but no verdict.")] = None,
+    clips: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Score only the first clips: quick, but no verdict.")
+    ] = None,
     as_json: _options.Json = False,
 ) -> None:
     """Check a published number without training.

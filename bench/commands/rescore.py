@@ -9,12 +9,19 @@ import typer
 from bench.commands import _options, _selection
 from bench.common.errors import BenchError
 
+ScoredAgain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with", metavar="NAME", help="Also score again what `bench eval --name` has kept under this name. Repeatable."
+    ),
+]
+
 
 def rescore(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
     protocol: _selection.Protocols = None,
     metrics: _options.SetMetrics = None,
-    external_results: _selection.With = None,
+    external_results: ScoredAgain = None,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
     only: _options.Only = None,

@@ -16,7 +16,7 @@ from reports.quantities import sized
 if TYPE_CHECKING:
     from reports.record import Record
 
-app = typer.Typer(help="Scores of record in a repository, and the page of results made from them.", no_args_is_help=True)
+app = typer.Typer(help="Keep scores in a repository, and make pages from them.", no_args_is_help=True)
 Page = Annotated[Path, typer.Argument(metavar="FILE.md", help="A page of results, or any Markdown page with blocks of them.")]
 Records = Annotated[Path, typer.Option("--records", metavar="DIR", help="Where the scores of record are.")]
 RECORDS = Path("evidence")
@@ -30,7 +30,9 @@ def keep(
     only: _options.Only = None,
     settings: _options.Set = None,
     records: Records = RECORDS,
-    called: Annotated[str | None, typer.Option("--name", help="Of the file. Default: experiment, scale and data set.")] = None,
+    called: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Of the file. Default: experiment, scale and data set.")
+    ] = None,
     store_path: _options.StorePath = None,
 ) -> None:
     """Keep an experiment's scores in one compact file, to be committed.

@@ -48,7 +48,8 @@ def run(
     ] = False,
     max_seeds: _options.MaxSeeds = None,
     hours: Annotated[
-        float | None, typer.Option(help="With --decide: stop after this many hours; the same command continues.", min=0)
+        float | None,
+        typer.Option(metavar="HOURS", help="With --decide: stop after this many hours; the same command continues.", min=0),
     ] = None,
     store_path: _options.StorePath = None,
 ) -> None:

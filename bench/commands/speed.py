@@ -24,7 +24,9 @@ def speed(
     ] = None,
     precision: Annotated[
         Literal["float32", "bf16"] | None,
-        typer.Option(help="train, threads: only this precision. Default: float32, and bf16 where there are instructions."),
+        typer.Option(
+            help="train, threads: only this precision. Default: float32, and bf16 if the processor has instructions for it."
+        ),
     ] = None,
     compile: Annotated[bool, typer.Option("--compile", help="train: with torch.compile.")] = False,
     device: Annotated[
@@ -43,7 +45,7 @@ def speed(
     """Measure what things cost on this machine.
 
     Every figure is a ratio against a named peer, timed in turn with it in the same run. Results are kept in the store, under
-    speed/. With --compare, a figure that is less than 0.9 of what it was then is flagged.
+    speed/. With --compare, a figure below 0.9 times the earlier one is flagged.
     """
     from bench.common.files import write_json
     from bench.speed import results

@@ -14,10 +14,10 @@ def sync(
     settings: _options.Set = None,
     store_path: _options.StorePath = None,
 ) -> None:
-    """Copy the runs of an experiment, or of a search (tune:lmc), into MLflow.
+    """Copy the runs of an experiment or a search into MLflow.
 
-    Sends what is new, once, however often it is called. `bench run` and `bench tune` do it by themselves while MLflow can be
-    reached.
+    A search is named tune:lmc. Sends what is new, once, however often it is called. `bench run` and `bench tune` do it by
+    themselves while MLflow can be reached.
     """
     from bench.sweep.plan import plan
     from bench.tracking import connection, tracker

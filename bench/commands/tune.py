@@ -29,7 +29,10 @@ def tune(
         ),
     ],
     trials: Annotated[
-        int, typer.Option(min=1, help="The total number of finished trials; a larger number later adds only the difference.")
+        int,
+        typer.Option(
+            metavar="N", min=1, help="The total number of finished trials; a larger number later adds only the difference."
+        ),
     ] = 40,
     scale: _options.Scale = "small",
     objective: Annotated[
@@ -40,21 +43,26 @@ def tune(
             "seconds (of training). Several (psnr,cost) give a Pareto front.",
         ),
     ] = "psnr",
-    sampler: Annotated[str, typer.Option(help="The sampler, which suggests settings: tpe, random, gp, cmaes or grid.")] = "tpe",
+    sampler: Annotated[
+        str, typer.Option(metavar="NAME", help="The sampler, which suggests settings: tpe, random, gp, cmaes or grid.")
+    ] = "tpe",
     pruner: Annotated[
         str | None,
         typer.Option(
-            help="The pruner, which ends poor trials early: hyperband, median or none. Default: hyperband where it can."
+            metavar="NAME",
+            help="The pruner, which ends poor trials early: hyperband, median or none. Default: hyperband where it can.",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds per trial, trained one after the other; their mean counts.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Seeds per trial, trained one after the other; their mean counts.")
+    ] = 1,
     confirm: Annotated[
         int,
         typer.Option(
             min=0, metavar="K", help="Train the best K trials again on fresh seeds, which choose the winner among them."
         ),
     ] = 1,
-    confirm_seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds per confirmed trial.")] = 2,
+    confirm_seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh seeds per confirmed trial.")] = 2,
     timeout: Annotated[
         float | None, typer.Option(min=1, metavar="SECONDS", help="Start no trial after this time; running ones are finished.")
     ] = None,
@@ -62,7 +70,7 @@ def tune(
         str | None,
         typer.Option(metavar="NAME", help="The search's name. Default: its space's; one space can have several."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampler.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the sampler.")] = 0,
     storage: Annotated[
         str | None,
         typer.Option(

@@ -21,7 +21,9 @@ SHOWN = 10  # experiments whose charts' addresses are printed, the newest
 
 
 def ui(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on; the next free one if it is taken.")] = 5000,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on; the next free one if it is taken.")
+    ] = 5000,
     studies: Annotated[bool, typer.Option("--optuna", help="Show the searches of `bench tune` in optuna-dashboard.")] = False,
     store_path: _options.StorePath = None,
 ) -> None:
