@@ -1,7 +1,7 @@
 """Does a larger kernel help a ConvLSTM?
 
 A ConvLSTM moves what it remembers by at most half its kernel per step, so a small kernel may lose what moves fast.
-Small scale: 3 minutes on two cores.
+`bench plan my_experiment.py --probe` says how long it takes on your machine.
 """
 
 from bench.spec import Claim, Experiment

@@ -48,20 +48,20 @@ class LiveColumn(NamedTuple):
     """One column. rank: on a narrow screen, columns with the highest rank are dropped first.
 
     least: the fewest letters that a text is shortened to; None for columns that are never shortened.
-    beside: letters that a text leaves to the columns beside it, however long it is; None where it takes what they leave.
+    others_width: letters that a text leaves to the columns beside it, however long it is; None where it takes what they leave.
     """
 
     name: str
     rank: int
     least: int | None = None
     right: bool = False
-    beside: int | None = None
+    others_width: int | None = None
 
     def least_width(self, widest: int, width: int) -> int:
         """The letters that it needs at least, on a screen of that width, for cells of at most `widest`."""
         if self.least is None:
             return widest
-        return min(widest, self.least if self.beside is None else max(self.least, width - self.beside))
+        return min(widest, self.least if self.others_width is None else max(self.least, width - self.others_width))
 
 
 def fitting_table(columns: Sequence[LiveColumn], rows: Sequence[Sequence[Cell]], width: int) -> Table:

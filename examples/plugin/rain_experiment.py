@@ -1,6 +1,6 @@
 """Are two frames enough to predict rain?
 
-Small scale: 2 minutes on two cores.
+`bench plan rain_experiment.py --probe` says how long it takes on your machine.
 """
 
 from bench.spec import Component, Experiment
