@@ -15,8 +15,8 @@ def terminal_width(stream: TextIO) -> int:
     try:
         if not stream.isatty():
             return 0
-        asked = os.environ.get("COLUMNS", "")
-        return int(asked) if asked.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+        columns = os.environ.get("COLUMNS", "")
+        return int(columns) if columns.isdecimal() else os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return 0
 

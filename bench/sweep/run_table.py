@@ -26,8 +26,8 @@ LOOKS: dict[str, tuple[str, str]] = {
 """The sign and the colour of a state, in every table and line."""
 OTHER = ("·", "")  # of all other states
 COLUMNS = (
-    LiveColumn("", 0), LiveColumn("run", 1, least=9, others_width=36), LiveColumn("seed", 3, right=True), LiveColumn("state", 2),
-    LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),
+    LiveColumn("", 0), LiveColumn("run", 1, least=9, others_width=36), LiveColumn("seed", 3, right=True),
+    LiveColumn("state", 2), LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),
     LiveColumn("left", 5, right=True), LiveColumn("validation", 6, right=True), LiveColumn("loss", 10),
     LiveColumn("where", 7, least=16),
 )  # fmt: skip
