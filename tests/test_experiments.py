@@ -92,6 +92,13 @@ def test_what_is_not_trained_runs_once_whatever_the_seeds(pair):
     assert [label for label, _ in runs] == ["tiny", "copy", "tiny", "tiny"]
 
 
+def test_a_control_that_trains_twice_as_long_does_so_whatever_the_steps_and_whichever_variants_are_chosen():
+    ablation = loading.load("ablation")
+    assert {spec.steps for spec in ablation.edited(["steps=20"]).variants.values()} == {20, 40, 0}
+    control = ablation.only(["no memory, equal updates"]).edited(["steps=20"])
+    assert [spec.steps for spec in control.variants.values()] == [40]
+
+
 def test_a_setting_that_fits_no_variant_is_refused_and_one_about_training_leaves_floors_alone(pair):
     edited = pair.edited(["steps=9"])
     assert [spec.steps for spec in edited.variants.values()] == [9, 0]

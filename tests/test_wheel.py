@@ -71,7 +71,7 @@ def test_it_trains_and_reports_the_ablation_from_an_empty_folder(installed, tmp_
     run(installed / "bench", "run", "ablation", "--executor", "inline", *TINY, cwd=tmp_path)
     table = run(installed / "bench", "report", "ablation", *TINY, "--format", "csv", "--metrics", "psnr", cwd=tmp_path)
     scores = {line.split(",")[0]: line.split(",")[1] for line in table.splitlines()[1:]}
-    assert len(scores) == 8 and all(float(score) > 5 for score in scores.values())
+    assert len(scores) == 10 and all(float(score) > 5 for score in scores.values())
     run(installed / "bench", "report", "ablation", *TINY, "--out", "report", cwd=tmp_path)
     assert {"index.html", "references.bib"} <= {path.name for path in (tmp_path / "report").iterdir()}
     provenance = next((tmp_path / "runs").glob("lmc-*/provenance.json")).read_text()

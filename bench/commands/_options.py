@@ -40,7 +40,8 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
-        help="Change a setting in every variant that has it: model.slots=50, steps=100. Repeatable.",
+        help="Change a setting in every variant that has it: model.slots=50, steps=100 (controls that train longer do so in "
+        "proportion). Repeatable.",
     ),
 ]
 MaxSeeds = Annotated[int | None, typer.Option(metavar="N", help="With --decide: the most seeds per claim. Default: 20.", min=1)]

@@ -74,7 +74,7 @@ class Experiment:
 
     searched: what the search for a variant's settings has cost (`trials`, `tuning_seconds`), for variants that were tuned.
     claims: what the comparison is to decide. further: label -> seeds of this variant in addition to `seeds`, because a claim
-    about it was still undecided.
+    about it was still undecided. base_steps: of the first variant that is trained, whichever of them are chosen.
     """
 
     question: str
@@ -86,6 +86,7 @@ class Experiment:
     searched: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     further: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    base_steps: int = 0
 
     def __post_init__(self) -> None:
         variants, seeds = self.variants, self.seeds
@@ -102,6 +103,8 @@ class Experiment:
             raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
         if not isinstance(self.evaluation, Evaluation):
             raise BenchError(f"an experiment's evaluation is an Evaluation, got {self.evaluation!r}")
+        if not self.base_steps:
+            object.__setattr__(self, "base_steps", next((spec.steps for spec in variants.values() if spec.steps), 0))
         object.__setattr__(self, "claims", tuple(self.claims))
         if not all(isinstance(claim, Claim) for claim in self.claims):
             raise BenchError(f"an experiment's claims are Claims, got {self.claims!r:.80}")
@@ -134,7 +137,11 @@ class Experiment:
         return replace(self, variants={label: self.variants[label] for label in self.variants if label in labels})
 
     def edited(self, settings: Sequence[str]) -> Experiment:
-        """Every `--set` applied to every variant that it fits; one that fits no variant is refused."""
+        """Every `--set` applied to every variant that it fits; one that fits no variant is refused.
+
+        steps=N is for the experiment's first variant that is trained. Others keep their proportion to it: a control that
+        trains twice as long goes on doing so.
+        """
         edited = dict(self.variants)
         for setting in settings:
             refusals: list[BenchError] = []
@@ -145,6 +152,9 @@ class Experiment:
             for label in concerned:
                 try:
                     edited[label] = edited[label].edited(setting)
+                    if setting.partition("=")[0].strip() == "steps":
+                        in_proportion = edited[label].steps * self.variants[label].steps / self.base_steps
+                        edited[label] = edited[label].but(steps=max(1, round(in_proportion)))
                 except BenchError as error:
                     refusals.append(error)
             if len(refusals) == len(concerned):
