@@ -1,5 +1,6 @@
 """The wheel is the whole suite: installed in an environment of its own, it trains and reports without the source tree."""
 
+import csv
 import json
 import os
 import shutil
@@ -70,7 +71,7 @@ def test_it_lists_everything_that_the_source_tree_has(installed, tmp_path):
 def test_it_trains_and_reports_the_ablation_from_an_empty_folder(installed, tmp_path):
     run(installed / "bench", "run", "ablation", "--executor", "inline", *TINY, cwd=tmp_path)
     table = run(installed / "bench", "report", "ablation", *TINY, "--format", "csv", "--metrics", "psnr", cwd=tmp_path)
-    scores = {line.split(",")[0]: line.split(",")[1] for line in table.splitlines()[1:]}
+    scores = {variant: score for variant, score, *_ in list(csv.reader(table.splitlines()))[1:]}
     assert len(scores) == 10 and all(float(score) > 5 for score in scores.values())
     run(installed / "bench", "report", "ablation", *TINY, "--out", "report", cwd=tmp_path)
     assert {"index.html", "references.bib"} <= {path.name for path in (tmp_path / "report").iterdir()}
