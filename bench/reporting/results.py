@@ -201,7 +201,8 @@ def run_row(planned: PlannedRun, searched: Mapping[str, float] | None = None) ->
         **_made_by(provenance),
         **_started_from(planned.spec),
     }
-    return {name: published(value, planned.run.path.parent) for name, value in row.items()}
+    store = planned.run.path.parent
+    return {name: published(value, store) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _started_from(spec: RunSpec) -> dict[str, str]:
