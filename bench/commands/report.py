@@ -241,7 +241,7 @@ def _check(results: Results, document: str, protocols: tuple[str, ...], form: st
     try:
         comparison = check(results, path.read_text("utf-8"), kind, protocols, lines)
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise BenchError(f"cannot check {path}: {error}") from error
+        raise BenchError(f"cannot check {path}: {getattr(error, 'strerror', None) or error}") from error
     if not comparison.numbers:
         raise BenchError(f"no table in {document} has both a variant of {results.name} in its rows and a metric in its header")
     failed = bool(comparison.differences) or (comparison.unchecked > 0 and not ignore_unchecked)
