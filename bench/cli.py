@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.common import early
 
 # isort: split
+import gc
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -62,6 +63,7 @@ def main() -> None:
 
     Exit codes: 0 all well, 1 some runs failed, 2 usage or configuration, 130 interrupted but resumable.
     """
+    gc.set_threshold(20_000, 20, 20)  # a store of thousands of runs is many objects in few cycles: look for those less often
     for stream in (sys.stdout, sys.stderr):
         spelling.spell_on(stream)
     try:

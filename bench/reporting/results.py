@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from bench.common.display import published
 from bench.common.errors import BenchError, did_you_mean, listed
-from bench.common.machine import cores
 from bench.evaluation.scores import ScoresHeader, read_header
 from bench.external.results import ExternalResult, find
 from bench.metrics import METRICS, frame_metrics, set_metrics, weights
@@ -171,13 +169,10 @@ def _scored(
     scores = {name: np.empty(len(rows), np.float32) for name in names if name.partition("/")[0] in protocols}
     counts = np.array([len(shown) * source.kept.shape[1] for source in sources], int)
 
-    def fill(source: Source, last: int, count: int) -> None:
+    for source, last, count in zip(sources, counts.cumsum(), counts, strict=True):  # threads would wait for each other
         read = source.kept.load(protocols)
         for name, column in scores.items():
             column[last - count : last] = read[name][shown].reshape(-1) if name in read.names else np.nan
-
-    with ThreadPoolExecutor(cores()) as readers:  # checking and unpacking let go of Python's lock
-        list(readers.map(fill, sources, counts.cumsum(), counts))
     return pd.concat([rows, pd.DataFrame(scores, copy=False)], axis=1)
 
 
