@@ -62,6 +62,12 @@ def test_files_and_tables_that_a_page_names_are_there(page):
         assert re.search(rf"^{table}\b.*=", (ROOT / name).read_text(), re.MULTILINE), f"{page.name}: no {table} in {name}"
 
 
+def test_files_that_a_package_says_it_has_are_there():
+    for package in [*ROOT.glob("bench/**/__init__.py"), ROOT / "lmc/__init__.py", ROOT / "baselines/__init__.py"]:
+        for name in re.findall(r"^(\w+\.py)  |   (\w+\.py)  ", package.read_text(), re.MULTILINE):
+            assert (package.parent / "".join(name)).exists(), f"{package.parent.name} names {''.join(name)}, which is not there"
+
+
 def test_files_that_pages_show_are_those_of_the_examples():
     shown = [block for page in pages() if "tutorials" in page.parts for block in blocks(page) if block.file]
     examples = {path.name: path.read_text() for path in (ROOT / "examples").rglob("*.py")}

@@ -2,7 +2,7 @@
 
 objectives.py  what a trial is judged by        spaces.py    where settings are drawn from, and their grid
 samplers.py    who suggests settings            study.py     the search's record, in Optuna's storage
-search.py      asks, reports, prunes, tells     attempt.py   one trial and its runs
-confirm.py     the best on fresh seeds          result.py    what a search found, for experiments and reports
-board.py       what a user sees meanwhile       facts.py     a study as plain tables, for reports
+search.py      asks, reports, prunes, tells     trial.py     one trial and its runs
+confirm.py     the best on fresh seeds          session.py   one `bench tune`: the search, then the confirmation
+display.py     what a user sees meanwhile       tables.py    a study as plain tables, for reports
 """
