@@ -51,7 +51,7 @@ def everywhere(
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """What goes with every command, in any place."""
+    """Options that go with every command, before or after its name."""
     from bench.common import trust
 
     for name in trust.remember(trusted or []):
@@ -86,11 +86,11 @@ def _run() -> None:
         print("interrupted; the same command continues from here", file=sys.stderr)
         sys.exit(130)
     except SystemExit as exited:
-        if isinstance(getattr(exited.__context__, "__cause__", None), KeyboardInterrupt):  # which Typer makes an exit of
+        if isinstance(getattr(exited.__context__, "__cause__", None), KeyboardInterrupt):  # Typer turns it into an exit
             print("interrupted; the same command continues from here", file=sys.stderr)
-        if isinstance(exited.__context__, BrokenPipeError):  # of which Typer makes an exit with 1
+        if isinstance(exited.__context__, BrokenPipeError):  # Typer turns it into an exit with 1
             raise exited.__context__ from None
-        sys.stdout.flush()  # now, where a reader that has gone can still be forgiven
+        sys.stdout.flush()  # now, while a BrokenPipeError can still be caught
         raise
     except BrokenPipeError:
         raise
@@ -105,20 +105,20 @@ def _run() -> None:
 
 
 def _trust_first(words: Sequence[str]) -> list[str]:
-    """The words of a command line with --trust MODULE before the command, where it may be written, too."""
+    """A command line with every --trust MODULE moved before the command; users may write it after the command, too."""
     trusted: list[str] = []
-    rest: list[str] = []
-    waiting = iter(words)
-    for word in waiting:
+    others: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
         if word == "--":
-            rest += [word, *waiting]
+            others += [word, *remaining]
         elif word == "--trust":
-            trusted += [word, *([following] if (following := next(waiting, None)) is not None else [])]
+            trusted += [word, *([module] if (module := next(remaining, None)) is not None else [])]
         elif word.startswith("--trust="):
             trusted.append(word)
         else:
-            rest.append(word)
-    return [*trusted, *rest]
+            others.append(word)
+    return [*trusted, *others]
 
 
 if __name__ == "__main__":

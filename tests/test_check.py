@@ -193,7 +193,7 @@ def test_the_command_exits_with_1_where_a_number_differs_and_with_0_where_all_ag
         code, out, _ = finished(*words, "--check", file)
         assert (
             code == 1
-            and f"there stands 99.99, the store says {number}" in out
+            and f"the document says 99.99, the store says {number}" in out
             and "14 numbers of 1 table checked: 1 differ" in out
         )
     output = json.loads(finished(*words, "--check", file, "--format", "json")[1])

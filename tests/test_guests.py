@@ -130,7 +130,7 @@ def test_a_score_that_takes_the_place_of_another_model_s_says_so(finished, clips
     for name, shift, is_told in (("a", 0.1, False), ("a", 0.1, False), ("b", 0.2, True)):
         np.savez(tmp_path / f"{name}.npz", prediction=np.abs(clips - shift), names=names)
         _, _, err = finished("eval", "--predictions", f"{name}.npz", "--name", "Theirs", *DATA)
-        assert ("in place of what that name had on these clips, from the frames in a.npz" in err) is is_told
+        assert ("on these clips from the frames in a.npz" in err) is is_told
 
 
 def test_who_was_not_trained_to_the_end_is_said_to_be_so_wherever_the_score_is_shown(finished, tmp_path):

@@ -18,7 +18,7 @@ from bench.spec.runspec import Component
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.store import FAILED, FINISHED, RUNNING, Run
 from bench.sweep.executor import Executor
-from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry
+from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry_failed
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler
 from tests.many_runs import yardstick
@@ -120,7 +120,7 @@ def test_an_error_in_the_code_stays_until_retry_names_its_kind(store, five):
     planned_runs = plan(five, store)
     Scheduler(planned_runs, store, Pretend({planned_runs[1].run.name: ["failed code"]})).run()
     assert _states(five, store) == [FINISHED, FAILED, FINISHED, FINISHED, FINISHED]
-    assert retry(plan(five, store), {"memory"}) == 0 and retry(plan(five, store), {"code"}) == 1
+    assert retry_failed(plan(five, store), {"memory"}) == 0 and retry_failed(plan(five, store), {"code"}) == 1
     Scheduler(plan(five, store), store, Pretend({})).run()
     assert _states(five, store) == [FINISHED] * 5
 

@@ -97,12 +97,13 @@ def with_settings(component: Component, settings: list[str]) -> Component:
 
 
 def export_command(data: Component, context: int, horizon: int, clips: int, split: Split) -> str:
-    """What writes the clips that predictions can be returned for."""
-    settings = [word for key, value in data.options.items() for word in ("--set", f"{key}={_written(value)}")]
+    """The command that exports the clips which another code base is to predict."""
+    settings = [word for key, value in data.options.items() for word in ("--set", f"{key}={_as_typed(value)}")]
     arguments = ["bench", "data", "export", data.name, *settings, "--context", str(context), "--horizon", str(horizon)]
     arguments += ["--clips", str(clips), *(["--split", split] if split != "test" else []), "--out", "clips"]
     return shlex.join(arguments)
 
 
-def _written(value: Any) -> str:
+def _as_typed(value: Any) -> str:
+    """An option's value as --set takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""How `bench explain` prints what it has found."""
+"""What `bench explain` prints."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def print_score(cell: dict[str, Any]) -> None:
     first, last = cell["frames"]
     frames = f"frame {first}" if first == last else f"mean of frames {first} to {last}"
     frames = f"of all frames {first} to {last} of the set of clips" if cell["of_set"] else frames
-    what = "difference of " if "difference" in cell else ""
+    prefix = "difference of " if "difference" in cell else ""
     protocol = f"protocol {cell['score'].partition('/')[0]} (version {cell['version']})"
     only = f", only clips of '{cell['label']}'" if cell["label"] else ""
-    print(f"{what}'{cell['variant']}': {cell['title']}, {frames}, {protocol}{only}\n")
+    print(f"{prefix}'{cell['variant']}': {cell['title']}, {frames}, {protocol}{only}\n")
     for line in _reckoned(cell):
         print(f"  {line}")
     console.print(_runs(cell["runs"], shown["times"]))
@@ -48,7 +48,7 @@ def print_cost(cell: dict[str, Any]) -> None:
 
 
 def _reckoned(cell: dict[str, Any]) -> Iterator[str]:
-    """How the number comes about."""
+    """How the number is computed, a line a step."""
     shown, runs = cell["shown"], [run for run in cell["runs"] if run["mean"] is not None]
     if cell["value"] is None:
         yield f"{cell['text']}  there is no value: {_why(cell)}"
@@ -78,13 +78,13 @@ def _resampled(runs: Sequence[dict[str, Any]], times: float) -> Iterator[str]:
 
 
 def _spread(interval: dict[str, Any], times: float) -> str:
-    """How the half interval comes about."""
+    """How the half-width of the confidence interval is computed."""
     t = f"{interval['t']:.4f} (Student's t, {interval['seeds'] - 1} degrees of freedom)"
     return f"±: {t} x {interval['deviation'] * times:.6g} (standard deviation over seeds) / sqrt({interval['seeds']})"
 
 
 def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
-    """How a difference comes about."""
+    """How a paired difference and its p-value are computed."""
     seeds = ", ".join(f"seed {seed}: {value * times:+.6g}" for seed, value in difference["per_seed"].items())
     yield f"to '{difference['to']}', paired over {difference['clips']} clips ({seeds})"
     effect = "" if difference["effect"] is None else f", effect size {difference['effect']:.3g}"
@@ -92,6 +92,7 @@ def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
 
 
 def _why(cell: dict[str, Any]) -> str:
+    """Why there is no number."""
     if any(run["state"] == "finished" for run in cell["runs"]):
         reason = next((run["by"] for run in cell["runs"] if run.get("by")), "")
         return f"it could not be computed{': ' + reason if reason else ''}"
@@ -115,7 +116,7 @@ def _runs(runs: Sequence[dict[str, Any]], times: float = 1) -> Table:
 
 
 def _frames(runs: Sequence[dict[str, Any]], times: float, first: int) -> Table:
-    """The means per frame: a line a frame, a column a seed; of many seeds, how far they reach."""
+    """The means per frame: a line a frame, a column a seed; of more than MANY seeds, their least, median and most."""
     from bench.common.whole_tables import table_of
 
     few = len(runs) <= MANY
@@ -129,7 +130,7 @@ def _frames(runs: Sequence[dict[str, Any]], times: float, first: int) -> Table:
 
 
 def _metadata(cell: dict[str, Any]) -> Table:
-    """Where the runs come from; what all of them share stands once."""
+    """Where the runs come from; a value that all of them share is printed once."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -138,11 +139,11 @@ def _metadata(cell: dict[str, Any]) -> Table:
     where = f"{data['dataset']}, {data['split']} split, {data['context']} context frames, then {data['horizon']}"
     table.add_row("data", escape(where))
     by_seed = {run["seed"]: _run_metadata(run) for run in cell["runs"]}
-    for what in dict.fromkeys(what for metadata in by_seed.values() for what in metadata):
-        values = {seed: metadata[what] for seed, metadata in by_seed.items() if what in metadata}
+    for field in dict.fromkeys(field for metadata in by_seed.values() for field in metadata):
+        values = {seed: metadata[field] for seed, metadata in by_seed.items() if field in metadata}
         same = len(set(values.values())) == 1
         for seed, value in list(values.items())[: 1 if same else None]:
-            table.add_row(what, escape(value if same else f"seed {seed}: {value}"))
+            table.add_row(field, escape(value if same else f"seed {seed}: {value}"))
     if "again" in cell:
         table.add_row("made again", escape(f"`{cell['again']}`"))
     for note in cell["notes"]:
@@ -168,4 +169,4 @@ def _run_metadata(run: dict[str, Any]) -> dict[str, str]:
         "written": run["written"] and time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run["written"])),
         "deviations": "; ".join(run["deviations"]),
     }
-    return {what: value for what, value in entries.items() if value}
+    return {field: value for field, value in entries.items() if value}

@@ -26,9 +26,9 @@ class LazyCommands(MutableMapping[str, Any]):
         if self._built[name] is None:
             app = typer.Typer(rich_markup_mode=None, callback=lambda: None)  # with a callback it stays a group
             module = import_module(f"bench.commands.{name}")
-            if own := getattr(module, "app", None):
-                app.add_typer(own, name=name)
-            else:  # the function of that name, with an underscore where Python has the word itself
+            if subcommands := getattr(module, "app", None):
+                app.add_typer(subcommands, name=name)
+            else:  # the function of that name, or NAME_ where the file needs NAME for something else
                 app.command(name)(getattr(module, name, None) or getattr(module, f"{name}_"))
             self._built |= get_group(app).commands
         return self._built[name]

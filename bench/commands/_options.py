@@ -102,7 +102,7 @@ SetMetrics = Annotated[
 
 
 def set_metrics(text: str | None) -> tuple[str, ...]:
-    """The metrics of whole sets that `fvd` names; BenchError for what is none."""
+    """The metrics of whole sets that `fvd` names; BenchError for a name that is no such metric."""
     from bench.evaluation.sets import checked
 
     return checked([word.strip().lower() for word in (text or "").split(",") if word.strip()])
@@ -180,12 +180,12 @@ def same_store() -> str:
 
 
 def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:
-    """What to add to that command so that it goes on in the same way; sizes: workers, per_gpu, devices, threads."""
+    """The executor's options as they are typed, for a command that continues. sizes: workers, per_gpu, devices, threads."""
     arguments = [] if executor == "local" else ["--executor", executor]
     arguments += [*(["--address", address] if address else []), *(word for setting in on or [] for word in ("--on", setting))]
-    usual = {"workers": 0, "per_gpu": 1, "devices": 1, "threads": 0}
+    defaults = {"workers": 0, "per_gpu": 1, "devices": 1, "threads": 0}
     for name, size in sizes.items():
-        arguments += [f"--{name.replace('_', '-')}", str(size)] if size != usual[name] else []
+        arguments += [f"--{name.replace('_', '-')}", str(size)] if size != defaults[name] else []
     return f" {shlex.join(arguments)}" if arguments else ""
 
 
@@ -223,8 +223,10 @@ def executor(
     devices: int = 1,
     threads: int = 0,
 ) -> Any:
-    """The executor that these options describe, for a plan of so many runs. One of the user's own is trusted from now on: later
-    commands ask its queue."""
+    """The executor that these options describe. runs: how many the plan has.
+
+    A user's own executor is trusted from now on, since later commands ask its queue.
+    """
     from bench.common import trust
     from bench.spec import catalog
 
@@ -240,8 +242,8 @@ def executor(
 
         if not workers and not gpus():
             room = cores() // (options.get("threads") or options.get("devices", 1))
-            options["workers"] = max(1, min(room, runs))  # few runs share all cores; the whole plan counts, not what is left
-    catalog.load("executors", name)  # refuse what is no executor before looking at its options
+            options["workers"] = max(1, min(room, runs))  # few runs share all cores; finished runs count too
+    catalog.load("executors", name)  # an unknown executor is refused before its options are
     built = catalog.build("executors", name, options)
     if ":" in name:
         trust.remember([name.partition(":")[0]])
@@ -280,7 +282,7 @@ def console(aside: bool = False) -> Console:
 
 
 class Tell(Protocol):
-    """Called with how many are done, of how many (0: unknown), and with what is worked at if that has changed."""
+    """Called with how many are done, of how many (0: unknown), and the name of the current task if it has changed."""
 
     def __call__(self, done: int, total: int, name: str | None = None) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What `bench eval` shows: every score, and of each that is missing the reason."""
+"""What `bench eval` shows: every score, or the reason why it is missing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
     from bench.metrics import frame_metrics, set_metrics
 
     metrics = frame_metrics()
-    heads = [f"{one.label} ({one.shown_unit})" if one.shown_unit else one.label for one in metrics.values()]
+    heads = [f"{metric.label} ({metric.shown_unit})" if metric.shown_unit else metric.label for metric in metrics.values()]
     table = table_of(["protocol", *heads], right=heads)
     means = scores.means()
     for protocol in protocols:
@@ -57,13 +57,10 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
         whole = len(metric_names) == 1 and scores.metadata.get(f"{min(metric_names)}_missing")
         print(f"{metrics[min(metric_names)].label + ' is empty' if whole else 'no mean of ' + _grouped(names)}: {reason}")
     for name, set_score in scores.metadata.get("sets", {}).items():
-        of_set, what = set_metrics()[name], f"of the set of {len(scores.values)} clips, protocol {set_score['protocol']}"
-        message = (
-            f"{of_set.written(set_score['value'])} {what}"
-            if "value" in set_score
-            else f"it cannot be had: {set_score['missing']}"
-        )
-        print(f"{of_set.label}: {message}")
+        metric, clips = set_metrics()[name], f"the set of {len(scores.values)} clips, protocol {set_score['protocol']}"
+        has_value = "value" in set_score
+        message = f"{metric.written(set_score['value'])} of {clips}" if has_value else f"no score: {set_score['missing']}"
+        print(f"{metric.label}: {message}")
 
 
 def _grouped(names: Sequence[str]) -> str:

@@ -54,14 +54,14 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
     if out and not form:
         _everything(record, search, out)
         return
-    tables = {FILES[heading]: made for heading, made in search_tables(search).items()}
+    tables = {FILES[heading]: table for heading, table in search_tables(search).items()}
     console = _options.console()
     if out:
         write_bytes(out, plain(render_all(tables, form, FILES[TRIALS])).encode())
         print(f"wrote {out}")
     elif form == "terminal":
-        for made in notes_once(dict(reversed(tables.items()))).values():  # the best last: it stands above the next prompt
-            console.print(grid(made, console.width if console.is_terminal else None), highlight=False)
+        for table in notes_once(dict(reversed(tables.items()))).values():  # the best last: it stands above the next prompt
+            console.print(grid(table, console.width if console.is_terminal else None), highlight=False)
         print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes a page, tables and figures")
     else:
         _options.print_as_it_is(render_all(tables, form, FILES[TRIALS]))
@@ -87,8 +87,8 @@ def _everything(study: Study, search: Searched, folder: Path) -> None:
     specs = [planned.spec for planned in planned_runs]
     cited = [*(spec.model.name for spec in specs), *(spec.data.name for spec in specs), *search.objectives]
     remade = published(_options.Choice(SEARCH + study.name, study.aim.scale).command("report", anywhere=True))
-    written = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
-    print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
+    paths = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
+    print(f"wrote {len(paths)} files to {folder}; open {folder / 'index.html'}")
     command = shlex.join(["bench", *sys.argv[1:]])
-    if trouble := attach(study.store, called(study.name, study.aim.scale), written, search.question, command):
+    if trouble := attach(study.store, called(study.name, study.aim.scale), paths, search.question, command):
         print(f"MLflow has not got the report ({trouble}); the same command attaches it later")

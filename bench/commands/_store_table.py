@@ -44,9 +44,9 @@ def described(run: Run) -> dict[str, Any]:
     """What experiments call a run, its newest validation score (dB), and for how many seconds it has written nothing."""
     from bench.store.labels import labels
 
-    written = 0.0
+    last_write = 0.0
     for name in ("status.json", "metrics.jsonl"):
         with contextlib.suppress(OSError):
-            written = max(written, os.lstat(f"{run.path}{os.sep}{name}").st_mtime)
-    age = max(0.0, time.time() - written) if written else None
+            last_write = max(last_write, os.lstat(f"{run.path}{os.sep}{name}").st_mtime)
+    age = max(0.0, time.time() - last_write) if last_write else None
     return {"experiments": labels(run), "validation_psnr": run.newest("validation/psnr"), "age_seconds": age}

@@ -19,15 +19,15 @@ def at_once(slots: int, threads: int, exactly: bool, to_do: Sequence[PlannedRun]
     """
     from bench.store.provenance import threads_of
 
-    together, each = min(slots, len(to_do)), " each" * (len(to_do) > 1)
-    order = f"{together} at once, " if together > 1 else "one after another, " if each else ""
-    is_fixed = exactly or threads == 1
-    sentence = f"{order}{_threads(threads)}{each}" if is_fixed else f"{order}up to {_threads(threads)}{each}, as many as pay"
+    together, several = min(slots, len(to_do)), len(to_do) > 1
+    order = f"{together} at once, " if together > 1 else "one after another, " if several else ""
+    limit = f"{'' if exactly or threads == 1 else 'up to '}{_threads(threads)}{' each' if several else ''}"
+    sentence = f"{order}{limit}" if exactly or threads == 1 else f"{order}{limit}, as many as pay"
     begun = Counter(threads_of(planned.run.provenance()) for planned in to_do if planned.run.path.is_dir())
-    kept = [
+    exceptions = [
         f"{runs} that began with {_threads(number)} keep{'s' * (runs == 1)} them" for number, runs in begun.items() if number
     ]
-    return sentence if exactly or set(begun) <= {None, threads} else f"{sentence}; {', '.join(kept)}"
+    return sentence if exactly or set(begun) <= {None, threads} else f"{sentence}; {', '.join(exceptions)}"
 
 
 def before(executor: Executor, planned_runs: Sequence[PlannedRun]) -> str:

@@ -37,8 +37,8 @@ def list_data(
         print(f"{_called(entry):<{width}}  {entry.state:<8} {entry.detail}")
 
 
-@app.command()
-def show(
+@app.command("show")
+def show_(
     name: Name,
     settings: Options = None,
     clips: Annotated[int, typer.Option(metavar="N", help="Clips of each split.")] = 4,
@@ -52,15 +52,15 @@ def show(
     Writes a contact sheet (PNG) and an animation (GIF) of some clips of each split, and counts clips, actions and persons.
     """
     from bench.commands._eval_frames import with_settings
-    from bench.data.preparing.show import show as draw
+    from bench.data.preparing.show import show
     from bench.spec.runspec import Component
 
-    for line in draw(name, with_settings(Component(name), settings or []).options, out, clips, frames):
+    for line in show(name, with_settings(Component(name), settings or []).options, out, clips, frames):
         print(line)
 
 
-@app.command()
-def export(
+@app.command("export")
+def export_(
     name: Name,
     settings: Options = None,
     context: Annotated[int, typer.Option(metavar="N", min=1, help="Frames that a model sees.")] = 10,
@@ -77,7 +77,7 @@ def export(
     names are scored by `bench eval --predictions`.
     """
     from bench.commands._eval_frames import dataset, with_settings
-    from bench.data.preparing.export import export as write
+    from bench.data.preparing.export import export
     from bench.spec.runspec import Component
 
     chosen: Split = "val" if split == "val" else "test"
@@ -85,7 +85,7 @@ def export(
         raise BenchError(f"--split is val or test, got '{split}'")
     component = with_settings(Component(name), settings or [])
     with _options.progress("exporting") as progress:
-        lines = write(dataset(component), component.name, component.options, chosen, context, horizon, clips, out, progress)
+        lines = export(dataset(component), component.name, component.options, chosen, context, horizon, clips, out, progress)
     for line in lines:
         print(line)
 

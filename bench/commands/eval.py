@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def eval_(
-    what: Annotated[
+    run: Annotated[
         str | None, typer.Argument(metavar="RUN", help="A run of the store. Or use --checkpoint or --predictions.")
     ] = None,
     checkpoint: Annotated[
@@ -104,7 +104,7 @@ def eval_(
     from bench.spec.runspec import Component
 
     chosen, sets = checked(protocol.split(",") if protocol else PROTOCOLS), _options.set_metrics(metrics)
-    if sum(source is not None for source in (what, checkpoint, predictions)) != 1:
+    if sum(source is not None for source in (run, checkpoint, predictions)) != 1:
         raise BenchError("name one thing to score: a RUN, --checkpoint FILE, or --predictions DIR")
     which_split: Split = "val" if split == "val" else "test"
     if split != which_split:
@@ -135,7 +135,7 @@ def eval_(
             raise BenchError(f"{listed(unfit)} describes frames in files, and goes with --predictions")
         if checkpoint and not checkpoint.is_file():
             raise BenchError(f"there is no checkpoint file {checkpoint}")
-        source = what or str(checkpoint)
+        source = run or str(checkpoint)
         scores = _of_model(
             source, model, data, data_settings, context, horizon, clips, which_split, model_settings, store, external, sets
         )
@@ -147,7 +147,7 @@ def eval_(
 
 @dataclass(frozen=True)
 class Keeping:
-    """Under which name scores are kept."""
+    """The name and seed that scores are kept under, for reports."""
 
     store: Store
     name: str
@@ -159,24 +159,27 @@ class Keeping:
         from bench.common.files import make_folder
         from bench.external.results import folder
 
-        kept = folder(self.store, self.name)
+        results_folder = folder(self.store, self.name)
         self.store.root.mkdir(parents=True, exist_ok=True)
-        make_folder(kept, self.store.root)
-        return kept / f"scoring-seed-{self.seed}.npy"
+        make_folder(results_folder, self.store.root)
+        return results_folder / f"scoring-seed-{self.seed}.npy"
 
-    def keep(self, scores: Scores, what: str, source: str, digest: str, unfinished: str = "") -> Scores:
-        """Keep the scores, and say so."""
+    def keep(self, scores: Scores, kind: str, source: str, digest: str, unfinished: str = "") -> Scores:
+        """Keep the scores, and say so. kind: of the source, such as "the run"."""
         from bench.evaluation.scores import load
         from bench.external.results import keep, scores_path
 
         former = scores_path(self.store, self.name, self.seed, scores)
-        before = load(former).metadata["guest"] if former.exists() else {"hash": digest}
-        description = {"name": self.name, "seed": self.seed, "what": what, "hash": digest, "unfinished": unfinished}
+        replaced = load(former).metadata["guest"] if former.exists() else {"hash": digest}
+        description = {"name": self.name, "seed": self.seed, "what": kind, "hash": digest, "unfinished": unfinished}
         external = keep(self.store, scores, self.frames, **description, given=source, path=str(Path(source).absolute()))
-        again = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{_options.same_store()}`"
-        print(f"kept as '{self.name}', seed {self.seed}: {again} shows it beside the experiment's variants", file=sys.stderr)
-        if before["hash"] != digest:
-            print(f"in place of what that name had on these clips, from {before['what']} {before['given']}", file=sys.stderr)
+        command = f"`bench report EXPERIMENT --with {shlex.quote(self.name)}{_options.same_store()}`"
+        print(f"kept as '{self.name}', seed {self.seed}: {command} shows it beside the experiment's variants", file=sys.stderr)
+        if replaced["hash"] != digest:
+            print(
+                f"it replaces the scores of '{self.name}' on these clips from {replaced['what']} {replaced['given']}",
+                file=sys.stderr,
+            )
         return external.scores
 
 

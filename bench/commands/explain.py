@@ -1,4 +1,4 @@
-"""explain: what stands behind one number of a table."""
+"""explain: the runs, seeds and values that one number of a table is computed from."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def explain(
     from reports.costs import COSTS
 
     protocol, metric, frame = _column(metric, protocol, frame)
-    if protocol in {one.protocol for one in set_metrics().values()}:  # which such a metric brings with it
+    if protocol in {set_metric.protocol for set_metric in set_metrics().values()}:  # such a metric implies its protocol
         protocol = "standard"
     requested = metric.strip().lower().replace("-", "_")
     cost_name = requested if requested in COSTS else ""
@@ -97,6 +97,6 @@ def explain(
 
 def _column(metric: str, protocol: str, frame: str | None) -> tuple[str, str, str | None]:
     """(protocol, metric, frames) that `standard/psnr@5` names."""
-    named, slash, rest = metric.rpartition("/")
-    metric, at, frames = rest.partition("@")
-    return (named if slash else protocol), metric, (frames if at else frame)
+    prefix, slash, score = metric.rpartition("/")
+    metric, at, frames = score.partition("@")
+    return (prefix if slash else protocol), metric, (frames if at else frame)

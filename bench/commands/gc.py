@@ -1,4 +1,4 @@
-"""gc: what of a store nobody needs any more."""
+"""gc: files of a store that are no longer needed."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def gc(
         print("nothing was removed" + ("" if sys.stdin.isatty() else "; `bench gc --yes` does it without asking"))
         return
     removed = [waste for waste in leftovers if remove(store, waste)]
-    what = "1 thing" if len(removed) == 1 else f"{len(removed)} things"
-    print(f"removed {what}, {sized(sum(waste.size for waste in removed))}")
+    count = "1 thing" if len(removed) == 1 else f"{len(removed)} things"
+    print(f"removed {count}, {sized(sum(waste.size for waste in removed))}")
 
 
 def _print_waste(leftovers: list[Waste], store: Store) -> None:
     from bench.maintenance.gc import CACHES, KINDS, RUNS
 
-    words = {**KINDS, CACHES: "what probes have measured", RUNS: "runs that no experiment of the suite refers to"}
-    for kind, what in words.items():
+    descriptions = {**KINDS, CACHES: "what probes have measured", RUNS: "runs that no experiment of the suite refers to"}
+    for kind, description in descriptions.items():
         of_kind = [waste for waste in leftovers if waste.kind == kind]
         if not of_kind:
             continue
-        print(f"{sized(sum(waste.size for waste in of_kind)):>10}  {len(of_kind)} x {kind}: {what}")
+        print(f"{sized(sum(waste.size for waste in of_kind)):>10}  {len(of_kind)} x {kind}: {description}")
         shown = of_kind if kind == RUNS else of_kind[:EXAMPLES]
         for waste in shown:
             about = f"  (of {waste.about})" if waste.about else ""

@@ -26,7 +26,7 @@ def list_(
         ),
     ] = None,
     scale: _options.Scale = "small",
-    bibtex: Annotated[
+    as_bibtex: Annotated[
         bool, typer.Option("--bibtex", help="Print what to cite for these models, data sets or metrics, as BibTeX.")
     ] = False,
     as_json: _options.Json = False,
@@ -40,11 +40,11 @@ def list_(
         raise BenchError(f"there is no list of '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + listed(KINDS)}")
     if scale != "small" and (name is None or kind not in ("experiments", "spaces")):
         raise BenchError("--scale goes with one experiment or one space: bench list experiments ablation --scale medium")
-    rows = _rows(kind, as_json) if name is None else _one(kind, name, scale, as_json)
-    if bibtex:
-        from reports.bibliography import bibtex as cited
+    rows = _rows(kind, as_json) if name is None else _entry(kind, name, scale, as_json)
+    if as_bibtex:
+        from reports.bibliography import bibtex
 
-        if not (text := cited(next(iter(row.values())) for row in rows)):
+        if not (text := bibtex(next(iter(row.values())) for row in rows)):
             raise BenchError(f"there is nothing to cite for {kind}; --bibtex knows models, data and metrics")
         _options.print_as_it_is(text)
         return
@@ -67,7 +67,7 @@ def list_(
     _options.console().print(table, highlight=False)
 
 
-def _one(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, Any]]:
+def _entry(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, Any]]:
     """An entry in full: the variants of an experiment, the choices of a space; of the other lists, its row."""
     if kind == "experiments":
         return _listing.variants(name, scale, as_json)
@@ -77,12 +77,12 @@ def _one(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, Any]
         return [_described(_of_catalog(kind), name)]
     rows = _rows(kind, as_json)
     names = [next(iter(row.values())) for row in rows]
-    wanted = name.lower().replace("-", "_")
-    if wanted not in names:
+    canonical = name.lower().replace("-", "_")
+    if canonical not in names:
         raise BenchError(
-            f"there is no '{name}' among the {kind}{did_you_mean(wanted, names) or '; there are ' + listed(names)}"
+            f"there is no '{name}' among the {kind}{did_you_mean(canonical, names) or '; there are ' + listed(names)}"
         )
-    return [rows[names.index(wanted)]]
+    return [rows[names.index(canonical)]]
 
 
 def _rows(kind: str, as_json: bool = False) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ def _rows(kind: str, as_json: bool = False) -> list[dict[str, Any]]:
     for name in catalog.names(_of_catalog(kind)):
         try:
             rows.append(_described(_of_catalog(kind), name))
-        except BenchError as error:  # of an installed package: the others are there all the same
+        except BenchError as error:  # of an installed package that is broken: the other entries are listed all the same
             rows.append({"name": name, "what": f"cannot be used: {error}", "options": {}})
     return rows
 

@@ -1,4 +1,4 @@
-"""logs: what a run has said."""
+"""logs: the log of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.commands import _options
 
 def logs(
     name: Annotated[str, typer.Argument(metavar="RUN", help="A run, by its name or a part of it (`bench status` lists them).")],
-    follow: Annotated[
+    following: Annotated[
         bool, typer.Option("--follow", "-f", help="Follow the log, and the steps of training, until the run ends.")
     ] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="How many of the last lines to show.")] = 100,
@@ -23,14 +23,13 @@ def logs(
     With -f, like `tail -f`, with a line for each step that training logs (at most one in two seconds): it ends when the run
     ends, and says how. Ctrl-C ends it at once; the run goes on.
     """
-    from bench.sweep.logs import follow as followed
-    from bench.sweep.logs import how_it_stands, last_lines
+    from bench.sweep.logs import follow, how_it_stands, last_lines
 
     run = _options.store(store_path).find(name)
     text, end = last_lines(run, lines)
     sys.stdout.write(text)
     try:
-        for more in followed(run, end) if follow else ():
+        for more in follow(run, end) if following else ():
             sys.stdout.write(more)
             sys.stdout.flush()
     except KeyboardInterrupt:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.sweep.plan import PlannedRun
 
 
-def plan(
+def plan_(
     name: _options.Name,
     scale: _options.Scale = "small",
     seeds: _options.Seeds = None,
@@ -49,8 +49,7 @@ def plan(
     from the time that similar runs took, or that --probe measures. Starts no run.
     """
     from bench.costs.forecast import COUNTED_UP_TO, forecast, lacking, machine
-    from bench.sweep.plan import TO_DO, unique
-    from bench.sweep.plan import plan as make_plan
+    from bench.sweep.plan import TO_DO, plan, unique
     from bench.sweep.preflight import preflight, refuse_short_contexts, refuse_unfit_learners
 
     store = _options.store(store_path)
@@ -60,7 +59,7 @@ def plan(
         raise BenchError("--max-seeds works only with --decide")
     if decide:
         experiment = _deciding.with_next_round(experiment, store, max_seeds or _deciding.MOST)
-    planned_runs = make_plan(experiment, store)
+    planned_runs = plan(experiment, store)
     to_do = [planned for planned in planned_runs if planned.state in TO_DO]
     refuse_unfit_learners(to_do)
     refuse_short_contexts(to_do)
@@ -89,7 +88,7 @@ def plan(
 
 
 def _probe(planned_runs: Sequence[PlannedRun], store: Store, target_machine: Machine, console: Console) -> None:
-    """Measure what is lacking, showing how far it is."""
+    """Time the runs that have no estimate, with a progress bar."""
     from rich.progress import Progress
 
     from bench.common.files import writable
@@ -127,18 +126,18 @@ def _offered(planned: PlannedRun, target_machine: Machine) -> int:
 
 
 def _shortly(planned: PlannedRun) -> PlannedRun:
-    """A run as a line of the table: the reason why several are blocked stands once, below the table."""
+    """A run as a line of the table: why it is blocked is printed below the table, once for all runs."""
     from bench.store.store import BLOCKED
 
     return replace(planned, why="data are missing") if planned.state == BLOCKED else planned
 
 
 def _basis(costs: Forecast, target_machine: Machine) -> str:
-    """Where the runs were timed that the estimates rest on, and whether that is how these will run."""
-    places = costs.places()
-    counted = [f"{place} ({count} run{'' if count == 1 else 's'})" for place, count in places.items()]
-    basis = f"as measured on {' and '.join(counted) if len(places) > 1 else next(iter(places))}"
-    return basis if set(places) == {target_machine.place} else f"{basis}; these would run on {target_machine.place}"
+    """The hardware on which the estimates were measured, and the one these runs would use, if that is another."""
+    runs_by_hardware = costs.runs_by_hardware()
+    counted = [f"{hardware} ({runs} run{'' if runs == 1 else 's'})" for hardware, runs in runs_by_hardware.items()]
+    basis = f"as measured on {' and '.join(counted) if len(counted) > 1 else next(iter(runs_by_hardware))}"
+    return basis if set(runs_by_hardware) == {target_machine.place} else f"{basis}; these would run on {target_machine.place}"
 
 
 def _print_total(
@@ -169,7 +168,7 @@ def _print_total(
     blank = sum(cost.disk is None for cost in costs.costs.values())
     if blank < len(to_do):
         print(f"{'at least ' if blank else ''}{sized(costs.disk())} of disk: checkpoints, predictions, scores")
-    for mark, words in _tables.cost_notes(costs.costs.values()):
-        print(f"{mark} {words}")
+    for mark, meaning in _tables.cost_notes(costs.costs.values()):
+        print(f"{mark} {meaning}")
     if unknown or any(cost.without or cost.scaled for cost in costs.costs.values()):
         print(f"`{command} --probe` measures what is not known, with 20 steps of each kind of run")

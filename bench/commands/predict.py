@@ -1,4 +1,4 @@
-"""predict: what a model makes of frames of one's own."""
+"""predict: the frames that a model predicts after those of a user."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bench.common.errors import BenchError
 SHOWN = 8  # names of written files
 
 
-def predict(
-    what: Annotated[
+def predict_(
+    run_or_checkpoint: Annotated[
         str, typer.Argument(metavar="RUN|CHECKPOINT", help="A run (`bench status` lists them) or a checkpoint file.")
     ],
     source: Annotated[
@@ -64,8 +64,8 @@ def predict(
     from bench.data.layout import parse_layout
     from bench.data.value_range import parse_ranges
     from bench.external import models
-    from bench.external import predict as predicting
     from bench.external.frames import read
+    from bench.external.predict import forget_clips, predict, write
     from bench.external.side import Reading
 
     if pictures == 0 and not array:
@@ -74,7 +74,7 @@ def predict(
         raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
-    trained = models.find(what, _options.store(store_path), model, settings or [])
+    trained = models.find(run_or_checkpoint, _options.store(store_path), model, settings or [])
     _options.say(trained.remarks)
     out = out or _own_folder(trained.name, source)
     shape = (trained.channels or clips.shape[2], *clips.shape[3:])
@@ -82,26 +82,24 @@ def predict(
     network = trained.build(shape, device, context_length)
     ahead = horizon or max(clips.shape[1] - context_length, 0) or trained.horizon or 10
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
-    drawn, number, written = len(clips) if pictures is None else pictures, 0, []
+    drawn, number, paths = len(clips) if pictures is None else pictures, 0, []
     if drawn and shape[0] not in (1, 3):
         raise BenchError(f"frames of {shape[0]} channels are no pictures; use --pictures 0 --array FILE.npy")
     with growing(array, (len(clips), ahead, *shape)) as append:
-        for batch, predictions in predicting.predict(
-            network, clips, shape[0], context_length, ahead, device, trained.precision
-        ):
+        for batch, predictions in predict(network, clips, shape[0], context_length, ahead, device, trained.precision):
             append(predictions)
             for clip, prediction in zip(batch, predictions, strict=True):
                 if number < drawn:
                     folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
-                    written += predicting.write(folder, clip, prediction, context_length)
+                    paths += write(folder, clip, prediction, context_length)
                 number += 1
     if drawn:
-        predicting.forget_clips(out, drawn if len(clips) > 1 else 0)
-    which = f"{trained.name} ({trained.unfinished})" if trained.unfinished else trained.name
-    print(f"{which}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {context_length} frames seen, {ahead} predicted")
-    for path in [*written[:SHOWN], *([array] if array else [])]:
+        forget_clips(out, drawn if len(clips) > 1 else 0)
+    model_name = f"{trained.name} ({trained.unfinished})" if trained.unfinished else trained.name
+    print(f"{model_name}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {context_length} frames seen, {ahead} predicted")
+    for path in [*paths[:SHOWN], *([array] if array else [])]:
         print(f"  {path}")
-    if len(written) > SHOWN:
+    if len(paths) > SHOWN:
         print(f"  and so on, for {min(drawn, len(clips))} clips in {out}")
 
 

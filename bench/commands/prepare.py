@@ -1,4 +1,4 @@
-"""prepare: putting data where runs find them."""
+"""prepare: checks data that were downloaded, and packs them where runs look for them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 from bench.commands import _options
 
 
-def prepare(
-    what: Annotated[
+def prepare_(
+    kind: Annotated[
         str, typer.Argument(metavar="NAME", help="mnist, moving_mnist, moving_mnist_fixed, kth, frames or videos.")
     ],
     source: Annotated[
@@ -75,14 +75,15 @@ def prepare(
 
     Reads what was downloaded by hand, checks it and packs it under $BENCH_DATA (default ./data). Can be interrupted.
     """
-    from bench.data.preparing.prepare import prepare as make
+    options = {key: value for key, value in locals().items() if key != "kind" and value is not None}
 
-    options = {key: value for key, value in locals().items() if key not in ("what", "make") and value is not None}
+    from bench.data.preparing.prepare import prepare
+
     if value_range is not None:
         options["range"] = options.pop("value_range")
     if size is not None and size.isascii() and size.isdigit():
         options["size"] = int(size)
-    with _options.progress(what) as progress:
-        lines = make(what, options, progress)
+    with _options.progress(kind) as progress:
+        lines = prepare(kind, options, progress)
     for line in lines:
         print(line)

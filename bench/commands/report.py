@@ -1,4 +1,4 @@
-"""report: tables from the store, and whether a document still says what they say."""
+"""report: tables and figures of an experiment, and whether the numbers of a document agree with the store."""
 
 from __future__ import annotations
 
@@ -124,13 +124,13 @@ def report(
     chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     if check:
         sys.exit(_check(chosen.results, check, protocols, form, ignore_unchecked))
-    own = [word for word, chosen_option in {"costs": costs, "memory": memory, "claims": claims}.items() if chosen_option]
-    if differences + len(own) > 1:
+    other_tables = [option for option, is_on in {"costs": costs, "memory": memory, "claims": claims}.items() if is_on]
+    if differences + len(other_tables) > 1:
         raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
-    if own and (frames or metrics != METRICS):
-        raise BenchError(f"--{own[0]} is a table of its own; --metrics and --frames choose scores")
+    if other_tables and (frames or metrics != METRICS):
+        raise BenchError(f"--{other_tables[0]} is a table of its own; --metrics and --frames choose scores")
     if out and folder:
-        if differences or own or published or frames or form or len(protocols) > 1 or metrics != METRICS:
+        if differences or other_tables or published or frames or form or len(protocols) > 1 or metrics != METRICS:
             raise BenchError(
                 "a folder gets all tables; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
                 "--published and several protocols are for single tables"
@@ -178,7 +178,7 @@ def _format(out: Path) -> str:
 
 
 def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
-    """Print the claims with their verdicts, or write them to a file; a picture where its name ends in one's."""
+    """Print the claims with their verdicts, or write them to a file: a picture if its name ends in .png, .svg or .pdf."""
     from bench.common.files import write_bytes
     from reports.claims_figure import claims_figure
     from reports.claims_grid import claims_grid, claims_text
@@ -203,7 +203,7 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
 
 
 def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
-    """The claims with their verdicts, and on a terminal which memory is being looked into."""
+    """The claims with their verdicts; a terminal shows meanwhile which run's memory is being analysed."""
     from bench.evidence.judging import judged
 
     with _options.console(aside=True).status("judging claims") as shown:
@@ -211,7 +211,7 @@ def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
 
 
 def _memory(chosen: Selection) -> Table:
-    """The table of what memories do; a BenchError where no variant has one."""
+    """The table of how memory slots are addressed; a BenchError if no variant has a memory."""
     from reports.memory_table import memory_table
 
     memories = _memories(chosen)
@@ -221,7 +221,7 @@ def _memory(chosen: Selection) -> Table:
 
 
 def _memories(chosen: Selection) -> Memories:
-    """What memories do, and on a terminal which one is being looked into."""
+    """How memory slots are addressed; a terminal shows meanwhile which run's memory is being analysed."""
     from bench.reporting.analysis import memories
 
     with _options.console(aside=True).status("looking into memories") as shown:
@@ -248,8 +248,8 @@ def _check(results: Results, document: str, protocols: tuple[str, ...], form: st
     if form == "json":
         _options.print_json(asdict(comparison))
         return int(failed)
-    for one in comparison.differences:
-        print(f"{path}:{one.line}  {one.row}, {one.column}: there stands {one.stands}, the store says {one.store}")
+    for cell in comparison.differences:
+        print(f"{path}:{cell.line}  {cell.row}, {cell.column}: the document says {cell.stands}, the store says {cell.store}")
     for line in comparison.unmatched:
         print(f"not checked: {line}")
     wrong = len(comparison.differences)
@@ -287,9 +287,9 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", chosen.external_results)
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     claims = _judged(chosen)[1] if experiment.claims else ()
-    written = bundle(main_results, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
-    print(f"wrote {len(written)} files to {folder}; open {folder / 'index.html'}")
+    paths = bundle(main_results, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
+    print(f"wrote {len(paths)} files to {folder}; open {folder / 'index.html'}")
     command = shlex.join(["bench", *sys.argv[1:]])
-    trouble = attach(store, experiment_name(experiment), written, experiment.question, command, label or "")
+    trouble = attach(store, experiment_name(experiment), paths, experiment.question, command, label or "")
     if trouble:
         print(f"MLflow has not got the report ({trouble}); the same command attaches it later")

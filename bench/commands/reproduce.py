@@ -1,4 +1,4 @@
-"""reproduce: whether a published number stands."""
+"""reproduce: whether a published number is reproduced by its checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    what: Annotated[
+    name_or_file: Annotated[
         str, typer.Argument(metavar="NAME|FILE", help="A published checkpoint (`bench list checkpoints`), or its file.")
     ],
     checkpoint: Annotated[
@@ -41,8 +41,8 @@ def reproduce(
     """
     from bench.external import published
 
-    row, path = published.find(what, published.rows(table or published.TABLE), checkpoint)
-    dataset = _all_there(row, path, checkpoint)
+    row, path = published.find(name_or_file, published.rows(table or published.TABLE), checkpoint)
+    dataset = _dataset(row, path, checkpoint)
     if not path.is_file():
         _fetch(row)
     outcome = _Outcome(row, path, published.check(row, path), *_scored(row, path, dataset, clips))
@@ -54,8 +54,8 @@ def reproduce(
         raise typer.Exit(1)
 
 
-def _all_there(row: Published, path: Path, checkpoint: Path | None) -> Dataset:
-    """The published test set; a BenchError says in one message all that is missing and what to do."""
+def _dataset(row: Published, path: Path, checkpoint: Path | None) -> Dataset:
+    """The published test set; if data or checkpoint are missing, a BenchError names all that is missing and the remedies."""
     missing: list[str] = []
     dataset: Dataset = row.data.checked("datasets").build()
     try:

@@ -1,4 +1,4 @@
-"""rescore: scores made again."""
+"""rescore: scores of trained runs, computed again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ScoredAgain = Annotated[
 ]
 
 
-def rescore(
+def rescore_(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
     protocol: _selection.Protocols = None,
     metrics: _options.SetMetrics = None,
@@ -35,8 +35,7 @@ def rescore(
     --name` has kept.
     """
     from bench.common.machine import default_device
-    from bench.external.rescore import rescore as make_again
-    from bench.external.rescore import rescore_external
+    from bench.external.rescore import rescore, rescore_external
     from bench.metrics.protocols import PROTOCOLS, checked
     from bench.reporting.results import find_external_results
     from bench.sweep.plan import plan, unique
@@ -57,7 +56,7 @@ def rescore(
         for number, planned in enumerate(trained, 1):
             on_clips(0, 0, planned.label)
             for evaluation in planned.evaluations:
-                source = make_again(planned.run, evaluation, chosen, device, sets, on_clips)
+                source = rescore(planned.run, evaluation, chosen, device, sets, on_clips)
                 print(f"[{number}/{len(trained)}] {planned.label}, seed {planned.seed}: scored again from {source}", flush=True)
         for external in find_external_results(store, planned_runs, external_results or []):
             on_clips(0, 0, external.name)

@@ -103,7 +103,7 @@ def check(page: Page, records: Records = RECORDS) -> None:
     text_now, by_name = _text_now(page), _load_records(records)
     wrong = changed(text_now, _page_text(page, text_now, by_name, records))
     for number, stated, right in wrong:
-        print(f"{page}:{number}  there stands: {stated}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
+        print(f"{page}:{number}  the page says:  {stated}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
     lacking = [] if has_blocks(text_now) else [path for path in _pictures(page, by_name) if not path.is_file()]
     for path in lacking:
         print(f"there is no picture {path}")
@@ -157,6 +157,6 @@ def _page_text(page: Path, text_now: str, by_name: dict[str, Record], folder: Pa
 
 
 def _typed(path: Path) -> Path:
-    """A path as one would type it here, so that the page is the same however it was named."""
-    absolute, here = path.absolute(), Path.cwd()
-    return absolute.relative_to(here) if absolute.is_relative_to(here) else path
+    """A path relative to the current folder if it is inside, so that the page is the same however its path was typed."""
+    absolute, current = path.absolute(), Path.cwd()
+    return absolute.relative_to(current) if absolute.is_relative_to(current) else path

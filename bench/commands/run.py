@@ -1,4 +1,4 @@
-"""run: making it happen."""
+"""run: trains and scores the runs of an experiment."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ def run(
     from bench.common.files import writable
     from bench.store import failures
     from bench.store.store import FINISHED
-    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, plan, remarks, unique
-    from bench.sweep.plan import retry as try_again
+    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, plan, remarks, retry_failed, unique
     from bench.sweep.preflight import preflight
 
     store = _options.store(store_path)
@@ -75,9 +74,9 @@ def run(
     if decide and (detach or fresh):
         raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it needs the scores of every round")
     planned_runs = plan(experiment, store)
-    again, table, later = (choice.command(verb) for verb in ("run", "report", "sync"))
-    next_steps = f"`{table}` shows the table, `bench ui{_options.same_store()}` the curves"
-    again += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
+    run_command, report_command, sync_command = (choice.command(verb) for verb in ("run", "report", "sync"))
+    next_steps = f"`{report_command}` shows the table, `bench ui{_options.same_store()}` the curves"
+    run_command += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
     if fresh:
         for planned in unique(planned_runs):
             if planned.state == QUEUED:
@@ -86,22 +85,22 @@ def run(
                 print(f"{planned.label}, seed {planned.seed}: set aside as {store.set_aside(planned.run)}")
         planned_runs = plan(experiment, store)
     if kinds := failures.kinds(retry or []):
-        print(f"{try_again(planned_runs, kinds)} failed runs are tried again")
+        print(f"{retry_failed(planned_runs, kinds)} failed runs are tried again")
         planned_runs = plan(experiment, store)
     if decide:
-        decide_options = _options.format_options(decide=True, max_seeds=max_seeds, hours=hours)
+        run_command += _options.format_options(decide=True, max_seeds=max_seeds, hours=hours)
 
         def go(wider: Experiment, round_runs: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
             preflight([planned for planned in round_runs if planned.state in TO_DO])
             round_executor = _options.executor(
                 executor, workers, per_gpu, len(unique(round_runs)), on, address, devices, threads
             )
-            return _sweep(wider, store, round_runs, round_executor, again + decide_options, stop_requested)
+            return _sweep(wider, store, round_runs, round_executor, run_command, stop_requested)
 
-        sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, again + decide_options))
+        sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, run_command))
     if all(planned.state == FINISHED for planned in planned_runs):
         print(f"nothing to do: all {len(unique(planned_runs))} runs of {experiment.name} are finished")
-        _catch_up(experiment, store, planned_runs, later)
+        _catch_up(experiment, store, planned_runs, sync_command)
         print(next_steps)
         return
     interrupted = False
@@ -113,24 +112,24 @@ def run(
             print(f"note: {remark}")
         sweep_executor = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads)
         if detach:
-            _hand_over(experiment, store, planned_runs, sweep_executor, again)
+            _hand_over(experiment, store, planned_runs, sweep_executor, run_command)
             return
-        interrupted, trouble = _sweep(experiment, store, planned_runs, sweep_executor, again)
+        interrupted, trouble = _sweep(experiment, store, planned_runs, sweep_executor, run_command)
         if trouble:
-            print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
+            print(f"MLflow could not be reached ({trouble}); `{sync_command}` copies everything later")
         planned_runs = plan(experiment, store)
-    code = _tables.summary(planned_runs, interrupted, again)
+    code = _tables.summary(planned_runs, interrupted, run_command)
     if threads_used := _threads.used(unique(planned_runs)):
         print(threads_used)
     if interrupted:
-        print(f"interrupted; `{again}` continues from here")
+        print(f"interrupted; `{run_command}` continues from here")
     elif any(planned.state == FINISHED for planned in planned_runs):
         print(next_steps)
     sys.exit(code)
 
 
 def remember_modules(experiment: Experiment) -> None:
-    """Whoever runs a module's code here trusts it, and will look at its runs later."""
+    """Trust the modules that the user runs, so that later commands may import them when they read these runs."""
     from bench.common import trust
 
     modules = [module for spec in experiment.variants.values() for module in spec.modules()]
@@ -148,7 +147,7 @@ def _sweep(
 ) -> tuple[bool, str]:
     """Run the unfinished runs; returns whether it was interrupted, and what went wrong with MLflow.
 
-    stop_requested: why it should end, once it should.
+    stop_requested: returns why the sweep should end, or an empty string.
     """
     from bench.store import snapshot
     from bench.sweep import active
@@ -178,14 +177,14 @@ def _sweep(
     return scheduler.stopped_at is not None, tracker.close()
 
 
-def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], later: str) -> None:
-    """Note what these runs are called, and copy into MLflow what a scheduler that was killed at its very end has not."""
+def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], sync_command: str) -> None:
+    """Store the labels of finished runs, and copy to MLflow what a scheduler that was killed at its end did not."""
     from bench.sweep.labelling import Labelling
     from bench.tracking.tracker import Tracker, experiment_name
 
     Labelling(experiment_name(experiment), planned_runs)
     if trouble := Tracker(store, experiment_name(experiment), list(planned_runs), experiment.question).close():
-        print(f"MLflow could not be reached ({trouble}); `{later}` copies everything later")
+        print(f"MLflow could not be reached ({trouble}); `{sync_command}` copies everything later")
 
 
 def _hand_over(

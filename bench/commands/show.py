@@ -53,12 +53,12 @@ def show(
 
 
 def whole_settings(spec: RunSpec) -> dict[str, Any]:
-    """All settings of a run by the names that `--set` takes, those at their default too; the seed belongs to --seeds."""
+    """All settings of a run by the names that `--set` takes, defaults included, without the seed."""
     return {name: value for name, value in spec.settings().items() if name != "seed"}
 
 
 def own_settings(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
-    """The settings of a run that another one does not have, or has otherwise."""
+    """The settings in which a run differs from `base`."""
     return {name: now for name, (_, now) in _differences(base, spec, ("", "")).items() if now is not None}
 
 
@@ -84,9 +84,8 @@ def _whole(experiment: Experiment) -> dict[str, Any]:
 
 def _differences(first: RunSpec, second: RunSpec, labels: Any) -> Any:
     """Setting -> its value in both; by label where they have one."""
-    here, there = whole_settings(first), whole_settings(second)
-    names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
-    pairs = {name: (here.get(name), there.get(name)) for name in names}
+    before, after = whole_settings(first), whole_settings(second)
+    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after} if before.get(name) != after.get(name)}
     if not any(labels):
         return pairs
     return {name: dict(zip(labels, values, strict=True)) for name, values in pairs.items()}
@@ -96,4 +95,4 @@ def _plain(value: Any) -> Any:
     """Tuples as lists, which YAML has."""
     if isinstance(value, dict):
         return {key: _plain(setting) for key, setting in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+    return [_plain(element) for element in value] if isinstance(value, list | tuple) else value

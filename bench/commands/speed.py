@@ -1,4 +1,4 @@
-"""speed: what things cost on this machine, each against a named peer in the same run."""
+"""speed: how fast things are on this machine, each compared with a named peer in the same run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTINGS = {"train": {"scale", "precision", "compile", "device", "batch"}, "thre
 
 
 def speed(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help=f"{WHAT}, or all.")] = "all",
+    measure: Annotated[str, typer.Argument(metavar="WHAT", help=f"{WHAT}, or all.")] = "all",
     scale: Annotated[
         Literal["small", "paper-size"] | None,
         typer.Option(help="train, threads: the small recipe, or the paper's model (minutes). Default: small."),
@@ -50,24 +50,24 @@ def speed(
     from bench.common.files import write_json
     from bench.speed import results
 
-    if what not in ("all", *results.MEASURES):
-        hint = did_you_mean(what, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
-        raise BenchError(f"there is no measure '{what}'{hint}")
+    if measure not in ("all", *results.MEASURES):
+        hint = did_you_mean(measure, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
+        raise BenchError(f"there is no measure '{measure}'{hint}")
     chosen = {"scale": scale, "precision": precision, "compile": compile or None, "device": device, "batch": batch}
     chosen = {name: value for name, value in chosen.items() if value is not None}
-    unfit = [] if what == "all" else [name for name in chosen if name not in SETTINGS.get(what, ())]
+    unfit = [] if measure == "all" else [name for name in chosen if name not in SETTINGS.get(measure, ())]
     if unfit or (chosen and last):
         chosen = {name: chosen[name] for name in unfit or chosen}
         raise BenchError(f"--{next(iter(chosen))} is a setting of measuring with `bench speed train` (or all)")
     earlier = results.read(against) if against else None
     root = _options.store(store_path).root
     if last:
-        values = results.read(results.newest(root, what))
-        rows_by_measure = {name: rows for name, rows in results.from_json(values).items() if what in ("all", name)}
+        values = results.read(results.newest(root, measure))
+        rows_by_measure = {name: rows for name, rows in results.from_json(values).items() if measure in ("all", name)}
     else:
-        rows_by_measure = _measured(what, chosen)
+        rows_by_measure = _measured(measure, chosen)
         values = results.to_json(rows_by_measure)
-        print(f"kept in {results.keep(root, what, values)}", file=sys.stderr)
+        print(f"kept in {results.keep(root, measure, values)}", file=sys.stderr)
     if out:
         write_json(out, values)
     compared = list(results.changes(rows_by_measure, earlier)) if earlier else None
@@ -79,14 +79,14 @@ def speed(
     sys.exit(int(any(change.slower for change in compared or ())))
 
 
-def _measured(what: str, chosen: dict[str, Any]) -> dict[str, list[Any]]:
+def _measured(measure: str, chosen: dict[str, Any]) -> dict[str, list[Any]]:
     """The rows of one measure or of all."""
     from bench.speed.results import MEASURES
 
     return {
         name: list(import_module(module).measure(**{key: chosen[key] for key in SETTINGS.get(name, set()) & chosen.keys()}))
         for name, module in MEASURES.items()
-        if what in ("all", name)
+        if measure in ("all", name)
     }
 
 

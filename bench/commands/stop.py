@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.store.store import Run, Store
     from bench.sweep.active import Sweep
 
-LONGEST = 60.0  # seconds that the command waits for what it has asked to stop
+LONGEST = 60.0  # seconds that the command waits for sweeps and runs to save and end
 
 
 def stop(
@@ -52,8 +52,8 @@ def stop(
         sweep.ask_to_stop(reason)
     for run in runs:
         run.ask_to_stop(reason)
-    for held in queue.cancel(runs, waiting_only=True):
-        print(f"{held.executor} job {held.job}, which a queue.json names, is not of this store; it is left alone")
+    for ticket in queue.cancel(runs, waiting_only=True):
+        print(f"{ticket.executor} job {ticket.job}, which a queue.json names, is not of this store; it is left alone")
     groups = ((sweeps, "sweep"), (runs, "run"))
     counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in groups if some]
     print(f"asked {' and '.join(counted)} to save their work and end")

@@ -1,4 +1,4 @@
-"""tune: better settings, found by trials that are ordinary runs."""
+"""tune: a search for better hyperparameters, whose trials are ordinary runs."""
 
 from __future__ import annotations
 
@@ -158,14 +158,14 @@ def _pruner(requested: str | None, judged: tuple[str, ...]) -> str:
 
 
 def _command() -> str:
-    """What was typed, to be typed again."""
+    """The command that the user typed, to be shown as the one that continues."""
     import shlex
 
     return shlex.join(["bench", *sys.argv[1:]])
 
 
 def _print_best(study: Study) -> None:
-    """What was found, as `bench report` shows it."""
+    """The best trials so far, as `bench report` shows them."""
     from bench.tune.tables import searched
     from reports.render import grid
     from reports.tuning_tables import best_table
@@ -180,7 +180,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
     from reports.quantities import lasting
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
-    trials, seconds = (sum(getattr(outcome.result, what) for outcome in outcomes) for what in ("trials", "seconds"))
+    trials, seconds = sum(outcome.result.trials for outcome in outcomes), sum(outcome.result.seconds for outcome in outcomes)
     print(f"{trials} trial{'s' if trials != 1 else ''} finished, {lasting(seconds)} of training")
     if trouble := next((outcome.trouble for outcome in outcomes if outcome.trouble), ""):
         print(f"MLflow could not be reached ({trouble}); {_syncing(outcomes)} copies everything later")
@@ -198,6 +198,6 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
 
 
 def _syncing(outcomes: list[Outcome]) -> str:
-    """What copies the searches that MLflow has not got."""
+    """The commands that copy to MLflow the searches that it does not have yet."""
     missing = [outcome.result for outcome in outcomes if outcome.trouble]
-    return " and ".join(typed("sync", SEARCH + one.study, one.scale) for one in missing)
+    return " and ".join(typed("sync", SEARCH + result.study, result.scale) for result in missing)

@@ -30,8 +30,8 @@ def status(
     from bench.metrics import weights
     from bench.metrics.networks import NETWORKS
 
-    wanted = _chosen(metrics or list(NETWORKS))
-    network_states = {name: weights.as_json(network) for name, network in wanted.items()}
+    networks = _chosen(metrics or list(NETWORKS))
+    network_states = {name: weights.as_json(network) for name, network in networks.items()}
     if as_json:
         _options.print_json(network_states)
     else:

@@ -84,7 +84,7 @@ class Forecast:
         seconds = ((cost.seconds or 0.0) * measured.gpus_of(cost.place or self.place) for cost in self.costs.values())
         return sum(seconds) / 3600 / per_gpu
 
-    def places(self) -> dict[str, int]:
+    def runs_by_hardware(self) -> dict[str, int]:
         """Where what the estimates rest on was measured, and for how many runs; most first."""
         runs_by_place = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
         return dict(runs_by_place.most_common())

@@ -98,7 +98,7 @@ def remarks(planned_runs: Sequence[PlannedRun]) -> list[str]:
     return list(sentences)
 
 
-def retry(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
+def retry_failed(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
     """Let runs that failed by these kinds go on from their last checkpoint, with whole batches; how many there are."""
     failed_runs = [
         planned

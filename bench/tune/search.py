@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.common.errors import BenchError
 from bench.store.failures import Failure
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
-from bench.sweep.plan import PlannedRun, retry
+from bench.sweep.plan import PlannedRun, retry_failed
 from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces
 from bench.tune.objectives import value
@@ -148,7 +148,7 @@ class Search:
             trial.set_user_attr("runs", [planned.run.name for planned in planned_runs])
             self.planned_runs += planned_runs
         if "again" in record.user_attrs:
-            retry(planned_runs, {Failure.CODE})
+            retry_failed(planned_runs, {Failure.CODE})
         open_trial = OpenTrial(self.study, trial, planned_runs)
         self.open_trials.append(open_trial)
         if "pruned" in record.user_attrs:
