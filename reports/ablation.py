@@ -45,8 +45,8 @@ def _cells(results: Results, column: Column) -> list[Cell]:
         means = results.paired_means(column.score, column.first, column.last)
         differences = compare([paired(means[number], means[0]) for number in others])
     corrected = iter(holm([difference.p for difference in differences if difference]))
-    rest = [_difference(difference, next(corrected), column) if difference else Cell() for difference in differences]
-    return [mean_cells(results, column)[0], *rest]
+    cells = [_difference(difference, next(corrected), column) if difference else Cell() for difference in differences]
+    return [mean_cells(results, column)[0], *cells]
 
 
 def _difference(difference: Difference, p: float, column: Column) -> Cell:

@@ -68,34 +68,34 @@ def bundle(
             with_warnings(scores, results) for scores in (compared, ablation(results, protocols=(protocol,)))
         )
         chosen = choices(results, compared, others)
-        written = printed()
-    more: dict[str, Table] = {}
+        paths = printed()
+    further: dict[str, Table] = {}
     with_rows = with_published(over_horizon(compared), results)
     if any(row.published for row in with_rows.rows):
-        more[PUBLISHED] = with_rows
+        further[PUBLISHED] = with_rows
     if memories and memories.variants:
-        more[MEMORY] = memory_table(results, memories)
+        further[MEMORY] = memory_table(results, memories)
     tables = {"scores": compared, "differences": differences, "costs": cost_table(results)}
-    tables |= {FILES[heading]: made for heading, made in more.items()}
-    written += write_tables(tables, folder)
+    tables |= {FILES[heading]: content for heading, content in further.items()}
+    paths += write_tables(tables, folder)
     if claims:
-        written += [
+        paths += [
             write(folder / f"claims.{suffix}", claims_text(results, claims, format).encode())
             for format, suffix in SUFFIXES.items()
         ]
-    written += [write(folder / f"{one.name}.{one.kind}", one.data) for one in pictures if one.name]
+    paths += [write(folder / f"{picture.name}.{picture.kind}", picture.data) for picture in pictures if picture.name]
     first = {CLAIMED: claims_table(results, claims)} if claims else {}
     drawn = printed_sections(figures, folder)
-    text = page(results, compared, differences, chosen, configurations, pictures, more, drawn, first, command)
-    written.append(write(folder / "references.bib", f"{bibtex(_cited(results, configurations or {}))}\n".encode()))
-    return [*written, write(folder / "index.html", text.encode())]
+    text = page(results, compared, differences, chosen, configurations, pictures, further, drawn, first, command)
+    paths.append(write(folder / "references.bib", f"{bibtex(_cited(results, configurations or {}))}\n".encode()))
+    return [*paths, write(folder / "index.html", text.encode())]
 
 
 def write_tables(tables: Mapping[str, Table], folder: Path) -> list[Path]:
     """Write each table in every format of files, by its name. Returns what was written."""
     return [
-        write(folder / f"{name}.{suffix}", render(made, format).encode())
-        for name, made in tables.items()
+        write(folder / f"{name}.{suffix}", render(content, format).encode())
+        for name, content in tables.items()
         for format, suffix in SUFFIXES.items()
     ]
 

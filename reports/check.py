@@ -25,7 +25,10 @@ EMPTY_CELLS = {"–", "—", "-", "n/a", "nan"}
 
 @dataclass(frozen=True)
 class Difference:
-    """A number that is not the store's. line: in the document. stands, store: the cell there, and as it would have to be."""
+    """A number that differs from the store's.
+
+    line: its line in the document. stands: the cell in the document. store: the cell as the store has it.
+    """
 
     line: int
     row: str
@@ -94,7 +97,7 @@ def _is_claim(cell: str) -> bool:
 
 
 class _Shown:
-    """A table of the document beside the store's own with the same columns."""
+    """A table of the document, and the store's table with the same columns."""
 
     def __init__(self, results: Results, lines: list[Line], columns: list[RequestedColumn | None]):
         self.columns = columns
@@ -106,14 +109,14 @@ class _Shown:
             self.rows_by_name.setdefault(_name(row.label), []).append(row)
         self.rows: list[tuple[Line, Row]] = []
         self.strangers: list[Line] = []
-        taken = Counter[str]()
+        matched = Counter[str]()
         for line in lines:
             name = next((_name(cell) for cell in line.cells if _name(cell) in self.rows_by_name), None)
             if name is None:
                 self.strangers.append(line)
             else:  # a published method may be called as a variant is, and stands below it
-                self.rows.append((line, self.rows_by_name[name][min(taken[name], len(self.rows_by_name[name]) - 1)]))
-                taken[name] += 1
+                self.rows.append((line, self.rows_by_name[name][min(matched[name], len(self.rows_by_name[name]) - 1)]))
+                matched[name] += 1
 
     def _cells(self, line: Line) -> list[tuple[RequestedColumn, str]]:
         return [(column, cell) for column, cell in zip(self.columns, line.cells, strict=False) if column]
@@ -161,7 +164,7 @@ def _scores(results: Results, columns: Sequence[RequestedColumn], differences: b
 
 
 def _name(text: str) -> str:
-    """What of a label must agree: not its case, nor how its words are joined, nor signs that LaTeX has no letters for."""
+    """A label as it is compared: in lower case, with spaces for hyphens and underscores, in signs that LaTeX has."""
     return " ".join(re.sub(r"[-−_\s]+", " ", printable(text)).lower().split())
 
 
@@ -248,7 +251,7 @@ def _unit(text: str) -> str:
 
 
 def _agree(numbers_there: str, expected: float | None) -> bool:
-    """Whether a number is the expected one, rounded to the decimals that it has; either way where it lies between."""
+    """Whether a number is the expected one, rounded to as many decimals; a tie may be rounded up or down."""
     decimals = len(numbers_there.partition(".")[2])
     return expected is not None and abs(float(numbers_there) - expected) <= 0.5 * 10**-decimals * (1 + 1e-9) + 1e-12
 

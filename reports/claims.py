@@ -67,7 +67,7 @@ class Judged:
 
 
 def alignments(memories: Memories, variants: Collection[str]) -> Alignments:
-    """What of the memories of some variants claims are about."""
+    """What claims about memories judge: how well storing and matching are aligned, for each run of some variants."""
     runs = [run for run in memories.runs if run.variant in variants and run.storing is not None]
     both = ((run, alike(run.storing, run.matching, centred=True)) for run in runs)  # type: ignore[arg-type]
     return {(run.variant, run.seed): same - chance for run, (same, chance) in both}

@@ -33,9 +33,11 @@ def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
     """A panel per unit. Dots: one a seed; bar: the anytime-valid interval; dashed: what is claimed at least; shaded: the margin
     within which nothing differs."""
     panels: dict[str, list[Judged]] = {}
-    for one in judged:
-        panels.setdefault(_unit(results, one), []).append(one)
-    sentences = {unit: [textwrap.wrap(one.claim.sentence, LETTERS) for one in group] for unit, group in panels.items()}
+    for judgement in judged:
+        panels.setdefault(_unit(results, judgement), []).append(judgement)
+    sentences = {
+        unit: [textwrap.wrap(judgement.claim.sentence, LETTERS) for judgement in group] for unit, group in panels.items()
+    }
     tall = {unit: LINE * sum(map(_lines, wrapped)) for unit, wrapped in sentences.items()}  # inches
     height = sum(tall.values()) + FOOT * len(tall)
     with paper():
@@ -55,30 +57,30 @@ def _lines(sentence: Sequence[str]) -> int:
     return max(3, len(sentence)) + 1
 
 
-def _unit(results: Results, one: Judged) -> str:
-    if one.claim.metric == ALIGNMENT:
+def _unit(results: Results, judgement: Judged) -> str:
+    if judgement.claim.metric == ALIGNMENT:
         return "gain in correlation of storing and matching"
-    metric = results.metrics.get(one.claim.metric, CORRELATION)
+    metric = results.metrics.get(judgement.claim.metric, CORRELATION)
     unit = f" ({metric.unit})" if metric.unit else f" (×{metric.scale:g})" if metric.scale != 1 else ""
-    return f"gain in {shown(one.claim.score, metric)}{unit}"
+    return f"gain in {shown(judgement.claim.score, metric)}{unit}"
 
 
 def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, sentences: Sequence[Sequence[str]]) -> None:
     heights = np.array([_lines(lines) for lines in sentences])
     centres = heights.cumsum() - heights / 2
     transform = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
-    for one, centre, height, lines in zip(group, centres, heights, sentences, strict=True):
+    for judgement, centre, height, lines in zip(group, centres, heights, sentences, strict=True):
         panel.text(0.005, centre, "\n".join(lines), transform=transform, va="center", fontsize=7.5)
         panel.text(
             RIGHT + 0.015,
             centre,
-            _described(results, one),
-            color=LOOKS[one.verdict][0],
+            _described(results, judgement),
+            color=LOOKS[judgement.verdict][0],
             transform=transform,
             va="center",
             fontsize=7.5,
         )
-        _line(panel, results, one, float(centre), float(height))
+        _line(panel, results, judgement, float(centre), float(height))
     panel.axvline(0, color=INK, linewidth=0.8, zorder=1)
     panel.set_ylim(float(heights.sum()), 0)
     panel.yaxis.set_visible(False)
@@ -86,45 +88,56 @@ def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, se
     panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.set_xlabel(f"{unit}; to the right is better")
     _fit(panel, results, group)
-    if not any(one.gains for one in group):
+    if not any(judgement.gains for judgement in group):
         panel.set_xticks([])
 
 
-def _line(panel: Axes, results: Results, one: Judged, centre: float, height: float) -> None:
-    colour, marker = LOOKS[one.verdict]
-    scale = metric_of(results, one.claim).scale
-    if one.gain is not None:
+def _line(panel: Axes, results: Results, judgement: Judged, centre: float, height: float) -> None:
+    colour, marker = LOOKS[judgement.verdict]
+    scale = metric_of(results, judgement.claim).scale
+    if judgement.gain is not None:
         top, bottom = centre - height / 2 + 0.35, centre + height / 2 - 0.35
-        if one.claim.within:
-            margin = one.claim.within * scale
+        if judgement.claim.within:
+            margin = judgement.claim.within * scale
             panel.fill_betweenx([top, bottom], -margin, margin, color=BLUE, alpha=0.1, linewidth=0)
-        if one.claim.at_least:
-            panel.plot([one.claim.at_least * scale] * 2, [top, bottom], "--", color=INK, linewidth=0.8)
-        dots = np.array(one.gains) * scale
+        if judgement.claim.at_least:
+            panel.plot([judgement.claim.at_least * scale] * 2, [top, bottom], "--", color=INK, linewidth=0.8)
+        dots = np.array(judgement.gains) * scale
         panel.plot(dots, np.full(len(dots), centre + 0.55), "|", color=colour, markersize=5, alpha=0.6)
-        if one.low is not None and one.high is not None:
+        if judgement.low is not None and judgement.high is not None:
             panel.plot(
-                [one.low * scale, one.high * scale], [centre, centre], color=colour, linewidth=2.2, solid_capstyle="butt"
+                [judgement.low * scale, judgement.high * scale],
+                [centre, centre],
+                color=colour,
+                linewidth=2.2,
+                solid_capstyle="butt",
             )
-        hollow = {} if one.decided else {"markerfacecolor": "white"}
-        panel.plot(one.gain * scale, centre, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
+        hollow = {} if judgement.decided else {"markerfacecolor": "white"}
+        panel.plot(judgement.gain * scale, centre, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
 
 
-def _described(results: Results, one: Judged) -> str:
-    if one.verdict == UNMEASURED:
-        return "\n".join([one.verdict, *textwrap.wrap(one.why, 30)[:2]])
-    seeds = f"{len(one.seeds)} seed{'s' if len(one.seeds) != 1 else ''}"
-    more = f"\nprobably {more_text(one).partition(',')[0]} more" if one.verdict == UNDECIDED and one.more else ""
-    return f"{one.verdict}, {seeds}{more}\n{gain_text(results, one)}"
+def _described(results: Results, judgement: Judged) -> str:
+    if judgement.verdict == UNMEASURED:
+        return "\n".join([judgement.verdict, *textwrap.wrap(judgement.why, 30)[:2]])
+    seeds = f"{len(judgement.seeds)} seed{'s' if len(judgement.seeds) != 1 else ''}"
+    more = (
+        f"\nprobably {more_text(judgement).partition(',')[0]} more" if judgement.verdict == UNDECIDED and judgement.more else ""
+    )
+    return f"{judgement.verdict}, {seeds}{more}\n{gain_text(results, judgement)}"
 
 
 def _fit(panel: Axes, results: Results, group: Sequence[Judged]) -> None:
     """The axis shows all gains and 0; of intervals at most as much again on either side, since early ones reach far."""
-    gains = [gain * metric_of(results, one.claim).scale for one in group for gain in one.gains]
-    margins = [(one.claim.within or 0) * metric_of(results, one.claim).scale for one in group]
+    gains = [gain * metric_of(results, judgement.claim).scale for judgement in group for gain in judgement.gains]
+    margins = [(judgement.claim.within or 0) * metric_of(results, judgement.claim).scale for judgement in group]
     low, high = min([0.0, *gains, *(-margin for margin in margins)]), max([0.0, *gains, *margins])
     room = (high - low) or 1.0
-    ends = [end * metric_of(results, one.claim).scale for one in group for end in (one.low, one.high) if end is not None]
+    ends = [
+        end * metric_of(results, judgement.claim).scale
+        for judgement in group
+        for end in (judgement.low, judgement.high)
+        if end is not None
+    ]
     panel.set_xlim(
         max(low - room, min([low, *ends])) - 0.04 * room,
         min(high + room, max([high, *ends])) + 0.04 * room,

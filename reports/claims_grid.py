@@ -21,18 +21,20 @@ def claims_grid(results: Results, judged: Sequence[Judged]) -> Group:
     table = claims_table(results, judged)
     grid = Table(title=table.title, title_style="bold", title_justify="left", header_style="", show_lines=True)
     grid.add_column("claim", overflow="fold", ratio=1)
-    widest = max((len(piece) for one in judged for piece in gain_text(results, one).split()), default=0)
+    widest = max((len(piece) for judgement in judged for piece in gain_text(results, judgement).split()), default=0)
     grid.add_column("gain, interval over seeds", justify="right", min_width=max(8, widest))
     grid.add_column("verdict", min_width=max(map(len, NO_DIFFERENCE.split())))
     grid.add_column("seeds", justify="right", min_width=5)
-    for row, one in zip(table.rows, judged, strict=True):
+    for row, judgement in zip(table.rows, judged, strict=True):
         marks = "".join(f" [{mark}]" for mark in row.marks)
-        claim = Text.assemble(one.claim.sentence, (marks, "dim"), "\n", (compared(results, one.claim), "dim"))
-        more = f"\nmore seeds: {more_text(one)}" if one.verdict == UNDECIDED else ""
-        verdict = Text.assemble((one.verdict, COLOURS.get(one.verdict, "dim")), (more, "dim"))
+        claim = Text.assemble(judgement.claim.sentence, (marks, "dim"), "\n", (compared(results, judgement.claim), "dim"))
+        more = f"\nmore seeds: {more_text(judgement)}" if judgement.verdict == UNDECIDED else ""
+        verdict = Text.assemble((judgement.verdict, COLOURS.get(judgement.verdict, "dim")), (more, "dim"))
         clips = row.cells[2].text
-        gain = Text.assemble(gain_text(results, one), (f"\n{clips} over clips" if one.clips_half is not None else "", "dim"))
-        grid.add_row(claim, gain, verdict, str(len(one.seeds)))
+        gain = Text.assemble(
+            gain_text(results, judgement), (f"\n{clips} over clips" if judgement.clips_half is not None else "", "dim")
+        )
+        grid.add_row(claim, gain, verdict, str(len(judgement.seeds)))
     notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
     return Group(grid, *notes)
 
@@ -47,5 +49,5 @@ def claims_terminal(results: Results, judged: Sequence[Judged]) -> str:
 
 def claims_text(results: Results, judged: Sequence[Judged], format: str = "terminal") -> str:
     """The claims as "terminal", "markdown", "latex", "html", "csv" or "json"; the last two hold every number in full."""
-    own = {"terminal": claims_terminal, "csv": claims_csv, "json": claims_json}
-    return own[format](results, judged) if format in own else render(claims_table(results, judged), format)
+    writers = {"terminal": claims_terminal, "csv": claims_csv, "json": claims_json}
+    return writers[format](results, judged) if format in writers else render(claims_table(results, judged), format)

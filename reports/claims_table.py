@@ -32,10 +32,10 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     )
     notes: dict[str, str] = {}
     rows = []
-    for one in judged:
-        sentences = _remarks(results, one)
+    for judgement in judged:
+        sentences = _remarks(results, judgement)
         marks = tuple(sorted((notes.setdefault(text, str(len(notes) + 1)) for text in sentences), key=int))
-        rows.append(Row(one.claim.sentence, str(len(one.seeds)), _cells(results, one), marks))
+        rows.append(Row(judgement.claim.sentence, str(len(judgement.seeds)), _cells(results, judgement), marks))
     marked = [Footnote(text, mark) for text, mark in notes.items()]
     general = [Footnote(text) for text in _how_to_read(results, judged)]
     return Table(
@@ -43,14 +43,14 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     )
 
 
-def _cells(results: Results, one: Judged) -> tuple[Cell, ...]:
-    clips = f"± {_number(results, one.claim, one.clips_half)}" if one.clips_half is not None else "–"
+def _cells(results: Results, judgement: Judged) -> tuple[Cell, ...]:
+    clips = f"± {_number(results, judgement.claim, judgement.clips_half)}" if judgement.clips_half is not None else "–"
     return (
-        Cell(text=compared(results, one.claim)),
-        Cell(one.gain, gain_text(results, one), one.low, one.high, len(one.seeds)),
-        Cell(one.clips_half, clips),
-        Cell(text=one.verdict, best=one.decided),
-        Cell(one.more, more_text(one)),
+        Cell(text=compared(results, judgement.claim)),
+        Cell(judgement.gain, gain_text(results, judgement), judgement.low, judgement.high, len(judgement.seeds)),
+        Cell(judgement.clips_half, clips),
+        Cell(text=judgement.verdict, best=judgement.decided),
+        Cell(judgement.more, more_text(judgement)),
     )
 
 
@@ -72,14 +72,14 @@ def _span(frames: tuple[int, int]) -> str:
     return f"frame {first}" if first == last else f"frames {first}-{last}"
 
 
-def gain_text(results: Results, one: Judged) -> str:
+def gain_text(results: Results, judgement: Judged) -> str:
     """ "+0.42 [+0.11, +0.73]"; without an interval where the seeds are too few for one."""
-    if one.gain is None:
+    if judgement.gain is None:
         return "–"
-    text = _number(results, one.claim, one.gain, sign=True)
-    if one.low is None or one.high is None:
+    text = _number(results, judgement.claim, judgement.gain, sign=True)
+    if judgement.low is None or judgement.high is None:
         return f"{text} [?]"
-    return f"{text} [{', '.join(_number(results, one.claim, end, sign=True) for end in (one.low, one.high))}]"
+    return f"{text} [{', '.join(_number(results, judgement.claim, end, sign=True) for end in (judgement.low, judgement.high))}]"
 
 
 def _number(results: Results, claim: Claim, value: float, sign: bool = False) -> str:
@@ -92,35 +92,37 @@ def metric_of(results: Results, claim: Claim) -> Metric:
     return CORRELATION if claim.metric == ALIGNMENT else results.metrics.get(claim.metric, CORRELATION)
 
 
-def more_text(one: Judged) -> str:
+def more_text(judgement: Judged) -> str:
     """How many more seeds an undecided claim would probably take, and what they cost: "about 4, 2.1 h"."""
-    if one.verdict != UNDECIDED:
+    if judgement.verdict != UNDECIDED:
         return "–"
-    if one.more is None:
-        return "over 1,000" if len(one.seeds) > 1 else f"at least {begins(one.alpha) - len(one.seeds)}"
-    return f"about {one.more}" + (f", {lasting(one.more * one.seconds)}" if one.seconds else "")
+    if judgement.more is None:
+        return "over 1,000" if len(judgement.seeds) > 1 else f"at least {begins(judgement.alpha) - len(judgement.seeds)}"
+    return f"about {judgement.more}" + (f", {lasting(judgement.more * judgement.seconds)}" if judgement.seconds else "")
 
 
-def _remarks(results: Results, one: Judged) -> list[str]:
-    claim = one.claim
+def _remarks(results: Results, judgement: Judged) -> list[str]:
+    claim = judgement.claim
     margin = f"A gain within ±{_number(results, claim, claim.within)} makes no difference." if claim.within else ""
-    sentences = [f"Not measured: {one.why.rstrip('.')}." if one.verdict == UNMEASURED else "", margin]
-    if one.open_over_clips:
-        sentences.append(f"Decided for these {one.clips} test clips; over other clips the interval reaches the other side.")
-    sentences.append(_lost(results, one))
+    sentences = [f"Not measured: {judgement.why.rstrip('.')}." if judgement.verdict == UNMEASURED else "", margin]
+    if judgement.open_over_clips:
+        sentences.append(
+            f"Decided for these {judgement.clips} test clips; over other clips the interval reaches the other side."
+        )
+    sentences.append(_lost(results, judgement))
     return [
         *filter(None, [*sentences, equality(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])
     ]
 
 
-def _lost(results: Results, one: Judged) -> str:
+def _lost(results: Results, judgement: Judged) -> str:
     """Which seeds do not count because a run of theirs has no score, though it will get no further."""
     seeds_by_end: dict[str, list[int]] = {}
-    for label in one.claim.variants:
+    for label in judgement.claim.variants:
         for run in results.planned.get(label, []):
-            if run["state"] in ("diverged", "failed") and int(run["seed"]) not in one.seeds:
+            if run["state"] in ("diverged", "failed") and int(run["seed"]) not in judgement.seeds:
                 seeds_by_end.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
-    lost = [f"{what} with seed {', '.join(map(str, sorted(seeds)))}" for what, seeds in seeds_by_end.items()]
+    lost = [f"{end} with seed {', '.join(map(str, sorted(seeds)))}" for end, seeds in seeds_by_end.items()]
     return f"Without seeds that have no score: {'; '.join(lost)}." if lost else ""
 
 
@@ -131,11 +133,11 @@ def equality(results: Results, claim: Claim) -> str:
     equal: list[str] = []
     differ: list[str] = []
     for name in HELD_EQUAL:
-        title, written, _ = COSTS[name]
+        title, format_cost, _ = COSTS[name]
         ours, theirs = (float(results.cost(name).get(label, math.nan)) for label in claim.variants)
         if ours > 0 and theirs > 0:
             alike = abs(ours / theirs - 1) <= EQUAL
-            (equal if alike else differ).append(title if alike else f"{title} ({written(ours)}, {written(theirs)})")
+            (equal if alike else differ).append(title if alike else f"{title} ({format_cost(ours)}, {format_cost(theirs)})")
     both = f"in '{claim.better}' and '{claim.than}'"
     parts = [f"equal {both}: {', '.join(equal)}" if equal else "", f"not equal {both}: {', '.join(differ)}" if differ else ""]
     sentences = "; ".join(filter(None, parts)).replace(f"; not equal {both}", "; not equal")
@@ -165,19 +167,24 @@ def claims_csv(results: Results, judged: Sequence[Judged]) -> str:
     writer.writerow(
         ["claim", "compared", "verdict", "gain", "low", "high", "over_clips", "seeds", "more_seeds", "source", "why"]
     )
-    for one in judged:
-        numbers = (one.gain, one.low, one.high, one.clips_half)
+    for judgement in judged:
+        numbers = (judgement.gain, judgement.low, judgement.high, judgement.clips_half)
         texts = ["" if number is None else f"{number:.6g}" for number in numbers]
-        more = "" if one.more is None else one.more
-        words = [one.claim.sentence, compared(results, one.claim), one.verdict]
-        writer.writerow([*words, *texts, len(one.seeds), more, one.claim.source, one.why])
+        more = "" if judgement.more is None else judgement.more
+        words = [judgement.claim.sentence, compared(results, judgement.claim), judgement.verdict]
+        writer.writerow([*words, *texts, len(judgement.seeds), more, judgement.claim.source, judgement.why])
     return page.getvalue()
 
 
 def claims_json(results: Results, judged: Sequence[Judged]) -> str:
     """Everything about each claim, for a script."""
     entries = [
-        {**asdict(one), "gain": one.gain, "compared": compared(results, one.claim), "equality": equality(results, one.claim)}
-        for one in judged
+        {
+            **asdict(judgement),
+            "gain": judgement.gain,
+            "compared": compared(results, judgement.claim),
+            "equality": equality(results, judgement.claim),
+        }
+        for judgement in judged
     ]
     return json.dumps({"name": results.name, "scale": results.scale, "claims": entries}, indent=1, allow_nan=False) + "\n"

@@ -37,8 +37,8 @@ def choose_columns(
     results: Results, metrics: Sequence[str] | None, protocols: Sequence[str], frames: FrameSpans
 ) -> list[Column]:
     """Per metric and protocol the whole horizon, then the frames. A ValueError names what is missing."""
-    horizon, own = results.metadata.horizon, [score.partition("/")[0] for score in results.sets]
-    protocols = [protocol for protocol in protocols if protocol not in own]  # which a metric of the whole set brings with it
+    horizon, set_protocols = results.metadata.horizon, [score.partition("/")[0] for score in results.sets]
+    protocols = [protocol for protocol in protocols if protocol not in set_protocols]  # metrics of whole sets imply theirs
     spans = [(1, horizon), *((frame, frame) if isinstance(frame, int) else frame for frame in frames)]
     wrong = [span for span in spans if not 1 <= span[0] <= span[1] <= horizon]
     if wrong:

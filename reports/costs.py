@@ -44,7 +44,7 @@ def cost_table(results: Results) -> Table:
 
 
 def _started(results: Results) -> list[str]:
-    """What a variant's cost leaves out: what it was trained on from, or that it was not trained here."""
+    """What costs leave out: the training that a variant continues, or that it was not trained here."""
     if "source" not in results.runs:
         return []
     sources = results.runs.dropna(subset=["source"]).drop_duplicates(["variant", "source"])
@@ -59,7 +59,7 @@ def warnings(results: Results) -> list[Footnote]:
 
 
 def equal_to_first(results: Results) -> list[str]:
-    """A sentence for each of HELD_EQUAL: in which variants it is as in the first one, and how many times that in the others."""
+    """A sentence for each of HELD_EQUAL: which variants have as much as the first, and how many times as much the others."""
     trained = [variant for variant in results.variants if variant not in results.untrained]
     sentences = []
     for name in HELD_EQUAL if trained else ():
@@ -72,7 +72,7 @@ def equal_to_first(results: Results) -> list[str]:
         for variant in comparable:
             times = float(spent[variant] / spent[first])
             groups.setdefault("equal" if abs(times - 1) <= EQUAL else f"{short(times)} times", []).append(f"'{variant}'")
-        comparisons = "; ".join(f"{how} in {', '.join(those)}" for how, those in groups.items())
+        comparisons = "; ".join(f"{amount} in {', '.join(variants)}" for amount, variants in groups.items())
         sentences.append(f"{COSTS[name][0][0].upper()}{COSTS[name][0][1:]}, beside '{first}': {comparisons}.")
     return sentences
 
@@ -91,8 +91,8 @@ def _warning(values: "pd.Series[float]", cost: str) -> str:
     spent = {str(variant): float(value) for variant, value in values.items()}
     if not spent or max(spent.values()) <= 2 * min(spent.values()):
         return ""
-    title, written, _ = COSTS[cost]
+    title, format_cost, _ = COSTS[cost]
     least, most = min(spent, key=spent.__getitem__), max(spent, key=spent.__getitem__)
     times = f" by {short(spent[most] / spent[least])} times" if spent[least] else ""
-    ends = f"{written(spent[least])} for '{least}', {written(spent[most])} for '{most}'"
+    ends = f"{format_cost(spent[least])} for '{least}', {format_cost(spent[most])} for '{most}'"
     return f"Warning: budgets differ in {title}{times} ({ends}); the comparison is not even-handed."

@@ -19,8 +19,8 @@ from reports.style import INK, line_styles, paper
 def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
     """A panel per score ("standard/psnr"; all that are not empty if not given) over the predicted frames, with 95% bands.
 
-    Frames beyond the horizon that the models were trained for are shaded. The axis fits the trained variants; a floor far
-    from them is named as off the axis.
+    Frames beyond the horizon that the models were trained for are shaded. The axis fits the trained variants; a trivial
+    baseline far from them is named as off the axis.
     """
     scores = distinct(results, scores or [score for score in results.columns if not results.scores[score].isna().all()])
     frames = np.arange(1, results.metadata.horizon + 1)
@@ -102,7 +102,7 @@ def against_costs(results: Results, score: str, costs: Sequence[str] = ("train_s
 
 
 def _against(panel: Axes, results: Results, score: str, cost: str) -> dict[str, str]:
-    """Draw the panel of one cost; why some variants are not in it."""
+    """Draw the panel of one cost. Returns variant -> why it is not drawn."""
     metric, spent = results.metric(score), results.cost(cost)
     unseen = {}
     for runs, (variant, style) in zip(results.seed_means(score), line_styles(results.variants).items(), strict=True):
@@ -119,27 +119,27 @@ def _against(panel: Axes, results: Results, score: str, cost: str) -> dict[str, 
     panel.set_xscale("log")
     panel.margins(x=0.15)
     plain_logarithmic(panel.xaxis)
-    title, written, _ = COSTS[cost]
+    title, format_cost, _ = COSTS[cost]
     panel.xaxis.set_major_formatter(FuncFormatter(_counted))
-    unit = {lasting: " (s)", sized: " (bytes)"}.get(written, "")
+    unit = {lasting: " (s)", sized: " (bytes)"}.get(format_cost, "")
     panel.set(xlabel=title + unit, ylabel=header(score, metric))
     return unseen
 
 
 def distinct(results: Results, scores: Sequence[str]) -> list[str]:
-    """The scores without those that are another in another unit, such as the sum over a frame beside its mean."""
-    kept: list[str] = []
+    """The scores without those that repeat an earlier one in another unit, such as the sum over a frame and its mean."""
+    distinct_scores: list[str] = []
     for score in scores:
-        if not any(_proportional(results.frame_means(score), results.frame_means(other)) for other in kept):
-            kept.append(score)
-    return kept
+        if not any(_proportional(results.frame_means(score), results.frame_means(other)) for other in distinct_scores):
+            distinct_scores.append(score)
+    return distinct_scores
 
 
-def _proportional(one: np.ndarray, other: np.ndarray) -> bool:
-    both = ~np.isnan(one) & ~np.isnan(other)
-    if (np.isnan(one) != np.isnan(other)).any() or both.sum() < 2 or not (other[both] != 0).all():
+def _proportional(first: np.ndarray, second: np.ndarray) -> bool:
+    scored = ~np.isnan(first) & ~np.isnan(second)
+    if (np.isnan(first) != np.isnan(second)).any() or scored.sum() < 2 or not (second[scored] != 0).all():
         return False
-    ratios = one[both] / other[both]
+    ratios = first[scored] / second[scored]
     return bool(np.ptp(ratios) <= 1e-4 * abs(ratios[0]))
 
 
@@ -153,11 +153,11 @@ def _kind(name: str) -> int:
 
 def _logged(results: Results, name: str) -> str:
     """What a logged value is called at its axis: "loss (storing)", "validation PSNR (dB) ↑"."""
-    kind, _, what = name.partition("/")
-    if kind == "validation" and what in results.metrics:
-        return f"validation {header(name, results.metrics[what])}"
-    if kind == "loss" and what:
-        return f"loss ({what.replace('_', ' ')})"
+    kind, _, quantity = name.partition("/")
+    if kind == "validation" and quantity in results.metrics:
+        return f"validation {header(name, results.metrics[quantity])}"
+    if kind == "loss" and quantity:
+        return f"loss ({quantity.replace('_', ' ')})"
     return {"rate": "learning rate"}.get(name, name)
 
 

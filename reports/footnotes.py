@@ -23,7 +23,7 @@ class Footnote:
 def footnotes(
     results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str], how_to_read: Iterable[str] = ()
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
-    """The footnotes of a table that shows `scores`, and the marks that each variant bears for those that concern it alone."""
+    """The footnotes of a table that shows `scores`, and for each variant the marks of the footnotes about its own runs."""
     shown = [score for score in dict.fromkeys(scores) if len(results.scores)]
     filled = [score for score in shown if score not in results.sets and results.scores[score].notna().any()]
     sets = [score for score in shown if score in results.sets]
@@ -32,7 +32,9 @@ def footnotes(
     remarks = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
     numbered = {text: str(number) for number, text in enumerate(remarks, start=1)}
     marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}
-    metadata, own = results.metadata, {score.partition("/")[0] for score in results.sets}  # their notes name the protocol
+    set_protocols = {score.partition("/")[0] for score in results.sets}  # named by the notes of these scores
+    unmarked = [name for name, mark in protocol_marks.items() if not mark and name not in set_protocols]
+    metadata = results.metadata
     general = [
         SMALL_SCALE if results.scale == "small" else "",
         f"Data: {metadata.dataset}, {metadata.split} split, {metadata.clips} clips (fingerprint {metadata.fingerprint}); "
@@ -41,7 +43,7 @@ def footnotes(
         f"Evaluated checkpoint: {metadata.selection}.",
         f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
         *how_to_read,
-        *(f"Protocol {_protocol(results, name)}." for name, mark in protocol_marks.items() if not mark and name not in own),
+        *(f"Protocol {_protocol(results, name)}." for name in unmarked),
         *(results.sets[score].note for score in full),
         *_empty(results, [score for score in shown if score not in (*filled, *full)]),
         f"Only clips of '{metadata.label}'." if metadata.label else "",
@@ -73,14 +75,14 @@ def _run_notes(results: Results, variant: str, scores: Sequence[str]) -> list[st
         elif (clips := scored[results.seeds.index(run["seed"])]) < len(results.clips):
             remarks.setdefault(f"scored on {clips} of {len(results.clips)} clips", []).append(int(run["seed"]))
         if run["state"] == "finished":
-            for what in _lost(results, number, run, scores):
-                remarks.setdefault(what, []).append(int(run["seed"]))
+            for remark in _lost(results, number, run, scores):
+                remarks.setdefault(remark, []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             remarks.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
     sources = dict.fromkeys(run["source"] for run in runs if _is_text(run.get("source")))
     return [
         *sources,
-        *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {what.rstrip('.')}." for what, seeds in remarks.items()),
+        *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {remark.rstrip('.')}." for remark, seeds in remarks.items()),
     ]
 
 
@@ -117,5 +119,5 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def _is_text(value: object) -> bool:
-    """Tables of runs say "nothing" as an empty string or as NaN."""
+    """Whether a value in a table of runs is text; where there is none, it is an empty string or NaN."""
     return isinstance(value, str) and bool(value.strip())

@@ -38,7 +38,7 @@ class RequestedColumn:
 def requested_columns(
     results: Results, header: Sequence[Line], protocols: Sequence[str]
 ) -> tuple[list[RequestedColumn | None], list[str]]:
-    """What each column of a header of one line or several shows, None where it is no number of ours; and what cannot be shown.
+    """What each column shows (None if none of our numbers), read from a header of one or more lines; then the problems.
 
     protocols: of columns that name none; with several of them a title that is repeated stands for one after the other.
     """
@@ -54,29 +54,29 @@ def requested_columns(
             columns.append(RequestedColumn(SEEDS))
         elif title.lower() in costs:
             columns.append(RequestedColumn(costs[title.lower()]))
-        elif one := _score(results, title, before):
-            before = one.name
-            earlier.append(one)
+        elif column := _score(results, title, before):
+            before = column.name
+            earlier.append(column)
             named = [name for name in results.protocols if re.search(rf"\b{re.escape(name)}\b", title.lower())]
-            protocol = [*named, *protocols[min(earlier.count(one), len(protocols)) - 1 :]][0]
-            one = replace(one, name=results.score_of(protocol, one.name))
-            problem = _problem(results, one)
+            protocol = [*named, *protocols[min(earlier.count(column), len(protocols)) - 1 :]][0]
+            column = replace(column, name=results.score_of(protocol, column.name))
+            problem = _problem(results, column)
             problems += [f"column '{title}' (line {header[0].number}): {problem}"] if problem else []
-            columns.append(None if problem else one)
+            columns.append(None if problem else column)
         else:
             columns.append(None)
     if not problems and all(column is None or column.name == SEEDS for column in columns):
-        return [], []  # how many seeds there are is of what the other columns show, which is not ours
+        return [], []  # the number of seeds belongs to the other columns, and those are not ours
     return columns, problems
 
 
-def _problem(results: Results, one: RequestedColumn) -> str:
-    if one.name in results.sets:
-        return "no single frame has that score" if one.span else ""
-    if one.name not in results.columns:
-        return f"there is no {one.name}"
+def _problem(results: Results, column: RequestedColumn) -> str:
+    if column.name in results.sets:
+        return "no single frame has that score" if column.span else ""
+    if column.name not in results.columns:
+        return f"there is no {column.name}"
     horizon = results.metadata.horizon
-    beyond = one.span and not 1 <= one.span[0] <= one.span[1] <= horizon
+    beyond = column.span and not 1 <= column.span[0] <= column.span[1] <= horizon
     return f"its frames are not within the horizon, 1 to {horizon}" if beyond else ""
 
 
@@ -87,9 +87,9 @@ def _score(results: Results, title: str, before: str) -> RequestedColumn | None:
     named = metric or before
     if OTHER.search(plain) or not named:
         return None
-    rest = re.sub(r"\([^)]*\)", " ", plain)  # the unit in brackets
-    frames = next((match for form in FRAMES if (match := form.search(rest))), None)
-    if not metric and not frames and not re.fullmatch(r"\s*(mean|avg|average|all)\.?\s*", rest):
+    without_unit = re.sub(r"\([^)]*\)", " ", plain)  # the unit in brackets
+    frames = next((match for form in FRAMES if (match := form.search(without_unit))), None)
+    if not metric and not frames and not re.fullmatch(r"\s*(mean|avg|average|all)\.?\s*", without_unit):
         return None
     span = (int(frames[1]), int(frames[2] or frames[1])) if frames else None
     return RequestedColumn(named, span, results.metrics[named].scale == 1 or POWER.search(title) is not None)

@@ -33,7 +33,7 @@ SIGNS = {
 }  # fmt: skip
 # What else pdflatex sets as it stands: ASCII, and the letters that fonts of the encoding T1 have.
 LETTERS = re.compile("[ -~¡£§«»¿À-ÖØ-öø-ĥĨ-ķĹ-ľŁ-ňŊ-ťŨ-ž]")
-# Signs in whose place ASCII, or a sign from above, reads alike.
+# Signs that are replaced by similar ones, in ASCII or from above.
 ALIKE = {"‐": "-", "‑": "-", "‒": "–", "―": "—", "‘": "'", "’": "'", "“": '"', "”": '"', "⁄": "/"}
 # Equal signs that a font joins to a dash or a quotation mark.
 JOINED = re.compile(r"(?<=[-–—])(?=[-–—])|(?<=,)(?=,)|(?<=')(?=')")
@@ -183,7 +183,7 @@ def _fits(table: Table, numbers: Sequence[int]) -> bool:
 
 
 def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
-    """Some columns of the table, one below the other in the source too; the last tabular tells the seeds."""
+    """Some columns of the table, aligned in the source as well; the last tabular shows the seeds."""
     seeds = last and table.has_seeds
     titles = [table.subject, *_titles([table.columns[number] for number in block]), *(["seeds"] if seeds else [])]
     lines = [
@@ -196,7 +196,7 @@ def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
 
 
 def _titles(columns: Sequence[Column]) -> list[str]:
-    """Where frames come first, without the mean that names the unit, they name it: there are two kinds of MSE."""
+    """The titles. Where a single frame comes first, its title names the unit, as the mean's would (MSE has two units)."""
     first = next((column for column in columns[:1] if column.score and column.key != column.score), None)
     if first is None or not first.metric.unit:
         return [column.title for column in columns]
@@ -206,9 +206,9 @@ def _titles(columns: Sequence[Column]) -> list[str]:
 
 def _title(title: str) -> str:
     """A title, its power of ten as one formula."""
-    before, *rest = POWER.split(title)
-    powers = zip(rest[::2], rest[1::2], strict=True)
-    return escaped(before) + "".join(rf"$\times10^{{{power.translate(LOWERED)}}}${escaped(after)}" for power, after in powers)
+    start, *pieces = POWER.split(title)
+    powers = zip(pieces[::2], pieces[1::2], strict=True)
+    return escaped(start) + "".join(rf"$\times10^{{{power.translate(LOWERED)}}}${escaped(after)}" for power, after in powers)
 
 
 def _row(row: Row, shown: Sequence[Cell], seeds: bool) -> list[str]:
@@ -235,5 +235,5 @@ def _mark(marks: tuple[str, ...] | list[str]) -> str:
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     """Labels to the left and numbers to the right, as they are printed."""
-    name, *rest = zip(cells, widths, strict=True)
-    return " & ".join([name[0].ljust(name[1]), *(cell.rjust(width) for cell, width in rest)]) + r" \\"
+    (name, name_width), *numbers = zip(cells, widths, strict=True)
+    return " & ".join([name.ljust(name_width), *(cell.rjust(width) for cell, width in numbers)]) + r" \\"

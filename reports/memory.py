@@ -27,8 +27,9 @@ class Addressing:
 class Shown:
     """The test clips, the same for every run.
 
-    labels: what each one shows. labelled: what kind of thing that is. numbers: theirs in the test split. context: frames seen.
-    frames: uint8 [shown, T, C, H, W], of the clips at `places`; as many frames as storing sees.
+    labels: what each one shows. labelled: what kind of thing that is. numbers: their numbers in the test split.
+    context: frames seen. frames: uint8 [shown, T, C, H, W], as many frames as storing sees, of the clips that figures draw.
+    places: the positions of those clips in `labels`.
     """
 
     labels: Sequence[str]
@@ -73,13 +74,13 @@ def tops(weights: np.ndarray) -> np.ndarray:
     return np.bincount(weights.argmax(1).ravel(), minlength=weights.shape[1]) / weights[:, 0].size
 
 
-def alike(one: np.ndarray, other: np.ndarray, centred: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def alike(first: np.ndarray, second: np.ndarray, centred: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Cosine of two paths' addresses [clips, slots, h, w], mean over positions: [clips] of the same clip, and its chance level
     [clips], the mean with all other clips.
 
     centred: of what differs from equal weights, which is the correlation over slots.
     """
-    ours, theirs = ((centred_addresses if centred else _directions)(path) for path in (one, other))
+    ours, theirs = ((centred_addresses if centred else _directions)(path) for path in (first, second))
     positions, clips = ours.shape[2], len(ours)
     same = np.einsum("csp,csp->c", ours, theirs) / positions
     all_clips = np.einsum("csp,sp->c", ours, theirs.sum(0)) / positions

@@ -37,9 +37,9 @@ def nearest(addresses: np.ndarray, references: np.ndarray, labels: Sequence[str]
     ours, middle = ours - _without_each(ours), _without_each(theirs)
     likeness = np.empty((len(names), len(kinds)))
     for kind in range(len(kinds)):
-        own = members[:, kind, None]
-        way = (members[:, kind] @ theirs - own * theirs) / np.maximum(members[:, kind].sum() - own, 1) - middle
-        likeness[:, kind] = (ours * way).sum(1) / np.maximum(np.linalg.norm(way, axis=1), 1e-12)
+        member = members[:, kind, None]
+        direction = (members[:, kind] @ theirs - member * theirs) / np.maximum(members[:, kind].sum() - member, 1) - middle
+        likeness[:, kind] = (ours * direction).sum(1) / np.maximum(np.linalg.norm(direction, axis=1), 1e-12)
     nearest_kind = likeness.argmax(1)
     shares = np.array([np.bincount(nearest_kind[kind_of_clip == kind], minlength=len(kinds)) for kind in range(len(kinds))])
     return [str(kind) for kind in kinds], shares / shares.sum(1, keepdims=True)

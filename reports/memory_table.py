@@ -22,12 +22,12 @@ MEASURES: tuple[Measure, ...] = (
     ("matching_addressing", "address", BITS, lambda run: _addressing_bits(run.matching)),
     ("storing_usage", "storing: usage", BITS, lambda run: _usage_bits(run.storing)),
     ("storing_addressing", "address", BITS, lambda run: _addressing_bits(run.storing)),
-    ("cosine", "cosine", COSINE, lambda run: _alike(run.storing, run.matching, 0, False)),
-    ("cosine_chance", "chance", COSINE, lambda run: _alike(run.storing, run.matching, 1, False)),
-    ("correlation", "correlation", CORRELATION, lambda run: _alike(run.storing, run.matching, 0, True)),
-    ("correlation_chance", "chance", CORRELATION, lambda run: _alike(run.storing, run.matching, 1, True)),
-    ("one_encoder", "one encoder", CORRELATION, lambda run: _alike(run.long, run.matching, 0, True)),
-    ("one_encoder_chance", "chance", CORRELATION, lambda run: _alike(run.long, run.matching, 1, True)),
+    ("cosine", "cosine", COSINE, lambda run: _alike(run.storing, run.matching)),
+    ("cosine_chance", "chance", COSINE, lambda run: _alike(run.storing, run.matching, chance=True)),
+    ("correlation", "correlation", CORRELATION, lambda run: _alike(run.storing, run.matching, centred=True)),
+    ("correlation_chance", "chance", CORRELATION, lambda run: _alike(run.storing, run.matching, centred=True, chance=True)),
+    ("one_encoder", "one encoder", CORRELATION, lambda run: _alike(run.long, run.matching, centred=True)),
+    ("one_encoder_chance", "chance", CORRELATION, lambda run: _alike(run.long, run.matching, centred=True, chance=True)),
 )  # fmt: skip
 
 
@@ -52,8 +52,12 @@ def _addressing_bits(weights: np.ndarray | None) -> Number:
     return None if weights is None else float(entropy(weights, 1).mean())
 
 
-def _alike(one: np.ndarray | None, other: np.ndarray, which: int, centred: bool) -> Number:
-    return None if one is None else float(alike(one, other, centred)[which].mean())
+def _alike(path: np.ndarray | None, matching: np.ndarray, centred: bool = False, chance: bool = False) -> Number:
+    """How alike another path and matching address a clip, as in `alike`; chance: how alike they address different clips."""
+    if path is None:
+        return None
+    same_clip, different_clips = alike(path, matching, centred)
+    return float((different_clips if chance else same_clip).mean())
 
 
 def memory_table(results: Results, memories: Memories) -> Table:

@@ -109,13 +109,13 @@ def search_page(
     tables, figures: heading -> table and figures, as far as the search allows. runs: of all trials, as `Results.runs`, but
     with a `trial` in place of the variant. command: what makes the report again.
     """
-    found = _sections(notes_once(tables), figures)
+    sections = _sections(notes_once(tables), figures)
     return _filled(
         kind="Search",
         name=searched.name,
         title=searched.question,
         scale=searched.scale,
-        sections={heading: found[heading] for heading in SECTIONS if heading in found},
+        sections={heading: sections[heading] for heading in SECTIONS if heading in sections},
         origin=origin(runs),
         command=command,
         data={},
@@ -140,15 +140,15 @@ def _sections(
 
 def origin(runs: pd.DataFrame) -> str:
     """When, at which commit and on what the runs were made, if recorded: "Runs of 2026-11-28, commit 1a2b3c4, on ..."."""
-    days = sorted(_known(runs, "date"))
+    days = sorted(_distinct(runs, "date"))
     when = f"Runs of {days[0]}" + (f" to {days[-1]}" if days[-1] != days[0] else "") if days else ""
-    commits = [" ".join((commit[:7], *commit.split()[1:])) for commit in _known(runs, "commit")]
+    commits = [" ".join((commit[:7], *commit.split()[1:])) for commit in _distinct(runs, "commit")]
     code = f"commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}" if commits else ""
-    machines = _known(runs, "machine")
+    machines = _distinct(runs, "machine")
     return ", ".join(filter(None, [when, code, f"on {' and '.join(machines)}" if machines else ""]))
 
 
-def _known(runs: pd.DataFrame, column: str) -> list[str]:
+def _distinct(runs: pd.DataFrame, column: str) -> list[str]:
     return list(dict.fromkeys(runs[column].dropna())) if column in runs else []
 
 

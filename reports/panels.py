@@ -39,14 +39,17 @@ def draw_band(panel: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, sty
 
 
 def in_short(reasons: Sequence[str], panels: int) -> str:
-    """Why a variant is not to be seen, or not everywhere, given why it is not in some of the panels."""
+    """Why a variant is not visible, or only in part, from the reasons why single panels do not show it."""
     if len(reasons) == panels and len(set(reasons)) == 1:
         return reasons[0]
     return "partly off the axis" if any("axis" in reason for reason in reasons) else ""
 
 
 def fit_axis(panel: Axes, results: Results, values: np.ndarray) -> dict[str, str]:
-    """Fit the axis to the trained variants' values [variants, seeds, x], bands aside; say which floors are then off it."""
+    """Fit the axis to the trained variants' values [variants, seeds, x], without bands.
+
+    Returns trivial baseline -> "off the axis" or "partly off the axis", for those that are.
+    """
     trivial = [number for number, variant in enumerate(results.variants) if variant in results.untrained]
     trained = np.delete(values, trivial, axis=0)
     if np.isnan(trained).all():
@@ -69,8 +72,9 @@ def plain_logarithmic(axis: Axis) -> None:
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
 
 
-def spread_title(results: Results, what: str) -> str:
-    return f"{what}: {OVER_SEEDS}" if len(results.seeds) > 1 else "one seed: no confidence interval"
+def spread_title(results: Results, shape: str) -> str:
+    """What the legend says of intervals. shape: how they are drawn, "bands" or "bars"."""
+    return f"{shape}: {OVER_SEEDS}" if len(results.seeds) > 1 else "one seed: no confidence interval"
 
 
 def add_legend(figure: Figure, results: Results, title: str, unseen: Mapping[str, str], lines: bool = True) -> None:

@@ -28,10 +28,10 @@ TICKS = 5  # values that an axis names one by one; of more, as many evenly sprea
 
 @dataclass(frozen=True)
 class ParallelAxis:
-    """places: where each trial crosses the axis, 0 to 1 by its number, NaN where it does not. ticks: place -> what is there."""
+    """heights: by trial, where it crosses the axis, from 0 to 1; NaN where it does not. ticks: height -> its text."""
 
     title: str
-    places: "pd.Series[float]"
+    heights: "pd.Series[float]"
     ticks: Mapping[float, str]
 
 
@@ -40,7 +40,7 @@ def parallel(searched: Searched) -> Figure:
     shown = searched.trials[searched.trials[searched.first].notna()].set_index("trial")
     axes = [_of_setting(searched, name, shown.index) for name in searched.settings.columns]
     axes += [_of_score(searched, name, shown) for name in searched.objectives]
-    places = np.array([axis.places.to_numpy(float) for axis in axes]).T  # [trials, axes]
+    heights = np.array([axis.heights.to_numpy(float) for axis in axes]).T  # [trials, axes]
     scores = shown[searched.first] * searched.objectives[searched.first].scale
     complete = shown["state"] == COMPLETE
     with paper():
@@ -50,18 +50,18 @@ def parallel(searched: Searched) -> Figure:
         panel.spines[:].set_visible(False)
         darker = "cividis_r" if searched.objectives[searched.first].direction == "up" else "cividis"  # the better, the darker
         shades = ScalarMappable(Normalize(scores[complete].min(), scores[complete].max()), darker)
-        for trial, place in zip(shown.index, places, strict=True):
+        for trial, crossings in zip(shown.index, heights, strict=True):
             best = trial in searched.front
             if not complete[trial]:
                 look = {"color": GREY, "linestyle": DASHES[1], "linewidth": 0.7, "markersize": 2, "zorder": 2}
             else:
                 look = {"color": shades.to_rgba(scores[trial]), "linewidth": 2.6 if best else 1.1, "zorder": 4 if best else 3}
-            panel.plot(range(len(axes)), place, marker="o", **look)
+            panel.plot(range(len(axes)), crossings, marker="o", **look)
         for number, axis in enumerate(axes):
             panel.axvline(number, color="#444444", linewidth=0.6, zorder=1)
-            for place, text in axis.ticks.items():
+            for height, text in axis.ticks.items():
                 panel.annotate(
-                    textwrap.fill(text, 2 * LETTERS), (number, place), (4, 0), textcoords="offset points", fontsize=6,
+                    textwrap.fill(text, 2 * LETTERS), (number, height), (4, 0), textcoords="offset points", fontsize=6,
                     va="center", bbox=BACKGROUND, zorder=5,
                 )  # fmt: skip
         panel.set_xticks(range(len(axes)), [textwrap.fill(axis.title, LETTERS) for axis in axes])
@@ -84,27 +84,25 @@ def _of_score(searched: Searched, name: str, shown: pd.DataFrame) -> ParallelAxi
 
 
 def _of_setting(searched: Searched, name: str, trials: "pd.Index[int]") -> ParallelAxis:
-    given = searched.settings[name].reindex(trials)
-    numbers = pd.to_numeric(given, errors="coerce")
-    if numbers.notna().sum() < given.notna().sum():  # words
-        words = given.astype(str).where(given.notna())
+    values = searched.settings[name].reindex(trials)
+    numbers = pd.to_numeric(values, errors="coerce")
+    if numbers.notna().sum() < values.notna().sum():  # words
+        words = values.astype(str).where(values.notna())
         kinds = sorted(words.dropna().unique())
-        return _axis(
-            str(name), words.map({kind: place for place, kind in enumerate(kinds)}), lambda n: kinds[int(n)], one_by_one=True
-        )
+        return _axis(str(name), words.map({kind: n for n, kind in enumerate(kinds)}), lambda n: kinds[int(n)], one_by_one=True)
     if name in searched.logarithmic:
         return _axis(str(name), numbers.astype(float).map(np.log10), lambda value: setting(float(f"{10**value:.3g}")))
     return _axis(str(name), numbers, lambda value: setting(float(value)))
 
 
-def _axis(title: str, values: "pd.Series[float]", name: Callable[[float], str], one_by_one: bool = False) -> ParallelAxis:
-    """From the least value at 0 to the largest at 1; one that never varies is in the middle."""
+def _axis(title: str, values: "pd.Series[float]", text: Callable[[float], str], one_by_one: bool = False) -> ParallelAxis:
+    """The smallest value at 0, the largest at 1; values that are all equal in the middle. text: what a tick says of a value."""
     kinds = sorted(values.dropna().unique())
     if not kinds:
         return ParallelAxis(title, values.astype(float), {})
     low, high = float(kinds[0]), float(kinds[-1])
 
-    def place(value: float) -> float:
+    def height(value: float) -> float:
         return (float(value) - low) / (high - low) if high > low else 0.5
 
     spread = np.linspace(low, high, TICKS)
@@ -112,5 +110,5 @@ def _axis(title: str, values: "pd.Series[float]", name: Callable[[float], str], 
         spread = np.unique(spread.round())
     marked = kinds if one_by_one or len(kinds) <= TICKS else spread
     return ParallelAxis(
-        title, values.map(place, na_action="ignore").astype(float), {place(value): name(value) for value in marked}
+        title, values.map(height, na_action="ignore").astype(float), {height(value): text(value) for value in marked}
     )

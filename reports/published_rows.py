@@ -44,8 +44,8 @@ def with_published(table: Table, results: Results, published: pd.DataFrame | Non
     rows = []
     for method, numbers in alike.groupby("method", sort=False):
         by_score = numbers.set_index("score")
-        mine = cells_of.get(_variant(str(method)), (Cell(),) * len(table.columns))
-        cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, mine, strict=True)]
+        our_cells = cells_of.get(_variant(str(method)), (Cell(),) * len(table.columns))
+        cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, our_cells, strict=True)]
         sources = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
         row_marks = [marks.setdefault(text, str(first + len(marks))) for text in sources]
         unknown = " (cut unknown)" if _cut_unknown(numbers.iloc[0]) else ""

@@ -120,7 +120,7 @@ def _record(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Re
     aligned = {
         (str(variant), int(seed)): arrays[f"alignment-{number}"] for number, (variant, seed) in enumerate(document["aligned"])
     }
-    return Record(results, [_claim(one) for one in document["claims"]], aligned, document["commands"], document["settings"])
+    return Record(results, [_claim(claim) for claim in document["claims"]], aligned, document["commands"], document["settings"])
 
 
 def _claim(values: Mapping[str, Any]) -> Claim:
@@ -143,11 +143,11 @@ def _table(document: Mapping[str, Any], scored: Sequence[tuple[str, int]], colum
     """One row per variant, seed, clip and frame, as `Results` wants it."""
     clips, frames = document["clips"], document["facts"]["horizon"]
     kind = pd.CategoricalDtype(document["variants"], ordered=True)
-    each = len(clips) * frames
+    rows_per_run = len(clips) * frames
     codes = [document["variants"].index(variant) for variant, _ in scored]
     table: dict[str, Any] = {
-        "variant": pd.Categorical.from_codes(np.repeat(np.array(codes, np.int16), each), dtype=kind),
-        "seed": np.repeat(np.array([seed for _, seed in scored], np.int32), each),
+        "variant": pd.Categorical.from_codes(np.repeat(np.array(codes, np.int16), rows_per_run), dtype=kind),
+        "seed": np.repeat(np.array([seed for _, seed in scored], np.int32), rows_per_run),
         "clip": np.tile(np.repeat(np.array(clips, np.int32), frames), len(scored)),
         "frame": np.tile(np.arange(1, frames + 1, dtype=np.int16), len(scored) * len(clips)),
     }

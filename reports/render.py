@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+import rich.table
 from jinja2 import Environment, PackageLoader
 from rich.cells import cell_len
 from rich.console import Console, Group
-from rich.table import Table as Grid
 from rich.text import Text
 
 from reports.csv_cells import csv_cell
@@ -73,7 +73,7 @@ def _least(table: Table, width: int) -> int:
 
 
 def _widths(table: Table, pieces: Callable[[str], list[str]]) -> list[int]:
-    """Of each column of numbers, the seeds if any among them: no number is broken, titles are into such pieces."""
+    """The width of each column of numbers, and of the seeds if shown: numbers stay whole, titles are cut into pieces."""
     numbers = [_longest([*pieces(column.title), *(_styled(row.cells[n]).plain for row in table.rows)])
                for n, column in enumerate(table.columns)]  # fmt: skip
     return [*numbers, *([_longest(["seeds", *(row.seeds for row in table.rows)])] if table.has_seeds else [])]
@@ -83,9 +83,9 @@ def _label(row: Row) -> Text:
     return Text(row.label).append("".join(f" [{mark}]" for mark in row.marks), "dim")
 
 
-def _grid(table: Table, width: int | None = None) -> Grid:
+def _grid(table: Table, width: int | None = None) -> rich.table.Table:
     """width: of the console; where titles on one line do not fit into it, they are broken at their spaces."""
-    grid = Grid(title=table.title or None, title_style="bold", title_justify="left", header_style="")
+    grid = rich.table.Table(title=table.title or None, title_style="bold", title_justify="left", header_style="")
     labels = list(map(_label, table.rows))
     widths = _widths(table, lambda title: [title])
     longest = _longest([table.subject, *(label.plain for label in labels)])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -60,8 +61,8 @@ def picture_names(records: Records) -> list[str]:
 def filled(text: str, records: Records) -> str:
     """A page with its blocks made anew: what stands between `<!-- results NAME PART ROWS -->` and `<!-- /results -->`.
 
-    PART: claims, scores or costs. ROWS: which ones, 1,3,4; all if not given. A ValueError where a block asks for what there is
-    not.
+    PART: claims, scores or costs. ROWS: which ones, 1,3,4; all if not given. Raises ValueError where a block names a record, a
+    part or a row that does not exist.
     """
     return BLOCK.sub(lambda match: f"{match['begin']}{_block(match, records)}{match['end']}", text)
 
@@ -112,9 +113,13 @@ def _scores(results: Results) -> Table:
 def _all_claims(records: Records) -> str:
     lines = ["| claim | verdict | gain | seeds | experiment |", "| --- | --- | ---: | ---: | --- |"]
     for name, record in records.items():
-        for one in judged(record):
-            cells = [one.claim.sentence, f"**{one.verdict}**" if one.decided else one.verdict, gain_text(record.results, one)]
-            lines.append(f"| {' | '.join([*cells, str(len(one.seeds)), f'[{name}](#{_anchor(name)})'])} |")
+        for judgement in judged(record):
+            cells = [
+                judgement.claim.sentence,
+                f"**{judgement.verdict}**" if judgement.decided else judgement.verdict,
+                gain_text(record.results, judgement),
+            ]
+            lines.append(f"| {' | '.join([*cells, str(len(judgement.seeds)), f'[{name}](#{_anchor(name)})'])} |")
     return "\n".join(lines)
 
 
@@ -166,10 +171,7 @@ def _settings(record: Record) -> str:
     return "\n".join(line.replace("_", r"\_").replace("*", r"\*") for line in lines)
 
 
-def changed(written: str, expected: str) -> Sequence[tuple[int, str, str]]:
-    """(line, what is written there, what should be) of the lines that differ; both empty where lines are missing."""
-    ours, theirs = written.splitlines(), expected.splitlines()
-    length = max(len(ours), len(theirs))
-    ours, theirs = ours + [""] * (length - len(ours)), theirs + [""] * (length - len(theirs))
-    pairs = enumerate(zip(ours, theirs, strict=True), start=1)
-    return [(number, one, other) for number, (one, other) in pairs if one != other]
+def changed(text: str, expected: str) -> Sequence[tuple[int, str, str]]:
+    """(number, the line, the expected line) of all lines that differ; a missing line is empty."""
+    pairs = zip_longest(text.splitlines(), expected.splitlines(), fillvalue="")
+    return [(number, line, right) for number, (line, right) in enumerate(pairs, start=1) if line != right]

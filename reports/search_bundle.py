@@ -25,7 +25,7 @@ def search_bundle(
     figures = search_figures(searched)
     with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
         tables = search_tables(searched)
-        written = [*write_tables({FILES[heading]: made for heading, made in tables.items()}, folder), *printed()]
-    written.append(write(folder / "references.bib", f"{bibtex(cited)}\n".encode()))
+        paths = [*write_tables({FILES[heading]: content for heading, content in tables.items()}, folder), *printed()]
+    paths.append(write(folder / "references.bib", f"{bibtex(cited)}\n".encode()))
     text = search_page(searched, tables, printed_sections(figures, folder), runs, command)
-    return [*written, write(folder / "index.html", text.encode())]
+    return [*paths, write(folder / "index.html", text.encode())]

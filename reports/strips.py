@@ -88,8 +88,8 @@ def spread(length: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(length - 1, 0, min(length, most)).round().astype(int))
 
 
-def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[str], what: str) -> None:
-    """A row of frames. under: below each of them; what: what those are, to their left."""
+def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[str], quantity: str) -> None:
+    """A row of frames. under: a text below each frame; quantity: what these texts give, written to their left."""
     for axis in axes:
         axis.set(xticks=[], yticks=[])
         axis.set_visible(False)
@@ -99,8 +99,8 @@ def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[s
         axis.spines[:].set(visible=True, linewidth=0.4, color="#888888")
         axis.set_xlabel(text, fontsize=6, labelpad=1)
     axes[0].set_ylabel(textwrap.fill(label, LABEL), rotation=0, ha="right", va="center", labelpad=4)
-    if what:
-        axes[0].annotate(what, (0, 0), (-4, -3), "axes fraction", "offset points", fontsize=6, ha="right", va="top")
+    if quantity:
+        axes[0].annotate(quantity, (0, 0), (-4, -3), "axes fraction", "offset points", fontsize=6, ha="right", va="top")
 
 
 def pixels(frame: np.ndarray) -> np.ndarray:

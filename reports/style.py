@@ -50,11 +50,11 @@ def line_styles(variants: Sequence[str]) -> dict[str, LineStyle]:
 
 
 def _line_style(number: int) -> LineStyle:
-    again = number // len(COLOURS)  # how often all colours have been used before
+    cycles = number // len(COLOURS)  # how often all colours have been used before
     return LineStyle(
         COLOURS[number % len(COLOURS)],
-        DASHES[(number + again) % len(DASHES)],
-        MARKERS[(number + 3 * again) % len(MARKERS)],
+        DASHES[(number + cycles) % len(DASHES)],
+        MARKERS[(number + 3 * cycles) % len(MARKERS)],
     )
 
 

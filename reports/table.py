@@ -107,21 +107,21 @@ def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], h
 
 def over_horizon(table: Table) -> Table:
     """The table without its columns of single frames and slices."""
-    kept = [number for number, column in enumerate(table.columns) if column.key == column.score]
-    rows = (replace(row, cells=tuple(row.cells[number] for number in kept)) for row in table.rows)
-    return replace(table, columns=tuple(table.columns[number] for number in kept), rows=tuple(rows))
+    numbers = [number for number, column in enumerate(table.columns) if column.key == column.score]
+    rows = (replace(row, cells=tuple(row.cells[number] for number in numbers)) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[number] for number in numbers), rows=tuple(rows))
 
 
 def notes_once(tables: Mapping[str, Table]) -> dict[str, Table]:
     """Tables that are shown one below the other, each without the footnotes that stand under one above it."""
-    seen: set[str] = set()
+    earlier_texts: set[str] = set()
     once = {}
-    for heading, made in tables.items():
-        notes = [note for note in made.footnotes if note.mark or note.text not in seen]
-        if len(notes) < len(made.footnotes):
+    for heading, table in tables.items():
+        notes = [note for note in table.footnotes if note.mark or note.text not in earlier_texts]
+        if len(notes) < len(table.footnotes):
             notes.append(Footnote("The notes under the tables above hold here too."))
-        once[heading] = replace(made, footnotes=tuple(notes))
-        seen |= {note.text for note in made.footnotes}
+        once[heading] = replace(table, footnotes=tuple(notes))
+        earlier_texts |= {note.text for note in table.footnotes}
     return once
 
 

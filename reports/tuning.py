@@ -90,17 +90,17 @@ def lacking(searched: Searched) -> list[str]:
         states = searched.trials["state"].value_counts()
         counts = ", ".join(f"{count} {state}" for state, count in states.items())
         return [f"No trial is complete ({counts}): there are no best settings and no importances yet."]
-    found = []
+    sentences = []
     if not len(searched.settings.columns):
-        found.append("The space draws no settings: there is nothing to compare trials by.")
+        sentences.append("The space draws no settings: there is nothing to compare trials by.")
     elif not searched.importances and complete < ENOUGH:
-        found.append(f"No importances: they need at least {ENOUGH} complete trials, and there {_are(complete)}.")
+        sentences.append(f"No importances: they need at least {ENOUGH} complete trials, and there {_are(complete)}.")
     elif not searched.importances:
-        found.append("No importances: no setting of all complete trials varies together with the score.")
-    if not any(one.means for one in searched.confirmed):
+        sentences.append("No importances: no setting of all complete trials varies together with the score.")
+    if not any(candidate.means for candidate in searched.confirmed):
         how = f"; `{searched.confirming}` trains it again" if searched.confirming else ""
-        found.append(f"The best is not confirmed on fresh seeds yet{how}.")
-    return found
+        sentences.append(f"The best is not confirmed on fresh seeds yet{how}.")
+    return sentences
 
 
 def _are(count: int) -> str:

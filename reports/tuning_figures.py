@@ -87,9 +87,9 @@ def slices(searched: Searched) -> Figure:
         for empty in panels[len(names) :]:
             empty.remove()
         for panel, name in zip(panels, names, strict=False):
-            given = searched.settings[name].reindex(searched.trials["trial"])
-            numbers = pd.to_numeric(given, errors="coerce")
-            if numbers.notna().sum() == given.notna().sum():
+            values = searched.settings[name].reindex(searched.trials["trial"])
+            numbers = pd.to_numeric(values, errors="coerce")
+            if numbers.notna().sum() == values.notna().sum():
                 _scatter(panel, searched, numbers)
                 if name in searched.logarithmic:
                     panel.set_xscale("log")
@@ -97,9 +97,9 @@ def slices(searched: Searched) -> Figure:
                     panel.tick_params(axis="x", labelrotation=30)
                 panel.xaxis.set_minor_locator(NullLocator())
             else:
-                words = given.astype("str").where(given.notna())
+                words = values.astype("str").where(values.notna())
                 kinds = sorted(words.dropna().unique())
-                _scatter(panel, searched, words.map({kind: place for place, kind in enumerate(kinds)}))
+                _scatter(panel, searched, words.map({kind: number for number, kind in enumerate(kinds)}))
                 panel.set_xticks(range(len(kinds)), [textwrap.fill(kind, 20) for kind in kinds], rotation=15)
                 panel.set_xlim(-0.5, len(kinds) - 0.5)
             panel.set(xlabel=name)
@@ -111,23 +111,28 @@ def slices(searched: Searched) -> Figure:
 
 def front(searched: Searched) -> Figure:
     """The first objective against the second; what no other trial beats in both is joined by a line."""
-    one, other = list(searched.objectives)[:2]
+    first, second = list(searched.objectives)[:2]
     with paper():
         figure, panel = _panel()
-        best = searched.complete[searched.complete["trial"].isin(searched.front)].sort_values(other)
-        scales = [searched.objectives[name].scale for name in (other, one)]
+        best = searched.complete[searched.complete["trial"].isin(searched.front)].sort_values(second)
+        scales = [searched.objectives[name].scale for name in (second, first)]
         for rows, kind in ((searched.complete, COMPLETE), (best, BEST)):
-            panel.plot(rows[other] * scales[0], rows[one] * scales[1], STYLES[kind].marker, color=STYLES[kind].colour)
+            panel.plot(rows[second] * scales[0], rows[first] * scales[1], STYLES[kind].marker, color=STYLES[kind].colour)
         line = STYLES[BEST]
         panel.step(
-            best[other] * scales[0], best[one] * scales[1], where="post", color=line.colour, linestyle=line.dash, linewidth=0.8
+            best[second] * scales[0],
+            best[first] * scales[1],
+            where="post",
+            color=line.colour,
+            linestyle=line.dash,
+            linewidth=0.8,
         )
-        if (searched.complete[other] > 0).all() and searched.complete[other].max() > 3 * searched.complete[other].min():
+        if (searched.complete[second] > 0).all() and searched.complete[second].max() > 3 * searched.complete[second].min():
             panel.set_xscale("log")
             panel.xaxis.set_minor_locator(NullLocator())
-        if not searched.objectives[other].digits:
+        if not searched.objectives[second].digits:
             panel.xaxis.set_major_formatter(FuncFormatter(_counted))
-        panel.set(xlabel=score_title(searched, other), ylabel=score_title(searched, one))
+        panel.set(xlabel=score_title(searched, second), ylabel=score_title(searched, first))
         _legend(figure, searched)
     return figure
 
@@ -164,12 +169,12 @@ def _panel() -> tuple[Figure, Axes]:
 def _scatter(panel: Axes, searched: Searched, x: "pd.Series[float]") -> None:
     """Every trial with a value over x, by how it ended; the best last."""
     values = searched.trials[searched.first].to_numpy(float) * searched.objectives[searched.first].scale
-    places, states = np.asarray(x, float), searched.trials["state"].to_numpy()
+    positions, states = np.asarray(x, float), searched.trials["state"].to_numpy()
     best = searched.trials["trial"].isin(searched.front).to_numpy()
     for state in (PRUNED, COMPLETE):
         chosen = states == state
-        panel.plot(places[chosen], values[chosen], STYLES[state].marker, color=STYLES[state].colour)
-    panel.plot(places[best], values[best], STYLES[BEST].marker, color=STYLES[BEST].colour, markersize=5)
+        panel.plot(positions[chosen], values[chosen], STYLES[state].marker, color=STYLES[state].colour)
+    panel.plot(positions[best], values[best], STYLES[BEST].marker, color=STYLES[BEST].colour, markersize=5)
 
 
 def _legend(figure: Figure, searched: Searched, extra: Sequence[Line2D] = (), lines: bool = False) -> None:
@@ -183,5 +188,5 @@ def _legend(figure: Figure, searched: Searched, extra: Sequence[Line2D] = (), li
     )
 
 
-def _counted(value: float, place: int | None = None) -> str:
+def _counted(value: float, position: int | None = None) -> str:
     return counted(value)

@@ -23,14 +23,15 @@ PLAIN = Metric("up")
 
 def search_tables(searched: Searched) -> dict[str, Table]:
     """Heading -> table, those that the search allows; the last one, of all trials, says what is lacking."""
-    made = {BEST: best_table, MATTERED: importance_table, FOUND: history_table, TRIALS: trials_table}
-    return {heading: table for heading, make in made.items() if (table := make(searched)).rows}
+    makers = {BEST: best_table, MATTERED: importance_table, FOUND: history_table, TRIALS: trials_table}
+    return {heading: table for heading, make in makers.items() if (table := make(searched)).rows}
 
 
 def best_table(searched: Searched) -> Table:
     """The best trials with their settings: what they scored in the search, and on seeds that it has not seen."""
     best = list(searched.confirmed) or [_unconfirmed(searched, trial) for trial in searched.front]
-    known = set(searched.settings.index)
+    with_settings = set(searched.settings.index)
+    shown_trials = [candidate for candidate in best if candidate.trial in with_settings]
     scores = [
         Column(f"{kind} {name}", f"{kind} {header(name, metric)}", metric)
         for name, metric in searched.objectives.items()
@@ -38,16 +39,16 @@ def best_table(searched: Searched) -> Table:
     ]
     rows = [
         Row(
-            f"trial {one.trial}",
-            str(len(one.seeds)) if one.means else f"0 of {len(one.seeds)}" if one.seeds else "0",
-            (*(_settings(searched, one.trial) if one.trial in known else ()), *_confirmed(searched, one)),
+            f"trial {candidate.trial}",
+            str(len(candidate.seeds)) if candidate.means else f"0 of {len(candidate.seeds)}" if candidate.seeds else "0",
+            (*_settings(searched, candidate.trial), *_confirmed(searched, candidate)),
         )
-        for one in best
-        if one.trial in known
+        for candidate in shown_trials
     ]
-    if rows and all(one.means for one in best) and len(rows) > 1:  # fresh seeds have chosen the first among them
-        cells, place = rows[0].cells, len(searched.settings.columns) + 1
-        rows[0] = replace(rows[0], cells=(*cells[:place], _bold(cells[place]), *cells[place + 1 :]))
+    if len(rows) > 1 and all(candidate.means for candidate in best):  # fresh seeds have chosen the first among them
+        cells, confirmed = list(rows[0].cells), len(searched.settings.columns) + 1
+        cells[confirmed] = _bold(cells[confirmed])
+        rows[0] = replace(rows[0], cells=tuple(cells))
     return _table(searched, BEST, [*_setting_columns(searched), *scores], rows, _how_confirmed(searched, best), subject="best")
 
 
@@ -60,27 +61,29 @@ def _unconfirmed(searched: Searched, trial: int) -> Confirmed:
     return Confirmed(trial, (), {name: float(row[name]) for name in searched.objectives}, {}, {})
 
 
-def _confirmed(searched: Searched, one: Confirmed) -> list[Cell]:
+def _confirmed(searched: Searched, candidate: Confirmed) -> list[Cell]:
     """Per objective the value of the search, and the mean over fresh seeds."""
     cells = []
     for name, metric in searched.objectives.items():
-        cells.append(_score(metric, one.search.get(name, np.nan)))
-        runs = np.array(one.runs.get(name, ()), float)
-        if one.means and len(runs) == len(one.seeds) and (metric.unit or metric.digits):
+        cells.append(_score(metric, candidate.search.get(name, np.nan)))
+        runs = np.array(candidate.runs.get(name, ()), float)
+        if candidate.means and len(runs) == len(candidate.seeds) and (metric.unit or metric.digits):
             cells.append(mean_cell(runs, Column(name, name, metric)))
         else:
-            cells.append(_score(metric, one.means.get(name, np.nan)))
+            cells.append(_score(metric, candidate.means.get(name, np.nan)))
     return cells
 
 
 def _how_confirmed(searched: Searched, best: Sequence[Confirmed]) -> list[str]:
-    seeds = sorted({seed for one in best if one.means for seed in one.seeds})
+    seeds = sorted({seed for candidate in best if candidate.means for seed in candidate.seeds})
     trials = len(searched.complete)
-    said = f"Search: the score by which it was found. The best of {trials} trials is also the luckiest: this score is too good."
+    search_sentence = (
+        f"Search: the score by which it was found. The best of {trials} trials is also the luckiest: this score is too good."
+    )
     if not seeds:
-        return [said]
+        return [search_sentence]
     many = "±: 95% interval of the mean over seeds (Student's t)." if len(seeds) > 1 else "One seed: no confidence interval."
-    return [said, f"Confirmed: trained again on fresh seeds ({', '.join(map(str, seeds))}).", many]
+    return [search_sentence, f"Confirmed: trained again on fresh seeds ({', '.join(map(str, seeds))}).", many]
 
 
 def importance_table(searched: Searched) -> Table:
@@ -106,8 +109,8 @@ def importance_table(searched: Searched) -> Table:
         f"Importance: the share of the variation of {score} between the {len(searched.complete)} complete trials that "
         f"a setting explains, by {searched.evaluator}."
     ]
-    if rest := [str(name) for name in names if name not in searched.importances]:
-        notes.append(f"Not known of {', '.join(rest)}: not every complete trial has it, or all have the same.")
+    if unexplained := [str(name) for name in names if name not in searched.importances]:
+        notes.append(f"Not known of {', '.join(unexplained)}: not every complete trial has it, or all have the same.")
     return _table(searched, MATTERED, columns, rows, notes, subject="setting")
 
 
@@ -139,8 +142,8 @@ def history_table(searched: Searched) -> Table:
             rows.append(Row(str(trial), "", (_score(metric, value), gain, _duration(spent[trial]))))
         before = value
     counts = searched.trials["state"].value_counts()
-    told = ", ".join(f"{counts[state]} {state}" for state in counts.index)
-    return _table(searched, FOUND, columns, rows, [f"Each row is better than all trials before it. Trials: {told}."])
+    trials_text = ", ".join(f"{counts[state]} {state}" for state in counts.index)
+    return _table(searched, FOUND, columns, rows, [f"Each row is better than all trials before it. Trials: {trials_text}."])
 
 
 def trials_table(searched: Searched) -> Table:
@@ -151,12 +154,12 @@ def trials_table(searched: Searched) -> Table:
     ordered = ordered.sort_values(["rank", searched.first, "trial"], ascending=[True, down, True])
     unfinished = set(ordered["trial"][ordered["state"] != COMPLETE])
     reached = {trial: curve.iloc[-1] for trial, curve in searched.curves.groupby("trial") if trial in unfinished}
-    metric = searched.objectives[searched.first]
+    objective = searched.objectives[searched.first]
     columns = [
-        *(Column(name, header(name, how), how) for name, how in searched.objectives.items()),
+        *(Column(name, header(name, metric), metric) for name, metric in searched.objectives.items()),
         *_setting_columns(searched),
         Column("ended", "ended", PLAIN),
-        *([Column("last", f"last {header(searched.first, metric).rstrip(' ↑↓')}", metric)] if reached else []),
+        *([Column("last", f"last {header(searched.first, objective).rstrip(' ↑↓')}", objective)] if reached else []),
         Column("trained", "training time", PLAIN),
     ]
     marks: dict[str, str] = {}
@@ -164,12 +167,12 @@ def trials_table(searched: Searched) -> Table:
     for row in ordered.to_dict("records"):
         trial, complete = int(row["trial"]), row["state"] == COMPLETE
         last = reached.get(trial)
-        scores = [_score(how, row[name] if complete else np.nan) for name, how in searched.objectives.items()]
+        scores = [_score(metric, row[name] if complete else np.nan) for name, metric in searched.objectives.items()]
         if trial in searched.front:
             scores = list(map(_bold, scores))
-        ended = row["state"] + (f" at step {last['step']:.0f}" if last is not None else "")
-        cells = (*scores, *_settings(searched, trial), Cell(text=ended))
-        cells += (_score(metric, np.nan if last is None else last["value"]),) if reached else ()
+        end = row["state"] + (f" at step {last['step']:.0f}" if last is not None else "")
+        cells = (*scores, *_settings(searched, trial), Cell(text=end))
+        cells += (_score(objective, np.nan if last is None else last["value"]),) if reached else ()
         why = row["reason"] if not complete and row["reason"] not in ("", row["state"]) else ""
         mark = (marks.setdefault(f"{why[:1].upper()}{why[1:].rstrip('.')}.", str(len(marks) + 1)),) if why else ()
         rows.append(Row(str(trial), "", (*cells, _duration(row["trained"])), mark))
@@ -177,8 +180,8 @@ def trials_table(searched: Searched) -> Table:
     notes = [f"Bold: {bold}."] if searched.front else []
     if reached:
         notes.append("Last: the score that was logged last of a trial that did not end; it is no score of a trained model.")
-    made = _table(searched, TRIALS, columns, rows, [*notes, *lacking(searched)])
-    return replace(made, footnotes=(*(Footnote(text, mark) for text, mark in marks.items()), *made.footnotes))
+    table = _table(searched, TRIALS, columns, rows, [*notes, *lacking(searched)])
+    return replace(table, footnotes=(*(Footnote(text, mark) for text, mark in marks.items()), *table.footnotes))
 
 
 def _table(

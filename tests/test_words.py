@@ -25,7 +25,7 @@ CLEAN = (
         "common", "spec", "metrics", "store", "data", "converters", "evaluation", "training", "worker", "sweep", "executors",
         "commands",
     )),
-    "lmc", "baselines", "experiments",
+    "lmc", "baselines", "experiments", "reports",
 )  # fmt: skip
 """Folders in which locals and parameters say what they hold."""
 GRAMMAR = {
