@@ -284,10 +284,10 @@ def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
 
 def test_the_gpu_hours_of_runs_that_several_gpus_train_together_count_all_of_them():
     from bench.costs.forecast import Cost, Forecast
-    from bench.costs.measured import place_of
+    from bench.costs.measured import hardware_of
 
     provenance = {"device": "cuda:0", "devices": 4, "machine": {"accelerators": ["NVIDIA H100"] * 8}}
-    assert place_of(provenance) == "4 x NVIDIA H100" and place_of({**provenance, "devices": 1}) == "NVIDIA H100"
+    assert hardware_of(provenance) == "4 x NVIDIA H100" and hardware_of({**provenance, "devices": 1}) == "NVIDIA H100"
     costs = {"run": Cost(3600.0)}
     assert Forecast(costs, "4 x NVIDIA H100", True).gpu_hours() == 4 and Forecast(costs, "NVIDIA H100", True).gpu_hours() == 1
     assert Forecast(costs, "4 x NVIDIA H100", True).gpu_hours(per_gpu=2) == 2

@@ -1,8 +1,8 @@
-"""What a plan will cost: wall time, GPU hours and disk, predicted from what runs like those to come have taken.
+"""What a plan will cost: wall time, GPU hours and disk, predicted from measurements of similar runs.
 
-Of one kind (all settings alike but seed, steps, schedule): seconds per step as measured. Of one family (the same model class,
-learner, data): scaled by FLOPs. Otherwise unknown. Of all measurements the nearest counts: the one by
-which an estimate can be wrong by the smallest factor (see `bench.costs.rates`).
+Runs of the same kind (all settings alike but seed, steps, schedule) give seconds per step as measured. Runs of the same family
+(the same model class, learner, data) give them scaled by FLOPs. Otherwise a cost is unknown. Of all measurements the nearest is
+taken: the one whose estimate can be wrong by the smallest factor (see `bench.costs.rates`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.costs import measured
 from bench.costs.measured import Kinds, Measured
 from bench.costs.rates import Rates, rates_of
-from bench.executors import threads as sharing
+from bench.executors.threads import offered
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import NEW, TO_DO, TO_SCORE, PlannedRun, prediction_bytes, unique
@@ -32,8 +32,8 @@ GPU_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 class Machine:
     """Where a plan is to be executed.
 
-    place: as `Measured` calls it. threads: of the processor, offered to each run that has not begun. per_gpu: runs that share
-    one GPU. exactly: that many threads, whether they pay or not.
+    place: its hardware, as `Measured` names it. threads: of the processor, offered to each run that has not begun.
+    per_gpu: runs that share one GPU. exactly: that many threads, even if fewer would be as fast.
     """
 
     place: str
@@ -48,9 +48,9 @@ class Machine:
 class Cost:
     """What is still to be paid for one run.
 
-    seconds: None where nothing is known. scaled: reckoned from runs of another size. without: what the seconds leave out, since
-    nobody has measured it. disk: bytes that it will add, None if unknown. place: where what they rest on was measured. ratio:
-    FLOPs of its step, as a multiple of those of the run that they rest on.
+    seconds: None if unknown. scaled: estimated from runs of another size. without: parts that were never timed, which the
+    seconds leave out. disk: bytes that it will add, None if unknown. place: the hardware that the estimate was measured on.
+    ratio: FLOPs of its step, as a multiple of those of the measured run.
     """
 
     seconds: float | None
@@ -63,7 +63,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The cost of every run to do, by its name. place: where most of them were measured. here: whether that is this machine."""
+    """The cost of every run to do, by its name.
+
+    place: the hardware that most of the estimates were measured on. here: whether that is this machine's.
+    """
 
     costs: dict[str, Cost]
     place: str
@@ -78,16 +81,16 @@ class Forecast:
         return max(ends)
 
     def gpu_hours(self, per_gpu: int = 1) -> float | None:
-        """Hours of GPUs in use; None where runs do without."""
+        """Hours of GPUs in use; None if the runs use no GPU."""
         if not measured.gpus_of(self.place):
             return None
         seconds = ((cost.seconds or 0.0) * measured.gpus_of(cost.place or self.place) for cost in self.costs.values())
         return sum(seconds) / 3600 / per_gpu
 
     def runs_by_hardware(self) -> dict[str, int]:
-        """Where what the estimates rest on was measured, and for how many runs; most first."""
-        runs_by_place = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
-        return dict(runs_by_place.most_common())
+        """The hardware that estimates were measured on -> for how many runs; most first."""
+        counts = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
+        return dict(counts.most_common())
 
     def disk(self) -> int:
         """Bytes, of the runs for which they are known."""
@@ -102,26 +105,27 @@ def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine)
     """The cost of a plan's unfinished runs. Reads the store; writes only counts of parameters and FLOPs."""
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
-    wanted = {kinds.of(planned.spec) for planned in to_do}
-    measurements = _measurements(planned_runs, store, kinds, wanted)
+    kind_families = {kinds.of(planned.spec) for planned in to_do}
+    measurements = _measurements(planned_runs, store, kinds, kind_families)
     sizes = _sizes(to_do, kinds, measurements, store) if len(to_do) <= COUNTED_UP_TO else {}
-    rates = {kind: rates_of(kind, family, measurements, sizes.get(kind, {}), machine.place) for kind, family in wanted}
+    rates = {kind: rates_of(kind, family, measurements, sizes.get(kind, {}), machine.place) for kind, family in kind_families}
     costs = {planned.run.name: _cost(planned, rates[kinds.of(planned.spec)[0]]) for planned in to_do}
-    places = Counter(cost.place for cost in costs.values() if cost.seconds is not None and cost.place)
-    place = places.most_common(1)[0][0] if places else machine.place
-    return Forecast(costs, place, place == machine.place)
+    counts = Counter(cost.place for cost in costs.values() if cost.seconds is not None and cost.place)
+    hardware = counts.most_common(1)[0][0] if counts else machine.place
+    return Forecast(costs, hardware, hardware == machine.place)
 
 
 def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) -> list[PlannedRun]:
     """One run to do of every kind that was never measured on this machine."""
     kinds = Kinds()
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
-    wanted = {kinds.of(planned.spec) for planned in to_do}
-    here = [run for run in _measurements(planned_runs, store, kinds, wanted) if run.place == machine.place]
+    kind_families = {kinds.of(planned.spec) for planned in to_do}
+    measurements = _measurements(planned_runs, store, kinds, kind_families)
+    on_machine = [run for run in measurements if run.place == machine.place]
     lacking_kinds: dict[str, PlannedRun] = {}
     for planned in to_do:
         kind, _ = kinds.of(planned.spec)
-        rates = rates_of(kind, "", [run for run in here if run.kind == kind], {}, machine.place)
+        rates = rates_of(kind, "", [run for run in on_machine if run.kind == kind], {}, machine.place)
         if (rates.step is None and planned.spec.steps) or any(e.key not in rates.scoring for e in planned.evaluations):
             lacking_kinds.setdefault(kind, planned)
     return list(lacking_kinds.values())
@@ -140,10 +144,10 @@ def machine(workers: int, per_gpu: int, runs: int, devices: int = 1, threads: in
         if local.gpus:
             import torch
 
-            place = measured.on_gpus(torch.cuda.get_device_name(0), devices)
-            return Machine(place, local.slots, threads or max(1, cores() // local.slots), tuple(local.gpus), per_gpu, True)
+            hardware = measured.on_gpus(torch.cuda.get_device_name(0), devices)
+            return Machine(hardware, local.slots, threads or max(1, cores() // local.slots), tuple(local.gpus), per_gpu, True)
     slots = workers or max(1, min(cores() // (threads or devices), runs))
-    threads_each = threads or sharing.offered(min(slots, runs if to_do is None else to_do))
+    threads_each = threads or offered(min(slots, runs if to_do is None else to_do))
     return Machine(measured.on_processor(processor(), threads_each), slots, threads_each, exactly=threads > 0)
 
 
@@ -159,19 +163,19 @@ def _cost(planned: PlannedRun, rates: Rates) -> Cost:
     without += ["starting up"] if rates.other is None else []
     parts = [steps * (rates.step or 0.0), *(rates.scoring.get(key, 0.0) for key in to_score), rates.other or 0.0]
     if not steps and without:
-        return Cost(None, disk=disk, place=rates.place)  # no steps to do, and a part of the rest was never timed
+        return Cost(None, disk=disk, place=rates.place)  # no steps to do, and scoring or starting up was never timed
     return Cost(sum(parts), rates.scaled, tuple(without), disk, rates.place, rates.ratio)
 
 
 def _measurements(
-    planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, wanted: set[tuple[str, str]]
+    planned_runs: Sequence[PlannedRun], store: Store, kinds: Kinds, kind_families: set[tuple[str, str]]
 ) -> list[Measured]:
     """Measurements of these kinds: of the plan's own runs, if those are of all kinds; else of the whole store; and probes."""
-    if not wanted:
+    if not kind_families:
         return []
-    own = list(measured.of_store((planned.run for planned in unique(planned_runs) if planned.state not in TO_DO), kinds))
-    enough = {kind for kind, _ in wanted} <= {run.kind for run in own}
-    return [*(own if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
+    of_plan = list(measured.of_store((planned.run for planned in unique(planned_runs) if planned.state not in TO_DO), kinds))
+    enough = {kind for kind, _ in kind_families} <= {run.kind for run in of_plan}
+    return [*(of_plan if enough else measured.of_store(store.runs(), kinds)), *measured.probed(store)]
 
 
 def _sizes(

@@ -26,11 +26,10 @@ WITHOUT = ("seed", "steps", "schedule", "select", "clip_norm")  # settings that 
 class Measured:
     """What one run, or one probe, has taken.
 
-    kind: its settings, but for those that a step's cost does not depend on; family: those that runs share whose costs can be
-    reckoned from one another's by their FLOPs. place: the processor with its threads, or the GPUs. step_seconds: of a step, its
-    share of the validations included. score_seconds: by the key of the evaluation. other_seconds: starting up, and what else is
-    neither. flops: of predicting one clip. run_bytes: of the run's directory but for kept predictions. None where nobody
-    measured it.
+    kind: all settings that the cost of a step depends on. family: the settings shared by runs whose costs are in proportion to
+    their FLOPs. place: the hardware, a processor with its threads or GPUs. step_seconds: of a step, with its share of the
+    validations. score_seconds: by the key of the evaluation. other_seconds: of the remaining work, such as starting up.
+    flops: of predicting one clip. run_bytes: of the run's directory without kept predictions. None: not measured.
     """
 
     kind: str
@@ -51,7 +50,7 @@ class Measured:
 
 
 class Kinds:
-    """The kind and the family of a spec, reckoned once for the specs that share their Parts: seeds are many."""
+    """The kind and the family of a spec, computed once for all specs that share their components: seeds are many."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[object, ...], tuple[str, str]] = {}
@@ -75,27 +74,27 @@ class Kinds:
 
 
 def kind_of(spec: RunSpec) -> str:
-    """What runs have in common whose steps cost the same."""
+    """The settings that runs share whose steps cost the same, as text."""
     settings = {name: value for name, value in spec.differences().items() if name not in WITHOUT}
     return json.dumps({**settings, "optimizer": spec.optimizer.name, "trained": spec.steps > 0}, sort_keys=True)
 
 
 def family_of(spec: RunSpec) -> str:
-    """What runs have in common whose costs are in proportion to their FLOPs."""
+    """The settings that runs share whose costs are in proportion to their FLOPs, as text."""
     names = [spec.model.name, spec.learner.name, spec.data.identity, spec.optimizer.name, spec.precision]
     return json.dumps([*names, spec.steps > 0], sort_keys=True)
 
 
 def of_run(run: Run, kind: str, family: str) -> Measured | None:
-    """What a finished run has taken; None where it does not say."""
+    """The measured costs of a finished run; None if it has no record of them."""
     provenance, spec = run.provenance(), run.spec
-    place = place_of(provenance)
-    if place is None or "parameters" not in provenance:
+    hardware = hardware_of(provenance)
+    if hardware is None or "parameters" not in provenance:
         return None
     return Measured(
         kind=kind,
         family=family,
-        place=place,
+        place=hardware,
         step_seconds=provenance["train_seconds"] / spec.steps if spec.steps and "train_seconds" in provenance else None,
         score_seconds=provenance.get("score_seconds", {}),
         other_seconds=provenance.get("other_seconds"),
@@ -107,13 +106,13 @@ def of_run(run: Run, kind: str, family: str) -> Measured | None:
 
 
 def _bytes_but_for_predictions(run: Run) -> Iterator[int]:
-    """Of each file of its directory; whether frames are kept, and how many, is a matter of the evaluation."""
+    """The size of each file in its directory without kept predictions, whose number depends on the evaluation."""
     for path in run.path.rglob("*"):
         if path.is_file() and (path.parent.name, path.suffix) != ("predictions", ".npy"):
             yield path.stat().st_size
 
 
-def place_of(provenance: dict[str, Any]) -> str | None:
+def hardware_of(provenance: dict[str, Any]) -> str | None:
     """What a run was executed on: a GPU by its name, or so many threads of a processor."""
     machine, device = provenance.get("machine", {}), provenance.get("device", "")
     if device.startswith("cuda"):
@@ -122,33 +121,33 @@ def place_of(provenance: dict[str, Any]) -> str | None:
 
 
 def on_gpus(name: str, devices: int) -> str:
-    """So many GPUs that train one run together, as a place."""
+    """The name of hardware: GPUs that train one run together."""
     return f"{devices} x {name}" if devices > 1 else name
 
 
-def gpus_of(place: str) -> int:
-    """How many GPUs a place is; 0 for a processor."""
-    if place.endswith(("thread", "threads")):
+def gpus_of(hardware: str) -> int:
+    """How many GPUs it is; 0 for a processor."""
+    if hardware.endswith(("thread", "threads")):
         return 0
-    together = re.match(r"(\d+) x ", place)
+    together = re.match(r"(\d+) x ", hardware)
     return int(together[1]) if together else 1
 
 
-def name_and_count(place: str) -> tuple[str, int]:
-    """What a place is made of, and of how many: ("AMD EPYC", 2) threads, ("NVIDIA H100", 1) GPU."""
-    if match := re.fullmatch(r"(.*), (\d+) threads?", place):
+def name_and_count(hardware: str) -> tuple[str, int]:
+    """The name of a processor or GPU, and how many threads or GPUs: ("AMD EPYC", 2), ("NVIDIA H100", 1)."""
+    if match := re.fullmatch(r"(.*), (\d+) threads?", hardware):
         return match[1], max(1, int(match[2]))
-    together = re.fullmatch(r"(\d+) x (.*)", place)
-    return (together[2], max(1, int(together[1]))) if together else (place, 1)
+    together = re.fullmatch(r"(\d+) x (.*)", hardware)
+    return (together[2], max(1, int(together[1]))) if together else (hardware, 1)
 
 
 def on_processor(processor: str, threads: int) -> str:
-    """So many threads of a processor, as a place."""
+    """The name of hardware: so many threads of a processor."""
     return f"{processor}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def of_store(runs: Iterable[Run], kinds: Kinds) -> Iterator[Measured]:
-    """What finished runs have taken: of each kind some, the latest first."""
+    """The measured costs of finished runs: the latest ENOUGH of each kind, latest first."""
     by_kind: dict[str, list[tuple[float, Run, str]]] = {}
     for run in runs:
         status = run.status()
@@ -163,25 +162,25 @@ def of_store(runs: Iterable[Run], kinds: Kinds) -> Iterator[Measured]:
 
 
 def probed(store: Store) -> list[Measured]:
-    """What probes have measured before."""
+    """What earlier probes have measured."""
     return [made_of(Measured, values) for values in _cache(store).get("probes", [])]
 
 
 def keep(store: Store, probe: Measured) -> None:
-    """Remember what a probe has measured, instead of what an earlier one of its kind measured on that device."""
+    """Keep what a probe has measured; it replaces an earlier probe of this kind on this hardware."""
     cache = _cache(store)
     others = [values for values in cache.get("probes", []) if (values["kind"], values["place"]) != (probe.kind, probe.place)]
     write_json(_path(store), {**cache, "probes": [*others, asdict(probe)]})
 
 
 def sizes(store: Store) -> dict[str, dict[str, float]]:
-    """Parameters and FLOPs of models that were counted before."""
+    """Parameters and FLOPs of models, as far as they were counted before."""
     counted: dict[str, dict[str, float]] = _cache(store).get("sizes", {})
     return counted
 
 
 def keep_sizes(store: Store, fresh: dict[str, dict[str, float]]) -> None:
-    """Remember what was counted, if there is a store that can be written to."""
+    """Keep what was counted, if there is a store that can be written to."""
     if fresh and store.root.is_dir():
         with suppress(OSError):
             cache = _cache(store)

@@ -1,7 +1,7 @@
-"""`bench plan --probe`: what runs will take, from 20 steps of each kind, in processes like the workers to come.
+"""`bench plan --probe`: times 20 steps of each kind of run, in processes like those of the workers.
 
-As many at once as there will be workers, with as many threads, or a GPU each: what they take from one another counts. Nothing
-is written but what was measured (see bench.costs.measured), and weights stay as they are made. As a program,
+As many probes run at once as there will be workers, with as many threads or a GPU each, so that they slow each other as workers
+do. Only the measurements are written (see bench.costs.measured), and weights keep their initial values. As a program,
 `python -m bench.costs.probe` reads one job from its standard input and prints a line of JSON per step, the last one with
 the result.
 """
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 STARTED = time.monotonic()  # of a probe's process: this module is the first thing that it loads
 STEPS, STRETCHES, WARM_UP = 20, 4, 2  # timed steps, in so many stretches spread over the run; steps before them
-LIMIT = 60.0  # seconds of timed steps after which a probe has seen enough, be they fewer
+LIMIT = 60.0  # seconds of timed steps after which a probe ends, even with fewer than 20
 CLIPS, SCORING = 16, 10.0  # clips that validation and scoring are timed with, fewer where they take more than these seconds
 
 
@@ -179,7 +179,7 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
 
 
 def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[tuple[int, float]]:
-    """(stretch, seconds) of single steps, in stretches from all over the run: what a step costs may change on the way."""
+    """(stretch, seconds) of single steps, in stretches spread over the run, since the cost of a step may change during it."""
     from bench.data.loading import batches
     from bench.training.learner import build_learner
     from bench.training.step import take_step
@@ -187,7 +187,7 @@ def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.d
     learner = build_learner(spec, model)
     optimizer = spec.optimizer.build(parameters=model.parameters())
     for group in optimizer.param_groups:
-        group["lr"] = 0.0  # steps that are taken out of their order could lead anywhere
+        group["lr"] = 0.0  # steps taken out of order must not change the weights
     length, total, warm_up = STEPS // STRETCHES, 0.0, WARM_UP
     for stretch in range(STRETCHES):
         first = stretch * max(0, spec.steps - length) // max(1, STRETCHES - 1)

@@ -1,7 +1,7 @@
 """`bench speed data`: loading against decoding as many clips from JPEG folders with OpenCV, in one process on one core.
 
 Both sides end with the same float tensor, and seconds are processor time. Contents are made up (the embedded digits and
-actions; a figure on grainy ground for KTH), so that nothing needs to be prepared.
+actions; a figure on a grainy background for KTH), so that nothing needs to be prepared.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from bench.speed.timing import Timing, fastest
 CLIPS, FRAMES = 16, 20  # of a batch
 STORED = 200  # frames of the made-up KTH video
 ROUNDS = 150
+PEER = "decoded from JPEG folders with OpenCV"
 
 
 class EmbeddedMovingMNIST(MovingMNIST):
@@ -60,15 +61,14 @@ def measure() -> list[Timing]:
 
 def _generator(name: str, data: Dataset, folder: Path) -> Timing:
     _write_jpegs(folder, data.batch(0, 0, CLIPS, FRAMES)[:, :, 0].mul(255).round().to(torch.uint8).numpy())
-    own, peer = fastest(
+    seconds, peer_seconds = fastest(
         lambda: data.batch(0, 0, CLIPS, FRAMES),
         lambda: _from_jpegs([folder / f"{n}" for n in range(CLIPS)], range(FRAMES)),
         ROUNDS,
         time.process_time,
     )
-    return Timing(
-        f"{name}, {CLIPS} clips of {FRAMES} frames generated", own, "decoded from JPEG folders with OpenCV", peer / own
-    )
+    title = f"{name}, {CLIPS} clips of {FRAMES} frames generated"
+    return Timing(title, seconds, PEER, peer_seconds / seconds)
 
 
 def _packed(folder: Path) -> Timing:
@@ -80,22 +80,22 @@ def _packed(folder: Path) -> Timing:
     def decoded() -> Tensor:
         return torch.cat([_from_jpegs([folder / "jpeg" / "0"], range(start, start + FRAMES)) for start in starts])
 
-    own, peer = fastest(lambda: data.batch(0, 0, CLIPS, FRAMES), decoded, ROUNDS, time.process_time)
-    return Timing(
-        f"kth, {CLIPS} clips of {FRAMES} frames of 128x128, packed", own, "decoded from JPEG folders with OpenCV", peer / own
-    )
+    seconds, peer_seconds = fastest(lambda: data.batch(0, 0, CLIPS, FRAMES), decoded, ROUNDS, time.process_time)
+    title = f"kth, {CLIPS} clips of {FRAMES} frames of 128x128, packed"
+    return Timing(title, seconds, PEER, peer_seconds / seconds)
 
 
 def _gpu(name: str, build: Callable[[], MovingMNIST | Actions]) -> Timing:
-    core, there = build(), build()
-    there.move_train_to(torch.device("cuda"))
+    on_core, on_gpu = build(), build()
+    on_gpu.move_train_to(torch.device("cuda"))
 
-    def on_gpu() -> None:
-        there.batch(0, 0, CLIPS, FRAMES)
+    def generate() -> None:
+        on_gpu.batch(0, 0, CLIPS, FRAMES)
         torch.cuda.synchronize()
 
-    own, peer = fastest(on_gpu, lambda: core.batch(0, 0, CLIPS, FRAMES), ROUNDS)
-    return Timing(f"{name}, {CLIPS} clips of {FRAMES} frames generated on the GPU", own, "generated on one core", peer / own)
+    seconds, peer_seconds = fastest(generate, lambda: on_core.batch(0, 0, CLIPS, FRAMES), ROUNDS)
+    title = f"{name}, {CLIPS} clips of {FRAMES} frames generated on the GPU"
+    return Timing(title, seconds, "generated on one core", peer_seconds / seconds)
 
 
 def _made_kth(folder: Path, frames: NDArray[np.uint8]) -> PackedDataset:
@@ -108,12 +108,12 @@ def _made_kth(folder: Path, frames: NDArray[np.uint8]) -> PackedDataset:
     source.parent.mkdir(parents=True, exist_ok=True)
     source.touch()
     videos = [Video(split, split, source) for split in SPLITS]
-    pack(folder, videos, read, {"dataset": "made-up"}, progress=lambda done, total, what: None)
+    pack(folder, videos, read, {"dataset": "made-up"}, progress=lambda done, total, video: None)
     return PackedDataset(folder, "made-up KTH", "bench speed data")
 
 
 def _textured(count: int) -> NDArray[np.uint8]:
-    """A dark figure walking over grain like that of KTH's recordings, [T, 128, 128]."""
+    """A dark figure walking before a grainy background like that of KTH's recordings, [T, 128, 128]."""
     grain = np.random.default_rng(0).normal(150, 6, (count, 128, 128))
     for t in range(count):
         left = t % 100

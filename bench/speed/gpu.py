@@ -1,4 +1,4 @@
-"""The most of a quarter of an hour on one GPU: `python -m bench.speed.gpu FOLDER`, which `make gpu` calls.
+"""Tests and measurements for a quarter of an hour on one GPU: `python -m bench.speed.gpu FOLDER`, which `make gpu` calls.
 
 The parts run one after another, each as a process with a time limit. Each leaves its log and its result in the folder as it
 ends, so that a machine that is taken away costs one part. Bare Python with PyTorch, pandas, scikit-image, scikit-learn, Typer
@@ -18,7 +18,7 @@ from pathlib import Path
 from bench.common.files import write_json
 
 TESTS = ("tests/test_gpu.py", "tests/test_speed_train.py", "tests/test_data_loading.py")
-"""Those with tests on a GPU that one GPU is enough for; other files may need packages that a bare machine lacks."""
+"""Test files with tests for one GPU; other files may need packages that a bare machine lacks."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def parts(folder: Path, seconds: int) -> list[Stage]:
 
 
 def perform(part: Stage, folder: Path, dry: bool) -> dict[str, object]:
-    """Run a part to its end or its limit; what came of it."""
+    """Run a part to its end or its limit; returns its exit code and how long it took."""
     command = [sys.executable, *(part.small if dry else part.command)]
     began = time.monotonic()
     with open(folder / f"{part.name}.log", "wb") as log:
@@ -86,10 +86,10 @@ def main() -> int:
     failed = False
     for part in chosen:
         print(f"{part.name}: at most {part.limit} s", flush=True)
-        ended = perform(part, options.folder, options.dry_run)
-        write_json(options.folder / f"{part.name}.json", ended)
-        failed |= ended["ended"] != 0 and part.name != "ablation"
-        print(f"  ended with {ended['ended']} after {ended['seconds']} s", flush=True)
+        result = perform(part, options.folder, options.dry_run)
+        write_json(options.folder / f"{part.name}.json", result)
+        failed |= result["ended"] != 0 and part.name != "ablation"
+        print(f"  ended with {result['ended']} after {result['seconds']} s", flush=True)
         print("".join(f"  {line}\n" for line in _last_lines(options.folder / f"{part.name}.log")), end="", flush=True)
     return int(failed)
 

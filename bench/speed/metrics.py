@@ -1,7 +1,7 @@
 """`bench speed metrics`: what scores cost, in one process, on one core or the GPU.
 
-All protocols in one pass against looping scikit-image over the frames; LPIPS and FVD (`networks.py`), where their weights are;
-and what an evaluation takes beside the model's own work.
+All protocols in one pass, compared with looping scikit-image over the frames; LPIPS and FVD (`networks.py`), if their weights
+are installed; and the time of an evaluation that is not spent in the model.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Timing:
     def ours() -> Tensor:
         return torch.stack(list(score(*frames).values())).cpu()  # which waits for the GPU
 
-    own, peer = fastest(ours, lambda: _looped(prediction, target), ROUNDS)
+    seconds, peer_seconds = fastest(ours, lambda: _looped(prediction, target), ROUNDS)
     where = "one core" if device.type == "cpu" else "the GPU"
-    return Timing(f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, PEER, peer / own)
+    title = f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
+    return Timing(title, seconds, PEER, peer_seconds / seconds)
 
 
 def evaluation(device: torch.device) -> Timing:

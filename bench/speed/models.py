@@ -1,8 +1,8 @@
 """`bench speed models`: parameters, FLOPs and time of every model on Moving-MNIST frames, beside the public codes' figures.
 
 The public codes were timed once (one clip, 10 -> 10 frames of 64x64, one thread of a 2-core AMD EPYC, torch 2.13), so their
-seconds are comparable only on such a machine. What is in this very run is the matrix product: seconds are given as a share
-of the speed that it reaches.
+seconds are comparable only on such a machine. A large matrix product is timed in the same run, and each model's speed is also
+given as a share of that product's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.training.flops import flops, parameters
 
 SHAPE, CONTEXT, HORIZON = (1, 64, 64), 10, 10  # the Moving-MNIST configuration
 ROUNDS = 3
-SIDE = 1024  # of the matrix product that shows what the processor can do
+SIDE = 1024  # of the matrices whose product shows the peak speed of the processor
 
 
 @dataclass(frozen=True)

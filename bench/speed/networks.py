@@ -6,6 +6,7 @@ import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -20,14 +21,15 @@ PRODUCT = 1024  # side of the square matrices whose product stands for what the 
 
 
 def network_rows(device: torch.device) -> Iterator[Timing]:
-    """A row for LPIPS and one for FVD, as far as their weights are here; seconds are of one clip."""
+    """A row for LPIPS and one for FVD, if their weights are installed; seconds are of one clip."""
     clips = torch.rand(2, CLIPS, FRAMES, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
     where = "one core" if device.type == "cpu" else "the GPU"
     network, _ = lpips.load((1, SIDE, SIDE), device)
     peer = package(device) if network else None
     if network and peer:
-        own, theirs = _seconds(lambda: network(*clips), lambda: _by_package(peer, *clips), device)
-        yield Timing(f"LPIPS of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}", own, "the lpips package", theirs / own)
+        seconds, peer_seconds = _seconds(lambda: network(*clips), lambda: _by_package(peer, *clips), device)
+        name = f"LPIPS of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
+        yield Timing(name, seconds, "the lpips package", peer_seconds / seconds)
     features, _ = fvd.load((1, SIDE, SIDE), device)
     if features:
         product = torch.rand(PRODUCT, PRODUCT, device=device)
@@ -37,9 +39,9 @@ def network_rows(device: torch.device) -> Iterator[Timing]:
             for _ in range(times * CLIPS):
                 torch.mm(product, product)
 
-        own, theirs = _seconds(lambda: features(clips.flatten(0, 1)), multiplied, device)
+        seconds, peer_seconds = _seconds(lambda: features(clips.flatten(0, 1)), multiplied, device)
         name = f"FVD of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
-        yield Timing(name, own, "as many FLOPs in matrix products", theirs / own)
+        yield Timing(name, seconds, "as many FLOPs in matrix products", peer_seconds / seconds)
 
 
 def package(device: torch.device) -> nn.Module | None:
@@ -48,7 +50,7 @@ def package(device: torch.device) -> nn.Module | None:
         warnings.simplefilter("ignore")
         try:
             _declare_operators()
-            import lpips as reference
+            reference = import_module("lpips")
         except (ImportError, RuntimeError):
             return None
         network: nn.Module = reference.LPIPS(net="alex", pnet_rand=True, verbose=False)
@@ -84,17 +86,17 @@ def _flops(clip: Tensor) -> int:
 
 
 @torch.inference_mode()
-def _seconds(own: Callable[[], object], peer: Callable[[], object], device: torch.device) -> tuple[float, float]:
-    """Seconds of one clip, each when nothing else is in its way."""
+def _seconds(work: Callable[[], object], peer: Callable[[], object], device: torch.device) -> tuple[float, float]:
+    """Seconds of one clip, each the least of some rounds."""
 
-    def waited(work: Callable[[], object]) -> Callable[[], None]:
+    def waited(part: Callable[[], object]) -> Callable[[], None]:
         def run() -> None:
-            work()
+            part()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
 
         return run
 
     clock = time.process_time if device.type == "cpu" else time.perf_counter
-    first, second = fastest(waited(own), waited(peer), ROUNDS, clock)
-    return first / CLIPS, second / CLIPS
+    seconds, peer_seconds = fastest(waited(work), waited(peer), ROUNDS, clock)
+    return seconds / CLIPS, peer_seconds / CLIPS

@@ -1,7 +1,7 @@
-"""`bench speed schedule`: what the suite costs beside training. Scheduling a run, tracking it, starting a worker, the CLI.
+"""`bench speed schedule`: what the suite costs besides training. Scheduling a run, tracking it, starting a worker, the CLI.
 
-Each figure is the least of some rounds, with the processor time that went into it: on a busy machine the wall clock tells of
-the neighbours.
+Each figure is the least of some rounds, with the processor time that went into it: on a busy machine wall-clock time also
+counts the work of other processes.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def measure() -> Iterator[OverheadRow]:
 
 
 def scheduling(store: Store) -> OverheadRow:
-    """From a plan to ended runs as `bench run` does it, but for the runs themselves."""
+    """From a plan to finished runs, as `bench run` does it, without the work of the runs themselves."""
     from rich.console import Console
 
     experiment = _experiment({str(steps): LMC_SMALL.but(steps=steps) for steps in range(1, RUNS + 1)})
@@ -129,16 +129,18 @@ def tracking(store: Store) -> Iterator[OverheadRow]:
     Stub().submit(planned.run, planned.evaluations)
     planned.run.set_status(FINISHED, step=LINES)
     tracker.sync(store, "speed", [planned])  # makes the database
-    copied = _least(lambda: tracker.sync(store, f"speed-{time.monotonic_ns()}", [planned]))
-    written = _least(lambda: _write(planned.run))
+    copying = _least(lambda: tracker.sync(store, f"speed-{time.monotonic_ns()}", [planned]))
+    writing = _least(lambda: _write(planned.run))
     yield OverheadRow(
-        "copying a run into MLflow, in the background", *copied, remark=f"{LINES} lines of metrics, scores of 10 frames"
+        "copying a run into MLflow, in the background", *copying, remark=f"{LINES} lines of metrics, scores of 10 frames"
     )
     steps = _Training(LMC_SMALL, planned.run)
-    own, peer = fastest(lambda: steps(written=True), lambda: steps(written=False), TURNS, clock=time.process_time)
-    remark = f"{own / peer - 1:+.2%} against one without"
-    yield OverheadRow("a step of the small LMC-Memory with a line of metrics", own / STEPS, own / STEPS, remark=remark)
-    added, trained = written[1] + copied[1], LMC_SMALL.steps * peer / STEPS
+    seconds, without = fastest(
+        lambda: steps(with_metrics=True), lambda: steps(with_metrics=False), TURNS, clock=time.process_time
+    )
+    remark = f"{seconds / without - 1:+.2%} against one without"
+    yield OverheadRow("a step of the small LMC-Memory with a line of metrics", seconds / STEPS, seconds / STEPS, remark=remark)
+    added, trained = writing[1] + copying[1], LMC_SMALL.steps * without / STEPS
     remark = f"{lasting(added)} of {lasting(trained)} of processor time, {LMC_SMALL.steps} steps"
     yield OverheadRow("tracking, as a share of training the small LMC-Memory", added, added, 0.02, added / trained, remark)
 
@@ -156,7 +158,7 @@ class _Training:
         self.learner = build_learner(spec, self.model)
         self.optimizer: Any = spec.optimizer.build(parameters=self.model.parameters())
 
-    def __call__(self, written: bool) -> None:
+    def __call__(self, with_metrics: bool) -> None:
         import torch
 
         from bench.training.step import take_step
@@ -166,7 +168,7 @@ class _Training:
         for _ in range(STEPS):
             clip = self.data.batch(self.spec.seed, self.step, self.spec.batch, self.learner.frames)
             losses = take_step(self.spec, self.model, self.learner, self.optimizer, clip, self.step)
-            if written:
+            if with_metrics:
                 self.run.append(self.step, {f"loss/{name}": float(loss) for name, loss in losses.items()})
             self.step += 1
         torch.set_num_threads(threads)
@@ -174,7 +176,7 @@ class _Training:
 
 def starting(store: Store) -> OverheadRow:
     """From the start of a worker's process to the end of its first step, and how much of that importing torch takes."""
-    taken, peers = [], []
+    starts, imports = [], []
     for seed in range(ROUNDS):
         spec = LMC_SMALL.but(steps=1, validation_clips=1, seed=seed)  # it writes a line after its first step
         run = store.run(spec)
@@ -182,10 +184,10 @@ def starting(store: Store) -> OverheadRow:
         command, environment = worker.command(run, [], "cpu", 1), worker.environment(run, 1)
         began = time.time()
         spent = _least(lambda: subprocess.run(command, env=environment, stderr=subprocess.DEVNULL), rounds=1)  # noqa: B023
-        taken.append((next(iter(run.metrics()))["time"] - began, spent[1]))
-        peers.append(_least(lambda: subprocess.run([sys.executable, "-c", "import torch"]), rounds=1))
-    wall, processor = map(min, zip(*taken, strict=True))
-    remark = f"importing torch alone: {lasting(min(peers)[0])}; processor time of the whole process"
+        starts.append((next(iter(run.metrics()))["time"] - began, spent[1]))
+        imports.append(_least(lambda: subprocess.run([sys.executable, "-c", "import torch"]), rounds=1))
+    wall, processor = map(min, zip(*starts, strict=True))
+    remark = f"importing torch alone: {lasting(min(imports)[0])}; processor time of the whole process"
     return OverheadRow("a worker, from its start to the end of its first step", wall, processor, limit=4.0, remark=remark)
 
 

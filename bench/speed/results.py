@@ -30,25 +30,25 @@ ROWS = {
 }
 FOLDER = "speed"  # of the store
 SLOWER = 0.9  # of an earlier figure: one that falls below it is flagged
-Found = dict[str, list[Any]]
+RowsByMeasure = dict[str, list[Any]]
 """Rows by measure, each of the class that `ROWS` names in its module."""
 
 
-def to_json(rows_by_measure: Found) -> dict[str, Any]:
-    """Rows with what they were measured by and on."""
+def to_json(rows_by_measure: RowsByMeasure) -> dict[str, Any]:
+    """Rows with the code and the machine that they were measured on."""
     from bench.store import provenance
 
     metadata = provenance.snapshot()
     code = {"commit": metadata["code"]["commit"], "changed": bool(metadata["code"].get("diff"))}
     rows = {
-        name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in of]
-        for name, of in rows_by_measure.items()
+        name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in measure_rows]
+        for name, measure_rows in rows_by_measure.items()
     }
     return {**{key: metadata[key] for key in ("command", "machine", "packages", "written")}, "code": code, **rows}
 
 
-def from_json(values: Mapping[str, Any]) -> Found:
-    """The rows of a kept result. A row that has changed its columns since is a BenchError."""
+def from_json(values: Mapping[str, Any]) -> RowsByMeasure:
+    """The rows of a kept result; a BenchError if its columns are those of another version."""
     try:
         modules = {name: import_module(module) for name, module in MEASURES.items() if name in values}
         return {name: [getattr(module, ROWS[name])(**row) for row in values[name]] for name, module in modules.items()}
@@ -77,14 +77,14 @@ def read(path: Path) -> dict[str, Any]:
     values = read_json(path)
     if not isinstance(values, dict) or not any(name in values for name in MEASURES):
         raise BenchError(
-            f"{path} holds no result of `bench speed`; they lie in the store under {FOLDER}/ and where --out put them"
+            f"{path} holds no result of `bench speed`; results are in the store under {FOLDER}/, and where --out put them"
         )
     return values
 
 
 @dataclass(frozen=True)
 class Change:
-    """What has become of a figure. ratio: of its present value to the earlier one, so that below 1 is slower."""
+    """A figure beside its earlier value. ratio: of the present speed to the earlier one; below 1 is slower."""
 
     measure: str
     name: str
@@ -96,14 +96,14 @@ class Change:
 
     def format_row(self) -> str:
         """One line."""
-        return f"{self.measure}: {self.name}: {self.ratio:.2f} times as fast as then{'  SLOWER' if self.slower else ''}"
+        return f"{self.measure}: {self.name}: {self.ratio:.2f} times as fast as before{'  SLOWER' if self.slower else ''}"
 
 
 def changes(rows_by_measure: Mapping[str, Sequence[Any]], earlier: Mapping[str, Any]) -> Iterator[Change]:
-    """Each figure that both results have, now against then."""
-    then = from_json(earlier)
+    """Each figure that both results have."""
+    earlier_rows = from_json(earlier)
     for measure, rows in rows_by_measure.items():
-        earlier_figures = {_name(row): _figure(row) for row in then.get(measure, ())}
+        earlier_figures = {_name(row): _figure(row) for row in earlier_rows.get(measure, ())}
         for row in rows:
             if earlier_figures.get(_name(row)):
                 yield Change(measure, _name(row), _figure(row) / earlier_figures[_name(row)])
@@ -114,10 +114,9 @@ def _name(row: Any) -> str:
 
 
 def _figure(row: Any) -> float:
-    """What says how fast it is, the more the faster: if it can be had, against a peer of the same run, so that machines and
-    their neighbours matter little."""
+    """How fast a row is; larger is faster. Relative to a peer of the same run if it has one, so that machines matter little."""
     if hasattr(row, "ratio"):
         return float(row.ratio)
-    if hasattr(row, "limit"):  # of the suite's own costs: seconds of processor time, or a share of what it serves
+    if hasattr(row, "limit"):  # an OverheadRow: seconds of processor time, or a share of the training time
         return 1 / max(row.processor if row.share is None else row.share, 1e-6)
     return float(row.share)

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.common.whole_tables import table_of
-from bench.speed.results import Found
+from bench.speed.results import RowsByMeasure
 from reports.quantities import sized
 
 
-def show(rows_by_measure: Found, machine: str, console: Console) -> None:
+def show(rows_by_measure: RowsByMeasure, machine: str, console: Console) -> None:
     """Every measure: a table where rows have many columns, otherwise a line a row."""
     console.print(f"on {machine}", highlight=False)
     for name, rows in rows_by_measure.items():

@@ -1,7 +1,7 @@
 """`bench speed threads`: an iteration of training with 1, 2, 4 ... threads of the processor, alone and beside busy neighbours.
 
-Every number of threads is a process of its own, with a worker's settings; they take their steps in turn, by the clock and in
-processor time. Then as many neighbours as there are cores, which do nothing but count, take what they can get.
+Every number of threads is a process of its own, with a worker's settings; they take their steps in turn, timed by the clock and
+in processor time. Then the same again beside as many busy processes as there are cores.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 
 from bench.common.machine import cores, has_bf16
 from bench.spec.runspec import Precision, RunSpec
-from bench.speed.train import LARGE, SMALL, Recipe, Scale, TrainWorker
+from bench.speed import train
+from bench.speed.train import Recipe, Scale, TrainWorker
 from bench.training.threads import candidates
-from experiments.recipes import SMALL as BASELINES
+from experiments.recipes import SMALL
 
 MODELS = ("ConvLSTM", "SimVP", "PhyDNet")  # beside LMC-Memory: of one scan, of large convolutions, of many small ones
 ROUNDS = {"small": 10, "paper-size": 2}
@@ -57,8 +58,9 @@ def measure(scale: Scale = "small", precision: Precision | None = None) -> Itera
 def recipes(scale: Scale) -> list[Recipe]:
     """What is trained: LMC-Memory and baselines at small scale; at paper size LMC-Memory alone, which takes minutes."""
     if scale == "paper-size":
-        return [("LMC-Memory, paper size", LARGE[1], LARGE[2])]
-    return [("LMC-Memory", SMALL[1], SMALL[2]), *((label, BASELINES[label], SMALL[2]) for label in MODELS)]
+        return [("LMC-Memory, paper size", *train.LARGE[1:])]
+    _, spec, shape = train.SMALL
+    return [("LMC-Memory", spec, shape), *((label, SMALL[label], shape) for label in MODELS)]
 
 
 def compare(model: str, spec: RunSpec, shape: tuple[int, int, int], scale: Scale) -> Iterator[ThreadsRow]:
@@ -81,7 +83,7 @@ def compare(model: str, spec: RunSpec, shape: tuple[int, int, int], scale: Scale
 
 
 def _rows(model: str, neighbours: int, answers: dict[int, list[dict[str, float]]]) -> Iterator[ThreadsRow]:
-    one = answers[1]
+    single = answers[1]
     for number, measured in answers.items():
         load = f"beside {neighbours} busy" if neighbours else "alone"
         yield ThreadsRow(
@@ -91,14 +93,14 @@ def _rows(model: str, neighbours: int, answers: dict[int, list[dict[str, float]]
             neighbours=neighbours,
             seconds=median(answer["clock"] for answer in measured),
             processor=median(answer["seconds"] for answer in measured),
-            ratio=_ratio(one, measured, "clock"),
-            processor_ratio=1 / _ratio(one, measured, "seconds"),
+            ratio=_ratio(single, measured, "clock"),
+            processor_ratio=1 / _ratio(single, measured, "seconds"),
         )
 
 
-def _ratio(one: list[dict[str, float]], more: list[dict[str, float]], what: str) -> float:
-    """Of what one thread took to what more took, the median over rounds."""
-    return median(first[what] / other[what] for first, other in zip(one, more, strict=True))
+def _ratio(single: list[dict[str, float]], several: list[dict[str, float]], field: str) -> float:
+    """The time of one thread divided by that of several, the median over rounds."""
+    return median(first[field] / other[field] for first, other in zip(single, several, strict=True))
 
 
 @contextlib.contextmanager

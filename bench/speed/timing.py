@@ -1,4 +1,4 @@
-"""Timing two ways of doing the same thing, in turn, so that what else the machine is busy with hits both."""
+"""Times two ways of doing the same thing in turn, so that other work on the machine slows both alike."""
 
 import time
 from collections.abc import Callable
@@ -15,20 +15,20 @@ class Timing(NamedTuple):
 
 
 def fastest(
-    own: Callable[[], object],
+    work: Callable[[], object],
     peer: Callable[[], object],
     rounds: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[float, float]:
-    """Seconds that each takes when nothing else is in its way: the best of some rounds, after one to warm up.
+    """Seconds of the work and of its peer, each the least of some rounds, after one to warm up.
 
-    clock: `time.process_time` where one core does all the work: on a busy machine the longer work seldom runs through.
+    clock: `time.process_time` if one core does all the work, since on a busy machine long work is often interrupted.
     """
-    own(), peer()
+    work(), peer()
     seconds: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        for work, taken in zip((own, peer), seconds, strict=True):
+        for call, durations in zip((work, peer), seconds, strict=True):
             began = clock()
-            work()
-            taken.append(clock() - began)
+            call()
+            durations.append(clock() - began)
     return min(seconds[0]), min(seconds[1])

@@ -130,8 +130,8 @@ class TrainWorker:
         command = [sys.executable, "-P", "-m", "bench.speed.train_worker", json.dumps(self.order)]
         paths = os.pathsep.join(filter(None, sys.path))
         threads = self.order.get("threads", 1)
-        own = {"OMP_NUM_THREADS": str(threads)} if self.order["device"] == "cpu" else {}
-        environment = {**settings(threads, self.order["device"]), **os.environ, **own, "PYTHONPATH": paths}
+        omp = {"OMP_NUM_THREADS": str(threads)} if self.order["device"] == "cpu" else {}
+        environment = {**settings(threads, self.order["device"]), **os.environ, **omp, "PYTHONPATH": paths}
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
         )
@@ -145,11 +145,11 @@ class TrainWorker:
         self.process.stdin.close()
         self.process.stdout.close()
 
-    def ask(self, **what: int) -> dict[str, float]:
-        """Its answer."""
+    def ask(self, **request: int) -> dict[str, float]:
+        """The answer to a request, such as steps=3."""
         assert self.process.stdin
         try:
-            self.process.stdin.write(json.dumps(what) + "\n")
+            self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # its end explains it
@@ -179,7 +179,7 @@ def iteration_flops(spec: RunSpec, shape: tuple[int, int, int]) -> int:
         model = LMC(shape, **spec.model.options)
         learner = MemoryAlignment(model, spec.context, spec.horizon, spec.steps, **spec.learner.options)
         clip = torch.rand(1, learner.frames, *shape)
-        with torch.device("cpu"):  # what is drawn is drawn there
+        with torch.device("cpu"):  # random numbers are drawn on the CPU
             for phase in learner.phases.values():
                 phase(clip, AT).backward()
     return int(counter.get_total_flops()) * spec.batch

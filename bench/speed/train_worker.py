@@ -27,7 +27,7 @@ from bench.worker.waiting import Waiting
 from lmc.learner import MemoryAlignment
 from lmc.plain import PlainLMC
 
-SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrix product that shows what the device can do
+SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product shows the peak speed of the device
 STEPS_BEFORE = {"cpu": 1, "cuda": 1 + WARM_UP}  # the first measured one: what is compiled and recorded is done by then
 AT = 10**6  # the step that is taken: long after the warm-up
 
@@ -54,7 +54,7 @@ def main(order: dict[str, Any]) -> None:
         return
     say(warm_up=time.perf_counter() - began)
     if "threads" in order:
-        asleep = Waiting()  # knows of the neighbours: the other measured processes are none
+        asleep = Waiting()  # the neighbours come with each request: the other measured processes do not count as such
         for line in sys.stdin:
             request = json.loads(line)
             asleep.adjust(order["threads"], request["neighbours"])
@@ -138,9 +138,9 @@ def pin_to_core(core: int) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def say(**what: Any) -> None:
-    """One line to whoever asked."""
-    print(json.dumps(what), flush=True)
+def say(**answer: Any) -> None:
+    """Answer on standard output with one line of JSON."""
+    print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":
