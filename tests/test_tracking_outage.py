@@ -95,7 +95,7 @@ def test_a_port_that_refuses_costs_a_word_and_a_later_sync(kept, pair, monkeypat
 def test_a_server_that_accepts_and_never_answers_holds_the_end_of_a_sweep_up_for_a_bounded_time(kept, pair, monkeypatch):
     server = Server()
     trouble, seconds = _closed(kept, pair, server.uri, monkeypatch)
-    assert trouble.endswith(("does not answer", "has not got on for 2 seconds")) and seconds < 6.0
+    assert trouble.endswith(("does not answer", "has made no progress for 2 seconds")) and seconds < 6.0
     assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
 
 

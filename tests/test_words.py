@@ -23,7 +23,7 @@ CUSTOMS = {"numpy": "np", "pandas": "pd", "torch.nn.functional": "F"}  # import 
 CLEAN = (
     *(f"bench/{name}" for name in (
         "common", "spec", "metrics", "store", "data", "converters", "evaluation", "training", "worker", "sweep", "executors",
-        "commands", "speed", "costs",
+        "commands", "speed", "costs", "reporting", "evidence", "maintenance", "tracking",
     )),
     "lmc", "baselines", "experiments", "reports",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""From the store to scores of record: what of an experiment is kept in the repository."""
+"""From the store to scores of record: the scores of an experiment that a repository keeps."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def record(
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
     scored = results(experiment, planned_runs, list(protocols))
     claimed = {claim.score for claim in experiment.claims}
-    kept = [name for name in scored.columns if name in claimed or name in {f"standard/{metric}" for metric in METRICS}]
-    rows = [str(name) for name in scored.scores.columns if "/" not in str(name)]
-    names = {name.partition("/")[2] for name in kept}
+    score_names = [name for name in scored.columns if name in claimed or name in {f"standard/{metric}" for metric in METRICS}]
+    keys = [str(name) for name in scored.scores.columns if "/" not in str(name)]
+    names = {name.partition("/")[2] for name in score_names}
     small = replace(
         scored,
-        scores=scored.scores[rows + kept],
+        scores=scored.scores[keys + score_names],
         runs=scored.runs.drop(columns=list(DROPPED), errors="ignore").assign(reason=""),
         metrics={name: metric for name, metric in scored.metrics.items() if name in names},
     )
@@ -45,7 +45,7 @@ def record(
 
 
 def _differing(experiment: Experiment) -> dict[str, dict[str, str]]:
-    """Variant -> its settings, of those that are not the same for all."""
+    """Variant -> its settings, without those that are the same for all."""
     settings_by_variant = configurations(experiment)
     names = dict.fromkeys(name for settings in settings_by_variant.values() for name in settings)
     differ = [name for name in names if len({str(settings.get(name, "–")) for settings in settings_by_variant.values()}) > 1]

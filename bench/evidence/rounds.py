@@ -1,8 +1,8 @@
 """Rounds of seeds: which runs come next for claims that are undecided, and what was decided to run, written down.
 
-A round is written to the store before its first run starts, and the next one is chosen once all of its runs have ended. So
-whoever is killed in between finds the same round again: which seeds are trained, and in which order, is a function of the
-scores alone.
+A round is written to the store before its first run starts, and the next one is chosen once all of its runs have ended. So a
+process that is killed in between continues the same round: which seeds are trained, and in which order, follows from the scores
+alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Record:
         return [entry for entry in rounds if isinstance(entry, dict)]
 
     def add(self, chosen: Round, after: int) -> None:
-        """Write down the round that follows so many, unless another scheduler of this store has done so meanwhile."""
+        """Store the round that follows `after` others, unless another scheduler of this store has done so meanwhile."""
         rounds = self.rounds()
         if len(rounds) == after:
             write_json(self.path, {"rounds": [*rounds, chosen]})
@@ -62,20 +62,16 @@ class Record:
 
 
 def next_round(experiment: Experiment, judged: Sequence[Judged], most: int) -> Round:
-    """The seeds to add for the claims that are undecided, to their variants alone; none if all are decided or have had enough.
+    """The seeds to add to the variants of undecided claims; none if all are decided or have `most` seeds.
 
-    One seed for each claim, or as many as it takes until it can have an interval at all. most: seeds that a claim may have.
+    One seed for each claim, or as many as a first confidence interval needs. most: seeds that a claim may have.
     """
     chosen: dict[str, set[int]] = {}
-    for one in judged:
-        labels = [label for label in one.claim.variants if experiment.variants[label].steps > 0] if _is_open(one) else []
+    for claim in (claim for claim in judged if claim.verdict == UNDECIDED):
+        labels = [label for label in claim.claim.variants if experiment.variants[label].steps > 0]
         seed_sets = [seeds_of(experiment, label) for label in labels]
         shared = set.intersection(*seed_sets) if seed_sets else set()
-        number = min(most - len(shared), max(1, begins(one.alpha) - len(one.seeds)))
-        for label, theirs in zip(labels, seed_sets, strict=True):
-            chosen.setdefault(label, set()).update(set(fresh(shared, max(0, number))) - theirs)
+        number = min(most - len(shared), max(1, begins(claim.alpha) - len(claim.seeds)))
+        for label, present in zip(labels, seed_sets, strict=True):
+            chosen.setdefault(label, set()).update(set(fresh(shared, max(0, number))) - present)
     return {label: sorted(chosen[label]) for label in experiment.variants if chosen.get(label)}
-
-
-def _is_open(one: Judged) -> bool:
-    return one.verdict == UNDECIDED

@@ -1,4 +1,4 @@
-"""What this machine has of what the suite needs, and what to do about the rest."""
+"""What the suite needs and this machine has, and what to do about what is missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LITTLE_SPACE = 2 * 2**30  # bytes; a small-scale store with its MLflow copy take
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. A `note` stops only part of the suite, `bad` stops it."""
+    """The state of one thing. A `note` disables only part of the suite, `bad` all of it."""
 
     what: str
     found: str
@@ -63,7 +63,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _commit(code: dict[str, str]) -> str:
-    """The commit that runs here, and whether anything was changed since."""
+    """The commit of this code, and whether it has uncommitted changes."""
     commit = code["commit"]
     named = f"commit {commit[:12]}" if " " not in commit else commit
     return f"{named}, with uncommitted changes" if code.get("diff") else named
@@ -82,7 +82,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _import_trouble(package: str) -> str:
-    """What importing a package ends in, in a process of its own; an empty string where it can be imported."""
+    """The error of importing a package in a process of its own; an empty string if there is none."""
     done = subprocess.run([sys.executable, "-c", f"import {package}"], capture_output=True, text=True)
     error_lines = done.stderr.strip().splitlines()
     return (

@@ -1,7 +1,7 @@
-"""What of a store nobody needs any more: finding it, and removing it without harm to anything that goes on.
+"""Finds the files of a store that are no longer needed, and removes them without harm to active runs.
 
-A directory is first renamed into `.trash/`, so that it is either there or gone, and deleted from there; what an interrupted
-removal leaves in `.trash/` is found by the next. Whatever belongs to a run that goes on, or waits in a queue, is left alone.
+A directory is first renamed into `.trash/`, so that it is either whole or gone, and deleted there; the next removal finds what
+an interrupted one left in `.trash/`. Files of a run that is running or queued are left alone.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.common import lease
+from bench.common import lease, removal
 from bench.common.errors import BenchError
 from bench.common.files import make_folder
 from bench.common.reading import inside, is_folder, is_regular, json_in
 from bench.common.records import known_fields
-from bench.common.removal import move
-from bench.common.removal import remove as remove_inside
 from bench.costs.measured import CACHE
 from bench.spec.experiment import SCALES
 from bench.spec.loading import load, names
@@ -36,12 +34,12 @@ from bench.sweep.plan import ACTIVE, run_status
 KINDS = {
     "trash": "left over from a `bench gc` that was interrupted",
     "set aside": "runs that `bench run --fresh` has set aside",
-    "temporary": "files that a writer which died has left half written",
+    "temporary": "half-written files of a process that died",
     "damaged": "checkpoints that turned out damaged",
-    "leases": "leases that others have followed",
+    "leases": "leases that a newer lease has replaced",
     "sweeps": "marks of sweeps whose scheduler died",
     "code": "copies of the code that no waiting run needs",
-    "slurm": "what SLURM jobs that no run waits for have left behind: their orders and their own output",
+    "slurm": "files of SLURM jobs that no run waits for: their orders and their output",
     "checkpoints": "older checkpoints of finished runs: the newest stays, and the best",
 }
 CACHES = "caches"
@@ -138,7 +136,7 @@ def _temporary(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _other_folders(store: Store) -> Iterator[Path]:
-    """What lies in the store's own folders, which are not those of runs."""
+    """The entries of the store's folders that are not those of runs."""
     yield from inside(store.root, follow=True)
     for name in (".code", ".sweeps", "guests", "tuning"):
         yield from inside(store.root / name)
@@ -151,9 +149,9 @@ def _over(folder: Path) -> bool:
 
 
 def _ended_jobs(store: Store) -> Iterator[Path]:
-    """Files of submitit in `slurm/` whose job no run has a ticket of, a day after they were written last."""
+    """Files of submitit in `slurm/` for jobs that no run has a ticket of, a day after their last change."""
     tickets = (ticket(run) for run in store.runs())
-    awaited = {held.job.partition("_")[0] for held in tickets if held}
+    awaited = {run_ticket.job.partition("_")[0] for run_ticket in tickets if run_ticket}
     for path in inside(store.root / "slurm"):
         job = JOB_FILE.match(path.name)
         if job and job[1] not in awaited and not is_folder(path) and time.time() - _changed(path) > DAY:
@@ -173,7 +171,7 @@ def _unused_code(store: Store) -> list[Path]:
 
 def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
     """Runs that no experiment of the suite, at any scale and with any seeds, and no search of this store refers to."""
-    from bench.tune import study as studies  # takes a second to import
+    from bench.tune.study import run_names  # takes a second to import
 
     loaded = [load(name, scale) for name in names() for scale in SCALES]
     for folder in inside(store.root / "tuning"):
@@ -182,8 +180,8 @@ def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
             continue
         with contextlib.suppress(BenchError):  # it has found nothing yet
             loaded.append(load(f"tuned-{study}", scale))
-    used_specs = {_but_for_its_seed(spec) for each in loaded for spec in each.variants.values()}
-    searched_runs = studies.runs(store)
+    used_specs = {_but_for_its_seed(spec) for experiment in loaded for spec in experiment.variants.values()}
+    searched_runs = run_names(store)
     return [run for run in runs if _but_for_its_seed(run.spec) not in used_specs and run.name not in searched_runs]
 
 
@@ -192,7 +190,7 @@ def _but_for_its_seed(spec: RunSpec) -> str:
 
 
 def _known_to(run: Run) -> str:
-    """What this run is called in MLflow: experiment and variant, as often as it was copied there."""
+    """The experiments and variants that this run was copied to MLflow as."""
     names = []
     for path in inside(run.path / "mlflow"):
         with contextlib.suppress(OSError):
@@ -217,17 +215,17 @@ def _remove_run(store: Store, run: Run) -> bool:
 
 
 def _discard(store: Store, path: Path) -> bool:
-    """Rename a folder out of the way, then delete it; unlink a file, or a link, whose target is somebody else's."""
+    """Rename a folder into `.trash/`, then delete it; unlink a file or a link, never the target of a link."""
     try:
         if not is_folder(path):
-            remove_inside(path, store.root)
+            removal.remove(path, store.root)
             return True
         gone = path
         if path.parent.name != ".trash":
             gone = store.root / ".trash" / f"{path.name[:100]}-{uuid.uuid4().hex[:6]}"
             make_folder(gone.parent, store.root)
-            move(path, gone, store.root)
-        remove_inside(gone, store.root)
+            removal.move(path, gone, store.root)
+        removal.remove(gone, store.root)
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What trained memories do: how they are addressed on fixed test clips, and what they recall for them.
+"""How trained memories are used: which slots they address on fixed test clips, and what they recall for them.
 
 Measured once a run, from its checkpoint, and kept in the run directory, so that the next report needs neither torch nor data.
 """
@@ -25,12 +25,12 @@ from bench.store.store import FINISHED, Run
 from bench.sweep.plan import PlannedRun
 from reports.memory import Addressing, Memories, Shown
 
-VERSION = 1  # of what is measured; files of another one are made again
+VERSION = 1  # of what is measured; files of another version are measured again
 CLIPS = 128  # evenly spread over the scored ones
 SHOWN = 6  # at most so many of them are drawn
 AT_ONCE = 8  # clips that the encoders see together
-STEPS = 3  # at the end of the context, whose way is a clip's direction; over more of them things bounce
-STILL = 0.02  # of a frame's side: a shorter way has no direction
+STEPS = 3  # the last ones of the context, whose motion gives the clip's direction; over more steps things bounce
+STILL = 0.02  # of a frame's side: a shorter motion has no direction
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -56,14 +56,14 @@ def memories(planned_runs: Sequence[PlannedRun], tell: Callable[[str], None] = l
 
 
 def has_memory(spec: RunSpec) -> bool:
-    """Whether a run's model has a memory to look into."""
+    """Whether a run's model has a memory to analyse."""
     return spec.model.name == "lmc" and bool(_option(spec, "memory"))
 
 
 def directions(context: NDArray[np.float32]) -> list[str]:
     """Where each clip's centre of brightness goes over the last three steps of its context [B, T, C, H, W], by quarters.
 
-    Works for whatever moves on black; "nowhere" where the way is below 2% of the frame's side.
+    Works for objects on a black background; "nowhere" for a motion below 2% of the frame's side.
     """
     before, now = _centres(context[:, max(-1 - STEPS, -context.shape[1])]), _centres(context[:, -1])
     names = []
@@ -85,7 +85,7 @@ def _centres(frames: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _arrays_of(planned: PlannedRun, progress: str, tell: Callable[[str], None]) -> Arrays:
-    """What was measured earlier; measured now if there is no such file."""
+    """The measured arrays of a run, from its directory; measured now if there are none or they are of another version."""
     if planned.state != FINISHED:
         raise BenchError(f"{planned.state}: {planned.why}")
     evaluation = planned.evaluations[0]
@@ -93,10 +93,10 @@ def _arrays_of(planned: PlannedRun, progress: str, tell: Callable[[str], None]) 
     identity = {"version": VERSION, "checkpoint": _checkpoint(planned.run)}
     try:
         with npz(path, root=planned.run.path) as file:
-            kept: Arrays = dict(file)
-        identity_kept = json.loads(str(kept["identity"]))
-        if identity_kept["version"] == VERSION and identity["checkpoint"] in ("", identity_kept["checkpoint"]):
-            return kept
+            stored: Arrays = dict(file)
+        stored_identity = json.loads(str(stored["identity"]))
+        if stored_identity["version"] == VERSION and identity["checkpoint"] in ("", stored_identity["checkpoint"]):
+            return stored
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # never measured, or a damaged file: both are made now
     tell(f"looking into memory {progress}: {planned.label}, seed {planned.seed}")
@@ -105,7 +105,7 @@ def _arrays_of(planned: PlannedRun, progress: str, tell: Callable[[str], None]) 
     with (
         contextlib.suppress(OSError),
         replacing(path, planned.run.path) as temporary,
-    ):  # a store that is read-only or full: measured again then
+    ):  # in a store that is read-only or full, the next report measures again
         np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
     return arrays
 
@@ -116,7 +116,7 @@ def _checkpoint(run: Run) -> str:
 
 
 def _measured(run: Run, evaluation: Evaluation) -> Arrays:
-    """Addresses [clips, slots, h, w] by path, recalled motion contexts [clips, D], and the clips that are to be shown."""
+    """Addresses [clips, slots, h, w] by path, recalled motion contexts [clips, D], and the clips that figures show."""
     import torch
 
     from bench.common.machine import default_device

@@ -1,4 +1,4 @@
-"""One damaged file of scores takes no report with it: its run has failed by that, and all others are shown."""
+"""Damaged scores do not end a report: their run counts as failed, and all others are shown."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from bench.sweep.plan import PlannedRun
 
 
 def readable(planned: PlannedRun) -> PlannedRun:
-    """The run; failed where it is finished and its scores are damaged, or of other clips than its evaluation asks for."""
+    """The run; as failed if it is finished but its scores are damaged, or of other clips than its evaluation asks for."""
     if planned.state != FINISHED:
         return planned
     try:
-        kept, evaluation = read_header(_scores_of(planned)), planned.evaluations[0]
+        header, evaluation = read_header(_scores_of(planned)), planned.evaluations[0]
     except DamagedScores as error:
         return _failed(planned, error)
     metadata = {"split": evaluation.split, "context": planned.spec.context}
-    differing = [name for name, requested in metadata.items() if kept.metadata.get(name, requested) != requested]
-    if kept.shape[1] != evaluation.horizon or (evaluation.clips and kept.shape[0] > evaluation.clips) or differing:
+    differing = [name for name, requested in metadata.items() if header.metadata.get(name, requested) != requested]
+    if header.shape[1] != evaluation.horizon or (evaluation.clips and header.shape[0] > evaluation.clips) or differing:
         return _failed(
-            planned, DamagedScores(kept.path, f"they are of other clips than the evaluation {evaluation.key} asks for")
+            planned, DamagedScores(header.path, f"they are of other clips than the evaluation {evaluation.key} asks for")
         )
     return planned
 
 
 def without(planned_runs: Sequence[PlannedRun], damage: DamagedScores) -> list[PlannedRun]:
-    """The runs, that one failed which a damaged file of scores is of. Raises the error where it is of none, or none is left."""
+    """The runs, with the run of a damaged file of scores as failed. Raises the error if no run has it, or no other is left."""
     left = [
         _failed(planned, damage) if planned.evaluations and _scores_of(planned) == damage.path else planned
         for planned in planned_runs

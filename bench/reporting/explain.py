@@ -1,4 +1,4 @@
-"""What stands behind one number of a table: its runs and seeds, how and where each was made, and the raw values."""
+"""What one number of a table is computed from: runs and seeds, how and where each was trained, and the raw values."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def score(
         "of_set": bool(of_set),
         "frames": [column.first, column.last],
         "label": label,
-        **_written(row.cells[-1], column),
+        **_formatted(row.cells[-1], column),
         "data": _data(results),
         "notes": [note.text for note in table_shown.footnotes if note.mark and note.mark in row.marks]
         + ([results.sets[name].note] if of_set and results.sets[name].note else []),
@@ -67,14 +67,14 @@ def score(
     means = [run["mean"] for run in runs if run["mean"] is not None]
     if differences and index:
         return cell | {"difference": _difference(results, column, index, row)}
-    # The files say by themselves what the table has by way of its statistics.
+    # The mean of the score files must be the number that the table shows.
     assert not means or np.isclose(np.mean(means), row.cells[-1].value or 0, rtol=1e-6), (means, row.cells[-1])
     return cell | ({"interval": _interval(means)} if len(means) > 1 and not of_set else {})
 
 
 def cost(results: Results, planned_runs: Sequence[PlannedRun], variant: str, name: str) -> dict[str, Any]:
     """Everything behind the cell of a variant in the table of what variants cost, as plain values for JSON."""
-    title, written, _ = COSTS[name]
+    title, format_cost, _ = COSTS[name]
     spent = {(row["key"], row["seed"]): row.get(name) for row in results.planned.get(variant, [])}
     mean = results.cost(name)[variant]
     return {
@@ -83,9 +83,9 @@ def cost(results: Results, planned_runs: Sequence[PlannedRun], variant: str, nam
         "variant": variant,
         "cost": name,
         "title": title,
-        "text": "–" if np.isnan(mean) else written(mean),
+        "text": "–" if np.isnan(mean) else format_cost(mean),
         "value": _plain([mean])[0],
-        "unit": {lasting: " s", sized: " bytes"}.get(written, ""),
+        "unit": {lasting: " s", sized: " bytes"}.get(format_cost, ""),
         "data": _data(results),
         "notes": [],
         "runs": [
@@ -101,13 +101,13 @@ def cost(results: Results, planned_runs: Sequence[PlannedRun], variant: str, nam
 
 
 def _first(planned_runs: Sequence[PlannedRun]) -> ScoresHeader:
-    """Scores that know what the clips show."""
+    """The header of some finished run's scores, which has the labels of the clips."""
     planned = next(planned for planned in planned_runs if planned.state == FINISHED)
     return read_header(planned.run.scores_file(planned.evaluations[0].key))
 
 
-def _written(cell: Cell, column: Column) -> dict[str, Any]:
-    """The number as every format has it, and how it was rounded."""
+def _formatted(cell: Cell, column: Column) -> dict[str, Any]:
+    """The number as text, its exact value, and how it was rounded."""
     metric = column.metric
     unrounded = None if cell.value is None else cell.value * metric.scale
     return {
@@ -124,7 +124,7 @@ def _written(cell: Cell, column: Column) -> dict[str, Any]:
 
 
 def _run(planned: PlannedRun, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
-    """One run: how it ended, where it comes from, and its part of the number."""
+    """One run: how it ended, where it comes from, and its share of the number."""
     spec = planned.spec
     return {
         **_identity(planned),
@@ -152,7 +152,7 @@ def _identity(planned: PlannedRun) -> dict[str, Any]:
 
 
 def _external(external: ExternalResult, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
-    """What was trained elsewhere: where its scores come from, and its part of the number."""
+    """A result that was not trained here: where its scores come from, and its share of the number."""
     return {
         "seed": external.seed,
         "run": external.path.stem,
@@ -184,7 +184,7 @@ def _provenance(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scored(path: Path, column: Column, shown: np.ndarray, of_set: str) -> dict[str, Any]:
-    """A run's part of the number, from its score file. of_set: the metric, if it is one of the whole set of clips."""
+    """A run's share of the number, from its score file. of_set: the metric, if it is one of the whole set of clips."""
     scores = load(path)
     metadata = {
         "scores": str(path),
@@ -196,21 +196,21 @@ def _scored(path: Path, column: Column, shown: np.ndarray, of_set: str) -> dict[
 
 def _set_value(scores: Scores, metric: str, shown: np.ndarray) -> dict[str, Any]:
     """The score of the whole set, and by how much resampling its clips moves it."""
-    kept, features = scores.metadata.get("sets", {}).get(metric, {}), scores.sets.get(metric)
+    recorded, features = scores.metadata.get("sets", {}).get(metric, {}), scores.sets.get(metric)
     recomputed = set_score(metric, features, shown) if features else None
     return {
         "mean": _plain([recomputed.value])[0] if recomputed else None,
         "deviation_over_clips": float(recomputed.replicates.std(ddof=1)) if recomputed else None,
         "clips": len(shown),
-        "protocol_version": kept.get("version"),
-        "by": kept.get("by") or kept.get("missing"),
+        "protocol_version": recorded.get("version"),
+        "by": recorded.get("by") or recorded.get("missing"),
     }
 
 
 def _values(scores: Scores, column: Column, shown: np.ndarray) -> dict[str, Any]:
     """The mean of a run, its mean at each frame and that of each clip."""
     metric, values = column.score.partition("/")[2], scores[column.score][shown, column.first - 1 : column.last]
-    clips = values.mean(1, dtype=np.float64)  # one that is not finite leaves the run without a mean, as in the table
+    clips = values.mean(1, dtype=np.float64)  # one clip that is not finite leaves the run without a mean, as in the table
     return {
         "mean": _plain([clips.mean()])[0],
         "clips": int(np.isfinite(clips).sum()),
@@ -226,17 +226,18 @@ def _plain(values: Any) -> list[float | None]:
 
 
 def _interval(means: Sequence[float]) -> dict[str, Any]:
-    """What the half interval of a mean over seeds is reckoned from: t x deviation / sqrt(seeds)."""
+    """The parts of a confidence interval's half-width: t x deviation / sqrt(seeds)."""
     return {"seeds": len(means), "deviation": float(np.std(means, ddof=1)), "t": student(len(means) - 1)}
 
 
 def _difference(results: Results, column: Column, index: int, row: Row) -> dict[str, Any]:
-    """What a paired difference to the first variant is made of."""
+    """What a paired difference to the first variant is computed from."""
     if column.score in results.sets:
         return _set_difference(results, column, index, row)
     means = results.paired_means(column.score, column.first, column.last)
     pair = paired(means[index], means[0])
-    seeds = [seed for seed, one in zip(results.seeds, means[index] - means[0], strict=True) if np.isfinite(one).any()]
+    by_seed = zip(results.seeds, means[index] - means[0], strict=True)
+    seeds = [seed for seed, clip_differences in by_seed if np.isfinite(clip_differences).any()]
     difference = compare([pair])[0]
     return {
         "to": results.variants[0],
@@ -251,10 +252,10 @@ def _difference(results: Results, column: Column, index: int, row: Row) -> dict[
 def _set_difference(results: Results, column: Column, index: int, row: Row) -> dict[str, Any]:
     """The same of a score of the whole set of clips."""
     scores = results.paired_set(column.score)
-    difference, each = scores.difference(index, 0), scores.values[index] - scores.values[0]
+    difference, by_seed = scores.difference(index, 0), zip(results.seeds, scores.values[index] - scores.values[0], strict=True)
     return {
         "to": results.variants[0],
-        "per_seed": {seed: float(one) for seed, one in zip(results.seeds, each, strict=True) if np.isfinite(one)},
+        "per_seed": {seed: float(value) for seed, value in by_seed if np.isfinite(value)},
         "clips": results.metadata.clips,
         "effect": None,
         "p_alone": difference and difference.p,

@@ -1,4 +1,4 @@
-"""From the store to what reports are made of: one table of per-frame scores, the runs, and the facts that go with them."""
+"""From the store to what reports are made of: a table of per-frame scores, the runs, and their metadata."""
 
 from __future__ import annotations
 
@@ -42,22 +42,22 @@ def results(
     """Everything that the store knows about an experiment's runs, with the scores of some protocols.
 
     label: only the clips that show this (on KTH an action); a label that no clip has is a BenchError.
-    external_results: kept scores of what others trained, as further rows; a BenchError unless they are of the same clips.
+    external_results: scores of models trained elsewhere, as further rows; a BenchError unless they are of the same clips.
     curves: with the training curves of all runs, which take longer to read than their scores.
-    sets: the metrics of the whole set of clips that are wanted; those that any run has, if not given.
+    sets: the metrics of the whole set of clips to show; those that any run has, if not given.
     """
     ours, theirs = _sources(planned_runs, external_results)
     _comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
-    metadata = dict(ours[0].kept.metadata) if ours else {}
+    metadata = dict(ours[0].header.metadata) if ours else {}
     for name in frame_metrics():  # the first run may have been scored before a network was here
-        metadata[name] = next((source.kept.metadata[name] for source in ours if source.kept.metadata.get(name)), "")
-    shown = shows(ours[0].kept, label) if ours else np.arange(0)
+        metadata[name] = next((source.header.metadata[name] for source in ours if source.header.metadata.get(name)), "")
+    shown = shows(ours[0].header, label) if ours else np.arange(0)
     sources = [*ours, *theirs]
     lacking = {(source.label, source.seed): _lacking(source) for source in sources}
     rows = [*(_run(planned, experiment) for planned in planned_runs), *map(_external_run, external_results)]
-    wanted = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
+    set_names = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
     seeds = sorted({planned.seed for planned in planned_runs} | {external.seed for external in external_results})
     return Results(
         name=experiment.name,
@@ -66,16 +66,16 @@ def results(
         variants=labels,
         scores=_scored(_rows(sources, labels, shown), sources, shown, protocols),
         runs=pd.DataFrame([{**row, **lacking.get((row["variant"], row["seed"]), {})} for row in rows]),
-        metrics={name: metric for name, metric in METRICS.items() if name in wanted or name not in set_metrics()},
+        metrics={name: metric for name, metric in METRICS.items() if name in set_names or name not in set_metrics()},
         protocols=metadata.get("protocols", {}),
         metadata=_metadata(
-            _first_scored(planned_runs, ours), metadata, len(shown), label, _missing(sources, wanted, experiment)
+            _first_scored(planned_runs, ours), metadata, len(shown), label, _missing(sources, set_names, experiment)
         ),
         training=_training(planned_runs) if curves else None,
         external=names,
         sets={
             f"{set_metrics()[name].protocol}/{name}": gathered(name, sources, labels, seeds, shown if label else None)
-            for name in wanted
+            for name in set_names
         },
     )
 
@@ -89,13 +89,13 @@ def under(
 ) -> Iterator[Results]:
     """The results of `loaded` under other protocols, each read when it is asked for."""
     ours, theirs = _sources(planned_runs, external_results)
-    shown = shows(ours[0].kept, label)
+    shown = shows(ours[0].header, label)
     rows = loaded.scores[[name for name in loaded.scores.columns if "/" not in str(name)]]
     return (loaded.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
 
 
 def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], names: Sequence[str]) -> list[ExternalResult]:
-    """What is kept under these names of the clips that the items are scored on; a BenchError says what else to do."""
+    """The external results of these names on the clips that the runs are scored on; a BenchError if one has none there."""
     if not names:
         return []
     first = next((planned for planned in planned_runs if planned.state == FINISHED), None)
@@ -104,18 +104,18 @@ def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], name
     if taken_names := [name for name in names if name in {planned.label for planned in planned_runs}]:
         raise BenchError(f"'{taken_names[0]}' is a variant already; `bench eval --name` keeps scores under another name")
     data, context = first.spec.data, first.spec.context
-    words = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
-    kept = read_header(first.run.scores_file(first.evaluations[0].key))
-    which = f"its {kept.shape[0]} clips of {kept.shape[1]} frames"
-    remedy = f"`bench eval --predictions DIR --name ... {' '.join(words)} --context {context}` scores frames of {which}"
-    return find(store, names, kept.metadata.get("targets"), f"'{first.label}'", remedy)
+    options = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
+    header = read_header(first.run.scores_file(first.evaluations[0].key))
+    clips = f"its {header.shape[0]} clips of {header.shape[1]} frames"
+    remedy = f"`bench eval --predictions DIR --name ... {' '.join(options)} --context {context}` scores frames of {clips}"
+    return find(store, names, header.metadata.get("targets"), f"'{first.label}'", remedy)
 
 
-def shows(kept: ScoresHeader, label: str | None) -> NDArray[np.int64]:
+def shows(header: ScoresHeader, label: str | None) -> NDArray[np.int64]:
     """The numbers of the clips that show `label`, of all where it is None; BenchError where none does."""
     if label is None:
-        return np.arange(kept.shape[0])
-    labels = kept.metadata.get("labels") or []
+        return np.arange(header.shape[0])
+    labels = header.metadata.get("labels") or []
     if label not in labels:
         present = list(dict.fromkeys(labels))
         raise BenchError(
@@ -127,7 +127,7 @@ def shows(kept: ScoresHeader, label: str | None) -> NDArray[np.int64]:
 def _sources(
     planned_runs: Sequence[PlannedRun], external_results: Sequence[ExternalResult]
 ) -> tuple[list[Source], list[Source]]:
-    """What was scored, variant by variant: of our runs, and of what others trained."""
+    """The scores of our runs, variant by variant, and those of external results."""
     order = {label: number for number, label in enumerate(dict.fromkeys(planned.label for planned in planned_runs))}
     finished = [planned for planned in planned_runs if planned.state == FINISHED]
     finished.sort(key=lambda planned: (order[planned.label], planned.seed))
@@ -141,11 +141,11 @@ def _sources(
 
 
 def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.int64]) -> pd.DataFrame:
-    """Which variant, seed, clip and frame each score is of: 20 million rows are no rarity."""
+    """The variant, seed, clip and frame of each score; made for 20 million rows."""
     variants = pd.CategoricalDtype(list(labels), ordered=True)
     if not sources:
         return pd.DataFrame({"variant": pd.Categorical([], dtype=variants), "seed": [], "clip": [], "frame": []})
-    frames = [source.kept.shape[1] for source in sources]
+    frames = [source.header.shape[1] for source in sources]
     rows = np.array([len(shown) * length for length in frames])
     codes = [labels.index(source.label) for source in sources]
     columns: dict[str, Any] = {
@@ -154,7 +154,7 @@ def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.in
         "clip": np.concatenate([np.repeat(shown.astype(np.int32), length) for length in frames]),
         "frame": np.concatenate([np.tile(np.arange(1, length + 1, dtype=np.int16), len(shown)) for length in frames]),
     }
-    if labelled := sources[0].kept.metadata.get("labels"):
+    if labelled := sources[0].header.metadata.get("labels"):
         kinds = pd.Categorical(labelled)
         clips = np.concatenate([np.repeat(kinds.codes[shown], length) for length in frames])
         columns["label"] = pd.Categorical.from_codes(clips, dtype=kinds.dtype)
@@ -165,12 +165,12 @@ def _scored(
     rows: pd.DataFrame, sources: Sequence[Source], shown: NDArray[np.int64], protocols: Collection[str]
 ) -> pd.DataFrame:
     """The rows with their scores under some protocols; each file is read straight into its rows."""
-    names = dict.fromkeys(name for source in sources for name in source.kept.names)
+    names = dict.fromkeys(name for source in sources for name in source.header.names)
     scores = {name: np.empty(len(rows), np.float32) for name in names if name.partition("/")[0] in protocols}
-    counts = np.array([len(shown) * source.kept.shape[1] for source in sources], int)
+    counts = np.array([len(shown) * source.header.shape[1] for source in sources], int)
 
     for source, last, count in zip(sources, counts.cumsum(), counts, strict=True):  # threads would wait for each other
-        read = source.kept.load(protocols)
+        read = source.header.load(protocols)
         for name, column in scores.items():
             column[last - count : last] = read[name][shown].reshape(-1) if name in read.names else np.nan
     return pd.concat([rows, pd.DataFrame(scores, copy=False)], axis=1)
@@ -201,7 +201,7 @@ def run_row(planned: PlannedRun, searched: Mapping[str, float] | None = None) ->
 
 
 def _started_from(spec: RunSpec) -> dict[str, str]:
-    """A sentence for the footnotes of what did not start from random weights."""
+    """A sentence for the footnotes of a run that did not start from random weights."""
     if not spec.init:
         return {}
     file = Path(spec.init_file).name
@@ -221,7 +221,7 @@ def _made_by(provenance: dict[str, Any]) -> dict[str, Any]:
 
 
 def _external_run(external: ExternalResult) -> dict[str, Any]:
-    """The row of what was not trained here: its cost is not recorded."""
+    """The row of an external result, whose costs are not recorded."""
     identity = {"variant": external.name, "seed": external.seed, "key": external.path.stem, "source": external.source}
     row = {**identity, "state": FINISHED, "reason": "", "deviations": ""}
     return {name: published(value) for name, value in row.items()}
@@ -230,37 +230,37 @@ def _external_run(external: ExternalResult) -> dict[str, Any]:
 def _lacking(source: Source) -> dict[str, str]:
     """Why a run has no scores that need a network: "lpips_missing" -> the reason."""
     keys = [f"{name}_missing" for name in frame_metrics()]
-    return {key: published(why) for key in keys if (why := source.kept.metadata.get(key))}
+    return {key: published(why) for key in keys if (why := source.header.metadata.get(key))}
 
 
 def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
-    """Refuse to put numbers side by side that were not measured alike."""
-    again = f"`bench rescore{''.join(f' --with {source.label!r}' for source in theirs)}` scores all alike"
+    """Refuse to compare scores of other clips, protocols or network weights."""
+    rescoring = f"`bench rescore{''.join(f' --with {source.label!r}' for source in theirs)}` scores all alike"
     networks = {name: f"with other {metric.label} weights" for name, metric in frame_metrics().items() if metric.load}
-    for fact, remedy in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
-        sources = [source for source in (*theirs, *ours) if fact not in networks or source.kept.metadata.get(fact)]
-        sources_by_value = {_compared(source, fact): source for source in sources}
+    for field, difference in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
+        sources = [source for source in (*theirs, *ours) if field not in networks or source.header.metadata.get(field)]
+        sources_by_value = {_compared(source, field): source for source in sources}
         if len(sources_by_value) > 1:
-            one, other = (source.label for source in list(sources_by_value.values())[:2])
-            if len({source.kept.metadata.get("fingerprint") for source in ours}) > 1:
-                raise BenchError(f"'{one}' and '{other}' are of different data sets; --only shows those of one")
-            raise BenchError(f"'{one}' and '{other}' were scored {remedy}; {again}")
+            first, second = (source.label for source in list(sources_by_value.values())[:2])
+            if len({source.header.metadata.get("fingerprint") for source in ours}) > 1:
+                raise BenchError(f"'{first}' and '{second}' are of different data sets; --only shows those of one")
+            raise BenchError(f"'{first}' and '{second}' were scored {difference}; {rescoring}")
 
 
-def _compared(source: Source, fact: str) -> str:
-    """A fact that must be the same for all; of published weights not the file that they lay in."""
-    value = source.kept.metadata.get(fact)
+def _compared(source: Source, field: str) -> str:
+    """A field of the metadata that must be the same for all, as text; of network weights their identity, not their file."""
+    value = source.header.metadata.get(field)
     return json.dumps(weights.identity(value) if isinstance(value, str) else value)
 
 
 def _first_scored(planned_runs: Sequence[PlannedRun], ours: Sequence[Source]) -> PlannedRun:
-    """Whose data set the scores are of: variants that have none yet may be of another."""
+    """A run on the data set of the scores; variants without scores may be on another one."""
     return next((planned for planned in planned_runs if ours and planned.label == ours[0].label), planned_runs[0])
 
 
 def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experiment) -> dict[str, str]:
-    """Why scores are empty that need a network or have to be asked for, by metric, as far as any is."""
-    reasons = {name: [source.kept.metadata.get(f"{name}_missing", "") for source in sources] for name in frame_metrics()}
+    """Why a metric has no scores, by metric: its network's weights are missing, or it was not computed."""
+    reasons = {name: [source.header.metadata.get(f"{name}_missing", "") for source in sources] for name in frame_metrics()}
     frames = {name: why[0] for name, why in reasons.items() if why and all(why)}
     return frames | {name: missing(name, sources, experiment.name) for name in sets}
 
@@ -286,7 +286,7 @@ def _metadata(
 
 
 def _notes(metadata: dict[str, Any]) -> list[str]:
-    """How the test clips were made, and by which networks scores were computed."""
+    """How the test clips were made, and which networks computed scores."""
     by = [f"{metric.label} by {metadata[name]}." for name, metric in frame_metrics().items() if metadata.get(name)]
     return [*([f"Clips: {metadata['data']}."] if metadata.get("data") else []), *by]
 

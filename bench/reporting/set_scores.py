@@ -1,4 +1,4 @@
-"""Scores of whole sets of clips for reports: from what the runs have kept."""
+"""Scores of whole sets of clips for reports, from what the runs have stored."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from reports.set_scores import SetScores
 
 
 def known_sets(sources: Sequence[Source]) -> list[str]:
-    """The set metrics that any of these scores has been asked for."""
-    return [name for name in set_metrics() if any(name in source.kept.metadata.get("sets", {}) for source in sources)]
+    """The set metrics that were computed, or tried, for any of these scores."""
+    return [name for name in set_metrics() if any(name in source.header.metadata.get("sets", {}) for source in sources)]
 
 
 def gathered(
     name: str, sources: Sequence[Source], labels: Sequence[str], seeds: Sequence[int], shown: NDArray[np.int64] | None
 ) -> SetScores:
-    """The scores of all runs. shown: of these clips alone, made from what was kept of each; None for all."""
+    """The scores of all runs. shown: numbers of the clips to score, from their kept features; None for all clips."""
     _comparable(name, sources)
     values = np.full((len(labels), len(seeds)), np.nan)
     replicates = np.full((*values.shape, REPLICATES), np.nan)
@@ -37,13 +37,13 @@ def gathered(
 
 def missing(name: str, sources: Sequence[Source], experiment: str) -> str:
     """Why no run has a score of the set."""
-    reasons = [source.kept.metadata.get("sets", {}).get(name, {}).get("missing") for source in sources]
-    again = f"it was not computed; `bench rescore {experiment} --metrics {name}` does"
-    return next(filter(None, reasons), again)
+    reasons = [source.header.metadata.get("sets", {}).get(name, {}).get("missing") for source in sources]
+    not_computed = f"it was not computed; `bench rescore {experiment} --metrics {name}` does"
+    return next(filter(None, reasons), not_computed)
 
 
 def _metadata(name: str, source: Source) -> dict[str, Any]:
-    set_metadata: dict[str, Any] = source.kept.metadata.get("sets", {}).get(name, {})
+    set_metadata: dict[str, Any] = source.header.metadata.get("sets", {}).get(name, {})
     return set_metadata
 
 
@@ -53,20 +53,19 @@ def _score(name: str, source: Source, shown: NDArray[np.int64] | None) -> SetSco
         return None
     if shown is None and len(set_metadata.get("replicates", ())) == REPLICATES:
         return SetScore(set_metadata["value"], np.array(set_metadata["replicates"]))
-    features = load(source.kept.path, ()).sets.get(name)
+    features = load(source.header.path, ()).sets.get(name)
     return set_score(name, features, shown) if features else None
 
 
 def _comparable(name: str, sources: Sequence[Source]) -> None:
     """Refuse to put numbers side by side that were not measured alike."""
     present = [source for source in sources if "value" in _metadata(name, source)]
-    for fact, what in (("version", "by another version of its protocol"), ("by", "with other weights")):
-        labels_by_value = {_metadata(name, source).get(fact): source.label for source in present}
+    for field, difference in (("version", "by another version of its protocol"), ("by", "with other weights")):
+        labels_by_value = {_metadata(name, source).get(field): source.label for source in present}
         if len(labels_by_value) > 1:
-            one, other = list(labels_by_value.values())[:2]
-            raise BenchError(
-                f"{name} of '{one}' and '{other}' was computed {what}; `bench rescore --metrics {name}` makes all alike"
-            )
+            first, second = list(labels_by_value.values())[:2]
+            rescoring = f"`bench rescore --metrics {name}` scores all alike"
+            raise BenchError(f"{name} of '{first}' and '{second}' was computed {difference}; {rescoring}")
 
 
 def _note(
@@ -76,14 +75,14 @@ def _note(
     scored = [source for source in sources if "value" in _metadata(name, source)]
     if not scored:
         return ""
-    clips, frames, _ = scored[0].kept.shape
+    clips, frames, _ = scored[0].header.shape
     count = clips if shown is None else len(shown)
     without = [label for label, row in zip(labels, values, strict=True) if not np.isfinite(row).any()]
-    words = [
+    sentences = [
         f"{metric.label} (protocol {metric.protocol}, version {_metadata(name, scored[0])['version']}) is a number of the "
         f"whole set, here of {count} clips x {frames} predicted frames; {metric.about}.",
         "Its ±: 95% over clips (bootstrap) and seeds.",
         f"{metric.label} by {_metadata(name, scored[0])['by']}.",
         f"It was not computed for {listed(without)}." if without else "",
     ]
-    return " ".join(filter(None, words))
+    return " ".join(filter(None, sentences))

@@ -8,8 +8,8 @@ from bench.evaluation.scores import ScoresHeader
 
 
 class Source(NamedTuple):
-    """Scores that enter a report: of which row, and of which seed."""
+    """A file of scores that enters a report. label, seed: the row and the seed that it is of."""
 
     label: str
     seed: int
-    kept: ScoresHeader
+    header: ScoresHeader

@@ -1,7 +1,7 @@
 """The newest report of each experiment in MLflow: a run in an MLflow experiment of its own, which holds the files.
 
-Beside the experiment's runs it would be drawn as one of their curves. As their parent it would hide them: MLflow folds nested
-runs away, out of its table and of all its charts, until each is unfolded by hand.
+In the experiment itself it would be drawn as one more curve. As the parent of the runs it would hide them: MLflow collapses
+nested runs, in its table and in all charts, until each is expanded by hand.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 def attach(store: Store, experiment: str, files: Sequence[Path], question: str, command: str, part: str = "") -> str:
-    """Put the files of a report into its run among the reports; "" if all went well, else the trouble in words.
+    """Put the files of a report into its run among the reports; "" if all went well, else the error as text.
 
     The newest report replaces the one before. part: of which part of the test clips it is, a folder of its own.
-    Nothing is raised: a report is whole without MLflow. Where MLflow was never used on this store, nothing happens.
+    Never raises: a report is complete without MLflow. Does nothing if MLflow was never used on this store.
     """
     if is_embedded(store) and not os.path.lexists(store.root / database.NAME):
         return ""
@@ -70,7 +70,7 @@ def _run_id(client: MlflowClient, reports: str, experiment: str, question: str) 
 
 
 def _clear(client: MlflowClient, run_id: str, part: str) -> None:
-    """Remove the files of the report before, where the artifact store can: none of its figures must outlive it."""
+    """Remove the files of the former report, if the artifact store can: no old figure may stay."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     with contextlib.suppress(Exception):

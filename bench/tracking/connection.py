@@ -1,4 +1,4 @@
-"""Where MLflow is, and who may write to it: one process at a time, which waits for no dead server."""
+"""The connection to MLflow: one process writes at a time, and a server that is down is given up soon."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ REPORTS = "lmc-bench reports"  # the MLflow experiment that has a run for the re
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",  # the migrations of a new database are nobody's news
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the default blocks minutes per call on a dead server; and to ask twice for a
-    # run, when the first answer got lost, makes two
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # not a line for each migration of a new database
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the default blocks minutes per call on a dead server; and a second request
+    # for a new run, after the first answer was lost, makes two runs
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run, in the middle of the progress display
 }
@@ -56,7 +56,7 @@ def artifact_root(store: Store) -> Path:
 
 
 def connect(store: Store) -> MlflowClient:
-    """A client that gives up soon on a server that does not answer, and tells nobody of its use."""
+    """A client that soon gives up on a server that does not answer, and sends no telemetry."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -74,21 +74,21 @@ def connect(store: Store) -> MlflowClient:
 
 
 def settle(store: Store) -> None:
-    """Where a store was moved or copied, let the embedded MLflow keep artifacts here and no longer at the old place.
+    """After a store was moved or copied, set the embedded MLflow's artifact paths to the store's present folder.
 
-    MLflow writes down whole paths. Those of a copy would have it write into the original, and delete there.
+    MLflow stores absolute paths: with the old ones, a copy would write to the original store, and delete there.
     """
-    path, here = store.root / database.NAME, f"{artifact_root(store)}/"
+    path, current = store.root / database.NAME, f"{artifact_root(store)}/"
     if not is_embedded(store) or not database.ready(path):
         return
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5)) as tables, tables:
         location_rows = tables.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
         texts = [location for (location,) in location_rows if isinstance(location, str)]
         folders = {f"{location.partition(FOLDER)[0]}{FOLDER}" for location in texts if FOLDER in location}
-        for there in folders - {here}:
+        for former in folders - {current}:
             for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
                 moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
-                tables.execute(moved, (here, len(there) + 1, len(there), there))
+                tables.execute(moved, (current, len(former) + 1, len(former), former))
 
 
 def experiment_id(client: MlflowClient, name: str, store: Store, question: str = "") -> str:
@@ -112,7 +112,7 @@ def experiment_id(client: MlflowClient, name: str, store: Store, question: str =
 
 
 def remote(store: Store) -> bool:
-    """Whether MLflow is a server elsewhere, which may not answer."""
+    """Whether MLflow is a server, which may not answer."""
     return not tracking_uri(store).startswith(("sqlite:", "file:"))
 
 

@@ -1,4 +1,4 @@
-"""The embedded MLflow database and its artifacts: never half made, and never pointing out of the store."""
+"""The embedded MLflow database and its artifacts: never half made, and with no paths outside the store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "mlflow.db"
 LONGEST = 480  # bytes of a path that SQLite opens (SQLITE_MAX_PATHNAME is 512, and its journal's name is longer)
-SPECIAL = "?#%"  # what these stand for in an address, they cannot be in a path that becomes one
+SPECIAL = "?#%"  # signs with a meaning in an address, so that no path with them can become one
 HALF_MADE = (
     "already exists", "duplicate column", "no such table", "no such column", "not a database", "malformed",
     "Can't locate revision",
@@ -56,7 +56,7 @@ def ready(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a database has the tables that MLflow makes first and last, by a look into it that needs no MLflow."""
+    """Whether a database has the tables that MLflow makes first and last; read without importing MLflow."""
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as tables:
             tables.execute("SELECT 1 FROM experiments, runs, latest_metrics LIMIT 1").fetchall()
@@ -84,7 +84,7 @@ def make(path: Path) -> None:
 def is_usable(path: Path) -> bool:
     """Whether MLflow can work with a database: False where it was never finished, or is damaged.
 
-    One that is not of this MLflow's version is tried on a copy: MLflow keeps open what it has opened once.
+    A database of another MLflow version is tried on a copy, since MLflow keeps files open.
     """
     if not is_whole(path):
         return False
@@ -109,22 +109,22 @@ def is_usable(path: Path) -> bool:
 
 @cache
 def _newest_version() -> str:
-    """The version of the tables that the installed MLflow makes: the one of its migrations that no other one follows."""
+    """The schema version of the installed MLflow: the one migration that no other follows; empty if that is not one."""
     package = importlib.util.find_spec("mlflow")
     folder = Path(str(package and package.origin)).parent / "store" / "db_migrations" / "versions"
     revisions, followed = set(), set()
     for path in folder.glob("*.py"):
         text = path.read_text("utf-8")
-        if own := re.search(r"^revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
-            revisions.add(own[1])
-        if before := re.search(r"^down_revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
-            followed.add(before[1])
+        if revision := re.search(r"^revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
+            revisions.add(revision[1])
+        if predecessor := re.search(r"^down_revision\b[^=]*= *['\"](\w+)", text, re.MULTILINE):
+            followed.add(predecessor[1])
     left = revisions - followed
     return left.pop() if len(left) == 1 else ""
 
 
 def set_aside(path: Path) -> Path:
-    """Put a database that nobody can use out of the way; where to. Nothing is lost: it is a copy of the store."""
+    """Rename a database that cannot be used; returns the new path. Nothing is lost: it is a copy of the store."""
     aside = path.with_name(f"{path.name}.unusable-{time.strftime('%Y%m%d-%H%M%S')}")
     for suffix in ("-journal", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):

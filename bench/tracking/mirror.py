@@ -1,4 +1,4 @@
-"""One run of the store on its way into MLflow: parameters, curves, per-frame scores, artifacts, and how it ended.
+"""Copies one run of the store to MLflow: parameters, curves, per-frame scores, artifacts, and how it ended.
 
 The run directory notes what has been sent (`mlflow/`); only steps that a checkpoint covers are sent, since later ones may be
 cut back.
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 ENDED: dict[str, str] = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
-LONGEST_PARAMETER = 6000  # characters; MLflow cuts longer ones without a word
+LONGEST_PARAMETER = 6000  # characters; MLflow truncates longer ones silently
 CUT = 5000  # characters of a tag that MLflow keeps
 BATCH = 1000  # metrics that MLflow takes in one call
 log = logging.getLogger(__name__)
 
 
 class Copy:
-    """One run on its way into MLflow.
+    """Copies one run to MLflow.
 
-    Before MLflow is asked to make a run, the directory notes so: where the answer gets lost, two may have been made, and all
-    but one of them are removed once MLflow answers again.
+    The run's directory notes every request for a new MLflow run beforehand: if the answer is lost, two may have been made, and
+    all but one of them are removed once MLflow answers again.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Copy:
         self.note = _note(planned, experiment, store)
 
     def send(self) -> None:
-        """Everything that is new; anew if somebody has removed the run from MLflow."""
+        """Send everything that is new; everything again if the run was deleted in MLflow."""
         try:
             self._send()
         except Exception:
@@ -112,11 +112,11 @@ class Copy:
         return run_id
 
     def _sent_metrics(self, run_id: str) -> dict[str, float]:
-        """What MLflow has of the means; a value that is the same again would only double its points."""
+        """The means that MLflow has; sending an equal value again would add a second point."""
         return dict(self.client.get_run(run_id).data.metrics)
 
     def _all(self) -> list[str]:
-        """The MLflow runs that stand for the run; more than one after an answer that got lost."""
+        """The MLflow runs that are copies of the run; more than one after an answer was lost."""
         copies = self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{self.planned.run.identity()}'")
         label = self.planned.label
         older = label.partition(": ")[0] if label.startswith("trial ") else label  # trials bore their numbers alone
@@ -124,11 +124,11 @@ class Copy:
         return sorted(str(run.info.run_id) for run in copies if run.data.tags.get("bench.variant") in names)
 
     def _is_ours(self, run_id: str) -> bool:
-        """Whether an MLflow run that a note names stands for the run: a note of somebody else's could name anybody's."""
+        """Whether an MLflow run that a note names is a copy of this run: a note from elsewhere could name any run."""
         return self.client.get_run(run_id).data.tags.get("bench.run") == self.planned.run.identity()
 
     def _removed(self) -> bool:
-        """Whether the MLflow run that was noted is not there any more: deleted by hand, or with the database it was in."""
+        """Whether the noted MLflow run is gone: deleted by hand, or with its database."""
         from mlflow.exceptions import MlflowException
 
         if not self.note.get("run_id"):
@@ -140,7 +140,7 @@ class Copy:
 
 
 def _settings(spec: RunSpec) -> dict[str, Any]:
-    """All settings, so that two runs differ in a value and not in whether there is one; fewer where a plug-in is missing."""
+    """All settings, defaults included, so that all runs have the same parameters; fewer if a plug-in is missing."""
     try:
         return spec.settings()
     except BenchError:
@@ -197,7 +197,7 @@ def _artifacts(client: MlflowClient, run_id: str, planned: PlannedRun) -> None:
 
 
 def _send_file(client: MlflowClient, run_id: str, path: Path, folder: str | None = None) -> None:
-    """A file of the run's own: a link could make MLflow keep what nobody wanted to show."""
+    """Send a regular file of the run; links are not followed, since they could publish any file."""
     if is_regular(path) and is_folder(path.parent) and path.stat().st_size <= LARGE:
         client.log_artifact(run_id, str(path), folder)
 
@@ -213,7 +213,7 @@ def _scores(planned: PlannedRun) -> Scores | None:
 
 
 def has_news(planned: PlannedRun, experiment: str, store: Store) -> bool:
-    """Whether MLflow does not know yet how the run stands."""
+    """Whether the run has something that MLflow does not have yet."""
     note, status = _note(planned, experiment, store), planned.run.status()
     same = note.get("updated") == status.updated and note.get("state", status.state) == status.state
     return not same or note.get("scored") != _scores_stamp(planned)
@@ -226,7 +226,7 @@ def _scores_stamp(planned: PlannedRun) -> int | None:
 
 
 def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
-    """What was sent to this MLflow before; nothing if it was another one, or if it is not there any more."""
+    """What was sent to this MLflow before; empty if it was another MLflow, or if that is gone."""
     path = _note_path(planned, experiment)
     try:
         note = known_fields(json_in(path, planned.run.path) or {}, shapes.COPIED, path)
@@ -237,5 +237,5 @@ def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
 
 
 def _note_path(planned: PlannedRun, experiment: str) -> Path:
-    """A name of its own for every experiment and variant, however long they are and whatever they are made of."""
+    """A path of its own for every experiment and variant, whatever the length and the signs of their names."""
     return planned.run.path / "mlflow" / f"{slug(planned.label, 40)}-{digest(f'{experiment}/{planned.label}')}.json"

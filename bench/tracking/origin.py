@@ -1,4 +1,4 @@
-"""Where a run comes from, as MLflow's own pages show it: source, commit, user, description, data set; and what it cost."""
+"""Provenance of a run in the fields of MLflow's pages: source, commit, user, description, data set; and its costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A faithful copy of the store in MLflow: any time, any number of times, with the same result.
+"""Keeps a copy of the store in MLflow; copying again changes nothing.
 
 One process writes at a time, in batches, with the time stamps of the store, so that sending something twice changes nothing
 (bench.tracking.mirror). Training never waits for MLflow: a server that is down costs nothing but a later `bench sync`.
@@ -42,8 +42,8 @@ def sync(
 ) -> int:
     """Copy what is new of these runs into the MLflow experiment of that name; how many runs had anything new.
 
-    among: all planned runs, in the declared order that a tag keeps; `planned_runs` if not given. tell: called whenever it
-    has got a bit further. question: of the experiment, for its description.
+    among: all planned runs, in the declared order that a tag keeps; `planned_runs` if not given. tell: called after each
+    step forward. question: of the experiment, for its description.
     """
     order = {(planned.label, planned.seed): number for number, planned in enumerate(among or planned_runs)}
     fresh = [planned for planned in planned_runs if planned.run.path.exists() and has_news(planned, experiment, store)]
@@ -60,7 +60,7 @@ def sync(
 
 
 class Tracker:
-    """Syncs in a thread of its own while a scheduler works; a watcher of the scheduler. No trouble with MLflow holds it up."""
+    """A watcher of the scheduler that syncs in a thread of its own. Errors of MLflow do not stop the scheduler."""
 
     def __init__(self, store: Store, experiment: str, planned_runs: list[PlannedRun], question: str = ""):
         self.store, self.experiment, self.planned_runs, self.question = store, experiment, planned_runs, question
@@ -80,7 +80,7 @@ class Tracker:
         pass
 
     def close(self) -> str:
-        """Send what is left, for as long as that gets on; what went wrong, in words."""
+        """Send what is left, as long as there is progress; returns what went wrong, empty if nothing did."""
         self._closing = True
         self._queue.put(None)
         self._moved = time.monotonic()
@@ -88,7 +88,7 @@ class Tracker:
         while self._thread.is_alive():
             self._thread.join(0.1)
             if time.monotonic() - self._moved > timeout:
-                return self.trouble or f"{shown_uri(self.store)} has not got on for {timeout:.0f} seconds"
+                return self.trouble or f"{shown_uri(self.store)} has made no progress for {timeout:.0f} seconds"
         return self.trouble
 
     def _work(self) -> None:

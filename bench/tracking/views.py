@@ -53,7 +53,7 @@ def save(client: MlflowClient, experiment: Experiment) -> None:
 
 
 def describe(client: MlflowClient, experiment: Experiment, question: str, report: str = "") -> None:
-    """Let the description of an experiment say its question and where to look; what somebody wrote there stays.
+    """Set the description of an experiment to its question and a link to the charts; a text by hand stays.
 
     report: the run in MLflow that holds the newest report, as "EXPERIMENT_ID/runs/RUN_ID".
     """

@@ -156,7 +156,7 @@ def find(store: Store, name: str, scale: str) -> Study:
     return Study(name, Aim.from_json(study_json["aim"]), store, folder, study_json["owner"], url, record)
 
 
-def runs(store: Store) -> set[str]:
+def run_names(store: Store) -> set[str]:
     """The names of the runs that the searches of a store refer to; BenchError if the record of one cannot be read."""
     names: set[str] = set()
     for folder in inside(store.root / "tuning"):
