@@ -39,7 +39,7 @@ def many(tmp_path_factory):
     [
         (("plan", "many.py"), "0 of 2000 runs to do"),
         (("status",), "finished"),
-        (("status", "many.py"), "trained and scored"),
+        (("status", "many.py"), "finished"),
         (("report", "many.py", "--frames", "all"), "│ 8 slots"),
         (("report", "many.py", "--differences"), "│ 8 slots"),
         (("explain", "many.py", "8 slots", "psnr"), "the mean of 500 seeds"),

@@ -12,7 +12,7 @@ def experiments(as_json: bool = False) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name in names():
         labels = list(load(name).variants)
-        variants: Any = labels if as_json else ", ".join(labels)
+        variants: Any = labels if as_json else "; ".join(labels)  # a label may hold a comma
         rows.append({"experiment": name, "question": describe(name), "variants": variants})
     return rows
 
@@ -40,7 +40,7 @@ def spaces(as_json: bool = False) -> list[dict[str, Any]]:
 
     choice_names = {name: list(choices(load(name, "small"))) for name in names()}
     rows: list[dict[str, Any]] = [
-        {"space": name, "choices": labels if as_json else ", ".join(labels)} for name, labels in choice_names.items()
+        {"space": name, "choices": labels if as_json else "; ".join(labels)} for name, labels in choice_names.items()
     ]
     return [*rows, {"space": "comparison", "choices": [] if as_json else "all of the above, one after another"}]
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path, str]]) -> None:
     """One line a run; and the directories of runs that cannot be read, with the reason."""
-    from bench.store.store import FINISHED
-
     columns = ["run", "experiment", "variant", "seed", "state", "val. PSNR (dB)", "age", "why"]
     rows = []
     for planned in planned_runs:
@@ -32,12 +30,11 @@ def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path
             (
                 planned.run.name, ", ".join(names), ", ".join(dict.fromkeys(names.values())), str(planned.seed), planned.state,
                 "" if score is None else f"{score:.2f}", "" if age is None else lasting(age),
-                "" if planned.state == FINISHED else planned.why,
+                _tables.reason(planned),
             )
         )  # fmt: skip
     rows += [(path.name, "", "", "", "damaged", "", "", why) for path, why in damaged]
-    filled = [n for n, name in enumerate(columns) if name != "why" or any(row[n] for row in rows)]
-    _tables.print_table([columns[n] for n in filled], [[row[n] for n in filled] for row in rows])
+    _tables.print_table(columns, rows)
 
 
 def described(run: Run) -> dict[str, Any]:

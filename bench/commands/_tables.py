@@ -26,20 +26,30 @@ def print_runs(planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | N
         (
             *(planned.run.name, planned.label, str(planned.seed), planned.state),
             *([_time(costs.get(planned.run.name))] if costs else []),
-            planned.why,
+            reason(planned),
         )
         for planned in planned_runs
     ]
     print_table(columns, rows)
 
 
+def reason(planned: PlannedRun) -> str:
+    """Why a run is in its state, where the state alone does not say it."""
+    from bench.store.store import FINISHED
+    from bench.sweep.plan import NEW
+
+    return "" if planned.state in (FINISHED, NEW) else planned.why
+
+
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows under their columns, states in colour; the columns of RIGHT are of numbers, and `why` is text that may be folded."""
+    """Rows under their columns, states in colour, the columns of RIGHT as numbers. Without `why` where no row has a reason."""
     from rich.text import Text
 
     from bench.common.whole_tables import table_of
     from bench.sweep.run_table import LOOKS, OTHER
 
+    shown = [n for n, name in enumerate(columns) if name != "why" or any(row[n] for row in rows)]
+    columns, rows = [columns[n] for n in shown], [[row[n] for n in shown] for row in rows]
     if len(rows) > LONG:
         _print_lines(columns, rows)
         return
