@@ -41,6 +41,9 @@ JOINED = re.compile(r"(?<=[-–—])(?=[-–—])|(?<=,)(?=,)|(?<=')(?=')")
 # A tabular is broken into several, one below the other, where it has more columns or letters than can still be read: so many
 # letters fill the page below at 6 points.
 COLUMNS, WIDTH = 9, 160
+# A sentence in a cell is set in lines of about so many letters.
+LINE = 40
+PARAGRAPH = r"\parbox[t]{19em}{\raggedright %s\strut}"
 
 DOCUMENT = r"""%% To paste: everything from \begin{table} to \end{table}; it needs the packages booktabs, graphicx and xcolor.
 \documentclass{article}
@@ -177,8 +180,8 @@ def _subject(column: Column) -> str:
 
 
 def _fits(table: Table, numbers: Sequence[int]) -> bool:
-    label = max((len(row.label) for row in table.rows), default=0)
-    widths = [max([len(table.columns[n].title), *(len(row.cells[n].text) for row in table.rows)]) for n in numbers]
+    label = max((min(len(row.label), LINE) for row in table.rows), default=0)
+    widths = [max([len(table.columns[n].title), *(min(len(row.cells[n].text), LINE) for row in table.rows)]) for n in numbers]
     return len(numbers) <= COLUMNS and label + sum(widths) + 2 * len(widths) <= WIDTH
 
 
@@ -215,7 +218,8 @@ def _row(row: Row, shown: Sequence[Cell], seeds: bool) -> list[str]:
     name = escaped(row.label)
     if name.lstrip()[:1] in ("[", "*"):
         name = "{}" + name  # or it would belong to the end of the line above
-    cells = [name + _mark(row.marks), *map(_cell, shown), *([escaped(row.seeds)] if seeds else [])]
+    label = _folded(name + _mark(row.marks), row.label)
+    cells = [label, *map(_cell, shown), *([escaped(row.seeds)] if seeds else [])]
     return [rf"\textcolor{{gray}}{{{cell}}}" for cell in cells] if row.published else cells
 
 
@@ -226,7 +230,12 @@ def _cell(cell: Cell) -> str:
         text = rf"\textbf{{{bold}{text}}}"
     elif cell.close:
         text = rf"\underline{{{text}}}"
-    return text + _mark([cell.mark] if cell.mark else [])
+    return _folded(text + _mark([cell.mark] if cell.mark else []), cell.text)
+
+
+def _folded(source: str, text: str) -> str:
+    """The LaTeX of a cell as a paragraph, if its text is long."""
+    return PARAGRAPH % source if len(text) > LINE else source
 
 
 def _mark(marks: tuple[str, ...] | list[str]) -> str:

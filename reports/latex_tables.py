@@ -36,7 +36,7 @@ SILENT = {
     "textcolor": 1, "color": 1, "colorbox": 1, "rotatebox": 1, "href": 1, "cmidrule": 1, "cline": 1, "rowcolor": 1,
     "cellcolor": 1, "arrayrulecolor": 1, "specialrule": 3, "noalign": 1, "label": 1, "cite": 1, "citep": 1, "citet": 1,
     "ref": 1, "phantom": 1, "hphantom": 1, "vphantom": 1, "textsuperscript": 1, "footnote": 1, "tnote": 1, "multirow": 2,
-    "resizebox": 2, "fontsize": 2, "setlength": 2, "rule": 2, "caption": 1, "hspace": 1, "vspace": 1, "begin": 1,
+    "resizebox": 2, "parbox": 1, "fontsize": 2, "setlength": 2, "rule": 2, "caption": 1, "hspace": 1, "vspace": 1, "begin": 1,
 }  # fmt: skip
 """How many arguments of a command are no text."""
 TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[{}&$~^_]|[^\\{}&$~^_]+", re.DOTALL)

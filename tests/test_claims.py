@@ -1,6 +1,7 @@
 """A claim is measured by pairing seeds on the same clips, and says what it cannot measure."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -175,6 +176,13 @@ def test_every_format_has_the_sentence_the_gain_the_interval_and_the_verdict(for
     text = claims_text(scored, [judged], format)
     for fragment in ("The memory helps.", "holds", "0.99" if format == "json" else "1", str(judged.low)[:4], "1.1"):
         assert fragment in text
+
+
+def test_latex_sets_long_sentences_as_paragraphs_of_one_table():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    judged = the(scored, replace(BETTER, sentence="The memory helps, and says so in a sentence of some length. " * 3))
+    source = claims_text(scored, [judged], "latex")
+    assert source.count(r"\begin{tabular}") == 1 and source.count(r"\parbox[t]") == 1 and "sentence of some length" in source
 
 
 def test_json_has_every_number_in_full():

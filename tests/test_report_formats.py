@@ -113,6 +113,15 @@ def test_latex_compiles_as_it_is(made, make, tmp_path):
     compiled(render(make(made, frames=[1, 2, (1, 2)]), "latex"), tmp_path)
 
 
+def test_latex_folds_a_long_name_and_the_check_finds_its_row_again():
+    long_name = "with a memory of 200 slots, half the width and warm-up"
+    scored = results({(long_name, 0): [[20, 18]], ("full", 0): [[19, 18]]})
+    text = render(table(scored), "latex")
+    assert text.count(r"\parbox[t]") == 1
+    outcome = check(scored, text, "latex")
+    assert (outcome.numbers, outcome.differences, outcome.unmatched) == (4, [], [])
+
+
 @pytest.mark.slow
 def test_latex_prints_any_name_as_it_reads_and_the_check_finds_it_again(tmp_path):
     made = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)}, question=" / ".join(NAMES))
