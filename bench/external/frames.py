@@ -1,4 +1,4 @@
-"""Frames that a user brings for a model to go on with: a folder of pictures, a video, or an array."""
+"""Frames of a user that a model continues: a folder of pictures, a video, or an array."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bench.common.errors import BenchError
 from bench.data.layout import arranged, layout_of, refuse_doubtful_time
 from bench.data.value_range import Extent, ValueRange, decide
 from bench.external.side import Reading
-from bench.external.side_arrays import mapped
+from bench.external.side_arrays import open_array
 from bench.external.side_pictures import in_time, pictures_in, stacked
 
 VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif"}
-BATCH = 16  # clips looked at together
+BATCH = 16  # clips read together
 
 
 class Clips:
     """Clips of a user, [B, T, C, H, W] in [0, 1]: any slice of them, read when it is asked for.
 
-    clips: in memory, in the numbers of the file; None to read them from the array `source` in a layout each time, so that they
-    do not stay in memory. ranges: as the user states them.
+    clips: in memory, with the numbers of the file; None to read slices of the array `source` in a layout, so that it does not
+    stay in memory. ranges: as the user states them.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Clips:
     def _all(self) -> NDArray[Any]:
         if self._clips is not None:
             return self._clips
-        return arranged(mapped(self.source), self._layout, str(self.source))
+        return arranged(open_array(self.source), self._layout, str(self.source))
 
 
 def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueRange] | None = None) -> Clips:
@@ -64,7 +64,7 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
     if not path.exists():
         raise BenchError(f"there is no {path}; give a folder of frames, a video, or a .npy array [T, C, H, W]")
     if is_array:
-        array = mapped(path)
+        array = open_array(path)
         layout = reading.layout or layout_of(array.shape, str(path), one_clip=True)
         if not reading.layout and array.ndim == len("NTCHW"):
             refuse_doubtful_time(arranged(array, layout, str(path)), layout, str(path))

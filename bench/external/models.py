@@ -67,13 +67,13 @@ class Trained:
             raise BenchError(f"{self.name} sees exactly {self.sees} frames, not {context}; use --context {self.sees}")
 
 
-def find(what: str, store: Store, model: str | None = None, settings: Sequence[str] = ()) -> Trained:
-    """The model that `what` names: a run's name or directory, or a checkpoint file.
+def find(source: str, store: Store, model: str | None = None, settings: Sequence[str] = ()) -> Trained:
+    """The model that `source` names: a run's name or directory, or a checkpoint file.
 
-    model, settings: of a foreign checkpoint, as `--model mau --set model.window=3`. Its content tells the model and most sizes,
-    so neither is needed where it does.
+    model, settings: of an external checkpoint, as `--model mau --set model.window=3`; only needed for what its content does not
+    tell.
     """
-    path = Path(what)
+    path = Path(source)
     run = Run(path.absolute().parent.parent)
     if model or (path.is_file() and not (run.path / "spec.json").exists()):
         return from_file(path, catalog.canonical("models", model) if model else None, _options(settings))
@@ -82,7 +82,7 @@ def find(what: str, store: Store, model: str | None = None, settings: Sequence[s
     if not path.exists() and path.suffix.lower() in SUFFIXES:
         raise BenchError(f"there is no checkpoint file {path}")
     if not path.is_file():
-        return _ours(Run(path.absolute()) if (path / "spec.json").exists() else store.find(what), None)
+        return _ours(Run(path.absolute()) if (path / "spec.json").exists() else store.find(source), None)
     return _ours(run, checkpoint.read(path))
 
 

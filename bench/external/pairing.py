@@ -54,8 +54,8 @@ def mixed(names: Sequence[str], folder: str) -> MixedNames | None:
 def pair_frames(predicted: Sequence[str], true: Sequence[str], folder: str) -> list[int]:
     """Of each predicted frame of a clip, the position of the true one; both in order of time.
 
-    Told by equal names, else by equal numbers. Targets may begin earlier, with the frames of the context. Both may also count
-    from where they begin: predictions from 0 or 1, targets on from the context.
+    Matched by equal names, else by equal numbers. Targets may begin earlier, with the frames of the context. Both may also be
+    numbered from their own beginning: predictions from 0 or 1, targets from after the context.
     """
     if positions := _equal(predicted, true, folder):
         return positions
@@ -74,7 +74,7 @@ def pair_frames(predicted: Sequence[str], true: Sequence[str], folder: str) -> l
 
 
 def pair_clips(predicted: Sequence[str], true: Sequence[str], folder: str) -> list[int]:
-    """Of each predicted clip, the position of the true one: of the same name, else of the same numbers; one needs neither."""
+    """Of each predicted clip, the position of the true one: by name, else by numbers; a single clip needs neither."""
     if positions := _equal(predicted, true, folder):
         return positions
     if len(predicted) == len(true) == 1:
@@ -89,7 +89,7 @@ def pair_clips(predicted: Sequence[str], true: Sequence[str], folder: str) -> li
 
 
 def _equal(predicted: Sequence[str], true: Sequence[str], folder: str) -> list[int] | None:
-    """Positions by equal names, numbers read as such; None where no name is on both sides. Some but not all are refused."""
+    """Positions by equal names, in which 7 equals 007; None if no name is on both sides. Partial matches are refused."""
     unmatched = None
     for key in (stem, lambda name: tuple(natural(stem(name)))):  # 7.png is 007.png, but 0.5.png is not 0.05.png
         keys, true_keys = (list(map(key, side)) for side in (predicted, true))

@@ -1,4 +1,4 @@
-"""Predicted frames of any clip, as pictures, an animation beside the ground truth, and numbers."""
+"""Predicts frames of any clips, and writes them as pictures and as an animation beside the ground truth."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def predict(
 ) -> Iterator[tuple[FloatFrames, FloatFrames]]:
     """Yield clips [b, T, C, H, W] and the predicted `horizon` frames after their first `context`, not clamped, batch by batch.
 
-    Few are in memory at a time, however many there are. channels: that the model wants; clips are made grey or coloured for it.
+    Only a batch is in memory at a time. channels: of the model; clips are converted to grey, or grey is repeated, to fit.
     """
     least = min_context(model)
     if context < least:
@@ -79,5 +79,5 @@ def forget_clips(out: Path, count: int) -> None:
             forget(folder)
             for name in (STRIP, ANIMATION):
                 (folder / name).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # somebody keeps something of his own there
+            with contextlib.suppress(OSError):  # it holds other files of the user
                 folder.rmdir()

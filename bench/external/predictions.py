@@ -22,8 +22,8 @@ from bench.evaluation.scores import Scores
 from bench.external.side import PREDICTION, Side, Sides
 from bench.spec.experiment import Evaluation
 
-TOLERANCE = 1.5 / 255  # by which frames that went through a file of 8 bits may differ from the clips they were
-BRIGHT = 0.45  # targets whose pixels all lie above this are of mid-grey and lighter, which -1..1 writes without a minus
+TOLERANCE = 1.5 / 255  # by which frames from a file of 8 bits may differ from the original clips
+BRIGHT = 0.45  # targets that are all brighter (about mid-grey) have no negative numbers in -1..1 either
 Progress = Callable[[int, int], None]
 """Called with how many clips are scored, and how many there are."""
 Ranges = dict[str, ValueRange]
@@ -41,7 +41,7 @@ class Clips:
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores of frames from elsewhere, the hash of these, and what a reader of the scores should know."""
+    """Scores of external frames, the hash of the frames, and warnings for readers of the scores."""
 
     scores: Scores
     digest: str
@@ -59,7 +59,7 @@ def score(
     target = sides.target
     if target is None:
         raise BenchError(
-            f"{sides.prediction.what} has no targets beside it; put them there, or say with --data whose clips they are of"
+            f"{sides.prediction.subject} has no targets beside it; put them there, or say with --data whose clips they are of"
         )
     scales = sides.scales(ranges)
     size = max(1, CHUNK_PIXELS // int(np.prod(target.shape)))
@@ -74,8 +74,8 @@ def score_on(
 ) -> Scored:  # fmt: skip
     """The scores of the predictions against the first clips of a data set, which they are matched with by name.
 
-    Predictions without names have to have the targets beside them, in the same order as the data set's, up to rounding to 8
-    bits; targets beside named ones are held against the data set's, too.
+    Predictions without names must come with their targets, in the order of the data set and equal to its frames up to rounding
+    to 8 bits; targets of named predictions are compared with the data set's, too.
     """
     prediction, horizon = sides.prediction, sides.prediction.shape[0]
     evaluation = Evaluation(clips=prediction.count, horizon=horizon, split="val" if clips.split == "val" else "test")
@@ -83,8 +83,8 @@ def score_on(
     if (prediction.count, prediction.shape[1:]) != (count, clips.data.shape):
         grey = "; --grey makes colour grey" if (prediction.shape[1], clips.data.shape[0]) == (3, 1) else ""
         raise BenchError(
-            f"{prediction.what} has {prediction.count} clips of frames {list(prediction.shape[1:])}; the {clips.split} split "
-            f"has {count} of {clips.context} + {horizon} frames {list(clips.data.shape)}{grey}"
+            f"{prediction.subject} has {prediction.count} clips of frames {list(prediction.shape[1:])}; the {clips.split} "
+            f"split has {count} of {clips.context} + {horizon} frames {list(clips.data.shape)}{grey}"
         )
     matching = _matching(sides, clips, count)
     scale, target_scale = sides.scales(ranges)
@@ -96,7 +96,7 @@ def score_on(
             chosen = [matching.position(number, clip) for number, clip in enumerate(frames, len(positions))]
             if sides.target:
                 true = _pixels(sides.target, target_scale, chosen)
-                _refuse_other_frames(true, frames[:, clips.context :], len(positions), sides.target.what)
+                _refuse_other_frames(true, frames[:, clips.context :], len(positions), sides.target.subject)
             positions.extend(chosen)
             yield frames[:, clips.context :]
 
@@ -123,7 +123,7 @@ def _matching(sides: Sides, clips: Clips, count: int) -> _Matching:
         def by_name(number: int, clip: NDArray[np.float32]) -> int:
             if (name := clip_name(number, clip)) not in positions:
                 raise BenchError(
-                    f"{prediction.what} has no clip {name}, number {number + 1} of this data set at {clips.context} + "
+                    f"{prediction.subject} has no clip {name}, number {number + 1} of this data set at {clips.context} + "
                     f"{prediction.shape[0]} frames; its first is {next(iter(positions))}: "
                     f"`{clips.export}` writes the right ones"
                 )
@@ -137,7 +137,7 @@ def _matching(sides: Sides, clips: Clips, count: int) -> _Matching:
     if sides.target:
         return _Matching("the targets beside them", lambda number, clip: number)
     raise BenchError(
-        f"{prediction.what} does not say which clips its predictions are of, and the data set's order is its own; "
+        f"{prediction.subject} does not say which clips its predictions are of, and the data set's order is its own; "
         f"`{clips.export}` writes the clips with names, to name predictions by; or put the targets beside the predictions"
     )
 
@@ -187,15 +187,15 @@ def _scored(
     with growing(keep, shape, kind, keep and keep.parent.parent) as append:
         scores = scored(pairs(append), prediction.count, metadata, device, progress or (lambda done, count: None), sets)
         doubt.refuse()
-    message = warning(scale, prediction.extent, prediction.what, PREDICTION)
+    message = warning(scale, prediction.extent, prediction.subject, PREDICTION)
     return Scored(scores, digest.hexdigest()[:12], [message] if message else [])
 
 
 class _DoubtfulRange:
-    """Predictions without a stated range, where another range may fit the targets better.
+    """Detects predictions without a stated range that another range fits better.
 
-    Two kinds are in doubt: numbers that leave 0..1 a little, and numbers within 0..1 beside targets that are all bright, since
-    such targets leave -1..1 no negative numbers.
+    Two kinds are in doubt: numbers slightly outside 0..1, and numbers within 0..1 whose targets are all bright, since bright
+    pixels have no negative numbers in -1..1 either.
     """
 
     def __init__(self, prediction: Side, scale: Scale):
@@ -204,7 +204,7 @@ class _DoubtfulRange:
         self.errors = dict.fromkeys((UNIT, ValueRange(-1, 1), BYTE) if scale.overshoots else (UNIT, ValueRange(-1, 1)), 0.0)
 
     def check(self, frames: NDArray[np.float32], target: NDArray[np.float32]) -> None:
-        """Add up how far the frames are from the targets, by each range."""
+        """Add the squared errors of the frames under each range."""
         self.doubtful = self.doubtful and (self.overshoots or bool(target.min() > BRIGHT))
         if not self.doubtful:
             return
@@ -213,13 +213,13 @@ class _DoubtfulRange:
             self.errors[bounds] += float(np.nansum(np.square(pixels - target)))
 
     def refuse(self) -> None:
-        """Refuse numbers that another range makes better predictions."""
+        """Refuse numbers that are better predictions under another range."""
         best = min(self.errors, key=self.errors.__getitem__)
         if self.doubtful and self.errors[best] < self.errors[UNIT]:
             raw = "raw output in " if self.overshoots else ""
             raise BenchError(
-                f"{self.prediction.what} holds {self.prediction.extent}, which fits the targets better as {best} than as {raw}"
-                f"0..1; say which: --range {PREDICTION}={best} or --range {PREDICTION}=0..1"
+                f"{self.prediction.subject} holds {self.prediction.extent}, which fits the targets better as {best} than as "
+                f"{raw}0..1; say which: --range {PREDICTION}={best} or --range {PREDICTION}=0..1"
             )
 
 
@@ -230,12 +230,12 @@ def as_floats(frames: NDArray[Any]) -> NDArray[np.float32]:
     return np.array(frames, np.float32)
 
 
-def _refuse_other_frames(targets: NDArray[np.float32], expected: NDArray[np.float32], first: int, what: str) -> None:
-    """Refuse targets that are not the data set's clips, and say which is the first."""
+def _refuse_other_frames(targets: NDArray[np.float32], expected: NDArray[np.float32], first: int, subject: str) -> None:
+    """Refuse targets that are not the data set's clips; the message names the first."""
     errors = np.abs(targets - expected).max((2, 3, 4))
     if (errors > TOLERANCE).any():
         clip, frame = np.argwhere(errors > TOLERANCE)[0]
         raise BenchError(
-            f"{what}: the target of clip {first + clip + 1}, frame {frame + 1} is not this data set's: they differ by up to "
+            f"{subject}: the target of clip {first + clip + 1}, frame {frame + 1} is not this data set's: they differ by up to "
             f"{errors[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
         )

@@ -32,8 +32,8 @@ TOLERANCES = {
     "mse": (0.01, 0.0), "mae": (0.01, 0.0), "mse_sum": (0.01, 0.0), "mae_sum": (0.01, 0.0), "lpips": (0.02, 0.0),
     "ssim": (0.0, 0.002), "psnr": (0.0, 0.1),
 }  # fmt: skip
-"""Metric -> how far ours may be off: a part of the published value, and an amount. What other kernels, another order of sums
-and another build of a metric change is below this; another test set or another convention changes more."""
+"""Metric -> by how much ours may differ: a share of the published value, and an amount. Other kernels, orders of summation and
+builds of a metric change less than this; another test set or convention changes more."""
 
 
 @dataclass(frozen=True)
@@ -162,18 +162,18 @@ def _settings(words: Sequence[str], row_name: str) -> dict[str, Any]:
     return {name: parsed(text) for name, _, text in (word.partition("=") for word in words)}
 
 
-def find(what: str, table_rows: Sequence[Published], checkpoint: Path | None = None) -> tuple[Published, Path]:
-    """The row that `what` names and its file. what: a name in the table, or a checkpoint file.
+def find(name_or_file: str, table_rows: Sequence[Published], checkpoint: Path | None = None) -> tuple[Published, Path]:
+    """A row of the table and its checkpoint file, by the row's name or by the file.
 
     A file is recognised by its SHA-256 if the table has it, else by its name.
     """
     by_name = {row.name: row for row in table_rows}
-    if what in by_name:
-        return by_name[what], checkpoint or by_name[what].path
-    path = Path(what)
+    if name_or_file in by_name:
+        return by_name[name_or_file], checkpoint or by_name[name_or_file].path
+    path = Path(name_or_file)
     if not path.is_file():
-        hint = did_you_mean(what, by_name) or "; `bench list checkpoints` shows the table"
-        raise BenchError(f"'{what}' is neither a published checkpoint nor a file{hint}")
+        hint = did_you_mean(name_or_file, by_name) or "; `bench list checkpoints` shows the table"
+        raise BenchError(f"'{name_or_file}' is neither a published checkpoint nor a file{hint}")
     hashes = {row.sha256: row for row in table_rows if row.sha256}
     row = (hashes.get(sha256_of(path)) if hashes else None) or next((r for r in table_rows if r.filename == path.name), None)
     if row is None:
@@ -225,11 +225,11 @@ def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Ma
 
 
 def verdict(compared: Sequence[Comparison]) -> str:
-    """Of all figures: one that does not stand decides; those that cannot be told do not count beside those that can."""
+    """The verdict on all figures: any that does not stand decides; those that cannot be told count only if all are such."""
     verdicts = {comparison.verdict for comparison in compared}
     return FALLS if FALLS in verdicts else STANDS if STANDS in verdicts else OPEN
 
 
 def _half_a_digit(printed: str) -> float:
-    """Half a unit of the last digit of a printed figure: what rounding may have taken."""
+    """Half a unit of the last digit of a printed figure: the largest error of rounding."""
     return 0.5 * 10.0 ** -len(printed.partition(".")[2])

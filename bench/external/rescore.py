@@ -1,4 +1,4 @@
-"""Scores made again without training: from kept predictions, or from a checkpoint."""
+"""Computes scores again without training: from kept predictions, or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def rescore(
     sets: Sequence[str] | None = None,
     on_clips: OnClips = lambda done, total: None,
 ) -> str:
-    """Make the scores of some protocols again and keep the others; returns what they were made from, as text.
+    """Compute the scores of some protocols again and keep the others; returns their source, as text.
 
-    sets: make these scores of the whole set of clips and leave those of frames as they are; None for the scores of frames and
-    whatever scores of the set there are.
+    sets: compute these scores of the whole set of clips alone, and leave those of frames; None: the scores of frames, and those
+    of the whole set that there are.
     """
     spec = run.spec
     data: Dataset = spec.data.build()
@@ -72,7 +72,7 @@ def rescore_external(
     sets: Sequence[str] | None = None,
     on_clips: OnClips = lambda done, total: None,
 ) -> None:
-    """Make the scores of an external result again from its kept frames, on the clips that the runs beside it are scored on."""
+    """Compute the scores of an external result again from its kept frames. like: a run that is scored on the same clips."""
     context, data = like.spec.context, like.spec.data.build()
     count, horizon = external.scores.values.shape[:2]
     stored = _array(external.frames, (count, horizon, *data.shape))
@@ -94,14 +94,14 @@ def _rescored(
     protocols: Sequence[str],
     device: torch.device,
     sets: Sequence[str] | None,
-    wanted: Sequence[str],
+    evaluation_sets: Sequence[str],
     on_clips: OnClips,
 ) -> Scores:
-    """The scores that `rescore` keeps."""
+    """The scores that `rescore` stores. evaluation_sets: metrics of the whole set that the evaluation asks for."""
     if sets is not None and old is not None:
         return with_sets(old, pairs, sets, on_clips)
     old_sets = old.metadata.get("sets", {}) if old else {}
-    fresh = scored(pairs, count, metadata, device, on_clips, list(dict.fromkeys([*wanted, *old_sets, *(sets or ())])))
+    fresh = scored(pairs, count, metadata, device, on_clips, list(dict.fromkeys([*evaluation_sets, *old_sets, *(sets or ())])))
     return _merged(old, fresh, protocols) if old else fresh
 
 
@@ -125,9 +125,9 @@ def _pairs_of(
 
 
 def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
-    """The fresh scores of the named protocols beside the old ones of all others; what cannot be made now is kept."""
+    """Fresh scores of the named protocols, old ones of all others, and old ones of metrics that cannot be computed now."""
     if old.values.shape[:2] != fresh.values.shape[:2] or old.metadata.get("targets") != fresh.metadata["targets"]:
-        return fresh  # other clips: nothing of the old can stand beside them
+        return fresh  # the old scores are of other clips
     values, metadata = fresh.values.copy(), dict(fresh.metadata)
     lost = [
         name for name in frame_metrics() if metadata.get(f"{name}_missing") and not old.metadata.get(f"{name}_missing", "old")
@@ -146,7 +146,7 @@ def _merged(old: Scores, fresh: Scores, protocols: Sequence[str]) -> Scores:
 
 
 def with_sets(old: Scores, pairs: Iterator[Pair], names: Sequence[str], on_clips: OnClips = lambda done, total: None) -> Scores:
-    """The scores as they are, with these of the whole set of clips as well."""
+    """The scores, with these metrics of the whole set of clips added."""
     scorer, digest, done, count = SetScorer(names), hashlib.sha256(), 0, len(old.values)
     for prediction, target in pairs:
         digest.update(target_bytes(target))
@@ -154,12 +154,12 @@ def with_sets(old: Scores, pairs: Iterator[Pair], names: Sequence[str], on_clips
         done += len(target)
         on_clips(done, count)
     if digest.hexdigest()[:12] != old.metadata.get("targets"):
-        raise BenchError("the kept scores are of other clips; `bench rescore` without --metrics makes all of them again")
+        raise BenchError("the kept scores are of other clips; `bench rescore` without --metrics computes all of them again")
     return _joined(old, old, scorer.features(), scorer.metadata)
 
 
 def _joined(scores: Scores, old: Scores, features: Mapping[str, Features], metadata: Mapping[str, Any]) -> Scores:
-    """The scores with the old ones of the whole set, replaced where they could be computed anew."""
+    """The scores with the old ones of the whole set, replaced by fresh ones where there are any."""
     fresh_sets = {name: score for name, score in metadata.items() if name in features or name not in old.sets}
     set_scores = {**old.metadata.get("sets", {}), **fresh_sets}
     return replace(

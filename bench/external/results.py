@@ -1,10 +1,10 @@
-"""Rows that this suite did not train: scores of other people's frames or weights, kept under a name for `bench report --with`.
+"""Scores of models that this suite did not train, kept under a name for `bench report --with`.
 
 runs/guests/their-model-3f2a/TARGETS-seed-0.npz            scores, and where they come from
 runs/guests/their-model-3f2a/TARGETS-seed-0-FRAMES.npy     the predicted frames, so that `bench rescore` needs nothing else
 
-TARGETS is the digest of the frames that were to be predicted: a report shows only results on the same ones. FRAMES is that of
-the predicted ones.
+TARGETS is the digest of the true frames: a report shows only results with the same ones. FRAMES is the digest of the predicted
+frames.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ class ExternalResult:
     def source(self) -> str:
         """A sentence for the footnotes."""
         about = self.about
-        which = f"{about['what']} {about['given']}" + (f", {about['unfinished']}" if about.get("unfinished") else "")
+        origin = f"{about['what']} {about['given']}" + (f", {about['unfinished']}" if about.get("unfinished") else "")
         if about["given"] == about["hash"]:
-            return f"Not of this experiment: scored from {which}."
-        return f"Not trained here: scored from {which} (sha256 {about['hash']})."
+            return f"Not of this experiment: scored from {origin}."
+        return f"Not trained here: scored from {origin} (sha256 {about['hash']})."
 
     @property
     def frames(self) -> Path:
@@ -55,7 +55,7 @@ class ExternalResult:
 
 
 def folder(store: Store, name: str) -> Path:
-    """Where everything of that name is."""
+    """The folder of all scores and frames under that name."""
     plain = "-".join("".join(sign if sign.isalnum() else " " for sign in name.lower()).split())
     return store.root / "guests" / f"{plain[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:4]}"
 
@@ -66,10 +66,10 @@ def scores_path(store: Store, name: str, seed: int, scores: Scores) -> Path:
 
 
 def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalResult:
-    """Keep scores with the frames they were made from; takes the place of what that name and seed had on these clips.
+    """Keep scores with the frames they are of; replaces the scores of that name and seed on these clips.
 
-    frames: a file in that name's folder, which is moved to its final path. about: name, seed, what, given, path, hash; what
-    made them and where is added.
+    frames: a file in that name's folder, which is moved to its final path. about: name, seed, what, given, path, hash; the
+    provenance (code, machine) is added.
     """
     from bench.store.provenance import snapshot
 
@@ -83,30 +83,31 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalRe
     return external
 
 
-def find(store: Store, names: Sequence[str], targets: str | None, what: str, remedy: str) -> list[ExternalResult]:
-    """All seeds of the named external results on the clips with that digest; a BenchError names one that has none there.
+def find(store: Store, names: Sequence[str], targets: str | None, owner: str, remedy: str) -> list[ExternalResult]:
+    """All seeds of the named external results on the clips with that digest; a BenchError for a name without any.
 
-    what, remedy: for the message: whose clips these are, and the command that scores frames on them.
+    owner, remedy: for its message: whose clips these are, and the command that scores frames on them.
     """
     external_results = []
     for name in dict.fromkeys(names):
-        kept = _kept(store, name)
-        fitting = [external for external in kept if external.scores.metadata.get("targets") == targets]
+        of_name = _all_of(store, name)
+        fitting = [external for external in of_name if external.scores.metadata.get("targets") == targets]
         if not fitting:
-            clips, frames = kept[0].scores.values.shape[:2]
+            clips, frames = of_name[0].scores.values.shape[:2]
             raise BenchError(
-                f"'{name}' was scored on other clips than {what}: on {clips} clips of {frames} frames, digest "
-                f"{kept[0].scores.metadata.get('targets')} and not {targets}; {remedy}"
+                f"'{name}' was scored on other clips than {owner}: on {clips} clips of {frames} frames, digest "
+                f"{of_name[0].scores.metadata.get('targets')} and not {targets}; {remedy}"
             )
         external_results += fitting
     return external_results
 
 
-def _kept(store: Store, name: str) -> list[ExternalResult]:
+def _all_of(store: Store, name: str) -> list[ExternalResult]:
+    """Every result under a name, by seed; a BenchError if there is none."""
     paths = sorted(folder(store, name).glob("*-seed-*.npz"))
     if not paths:
         kept_names = {str(load(path).metadata["guest"]["name"]) for path in (store.root / "guests").glob("*/*-seed-*.npz")}
-        there = f"there are {listed(sorted(kept_names))}; " if kept_names else ""
-        remedy = f"; {there}`bench eval --predictions DIR --name {name!r}` keeps some"
+        others = f"there are {listed(sorted(kept_names))}; " if kept_names else ""
+        remedy = f"; {others}`bench eval --predictions DIR --name {name!r}` keeps some"
         raise BenchError(f"no scores are kept as '{name}'{did_you_mean(name, kept_names) or remedy}")
     return sorted((ExternalResult(path, load(path)) for path in paths), key=lambda external: external.seed)

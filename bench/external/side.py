@@ -1,4 +1,4 @@
-"""One side of a comparison, predictions or targets, in the numbers of the files that hold it."""
+"""One side of a comparison, predictions or targets, with the numbers as its files store them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bench.data.pictures import made_grey
 from bench.data.value_range import ALL, Extent, Scale, ValueRange, decide
 
 PREDICTION, TARGET = "prediction", "target"
-CHUNK = 2**24  # numbers looked at together
+CHUNK = 2**24  # numbers read together
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the user says of files that do not say it themselves.
+    """What the user states about files that do not state it themselves.
 
     layout: of arrays, such as TNHW. grey: make colour grey. of_data_set: the frames will be compared with those of a data set.
     """
@@ -35,11 +35,11 @@ class Reading:
 class Side:
     """One side of a comparison: `count` clips of shape (T, C, H, W), in the numbers of the file.
 
-    what: the file or folder, for messages. names: of the clips, None where they have none. read: some clips by position.
+    subject: the file or folder, for messages. names: of the clips, None where they have none. read: some clips by position.
     """
 
     side: str
-    what: str
+    subject: str
     count: int
     shape: tuple[int, int, int, int]
     dtype: np.dtype[Any]
@@ -48,7 +48,7 @@ class Side:
 
     @cached_property
     def extent(self) -> Extent:
-        """Of all numbers; of bytes only as far as needed to tell masks of 0 and 1 from frames."""
+        """The range of all numbers; of bytes only as far as needed to tell masks of 0 and 1 from frames."""
         size = 1 if self.dtype == np.uint8 else max(1, CHUNK // int(np.prod(self.shape)))
         extent = Extent(self.dtype)
         for first in range(0, self.count, size):
@@ -58,8 +58,8 @@ class Side:
         return extent
 
     def scale(self, ranges: Mapping[str, ValueRange]) -> Scale:
-        """How its numbers become pixels; a BenchError where that has to be stated."""
-        return decide(self.extent, self.what, ranges, self.side, raw=self.side != TARGET)
+        """How its numbers become pixels; a BenchError if the user has to state that."""
+        return decide(self.extent, self.subject, ranges, self.side, raw=self.side != TARGET)
 
     def grey(self) -> Side:
         """The side with its frames made grey."""

@@ -1,4 +1,4 @@
-"""From search to result: the best trials again on seeds that the search has not seen.
+"""From search to result: trains the best trials again on seeds that the search has not used.
 
 The best of many trials is also the luckiest: its search score is too good. What it scores on fresh seeds is what it is worth.
 """
@@ -24,11 +24,11 @@ def plan(study: Study, best: int, seeds: int) -> list[PlannedRun]:
 
 
 def everything(study: Study) -> list[PlannedRun]:
-    """The runs of all trials, and those begun to confirm what was found."""
+    """The runs of all trials, and those that were started to confirm the best."""
     trials = [planned for trial in study.trials() for planned in runs_in_record(study, trial)]
     try:
         candidates = search_results.read(study.store, study.name, study.aim.scale).candidates
-    except BenchError:  # nothing yet
+    except BenchError:  # the study has no result yet
         return trials
     return [
         *trials,
@@ -37,9 +37,9 @@ def everything(study: Study) -> list[PlannedRun]:
 
 
 def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -> Result:
-    """Write down and return what the study has found. Of the candidates, fresh seeds choose, once they have spoken of all.
+    """Store and return the result of the study. Fresh seeds rank the candidates once all of them are confirmed.
 
-    base: what the space begins with, which `bench run tuned-NAME` sets beside it.
+    base: the start of the space, which `bench run tuned-NAME` compares with the winner.
     """
     candidates = [_candidate(study, trial, seeds) for trial in study.ranking()[: max(1, best)]]
     if all(candidate.confirmed for candidate in candidates):

@@ -1,4 +1,4 @@
-"""What a user sees while a search goes on: a live table on a terminal, plain lines elsewhere."""
+"""The display of a search in progress: a live table on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Board(LiveView):
         return f"{mark} trial {trial.number}  {self.outcome(trial)}  {self._curve(trial)}  ({self.tally()})"
 
     def _curves(self, trials: list[FrozenTrial], result: int) -> list[str]:
-        """Of each trial as many of the latest values as there is room for beside settings and results; none, if there is none.
+        """Each trial's latest values, as many as fit beside settings and results; none if there is no room.
 
         result: letters of the longest result.
         """
@@ -105,7 +105,7 @@ class Board(LiveView):
         return f"{' '.join(values)} at step {points[-1][0]}"
 
     def outcome(self, trial: FrozenTrial) -> str:
-        """How a trial ended, in words."""
+        """How a trial ended, as text."""
         if trial.state == TrialState.COMPLETE:
             return ", ".join(shown(name, value) for name, value in zip(self.study.aim.objectives, trial.values, strict=True))
         if trial.state == TrialState.RUNNING:
@@ -114,7 +114,7 @@ class Board(LiveView):
         return reason or ("pruned" if trial.state == TrialState.PRUNED else "failed")
 
     def _step(self, trial: FrozenTrial) -> int:
-        """How far the run is that goes on now."""
+        """The step of the run that is being trained."""
         steps = (Run(self.study.store.root / name).latest().get("step", 0) for name in runs_of(trial))
         return int(next((step for step in reversed(list(steps)) if step), 0))
 
@@ -124,7 +124,7 @@ class Board(LiveView):
         pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
         failed = sum(trial.state == TrialState.FAIL for trial in trials)
         parts = [f"{sum(map(finished, trials))} of {self.budget} trials"]
-        parts += [f"{count} {what}" for count, what in ((pruned, "pruned"), (failed, "failed")) if count]
+        parts += [f"{count} {outcome}" for count, outcome in ((pruned, "pruned"), (failed, "failed")) if count]
         if ranking := self.study.ranking():
             parts.append(f"best {self.outcome(ranking[0])} (trial {ranking[0].number})")
         return ", ".join(parts)

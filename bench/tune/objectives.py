@@ -1,4 +1,4 @@
-"""What a trial is judged by: scores on the validation split, and costs. The test split is sealed."""
+"""What a trial is judged by: scores on the validation split, and costs; never the test split."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from reports.quantities import counted, lasting
 
 @dataclass(frozen=True)
 class Objective:
-    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a fact of provenance.json, instead of a score."""
+    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a field of provenance.json, for costs alone."""
 
-    what: str
     better: Literal["higher", "lower"]
     logged: str = ""
     cost: str = ""
 
 
 OBJECTIVES = {
-    "psnr": Objective("PSNR", "higher", logged="validation/psnr"),
-    "ssim": Objective("SSIM", "higher", logged="validation/ssim"),
-    "mse": Objective("MSE", "lower"),
-    "lpips": Objective("LPIPS", "lower"),
-    "cost": Objective("FLOPs per clip", "lower", cost="flops"),
-    "seconds": Objective("training seconds", "lower", cost="train_seconds"),
+    "psnr": Objective("higher", logged="validation/psnr"),
+    "ssim": Objective("higher", logged="validation/ssim"),
+    "mse": Objective("lower"),
+    "lpips": Objective("lower"),
+    "cost": Objective("lower", cost="flops"),
+    "seconds": Objective("lower", cost="train_seconds"),
 }
-"""`cost` is counted and so the same on every machine; `seconds` is measured."""
+"""`cost` is FLOPs per clip, counted, so the same on every machine; `seconds` of training are measured."""
 
 
 def chosen(text: str) -> tuple[str, ...]:

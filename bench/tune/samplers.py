@@ -1,7 +1,7 @@
-"""Who suggests settings, and who ends a trial early.
+"""Samplers, which suggest settings, and pruners, which end poor trials early.
 
-A sampler begins anew for every trial, from the study's seed and the trial's number: what it suggests follows from the study's
-record alone, so a search that was killed goes on as if it had not been. Random and grid do not even look at the record.
+A sampler is seeded anew for every trial, from the study's seed and the trial's number: its suggestions follow from the record
+alone, so that a search that was killed continues as if it had not been. Random and grid do not depend on the record.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Independent(BaseSampler):
 
 
 class Random(Independent):
-    """At random, by the seed, the trial's number and the setting's name alone."""
+    """Suggests at random, seeded by the seed, the trial's number and the setting's name alone."""
 
     def __init__(self, seed: int):
         self.seed = seed
@@ -93,7 +93,7 @@ class Random(Independent):
 
 
 class Grid(Independent):
-    """The points of a grid, each once: which one follows from how many trials came before."""
+    """The points of a grid, each once, in order: the number of earlier trials decides which."""
 
     # Optuna's BruteForceSampler refuses ranges without steps, shuffles anew in every process and repeats points between them.
     def __init__(self, points: Sequence[dict[str, Any]], seed: int):

@@ -1,7 +1,7 @@
 """The search itself: a watcher of the scheduler that asks Optuna for trials while slots are free, and adds their runs.
 
-Only this process talks to Optuna; runs know nothing of it. What a successor needs is written down before it is acted on: which
-runs a trial has, and that it is to be pruned. So a search that is killed at any moment is taken up where it was.
+Only this process talks to Optuna; runs know nothing of it. The runs of a trial, and that it is to be pruned, are stored before
+they are acted on, so that a search that is killed at any moment can be continued.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNTOLD = 60.0  # in a shared study, adopt a running trial that has had no owner 
 
 @dataclass(frozen=True)
 class Plan:
-    """How to search on: up to how many finished trials in all, by what, and for how many seconds at most."""
+    """How to search. trials: the total of finished ones. timeout: seconds after which no trial is started."""
 
     trials: int
     sampler: str = "tpe"
@@ -44,7 +44,7 @@ class Search:
     def __init__(self, study: Study, space: Space, plan: Plan, planned_runs: list[PlannedRun]):
         self.study, self.space, self.plan, self.planned_runs = study, space, plan, planned_runs
         self.open_trials: list[OpenTrial] = []
-        self.lost = 0  # trials that failed by no fault of their settings; the next search tries those again
+        self.lost = 0  # trials that failed for other reasons than their settings; the next search tries them again
         self._deadline = time.monotonic() + plan.timeout if plan.timeout else None
         self._points = len(grid) if (grid := spaces.grid(space) if plan.sampler == "grid" else []) else None
         typical = spaces.typical(space)
@@ -52,7 +52,7 @@ class Search:
         study.record.pruner = samplers.pruner(plan.pruner, typical.validate_every, typical.steps * study.aim.seeds)
 
     def watch(self, scheduler: Scheduler) -> None:
-        """Take up what an earlier search has left, and begin to ask."""
+        """Continue the open trials of an earlier search, then ask Optuna for new ones."""
         self.scheduler = scheduler
         trials = self.study.trials()
         if not trials and self.space.start and self.plan.sampler != "grid":
@@ -69,7 +69,7 @@ class Search:
             open_trial.ours = True
 
     def ended(self, planned: PlannedRun) -> None:
-        """One run of a trial has ended: on to its next, or tell what came out."""
+        """One run of a trial has ended: start its next run, or tell Optuna the result."""
         for open_trial in self._at(planned):
             self._report(open_trial)
         group = self._at(planned)
@@ -86,7 +86,7 @@ class Search:
                 self.open_trials.remove(open_trial)
 
     def tick(self) -> None:
-        """Report what runs have logged, end those that are not worth going on, ask for new ones where there is room."""
+        """Report logged validations to Optuna, stop runs of pruned trials, and fill free slots with new trials."""
         for open_trial in self.open_trials[:]:
             self._report(open_trial)
         self._fill()
@@ -121,7 +121,7 @@ class Search:
         return began is None or time.time() - began.timestamp() > UNTOLD
 
     def _ask_again(self, trials: Sequence[FrozenTrial]) -> None:
-        """Trials that failed by no fault of their settings make room for others with the same."""
+        """Enqueue the settings of trials that failed for other reasons than their settings."""
         replaced = {trial.user_attrs.get("again") for trial in trials}
         room = self.plan.trials - sum(finished(t) or not t.state.is_finished() for t in trials)
         lost = [t for t in trials if t.state == TrialState.FAIL and not finished(t) and t.user_attrs.get("kind") != SURPLUS]
@@ -129,7 +129,7 @@ class Search:
             self.study.record.enqueue_trial(trial.params, user_attrs={"again": trial.number})
 
     def _go_on(self, trial: optuna.Trial, record: FrozenTrial) -> None:
-        """Draw a trial's settings, or find them in the record, and set its first run going."""
+        """Draw a trial's settings, or read them from the record, and start its first run."""
         planned_runs = runs_in_record(self.study, record)
         resumed = bool(planned_runs)
         if not resumed:
@@ -175,7 +175,7 @@ class Search:
             self.scheduler.add(planned)
 
     def _report(self, open_trial: OpenTrial) -> None:
-        """Report every validation; once the pruner says so, write that down and ask the run to end."""
+        """Report every validation; if the pruner decides so, store that and ask the run to stop."""
         for step, score in open_trial.news():
             open_trial.trial.report(score, step)
             open_trial.reported = step
@@ -217,25 +217,25 @@ class Search:
             trial.set_user_attr(name, attribute)
 
     def _at(self, planned: PlannedRun) -> list[OpenTrial]:
-        """The attempts that wait for a run: several where a sampler has suggested the same twice."""
+        """The open trials that wait for a run: several if the sampler suggested the same settings twice."""
         return [
             open_trial
             for open_trial in self.open_trials
-            if any(own.run.name == planned.run.name for own in open_trial.planned_runs)
+            if any(other.run.name == planned.run.name for other in open_trial.planned_runs)
         ]
 
     def _pruned_twin(self, number: int, planned_runs: Sequence[PlannedRun]) -> FrozenTrial | None:
-        """An earlier trial with the same settings that was pruned: its word stands."""
+        """An earlier trial with the same runs that was pruned; its verdict holds for this one."""
         runs = [planned.run.name for planned in planned_runs]
         same = (t for t in self.study.trials()[:number] if t.user_attrs.get("runs") == runs)
         return next((trial for trial in same if trial.state == TrialState.PRUNED), None)
 
     def _surplus(self, number: int) -> bool:
-        """Whether searches that share the record have together asked for more than the budget: the last ones yield."""
+        """Whether searches that share the record have started more trials than the budget: the latest ones give up."""
         earlier = [trial for trial in self.study.trials()[:number] if finished(trial) or not trial.state.is_finished()]
         return len(earlier) >= self.plan.trials
 
 
 def _grid_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that stand for a point of a grid."""
+    """The trials that count as points of the grid."""
     return [trial for trial in trials if "again" not in trial.user_attrs and trial.user_attrs.get("kind") != SURPLUS]

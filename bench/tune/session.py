@@ -39,7 +39,7 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session went. open: trials still to be finished. trouble: what went wrong with MLflow, in words."""
+    """How a session ended. open: trials still to be finished. trouble: what went wrong with MLflow, as text."""
 
     result: Result
     interrupted: bool
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
-    """Refuse what no trial could be asked for or trained with, before anything is written down."""
+    """Refuse a search none of whose trials could be drawn or trained, before anything is written."""
     samplers.sampler(plan.sampler, aim.seed, len(aim.objectives))
     samplers.pruner(plan.pruner, 1, 1)
     refusals = []
@@ -60,7 +60,7 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
             return
         except Blocked as error:
             raise BenchError(str(error)) from error
-        except BenchError as error:  # of this corner of the space; a trial that is refused counts as a failed one
+        except BenchError as error:  # only of these choices; a trial that is refused later counts as failed
             refusals.append(error)
     raise refusals[0]
 
@@ -125,7 +125,7 @@ def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
 
 @contextlib.contextmanager
 def _exclusive(study: Study) -> Iterator[None]:
-    """One search of a study at a time in a store."""
+    """Hold the study's lease, so that only one search of it runs in a store."""
     owned = lease.take(study.folder)
     if owned is None:
         raise BenchError(f"another `bench tune` works on the study '{study.name}': {lease.holder(study.folder)}")

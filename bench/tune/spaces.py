@@ -17,7 +17,7 @@ from bench.spec.loading import canonical, module_of
 from bench.spec.runspec import RunSpec
 
 POINTS = 3  # of a range, in a grid
-CORNERS = 64  # of a space that are looked at
+CORNERS = 64  # combinations of choices that are tried to learn what a space does
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def with_settings(space: Space, settings: Sequence[str]) -> Space:
 
 
 def _searched(space: Space) -> set[str]:
-    """The settings in which what a space draws differs, by the names that `--set` takes."""
+    """The settings that a space varies, by the names that `--set` takes."""
     flat_specs: list[dict[str, Any]] = []
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
         with suppress(BenchError):
@@ -96,13 +96,13 @@ def _searched(space: Space) -> set[str]:
     }
 
 
-def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, *wanted: str) -> None:
+def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, *arguments: str) -> None:
     """Refuse a function of the user's that cannot be called with these arguments."""
     try:
         signature = inspect.signature(function)
-        signature.bind(*wanted)
+        signature.bind(*arguments)
     except TypeError:
-        raise BenchError(f"{file} defines {name}{signature}, and it is called as {name}({', '.join(wanted)})") from None
+        raise BenchError(f"{file} defines {name}{signature}, and it is called as {name}({', '.join(arguments)})") from None
 
 
 def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:
@@ -122,12 +122,12 @@ def typical(space: Space) -> RunSpec:
 
 
 def base(space: Space) -> RunSpec | None:
-    """What a space begins with, which a search is to better; None where it does not say."""
+    """The start of a space, which a search is to improve on; None if it has none."""
     return drawn(space, space.start) if space.start else None
 
 
 def points(space: Space) -> Iterator[dict[str, Any]]:
-    """The choices to begin with; where a space names none, a few from all over it, whether or not anything comes of them."""
+    """The start of a space; if it has none, choices spread over it, some of which may be invalid."""
     if space.start:
         yield space.start
         return
@@ -136,12 +136,12 @@ def points(space: Space) -> Iterator[dict[str, Any]]:
 
 
 def drawn(space: Space, values: dict[str, Any]) -> RunSpec:
-    """What a space makes of choices; of those that `values` lacks it takes the first."""
+    """The spec that a space draws with these choices; a choice that `values` lacks takes its first value."""
     return space.draw(_Walk([], POINTS, values))
 
 
 def choices(space: Space) -> dict[str, str]:
-    """What a space asks a trial for, by name, and between which values; of a conditional space, what a few walks come by."""
+    """The choices of a space by name, with their ranges as text; of a conditional space, those that a few walks meet."""
     ranges: dict[str, str] = {}
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
         ranges |= walk.ranges
@@ -151,7 +151,7 @@ def choices(space: Space) -> dict[str, str]:
 def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk]:
     """Depth first: each walk takes the next branch of the last choice that has one left.
 
-    forgiving: choices that the space refuses count as far as they were made.
+    forgiving: a walk that the space refuses is yielded, too, with the choices up to there.
     """
     path: list[int] = []
     while True:
@@ -159,8 +159,8 @@ def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk
         with suppress(*[BenchError] * forgiving):
             space.draw(walk)
         yield walk
-        path = [taken for taken, _ in walk.taken]
-        while path and path[-1] + 1 == walk.taken[len(path) - 1][1]:
+        path = [branch for branch, _ in walk.branches]
+        while path and path[-1] + 1 == walk.branches[len(path) - 1][1]:
             path.pop()
         if not path:
             return
@@ -168,13 +168,13 @@ def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk
 
 
 class _Walk:
-    """Answers like a trial: by fixed values, else by the branches of a path, else by first branches; remembers its way."""
+    """Answers like a trial: with fixed values, else the branches of a path, else first branches; records its choices."""
 
     def __init__(self, path: Sequence[int], points: int, fixed: dict[str, Any] | None = None):
         self.path, self.points, self.fixed = path, points, fixed or {}
-        self.taken: list[tuple[int, int]] = []  # (branch, how many there are) of every choice
+        self.branches: list[tuple[int, int]] = []  # (branch, how many there are) of every choice
         self.values: dict[str, Any] = {}
-        self.ranges: dict[str, str] = {}  # in words, for people
+        self.ranges: dict[str, str] = {}  # as text
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         self.ranges[name] = ", ".join(map(str, choices))
@@ -203,8 +203,8 @@ class _Walk:
             if name in self.fixed:
                 self.values[name] = self.fixed[name]
             else:
-                branch = self.path[len(self.taken)] if len(self.taken) < len(self.path) else 0
-                self.taken.append((branch, len(values)))
+                branch = self.path[len(self.branches)] if len(self.branches) < len(self.path) else 0
+                self.branches.append((branch, len(values)))
                 self.values[name] = values[branch]
         return self.values[name]
 

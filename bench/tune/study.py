@@ -37,9 +37,9 @@ from bench.store.store import RUN_NAME, Store
 from bench.tune.objectives import OBJECTIVES
 
 CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split that judge a trial
-HORIZONS = {"medium": 30}  # frames over which they do; elsewhere as many as a trial trains with
+HORIZONS = {"medium": 30}  # frames over which they do; at other scales as many as a trial trains with
 COUNTED = (Failure.DIVERGED, Failure.MEMORY, Failure.CONFIGURATION)
-"""Failures that say something of the settings, and so finish a trial."""
+"""Failures that the settings cause, which finish a trial."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SURPLUS = "surplus"
 
@@ -49,7 +49,7 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 
 @dataclass(frozen=True)
 class Study:
-    """owner: marks the trials whose runs are in this store; a record may be shared by several."""
+    """A search and its record. owner: marks the trials whose runs are in this store, since stores may share a record."""
 
     name: str
     aim: Aim
@@ -72,7 +72,7 @@ class Study:
         return trials
 
     def ours(self, trial: FrozenTrial) -> bool:
-        """Whether a trial's runs are in this store; one that says nothing was cut off while it was being asked for."""
+        """Whether a trial's runs are in this store; a trial without an owner was interrupted while it was made."""
         return trial.user_attrs.get("owner", self.owner) == self.owner
 
     def ranking(self) -> list[FrozenTrial]:
@@ -139,7 +139,7 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
 
 
 def find(store: Store, name: str, scale: str) -> Study:
-    """A study that there is; BenchError otherwise."""
+    """The existing study of that name; BenchError if there is none."""
     folder = search_results.folder(store, name, scale)
     study_json = noted(folder, store)
     if not {"aim", "owner"} <= study_json.keys():
@@ -165,13 +165,13 @@ def run_names(store: Store) -> set[str]:
             names.update(run for trial in find(store, name, scale).trials() for run in runs_of(trial))
         if is_regular(folder / "result.json"):
             with contextlib.suppress(NothingFound):
-                for one in search_results.read(store, name, scale).candidates:
-                    names.update(store.run(one.spec.but(seed=seed)).name for seed in one.seeds)
+                for candidate in search_results.read(store, name, scale).candidates:
+                    names.update(store.run(candidate.spec.but(seed=seed)).name for seed in candidate.seeds)
     return names
 
 
 def runs_of(trial: FrozenTrial) -> list[str]:
-    """The names of a trial's runs; a record may come from anywhere, so nothing else counts as one."""
+    """The names of a trial's runs; anything else is ignored, since a shared record may hold any text."""
     named = trial.user_attrs.get("runs", ())
     if not isinstance(named, list | tuple):
         return []
@@ -189,14 +189,14 @@ def _same(name: str, existing: Aim, requested: Aim) -> None:
 def _storage(store: Store, url: str | None, making: bool = False) -> BaseStorage:
     """Where the record is: the store's journal, or a database that the user of this machine has named himself.
 
-    making: whether it may be made; whoever only reads makes nothing.
+    making: whether it may be created; readers create nothing.
     """
     if url is None:
         path = journal(store)
         if making:
             make_folder(path.parent, store.root)
         try:
-            with opened(path, LARGE, store.root):  # a file as it should be
+            with opened(path, LARGE, store.root):  # refuses what is no regular file
                 pass
         except FileNotFoundError:
             if not making:
@@ -223,7 +223,7 @@ def _storage(store: Store, url: str | None, making: bool = False) -> BaseStorage
 
 
 def _refuse_missing(url: str) -> None:
-    """To look for a SQLite file that is not there would make it."""
+    """Refuse a SQLite file that is not there: opening it would create it."""
     from sqlalchemy.engine import make_url
 
     address = make_url(url)
@@ -232,7 +232,7 @@ def _refuse_missing(url: str) -> None:
 
 
 def _refuse_secrets(url: str) -> None:
-    """The address is written to study.json, for all to read."""
+    """Refuse an address with a password: it is written to study.json, which anybody may read."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -249,7 +249,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _mend(path: Path) -> None:
-    """Cut off a last line that a crash has left half written: nothing could be read beyond it."""
+    """Cut off a half-written last line, which a crash has left: nothing after it could be read."""
     if not path.exists() or not (size := path.stat().st_size):
         return
     with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""A study in plain values, for reports that know nothing of Optuna."""
+"""A study as plain values, for reports that do not import Optuna."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EVALUATOR = "fANOVA (Optuna's FanovaImportanceEvaluator; Hutter et al., 2014)"
 def searched(study: Study, importances: bool = True) -> Searched:
     """Everything that the record and the store know about a search.
 
-    importances: whether to compute what mattered, which takes about a second.
+    importances: whether to compute how much each setting mattered, which takes about a second.
     """
     names = study.aim.objectives
     trials = [trial for trial in study.trials() if trial.state in STATES]
@@ -88,16 +88,16 @@ def _importances(study: Study) -> dict[str, float]:
     complete = [trial for trial in study.trials() if trial.state == TrialState.COMPLETE]
     if len(complete) < ENOUGH:
         return {}
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    fanova = optuna.importance.FanovaImportanceEvaluator(seed=0)
     try:
-        found = optuna.importance.get_param_importances(study.record, evaluator=evaluator, target=lambda trial: trial.values[0])
+        shares = optuna.importance.get_param_importances(study.record, evaluator=fanova, target=lambda trial: trial.values[0])
     except (ValueError, RuntimeError):  # settings or values that do not vary
         return {}
-    return {name: float(share) for name, share in found.items()}
+    return {name: float(share) for name, share in shares.items()}
 
 
 def _confirmed(study: Study) -> list[Confirmed]:
-    """What is written down of the best, with the scores of each fresh seed as far as the store has them."""
+    """The stored candidates of the search, with the scores of each fresh seed that the store has."""
     try:
         candidates = read(study.store, study.name, study.aim.scale).candidates
     except BenchError:
@@ -105,20 +105,20 @@ def _confirmed(study: Study) -> list[Confirmed]:
     names = study.aim.objectives
     return [
         Confirmed(
-            one.trial,
-            one.seeds,
-            dict(zip(names, one.search, strict=False)),
-            dict(zip(names, one.confirmed or [], strict=False)),
-            _of_seeds(study, one) if one.confirmed else {},
+            candidate.trial,
+            candidate.seeds,
+            dict(zip(names, candidate.search, strict=False)),
+            dict(zip(names, candidate.confirmed or [], strict=False)),
+            _of_seeds(study, candidate) if candidate.confirmed else {},
         )
-        for one in candidates
+        for candidate in candidates
     ]
 
 
-def _of_seeds(study: Study, one: Candidate) -> dict[str, list[float]]:
+def _of_seeds(study: Study, candidate: Candidate) -> dict[str, list[float]]:
     """Objective -> its value with each fresh seed; empty where runs are gone or damaged, whose mean is still known."""
-    evaluation = (study.evaluation.at(one.spec),)
-    runs = [plan_run(one.settings, one.spec.but(seed=seed), study.store, evaluation) for seed in one.seeds]
+    spec, evaluation = candidate.spec, (study.evaluation.at(candidate.spec),)
+    runs = [plan_run(candidate.settings, spec.but(seed=seed), study.store, evaluation) for seed in candidate.seeds]
     with contextlib.suppress(BenchError, OSError, KeyError):
         if all(planned.state == FINISHED for planned in runs):
             return {name: [value(name, [planned]) for planned in runs] for name in study.aim.objectives}
@@ -126,7 +126,7 @@ def _of_seeds(study: Study, one: Candidate) -> dict[str, list[float]]:
 
 
 def _notes(study: Study, trials: list[FrozenTrial]) -> list[str]:
-    """What holds for all trials."""
+    """Footnotes that hold for all trials."""
     aim, judged = study.aim, study.evaluation
     seeds = "one seed" if aim.seeds == 1 else f"the mean over {aim.seeds} seeds"
     fixed = [f"Set for every trial: {', '.join(aim.settings)}."] if aim.settings else []

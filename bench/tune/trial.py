@@ -15,13 +15,13 @@ from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study, settings
 
-PAUSE = 20  # times the usual time between two lines of metrics: a longer gap is an interruption
+PAUSE = 20  # times the median time between two lines of metrics: a longer gap is an interruption
 
 
 class OpenTrial:
     """A trial that goes on. Its runs, one per seed, are trained one after the other, so that a poor trial costs only one.
 
-    pruned: why it is to end early, in words. ours: whether this study started the run that goes on, and so may stop it.
+    pruned: why it is to end early, as text. ours: whether this search started the present run, and so may stop it.
     """
 
     def __init__(self, study: Study, trial: optuna.Trial, planned_runs: list[PlannedRun]):
@@ -86,5 +86,5 @@ def seconds(run: Run) -> float:
         return float(provenance["train_seconds"])
     times = [line["time"] for line in run.metrics() if "time" in line]
     gaps = [late - early for early, late in pairwise(times)]
-    usual = median(gaps) if gaps else 0.0
-    return sum(gap if gap <= PAUSE * usual else usual for gap in gaps) + usual
+    typical = median(gaps) if gaps else 0.0
+    return sum(gap if gap <= PAUSE * typical else typical for gap in gaps) + typical
