@@ -20,14 +20,6 @@ GONE = {  # a word of a name -> what to say instead
 FITTING = {"GUEST"}  # what Linux calls the time that virtual machines had
 CUSTOMS = {"numpy": "np", "pandas": "pd", "torch.nn.functional": "F"}  # import ... as, in the whole field
 
-CLEAN = (
-    *(f"bench/{name}" for name in (
-        "common", "spec", "metrics", "store", "data", "converters", "evaluation", "training", "worker", "sweep", "executors",
-        "commands", "speed", "costs", "reporting", "evidence", "maintenance", "tracking",
-    )),
-    "lmc", "baselines", "experiments", "reports",
-)  # fmt: skip
-"""Folders in which locals and parameters say what they hold."""
 GRAMMAR = {
     "again", "asked", "beside", "each", "elsewhere", "ended", "found", "given", "held", "here", "kept", "known", "made", "mine",
     "nothing", "one", "own", "place", "places", "rest", "said", "seen", "sought", "strange", "taken", "there", "told", "usual",
@@ -90,22 +82,22 @@ def test_words_that_were_riddles_are_gone_from_names(package):
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("folder", CLEAN)
-def test_locals_and_parameters_say_what_they_hold(folder):
+@pytest.mark.parametrize("package", PACKAGES)
+def test_locals_and_parameters_say_what_they_hold(package):
     riddles = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        for path in sorted((ROOT / package).rglob("*.py"))
         for line, name in local_names(ast.parse(path.read_text()))
         if name in GRAMMAR
     ]
     assert not riddles, "\n".join(riddles)
 
 
-@pytest.mark.parametrize("folder", CLEAN)
-def test_nothing_is_imported_under_another_name_but_by_custom(folder):
+@pytest.mark.parametrize("package", PACKAGES)
+def test_nothing_is_imported_under_another_name_but_by_custom(package):
     aliases = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {alias.name} as {alias.asname}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        for path in sorted((ROOT / package).rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
