@@ -51,19 +51,19 @@ def simulate(
     draws = difference + SHAPES[shape](np.random.default_rng(0), (experiments, most))
     designs = [until_decided(row, ALPHA / claims) for row in draws]
     seeds = np.array([count for count, _ in designs])
-    wrong = [found == REFUTED or (found == HOLDS and difference == 0) for _, found in designs]
-    early = [found != UNDECIDED and count <= FIXED for count, found in designs]
+    wrong = [state == REFUTED or (state == HOLDS and difference == 0) for _, state in designs]
+    early = [state != UNDECIDED and count <= FIXED for count, state in designs]
     looks = np.stack([_t_test(draws[:, :count], ALPHA / claims) for count in range(2, most + 1)])  # [looks, experiments]
-    one, first = looks[FIXED - 2], looks[np.argmax(looks != 0, 0), np.arange(experiments)]
+    fixed_look, first_decision = looks[FIXED - 2], looks[np.argmax(looks != 0, 0), np.arange(experiments)]
     return Simulated(
         difference,
         wrong=float(np.mean(wrong)),
         decided=float(np.mean(early)),
         mean=float(seeds.mean()),
         most=float(np.quantile(seeds, 0.9, method="higher")),
-        fixed=float(np.mean(one > 0)) if difference else 0.0,
-        fixed_wrong=float(np.mean(_wrongly(one, difference))),
-        peeking=float(np.mean(_wrongly(first, difference))),
+        fixed=float(np.mean(fixed_look > 0)) if difference else 0.0,
+        fixed_wrong=float(np.mean(_wrongly(fixed_look, difference))),
+        peeking=float(np.mean(_wrongly(first_decision, difference))),
     )
 
 
@@ -85,9 +85,9 @@ def until_decided(gains: np.ndarray, alpha: float) -> tuple[int, str]:
     variances = np.maximum((gains**2).cumsum()[1:] - counts * means**2, 0) / (counts - 1)
     factors = np.array([critical(int(count), alpha) or np.inf for count in counts])
     for count in counts[np.abs(means) > factors * np.sqrt(variances / counts) * (1 - 1e-9)]:
-        found = verdict(gains[:count].tolist(), alpha)
-        if found != UNDECIDED:
-            return int(count), found
+        state = verdict(gains[:count].tolist(), alpha)
+        if state != UNDECIDED:
+            return int(count), state
     return len(gains), UNDECIDED
 
 
@@ -100,12 +100,16 @@ def markdown() -> str:
     ]
     for claims in (1, 10):
         for difference in (0.0, 0.5, 1.0, 2.0, 3.0):
-            one = simulate(difference, claims)
-            censored = ">" if one.most >= MOST else ""
+            simulated = simulate(difference, claims)
+            shares = (simulated.decided, simulated.wrong, simulated.fixed, simulated.fixed_wrong, simulated.peeking)
+            censored = ">" if simulated.most >= MOST else ""
             row = [
-                f"{claims}", f"{difference:g}", f"{'≥ ' if censored else ''}{one.mean:.1f}", f"{censored}{one.most:.0f}",
-                *(f"{100 * share:.1f}%" for share in (one.decided, one.wrong, one.fixed, one.fixed_wrong, one.peeking)),
-            ]  # fmt: skip
+                f"{claims}",
+                f"{difference:g}",
+                f"{'≥ ' if censored else ''}{simulated.mean:.1f}",
+                f"{censored}{simulated.most:.0f}",
+                *(f"{100 * share:.1f}%" for share in shares),
+            ]
             lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines) + "\n"
 
@@ -117,8 +121,8 @@ def shapes_markdown() -> str:
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for shape in SHAPES:
-        one, ten = (simulate(0.0, claims, shape=shape) for claims in (1, 10))
-        shares = (one.wrong, ten.wrong, one.fixed_wrong, ten.fixed_wrong)
+        single, ten = (simulate(0.0, claims, shape=shape) for claims in (1, 10))
+        shares = (single.wrong, ten.wrong, single.fixed_wrong, ten.fixed_wrong)
         lines.append(f"| {shape} | " + " | ".join(f"{100 * share:.1f}%" for share in shares) + " |")
     return "\n".join(lines) + "\n"
 

@@ -41,9 +41,9 @@ def results(
     planned = runs(*({"variant": v, "seed": s} for v, s in values)) if planned is None else planned
     variants = list(dict.fromkeys([v for v, _ in values] + list(planned["variant"])))
     first = np.asarray(next(iter(values.values())))
-    given = {
+    defaults = {
         "name": "toy", "question": "Which is better?", "scale": "paper", "variants": variants,
         "scores": scores(values, column, variants), "runs": planned, "metrics": METRICS, "protocols": {"standard": 1},
         "metadata": Metadata("moving digits", "test", "0123abcd", 10, first.shape[1], first.shape[0], "the last one"),
     }  # fmt: skip
-    return Results(**{**given, **changes})
+    return Results(**{**defaults, **changes})

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bench.common import lease
-from bench.evaluation.scores import load as load_scores
+from bench.evaluation import scores
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.loading import load
 from bench.store.store import Store
@@ -51,7 +51,7 @@ def outcome(path: Path, store: Path) -> dict[str, bytes]:
     outcomes = {}
     for planned in plan(experiment, Store(store)):
         evaluation: Evaluation = planned.evaluations[0]
-        outcomes[f"{planned.label} {planned.seed}"] = load_scores(planned.run.scores_file(evaluation.key)).values.tobytes()
+        outcomes[f"{planned.label} {planned.seed}"] = scores.load(planned.run.scores_file(evaluation.key)).values.tobytes()
     return outcomes
 
 

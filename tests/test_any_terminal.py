@@ -116,12 +116,12 @@ def on_a_terminal(words, folder, columns=60):
     command = [sys.executable, "-m", "bench.cli", *words]
     running = subprocess.Popen(command, cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    written = b""
+    output = b""
     with contextlib.suppress(OSError):  # Linux's word for the end of a terminal
         while piece := os.read(ours, 65536):
-            written += piece
+            output += piece
     os.close(ours)
-    return written.decode().replace("\r\n", "\n"), running.wait(timeout=100)
+    return output.decode().replace("\r\n", "\n"), running.wait(timeout=100)
 
 
 def test_no_command_shows_a_movement_of_the_cursor_as_text(finished, tmp_path):

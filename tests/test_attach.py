@@ -6,7 +6,6 @@ import time
 import pytest
 
 from bench.store.store import Store
-from bench.tracking import attach as attaching
 from bench.tracking.attach import attach
 from bench.tracking.connection import connect
 from reports.files import write
@@ -34,8 +33,8 @@ def reports(store):
 
 def names(store, experiment):
     client = connect(store)
-    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
-    return sorted(run.info.run_name for run in found)
+    mlflow_runs = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return sorted(run.info.run_name for run in mlflow_runs)
 
 
 def test_the_newest_report_is_one_run_among_the_reports(store, files):
@@ -53,8 +52,8 @@ def test_each_experiment_has_a_report_of_its_own_and_says_where(store, files):
         assert attach(store, name, files, "Does it run?", f"bench report {name}") == ""
     assert names(store, "lmc-bench reports") == ["pair-medium", "pair-small"]
     described = {e.name: e.tags["mlflow.note.content"] for e in connect(store).search_experiments() if "pair" in e.name}
-    found = {run.info.run_name: run.info.run_id for run in reports(store)[1]}
-    assert all(f"/runs/{found[name]}/artifacts/index.html)" in text for name, text in described.items())
+    run_ids = {run.info.run_name: run.info.run_id for run in reports(store)[1]}
+    assert all(f"/runs/{run_ids[name]}/artifacts/index.html)" in text for name, text in described.items())
     assert all(text.startswith("Does it run?") for text in described.values())
 
 
@@ -94,7 +93,7 @@ def test_a_report_is_whole_without_mlflow_and_says_so(store, files, monkeypatch)
 
 
 def test_a_report_waits_only_so_long_for_another_writer(store, files, monkeypatch):
-    monkeypatch.setattr(attaching, "LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("bench.tracking.attach.LOCK_TIMEOUT_S", 0.2)
     with open(store.root / ".mlflow.lock", "w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert "another process has been writing to MLflow" in attach(store, "pair-small", files, "?", "bench report pair")

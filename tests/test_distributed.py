@@ -22,7 +22,7 @@ from bench.training import checkpoint
 from bench.training.process_group import SINGLE, ProcessGroup
 from bench.training.step import take_step
 from bench.worker.main import execute
-from tests import test_contracts as contracts
+from tests import test_contracts
 from tests.conftest import TINY
 
 SPEC = TINY.but(steps=20, batch=3, validate_every=20, learner=Component("memory_alignment", warmup=0, long=9))
@@ -83,13 +83,13 @@ brought: list[list[torch.Tensor]] = []
 @pytest.mark.parametrize("name", ["lmc", "predrnn", "phydnet"])
 def test_what_processes_bring_together_is_the_gradient_of_the_batch(name):
     brought.clear()
-    options, learner = contracts.TINY[name]
+    options, learner = test_contracts.TINY[name]
     for group, micro_batches in [(SINGLE, 1), (Apart(0, 2), 1), (Apart(1, 2), 2)]:
         torch.manual_seed(0)
-        model = catalog.build("models", name, options, shape=contracts.SHAPE, context=9, horizon=3).double()
+        model = catalog.build("models", name, options, shape=test_contracts.SHAPE, context=9, horizon=3).double()
         learning = catalog.build("learners", learner, {}, model=model, context=9, horizon=3, steps=100)
         learning.phases = dict([list(learning.phases.items())[-1]])
-        clip = contracts.clips(count=3, frames=learning.frames).double()
+        clip = test_contracts.clips(count=3, frames=learning.frames).double()
         _step(group, model, learning, clip, micro_batches)
         if group is SINGLE:
             whole = [weight.grad for weight in model.parameters() if weight.grad is not None]

@@ -14,13 +14,13 @@ CONTENT = bytes(range(256)) * 40
 class Server(BaseHTTPRequestHandler):
     """Sends CONTENT, or the part of it that is asked for; hangs up early once where `cut` says so."""
 
-    asked: list = []
+    ranges: list = []
     cut, resumes = None, True
 
     def do_GET(self):
-        wanted = self.headers.get("Range")
-        self.asked.append(wanted)
-        first = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and self.resumes else 0
+        byte_range = self.headers.get("Range")
+        self.ranges.append(byte_range)
+        first = int(byte_range.removeprefix("bytes=").removesuffix("-")) if byte_range and self.resumes else 0
         if first >= len(CONTENT):
             self.send_error(416)
             return
@@ -36,7 +36,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    handler = type("Handler", (Server,), {"asked": []})
+    handler = type("Handler", (Server,), {"ranges": []})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         handler.url = f"http://127.0.0.1:{running.server_port}/file.bin"
@@ -45,9 +45,9 @@ def server():
 
 
 def test_a_file_appears_whole_and_progress_is_told_in_bytes(server, tmp_path):
-    told = []
-    download(server.url, tmp_path / "new" / "file.bin", lambda done, total: told.append((done, total)))
-    assert (tmp_path / "new" / "file.bin").read_bytes() == CONTENT and told[-1] == (len(CONTENT), len(CONTENT))
+    progress = []
+    download(server.url, tmp_path / "new" / "file.bin", lambda done, total: progress.append((done, total)))
+    assert (tmp_path / "new" / "file.bin").read_bytes() == CONTENT and progress[-1] == (len(CONTENT), len(CONTENT))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["file.bin"]
 
 
@@ -58,13 +58,13 @@ def test_a_transfer_that_broke_off_goes_on_where_it_ended_or_begins_again_where_
         download(server.url, tmp_path / "file.bin")
     assert not (tmp_path / "file.bin").exists()
     download(server.url, tmp_path / "file.bin")
-    assert server.asked == [None, "bytes=1000-"] and (tmp_path / "file.bin").read_bytes() == CONTENT
+    assert server.ranges == [None, "bytes=1000-"] and (tmp_path / "file.bin").read_bytes() == CONTENT
 
 
 def test_what_is_left_of_a_file_that_has_changed_since_is_thrown_away(server, tmp_path):
     (tmp_path / ".file.bin.part").write_bytes(bytes(20_000))
     download(server.url, tmp_path / "file.bin")
-    assert server.asked == ["bytes=20000-", None] and (tmp_path / "file.bin").read_bytes() == CONTENT
+    assert server.ranges == ["bytes=20000-", None] and (tmp_path / "file.bin").read_bytes() == CONTENT
 
 
 def test_a_file_that_is_not_the_wanted_one_is_refused_and_nothing_is_left_of_it(server, tmp_path):

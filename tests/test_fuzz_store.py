@@ -122,8 +122,8 @@ def run_command(folder: Path, words: tuple[str, ...], seconds: int = SECONDS) ->
             try:
                 cli.main()
                 code = 0
-            except SystemExit as ended:
-                code = ended.code if isinstance(ended.code, int) else 1
+            except SystemExit as end:
+                code = end.code if isinstance(end.code, int) else 1
             except BaseException:
                 code = -1
                 out.write(traceback.format_exc())

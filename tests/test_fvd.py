@@ -9,9 +9,8 @@ from torch.testing import assert_close
 from bench.evaluation.evaluate import scored
 from bench.evaluation.scores import load, read_header
 from bench.evaluation.sets import REPLICATES, Features, set_score
-from bench.metrics import METRICS, fvd, set_metrics
+from bench.metrics import METRICS, fvd, networks, set_metrics
 from bench.metrics.i3d import I3D, folded, same
-from bench.metrics.networks import I3D as PUBLISHED
 from bench.metrics.networks import i3d_branches
 from tests import published_weights
 
@@ -65,7 +64,7 @@ def test_same_padding_puts_the_odd_zero_behind():
 def random_weights() -> dict[str, Tensor]:
     torch.manual_seed(0)
     weights = {}
-    for name, shape in PUBLISHED.shapes.items():
+    for name, shape in networks.I3D.shapes.items():
         weights[name] = 0.02 * torch.randn(shape)
         if name.endswith("running_var"):
             weights[name] = torch.rand(shape) + 0.5
@@ -160,7 +159,7 @@ def test_a_prediction_that_is_not_finite_has_no_fvd(toy: None):
 @pytest.mark.parametrize(("frames", "published"), [(10, 569.77), (16, 152.90), (30, 151.39)])
 def test_eight_black_against_eight_white_clips_is_the_published_value(monkeypatch, frames: int, published: float):
     """TensorFlow's original gives 151.39244 for 30 frames; one clip of each is looked at and counted eight times."""
-    published_weights.use(PUBLISHED, monkeypatch)
+    published_weights.use(networks.I3D, monkeypatch)
     features, description = fvd.load((1, 64, 64), torch.device("cpu"))
     assert features is not None, description
     black, white = (

@@ -18,7 +18,7 @@ from bench.training.graphs import WARM_UP, RecordedPhases
 from bench.training.optim import Adam
 from bench.training.step import take_step
 from bench.worker.main import execute
-from tests import test_contracts as contracts
+from tests import test_contracts
 from tests.conftest import TINY
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -32,35 +32,37 @@ def exact(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
 
 
-@contracts.every_model
+@test_contracts.every_model
 def test_predictions_on_a_gpu_are_those_of_the_processor(name, exact):
-    model, context = contracts.tiny(name), contracts.clips()
+    model, context = test_contracts.tiny(name), test_contracts.clips()
     on_gpu = copy.deepcopy(model).to(GPU)
-    assert_close(contracts.predict(on_gpu, context.to(GPU)).cpu(), contracts.predict(model, context), rtol=1e-3, atol=1e-4)
+    assert_close(
+        test_contracts.predict(on_gpu, context.to(GPU)).cpu(), test_contracts.predict(model, context), rtol=1e-3, atol=1e-4
+    )
 
 
 def _trained(name, device, recorded, steps=WARM_UP + 3):
     """Weights after some steps, losses, and the recorder."""
     torch.manual_seed(0)
-    model = contracts.tiny(name).to(device)
-    learner = contracts.learner_of(name, model)
+    model = test_contracts.tiny(name).to(device)
+    learner = test_contracts.learner_of(name, model)
     optimizer = Adam(model.parameters(), lr=1e-4)
     recorder = RecordedPhases(model, learner, "float32") if recorded else None
     losses = []
     for step in range(steps):
-        clip = contracts.clips(step, count=4, frames=learner.frames).to(device)
+        clip = test_contracts.clips(step, count=4, frames=learner.frames).to(device)
         losses.append(take_step(TINY.but(batch=4), model, learner, optimizer, clip, step + 10, recorded=recorder))
     values = torch.stack([torch.stack(list(of_step.values())) for of_step in losses]).cpu()
     return {key: weight.cpu() for key, weight in model.state_dict().items()}, values, recorder
 
 
-@pytest.mark.parametrize("name", sorted(set(contracts.LEARNED) - {"swinlstm"}))  # which draws on the device what it drops
+@pytest.mark.parametrize("name", sorted(set(test_contracts.LEARNED) - {"swinlstm"}))  # which draws on the device what it drops
 def test_a_step_on_a_gpu_trains_as_a_step_on_the_processor(name, exact):
     (_, on_cpu, _), (_, on_gpu, _) = _trained(name, torch.device("cpu"), False, 2), _trained(name, GPU, False, 2)
     assert_close(on_gpu, on_cpu, rtol=1e-3, atol=1e-5)
 
 
-@contracts.every_learned_model
+@test_contracts.every_learned_model
 def test_recorded_steps_train_as_unrecorded_ones(name, exact):
     recorded, losses, recorder = _trained(name, GPU, True)
     plain, plain_losses, _ = _trained(name, GPU, False)

@@ -12,7 +12,7 @@ from bench.store.store import FINISHED, INTERRUPTED, Store
 from bench.training.process_group import ProcessGroup
 from bench.training.step import cut, spec_deviation, take_step
 from bench.worker.main import execute
-from tests import test_contracts as contracts
+from tests import test_contracts
 from tests.conftest import EVALUATION, TINY
 
 # What cannot be alike: batch norms see one part at a time, and dropped branches are drawn by the model itself.
@@ -24,19 +24,23 @@ STEP = 10  # of 100, where schedules still draw
 def _trained(name, micro_batches, options=None):
     """Losses, weights and the generator's state after a step in double precision, where rounding hides nothing."""
     torch.manual_seed(0)
-    small, learner = contracts.TINY[name]
-    model = catalog.build("models", name, {**small, **(options or {})}, shape=contracts.SHAPE, context=9, horizon=3).double()
+    small, learner = test_contracts.TINY[name]
+    model = catalog.build(
+        "models", name, {**small, **(options or {})}, shape=test_contracts.SHAPE, context=9, horizon=3
+    ).double()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     learner = catalog.build(
         "learners", learner, {"long": 9} if name == "lmc" else {}, model=model, context=9, horizon=3, steps=100
     )
-    clip = contracts.clips(count=BATCH, frames=learner.frames).double()
+    clip = test_contracts.clips(count=BATCH, frames=learner.frames).double()
     torch.manual_seed(1)
     losses = take_step(TINY.but(batch=BATCH), model, learner, optimizer, clip, STEP, micro_batches)
     return losses, model.state_dict(), torch.get_rng_state()
 
 
-@pytest.mark.parametrize("name", [n for n in catalog.CATALOG["models"] if contracts.TINY[n][1] != "nothing" and n not in NAMED])
+@pytest.mark.parametrize(
+    "name", [n for n in catalog.CATALOG["models"] if test_contracts.TINY[n][1] != "nothing" and n not in NAMED]
+)
 def test_a_step_in_two_micro_batches_is_the_step_of_the_whole_batch(name):
     assert_close(_trained(name, 2), _trained(name, 1), rtol=1e-7, atol=1e-8)
 
@@ -45,13 +49,13 @@ def test_without_dropped_branches_swinlstm_too_trains_alike_in_parts():
     assert_close(_trained("swinlstm", 3, {"drop_path": 0.0}), _trained("swinlstm", 1, {"drop_path": 0.0}), rtol=1e-7, atol=1e-8)
 
 
-@contracts.every_learned_model
+@test_contracts.every_learned_model
 def test_models_that_cannot_train_alike_in_parts_are_named_in_the_deviation(name):
-    how = spec_deviation(contracts.tiny(name), 4, 2)
+    how = spec_deviation(test_contracts.tiny(name), 4, 2)
     assert how.startswith("trained in 2 micro-batches of 2 clips: ")
     assert NAMED.get(name, "the same up to rounding") in how
-    assert spec_deviation(contracts.tiny(name), 4, 1) == ""
-    assert bool(spec_deviation(contracts.tiny(name), 4, 1, ProcessGroup(0, 2))) == (name in NAMED)
+    assert spec_deviation(test_contracts.tiny(name), 4, 1) == ""
+    assert bool(spec_deviation(test_contracts.tiny(name), 4, 1, ProcessGroup(0, 2))) == (name in NAMED)
 
 
 def test_what_a_model_draws_by_itself_is_drawn_anew_for_every_part_and_leaves_the_generator_alone():

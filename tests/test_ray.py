@@ -15,8 +15,8 @@ from bench.executors.inline import Inline
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
+from tests import sweep_samples
 from tests.conftest import EXPERIMENT
-from tests.sweep_samples import bench as command
 
 pytestmark = pytest.mark.chaos
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'lmc-bench[ray]'")
@@ -108,9 +108,9 @@ def test_where_no_cluster_answers_there_is_one_clear_error_at_once():
 def test_without_an_address_ray_starts_here_and_a_run_that_never_fits_is_refused_in_words(tmp_path):
     (tmp_path / "mine.py").write_text(EXPERIMENT)
     words = ("run", tmp_path / "mine.py", "--executor", "ray")
-    refused = command(*words, "--on", "cpus=500", store=tmp_path / "runs")
+    refused = sweep_samples.bench(*words, "--on", "cpus=500", store=tmp_path / "runs")
     out, _ = refused.communicate()
     assert refused.returncode == 2 and "a run wants 500 CPUs on one node" in out
-    done = command(*words, store=tmp_path / "runs")
+    done = sweep_samples.bench(*words, store=tmp_path / "runs")
     out, _ = done.communicate()
     assert done.returncode == 0 and "2 of 2 runs finished" in out, out

@@ -27,15 +27,15 @@ PUBLISHED = pd.DataFrame(
 
 
 @pytest.fixture
-def made():
+def toy_results():
     scores = {("full", 0): [[28, 28]] * 3, ("plain", 0): [[27, 27]] * 3}
     both = results(scores, column="lmc2021/psnr").scores.assign(**{"lmc2021/lpips": 0.15})
     metadata = Metadata("kth (size 64)", "test", "0", 10, 2, 3, "the last")
     return results(scores, scores=both, protocols={"lmc2021": 1}, metadata=metadata)
 
 
-def shown(made, published=PUBLISHED):
-    extended = with_published(table(made, protocols=("lmc2021",), frames=[1]), made, published)
+def shown(toy_results, published=PUBLISHED):
+    extended = with_published(table(toy_results, protocols=("lmc2021",), frames=[1]), toy_results, published)
     return extended, {row.label: [cell.text for cell in row.cells] for row in extended.rows if row.published}
 
 
@@ -44,41 +44,41 @@ def called(variant: str, method: str) -> pd.DataFrame:
     return PUBLISHED.assign(method=PUBLISHED["method"].replace({method: variant}))
 
 
-def test_only_rows_of_the_same_data_set_horizon_and_protocol_are_shown(made):
-    assert shown(made)[1] == {"LMC": ["28.61", "–", "133.3", "–"], "Wrapped": ["33.70", "–", "–", "–"]}
+def test_only_rows_of_the_same_data_set_horizon_and_protocol_are_shown(toy_results):
+    assert shown(toy_results)[1] == {"LMC": ["28.61", "–", "133.3", "–"], "Wrapped": ["33.70", "–", "–", "–"]}
 
 
-def test_published_rows_never_take_part_in_the_ranking(made):
-    extended, _ = shown(made)
+def test_published_rows_never_take_part_in_the_ranking(toy_results):
+    extended, _ = shown(toy_results)
     assert extended.rows[0].cells[0].best
     assert not any(cell.best or cell.close for row in extended.rows if row.published for cell in row.cells)
 
 
-def test_every_published_row_has_its_source_and_what_is_known_against_it(made):
-    extended, _ = shown(made)
+def test_every_published_row_has_its_source_and_what_is_known_against_it(toy_results):
+    extended, _ = shown(toy_results)
     notes = {note.mark: note.text for note in extended.footnotes}
     assert [[notes[mark] for mark in row.marks] for row in extended.rows if row.published] == [
         ["the paper."], ["its table; not comparable."],
     ]  # fmt: skip
 
 
-def test_the_difference_is_shown_for_the_variant_that_is_the_same_method(made):
-    assert shown(made, called("full", "LMC"))[1]["full"] == ["28.61 (ours -0.61)", "–", "133.3 (ours +16.7)", "–"]
+def test_the_difference_is_shown_for_the_variant_that_is_the_same_method(toy_results):
+    assert shown(toy_results, called("full", "LMC"))[1]["full"] == ["28.61 (ours -0.61)", "–", "133.3 (ours +16.7)", "–"]
 
 
-def test_a_number_that_must_not_be_ranked_shows_no_difference(made):
-    assert shown(made, called("full", "Wrapped"))[1]["full"] == ["33.70", "–", "–", "–"]
+def test_a_number_that_must_not_be_ranked_shows_no_difference(toy_results):
+    assert shown(toy_results, called("full", "Wrapped"))[1]["full"] == ["33.70", "–", "–", "–"]
 
 
-def test_under_another_protocol_nothing_is_shown_and_that_is_said(made):
-    standard = results({("full", 0): [[28, 28]]}, metadata=made.metadata)
+def test_under_another_protocol_nothing_is_shown_and_that_is_said(toy_results):
+    standard = results({("full", 0): [[28, 28]]}, metadata=toy_results.metadata)
     extended = with_published(table(standard), standard, PUBLISHED)
     assert len(extended.rows) == 1
     assert extended.footnotes[-1].text.startswith("Nothing published is known for 10 to 2 frames")
 
 
-def test_every_format_shows_published_rows_apart(made):
-    extended, _ = shown(made)
+def test_every_format_shows_published_rows_apart(toy_results):
+    extended, _ = shown(toy_results)
     for format in FORMATS:
         assert "28.61" in render(extended, format)
     assert '<tr class="published">' in render(extended, "html")
@@ -100,26 +100,26 @@ def test_the_suites_own_file_is_read_where_nothing_else_is_given():
         ("E3D-LSTM [public-code reproduction by a user]", "E3D-LSTM"),
     ],
 )
-def test_the_same_method_is_found_by_its_published_name(made, published, ours):
-    ours_called = replace(made, variants=[ours, "plain"], scores=made.scores.assign(
-        variant=made.scores["variant"].cat.rename_categories({"full": ours})
-    ), runs=made.runs.replace({"full": ours}))  # fmt: skip
+def test_the_same_method_is_found_by_its_published_name(toy_results, published, ours):
+    ours_called = replace(toy_results, variants=[ours, "plain"], scores=toy_results.scores.assign(
+        variant=toy_results.scores["variant"].cat.rename_categories({"full": ours})
+    ), runs=toy_results.runs.replace({"full": ours}))  # fmt: skip
     rows = with_published(table(ours_called, protocols=("lmc2021",)), ours_called, called(published, "LMC")).rows
     assert next(row for row in rows if row.label == published).cells[0].text == "28.61 (ours -0.61)"
 
 
 @pytest.mark.parametrize("part", [{"label": "walking"}, {"split": "val"}])
-def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(made, part):
-    some = replace(made, metadata=replace(made.metadata, **part))
+def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(toy_results, part):
+    some = replace(toy_results, metadata=replace(toy_results.metadata, **part))
     extended, rows = shown(some)
     assert rows == {} and "Nothing published stands beside" in extended.footnotes[-1].text
 
 
-def test_numbers_of_an_unknown_cut_of_kth_are_called_so_and_not_compared(made):
+def test_numbers_of_an_unknown_cut_of_kth_are_called_so_and_not_compared(toy_results):
     """Papers cut the same videos differently, so that a difference would say nothing."""
     cuts = {"LMC": "", "Wrapped": "thuml"}
     published = called("plain", "Wrapped").assign(test_set=PUBLISHED["method"].map(cuts).fillna(""), note="")
-    cut = replace(made, metadata=replace(made.metadata, cut="thuml"))
+    cut = replace(toy_results, metadata=replace(toy_results.metadata, cut="thuml"))
     extended = with_published(table(cut, protocols=("lmc2021",)), cut, published)
     rows = {row.label: row for row in extended.rows if row.published}
     assert rows["LMC (cut unknown)"].cells[0].text == "28.61" and "(ours" in rows["plain"].cells[0].text

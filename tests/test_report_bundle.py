@@ -20,34 +20,37 @@ SCORES = {("full", 0): [[30, 20]] * 3, ("full", 1): [[33, 23]] * 3, ("plain", 0)
 
 
 @pytest.fixture
-def made():
+def toy_results():
     planned = runs(*({"variant": v, "seed": s, "train_seconds": 10.0, "parameters": 5} for v, s in SCORES))
     log = [{"variant": v, "seed": s, "step": t, "name": "loss", "value": 1.0} for v, s in SCORES for t in (0, 1)]
     return results(SCORES, planned, training=pd.DataFrame(log))
 
 
 @pytest.mark.slow
-def test_a_bundle_holds_tables_figures_and_the_page(made, tmp_path):
-    written = bundle(
-        made, tmp_path / "report", pictures=[Picture("a strip", "png", b"", "clip_best")], sizes={"full": 100, "plain": 50}
+def test_a_bundle_holds_tables_figures_and_the_page(toy_results, tmp_path):
+    paths = bundle(
+        toy_results,
+        tmp_path / "report",
+        pictures=[Picture("a strip", "png", b"", "clip_best")],
+        sizes={"full": 100, "plain": 50},
     )
     tables = ("scores", "differences", "costs")
-    assert {path.name for path in written if path.suffix == ".tex"} == {
+    assert {path.name for path in paths if path.suffix == ".tex"} == {
         f"{t}{kind}" for t in tables for kind in (".tex", ".tabular.tex")
     }
     figures = {"frames", "training", "against_costs", "sizes"}
-    assert {path.stem for path in written if path.suffix == ".pdf"} == figures
+    assert {path.stem for path in paths if path.suffix == ".pdf"} == figures
     text = (tmp_path / "report" / "index.html").read_text("utf-8")
     assert text.count("<figcaption>") == 1 + 3  # the strip, and all figures but that per frame, which the page draws itself
-    assert (tmp_path / "report" / "clip_best.png") in written
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(path.name for path in written)
+    assert (tmp_path / "report" / "clip_best.png") in paths
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(path.name for path in paths)
 
 
 @pytest.mark.slow
-def test_a_bundle_has_the_claims_in_every_format_and_the_page_shows_them_after_the_scores(made, tmp_path):
-    claims = judge(made, [Claim("The memory helps.", "full", "plain"), Claim("It is <plain>.", "plain", "full")])
-    written = {path.name for path in bundle(made, tmp_path, claims=claims)}
-    assert {f"claims.{suffix}" for suffix in ("md", "tex", "csv", "json", "pdf", "svg", "png")} <= written
+def test_a_bundle_has_the_claims_in_every_format_and_the_page_shows_them_after_the_scores(toy_results, tmp_path):
+    claims = judge(toy_results, [Claim("The memory helps.", "full", "plain"), Claim("It is <plain>.", "plain", "full")])
+    names = {path.name for path in bundle(toy_results, tmp_path, claims=claims)}
+    assert {f"claims.{suffix}" for suffix in ("md", "tex", "csv", "json", "pdf", "svg", "png")} <= names
     text = (tmp_path / "index.html").read_text("utf-8")
     assert (
         text.index("<h2>Scores</h2>") < text.index("<h2>What is claimed</h2>") < text.index("<h2>Differences to the first</h2>")
@@ -57,16 +60,16 @@ def test_a_bundle_has_the_claims_in_every_format_and_the_page_shows_them_after_t
 
 def test_a_bundle_of_nothing_scored_yet_says_so_and_does_not_fail(tmp_path):
     planned = runs({"variant": "full", "seed": 0, "state": "missing"})
-    nothing = results(SCORES).scores.iloc[:0].drop(columns="standard/psnr")
-    written = bundle(results({("full", 0): [[1, 2]]}, planned, scores=nothing), tmp_path)
+    no_scores = results(SCORES).scores.iloc[:0].drop(columns="standard/psnr")
+    paths = bundle(results({("full", 0): [[1, 2]]}, planned, scores=no_scores), tmp_path)
     assert "0 of 1" in (tmp_path / "scores.md").read_text("utf-8")
-    assert not [path for path in written if path.suffix == ".pdf"]
+    assert not [path for path in paths if path.suffix == ".pdf"]
 
 
 @pytest.mark.slow
-def test_the_same_results_write_the_same_bytes(made, tmp_path):
-    for one, other in zip(bundle(made, tmp_path / "a"), bundle(made, tmp_path / "b"), strict=True):
-        assert one.read_bytes() == other.read_bytes(), one.name
+def test_the_same_results_write_the_same_bytes(toy_results, tmp_path):
+    for first, second in zip(bundle(toy_results, tmp_path / "a"), bundle(toy_results, tmp_path / "b"), strict=True):
+        assert first.read_bytes() == second.read_bytes(), first.name
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch):
@@ -112,13 +115,17 @@ def test_modules_in_the_user_s_folder_do_not_get_in_the_way_of_figures(tmp_path,
 
 
 @pytest.mark.slow
-def test_the_page_warns_of_uneven_budgets_under_its_scores_and_among_what_its_script_shows(made, tmp_path):
-    costly = replace(made, runs=made.runs.assign(parameters=[1, 1, 9, 9]))
+def test_the_page_warns_of_uneven_budgets_under_its_scores_and_among_what_its_script_shows(toy_results, tmp_path):
+    costly = replace(toy_results, runs=toy_results.runs.assign(parameters=[1, 1, 9, 9]))
     bundle(costly, tmp_path)
     assert (tmp_path / "index.html").read_text("utf-8").count("Warning: budgets differ in parameters") == 2
 
 
-def test_a_bundle_says_what_to_cite_for_its_models_data_and_metrics(made, tmp_path):
-    bundle(made, tmp_path, configurations={"full": {"model": "lmc", "data": "kth"}, "plain": {"model": "black", "data": "kth"}})
+def test_a_bundle_says_what_to_cite_for_its_models_data_and_metrics(toy_results, tmp_path):
+    bundle(
+        toy_results,
+        tmp_path,
+        configurations={"full": {"model": "lmc", "data": "kth"}, "plain": {"model": "black", "data": "kth"}},
+    )
     text = (tmp_path / "references.bib").read_text("utf-8")
     assert [line for line in text.splitlines() if line.startswith("@")] == ["@inproceedings{lmc,", "@inproceedings{kth,"]

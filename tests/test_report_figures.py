@@ -27,7 +27,7 @@ LOST = {"variant": "lost", "seed": 0, "state": "failed", "reason": "out of memor
 
 
 @pytest.fixture
-def made():
+def toy_results():
     steps = [
         {"variant": v, "seed": s, "step": t, "name": "matching/loss", "value": 1.0 / (1 + t) + s}
         for v, s in SCORES
@@ -44,25 +44,25 @@ def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_the_curve_per_frame_is_the_mean_over_clips_and_seeds(made):
-    colours = {variant: style.colour.lower() for variant, style in line_styles(made.variants).items()}
-    curves = drawn(per_frame(made))
+def test_the_curve_per_frame_is_the_mean_over_clips_and_seeds(toy_results):
+    colours = {variant: style.colour.lower() for variant, style in line_styles(toy_results.variants).items()}
+    curves = drawn(per_frame(toy_results))
     assert curves[colours["full"]] == [32, 22]  # seeds 31, 21 and 33, 23
     assert curves[colours["plain"]] == [20, 11]
 
 
-def test_training_curves_are_means_over_seeds(made):
-    curves = drawn(training(made))
-    assert curves[line_styles(made.variants)["full"].colour.lower()] == pytest.approx([1.5, 0.5 + 1 / 11])
+def test_training_curves_are_means_over_seeds(toy_results):
+    curves = drawn(training(toy_results))
+    assert curves[line_styles(toy_results.variants)["full"].colour.lower()] == pytest.approx([1.5, 0.5 + 1 / 11])
 
 
-def test_a_variant_keeps_its_colour_in_every_figure(made):
-    colour = line_styles(made.variants)["plain"].colour.lower()
+def test_a_variant_keeps_its_colour_in_every_figure(toy_results):
+    colour = line_styles(toy_results.variants)["plain"].colour.lower()
     figures = [
-        per_frame(made),
-        training(made),
-        against_costs(made, "standard/psnr"),
-        sweep(made, "standard/psnr", {"full": 100}),
+        per_frame(toy_results),
+        training(toy_results),
+        against_costs(toy_results, "standard/psnr"),
+        sweep(toy_results, "standard/psnr", {"full": 100}),
     ]
     assert all(colour in drawn(figure) for figure in figures)
 
@@ -75,22 +75,24 @@ def test_eight_variants_have_eight_colours_and_thirty_two_differ_in_dash_and_mar
 
 
 def test_every_curve_of_a_picture_looks_its_own():
-    made = results({(f"variant {n}", 0): [[30 + n, 20]] for n in range(18)})
-    drawn = [(line.get_color(), str(line.get_linestyle()), line.get_marker()) for line in per_frame(made).axes[0].get_lines()]
+    toy_results = results({(f"variant {n}", 0): [[30 + n, 20]] for n in range(18)})
+    drawn = [
+        (line.get_color(), str(line.get_linestyle()), line.get_marker()) for line in per_frame(toy_results).axes[0].get_lines()
+    ]
     assert len(set(drawn)) == 18
 
 
 @pytest.mark.parametrize("count", [3, 8, 18, 40])
 def test_a_legend_is_smaller_than_its_panels(count):
     names = [f"variant number {n} of them" for n in range(count)]
-    made = results(
+    toy_results = results(
         {(name, 0): [[30, 20]] for name in names},
         runs(*({"variant": name, "seed": 0, "train_seconds": 10, "parameters": 9} for name in names)),
     )
     for figure in (
-        per_frame(made),
-        against_costs(made, "standard/psnr"),
-        against_costs(made, "standard/psnr", ["parameters"] * 4),
+        per_frame(toy_results),
+        against_costs(toy_results, "standard/psnr"),
+        against_costs(toy_results, "standard/psnr", ["parameters"] * 4),
     ):
         with paper():
             figure.canvas.draw()
@@ -100,12 +102,12 @@ def test_a_legend_is_smaller_than_its_panels(count):
         assert all(box.height > 72 for box in panels)  # points: an inch
 
 
-def test_panels_that_would_show_the_same_curves_in_another_unit_are_one(made):
-    mse = 100 - made.scores["standard/psnr"]
+def test_panels_that_would_show_the_same_curves_in_another_unit_are_one(toy_results):
+    mse = 100 - toy_results.scores["standard/psnr"]
     both = replace(
-        made,
-        scores=made.scores.assign(**{"standard/mse": mse, "standard/mse_sum": mse * 4096}),
-        metrics={**made.metrics, "mse_sum": replace(made.metrics["mse"], unit="sum per frame")},
+        toy_results,
+        scores=toy_results.scores.assign(**{"standard/mse": mse, "standard/mse_sum": mse * 4096}),
+        metrics={**toy_results.metrics, "mse_sum": replace(toy_results.metrics["mse"], unit="sum per frame")},
     )
     assert distinct(both, both.columns) == ["standard/psnr", "standard/mse"]
     assert len(per_frame(both).axes) == 2
@@ -126,10 +128,10 @@ def test_an_axis_names_what_was_logged_as_tables_do():
     ]
 
 
-def test_what_cannot_be_drawn_is_named_in_the_legend_with_the_reason(made):
-    assert legend(per_frame(made)) == ["full", "plain", "lost (no scores)"]
-    assert legend(training(made))[2] == "lost (not trained)"
-    assert legend(against_costs(made, "standard/psnr"))[2] == "lost (no scores)"
+def test_what_cannot_be_drawn_is_named_in_the_legend_with_the_reason(toy_results):
+    assert legend(per_frame(toy_results)) == ["full", "plain", "lost (no scores)"]
+    assert legend(training(toy_results))[2] == "lost (not trained)"
+    assert legend(against_costs(toy_results, "standard/psnr"))[2] == "lost (no scores)"
 
 
 def test_a_floor_far_below_does_not_flatten_the_curves_and_is_named():
@@ -147,10 +149,10 @@ def test_a_floor_that_one_of_the_panels_shows_is_only_partly_off_the_axis():
     assert "black (partly off the axis)" in legend(figure)
 
 
-def test_frames_beyond_training_are_shaded_and_said(made):
-    longer = replace(made, metadata=replace(made.metadata, trained=1))
+def test_frames_beyond_training_are_shaded_and_said(toy_results):
+    longer = replace(toy_results, metadata=replace(toy_results.metadata, trained=1))
     assert "beyond the 1 frames" in per_frame(longer).legends[0].get_title().get_text()
-    assert "beyond" not in per_frame(made).legends[0].get_title().get_text()
+    assert "beyond" not in per_frame(toy_results).legends[0].get_title().get_text()
 
 
 def test_one_seed_draws_no_band_and_says_so():
@@ -159,34 +161,34 @@ def test_one_seed_draws_no_band_and_says_so():
     assert figure.legends[0].get_title().get_text() == "one seed: no confidence interval"
 
 
-def test_a_sweep_stands_at_its_sizes_in_order(made):
-    figure = sweep(made, "standard/psnr", {"plain": 200, "full": 50})
+def test_a_sweep_stands_at_its_sizes_in_order(toy_results):
+    figure = sweep(toy_results, "standard/psnr", {"plain": 200, "full": 50})
     assert figure.axes[0].get_xticks().tolist() == [50, 200]
     assert np.asarray(figure.axes[0].get_lines()[0].get_ydata()).tolist() == [27, 15.5]
 
 
 def test_no_bar_of_a_sweep_is_cut_off():
-    made = results({("5", 0): [[10]] * 2, ("5", 1): [[20]] * 2, ("10", 0): [[15]] * 2, ("10", 1): [[15.1]] * 2})
-    low, high = sweep(made, "standard/psnr", {"5": 5, "10": 10}).axes[0].get_ylim()
+    toy_results = results({("5", 0): [[10]] * 2, ("5", 1): [[20]] * 2, ("10", 0): [[15]] * 2, ("10", 1): [[15.1]] * 2})
+    low, high = sweep(toy_results, "standard/psnr", {"5": 5, "10": 10}).axes[0].get_ylim()
     assert low < 15 - 12.7 * 5 and high > 15 + 12.7 * 5  # Student's t of two seeds times their standard error
 
 
-def test_files_are_the_same_bytes_whenever_and_with_whatever_settings_they_are_made(made, tmp_path):
-    first = save(per_frame(made), tmp_path / "a", "frames")
+def test_files_are_the_same_bytes_whenever_and_with_whatever_settings_they_are_made(toy_results, tmp_path):
+    paths = save(per_frame(toy_results), tmp_path / "a", "frames")
     with matplotlib.rc_context({"font.size": 20, "axes.grid": False, "lines.linewidth": 5}):
-        second = save(per_frame(made), tmp_path / "b", "frames")
-    assert [path.suffix for path in first] == [".pdf", ".svg", ".png"]
-    for one, other in zip(first, second, strict=True):
-        assert one.read_bytes() == other.read_bytes()
+        restyled_paths = save(per_frame(toy_results), tmp_path / "b", "frames")
+    assert [path.suffix for path in paths] == [".pdf", ".svg", ".png"]
+    for path, restyled in zip(paths, restyled_paths, strict=True):
+        assert path.read_bytes() == restyled.read_bytes()
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["frames.pdf", "frames.png", "frames.svg"]
 
 
 def test_names_are_no_mathematics_and_leave_the_panels_their_place_however_long(tmp_path):
     names = ["a$^$b", r"$\frac$", *(f"{number} {'long ' * 30}" for number in range(3))]
-    made = results({(name, 0): [[30, 20]] for name in names})
+    toy_results = results({(name, 0): [[30, 20]] for name in names})
     path = np.linspace(0, 1, 2 * 64).reshape(2, 64, 1, 1)
     memories = Memories(names, [Addressing(name, 0, path, path, path[:, :3, 0, 0], path) for name in names], {}, None)
-    figures = {"frames": per_frame(made), "alignment": alignment(made, memories)}
+    figures = {"frames": per_frame(toy_results), "alignment": alignment(toy_results, memories)}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name, figure in figures.items():
@@ -208,9 +210,9 @@ def test_a_loss_that_stays_as_it_is_can_be_seen():
     assert low < 0.06 and high > 0.15
 
 
-def test_a_cost_that_no_run_knows_is_refused_with_the_known_ones(made):
+def test_a_cost_that_no_run_knows_is_refused_with_the_known_ones(toy_results):
     with pytest.raises(ValueError, match="do not say 'flops'; known costs: parameters, "):
-        against_costs(made, "standard/psnr", ["flops"])
+        against_costs(toy_results, "standard/psnr", ["flops"])
 
 
 def test_training_curves_that_nobody_logged_are_refused():

@@ -29,7 +29,7 @@ NAMES = (
 
 
 @pytest.fixture
-def made():
+def toy_results():
     scores = {(AWKWARD, seed): [[20 + seed, 18], [19, 17 + seed]] for seed in range(3)}
     scores |= {("full", seed): [[24 + seed, 22], [23, 21 + seed]] for seed in range(3)}
     planned = runs(
@@ -40,8 +40,8 @@ def made():
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_shows_the_same_numbers_the_lost_variant_and_its_reason(made, format):
-    text = render(table(made), format)
+def test_every_format_shows_the_same_numbers_the_lost_variant_and_its_reason(toy_results, format):
+    text = render(table(toy_results), format)
     for word in ("lost", "full", "out of memory", "23" if format in ("csv", "json") else "23.00"):
         assert word in text
 
@@ -60,8 +60,8 @@ def test_a_table_of_costs_fits_any_terminal_without_a_cut_word(width):
 
 
 @pytest.mark.parametrize("width", [30, 60])
-def test_on_a_narrow_terminal_a_table_becomes_several_and_no_number_is_cut_off(made, width):
-    whole = table(made, ["psnr"], frames=[1, 2, (1, 2)])
+def test_on_a_narrow_terminal_a_table_becomes_several_and_no_number_is_cut_off(toy_results, width):
+    whole = table(toy_results, ["psnr"], frames=[1, 2, (1, 2)])
     page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
     page.print(grid(whole, width))
     lines = page.file.getvalue().splitlines()
@@ -70,17 +70,17 @@ def test_on_a_narrow_terminal_a_table_becomes_several_and_no_number_is_cut_off(m
     assert sorted(numbers) == sorted(re.findall(r"\d+\.\d\d", " ".join(cell.text for row in whole.rows for cell in row.cells)))
 
 
-def test_json_holds_raw_values_intervals_and_p(made):
-    told = json.loads(render(table(made), "json"))
-    first, full, lost = (row["cells"][0] for row in told["rows"])
+def test_json_holds_raw_values_intervals_and_p(toy_results):
+    document = json.loads(render(table(toy_results), "json"))
+    first, full, lost = (row["cells"][0] for row in document["rows"])
     assert (first["value"], full["value"], lost["value"]) == (19, 23, None)
     assert full["best"] and not lost["best"]
     assert full["low"] < 23 < full["high"]
     assert 0 < first["p"] <= 1
-    assert told["columns"][0]["key"] == "standard/psnr"
+    assert document["columns"][0]["key"] == "standard/psnr"
 
 
-def test_html_is_well_formed_and_escaped(made):
+def test_html_is_well_formed_and_escaped(toy_results):
     open_tags = []
 
     class Checker(HTMLParser):
@@ -90,7 +90,7 @@ def test_html_is_well_formed_and_escaped(made):
         def handle_endtag(self, tag):
             assert open_tags.pop() == tag
 
-    text = render(table(made), "html")
+    text = render(table(toy_results), "html")
     Checker().feed(text)
     assert not open_tags
     assert "&lt;|&gt;" in text
@@ -107,10 +107,10 @@ def test_latex_says_signs_as_they_read():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [table, ablation])
-def test_latex_compiles_as_it_is(made, make, tmp_path):
+def test_latex_compiles_as_it_is(toy_results, make, tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("pdflatex is not installed")
-    compiled(render(make(made, frames=[1, 2, (1, 2)]), "latex"), tmp_path)
+    compiled(render(make(toy_results, frames=[1, 2, (1, 2)]), "latex"), tmp_path)
 
 
 def test_latex_folds_a_long_name_and_the_check_finds_its_row_again():
@@ -124,10 +124,10 @@ def test_latex_folds_a_long_name_and_the_check_finds_its_row_again():
 
 @pytest.mark.slow
 def test_latex_prints_any_name_as_it_reads_and_the_check_finds_it_again(tmp_path):
-    made = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)}, question=" / ".join(NAMES))
-    text = render(table(made), "latex")
-    found = check(made, text, "latex")
-    assert (found.numbers, found.differences, found.unmatched) == (2 * len(NAMES), [], [])
+    toy_results = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)}, question=" / ".join(NAMES))
+    text = render(table(toy_results), "latex")
+    checked = check(toy_results, text, "latex")
+    assert (checked.numbers, checked.differences, checked.unmatched) == (2 * len(NAMES), [], [])
     lines = [line.strip() for line in compiled(text, tmp_path).splitlines()]
     for printed in ("[ours]", "* star", "λ=0.1 ≤ 2", "`run --fresh`", "a$^$b", "x--y", "[a](b) ![c]", "U+6A21U+578B", "−5 - 3"):
         assert any(line.startswith(f"{printed} ") for line in lines), printed
@@ -139,12 +139,12 @@ def test_a_wide_latex_table_is_broken_by_metric_stays_readable_and_is_checked_wh
     values = {("full", seed): [[20 + seed] * 24] * 2 for seed in range(2)}
     scored = results(values).scores
     more = scored.drop(columns="standard/psnr").assign(**{f"standard/{name}": scored["standard/psnr"] for name in metrics})
-    made = results(values, scores=more, metrics=metrics)
-    text = render(table(made, frames=[(1, 10), (11, 20), (21, 24)]), "latex")
+    toy_results = results(values, scores=more, metrics=metrics)
+    text = render(table(toy_results, frames=[(1, 10), (11, 20), (21, 24)]), "latex")
     heads = [line for line in text.splitlines() if line.startswith("variant &")]
     assert [head.count("(dB)") for head in heads] == [2, 2, 2, 1] and text.count("\n\\begin{table}") == 1
-    found = check(made, text, "latex")
-    assert (found.numbers, found.differences, found.unmatched) == (7 * 4 * 2 + 1, [], [])
+    checked = check(toy_results, text, "latex")
+    assert (checked.numbers, checked.differences, checked.unmatched) == (7 * 4 * 2 + 1, [], [])
     compiled(text, tmp_path)
 
 
@@ -156,56 +156,56 @@ def test_a_metric_of_very_many_frames_is_broken_too_and_two_of_one_name_stay_apa
     columns = [f"{protocol}/{name}" for protocol in protocols for name in metrics]
     scores = {column: frames + 100 * number for number, column in enumerate(columns)}
     more = results(values).scores.drop(columns="standard/psnr").assign(**scores)
-    made = results(values, scores=more, metrics=metrics, protocols=dict.fromkeys(protocols, 1))
-    text = render(table(made, protocols=protocols, frames=range(1, 13)), "latex")
+    toy_results = results(values, scores=more, metrics=metrics, protocols=dict.fromkeys(protocols, 1))
+    text = render(table(toy_results, protocols=protocols, frames=range(1, 13)), "latex")
     assert max(line.count("t=") for line in text.splitlines()) <= 9
-    found = check(made, text, "latex", protocols)
-    assert (found.numbers, found.differences, found.unmatched) == (2 * len(columns) * 13 + 1, [], [])
+    checked = check(toy_results, text, "latex", protocols)
+    assert (checked.numbers, checked.differences, checked.unmatched) == (2 * len(columns) * 13 + 1, [], [])
 
 
-def test_a_bare_tabular_has_a_label_and_its_columns_stand_below_one_another_in_the_source(made):
-    whole = table(made, ["psnr"], frames=[1, 2])
+def test_a_bare_tabular_has_a_label_and_its_columns_stand_below_one_another_in_the_source(toy_results):
+    whole = table(toy_results, ["psnr"], frames=[1, 2])
     text = render(whole, "tabular")
     assert r"\documentclass" not in text and r"\begin{table}" not in text and "\n\\label{tab:toy}%\n\\begin{tabular}{l" in text
     rows = [line for line in text.splitlines() if line.endswith(r" \\")]
-    assert len(rows) == 4 and len({tuple(found.start() for found in re.finditer(" & ", line)) for line in rows}) == 1
-    found = check(made, text, "latex")
-    assert (found.differences, found.unmatched) == ([], []) and found.numbers == check(
-        made, render(whole, "latex"), "latex"
+    assert len(rows) == 4 and len({tuple(separator.start() for separator in re.finditer(" & ", line)) for line in rows}) == 1
+    checked = check(toy_results, text, "latex")
+    assert (checked.differences, checked.unmatched) == ([], []) and checked.numbers == check(
+        toy_results, render(whole, "latex"), "latex"
     ).numbers
 
 
-def test_tables_of_one_report_have_labels_of_their_own(made):
-    made = replace(made, name="my_experiment.v2")
-    tables = [table(made), ablation(made), cost_table(made)]
-    labels = [re.search(r"\\label{(.*)}", render(one, "latex"))[1] for one in tables]
+def test_tables_of_one_report_have_labels_of_their_own(toy_results):
+    toy_results = replace(toy_results, name="my_experiment.v2")
+    tables = [table(toy_results), ablation(toy_results), cost_table(toy_results)]
+    labels = [re.search(r"\\label{(.*)}", render(content, "latex"))[1] for content in tables]
     assert labels == ["tab:my-experiment-v2", "tab:my-experiment-v2-differences", "tab:my-experiment-v2-costs"]
 
 
-def test_a_title_in_latex_has_its_power_of_ten_as_one_formula(made):
+def test_a_title_in_latex_has_its_power_of_ten_as_one_formula(toy_results):
     scaled = table(results({("full", 0): [[0.2, 0.1]]}, column="standard/lpips"))
     text = render(scaled, "tabular")
     assert r"LPIPS ($\times10^{-3}$) $\downarrow$" in text
 
 
 @pytest.mark.parametrize("format", [format for format in FORMATS if format != "json"])
-def test_a_table_whose_rows_tell_no_seeds_has_no_such_column(made, format):
-    whole = table(made, ["psnr"])
+def test_a_table_whose_rows_tell_no_seeds_has_no_such_column(toy_results, format):
+    whole = table(toy_results, ["psnr"])
     shown, bare = (replace(whole, rows=(Row("full", seeds, (Cell(1.0, "1.0"),)),), footnotes=()) for seeds in ("2", ""))
     assert re.search(r"\bseeds\b", render(shown, format)) and not re.search(r"\bseeds\b", render(bare, format))
 
 
-def test_words_in_a_cell_are_kept_in_csv_and_never_read_as_markup(made):
-    whole = table(made, ["psnr"])
+def test_words_in_a_cell_are_kept_in_csv_and_never_read_as_markup(toy_results):
+    whole = table(toy_results, ["psnr"])
     named = replace(whole, rows=(Row("a", "1", (Cell(text="=b|c<d>"),)), Row("b", "1", (Cell(),))))
     assert [line.split(",")[1] for line in render(named, "csv").splitlines()[1:]] == ["'=b|c<d>", ""]
     assert r"=b\|c\<d>" in render(named, "markdown") and "<d>" not in render(named, "html")
 
 
 def test_markdown_leaves_names_as_they_are_and_the_check_finds_them_again():
-    made = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)})
-    found = check(made, render(table(made), "markdown"), "markdown")
-    assert (found.numbers, found.differences, found.unmatched) == (2 * len(NAMES), [], [])
+    toy_results = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)})
+    checked = check(toy_results, render(table(toy_results), "markdown"), "markdown")
+    assert (checked.numbers, checked.differences, checked.unmatched) == (2 * len(NAMES), [], [])
 
 
 def compiled(text, folder):
@@ -215,9 +215,9 @@ def compiled(text, folder):
     (folder / "table.tex").write_text(text, "utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)
-    told = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, told[-2000:]
-    assert not re.search(r"Overfull \\hbox|Missing character|Float too large", told)
+    log = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    assert not re.search(r"Overfull \\hbox|Missing character|Float too large", log)
     if not shutil.which("pdftotext"):
         pytest.skip("pdftotext is not installed")
     read = subprocess.run(["pdftotext", "-layout", "table.pdf", "-"], cwd=folder, capture_output=True, check=True)

@@ -80,9 +80,9 @@ def test_differences_are_paired_over_the_same_resamples(rescored):
 
 def test_explain_says_how_the_number_comes_about(rescored, scores):
     features = scores.sets["fvd"]
-    found = json.loads(rescored("explain", "mine.py", "tiny", "fvd2018/fvd", "--json")[1])
-    assert found["value"] == pytest.approx(fvd.frechet_distance(features.prediction, features.target))
-    assert found["runs"][0]["by"] == "toy features" and found["score"] == "fvd2018/fvd"
+    explanation = json.loads(rescored("explain", "mine.py", "tiny", "fvd2018/fvd", "--json")[1])
+    assert explanation["value"] == pytest.approx(fvd.frechet_distance(features.prediction, features.target))
+    assert explanation["runs"][0]["by"] == "toy features" and explanation["score"] == "fvd2018/fvd"
     code, out, err = rescored("explain", "mine.py", "tiny", "fvd")
     assert code == 0 and "protocol fvd2018 (version 1)" in out and "resampling the clips moves it by" in out, err
     code, out, err = rescored("explain", "mine.py", "copy", "fvd", "--differences")
@@ -125,10 +125,10 @@ def test_names_that_are_no_metric_of_a_set_are_refused(finished):
 def test_an_evaluation_can_ask_for_it(bench, tmp_path, monkeypatch):
     monkeypatch.setitem(METRICS, "fvd", TOY)
     text = (tmp_path / "mine.py").read_text()
-    asked = "from dataclasses import replace\n" + text.replace(
+    with_fvd = "from dataclasses import replace\n" + text.replace(
         "evaluation=EVALUATION", "evaluation=replace(EVALUATION, metrics=('fvd',))"
     )
-    (tmp_path / "mine.py").write_text(asked)
+    (tmp_path / "mine.py").write_text(with_fvd)
     assert bench("run", "mine.py", "--executor", "inline", "--only", "copy")[0] == 0
     assert "± " in bench("report", "mine.py", "--only", "copy", "--metrics", "fvd", "--format", "markdown")[1]
 

@@ -11,22 +11,22 @@ SCORES = {("full", 0): [[2, 2]], ("full", 1): [[2, 2]], ("plain", 0): [[1, 1]], 
 
 
 def costs(**plain):
-    given = {"parameters": 1e6, "train_seconds": 100, "samples": 8000, "trials": 4}
+    budget = {"parameters": 1e6, "train_seconds": 100, "samples": 8000, "trials": 4}
     return runs(
-        {"variant": "full", "seed": 0, **given}, {"variant": "full", "seed": 1, **given, "train_seconds": 140},
-        {"variant": "plain", "seed": 0, **given, **plain}, {"variant": "copy", "seed": 0, "parameters": 0, "train_seconds": 0},
+        {"variant": "full", "seed": 0, **budget}, {"variant": "full", "seed": 1, **budget, "train_seconds": 140},
+        {"variant": "plain", "seed": 0, **budget, **plain}, {"variant": "copy", "seed": 0, "parameters": 0, "train_seconds": 0},
     )  # fmt: skip
 
 
-def warnings(made):
-    return [note.text for note in made.footnotes if note.text.startswith("Warning")]
+def warnings(shown):
+    return [note.text for note in shown.footnotes if note.text.startswith("Warning")]
 
 
 def test_costs_are_means_over_a_variants_runs_in_units_that_suit():
-    made = cost_table(results(SCORES, costs()))
-    assert [column.title for column in made.columns] == ["parameters", "training time", "training clips", "tuning trials"]
-    assert [cell.text for cell in made.rows[0].cells] == ["1 M", "2 min", "8 k", "4"]
-    assert [cell.text for cell in made.rows[2].cells] == ["0", "0 s", "–", "–"]
+    shown = cost_table(results(SCORES, costs()))
+    assert [column.title for column in shown.columns] == ["parameters", "training time", "training clips", "tuning trials"]
+    assert [cell.text for cell in shown.rows[0].cells] == ["1 M", "2 min", "8 k", "4"]
+    assert [cell.text for cell in shown.rows[2].cells] == ["0", "0 s", "–", "–"]
 
 
 def test_alike_budgets_and_floors_that_train_nothing_give_no_warning():
@@ -34,32 +34,32 @@ def test_alike_budgets_and_floors_that_train_nothing_give_no_warning():
 
 
 def test_a_budget_of_more_than_twice_is_warned_of_with_both_ends():
-    (said,) = warnings(cost_table(results(SCORES, costs(train_seconds=36_000))))
-    assert "training time by 300 times (2 min for 'full', 10 h for 'plain')" in said
+    (warning,) = warnings(cost_table(results(SCORES, costs(train_seconds=36_000))))
+    assert "training time by 300 times (2 min for 'full', 10 h for 'plain')" in warning
 
 
 def test_tuning_one_side_alone_is_warned_of():
-    (said,) = warnings(cost_table(results(SCORES, costs(trials=0))))
-    assert "tuning trials (0 for 'plain', 4 for 'full')" in said
+    (warning,) = warnings(cost_table(results(SCORES, costs(trials=0))))
+    assert "tuning trials (0 for 'plain', 4 for 'full')" in warning
 
 
 def test_a_comparison_bears_the_warnings_too_and_keeps_its_footnotes():
-    made = results(SCORES, costs(trials=0))
-    warned = with_warnings(table(made), made)
-    assert warned.footnotes[:-1] == table(made).footnotes
-    assert warnings(warned) == warnings(cost_table(made)) != []
+    toy_results = results(SCORES, costs(trials=0))
+    warned = with_warnings(table(toy_results), toy_results)
+    assert warned.footnotes[:-1] == table(toy_results).footnotes
+    assert warnings(warned) == warnings(cost_table(toy_results)) != []
 
 
 def test_differences_and_costs_say_what_is_equal_to_the_first_variant_and_what_is_not():
     planned = costs().assign(parameters_used=[1e6, 1e6, 1.04e6, 0], updates=[4000, 4000, 2000, 0], flops=None)
-    made = results(SCORES, planned)
-    said = [
+    toy_results = results(SCORES, planned)
+    sentences = [
         "Training clips, beside 'full': equal in 'plain'.",
         "Optimizer steps, beside 'full': 0.5 times in 'plain'.",
         "Parameters in use, beside 'full': equal in 'plain'.",
     ]
     for table_of in (ablation, cost_table):
-        assert [note.text for note in table_of(made).footnotes if "beside 'full'" in note.text] == said
+        assert [note.text for note in table_of(toy_results).footnotes if "beside 'full'" in note.text] == sentences
     assert equal_to_first(results({("copy", 0): [[0, 0]]}, runs({"variant": "copy", "seed": 0, "parameters": 0}))) == []
 
 
@@ -69,8 +69,8 @@ def test_a_cost_that_nobody_recorded_has_no_column():
 
 
 def test_the_ledger_renders_in_every_format():
-    made = cost_table(results(SCORES, costs()))
-    assert all("plain" in render(made, format) for format in FORMATS)
+    shown = cost_table(results(SCORES, costs()))
+    assert all("plain" in render(shown, format) for format in FORMATS)
 
 
 def test_units_by_hand():

@@ -24,7 +24,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 @pytest.fixture(scope="module")
-def made():
+def toy_results():
     return results(SCORES, runs(*({"variant": v, "seed": s} for v, s in SCORES)))
 
 
@@ -51,7 +51,8 @@ def text():
     )
 
 
-def told(text):
+def page_data(text):
+    """What the page holds for its script."""
     return json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
 
 
@@ -63,7 +64,7 @@ def test_the_page_reads_without_its_script(text):
 
 def test_names_are_never_read_as_markup(text):
     assert "full <b>" not in text
-    assert told(text)["variants"][0] == "full <b>"
+    assert page_data(text)["variants"][0] == "full <b>"
 
 
 def test_the_page_asks_nothing_of_the_network(text):
@@ -82,9 +83,10 @@ def test_the_contents_list_every_section_and_its_links_lead_there(text):
     assert links == re.findall(r'<section id="([^"]+)"', text) and len(links) > 5
 
 
-def test_the_page_says_when_and_from_which_code_its_runs_come_and_what_makes_it_again(made):
+def test_the_page_says_when_and_from_which_code_its_runs_come_and_what_makes_it_again(toy_results):
     dated = replace(
-        made, runs=made.runs.assign(date="2026-11-28", commit="1a2b3c4d5e with uncommitted changes", machine="A CPU")
+        toy_results,
+        runs=toy_results.runs.assign(date="2026-11-28", commit="1a2b3c4d5e with uncommitted changes", machine="A CPU"),
     )
     text = page(dated, table(dated), ablation(dated), choices(dated, table(dated)), command="bench report toy --out report")
     assert "Runs of 2026-11-28, commit 1a2b3c4 with uncommitted changes, on A CPU." in text
@@ -98,7 +100,7 @@ def test_a_note_that_holds_for_several_tables_stands_once(text):
 
 
 def test_the_data_hold_the_cells_of_the_tables(text):
-    psnr = told(text)["protocols"]["standard"]["metrics"]["psnr"]
+    psnr = page_data(text)["protocols"]["standard"]["metrics"]["psnr"]
     assert psnr["cells"][""][1]["text"].startswith("27.50 ± ")  # 26 + 2.5 (clips) + 0.1 (seeds) - 1.1 (frames)
     assert set(psnr["cells"]) == {"", "1-10", "11-12"}
     assert psnr["mean"][1][0] == pytest.approx(28.6)
@@ -106,7 +108,7 @@ def test_the_data_hold_the_cells_of_the_tables(text):
 
 
 def test_a_cell_tells_what_it_rests_on_to_who_points_at_it(text):
-    details = told(text)["protocols"]["standard"]["metrics"]["psnr"]["cells"][""][1]["details"]
+    details = page_data(text)["protocols"]["standard"]["metrics"]["psnr"]["cells"][""][1]["details"]
     assert re.fullmatch(r"p = 0\.0\d+ \(corrected\), effect d = -?[\d.]+, 3 seeds", details)
     assert f'title="{details}"' in text
 
@@ -114,8 +116,8 @@ def test_a_cell_tells_what_it_rests_on_to_who_points_at_it(text):
 def test_figures_stand_below_the_table_of_their_heading_or_alone():
     drawn = Picture("a map", "svg+xml", b"<svg/>")
     costs, alone = "What each variant costs", "Training"
-    made = results(SCORES)
-    body = page(made, table(made), ablation(made), {}, figures={costs: [drawn], alone: [drawn]})
+    toy_results = results(SCORES)
+    body = page(toy_results, table(toy_results), ablation(toy_results), {}, figures={costs: [drawn], alone: [drawn]})
     for heading, tables in ((costs, 1), (alone, 0)):
         section = body.partition(f"<h2>{heading}</h2>")[2].partition("</section>")[0]
         assert section.count("<table>") == tables
@@ -198,31 +200,31 @@ def in_browser(text, driver, width, folder):
     ]
     command = [CHROMIUM, *options, f"--window-size={width},900", "--dump-dom", (folder / "page.html").as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    found = re.search(r"<pre>(.*)</pre>", done.stdout, re.S)
+    output = re.search(r"<pre>(.*)</pre>", done.stdout, re.S)
     console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert found, (console, done.stderr[-2000:])
-    return json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")), console
+    assert output, (console, done.stderr[-2000:])
+    return json.loads(output[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")), console
 
 
 @pytest.mark.slow
 def test_a_browser_sorts_filters_and_switches(driven):
-    found, console = driven
+    answers, console = driven
     assert console == []
-    assert found["declared"] == ["full <b>", "no memory", "slots 50", "lost"]
-    assert found["ascending"] == ["no memory", "slots 50", "full <b>", "lost"]
-    assert found["descending"] == ["full <b>", "slots 50", "no memory", "lost"]
-    assert found["filtered"] == found["legend"] == ["slots 50"]
-    assert found["standard"].startswith("27.50") and found["lmc2021"].startswith("32.50")
-    assert found["metrics"] == ["", "psnr"]
-    assert found["plots"] == 1
-    assert found["frame 1"].startswith("28.60") and found["slice"].startswith("26.50")
-    assert found["hover"][0] == "PSNR (dB) ↑, frame 12" and found["hover"][1].startswith("no memory: 26.40")
-    assert found["curves"] == 2
-    assert found["details"] > 0
-    assert found["seeds"] == "0000111222"
-    assert found["themes"] == ["dark", "light"]
-    assert all(3 <= count <= 9 for count in found["ticks"])
-    assert found["opens under"] == "lmc2021"  # the protocol that comes first was asked for
+    assert answers["declared"] == ["full <b>", "no memory", "slots 50", "lost"]
+    assert answers["ascending"] == ["no memory", "slots 50", "full <b>", "lost"]
+    assert answers["descending"] == ["full <b>", "slots 50", "no memory", "lost"]
+    assert answers["filtered"] == answers["legend"] == ["slots 50"]
+    assert answers["standard"].startswith("27.50") and answers["lmc2021"].startswith("32.50")
+    assert answers["metrics"] == ["", "psnr"]
+    assert answers["plots"] == 1
+    assert answers["frame 1"].startswith("28.60") and answers["slice"].startswith("26.50")
+    assert answers["hover"][0] == "PSNR (dB) ↑, frame 12" and answers["hover"][1].startswith("no memory: 26.40")
+    assert answers["curves"] == 2
+    assert answers["details"] > 0
+    assert answers["seeds"] == "0000111222"
+    assert answers["themes"] == ["dark", "light"]
+    assert all(3 <= count <= 9 for count in answers["ticks"])
+    assert answers["opens under"] == "lmc2021"  # the protocol that comes first was asked for
 
 
 @pytest.mark.slow
@@ -238,9 +240,9 @@ def test_no_table_but_that_of_runs_is_cut_on_a_wide_screen(driven):
 
 def test_a_page_of_an_experiment_without_scores_names_what_is_missing():
     planned = runs({"variant": "full", "seed": 0, "state": "missing", "parameters": None})
-    nothing = results({("full", 0): [[1, 2]]}).scores.iloc[:0].drop(columns="standard/psnr")
-    made = results({("full", 0): [[1, 2]]}, planned, scores=nothing)
-    assert "0 of 1" in page(made, table(made), ablation(made), choices(made, table(made)))
+    no_scores = results({("full", 0): [[1, 2]]}).scores.iloc[:0].drop(columns="standard/psnr")
+    toy_results = results({("full", 0): [[1, 2]]}, planned, scores=no_scores)
+    assert "0 of 1" in page(toy_results, table(toy_results), ablation(toy_results), choices(toy_results, table(toy_results)))
 
 
 SEARCH_DRIVER = """
@@ -267,8 +269,8 @@ document.body.replaceChildren(make("pre", {}, JSON.stringify(told)));
 @pytest.mark.parametrize("width", [1400, 390])
 def test_a_browser_sorts_the_trials_of_a_search_and_its_page_fits_the_window(width, tmp_path):
     search_bundle(SEARCHED, tmp_path, runs({"trial": "trial 0", "seed": 0}))
-    found, console = in_browser((tmp_path / "index.html").read_text("utf-8"), SEARCH_DRIVER, width, tmp_path)
+    answers, console = in_browser((tmp_path / "index.html").read_text("utf-8"), SEARCH_DRIVER, width, tmp_path)
     assert console == []
-    assert (found["before"], found["sorted"]) == ("24013", "01234")
-    assert found["themes"] == ["dark", "light"]
-    assert found["cut"] == [] and found["overflow"] <= 0 and found["requests"] == 0
+    assert (answers["before"], answers["sorted"]) == ("24013", "01234")
+    assert answers["themes"] == ["dark", "light"]
+    assert answers["cut"] == [] and answers["overflow"] <= 0 and answers["requests"] == 0

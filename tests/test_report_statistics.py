@@ -72,8 +72,8 @@ def noisy(random, shift, seeds=3, clips=100):
     difficulty = random.normal(25, 3, (1, clips))
     scores = [difficulty + random.normal(0, 0.03, (seeds, 1)) + random.normal(0, 0.2, (seeds, clips)) for _ in "ab"]
     return {
-        (label, seed): (scores[place][seed] + shift * place)[:, None]
-        for place, label in enumerate("ab")
+        (label, seed): (scores[number][seed] + shift * number)[:, None]
+        for number, label in enumerate("ab")
         for seed in range(seeds)
     }
 
@@ -103,18 +103,18 @@ def test_intervals_hold_the_truth_and_nulls_pass_whichever_noise_rules(seed_nois
             + random.normal(0, 0.2, (seeds, 100))
             for _ in range(300)
         ]
-        found = compare(pairs)
-        assert np.mean([d.low <= 0 <= d.high for d in found]) > 0.92
-        assert np.mean([d.p < 0.05 for d in found]) < 0.08
+        differences = compare(pairs)
+        assert np.mean([d.low <= 0 <= d.high for d in differences]) > 0.92
+        assert np.mean([d.p < 0.05 for d in differences]) < 0.08
 
 
 def test_an_ablation_shows_differences_to_the_first_variant_on_the_same_seeds():
     base = {("full", seed): [[20 + seed, 20]] * 4 for seed in (0, 1, 2)}
     less = {("no memory", seed): [[18 + seed, 18]] * 4 for seed in (1, 2)}  # 2 below on every seed it has
-    made = ablation(results({**base, **less}))
-    assert made.rows[0].cells[0].text.startswith("20.50 ± ")
-    assert made.rows[1].cells[0].text == "-2.00 [-2.00, -2.00]"
-    assert made.rows[1].cells[0].seeds == 2
+    differences = ablation(results({**base, **less}))
+    assert differences.rows[0].cells[0].text.startswith("20.50 ± ")
+    assert differences.rows[1].cells[0].text == "-2.00 [-2.00, -2.00]"
+    assert differences.rows[1].cells[0].seeds == 2
 
 
 def test_cells_tell_p_and_the_effect_beside_the_difference():
@@ -134,10 +134,10 @@ def test_what_has_nothing_to_train_is_compared_on_every_seed():
 
 
 def test_one_seed_says_n_is_1():
-    one = results({("a", 0): [[1, 2]] * 9, ("b", 0): [[2, 3]] * 9})
-    for made in (table(one), ablation(one)):
-        assert any(note.text.startswith("n = 1 seed") for note in made.footnotes)
-        assert "±" not in "".join(cell.text for row in made.rows for cell in row.cells)
+    single = results({("a", 0): [[1, 2]] * 9, ("b", 0): [[2, 3]] * 9})
+    for shown in (table(single), ablation(single)):
+        assert any(note.text.startswith("n = 1 seed") for note in shown.footnotes)
+        assert "±" not in "".join(cell.text for row in shown.rows for cell in row.cells)
 
 
 @pytest.mark.slow
@@ -158,10 +158,10 @@ def test_a_table_of_500_runs_by_1000_clips_by_40_frames_takes_20_seconds_and_2_g
     metadata = Metadata("noise", "test", "0", 10, frames, clips, "the last")
     large = Results("large", "", "paper", variants, scores, planned, METRICS, {"standard": 1}, metadata)
     start = time.perf_counter()
-    made = table(large, frames=horizon_slices(10, frames))
-    taken, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    comparison = table(large, frames=horizon_slices(10, frames))
+    seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    print(f"{taken:.1f} s, {peak / 2**30:.2f} GiB")
-    assert len(made.rows[0].cells) == 15
-    assert taken < 20
+    print(f"{seconds:.1f} s, {peak / 2**30:.2f} GiB")
+    assert len(comparison.rows[0].cells) == 15
+    assert seconds < 20
     assert peak < 2 * 2**30

@@ -34,14 +34,14 @@ def test_where_less_is_better_the_best_clip_has_the_least():
 
 
 def test_the_scores_of_a_clip_are_those_of_its_frames():
-    found = clip_scores(results(SCORES), "standard/psnr", clip=4, seeds={"full": 0, "plain": 0})
-    assert {variant: frames.tolist() for variant, frames in found.items()} == {"full": [7, 7], "plain": [6, 8]}
+    frame_scores = clip_scores(results(SCORES), "standard/psnr", clip=4, seeds={"full": 0, "plain": 0})
+    assert {variant: frames.tolist() for variant, frames in frame_scores.items()} == {"full": [7, 7], "plain": [6, 8]}
 
 
 def test_each_variant_has_the_scores_of_the_run_whose_frames_are_shown():
-    made = results({("full", 0): [[1, 2]], ("full", 1): [[3, 4]], ("plain", 0): [[5, 6]]})
-    found = clip_scores(made, "standard/psnr", clip=0, seeds={"full": 1, "plain": 7})
-    assert {variant: frames.tolist() for variant, frames in found.items()} == {"full": [3, 4]}
+    toy_results = results({("full", 0): [[1, 2]], ("full", 1): [[3, 4]], ("plain", 0): [[5, 6]]})
+    frame_scores = clip_scores(toy_results, "standard/psnr", clip=0, seeds={"full": 1, "plain": 7})
+    assert {variant: frames.tolist() for variant, frames in frame_scores.items()} == {"full": [3, 4]}
 
 
 def test_a_strip_shows_context_truth_models_and_their_errors():
@@ -59,8 +59,8 @@ def test_the_score_stands_under_its_frame():
 
 def test_what_the_numbers_of_a_strip_are_stands_beside_them():
     figure = strip(CONTEXT, TRUTH, {"full": TRUTH, "bare": TRUTH}, {"full": np.array([31.26, 29.0])}, errors=True)
-    told = [[text.get_text() for text in axis.texts] for axis in figure.axes if axis.get_ylabel()]
-    assert told == [["frame"], ["frame"], ["PSNR (dB)"], [], [], []]
+    texts = [[text.get_text() for text in axis.texts] for axis in figure.axes if axis.get_ylabel()]
+    assert texts == [["frame"], ["frame"], ["PSNR (dB)"], [], [], []]
 
 
 def test_a_long_horizon_is_thinned_evenly_and_ends_with_the_last_frame():

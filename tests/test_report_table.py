@@ -16,32 +16,32 @@ from tests.report_samples import results, runs, scores
 TWO = {("plain", 0): [[20, 10], [22, 12]], ("full", 0): [[30, 20], [32, 22]]}  # means 16 and 26
 
 
-def texts(made):
-    return {row.label: [cell.text for cell in row.cells] for row in made.rows}
+def texts(comparison):
+    return {row.label: [cell.text for cell in row.cells] for row in comparison.rows}
 
 
 def test_a_cell_is_the_mean_over_frames_clips_and_seeds():
-    made = table(results({("a", 0): [[1, 2], [3, 6]], ("a", 1): [[5, 5], [5, 5]]}))
-    assert texts(made) == {"a": ["4.00 ± 12.71"]}  # seeds 3 and 5: 12.706 standard errors of 1
+    comparison = table(results({("a", 0): [[1, 2], [3, 6]], ("a", 1): [[5, 5], [5, 5]]}))
+    assert texts(comparison) == {"a": ["4.00 ± 12.71"]}  # seeds 3 and 5: 12.706 standard errors of 1
 
 
 def test_a_seed_weighs_the_same_however_many_of_its_clips_were_scored_and_that_is_said():
-    made = table(results({("a", 0): [[1, 1], [1, 1]], ("a", 1): [[4, 4]]}))
-    assert made.rows[0].cells[0].value == 2.5
-    assert "Seed 1 scored on 1 of 2 clips." in [note.text for note in made.footnotes]
+    comparison = table(results({("a", 0): [[1, 1], [1, 1]], ("a", 1): [[4, 4]]}))
+    assert comparison.rows[0].cells[0].value == 2.5
+    assert "Seed 1 scored on 1 of 2 clips." in [note.text for note in comparison.footnotes]
 
 
 def test_rows_keep_the_declared_order_and_not_that_of_the_scores():
-    made = table(
+    comparison = table(
         results(TWO, runs({"variant": "full", "seed": 0}, {"variant": "plain", "seed": 0}), variants=["full", "plain"])
     )
-    assert list(texts(made)) == ["full", "plain"]
+    assert list(texts(comparison)) == ["full", "plain"]
 
 
 def test_columns_of_frames_and_slices_follow_the_mean_of_their_metric():
-    made = table(results(TWO), frames=[1, (1, 2)])
-    assert [column.key for column in made.columns] == ["standard/psnr", "standard/psnr@1", "standard/psnr@1-2"]
-    assert texts(made) == {"plain": ["16.00", "21.00", "16.00"], "full": ["26.00", "31.00", "26.00"]}
+    comparison = table(results(TWO), frames=[1, (1, 2)])
+    assert [column.key for column in comparison.columns] == ["standard/psnr", "standard/psnr@1", "standard/psnr@1-2"]
+    assert texts(comparison) == {"plain": ["16.00", "21.00", "16.00"], "full": ["26.00", "31.00", "26.00"]}
 
 
 def test_a_frame_beyond_the_horizon_is_refused_in_words():
@@ -55,16 +55,16 @@ def test_every_kth_frame_and_slices_cover_the_horizon():
 
 
 def test_for_a_metric_where_less_is_better_the_least_is_best():
-    made = table(results(TWO, column="standard/mse"))
-    assert [row.cells[0].best for row in made.rows] == [True, False]
-    assert made.columns[0].title == "MSE ↓"
+    comparison = table(results(TWO, column="standard/mse"))
+    assert [row.cells[0].best for row in comparison.rows] == [True, False]
+    assert comparison.columns[0].title == "MSE ↓"
 
 
 def test_a_scaled_metric_shows_its_scale_in_the_header_and_files_keep_the_score():
-    made = table(results({("a", 0): [[0.125, 0.125]]}, column="standard/lpips"))
-    assert made.columns[0].title == "LPIPS (×10⁻³) ↓"
-    assert texts(made) == {"a": ["125.0"]}
-    assert next(csv.DictReader(io.StringIO(render(made, "csv"))))["standard/lpips"] == "0.125"
+    comparison = table(results({("a", 0): [[0.125, 0.125]]}, column="standard/lpips"))
+    assert comparison.columns[0].title == "LPIPS (×10⁻³) ↓"
+    assert texts(comparison) == {"a": ["125.0"]}
+    assert next(csv.DictReader(io.StringIO(render(comparison, "csv"))))["standard/lpips"] == "0.125"
 
 
 def test_a_header_names_the_scale_once_whether_or_not_the_unit_does():
@@ -78,40 +78,40 @@ def test_a_variant_whose_runs_all_failed_stays_in_the_table_with_the_reason():
         {"variant": "plain", "seed": 0}, {"variant": "full", "seed": 0},
         *({"variant": "no memory", "seed": seed, "state": "failed", "reason": "out of memory"} for seed in (0, 1)),
     )  # fmt: skip
-    made = table(results(TWO, planned))
-    assert texts(made)["no memory"] == ["–"]
-    row = made.rows[2]
+    comparison = table(results(TWO, planned))
+    assert texts(comparison)["no memory"] == ["–"]
+    row = comparison.rows[2]
     assert row.seeds == "0 of 2"
-    assert {note.mark: note.text for note in made.footnotes}[row.marks[0]] == "Seeds 0, 1 failed: out of memory."
-    assert "out of memory" in render(made, "csv")
+    assert {note.mark: note.text for note in comparison.footnotes}[row.marks[0]] == "Seeds 0, 1 failed: out of memory."
+    assert "out of memory" in render(comparison, "csv")
 
 
 def test_a_run_that_deviates_is_counted_and_named():
     planned = runs({"variant": "plain", "seed": 0, "deviations": "micro-batches halved"}, {"variant": "full", "seed": 0})
-    made = table(results(TWO, planned))
-    assert made.rows[0].seeds == "1"
-    assert any("deviates: micro-batches halved" in note.text for note in made.footnotes)
+    comparison = table(results(TWO, planned))
+    assert comparison.rows[0].seeds == "1"
+    assert any("deviates: micro-batches halved" in note.text for note in comparison.footnotes)
 
 
 def test_small_scale_says_that_it_is_no_evidence():
-    said = "draw no conclusions from the ranking"
-    assert said in render(table(results(TWO, scale="small")), "markdown")
-    assert said not in render(table(results(TWO)), "markdown")
+    warning = "draw no conclusions from the ranking"
+    assert warning in render(table(results(TWO, scale="small")), "markdown")
+    assert warning not in render(table(results(TWO)), "markdown")
 
 
 def test_an_empty_metric_keeps_its_column_and_says_why():
-    made = results(TWO)
-    made = results(TWO, scores=made.scores.assign(**{"standard/lpips": float("nan")}))
-    shown = table(made)
+    toy_results = results(TWO)
+    toy_results = results(TWO, scores=toy_results.scores.assign(**{"standard/lpips": float("nan")}))
+    shown = table(toy_results)
     assert texts(shown)["full"] == ["26.00", "–"]
     assert any(note.text.startswith("LPIPS is empty") for note in shown.footnotes)
 
 
 def test_protocols_meet_only_on_request_and_then_every_cell_is_marked():
     both = results(TWO).scores.assign(**{"lmc2021/psnr": 1.0})
-    made = results(TWO, scores=both, protocols={"standard": 1, "lmc2021": 2})
-    assert [column.protocol for column in table(made).columns] == ["standard"]
-    mixed = table(made, protocols=("standard", "lmc2021"))
+    toy_results = results(TWO, scores=both, protocols={"standard": 1, "lmc2021": 2})
+    assert [column.protocol for column in table(toy_results).columns] == ["standard"]
+    mixed = table(toy_results, protocols=("standard", "lmc2021"))
     assert [[cell.mark for cell in row.cells] for row in mixed.rows] == [["a", "b"]] * 2
     assert {note.mark: note.text for note in mixed.footnotes if note.mark}["b"] == "Protocol lmc2021, version 2."
 
@@ -149,21 +149,23 @@ def test_an_unknown_format_is_refused_with_the_known_ones():
 def test_an_experiment_without_any_scores_still_shows_what_was_planned():
     planned = runs(*({"variant": v, "seed": 0, "state": "missing", "parameters": None} for v in ("plain", "full")))
     empty = results(TWO).scores.iloc[:0]
-    for nothing in (empty, empty.drop(columns="standard/psnr")):
-        made = table(results(TWO, planned, scores=nothing), metrics=["psnr"])
-        assert [(row.seeds, row.cells[0].text) for row in made.rows] == [("0 of 1", "–")] * 2
+    for no_scores in (empty, empty.drop(columns="standard/psnr")):
+        comparison = table(results(TWO, planned, scores=no_scores), metrics=["psnr"])
+        assert [(row.seeds, row.cells[0].text) for row in comparison.rows] == [("0 of 1", "–")] * 2
 
 
 def test_scores_beyond_the_horizon_that_was_trained_for_say_so():
-    made = results(TWO)
-    made = results(TWO, metadata=replace(made.metadata, trained=1))
-    assert any("then 2 predicted by models trained for 1." in note.text for note in table(made).footnotes)
+    toy_results = results(TWO)
+    toy_results = results(TWO, metadata=replace(toy_results.metadata, trained=1))
+    assert any("then 2 predicted by models trained for 1." in note.text for note in table(toy_results).footnotes)
 
 
 def test_metrics_stand_in_their_declared_order_and_not_in_that_of_the_scores():
-    made = results(TWO)
-    made = results(TWO, scores=made.scores.assign(**{"standard/ssim": 0.5, "standard/psnr": made.scores["standard/psnr"]}))
-    swapped = results(TWO, scores=made.scores[[*made.scores.columns[:4], "standard/ssim", "standard/psnr"]])
+    toy_results = results(TWO)
+    toy_results = results(
+        TWO, scores=toy_results.scores.assign(**{"standard/ssim": 0.5, "standard/psnr": toy_results.scores["standard/psnr"]})
+    )
+    swapped = results(TWO, scores=toy_results.scores[[*toy_results.scores.columns[:4], "standard/ssim", "standard/psnr"]])
     assert [column.key for column in table(swapped).columns] == ["standard/psnr", "standard/ssim"]
 
 
@@ -181,15 +183,17 @@ def test_nothing_is_ever_minus_zero():
 
 def test_a_run_whose_score_is_not_finite_on_some_clips_has_none_and_a_footnote_says_so():
     nan = float("nan")
-    made = results({("full", 0): [[20, 20]] * 3, ("blown", 0): [[30, 30], [30, nan], [30, 30]], ("blown", 1): [[10, 10]] * 3})
-    found = table(made, frames=[1])
-    assert [cell.text for cell in found.rows[1].cells] == ["10.00", "20.00 ± 127.06"]  # at its first frame all is well
-    assert "Seed 0 without a finite PSNR on 1 of 3 clips." in [note.text for note in found.footnotes]
-    assert np.isnan(made.frame_means("standard/psnr")[1, 0]).tolist() == [False, True]
+    toy_results = results(
+        {("full", 0): [[20, 20]] * 3, ("blown", 0): [[30, 30], [30, nan], [30, 30]], ("blown", 1): [[10, 10]] * 3}
+    )
+    comparison = table(toy_results, frames=[1])
+    assert [cell.text for cell in comparison.rows[1].cells] == ["10.00", "20.00 ± 127.06"]  # at its first frame all is well
+    assert "Seed 0 without a finite PSNR on 1 of 3 clips." in [note.text for note in comparison.footnotes]
+    assert np.isnan(toy_results.frame_means("standard/psnr")[1, 0]).tolist() == [False, True]
 
 
 def test_clips_that_were_never_scored_are_no_scores_that_are_not_finite():
-    made = results({("full", 0): [[20, 20]] * 3, ("shorter", 0): [[30, 30]] * 2})
-    found = table(made)
-    assert [row.cells[0].text for row in found.rows] == ["20.00", "30.00"]
-    assert "Seed 0 scored on 2 of 3 clips." in [note.text for note in found.footnotes]
+    toy_results = results({("full", 0): [[20, 20]] * 3, ("shorter", 0): [[30, 30]] * 2})
+    comparison = table(toy_results)
+    assert [row.cells[0].text for row in comparison.rows] == ["20.00", "30.00"]
+    assert "Seed 0 scored on 2 of 3 clips." in [note.text for note in comparison.footnotes]

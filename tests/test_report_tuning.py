@@ -30,16 +30,16 @@ def searched():
 
 def cells(table, title):
     """The texts of the column whose title begins so."""
-    place = next(number for number, column in enumerate(table.columns) if column.title.startswith(title))
-    return [row.cells[place].text for row in table.rows]
+    position = next(number for number, column in enumerate(table.columns) if column.title.startswith(title))
+    return [row.cells[position].text for row in table.rows]
 
 
-def kept(searched, *numbers):
+def only_trials(searched, *numbers):
     """A search of only these trials, in which nothing was found."""
     few = searched.trials[searched.trials["trial"].isin(numbers)]
     lines = searched.curves[searched.curves["trial"].isin(numbers)]
-    nothing = {"importances": {}, "front": (), "confirmed": ()}
-    return replace(searched, trials=few, settings=SETTINGS.loc[list(numbers)], curves=lines, **nothing)
+    no_findings = {"importances": {}, "front": (), "confirmed": ()}
+    return replace(searched, trials=few, settings=SETTINGS.loc[list(numbers)], curves=lines, **no_findings)
 
 
 def test_trials_stand_best_first_and_what_a_pruned_one_had_reached_is_no_score(searched):
@@ -81,8 +81,8 @@ def test_what_was_not_confirmed_says_so_and_which_command_does_it(searched):
     assert best_table(begun).rows[0].seeds == "0 of 2" and cells(best_table(begun), "confirmed PSNR") == ["–"]
     never = replace(searched, confirmed=())
     assert [row.label for row in best_table(never).rows] == ["trial 2", "trial 0"]
-    for one in (begun, never):
-        assert "`bench tune lmc --confirm 1` trains it again" in " ".join(note.text for note in trials_table(one).footnotes)
+    for search in (begun, never):
+        assert "`bench tune lmc --confirm 1` trains it again" in " ".join(note.text for note in trials_table(search).footnotes)
 
 
 def test_a_confirmed_mean_whose_runs_are_gone_is_shown_without_an_interval(searched):
@@ -221,21 +221,21 @@ def test_names_of_a_search_are_never_read_as_markup(searched, tmp_path):
     ],
 )
 def test_a_search_that_lacks_something_is_reported_and_says_what(searched, tmp_path, numbers, sentence):
-    young = kept(searched, *numbers)
+    search = only_trials(searched, *numbers)
     if complete := [number for number in (2, 4, 0) if number in numbers]:
-        young = replace(young, front=(complete[0],))
-    written = search_bundle(young, tmp_path, RUNS)
+        search = replace(search, front=(complete[0],))
+    paths = search_bundle(search, tmp_path, RUNS)
     text = (tmp_path / "index.html").read_text("utf-8")
-    assert sentence in text and {"trials.md", "index.html"} <= {path.name for path in written}
-    assert all(sentence in render(search_tables(young)[TRIALS], format) for format in ("terminal", "json", "tabular"))
-    assert (BEST in search_tables(young)) == bool(complete)
+    assert sentence in text and {"trials.md", "index.html"} <= {path.name for path in paths}
+    assert all(sentence in render(search_tables(search)[TRIALS], format) for format in ("terminal", "json", "tabular"))
+    assert (BEST in search_tables(search)) == bool(complete)
 
 
 def test_a_space_of_one_setting_or_none_is_reported(searched, tmp_path):
-    one = replace(searched, settings=SETTINGS[["kind"]], importances={"kind": 1.0}, objectives={"psnr": PSNR})
-    search_bundle(one, tmp_path / "one", RUNS)
-    assert "parallel" in search_figures(one) and "front" not in search_figures(one)
-    none = replace(one, settings=SETTINGS[[]], importances={})
+    single = replace(searched, settings=SETTINGS[["kind"]], importances={"kind": 1.0}, objectives={"psnr": PSNR})
+    search_bundle(single, tmp_path / "one", RUNS)
+    assert "parallel" in search_figures(single) and "front" not in search_figures(single)
+    none = replace(single, settings=SETTINGS[[]], importances={})
     search_bundle(none, tmp_path / "none", RUNS)
     assert lacking(none) == ["The space draws no settings: there is nothing to compare trials by."]
     assert "parallel" not in search_figures(none)

@@ -127,8 +127,8 @@ def test_copying_the_last_frame_of_a_still_video_scores_100_and_not_79_38_when_i
     for keep in (True, False):
         (tmp_path / "still.py").write_text(STILL.format(model="copy_last", keep=keep))
         assert bench("run", "still.py", "--executor", "inline")[0] == 0
-        told = json.loads(bench("report", "still.py", "--metrics", "psnr", "--format", "json")[1])
-        assert told["rows"][0]["cells"][0]["value"] == 100
+        table = json.loads(bench("report", "still.py", "--metrics", "psnr", "--format", "json")[1])
+        assert table["rows"][0]["cells"][0]["value"] == 100
         files = [path for run in Store(tmp_path / "runs").listing()[0] for path in run.path.glob("scores/*.npz")]
         before = [load(path).values.tobytes() for path in files]
         assert bench("rescore", "still.py")[0] == 0

@@ -44,13 +44,13 @@ def ours(ready, tmp_path):
 
 
 def test_a_number_that_is_ours_stands_and_one_that_is_not_does_not(ready, tmp_path):
-    found = ours(ready, tmp_path)
-    table = own_table(tmp_path / "right.csv", mse_sum=f"{found['mse_sum']:.2f}", psnr=f"{found['psnr']:.2f}")
+    scores = ours(ready, tmp_path)
+    table = own_table(tmp_path / "right.csv", mse_sum=f"{scores['mse_sum']:.2f}", psnr=f"{scores['psnr']:.2f}")
     code, out, err = ready("reproduce", "mine", "--table", table)
     assert code == 0 and "mine: the published number stands" in out and "ConvLSTM of OpenSTL" in err
-    assert f"{found['psnr']:.2f}" in out and "tolerance" in out and "this test" in out
+    assert f"{scores['psnr']:.2f}" in out and "tolerance" in out and "this test" in out
 
-    table = own_table(tmp_path / "wrong.csv", mse_sum=f"{found['mse_sum']:.2f}", psnr=f"{found['psnr'] + 0.2:.2f}")
+    table = own_table(tmp_path / "wrong.csv", mse_sum=f"{scores['mse_sum']:.2f}", psnr=f"{scores['psnr'] + 0.2:.2f}")
     code, out, _ = ready("reproduce", "mine", "--table", table)
     assert code == 1 and "mine: the published number does not stand" in out and "-0.20" in out
 
@@ -63,8 +63,8 @@ def test_what_no_score_of_ours_can_settle_cannot_be_told_and_says_why(ready, tmp
     code, out, _ = ready("reproduce", "mine", "--table", table, "--clips", 1)
     assert code == 0 and "cannot be told (psnr: only a part of the test set was scored)" in out
     table = own_table(tmp_path / "t.csv", lpips=5)
-    found = json.loads(ready("reproduce", "mine", "--table", table, "--json")[1])
-    assert found["verdict"] == "cannot be told" and found["scores"][0]["ours"] is None and found["scores"][0]["why"]
+    answer = json.loads(ready("reproduce", "mine", "--table", table, "--json")[1])
+    assert answer["verdict"] == "cannot be told" and answer["scores"][0]["ours"] is None and answer["scores"][0]["why"]
 
 
 def test_a_file_is_told_by_its_name_or_its_hash(ready, tmp_path):
@@ -110,18 +110,18 @@ def test_all_that_is_missing_is_said_in_one_message(bench):
 def test_every_row_of_the_suites_table_names_its_source_and_a_model_that_loads():
     from bench.converters.recognition import CONVERTERS
 
-    known = rows()
-    assert len({row.name for row in known}) == len(known) >= 24
-    for row in known:
+    table_rows = rows()
+    assert len({row.name for row in table_rows}) == len(table_rows) >= 24
+    for row in table_rows:
         assert row.source and row.model in CONVERTERS and row.protocol in ("openstl", "lmc2021")
         assert row.fetchable or row.obstacle
-    of_openstl = {row.model for row in known if "OpenSTL" in row.source}
+    of_openstl = {row.model for row in table_rows if "OpenSTL" in row.source}
     assert of_openstl == {{"convlstm_l": "convlstm"}.get(n, n.removesuffix("_gsta").removesuffix("_incepu")) for n in OPENSTL}
 
 
 def test_the_list_shows_the_table(bench):
-    found = json.loads(bench("list", "checkpoints", "--json")[1])
-    assert [row["checkpoint"] for row in found] == [row.name for row in rows(TABLE)] and found[0]["here"] is False
+    checkpoints = json.loads(bench("list", "checkpoints", "--json")[1])
+    assert [row["checkpoint"] for row in checkpoints] == [row.name for row in rows(TABLE)] and checkpoints[0]["here"] is False
     assert "mmnist_tau_one_ep2000" in bench("list", "checkpoints")[1]
 
 

@@ -19,7 +19,7 @@ CLAIMS = (Claim("The memory helps.", "full", "plain", within=0.1), Claim("Both a
 
 
 @pytest.fixture
-def kept():
+def record():
     random = np.random.default_rng(0)
     values = {
         (variant, seed): 20 + better + 0.1 * random.normal() + random.normal(0, 2, (5, 12))
@@ -36,46 +36,50 @@ def kept():
 
 
 @pytest.fixture
-def folder(kept, tmp_path):
-    save(kept, tmp_path / "evidence" / "toy.zip")
+def folder(record, tmp_path):
+    save(record, tmp_path / "evidence" / "toy.zip")
     return tmp_path
 
 
-def test_what_is_loaded_is_what_was_saved_to_a_tenth_of_the_last_digit_that_is_printed(kept, tmp_path):
-    back = load(save(kept, tmp_path / "toy.zip"))
-    ours, theirs = kept.results.cube("standard/psnr"), back.results.cube("standard/psnr")
+def test_what_is_loaded_is_what_was_saved_to_a_tenth_of_the_last_digit_that_is_printed(record, tmp_path):
+    back = load(save(record, tmp_path / "toy.zip"))
+    ours, theirs = record.results.cube("standard/psnr"), back.results.cube("standard/psnr")
     assert np.array_equal(np.isnan(ours), np.isnan(theirs)) and np.nanmax(np.abs(ours - theirs)) <= 0.0005 + 1e-6
-    assert replace(back.results.metadata, notes=()) == kept.results.metadata and back.results.variants == kept.results.variants
-    assert back.claims == list(CLAIMS) and back.commands == kept.commands and back.settings == kept.settings
-    assert all(np.array_equal(back.alignments[key], gains) for key, gains in kept.alignments.items())
-    assert back.results.runs["state"].tolist() == kept.results.runs["state"].tolist()
+    assert (
+        replace(back.results.metadata, notes=()) == record.results.metadata and back.results.variants == record.results.variants
+    )
+    assert back.claims == list(CLAIMS) and back.commands == record.commands and back.settings == record.settings
+    assert all(np.array_equal(back.alignments[key], gains) for key, gains in record.alignments.items())
+    assert back.results.runs["state"].tolist() == record.results.runs["state"].tolist()
 
 
-def test_verdicts_of_the_record_are_those_of_the_results(kept, tmp_path):
-    back = judged(load(save(kept, tmp_path / "toy.zip")))
-    ours = judge(kept.results, kept.claims, kept.alignments)
-    assert [one.verdict for one in back] == [one.verdict for one in ours] == ["holds", "holds"]
-    assert [one.gain for one in back] == pytest.approx([one.gain for one in ours], abs=1e-4)
+def test_verdicts_of_the_record_are_those_of_the_results(record, tmp_path):
+    back = judged(load(save(record, tmp_path / "toy.zip")))
+    ours = judge(record.results, record.claims, record.alignments)
+    assert [judgement.verdict for judgement in back] == [judgement.verdict for judgement in ours] == ["holds", "holds"]
+    assert [judgement.gain for judgement in back] == pytest.approx([judgement.gain for judgement in ours], abs=1e-4)
 
 
-def test_scores_that_are_missing_or_far_out_come_back(kept, tmp_path):
-    scores = kept.results.scores.copy()
+def test_scores_that_are_missing_or_far_out_come_back(record, tmp_path):
+    scores = record.results.scores.copy()
     scores.loc[3, "standard/psnr"], scores.loc[5, "standard/psnr"] = np.nan, 5e6
-    odd = replace(kept, results=replace(kept.results, scores=scores))
+    odd = replace(record, results=replace(record.results, scores=scores))
     back = load(save(odd, tmp_path / "odd.zip")).results.scores["standard/psnr"]
     assert np.isnan(back[3]) and back[5] == 5e6 and back.isna().sum() == 1
 
 
-def test_labels_of_clips_come_back(kept, tmp_path):
-    scores = kept.results.scores.assign(label=kept.results.scores["clip"].map(lambda clip: "even" if clip % 2 == 0 else "odd"))
-    labelled = replace(kept, results=replace(kept.results, scores=scores))
+def test_labels_of_clips_come_back(record, tmp_path):
+    scores = record.results.scores.assign(
+        label=record.results.scores["clip"].map(lambda clip: "even" if clip % 2 == 0 else "odd")
+    )
+    labelled = replace(record, results=replace(record.results, scores=scores))
     back = load(save(labelled, tmp_path / "labelled.zip")).results.scores
     assert back["label"].astype(str).tolist() == scores["label"].tolist()
 
 
-def test_the_same_results_make_the_same_file_and_so_does_what_was_loaded(kept, tmp_path):
-    first = save(kept, tmp_path / "one.zip").read_bytes()
-    assert save(kept, tmp_path / "two.zip").read_bytes() == first
+def test_the_same_results_make_the_same_file_and_so_does_what_was_loaded(record, tmp_path):
+    first = save(record, tmp_path / "one.zip").read_bytes()
+    assert save(record, tmp_path / "two.zip").read_bytes() == first
     assert save(load(tmp_path / "one.zip"), tmp_path / "three.zip").read_bytes() == first
 
 
@@ -104,24 +108,26 @@ def test_a_record_of_another_version_or_without_its_arrays_is_refused(folder):
             load(path)
 
 
-def test_the_page_has_claims_scores_costs_and_commands(kept):
-    text = document({"toy": kept}, Path("docs/results.md"), Path("evidence"))
+def test_the_page_has_claims_scores_costs_and_commands(record):
+    text = document({"toy": record}, Path("docs/results.md"), Path("evidence"))
     assert text.startswith(MADE)
-    for said in ("The memory helps.", "**holds**", "bench run toy", "a machine", "0123456789ab", "results/toy-claims.png"):
-        assert said in text
+    for text_part in ("The memory helps.", "**holds**", "bench run toy", "a machine", "0123456789ab", "results/toy-claims.png"):
+        assert text_part in text
     assert "| full | 7 | 90.5 s |" in text and "9 of 10 runs finished, 13.6 min of training in all" in text
 
 
-def test_the_page_has_the_scores_by_what_clips_show_where_they_have_labels(kept):
-    scores = kept.results.scores.assign(label=kept.results.scores["clip"].map(lambda clip: "walking" if clip < 2 else "boxing"))
-    text = document({"toy": replace(kept, results=replace(kept.results, scores=scores))}, Path("r.md"), Path("evidence"))
+def test_the_page_has_the_scores_by_what_clips_show_where_they_have_labels(record):
+    scores = record.results.scores.assign(
+        label=record.results.scores["clip"].map(lambda clip: "walking" if clip < 2 else "boxing")
+    )
+    text = document({"toy": replace(record, results=replace(record.results, scores=scores))}, Path("r.md"), Path("evidence"))
     lines = text.split("### By what the clips show")[1].splitlines()
     assert "| variant | boxing | walking | seeds |" in lines and "Clips: 3 of boxing, 2 of walking.  " in lines
     walking = (
         scores[(scores["variant"] == "full") & (scores["label"] == "walking")].groupby("seed")["standard/psnr"].mean().mean()
     )
     assert f"| {walking:.2f} ± " in next(line for line in lines if line.startswith("| full"))
-    assert "By what the clips show" not in document({"toy": kept}, Path("r.md"), Path("evidence"))
+    assert "By what the clips show" not in document({"toy": record}, Path("r.md"), Path("evidence"))
 
 
 @pytest.fixture
@@ -169,14 +175,14 @@ def test_blocks_in_a_page_that_people_write_are_filled_and_the_rest_is_left(page
 )
 def test_a_block_that_asks_for_what_there_is_not_is_refused(page, tmp_path, block, why):
     (tmp_path / "README.md").write_text(f"<!-- results {block} -->\n<!-- /results -->\n")
-    code, _, said = page("check", "README.md")
-    assert code == 2 and why in said
+    code, _, err = page("check", "README.md")
+    assert code == 2 and why in err
 
 
 def test_a_page_that_somebody_wrote_is_never_overwritten(page, tmp_path):
     (tmp_path / "mine.md").write_text("my notes")
-    code, _, said = page("write", "mine.md")
-    assert code == 2 and "left as it is" in said and (tmp_path / "mine.md").read_text() == "my notes"
+    code, _, err = page("write", "mine.md")
+    assert code == 2 and "left as it is" in err and (tmp_path / "mine.md").read_text() == "my notes"
 
 
 @pytest.mark.parametrize(
@@ -189,13 +195,13 @@ def test_a_page_that_somebody_wrote_is_never_overwritten(page, tmp_path):
     ],
 )
 def test_what_cannot_be_made_says_why(page, words, why):
-    code, _, said = page(*words)
-    assert code == 2 and why in said and len(said.splitlines()) == 1
+    code, _, err = page(*words)
+    assert code == 2 and why in err and len(err.splitlines()) == 1
 
 
 def test_an_experiment_s_runs_are_kept_and_shown(finished, tmp_path):
-    code, out, said = finished("results", "keep", "mine.py")
-    assert code == 0, said
+    code, out, err = finished("results", "keep", "mine.py")
+    assert code == 0, err
     assert "wrote evidence/mine-small-digits.zip: 2 runs" in out
     assert finished("results", "write", "docs/results.md")[0] == 0
     text = (tmp_path / "docs" / "results.md").read_text("utf-8")
@@ -204,8 +210,8 @@ def test_an_experiment_s_runs_are_kept_and_shown(finished, tmp_path):
     assert row in text and "bench run mine.py" in text and str(tmp_path) not in text
 
 
-def test_filling_a_page_without_blocks_changes_nothing(kept):
-    assert filled("text <!-- results toy claims --> in a line", {"toy": kept}) == "text <!-- results toy claims --> in a line"
+def test_filling_a_page_without_blocks_changes_nothing(record):
+    assert filled("text <!-- results toy claims --> in a line", {"toy": record}) == "text <!-- results toy claims --> in a line"
 
 
 @pytest.mark.parametrize("page", ["docs/results.md", "README.md"])

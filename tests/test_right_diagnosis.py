@@ -73,11 +73,11 @@ def test_a_checkpoint_of_ours_that_was_copied_elsewhere_is_recognised(finished, 
     shutil.copy(sorted((run.path / "checkpoints").glob("step-*"))[-1], tmp_path / "copied.pt")
     data = ("--data", "digits", "--set", "data.size=16", "--set", "data.digit=8")
     words = (*data, "--context", "9", "--horizon", "2", "--clips", "3")
-    own = json.loads(finished("eval", run.name, "--clips", "3", "--json")[1])["protocols"]["standard"]["psnr"]["mean"]
+    expected = json.loads(finished("eval", run.name, "--clips", "3", "--json")[1])["protocols"]["standard"]["psnr"]["mean"]
     for more in ((), ("--model", "lmc")):
         code, out, err = finished("eval", "--checkpoint", tmp_path / "copied.pt", *more, *words, "--json")
         assert code == 0, err
-        assert json.loads(out)["protocols"]["standard"]["psnr"]["mean"] == pytest.approx(own, abs=1e-3)
+        assert json.loads(out)["protocols"]["standard"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_doctor_notes_a_package_that_does_not_import(monkeypatch):

@@ -113,7 +113,7 @@ def test_frames_of_another_code_base_are_scored_as_arrays_and_as_pictures(bench,
     pictures = json.loads(bench("eval", "--predictions", tmp_path / "theirs", "--json")[1])
     psnr = 10 * np.log10(255**2 / ((prediction.astype(float) - target) ** 2).mean((2, 3, 4))).mean()
     assert arrays["protocols"]["predrnn"]["psnr"]["mean"] == pytest.approx(psnr, abs=1e-4)
-    ssim = [found["protocols"]["standard"]["ssim"]["mean"] for found in (arrays, pictures)]
+    ssim = [result["protocols"]["standard"]["ssim"]["mean"] for result in (arrays, pictures)]
     assert ssim[0] == pytest.approx(ssim[1], abs=1e-5)
 
 
@@ -182,10 +182,10 @@ def test_the_mean_over_clips_does_not_depend_on_how_they_are_batched(monkeypatch
 
 
 def test_lpips_that_was_made_elsewhere_survives_rescoring_here(finished, run):
-    made = _scores(run)
-    made.values[..., made.names.index("standard/lpips")] = 0.25
-    made.metadata.update(lpips="AlexNet", lpips_missing="")
-    made.save(run.scores_file(EVALUATION.at(TINY).key))
+    scores = _scores(run)
+    scores.values[..., scores.names.index("standard/lpips")] = 0.25
+    scores.metadata.update(lpips="AlexNet", lpips_missing="")
+    scores.save(run.scores_file(EVALUATION.at(TINY).key))
     assert finished("rescore", "mine.py", "--only", "tiny")[0] == 0
     assert (_scores(run)["standard/lpips"] == 0.25).all() and _scores(run).metadata["lpips"] == "AlexNet"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-import bench as package
+from bench import results
 from bench.commands.show import whole_settings
 from bench.common.errors import BenchError
 from tests.conftest import FLOOR, TINY
@@ -31,20 +31,20 @@ def test_show_prints_the_whole_experiment_as_differences_from_its_first_variant(
 
 
 def test_settings_as_they_are_shown_can_be_set():
-    again = FLOOR.but(steps=1)
+    spec = FLOOR.but(steps=1)
     for name, value in whole_settings(TINY).items():
-        again = again.edited(f"{name}={value}")
-    assert again.key == TINY.key
+        spec = spec.edited(f"{name}={value}")
+    assert spec.key == TINY.key
 
 
 def test_python_gets_scores_and_runs_as_data_frames(finished, tmp_path):
-    found = package.results("mine.py", store=tmp_path / "runs")
-    assert set(found.scores["variant"]) == {"tiny", "copy"} and len(found.scores) == 2 * 3 * 2
-    means = found.means().set_index("variant")["standard/psnr"]
-    assert means["copy"] == pytest.approx(found.scores.query("variant == 'copy'")["standard/psnr"].mean())
-    assert list(found.runs["state"]) == ["finished", "finished"]
+    exported = results("mine.py", store=tmp_path / "runs")
+    assert set(exported.scores["variant"]) == {"tiny", "copy"} and len(exported.scores) == 2 * 3 * 2
+    means = exported.means().set_index("variant")["standard/psnr"]
+    assert means["copy"] == pytest.approx(exported.scores.query("variant == 'copy'")["standard/psnr"].mean())
+    assert list(exported.runs["state"]) == ["finished", "finished"]
 
 
 def test_python_is_told_in_words_that_nothing_is_there(bench, tmp_path):
     with pytest.raises(BenchError, match="no run of mine"):
-        package.results("mine.py", store=tmp_path / "nothing")
+        results("mine.py", store=tmp_path / "nothing")

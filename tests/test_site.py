@@ -19,7 +19,7 @@ PAGES = [*pages(), DOCS / "results.md", ROOT / "CONVENTIONS.md", ROOT / "CHANGEL
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_to_a_file_or_has_the_form_of_an_address(page):
-    for target in ("".join(found) for found in LINK.findall(CODE.sub("", page.read_text()))):
+    for target in ("".join(groups) for groups in LINK.findall(CODE.sub("", page.read_text()))):
         parts = urlsplit(target)
         if parts.scheme:
             assert parts.scheme == "https" and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.netloc), f"{page}: {target}"

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from bench.speed import data as speed
+from bench.speed import data
 
 
 @pytest.fixture(scope="module")
 def rows():
     pytest.importorskip("cv2")
-    return {row.name.split(",")[0]: row for row in speed.measure()}
+    return {row.name.split(",")[0]: row for row in data.measure()}
 
 
 @pytest.mark.slow
@@ -22,14 +22,14 @@ def test_generating_and_the_packed_loader_are_many_times_faster_than_decoding_jp
 def test_measuring_leaves_the_number_of_threads_as_it_was():
     pytest.importorskip("cv2")
     before = torch.get_num_threads()
-    speed.measure()
+    data.measure()
     assert torch.get_num_threads() == before
 
 
 def test_both_sides_end_with_the_same_clips(tmp_path):
     pytest.importorskip("cv2")
-    data = speed.EmbeddedMovingMNIST()
-    speed._write_jpegs(tmp_path, data.painted("train", 0, 0, 2, 4))
-    decoded = speed._from_jpegs([tmp_path / "0", tmp_path / "1"], range(4))
-    own = data.batch(0, 0, 2, 4)
-    assert decoded.shape == own.shape and (decoded - own).abs().mean() < 0.02  # what JPEG loses
+    digits = data.EmbeddedMovingMNIST()
+    data._write_jpegs(tmp_path, digits.painted("train", 0, 0, 2, 4))
+    decoded = data._from_jpegs([tmp_path / "0", tmp_path / "1"], range(4))
+    generated = digits.batch(0, 0, 2, 4)
+    assert decoded.shape == generated.shape and (decoded - generated).abs().mean() < 0.02  # what JPEG loses

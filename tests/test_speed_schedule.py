@@ -6,31 +6,31 @@ import sys
 import pytest
 
 from bench.executors import worker
-from bench.speed import overhead as speed
+from bench.speed import overhead
 
 
 def test_scheduling_costs_under_a_third_of_a_second_a_run(store, monkeypatch):
-    monkeypatch.setattr(speed, "RUNS", 20)
-    row = speed.scheduling(store)
+    monkeypatch.setattr(overhead, "RUNS", 20)
+    row = overhead.scheduling(store)
     assert row.processor < row.limit == 0.3 and all(run.status().state == "finished" for run in store.runs())
 
 
 def test_a_figure_names_its_limit_and_what_it_is_measured_in():
-    row = speed.OverheadRow("a", 0.0123, 0.5, limit=4.0)
+    row = overhead.OverheadRow("a", 0.0123, 0.5, limit=4.0)
     assert row.format_row() == "a: 12.3 ms (500 ms of processor time), at most 4 s"
-    assert speed.OverheadRow("b", 0.0, 0.0, limit=0.02, share=0.0012).format_row() == "b: 0.12%, at most 2%"
+    assert overhead.OverheadRow("b", 0.0, 0.0, limit=0.02, share=0.0012).format_row() == "b: 0.12%, at most 2%"
 
 
 @pytest.mark.slow
 def test_tracking_adds_less_than_a_fiftieth_to_training(store):
-    *_, share = speed.tracking(store)
+    *_, share = overhead.tracking(store)
     assert share.share < share.limit == 0.02
 
 
 @pytest.mark.slow
 def test_a_worker_takes_its_first_step_and_help_answers_within_their_limits(store):
-    assert speed.starting(store).processor < 2 * 4.0  # of the whole process, on however busy a machine
-    assert speed.command_line().processor < 0.3
+    assert overhead.starting(store).processor < 2 * 4.0  # of the whole process, on however busy a machine
+    assert overhead.command_line().processor < 0.3
 
 
 @pytest.mark.slow

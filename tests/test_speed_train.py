@@ -52,12 +52,12 @@ def test_fifty_iterations_end_within_a_hundredth_of_the_plain_path_s_loss(plain,
 def test_both_contestants_take_the_same_step():
     spec: RunSpec = TINY.but(learner=Component("memory_alignment", long=11))
     losses = []
-    for step in (own_step, plain_step):
+    for make_step in (own_step, plain_step):
         torch.manual_seed(0)
-        taken = step(spec, SHAPE, CPU)
-        frozen = [cell.cell_contents for cell in taken.__closure__]
+        step = make_step(spec, SHAPE, CPU)
+        frozen = [cell.cell_contents for cell in step.__closure__]
         model = next(value for value in frozen if isinstance(value, LMC))
-        taken()
+        step()
         losses.append(torch.cat([weight.detach().flatten() for _, weight in sorted(model.named_parameters())]))
     assert_close(*losses, rtol=1e-4, atol=1e-5)
 
@@ -65,9 +65,9 @@ def test_both_contestants_take_the_same_step():
 def test_operations_of_an_iteration_are_those_that_training_performs():
     from torch.utils.flop_counter import FlopCounterMode
 
-    taken = own_step(TINY, SHAPE, CPU)
+    step = own_step(TINY, SHAPE, CPU)
     with FlopCounterMode(display=False) as counter:
-        taken()
+        step()
     assert train.iteration_flops(TINY, SHAPE) == counter.get_total_flops()
 
 
@@ -90,12 +90,12 @@ def test_measuring_gives_a_row_for_the_plain_path_and_each_precision(monkeypatch
     monkeypatch.setattr(train, "ROUNDS", {"small": 2})
     monkeypatch.setattr(train, "has_bf16", lambda device: True)
     rows = list(train.measure("small", device="cpu"))
-    assert [found.name for found in rows] == [
+    assert [timing.name for timing in rows] == [
         "tiny, 2 clips: plain path, float32",
         "tiny, 2 clips: float32",
         "tiny, 2 clips: bf16",
     ]
-    assert rows[0].ratio == 1 and all(min(found.seconds, found.share, found.ratio, found.memory) > 0 for found in rows)
+    assert rows[0].ratio == 1 and all(min(timing.seconds, timing.share, timing.ratio, timing.memory) > 0 for timing in rows)
 
 
 @pytest.mark.slow
@@ -111,9 +111,9 @@ def test_a_contestant_that_cannot_train_says_so_in_one_line():
 def test_figures_that_have_become_slower_are_flagged_and_only_those():
     then = {"train": [row(1.2), row(2.0, "small: bf16")], "data": [Timing("kth", 0.1, "OpenCV", 20.0)]}
     earlier = json.loads(json.dumps(results.to_json(then)))
-    found = {"train": [row(1.0), row(1.9, "small: bf16"), row(1.0, "new")], "data": [Timing("kth", 0.2, "OpenCV", 24.0)]}
-    seen = {change.name: (round(change.ratio, 2), change.slower) for change in results.changes(found, earlier)}
-    assert seen == {"small: float32": (0.83, True), "small: bf16": (0.95, False), "kth": (1.2, False)}
+    now = {"train": [row(1.0), row(1.9, "small: bf16"), row(1.0, "new")], "data": [Timing("kth", 0.2, "OpenCV", 24.0)]}
+    changes = {change.name: (round(change.ratio, 2), change.slower) for change in results.changes(now, earlier)}
+    assert changes == {"small: float32": (0.83, True), "small: bf16": (0.95, False), "kth": (1.2, False)}
 
 
 def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for(bench, monkeypatch, tmp_path):
@@ -129,7 +129,7 @@ def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["tran"], "there is no measure 'tran': did you mean 'train'?"),
         (["data", "--scale", "small"], "--scale is a setting of measuring with `bench speed train` (or all)"),
@@ -138,6 +138,6 @@ def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for
         (["data", "--last"], "speed has no result of `bench speed data`; run that first"),
     ],
 )
-def test_what_cannot_be_measured_or_compared_is_refused_in_words(bench, words, told):
+def test_what_cannot_be_measured_or_compared_is_refused_in_words(bench, words, message):
     code, _, err = bench("speed", *words)
-    assert code == 2 and told in err
+    assert code == 2 and message in err

@@ -73,7 +73,7 @@ def test_of_many_takers_exactly_one_owns_a_run(run):
         taker.start()
     for taker in takers:
         taker.join()
-    owned = [held for held in leases if held]
+    owned = [owner for owner in leases if owner]
     assert len(owned) == 1 and run.status().state == RUNNING
     owned[0].release()
     assert lease.holder(run.path) is None and lease.take(run.path) is not None

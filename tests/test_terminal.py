@@ -53,9 +53,9 @@ def test_status_without_an_experiment_says_what_experiments_call_a_run_its_valid
     cells = row.split()
     assert code == 0 and cells[1:3] == ["mine-small", "tiny"] and cells[4] == "finished"
     rows = {row["run"]: row for row in json.loads(finished("status", "--json")[1])}
-    known = next(row for name, row in rows.items() if name.startswith("lmc-"))
-    assert f" {known['validation_psnr']:.2f} " in row
-    assert known["experiments"] == {"mine-small": "tiny"} and 0 <= known["age_seconds"] < 3600
+    tiny_row = next(row for name, row in rows.items() if name.startswith("lmc-"))
+    assert f" {tiny_row['validation_psnr']:.2f} " in row
+    assert tiny_row["experiments"] == {"mine-small": "tiny"} and 0 <= tiny_row["age_seconds"] < 3600
 
 
 def test_a_damaged_label_file_names_nothing_and_stops_nothing(finished, tmp_path):
@@ -79,10 +79,10 @@ def test_following_a_log_shows_the_steps_that_the_progress_display_has(store, ti
 
 
 def test_doctor_prints_what_belongs_in_a_bug_report(bench):
-    found = {row["what"]: row["found"] for row in json.loads(bench("doctor", "--json")[1])}
-    assert found["lmc-bench"].startswith(f"{__version__}, ") and found["system"] == platform.platform()
-    assert found["cuda"].startswith(torch.version.cuda or "none")
-    assert found["torch"] == torch.__version__ and f"numpy {np.__version__}" in found["packages"]
+    report = {row["what"]: row["found"] for row in json.loads(bench("doctor", "--json")[1])}
+    assert report["lmc-bench"].startswith(f"{__version__}, ") and report["system"] == platform.platform()
+    assert report["cuda"].startswith(torch.version.cuda or "none")
+    assert report["torch"] == torch.__version__ and f"numpy {np.__version__}" in report["packages"]
 
 
 def test_every_part_of_a_plan_that_is_too_wide_for_the_terminal_names_the_runs(finished, monkeypatch, tmp_path):

@@ -42,9 +42,9 @@ def test_text_of_a_store_steers_no_terminal_and_no_file(finished, tmp_path):
     run = the_run(tmp_path)
     run.set_status("failed", kind="code", reason=STEERING)
     (run.path / "log.txt").write_text(f"hello {STEERING}\n")
-    known = json.loads((run.path / "provenance.json").read_text())
-    known |= {"deviations": [STEERING], "command": STEERING, "machine": {"host": STEERING}}
-    (run.path / "provenance.json").write_text(json.dumps(known))
+    provenance = json.loads((run.path / "provenance.json").read_text())
+    provenance |= {"deviations": [STEERING], "command": STEERING, "machine": {"host": STEERING}}
+    (run.path / "provenance.json").write_text(json.dumps(provenance))
     for words in (
         ("status",), ("status", "mine.py"), ("plan", "mine.py"), ("logs", run.name), ("report", "mine.py"),
         ("report", "mine.py", "--format", "markdown"), ("report", "mine.py", "--format", "csv"),
@@ -102,8 +102,8 @@ def test_long_labels_and_labels_alike_have_notes_of_their_own_and_all_are_copied
     assert tracker.sync(store, "labels-small", planned_runs) == len(labels)
     assert tracker.sync(store, "labels-small", plan(experiment, store)) == 0
     client = connection.connect(store)
-    found = client.search_runs([client.get_experiment_by_name("labels-small").experiment_id])
-    assert sorted(run.data.tags["bench.variant"] for run in found) == sorted(labels)
+    mlflow_runs = client.search_runs([client.get_experiment_by_name("labels-small").experiment_id])
+    assert sorted(run.data.tags["bench.variant"] for run in mlflow_runs) == sorted(labels)
 
 
 def test_names_become_file_names_that_every_system_takes():
@@ -172,7 +172,7 @@ def test_metrics_that_are_gone_before_a_checkpoint_are_noted(trained, tmp_path, 
     planned.run.set_status("interrupted", step=TINY.steps, trained=False)
     Scheduler([replace(planned, state="resumable")], store, Inline()).run()
     assert planned.run.status().state == "finished"
-    assert any("metrics up to step" in said for said in planned.run.provenance()["deviations"])
+    assert any("metrics up to step" in deviation for deviation in planned.run.provenance()["deviations"])
 
 
 def test_what_a_run_writes_about_itself_has_a_shape_by_which_damage_is_known(finished, tmp_path):

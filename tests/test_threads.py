@@ -13,15 +13,15 @@ import torch
 
 from bench.commands import _threads
 from bench.common import load, machine
-from bench.evaluation.scores import load as load_scores
+from bench.evaluation import scores
 from bench.executors import local, threads, worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.store.provenance import threads_of
 from bench.store.store import FINISHED, Store
 from bench.sweep.plan import plan
-from bench.training import threads as paying
 from bench.training.control import Control, Interrupted
+from bench.training.threads import candidates, paying, threads_that_pay
 from bench.worker import waiting
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
@@ -76,11 +76,11 @@ def test_what_is_free_is_shared_among_the_runs_that_are_about_to_start(cores, bu
     ],
 )
 def test_more_threads_are_taken_as_long_as_each_doubling_pays(seconds, chosen):
-    assert paying.paying(seconds) == chosen
+    assert paying(seconds) == chosen
 
 
 def test_threads_that_are_tried_are_the_powers_of_two_and_all_that_are_offered():
-    assert [paying.candidates(offered) for offered in (1, 2, 3, 6, 8)] == [[1], [1, 2], [1, 2, 3], [1, 2, 4, 6], [1, 2, 4, 8]]
+    assert [candidates(offered) for offered in (1, 2, 3, 6, 8)] == [[1], [1, 2], [1, 2, 3], [1, 2, 4, 6], [1, 2, 4, 8]]
 
 
 def test_omp_num_threads_limits_what_is_offered_and_nobody_looks_at_the_neighbours_where_that_changes_nothing(
@@ -228,27 +228,27 @@ def test_teams_that_are_held_are_more_threads_than_cores(count, available):
 
 def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):
     thread_counts, outcomes = [], []
-    monkeypatch.setattr(paying, "TOO_SHORT", 0.0)
-    monkeypatch.setattr(paying, "paying", lambda seconds: thread_counts.append(seconds) or 1)
+    monkeypatch.setattr("bench.training.threads.TOO_SHORT", 0.0)
+    monkeypatch.setattr("bench.training.threads.paying", lambda seconds: thread_counts.append(seconds) or 1)
     for measured in (False, True):
         run = Store(tmp_path / str(measured)).run(TINY)
         run.create(TINY)
         assert execute(run, [EVALUATION], "cpu", lambda: False, threads=2, measure=measured) == FINISHED
-        outcomes.append(load_scores(run.scores_file(EVALUATION.at(TINY).key)).values)
+        outcomes.append(scores.load(run.scores_file(EVALUATION.at(TINY).key)).values)
     assert sorted(thread_counts[0]) == [1, 2] and min(thread_counts[0].values()) > 0
     assert np.array_equal(*outcomes, equal_nan=True) and run.provenance()["threads"] == 1
 
 
 def test_who_is_asked_to_stop_while_measuring_has_decided_nothing(monkeypatch):
-    monkeypatch.setattr(paying, "TOO_SHORT", 0.0)
+    monkeypatch.setattr("bench.training.threads.TOO_SHORT", 0.0)
     with pytest.raises(Interrupted):
-        paying.threads_that_pay(TINY, TINY.data.build(), 2, Control(lambda: True))
+        threads_that_pay(TINY, TINY.data.build(), 2, Control(lambda: True))
     torch.set_num_threads(1)
 
 
 def test_one_thread_is_neither_offered_nor_measured(monkeypatch):
-    monkeypatch.setattr(paying, "build_model", lambda *arguments: pytest.fail("it measured"))
-    assert paying.threads_that_pay(TINY, TINY.data.build(), 1) == 1
+    monkeypatch.setattr("bench.training.threads.build_model", lambda *arguments: pytest.fail("it measured"))
+    assert threads_that_pay(TINY, TINY.data.build(), 1) == 1
 
 
 def test_what_a_sweep_is_about_to_do_is_said_with_what_runs_keep_that_have_begun(free, store, pair):

@@ -74,15 +74,18 @@ def test_curves_have_the_training_step_and_scores_the_frame(copied):
 
 
 def test_a_run_carries_its_source_commit_user_description_data_set_and_costs(copied):
-    run, known = _runs(copied)["tiny · seed 0"], next(run for run in copied.runs() if run.name.startswith("lmc")).provenance()
+    run, provenance = (
+        _runs(copied)["tiny · seed 0"],
+        next(run for run in copied.runs() if run.name.startswith("lmc")).provenance(),
+    )
     tags = run.data.tags
     assert tags["mlflow.note.content"].startswith("tiny, seed 0, of pair-small.")
-    assert tags.get("mlflow.source.git.commit") == known["code"].get("commit")
+    assert tags.get("mlflow.source.git.commit") == provenance["code"].get("commit")
     assert tags["mlflow.source.type"] == "LOCAL" and tags["mlflow.user"]
     assert not tags["mlflow.source.name"].startswith("/")
     (used,) = run.inputs.dataset_inputs
-    assert (used.dataset.name, used.dataset.digest) == ("digits", known["fingerprint"][-36:])
-    assert run.data.metrics["run_cost/parameters"] == known["parameters"]
+    assert (used.dataset.name, used.dataset.digest) == ("digits", provenance["fingerprint"][-36:])
+    assert run.data.metrics["run_cost/parameters"] == provenance["parameters"]
 
 
 def test_an_experiment_opens_in_the_view_of_model_training(copied):
@@ -95,8 +98,8 @@ def test_an_experiment_has_a_view_of_the_charts_that_matter_first_and_says_its_q
     saved = json.loads(json.loads(experiment.tags["mlflow.sharedViewState.bench-runs"])["state"])
     charts = [chart["metricKey"] for chart in saved["compareRunCharts"]]
     assert charts[0] == "frame/standard/psnr" and saved["groupBy"] is None
-    known = {metric for _, metric in _histories(copied)}
-    assert set(charts) - known <= {"frame/standard/lpips", "mean/standard/lpips", "loss/prediction", "loss/storing"}
+    metric_names = {metric for _, metric in _histories(copied)}
+    assert set(charts) - metric_names <= {"frame/standard/lpips", "mean/standard/lpips", "loss/prediction", "loss/storing"}
     assert {chart["metricSectionId"] for chart in saved["compareRunCharts"]} == {s["uuid"] for s in saved["compareRunSections"]}
     by_variant = json.loads(json.loads(experiment.tags["mlflow.sharedViewState.bench-variants"])["state"])
     assert by_variant["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "variant"}]
@@ -106,13 +109,13 @@ def test_an_experiment_has_a_view_of_the_charts_that_matter_first_and_says_its_q
 def test_a_view_and_a_description_that_somebody_changed_stay(copied, pair):
     client = _client(copied)
     number = client.get_experiment_by_name("pair-small").experiment_id
-    mine = {"mlflow.sharedViewState.bench-runs": "{}", "mlflow.note.content": "Mine."}
-    for tag, value in mine.items():
+    changed_tags = {"mlflow.sharedViewState.bench-runs": "{}", "mlflow.note.content": "Mine."}
+    for tag, value in changed_tags.items():
         client.set_experiment_tag(number, tag, value)
     for path in copied.root.glob("*/mlflow/*.json"):
         path.unlink()
     assert tracker.sync(copied, "pair-small", plan(pair, copied), question=pair.question) == 2
-    assert mine.items() <= client.get_experiment(number).tags.items()
+    assert changed_tags.items() <= client.get_experiment(number).tags.items()
 
 
 def test_scores_pictures_and_provenance_are_artifacts(copied):

@@ -22,7 +22,7 @@ from tests.conftest import FLOOR
 
 
 @pytest.fixture
-def kept(trained, empty_mlflow, tmp_path):
+def finished_store(trained, empty_mlflow, tmp_path):
     """A store with two finished runs and an empty MLflow database."""
     shutil.copytree(trained, tmp_path / "runs")
     shutil.copy(empty_mlflow, tmp_path / "runs")
@@ -85,27 +85,29 @@ def _closed(store, pair, uri, monkeypatch):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_port_that_refuses_costs_a_word_and_a_later_sync(kept, pair, monkeypatch):
+def test_a_port_that_refuses_costs_a_word_and_a_later_sync(finished_store, pair, monkeypatch):
     uri = f"http://127.0.0.1:{_closed_port()}"
-    assert _closed(kept, pair, uri, monkeypatch)[0] == f"there is no server at {uri}"
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
+    assert _closed(finished_store, pair, uri, monkeypatch)[0] == f"there is no server at {uri}"
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2 and _runs(finished_store) == BOTH
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_server_that_accepts_and_never_answers_holds_the_end_of_a_sweep_up_for_a_bounded_time(kept, pair, monkeypatch):
+def test_a_server_that_accepts_and_never_answers_holds_the_end_of_a_sweep_up_for_a_bounded_time(
+    finished_store, pair, monkeypatch
+):
     server = Server()
-    trouble, seconds = _closed(kept, pair, server.uri, monkeypatch)
+    trouble, seconds = _closed(finished_store, pair, server.uri, monkeypatch)
     assert trouble.endswith(("does not answer", "has made no progress for 2 seconds")) and seconds < 6.0
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2 and _runs(finished_store) == BOTH
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("answers", [1, 2])
-def test_a_server_that_dies_in_the_middle_is_not_believed_to_have_anything(kept, pair, monkeypatch, answers):
+def test_a_server_that_dies_in_the_middle_is_not_believed_to_have_anything(finished_store, pair, monkeypatch, answers):
     server = Server(answers)
-    assert _closed(kept, pair, server.uri, monkeypatch)[0]
+    assert _closed(finished_store, pair, server.uri, monkeypatch)[0]
     assert server.asked == answers
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2 and _runs(finished_store) == BOTH
 
 
 @pytest.mark.usefixtures("impatient")
@@ -119,7 +121,7 @@ def test_a_sweep_beside_a_hanging_server_ends_well_and_says_what_sends_it_later(
     assert code == 2 and "does not answer; the same command continues once it does" in err
 
 
-def test_a_run_whose_making_was_never_answered_arrives_once(kept, pair, monkeypatch):
+def test_a_run_whose_making_was_never_answered_arrives_once(finished_store, pair, monkeypatch):
     from mlflow.tracking import MlflowClient
 
     real = MlflowClient.create_run
@@ -131,35 +133,35 @@ def test_a_run_whose_making_was_never_answered_arrives_once(kept, pair, monkeypa
 
     with monkeypatch.context() as patch, pytest.raises(ConnectionError):
         patch.setattr(MlflowClient, "create_run", lost)
-        tracker.sync(kept, "pair-small", plan(pair, kept))
-    assert len(_runs(kept)) == 2  # twins
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 0
+        tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert len(_runs(finished_store)) == 2  # twins
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2 and _runs(finished_store) == BOTH
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 0
 
 
-def test_a_run_that_was_deleted_in_mlflow_stops_no_other_and_is_made_anew_when_there_is_news(kept, pair):
-    tracker.sync(kept, "pair-small", plan(pair, kept))
-    client = connection.connect(kept)
+def test_a_run_that_was_deleted_in_mlflow_stops_no_other_and_is_made_anew_when_there_is_news(finished_store, pair):
+    tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    client = connection.connect(finished_store)
     experiment = client.get_experiment_by_name("pair-small")
     for run in client.search_runs([experiment.experiment_id]):
         client.delete_run(run.info.run_id)
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 0
-    for planned in plan(pair, kept):
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 0
+    for planned in plan(pair, finished_store):
         planned.run.set_status(FINISHED)
-    assert tracker.sync(kept, "pair-small", plan(pair, kept)) == 2 and _runs(kept) == BOTH
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2 and _runs(finished_store) == BOTH
 
 
-def test_a_run_whose_owner_died_does_not_stay_running(kept, pair):
+def test_a_run_whose_owner_died_does_not_stay_running(finished_store, pair):
     from bench.common import lease
 
-    run = kept.run(FLOOR)
+    run = finished_store.run(FLOOR)
     owned = lease.take(run.path)
     run.set_status("running")
-    tracker.sync(kept, "pair-small", plan(pair, kept))
-    assert ("copy · seed 0", "RUNNING") in _runs(kept)
+    tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert ("copy · seed 0", "RUNNING") in _runs(finished_store)
     owned.release()
-    assert run.status().state == INTERRUPTED and tracker.sync(kept, "pair-small", plan(pair, kept)) == 1
-    assert ("copy · seed 0", "KILLED") in _runs(kept)
+    assert run.status().state == INTERRUPTED and tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 1
+    assert ("copy · seed 0", "KILLED") in _runs(finished_store)
 
 
 NO_TELEMETRY = """
@@ -231,8 +233,8 @@ def test_the_ui_says_where_the_charts_of_each_experiment_are(finished, empty_mlf
 
 def _environment(**more):
     """That of a user's shell in this source tree."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW") and name != "DO_NOT_TRACK"}
-    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path])), **more}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW") and name != "DO_NOT_TRACK"}
+    return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, [os.getcwd(), *sys.path])), **more}
 
 
 class MLflow:
@@ -288,13 +290,13 @@ def test_a_server_stopped_killed_and_restarted_during_a_sweep_has_every_run_once
         words = [sys.executable, "-m", "bench.cli", "run", "sweep.py", "--workers", "2"]
         with open(tmp_path / "out.txt", "w") as out:
             sweep = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=out, stderr=out, start_new_session=True)
-        _wait(lambda: _ended(store) >= 1 or sweep.poll() is not None)
+        _wait(lambda: _finished_runs(store) >= 1 or sweep.poll() is not None)
         server.signal(signal.SIGSTOP)
-        _wait(lambda: _ended(store) >= 3 or sweep.poll() is not None)
+        _wait(lambda: _finished_runs(store) >= 3 or sweep.poll() is not None)
         server.signal(signal.SIGCONT)
-        _wait(lambda: _ended(store) >= 4 or sweep.poll() is not None)
+        _wait(lambda: _finished_runs(store) >= 4 or sweep.poll() is not None)
         server.kill()
-        _wait(lambda: _ended(store) >= 5 or sweep.poll() is not None)
+        _wait(lambda: _finished_runs(store) >= 5 or sweep.poll() is not None)
         server.start()
         assert sweep.wait(timeout=300) == 0, (tmp_path / "out.txt").read_text()
         sync = [sys.executable, "-m", "bench.cli", "sync", "sweep.py"]
@@ -306,7 +308,7 @@ def test_a_server_stopped_killed_and_restarted_during_a_sweep_has_every_run_once
         server.kill()
 
 
-def _ended(store):
+def _finished_runs(store):
     return sum(run.status().state == FINISHED for run in store.runs())
 
 
@@ -322,13 +324,13 @@ def _assert_equal(server, store):
 
     client = MlflowClient(server.uri)
     experiment = client.get_experiment_by_name("sweep-small")
-    found = {run.data.tags["bench.run"]: run for run in client.search_runs([experiment.experiment_id])}
-    assert len(client.search_runs([experiment.experiment_id])) == len(found) == len(store.runs()) == 6
+    mlflow_runs = {run.data.tags["bench.run"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert len(client.search_runs([experiment.experiment_id])) == len(mlflow_runs) == len(store.runs()) == 6
     for run in store.runs():
-        copied = found[run.identity()]
+        copied = mlflow_runs[run.identity()]
         assert copied.info.status == "FINISHED"
         for name in ("loss/matching", "loss/storing", "validation/psnr"):
-            kept = [(line["step"], line[name]) for line in run.metrics() if name in line]
+            logged = [(line["step"], line[name]) for line in run.metrics() if name in line]
             sent = [(point.step, point.value) for point in client.get_metric_history(copied.info.run_id, name)]
-            assert sorted(sent) == kept
+            assert sorted(sent) == logged
         assert "spec.json" in {file.path for file in client.list_artifacts(copied.info.run_id)}

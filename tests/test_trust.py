@@ -180,10 +180,10 @@ def test_nothing_that_was_put_beside_the_copied_code_is_executed(store, tiny, tm
     planted = Path(copy.folder) / name
     planted.parent.mkdir(exist_ok=True)
     if name.endswith(".pyc"):
-        import importlib._bootstrap_external as compiled
+        from importlib import _bootstrap_external
 
         code = compile(EVIL.format(canary=str(canary)), "x.py", "exec")
-        planted.write_bytes(compiled._code_to_hash_pyc(code, b"12345678", checked=False))
+        planted.write_bytes(_bootstrap_external._code_to_hash_pyc(code, b"12345678", checked=False))
     else:
         planted.write_text(EVIL.format(canary=str(canary)))
     try:

@@ -29,7 +29,7 @@ def _states(study):
     return Counter(trial.state.name for trial in study.trials())
 
 
-def _told(study):
+def _outcomes(study):
     """What is known of every trial but when it was: settings, state, values."""
     return [(trial.number, trial.params, trial.state, trial.values) for trial in study.trials()]
 
@@ -57,7 +57,7 @@ def test_random_trials_are_the_same_however_often_the_search_is_stopped(store, t
     for _ in range(4):
         study, _, _ = search(pieces, Pretend(2, seconds=0.05), plan, stop_after=2)
     study, _, _ = search(pieces, plan=plan)
-    assert _told(study) == _told(whole)
+    assert _outcomes(study) == _outcomes(whole)
 
 
 def test_a_trial_cut_off_while_it_was_asked_for_is_taken_up_with_the_same_settings(store, tmp_path):
@@ -74,7 +74,7 @@ def test_a_trial_cut_off_while_it_was_asked_for_is_taken_up_with_the_same_settin
             study, _, _ = search(other, plan=plan, draw=draw_so_far)
         except KeyboardInterrupt:
             continue
-    assert _told(study) == _told(whole)
+    assert _outcomes(study) == _outcomes(whole)
 
 
 def test_no_more_trials_are_asked_for_than_there_are_slots(store):
@@ -94,8 +94,8 @@ def test_poor_trials_are_pruned_and_the_run_says_by_whom(store, pruner):
     study, _, _ = search(store, Pretend(2, seconds=0.2), Plan(16, pruner=pruner))
     pruned = [trial for trial in study.trials() if trial.state == TrialState.PRUNED]
     assert len(pruned) >= 4
-    asked = [status for trial in pruned if (status := store.find(trial.user_attrs["runs"][0]).status()).kind == "asked"]
-    assert asked and asked[0].reason == "pruned by study sample"
+    stopped = [status for trial in pruned if (status := store.find(trial.user_attrs["runs"][0]).status()).kind == "asked"]
+    assert stopped and stopped[0].reason == "pruned by study sample"
     complete = sorted(trial.values[0] for trial in study.trials() if trial.state == TrialState.COMPLETE)
     assert complete[-1] > complete[len(complete) // 2]
 
@@ -109,8 +109,8 @@ def test_what_was_to_be_pruned_when_the_search_died_is_told_so(store):
     for name, value in {"spec": spec.to_json(), "runs": [run.name], "pruned": "pruned by study sample"}.items():
         trial.set_user_attr(name, value)
     executor = Pretend()
-    told, _, _ = search(store, executor, Plan(4))
-    assert told.trials()[trial.number].state == TrialState.PRUNED and run.name not in executor.started
+    resumed, _, _ = search(store, executor, Plan(4))
+    assert resumed.trials()[trial.number].state == TrialState.PRUNED and run.name not in executor.started
 
 
 def test_a_diverged_trial_is_a_failure_with_its_reason_and_counts(store):
@@ -203,8 +203,8 @@ def test_several_objectives_give_a_front_on_which_nothing_is_beaten(store):
     study, _, _ = search(store, plan=Plan(15, "random", "none"), objectives=("psnr", "cost"))
     front = study.ranking()
     assert len(front) > 1 and front == sorted(front, key=lambda trial: -trial.values[0])
-    for one in front:
-        assert not any(o.values[0] > one.values[0] and o.values[1] < one.values[1] for o in study.trials())
+    for trial in front:
+        assert not any(other.values[0] > trial.values[0] and other.values[1] < trial.values[1] for other in study.trials())
 
 
 def test_the_mean_over_seeds_counts_and_a_poor_first_seed_ends_the_trial(store):
@@ -233,10 +233,10 @@ def test_the_best_are_confirmed_on_fresh_seeds_which_then_choose(store):
     for planned in planned_runs:
         planned.run.create(planned.spec)
         Pretend().submit(planned.run, planned.evaluations)
-    found = confirm.conclude(study, 2, 3)
-    assert [one.trial for one in found.candidates] == [trial.number for trial in study.ranking()[:2]]
-    assert found.candidates[0].confirmed > found.candidates[1].confirmed
-    assert found.seconds == pytest.approx(6 * 2 * 1.5 + 6 * 1.5)
+    result = confirm.conclude(study, 2, 3)
+    assert [candidate.trial for candidate in result.candidates] == [trial.number for trial in study.ranking()[:2]]
+    assert result.candidates[0].confirmed > result.candidates[1].confirmed
+    assert result.seconds == pytest.approx(6 * 2 * 1.5 + 6 * 1.5)
 
 
 @pytest.mark.parametrize("storage", ["journal", "sqlite"])
@@ -245,8 +245,8 @@ def test_no_run_that_a_search_refers_to_is_taken_for_unneeded(store, tmp_path, s
     study, _, _ = search(store, plan=Plan(3, pruner="none"), url=url)
     confirmed = confirm.plan(study, 1, 2)
     stranger = store.run(spec := draw(FixedTrial({"lr": 1e-3, "slots": 3})))
-    for run, known in [*((planned.run, planned.spec) for planned in confirmed), (stranger, spec)]:
-        run.create(known)
+    for run, run_spec in [*((planned.run, planned.spec) for planned in confirmed), (stranger, spec)]:
+        run.create(run_spec)
     confirm.conclude(study, 1, 2)
     assert len(store.runs()) == 3 + 2 + 1
     assert [waste.run.name for waste in gc.find(store, runs=True) if waste.kind == gc.RUNS] == [stranger.name]
@@ -275,14 +275,14 @@ def test_a_half_written_line_of_the_record_is_cut_off(store):
 
 def test_two_stores_share_a_record_and_its_budget(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
-    one, other = Store(tmp_path / "one"), Store(tmp_path / "other")
-    study, _, searching = search(one, Pretend(3, seconds=1.5), Plan(6, "random", "none"), stop_after=1, url=url)
+    first, second = Store(tmp_path / "one"), Store(tmp_path / "other")
+    study, _, searching = search(first, Pretend(3, seconds=1.5), Plan(6, "random", "none"), stop_after=1, url=url)
     left = [trial.number for trial in study.trials() if trial.state == TrialState.RUNNING]
     assert left
-    theirs, executor, _ = search(other, plan=Plan(6, "random", "none"), url=url)
+    theirs, executor, _ = search(second, plan=Plan(6, "random", "none"), url=url)
     assert [trial.number for trial in theirs.trials() if trial.state == TrialState.RUNNING] == left
     assert len(theirs.trials()) == 6 and len(executor.started) < 6
-    search(one, plan=Plan(6, "random", "none"), url=url)
+    search(first, plan=Plan(6, "random", "none"), url=url)
     assert _states(theirs) == {"COMPLETE": 6} and searching.open() == 0
 
 

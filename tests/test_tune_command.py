@@ -105,8 +105,8 @@ def test_a_search_ends_with_its_best_confirmed_and_a_second_one_does_nothing(ben
     assert bench(*words)[0] == 0 and sorted(path.name for path in (tmp_path / "runs").glob("lmc-*")) == runs
     code, out, _ = bench("report", "tune:small")
     assert code == 0 and "confirmed PSNR (dB) ↑" in out and "complete" in out
-    told = json.loads(bench("report", "tune:small", "--format", "json")[1])
-    assert list(told) == ["best", "history", "trials"] and told["best"]["rows"][0]["seeds"] == "1"
+    tables = json.loads(bench("report", "tune:small", "--format", "json")[1])
+    assert list(tables) == ["best", "history", "trials"] and tables["best"]["rows"][0]["seeds"] == "1"
     for form, words in {
         "latex": r"\end{document}",
         "tabular": r"\label{tab:tune-small-best}",
@@ -156,8 +156,8 @@ def test_a_corner_of_a_space_that_cannot_be_trained_does_not_rule_out_the_rest(b
     code, out, err = bench(*words)
     assert code == 0 and "6 trials finished" in out and "Traceback" not in out + err
     assert " of 4 runs had" in bench("sync", "tune:corners")[1]  # two trials came to none, and none was to be confirmed
-    told = bench("report", "tune:corners")[1]
-    assert "too few for us" in told and "width" in told and "complete" in told
+    report = bench("report", "tune:corners")[1]
+    assert "too few for us" in report and "width" in report and "complete" in report
     (tmp_path / "never.py").write_text(
         "from tests.conftest import TINY\n\ndef space(trial, scale):\n    return TINY.but(context=2)\n"
     )
@@ -179,24 +179,24 @@ def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store)
 def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_search_cost(finished, tmp_path):
     recipe = loading.load("comparison").variants["LMC-Memory"]
     winner = recipe.but(model=recipe.model.but(slots=77))
-    found = Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "slots=77", winner, [16.0], [1], [15.9])])
-    search_results.write(Store(tmp_path / "runs"), found)
+    result = Result("lmc", "small", ["psnr"], 12, 345.0, [Candidate(7, "slots=77", winner, [16.0], [1], [15.9])])
+    search_results.write(Store(tmp_path / "runs"), result)
     tuned = loading.load("tuned-lmc")
     assert list(tuned.variants) == ["recipe", "tuned", "copy last frame", "all black"] and tuned.name == "tuned_lmc"
     assert (tuned.variants["recipe"].key, tuned.variants["tuned"].key) == (recipe.key, winner.key)
-    search_results.write(Store(tmp_path / "runs"), replace(found, candidates=[replace(found.candidates[0], spec=recipe)]))
+    search_results.write(Store(tmp_path / "runs"), replace(result, candidates=[replace(result.candidates[0], spec=recipe)]))
     assert list(loading.load("tuned-lmc").variants) == ["tuned (the recipe)", "copy last frame", "all black"]
     assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
 
 
 def test_a_winner_is_compared_with_what_its_own_space_began_with(finished, tmp_path):
     base, winner = TINY.but(steps=4), TINY.but(steps=4, batch=3)
-    found = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "batch=3", winner, [16.0], [1], [15.9])], base)
-    search_results.write(Store(tmp_path / "runs"), found)
+    result = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "batch=3", winner, [16.0], [1], [15.9])], base)
+    search_results.write(Store(tmp_path / "runs"), result)
     tuned = loading.load("tuned-own").variants
     assert list(tuned) == ["base", "tuned", "copy last frame", "all black"]
     assert (tuned["base"].key, tuned["tuned"].key) == (base.key, winner.key)
-    search_results.write(Store(tmp_path / "runs"), replace(found, base=winner))
+    search_results.write(Store(tmp_path / "runs"), replace(result, base=winner))
     assert list(loading.load("tuned-own").variants) == ["tuned (the base)", "copy last frame", "all black"]
 
 
@@ -251,8 +251,8 @@ def test_the_store_named_on_the_command_line_is_where_tuned_settings_are_looked_
 
 def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
     study, _, _ = search(store, plan=Plan(3))
-    found = confirm.conclude(study, 1, 1)
-    assert search_results.read(store, "sample", "small") == found
+    result = confirm.conclude(study, 1, 1)
+    assert search_results.read(store, "sample", "small") == result
     with pytest.raises(BenchError, match="`bench tune other --scale paper --objective psnr --store "):
         search_results.read(store, "other", "paper")
 
@@ -287,8 +287,8 @@ def test_the_tuned_comparison_has_the_settings_and_the_costs_of_every_search(fin
     for spec in compared.variants.values():
         if spec.steps:
             winner = spec.but(optimizer=spec.optimizer.but(lr=0.123))
-            found = Result(spec.model.name, "small", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
-            search_results.write(Store(tmp_path / "runs"), found)
+            result = Result(spec.model.name, "small", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
+            search_results.write(Store(tmp_path / "runs"), result)
     tuned = loading.load("tuned-comparison")
     assert list(tuned.variants) == list(compared.variants) and tuned.seeds == compared.seeds
     assert {spec.optimizer.options["lr"] for spec in tuned.variants.values() if spec.steps} == {0.123}
@@ -301,8 +301,8 @@ def test_controls_of_the_comparison_stay_controls_when_it_is_tuned(finished, tmp
         if spec.steps:
             recipe = next(recipe for recipe in models("medium").values() if recipe.model.name == spec.model.name)
             winner = recipe.but(optimizer=recipe.optimizer.but(lr=0.123))
-            found = Result(spec.model.name, "medium", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
-            search_results.write(Store(tmp_path / "runs"), found)
+            result = Result(spec.model.name, "medium", ["psnr"], 4, 10.0, [Candidate(1, "", winner, [16.0], [1], None)])
+            search_results.write(Store(tmp_path / "runs"), result)
     tuned = loading.load("tuned-comparison", "medium").variants
     assert len({spec.key for spec in tuned.values()}) == len(tuned)
     for label, spec in compared.variants.items():

@@ -63,8 +63,8 @@ def test_the_suite_of_the_wheel_is_the_one_that_runs(installed, tmp_path):
 
 def test_it_lists_everything_that_the_source_tree_has(installed, tmp_path):
     for kind in ("experiments", "spaces", "models", "checkpoints"):
-        here = json.loads(run(sys.executable, "-m", "bench", "list", kind, "--json", cwd=ROOT))
-        assert json.loads(run(installed / "bench", "list", kind, "--json", cwd=tmp_path)) == here
+        in_source = json.loads(run(sys.executable, "-m", "bench", "list", kind, "--json", cwd=ROOT))
+        assert json.loads(run(installed / "bench", "list", kind, "--json", cwd=tmp_path)) == in_source
     assert "@inproceedings" in run(installed / "bench", "list", "models", "--bibtex", cwd=tmp_path)
 
 

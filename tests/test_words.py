@@ -71,15 +71,15 @@ def words(name: str) -> list[str]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_words_that_were_riddles_are_gone_from_names(package):
-    found = []
+    riddles = []
     for path in sorted((ROOT / package).rglob("*.py")):
         for name in {path.stem, *names(ast.parse(path.read_text()))}:
-            found += [
+            riddles += [
                 f"{path.relative_to(ROOT)}: {name}: say {GONE[word]}"
                 for word in words(name)
                 if word in GONE and name not in FITTING
             ]
-    assert not found, "\n".join(found)
+    assert not riddles, "\n".join(riddles)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
