@@ -126,7 +126,7 @@ def mlflow_ready(empty_mlflow, tmp_path):
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
-    """SLURM's commands as they are on a cluster, pretended; `cluster.asked` tells what was asked of them."""
+    """SLURM's commands as they are on a cluster, pretended; `cluster.calls(tool)` tells with which arguments one was called."""
     from bench.executors import slurm, slurm_queue
     from tests.slurm.pretend import Slurm
 

@@ -1,4 +1,4 @@
-"""Kinds 7 and 8: what is too large, or no size at all, is refused in one line, and nothing but regular files is opened."""
+"""What is too large, or no size at all, is refused in one line, and nothing but regular files is opened."""
 
 import gzip
 import os

@@ -15,7 +15,7 @@ from bench.tracking import connection
 from tests.sweep_samples import bench, outcome, owners, states, twelve
 
 KILLS = 20
-PATIENCE = 1500
+TIMEOUT_S = 1500
 pytestmark = pytest.mark.chaos
 
 
@@ -24,7 +24,7 @@ def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     path = twelve(folder)
     sweep = bench("run", path, "--workers", 2, store=folder / "runs")
-    out, _ = sweep.communicate(timeout=PATIENCE)
+    out, _ = sweep.communicate(timeout=TIMEOUT_S)
     assert sweep.returncode == 0, out
     return outcome(path, folder / "runs")
 
@@ -34,7 +34,7 @@ def test_twenty_kills_of_workers_and_schedulers_change_no_bit_and_mlflow_equals_
     moments = random.Random(0)
     kills = 0
     sweep = bench("run", path, "--workers", 2, store=store)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT_S
     while sweep.poll() is None or states(path, store) != [FINISHED] * 12:
         assert time.monotonic() < until, states(path, store)
         if sweep.poll() is not None:
@@ -47,7 +47,7 @@ def test_twenty_kills_of_workers_and_schedulers_change_no_bit_and_mlflow_equals_
                 os.kill(victim, signal.SIGKILL)
                 kills += 1
     last = bench("run", path, "--workers", 2, store=store)  # the last one may have been killed while it copied into MLflow
-    out, _ = last.communicate(timeout=PATIENCE)
+    out, _ = last.communicate(timeout=TIMEOUT_S)
     assert last.returncode == 0, out
     assert kills == KILLS, f"the sweep was over after {kills} kills"
     assert outcome(path, store) == undisturbed

@@ -16,7 +16,7 @@ from reports.results import Metadata
 from reports.table import table
 from tests.report_samples import results, runs
 
-FACTS = Metadata("moving_mnist", "test", "0123abcd", 10, 10, 2, "the last checkpoint")
+METADATA = Metadata("moving_mnist", "test", "0123abcd", 10, 10, 2, "the last checkpoint")
 VALUES = {
     ("full model", 0): [[30, 20], [32, 22]],
     ("full model", 1): [[31, 21], [32, 23]],
@@ -67,7 +67,7 @@ def test_every_table_of_the_page_agrees_with_the_store(scored):
 
 
 def test_published_rows_are_checked_against_what_is_published():
-    scored = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", metadata=FACTS)
+    scored = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", metadata=METADATA)
     shown = with_published(table(scored, ["psnr"], ["openstl"]), scored)
     text = render(shown, "markdown")
     published = next(row for row in shown.rows if row.published)

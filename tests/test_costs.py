@@ -17,23 +17,23 @@ class Slow(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.asked = []
+        self.calls = []
 
     def forward(self, context, horizon):
-        self.asked.append((tuple(context.shape), horizon))
+        self.calls.append((tuple(context.shape), horizon))
         return context.new_zeros(len(context), horizon, *context.shape[2:])
 
 
 def test_a_rollout_is_timed_after_one_to_warm_up_and_told_per_clip():
     model = Slow()
     assert 0 < rollout_seconds(model, (1, 16, 16), 10, 5) < 1
-    assert model.asked == [((8, 10, 1, 16, 16), 5)] * 3
+    assert model.calls == [((8, 10, 1, 16, 16), 5)] * 3
 
 
 def test_large_frames_are_not_predicted_all_at_once():
     model = Slow()
     rollout_seconds(model, (3, 512, 512), 2, 2)
-    assert model.asked[0][0][0] == 1
+    assert model.calls[0][0][0] == 1
 
 
 class Attention(nn.Module):
@@ -59,7 +59,7 @@ def test_parameters_in_use_are_those_that_a_prediction_depends_on(options, left_
     assert parameters_used(catalog.build("models", "black", {}, shape=(1, 16, 16)).eval(), (1, 16, 16), 9) == 0
 
 
-def test_the_ledger_of_a_trained_run_has_every_cost(finished):
+def test_a_trained_run_has_every_cost(finished):
     code, out, _ = finished("report", "mine.py", "--costs", "--format", "csv")
     assert code == 0
     costs = "parameters,parameters_used,flops,train_seconds,updates,samples,peak_memory_bytes,rollout_seconds_per_clip"

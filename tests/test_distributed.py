@@ -39,26 +39,26 @@ def _weights(run):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def single_process(tmp_path_factory):
     """The run that one process trains."""
     run = _run(tmp_path_factory.mktemp("alone"))
     assert execute(run, [], "cpu", lambda: False) == FINISHED
     return run
 
 
-def _assert_alike(run, alone, tolerance=1e-5):
-    assert_close(_weights(run), _weights(alone), rtol=tolerance, atol=tolerance)
-    for name, value in alone.latest().items():
+def _assert_alike(run, single_process, tolerance=1e-5):
+    assert_close(_weights(run), _weights(single_process), rtol=tolerance, atol=tolerance)
+    for name, value in single_process.latest().items():
         if name.startswith("loss/"):
             assert run.latest()[name] == pytest.approx(value, rel=tolerance)
 
 
-def test_two_processes_train_what_one_does(tmp_path, alone):
+def test_two_processes_train_what_one_does(tmp_path, single_process):
     run = _run(tmp_path)
     assert execute(run, [], "cpu", lambda: False, devices=2) == FINISHED
-    _assert_alike(run, alone)
+    _assert_alike(run, single_process)
     assert run.provenance()["devices"] == 2
-    assert [line["step"] for line in run.metrics()] == [line["step"] for line in alone.metrics()]
+    assert [line["step"] for line in run.metrics()] == [line["step"] for line in single_process.metrics()]
 
 
 @pytest.mark.gpu
@@ -126,12 +126,12 @@ def test_every_clip_of_a_batch_is_one_processs(clips, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
-def test_what_some_devices_have_begun_others_finish(tmp_path, alone, first, then):
+def test_what_some_devices_have_begun_others_finish(tmp_path, single_process, first, then):
     run = _run(tmp_path, SPEC)
     assert execute(run, [], "cpu", lambda: bool(run.latest()), devices=first) == INTERRUPTED
     assert 0 < run.status().step < SPEC.steps and run.status().kind == "stopped"
     assert execute(run, [], "cpu", lambda: False, devices=then) == FINISHED
-    _assert_alike(run, alone)
+    _assert_alike(run, single_process)
 
 
 @pytest.mark.slow
@@ -168,8 +168,8 @@ def test_an_error_of_one_process_is_the_runs(tmp_path, monkeypatch):
 @pytest.mark.parametrize("victim", ["worker", 0, 1])
 def test_when_one_process_is_killed_all_end_within_seconds_and_the_run_resumes(tmp_path, victim):
     spec = SPEC.but(steps=60, validate_every=10)
-    alone, run = _run(tmp_path / "alone", spec), _run(tmp_path / "killed", spec)
-    assert execute(alone, [], "cpu", lambda: False) == FINISHED
+    single_process, run = _run(tmp_path / "alone", spec), _run(tmp_path / "killed", spec)
+    assert execute(single_process, [], "cpu", lambda: False) == FINISHED
     worker, group = _training(run)
     began = time.monotonic()
     os.kill(worker.pid if victim == "worker" else group[victim], signal.SIGKILL)
@@ -181,7 +181,7 @@ def test_when_one_process_is_killed_all_end_within_seconds_and_the_run_resumes(t
     if victim != "worker":
         assert run.status().reason == f"process {victim + 1} of 2 was killed by SIGKILL"
     assert execute(run, [], "cpu", lambda: False) == FINISHED
-    _assert_alike(run, alone, 1e-3)  # rounding grows with the steps
+    _assert_alike(run, single_process, 1e-3)  # rounding grows with the steps
 
 
 @pytest.mark.chaos

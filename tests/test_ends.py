@@ -1,4 +1,4 @@
-"""Kind 13: however a command is ended, it leaves no traceback, no process and no half-said word."""
+"""However a command is ended, it leaves no traceback, no process and no half-said word."""
 
 import os
 import signal

@@ -46,54 +46,54 @@ def _cost(experiment, store, machine=HERE):
 
 
 @pytest.fixture
-def alone(pair, tiny):
+def longer(pair, tiny):
     """The learned variant alone, of another seed and twice as many steps as what is finished."""
     return replace(pair, variants={"tiny": tiny.but(steps=12)}, seeds=(7,))
 
 
-def test_other_seeds_and_lengths_of_the_same_settings_cost_what_the_finished_ones_did(store, tiny, alone):
+def test_other_seeds_and_lengths_of_the_same_settings_cost_what_the_finished_ones_did(store, tiny, longer):
     _finished(store, tiny)  # 12 s for 6 steps
-    cost = _cost(alone, store)
+    cost = _cost(longer, store)
     assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.without == ()
 
 
-def test_of_several_finished_runs_the_one_in_the_middle_counts(store, tiny, alone):
+def test_of_several_finished_runs_the_one_in_the_middle_counts(store, tiny, longer):
     for seed, train in enumerate((12.0, 6.0, 600.0)):
         _finished(store, tiny.but(seed=seed), train=train)
-    assert _cost(alone, store).seconds == 31.0
+    assert _cost(longer, store).seconds == 31.0
 
 
-def test_whole_runs_know_better_than_probes(store, tiny, alone):
+def test_whole_runs_know_better_than_probes(store, tiny, longer):
     names = measured.kind_of(tiny), measured.family_of(tiny)
     key = EVALUATION.at(tiny).key
     measured.keep(store, measured.Measured(*names, HERE.place, 1.0, {key: 1.0}, 1.0, 100, tiny.batch, 10))
-    assert _cost(alone, store).seconds == 12 * 1.0 + 1.0 + 1.0
+    assert _cost(longer, store).seconds == 12 * 1.0 + 1.0 + 1.0
     _finished(store, tiny)
-    assert _cost(alone, store).seconds == 31.0
+    assert _cost(longer, store).seconds == 31.0
 
 
-def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, alone):
+def test_a_run_of_another_size_is_scaled_by_flops_and_marked(store, tiny, longer):
     from bench.training.flops import flops, on_meta
 
-    wider = alone.variants["tiny"].but(model=tiny.model.but(width=8))
+    wider = longer.variants["tiny"].but(model=tiny.model.but(width=8))
     counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (tiny.model, wider.model)]
     _finished(store, tiny, flops=counted[0])
-    cost, ratio = _cost(replace(alone, variants={"wider": wider}), store), counted[1] / counted[0]
+    cost, ratio = _cost(replace(longer, variants={"wider": wider}), store), counted[1] / counted[0]
     assert ratio > 1.5 and cost.scaled and cost.seconds == pytest.approx(24.0 * ratio + 3.0 * ratio + 4.0)
 
 
-def test_where_nothing_like_it_was_measured_the_cost_is_unknown(store, tiny, alone):
+def test_where_nothing_like_it_was_measured_the_cost_is_unknown(store, tiny, longer):
     _finished(store, tiny.but(model=Component("convlstm", hidden=4, layers=1), learner=Component("direct")))
-    assert _cost(alone, store).seconds is None
+    assert _cost(longer, store).seconds is None
 
 
-def test_what_the_seconds_leave_out_is_named(store, tiny, alone):
+def test_what_the_seconds_leave_out_is_named(store, tiny, longer):
     run = _finished(store, tiny)
     provenance = json.loads((run.path / "provenance.json").read_text())
     (run.path / "provenance.json").write_text(json.dumps({k: v for k, v in provenance.items() if not k.endswith("r_seconds")}))
-    assert _cost(alone, store).without == ("starting up",)
+    assert _cost(longer, store).without == ("starting up",)
     _finished(store, tiny, scoring=3.0)
-    other = replace(alone, evaluation=EVALUATION.over(1))
+    other = replace(longer, evaluation=EVALUATION.over(1))
     assert _cost(other, store).without == ("scoring",)
 
 
@@ -104,9 +104,9 @@ def test_a_compiled_run_is_of_another_kind_than_the_same_one_as_it_is(store, tin
 
 
 @pytest.mark.parametrize("clips", [3, None])
-def test_kept_predictions_take_disk_once_whether_some_clips_are_scored_or_all(store, tiny, alone, clips, monkeypatch):
+def test_kept_predictions_take_disk_once_whether_some_clips_are_scored_or_all(store, tiny, longer, clips, monkeypatch):
     monkeypatch.setattr("bench.data.digits.Digits.count", lambda self, split, frames: 3)
-    keeping = replace(alone, evaluation=replace(EVALUATION, clips=clips, keep_predictions=True))
+    keeping = replace(longer, evaluation=replace(EVALUATION, clips=clips, keep_predictions=True))
     run = _finished(store, tiny)
     predictions = run.predictions_file("x")
     predictions.parent.mkdir()
@@ -115,28 +115,28 @@ def test_kept_predictions_take_disk_once_whether_some_clips_are_scored_or_all(st
     assert _cost(keeping, store).disk == others + 3 * tiny.horizon * 16 * 16 * 4
 
 
-def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_scoring(store, tiny, alone):
+def test_an_interrupted_run_costs_the_steps_that_are_left_and_a_trained_one_its_scoring(store, tiny, longer):
     _finished(store, tiny)
-    [(_, spec)] = alone.runs()
+    [(_, spec)] = longer.runs()
     run = store.run(spec)
     run.create(spec)
     run.set_status(INTERRUPTED, step=9)
-    assert _cost(alone, store).seconds == 3 * 2.0 + 3.0 + 4.0
+    assert _cost(longer, store).seconds == 3 * 2.0 + 3.0 + 4.0
     run.set_status(INTERRUPTED, step=12, trained=True)
-    assert _cost(alone, store).seconds == 3.0 + 4.0
+    assert _cost(longer, store).seconds == 3.0 + 4.0
 
 
-def test_times_are_of_this_machine_if_anything_was_measured_here_and_else_of_the_place_that_is_named(store, tiny, alone):
+def test_times_are_of_this_machine_if_anything_was_measured_here_and_else_of_the_place_that_is_named(store, tiny, longer):
     gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
     _finished(store, tiny.but(seed=1), train=1.2, device="cuda", machine=gpu)
-    costs = forecast(plan(alone, store), store, HERE)
+    costs = forecast(plan(longer, store), store, HERE)
     assert (costs.place, costs.here) == ("NVIDIA H100", False) and costs.gpu_hours() == pytest.approx((2.4 + 7.0) / 3600)
     _finished(store, tiny)
-    costs = forecast(plan(alone, store), store, HERE)
+    costs = forecast(plan(longer, store), store, HERE)
     assert (costs.place, costs.here, costs.gpu_hours()) == (HERE.place, True, None)
 
 
-def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_as_many_threads_as_now(store, tiny, alone):
+def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_as_many_threads_as_now(store, tiny, longer):
     from bench.training.flops import flops, on_meta
 
     small = tiny.but(model=tiny.model.but(width=4))
@@ -144,7 +144,7 @@ def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_
     counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (small.model, large.model)]
     _finished(store, small, train=3.0, machine={**MACHINE, "threads": 2}, flops=counted[0])
     two_threads = replace(HERE, place="AMD EPYC, 2 threads", threads=2)
-    wide = replace(alone, variants={"wide": large.but(steps=12)})
+    wide = replace(longer, variants={"wide": large.but(steps=12)})
     from_toy = _cost(wide, store, two_threads)
     assert from_toy.scaled and from_toy.place == "AMD EPYC, 2 threads" and from_toy.ratio == counted[1] / counted[0] > 4
     _finished(store, large.but(seed=1), train=12.0, flops=counted[1])  # 2 s a step, with one thread
@@ -153,11 +153,11 @@ def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_
     assert cost_notes([from_toy])[0][1].endswith(f"a step has {from_toy.ratio:.2g} times its FLOPs")
 
 
-def test_a_run_on_a_processor_is_never_estimated_from_a_gpu_as_long_as_any_processor_was_timed(store, tiny, alone):
+def test_a_run_on_a_processor_is_never_estimated_from_a_gpu_as_long_as_any_processor_was_timed(store, tiny, longer):
     gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
     _finished(store, tiny.but(seed=1), train=0.6, device="cuda", machine=gpu)
     _finished(store, tiny.but(seed=2), train=12.0, machine={**MACHINE, "processor": "Intel Xeon", "threads": 8})
-    assert _cost(alone, store).place == "Intel Xeon, 8 threads"
+    assert _cost(longer, store).place == "Intel Xeon, 8 threads"
 
 
 def test_wall_time_is_that_of_the_slot_which_ends_last(store):
@@ -166,16 +166,16 @@ def test_wall_time_is_that_of_the_slot_which_ends_last(store):
     assert costs.wall(1) == 7.0 and costs.wall(2) == 4.0 and costs.wall(9) == 3.0 and costs.unknown() == 1
 
 
-def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, alone):
-    [(_, spec)] = alone.runs()
+def test_disk_is_that_of_a_finished_run_or_reckoned_from_the_number_of_parameters(store, tiny, longer):
+    [(_, spec)] = longer.runs()
     predictions = 4 * 3 * 2 * 16 * 16  # bytes, clips, frames, pixels
     from bench.training.flops import on_meta, parameters
 
     count = parameters(on_meta(spec.model, (1, 16, 16), 9, 2))
-    assert _cost(alone, store).disk == 2 * 3 * 4 * count + predictions
+    assert _cost(longer, store).disk == 2 * 3 * 4 * count + predictions
     run = _finished(store, tiny)
     used_bytes = sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
-    assert _cost(alone, store).disk == used_bytes + predictions
+    assert _cost(longer, store).disk == used_bytes + predictions
 
 
 def test_forecasting_ten_thousand_runs_takes_a_dozen_times_as_long_as_writing_them_down(store, pair, tiny):

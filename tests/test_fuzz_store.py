@@ -90,7 +90,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.on: tuple[Path, Path] | None = None
-        self.seen: list[str] = []
+        self.events: list[str] = []
         sys.addaudithook(self.hook)
 
     def hook(self, event: str, arguments: tuple) -> None:
@@ -99,11 +99,11 @@ class Watch:
         _, canary = self.on
         named = [os.fsdecode(word) for word in arguments if isinstance(word, str | bytes | Path)]
         if event in STARTS and not str(arguments[0]).endswith("git"):
-            self.seen.append(f"{event} {arguments!r:.200}")
+            self.events.append(f"{event} {arguments!r:.200}")
         if event == "import" and named and named[0].partition(".")[0] in ("intruder", "this", "antigravity"):
-            self.seen.append(f"import {named[0]}")
+            self.events.append(f"import {named[0]}")
         if event in TOUCHES and any(str(canary) in word for word in named):
-            self.seen.append(f"{event} {named!r:.200}")
+            self.events.append(f"{event} {named!r:.200}")
 
 
 @pytest.fixture(scope="module")
@@ -183,13 +183,13 @@ def test_a_store_damaged_at_random_takes_no_command_down_and_touches_nothing_out
             how, path = damaged(store, canary, chance)
             damage = f"damage {number}: {how} {path.relative_to(tmp_path)}"
             for words in commands(tmp_path, runs):
-                watch.on, watch.seen = (store, canary), []
+                watch.on, watch.events = (store, canary), []
                 code, output = run_command(tmp_path, words)
                 watch.on = None
                 assert code in (0, 1, 2), (damage, words, output[-3000:])
                 forbidden = [word for word in ("Traceback", "secret words", "\x1b[2J") if word in output]
                 assert not forbidden, (damage, words, output[-3000:])
-                assert not watch.seen, (damage, words, watch.seen)
+                assert not watch.events, (damage, words, watch.events)
                 if words == ("status",):
                     well = [name for name in runs if name not in str(path)]
                     assert all(name in output for name in well) and output.count("finished") >= len(well), (damage, output)

@@ -147,7 +147,7 @@ def test_a_file_that_changed_or_is_gone_or_cannot_be_is_refused(theirs, store, t
 
 
 @pytest.mark.usefixtures("mlflow_ready")
-def test_the_table_and_the_ledger_say_where_a_row_started(theirs, bench, tmp_path):
+def test_the_tables_of_scores_and_costs_say_where_a_row_started(theirs, bench, tmp_path):
     (tmp_path / "tuned.py").write_text(
         "from bench.spec import Experiment, Evaluation\nfrom tests.test_init import SPEC\n"
         "def experiment(scale):\n"

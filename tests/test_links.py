@@ -1,4 +1,4 @@
-"""Kind 3: nothing outside of a store is read, written or deleted on the word of something inside it; no link is followed."""
+"""Nothing outside of a store is read, written or deleted on the word of something inside it; no link is followed."""
 
 import json
 import os
@@ -19,7 +19,7 @@ DAY_AGO = 86400
 
 
 @pytest.fixture
-def outside(tmp_path) -> Path:
+def thesis(tmp_path) -> Path:
     """A folder of somebody's own beside the store, and a check that nothing in it has changed."""
     folder = tmp_path / "thesis"
     folder.mkdir()
@@ -55,15 +55,15 @@ EVERYTHING = (
 
 
 @pytest.mark.parametrize("name", [".trash", "set-aside", ".sweeps", ".code", "slurm", "tuning", "guests"])
-def test_gc_empties_no_folder_that_a_folder_of_the_store_links_to(finished, tmp_path, outside, name):
-    replaced(tmp_path / "runs" / name, outside)
+def test_gc_empties_no_folder_that_a_folder_of_the_store_links_to(finished, tmp_path, thesis, name):
+    replaced(tmp_path / "runs" / name, thesis)
     code, out, err = finished("gc", "--yes")
     assert code == 0 and "chapter" not in out, err
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "scores", "predictions", "mlflow", "analysis"])
-def test_no_command_reads_writes_or_deletes_behind_a_folder_of_a_run_that_is_a_link(finished, tmp_path, outside, name):
-    replaced(the_run(tmp_path).path / name, outside)
+def test_no_command_reads_writes_or_deletes_behind_a_folder_of_a_run_that_is_a_link(finished, tmp_path, thesis, name):
+    replaced(the_run(tmp_path).path / name, thesis)
     for words in EVERYTHING:
         _, out, err = finished(*words)
         assert "Traceback" not in out + err and "private" not in out + err, words
@@ -74,14 +74,14 @@ def test_no_command_reads_writes_or_deletes_behind_a_folder_of_a_run_that_is_a_l
     ["status.json", "spec.json", "provenance.json", "log.txt", "metrics.jsonl", "stop.json", "deviations.json", "lease-9",
      "labels.json", "code.json", "identity.json"],
 )  # fmt: skip
-def test_no_command_reads_or_writes_through_a_file_of_a_run_that_is_a_link(finished, tmp_path, outside, name):
-    replaced(the_run(tmp_path).path / name, outside / "data.json")
+def test_no_command_reads_or_writes_through_a_file_of_a_run_that_is_a_link(finished, tmp_path, thesis, name):
+    replaced(the_run(tmp_path).path / name, thesis / "data.json")
     for words in EVERYTHING:
         _, out, err = finished(*words)
         assert "Traceback" not in out + err and "private" not in out + err, (words, out, err)
 
 
-def test_a_run_that_is_a_link_is_a_row_that_says_so(finished, tmp_path, outside):
+def test_a_run_that_is_a_link_is_a_row_that_says_so(finished, tmp_path, thesis):
     run = the_run(tmp_path)
     shutil.move(run.path, tmp_path / "elsewhere")
     run.path.symlink_to(tmp_path / "elsewhere")
@@ -94,11 +94,11 @@ def test_a_run_that_is_a_link_is_a_row_that_says_so(finished, tmp_path, outside)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").rglob("*")} == before
 
 
-def test_deleting_goes_through_no_link_and_never_above_the_root(tmp_path, outside):
+def test_deleting_goes_through_no_link_and_never_above_the_root(tmp_path, thesis):
     root = tmp_path / "root"
     (root / "inner").mkdir(parents=True)
-    (root / "link").symlink_to(outside)
-    (root / "inner" / "link").symlink_to(outside)
+    (root / "link").symlink_to(thesis)
+    (root / "inner" / "link").symlink_to(thesis)
     with pytest.raises(OSError):
         remove(root / "link" / "chapter.tex", root)
     with pytest.raises(OSError):
@@ -106,27 +106,27 @@ def test_deleting_goes_through_no_link_and_never_above_the_root(tmp_path, outsid
     with pytest.raises(ValueError):
         remove(root / ".." / "thesis" / "chapter.tex", root)
     with pytest.raises(ValueError):
-        remove(outside / "chapter.tex", root)
+        remove(thesis / "chapter.tex", root)
     remove(root / "inner", root)
     remove(root / "link", root)
     assert list(root.iterdir()) == []
 
 
-def test_a_log_that_is_a_link_is_not_sent_to_mlflow(finished, tmp_path, outside, mlflow_ready):
+def test_a_log_that_is_a_link_is_not_sent_to_mlflow(finished, tmp_path, thesis, mlflow_ready):
     run = the_run(tmp_path)
-    replaced(run.path / "log.txt", outside / "chapter.tex")
+    replaced(run.path / "log.txt", thesis / "chapter.tex")
     assert finished("sync", "mine.py")[0] == 0
     sent = [path for path in (tmp_path / "runs" / "mlflow-artifacts").rglob("*") if path.is_file()]
     assert sent and not any("private" in path.read_text(errors="replace") for path in sent)
 
 
-def test_a_database_that_sends_artifacts_elsewhere_is_not_obeyed(finished, tmp_path, outside, mlflow_ready):
+def test_a_database_that_sends_artifacts_elsewhere_is_not_obeyed(finished, tmp_path, thesis, mlflow_ready):
     assert finished("sync", "mine.py")[0] == 0
     store, page = Store(tmp_path / "runs"), tmp_path / "index.html"
     page.write_text("a report")
     assert attach(store, "mine-small", [page], "?", "bench report") == ""
     database = tmp_path / "runs" / "mlflow.db"
-    for uri in (str(outside), outside.as_uri(), f"{tmp_path}/runs/mlflow-artifacts/../../thesis"):
+    for uri in (str(thesis), thesis.as_uri(), f"{tmp_path}/runs/mlflow-artifacts/../../thesis"):
         with sqlite3.connect(database) as tables:
             tables.execute("UPDATE runs SET artifact_uri = ?", (uri,))
             tables.execute("UPDATE experiments SET artifact_location = ?", (uri,))
@@ -138,10 +138,10 @@ def test_a_database_that_sends_artifacts_elsewhere_is_not_obeyed(finished, tmp_p
         assert "Traceback" not in err and (code == 2 and "outside of" in err)
 
 
-def test_an_artifact_that_is_a_link_is_not_written_through(finished, tmp_path, outside, mlflow_ready):
+def test_an_artifact_that_is_a_link_is_not_written_through(finished, tmp_path, thesis, mlflow_ready):
     assert finished("sync", "mine.py")[0] == 0
     for path in (tmp_path / "runs" / "mlflow-artifacts").rglob("spec.json"):
-        replaced(path, outside / "data.json")
+        replaced(path, thesis / "data.json")
     the_run(tmp_path).set_status("finished")
     code, _, err = finished("sync", "mine.py")
     assert code == 2 and "is a link" in err
@@ -162,13 +162,13 @@ def test_reading_a_study_makes_no_database_that_its_file_names(finished, tmp_pat
     assert code == 2 and "is gone" in err and not (tmp_path / "runs" / "tuning" / "journal.log").exists()
 
 
-def test_what_writes_inside_a_run_does_not_follow_links_either(tmp_path, outside, store):
+def test_what_writes_inside_a_run_does_not_follow_links_either(tmp_path, thesis, store):
     run = store.run(TINY)
     run.create(TINY)
-    (run.path / "metrics.jsonl").symlink_to(outside / "data.json")
+    (run.path / "metrics.jsonl").symlink_to(thesis / "data.json")
     with pytest.raises(OSError):
         run.append(1, {"loss/x": 0.1})
-    (run.path / "checkpoints").symlink_to(outside)
+    (run.path / "checkpoints").symlink_to(thesis)
     from bench.training import checkpoint
 
     with pytest.raises(Unreadable):

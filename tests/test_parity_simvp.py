@@ -42,7 +42,7 @@ def load_inception(block: Inception, weights: dict[str, Tensor], prefix: str) ->
     load(block, weights, {ours: prefix + theirs for ours, theirs in names.items()})
 
 
-def load_outside(model: SimVP, weights: dict[str, Tensor]) -> None:
+def load_outer_layers(model: SimVP, weights: dict[str, Tensor]) -> None:
     """Put in the weights of encoder and decoder."""
     names = {"readout": "dec.readout"}
     for n in range(4):
@@ -87,14 +87,14 @@ def test_blocks_match_the_reference():
 
 def test_the_net_with_gated_attention_matches_the_reference():
     vectors, model = part("simvp", "net_gsta"), small()
-    load_outside(model, vectors.weights)
+    load_outer_layers(model, vectors.weights)
     load_chain(model, vectors.weights, ATTENTION)
     vectors.check(y=model(vectors.inputs["frames"], 3))
 
 
 def test_the_net_with_inception_blocks_matches_the_reference():
     vectors, model = part("simvp", "net_incepu"), small(translator="incepu")
-    load_outside(model, vectors.weights)
+    load_outer_layers(model, vectors.weights)
     for n in range(3):
         load_inception(model.translator.down[n], vectors.weights, f"hid.enc.{n}.")
         load_inception(model.translator.up[n], vectors.weights, f"hid.dec.{n}.")

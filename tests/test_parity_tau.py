@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from baselines.simvp import AttentionBlock
 from baselines.tau import TAU, TemporalAttention, differential_divergence
 from tests.parity import part
-from tests.test_parity_simvp import ATTENTION, load_block, load_chain, load_outside
+from tests.test_parity_simvp import ATTENTION, load_block, load_chain, load_outer_layers
 
 TEMPORAL = {ours: theirs for ours, theirs in ATTENTION.items() if ours != "gate"}
 TEMPORAL |= {"mix": ATTENTION["gate"], "squeeze.0": "spatial_gating_unit.fc.0", "squeeze.2": "spatial_gating_unit.fc.2"}
@@ -24,7 +24,7 @@ def test_the_block_matches_the_reference():
 def test_the_net_matches_the_reference():
     vectors = part("tau", "net")
     model = TAU((2, 32, 24), 3, spatial=16, temporal=32, temporal_layers=3).eval()
-    load_outside(model, vectors.weights)
+    load_outer_layers(model, vectors.weights)
     load_chain(model, vectors.weights, TEMPORAL)
     vectors.check(y=model(vectors.inputs["frames"], 3))
 

@@ -169,12 +169,12 @@ def test_a_run_whose_directory_was_deleted_is_told_and_not_started_again_at_once
                 shutil.rmtree(run.path)
             return future
 
-    messages = []
+    ended_runs = []
     planned_runs = plan(five, store)
     executor = Deleting({})
-    Scheduler(planned_runs, store, executor, [Told(messages)]).run()
+    Scheduler(planned_runs, store, executor, [Recorder(ended_runs)]).run()
     assert (
-        any("its directory was deleted" in planned.why for planned in messages)
+        any("its directory was deleted" in planned.why for planned in ended_runs)
         and _states(five, store) == [NEW] + [FINISHED] * 4
     )
 
@@ -182,14 +182,14 @@ def test_a_run_whose_directory_was_deleted_is_told_and_not_started_again_at_once
 def test_a_watcher_may_add_runs_while_others_go_on(store, five):
     planned_runs = plan(five, store)
 
-    class Adds(Told):
+    class Adds(Recorder):
         def ended(self, planned):
             super().ended(planned)
-            if len(messages) < len(planned_runs):
-                scheduler.add(planned_runs[len(messages)])
+            if len(ended_runs) < len(planned_runs):
+                scheduler.add(planned_runs[len(ended_runs)])
 
-    messages = []
-    scheduler = Scheduler(planned_runs[:1], store, Pretend({}), [Adds(messages)])
+    ended_runs = []
+    scheduler = Scheduler(planned_runs[:1], store, Pretend({}), [Adds(ended_runs)])
     scheduler.run()
     assert _states(five, store) == [FINISHED] * 5
 
@@ -198,9 +198,9 @@ def test_a_store_that_cannot_be_written_is_told_in_words_and_the_others_go_on(st
     planned_runs = plan(five, store)
     create = Run.create
     monkeypatch.setattr(Run, "create", lambda run, spec: _full() if run.name == planned_runs[0].run.name else create(run, spec))
-    messages = []
-    Scheduler(planned_runs, store, Pretend({}), [Told(messages)]).run()
-    assert messages[0].state == FAILED and "No space left" in messages[0].why
+    ended_runs = []
+    Scheduler(planned_runs, store, Pretend({}), [Recorder(ended_runs)]).run()
+    assert ended_runs[0].state == FAILED and "No space left" in ended_runs[0].why
     assert _states(five, store)[1:] == [FINISHED] * 4 and _states(five, store)[0] in TO_DO
 
 
@@ -208,15 +208,15 @@ def _full():
     raise OSError(28, "No space left on device")
 
 
-class Told:
+class Recorder:
     """A watcher that remembers how runs ended."""
 
-    def __init__(self, messages):
-        self.told = messages
+    def __init__(self, ended_runs):
+        self.planned_runs = ended_runs
 
     def started(self, planned): ...
     def ended(self, planned):
-        self.told.append(planned)
+        self.planned_runs.append(planned)
 
     def tick(self): ...
 

@@ -135,7 +135,7 @@ def test_a_scheduler_learns_from_squeue_how_its_jobs_ended(cluster, store, four)
     assert words == ["", "killed by the kernel for want of memory", "SLURM job 1_2 ended as node_fail"]
     assert not futures[3].done()
     executor.kill()
-    assert futures[3].result(timeout=10) == "cancelled" and cluster.asked("scancel") == ["-- 1_3"]
+    assert futures[3].result(timeout=10) == "cancelled" and cluster.calls("scancel") == ["-- 1_3"]
 
 
 def test_a_run_whose_job_somebody_cancelled_is_not_submitted_again_at_once(cluster, store, four):
@@ -183,7 +183,7 @@ def test_stopping_takes_back_what_waits_and_asks_what_runs_to_save(cluster, stor
     assert running.state == QUEUED and running.run.stop_requested()
     cluster.say(_1_0="COMPLETED")
     thread.join(timeout=10)
-    assert not thread.is_alive() and cluster.asked("scancel") == ["--state=PENDING -- 1_0 1_1 1_2 1_3"]
+    assert not thread.is_alive() and cluster.calls("scancel") == ["--state=PENDING -- 1_0 1_1 1_2 1_3"]
 
 
 def test_what_slurm_refuses_is_said_in_its_own_words(cluster, store, four):
@@ -230,7 +230,7 @@ def test_a_detached_sweep_is_stopped_by_the_name_of_its_experiment(cluster, benc
     assert bench("run", "mine.py", "--executor", "slurm", "--detach")[0] == 0
     code, out, _ = bench("stop", "mine.py")
     assert code == 0 and "asked 2 runs to save their work and end" in out
-    (call,) = cluster.asked("scancel")
+    (call,) = cluster.calls("scancel")
     assert sorted(call.split()) == ["--", "--state=PENDING", "1_0", "1_1"]
     assert "2 of 2 runs to do" in bench("plan", "mine.py")[1]
 
@@ -244,7 +244,7 @@ def test_a_ticket_that_names_a_job_of_something_else_cancels_nothing(cluster, be
     for run, job in zip(Store(tmp_path / "runs").runs(), ("77", "78"), strict=True):
         tickets.put(run, "slurm", job)
     code, out, _ = bench("stop", "--all")
-    assert code == 0 and not cluster.asked("scancel")
+    assert code == 0 and not cluster.calls("scancel")
     for job in ("77", "78"):
         assert f"slurm job {job}, which a queue.json names, is not of this store; it is left alone" in out
     assert "77|PENDING" in (cluster.folder / "queue").read_text()
@@ -268,7 +268,7 @@ def test_a_job_hashes_its_copy_of_the_code_before_anything_of_it_is_executed(clu
     script = cluster.folder / "job.sh"
     script.write_text(cluster.scripts()[0])
     done = subprocess.run(["bash", script], capture_output=True, text=True)
-    assert bool(cluster.asked("srun")) != changed and not canary.exists()
+    assert bool(cluster.calls("srun")) != changed and not canary.exists()
     assert (done.returncode == 1 and "is not what its name says" in done.stderr) == changed
 
 

@@ -69,25 +69,25 @@ def _notify(run, number):
 def test_told_that_its_time_is_up_a_job_saves_and_queues_itself_again(cluster, job, number):
     log = job(SAVES, number)
     assert job.run.status().state == INTERRUPTED and job.run.status().step == 3
-    assert cluster.asked("scontrol") == ["requeue 1"] and f"got {number.name} and is queued again" in log
+    assert cluster.calls("scontrol") == ["requeue 1"] and f"got {number.name} and is queued again" in log
     assert queue.location(job.run).startswith("SLURM job 1")
 
 
 def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_back(cluster, job):
     cluster.say(_1="COMPLETING")
     job(SAVES, signal.SIGTERM)
-    assert job.run.status().state == INTERRUPTED and cluster.asked("scontrol") == []
+    assert job.run.status().state == INTERRUPTED and cluster.calls("scontrol") == []
 
 
 def test_a_run_that_was_asked_to_stop_does_not_come_back(cluster, job):
     job("begin(3); run.ask_to_stop('enough'); end('interrupted', 'asked')")
-    assert cluster.asked("scontrol") == [] and queue.location(job.run) == ""
+    assert cluster.calls("scontrol") == [] and queue.location(job.run) == ""
     assert "BEGUN" not in job("print('BEGUN')")  # and a job that starts afterwards leaves it alone
 
 
 def test_a_finished_run_leaves_the_queue(cluster, job):
     job(FINISHES)
-    assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None and cluster.asked("scontrol") == []
+    assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None and cluster.calls("scontrol") == []
 
 
 def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so_and_else_left_to_bench_run(cluster, job):
@@ -105,13 +105,13 @@ def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_
         (job.run.path / "metrics.jsonl").unlink()
     status = job.run.status()
     assert (status.state, status.kind) == (FAILED, "died") and "needs a longer time limit" in status.reason
-    assert len(cluster.asked("scontrol")) == 1 + slurm_job.IDLE
+    assert len(cluster.calls("scontrol")) == 1 + slurm_job.IDLE
 
 
 def test_a_detached_job_that_runs_out_of_memory_goes_on_by_itself_with_smaller_parts(cluster, job):
     log = job("begin(3); end(*(('failed', 'memory') if run.micro_batches() == 1 else ('finished', '')))")
     assert job.run.status().state == FINISHED and job.run.micro_batches() == 2
-    assert "out of memory; goes on with each batch in 2 parts" in log and not cluster.asked("sbatch")
+    assert "out of memory; goes on with each batch in 2 parts" in log and not cluster.calls("sbatch")
 
 
 def test_a_job_waits_until_the_lease_of_a_lost_node_has_run_out(cluster, job, monkeypatch):

@@ -86,11 +86,11 @@ def test_a_sweep_can_be_stopped_by_the_file_that_it_was_started_with(bench, stor
 def test_stop_waits_until_a_run_has_ended(bench, started):
     owned = lease.take(started.path)
 
-    def end_when_asked():
+    def end_when_requested():
         while not started.stop_requested():
             time.sleep(0.01)
         owned.release()
 
-    threading.Thread(target=end_when_asked, daemon=True).start()
+    threading.Thread(target=end_when_requested, daemon=True).start()
     code, out, _ = bench("stop", started.name)
     assert code == 0 and "asked 1 run to save" in out and "they have ended" in out

@@ -1,4 +1,4 @@
-"""Kinds 4, 5, 9 to 12: secrets and control characters stay where they are, names become files of their own."""
+"""Secrets and control characters stay where they are, names become files of their own."""
 
 import json
 import shutil

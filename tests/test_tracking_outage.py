@@ -41,20 +41,20 @@ class Server:
     """Something that listens on a port of this machine. answers: how many requests it answers before it goes away."""
 
     def __init__(self, answers=None):
-        self.socket, self.answers, self.asked = socket.create_server(("127.0.0.1", 0)), answers, 0
+        self.socket, self.answers, self.answered = socket.create_server(("127.0.0.1", 0)), answers, 0
         self.uri = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         if answers is not None:
             threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self):
-        while self.asked < self.answers:
+        while self.answered < self.answers:
             caller, _ = self.socket.accept()
             with caller:
                 caller.recv(65536)
                 body = json.dumps({"experiment": {"experiment_id": "1", "name": "x", "lifecycle_stage": "active"}}).encode()
                 head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
                 caller.sendall(head.encode() + body)
-            self.asked += 1
+            self.answered += 1
         self.socket.close()
 
 
@@ -106,7 +106,7 @@ def test_a_server_that_accepts_and_never_answers_holds_the_end_of_a_sweep_up_for
 def test_a_server_that_dies_in_the_middle_is_not_believed_to_have_anything(finished_store, pair, monkeypatch, answers):
     server = Server(answers)
     assert _closed(finished_store, pair, server.uri, monkeypatch)[0]
-    assert server.asked == answers
+    assert server.answered == answers
     assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2 and _runs(finished_store) == BOTH
 
 

@@ -1,4 +1,4 @@
-"""Kind 1 and 2: nothing that a store names is executed, unless the user of this machine has let it in by name."""
+"""Nothing that a store names is executed, unless the user of this machine has let it in by name."""
 
 import json
 import subprocess

@@ -227,7 +227,7 @@ def test_what_a_tuned_experiment_trains_is_nothing_to_clear_away(bench, tmp_path
     assert len(store.runs()) == 6 and not [waste for waste in gc.find(store, runs=True) if waste.kind == gc.RUNS]
 
 
-def test_the_ledger_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
+def test_the_table_of_costs_has_the_search_and_warns_that_the_recipe_had_none(finished, tmp_path):
     from bench.reporting.results import results
     from bench.sweep.plan import plan
     from reports.costs import cost_table

@@ -12,7 +12,7 @@ from bench.store.store import FINISHED
 from tests.sweep_samples import bench, outcome, owners, states, twelve
 
 pytestmark = pytest.mark.chaos
-PATIENCE = 1500
+TIMEOUT_S = 1500
 
 
 def host(name: str) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ def _assert_trained_once(path, store):
 def test_two_sweeps_started_at_the_same_instant_train_every_run_once(tmp_path):
     path, store = twelve(tmp_path), tmp_path / "runs"
     both = [bench("run", path, "--workers", 1, store=store) for _ in range(2)]
-    outputs = [sweep.communicate(timeout=PATIENCE)[0] for sweep in both]
+    outputs = [sweep.communicate(timeout=TIMEOUT_S)[0] for sweep in both]
     assert [sweep.returncode for sweep in both] == [0, 0], outputs
     _assert_trained_once(path, store)
 
@@ -46,7 +46,7 @@ def test_two_sweeps_started_at_the_same_instant_train_every_run_once(tmp_path):
 def test_two_hosts_that_share_a_folder_train_every_run_once(tmp_path):
     path, store = twelve(tmp_path), tmp_path / "runs"
     both = [bench("run", path, "--workers", 1, store=store, prefix=host(name)) for name in ("node1", "node2")]
-    outputs = [sweep.communicate(timeout=PATIENCE)[0] for sweep in both]
+    outputs = [sweep.communicate(timeout=TIMEOUT_S)[0] for sweep in both]
     assert [sweep.returncode for sweep in both] == [0, 0], outputs
     _assert_trained_once(path, store)
 
@@ -60,6 +60,6 @@ def test_the_run_of_a_host_that_died_is_taken_over_once_it_has_been_silent(tmp_p
         time.sleep(0.1)
     stays = bench("run", path, "--workers", 1, store=store, prefix=host("node2"))
     os.killpg(dies.pid, signal.SIGKILL)
-    output, _ = stays.communicate(timeout=PATIENCE)
+    output, _ = stays.communicate(timeout=TIMEOUT_S)
     assert stays.returncode == 0, output
     assert states(path, store) == [FINISHED] * 12 and len(outcome(path, store)) == 12

@@ -1,6 +1,6 @@
 """A SLURM that only writes down what it is asked, and answers what a test has put into its folder: for tests without one.
 
-In the folder: queue (the lines that squeue answers), asked (one line a call of any tool), scripts/N (what sbatch was given),
+In the folder: queue (the lines that squeue answers), calls (one line a call of any tool), scripts/N (what sbatch was given),
 refusal (what sbatch complains instead of taking a job).
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path
 TOOL = """#!{python} -SE
 import pathlib, sys
 folder, tool, words = pathlib.Path({folder!r}), pathlib.Path(sys.argv[0]).name, sys.argv[1:]
-with open(folder / "asked", "a") as asked:
-    asked.write(" ".join([tool, *words]) + "\\n")
+with open(folder / "calls", "a") as calls:
+    calls.write(" ".join([tool, *words]) + "\\n")
 if tool == "sbatch":
     if (folder / "refusal").exists():
         sys.exit("sbatch: error: " + (folder / "refusal").read_text())
@@ -51,9 +51,9 @@ class Slurm:
             (folder / "bin" / tool).write_text(TOOL.format(python=sys.executable, folder=str(folder)))
             (folder / "bin" / tool).chmod(0o755)
 
-    def asked(self, tool: str) -> list[str]:
+    def calls(self, tool: str) -> list[str]:
         """The calls of a tool, without its name."""
-        path = self.folder / "asked"
+        path = self.folder / "calls"
         calls = path.read_text().splitlines() if path.exists() else []
         return [call.removeprefix(tool).strip() for call in calls if call.split()[0] == tool]
 

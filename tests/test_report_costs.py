@@ -1,4 +1,4 @@
-"""The ledger says what every variant was given, and warns where that was not even-handed."""
+"""The table of costs says what every variant was given, and warns where that was not even-handed."""
 
 from reports.ablation import ablation
 from reports.costs import cost_table, equal_to_first, with_warnings
@@ -68,7 +68,7 @@ def test_a_cost_that_nobody_recorded_has_no_column():
     assert "peak memory" not in [column.title for column in cost_table(results(SCORES, unknown)).columns]
 
 
-def test_the_ledger_renders_in_every_format():
+def test_the_table_of_costs_renders_in_every_format():
     shown = cost_table(results(SCORES, costs()))
     assert all("plain" in render(shown, format) for format in FORMATS)
 

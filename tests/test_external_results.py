@@ -1,4 +1,4 @@
-"""Guests: what others trained stands beside our variants, marked, and only where the clips are the same."""
+"""External results: what others trained stands beside our variants, marked, and only where the clips are the same."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def test_frames_of_another_code_base_stand_beside_our_variants_with_their_source
     assert marked.startswith("Not trained here: scored from the frames in") and "sha256" in marked
 
 
-def test_the_only_run_of_a_guest_is_paired_with_every_seed_of_ours(finished, theirs, tmp_path):
+def test_the_only_run_of_an_external_result_is_paired_with_every_seed_of_ours(finished, theirs, tmp_path):
     store = Store(tmp_path / "runs")
     other = store.run(TINY.but(seed=1))
     shutil.copytree(store.run(TINY).path, other.path)  # a second seed, scored otherwise
@@ -104,7 +104,7 @@ def test_targets_that_are_not_the_data_sets_are_refused_and_the_first_one_is_nam
 
 
 @pytest.mark.parametrize("form", ["npz", "pictures"])
-def test_guests_are_scored_again_from_their_kept_frames_bit_for_bit(finished, clips, names, tmp_path, form):
+def test_external_results_are_scored_again_from_their_kept_frames_bit_for_bit(finished, clips, names, tmp_path, form):
     from bench.common.images import image, save_png
 
     frames = np.rint(np.abs(clips - 0.1) * 255).astype(np.uint8)
@@ -158,7 +158,7 @@ def test_a_checkpoint_enters_the_table_the_same_way_and_a_second_seed_is_a_secon
 
 
 @pytest.mark.slow
-def test_guests_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path, pair):
+def test_external_results_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path, pair):
     assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
     heights = []
     for names in ([], ["Their model"]):
@@ -170,7 +170,7 @@ def test_guests_are_in_the_strips_beside_our_variants(finished, theirs, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("mlflow_ready")
-def test_lpips_of_guests_is_filled_in_with_the_experiments(bench, tmp_path):
+def test_lpips_of_external_results_is_filled_in_with_the_experiments(bench, tmp_path):
     sizes = ("--set", "data.size=32", "--set", "data.digit=16")
     report = ("report", "mine.py", "--only", "copy", *sizes, "--with", "Their model", "--format", "json")
     assert bench("run", "mine.py", "--executor", "inline", "--only", "copy", *sizes)[0] == 0
@@ -204,7 +204,7 @@ def test_lpips_of_guests_is_filled_in_with_the_experiments(bench, tmp_path):
         (("eval", "--predictions", "theirs.npz", *DATA[:2]), "the test split has 3 of 10 + 2 frames [1, 32, 32]"),
     ],
 )  # fmt: skip
-def test_guests_that_are_not_there_or_do_not_fit_are_explained(finished, theirs, words, message):
+def test_external_results_that_are_not_there_or_do_not_fit_are_explained(finished, theirs, words, message):
     assert finished("eval", "--predictions", theirs, "--name", "Their model", *DATA)[0] == 0
     code, _, err = finished(*words)
     assert code == 2 and message in err and "Traceback" not in err
