@@ -74,10 +74,8 @@ def test_curves_have_the_training_step_and_scores_the_frame(copied):
 
 
 def test_a_run_carries_its_source_commit_user_description_data_set_and_costs(copied):
-    run, provenance = (
-        _runs(copied)["tiny · seed 0"],
-        next(run for run in copied.runs() if run.name.startswith("lmc")).provenance(),
-    )
+    run = _runs(copied)["tiny · seed 0"]
+    provenance = next(run for run in copied.runs() if run.name.startswith("lmc")).provenance()
     tags = run.data.tags
     assert tags["mlflow.note.content"].startswith("tiny, seed 0, of pair-small.")
     assert tags.get("mlflow.source.git.commit") == provenance["code"].get("commit")
