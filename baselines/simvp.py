@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
+from baselines.layers.all_at_once import AllAtOnce
 from baselines.layers.drop_path import DropPath
 
 
@@ -125,7 +126,7 @@ class InceptionUNet(nn.Module):
         return features
 
 
-class SimVP(nn.Module):
+class SimVP(AllAtOnce):
     """Predicts as many frames as it sees, all at once; longer horizons by taking its own predictions as the next context.
 
     shape: (C, H, W) of a frame, which is halved `spatial_layers` // 2 times.
@@ -148,20 +149,9 @@ class SimVP(nn.Module):
         drop_path: float = 0.0,
         translator: Literal["gsta", "incepu"] = "gsta",
     ):
-        super().__init__()
-        channels, rows, columns = shape
-        shrink = 2 ** (spatial_layers // 2)
-        if rows % shrink or columns % shrink:
-            raise ValueError(f"{spatial_layers} spatial layers need sides divisible by {shrink}, got {rows}x{columns}")
-        if spatial_layers < 1 or temporal_layers < 2 or spatial % 2:
-            raise ValueError("SimVP needs a spatial layer of even width and two temporal ones")
-        self.context = context
-        halves = [number % 2 == 1 for number in range(spatial_layers)]
-        self.encoder = nn.ModuleList(
-            ConvNorm(spatial if number else channels, spatial, 2 if half else 1) for number, half in enumerate(halves)
-        )
-        self.decoder = nn.ModuleList(ConvNorm(spatial, spatial, up=half) for half in reversed(halves))
-        self.readout = nn.Conv2d(spatial, channels, 1)
+        super().__init__(ConvNorm, shape, context, spatial, spatial_layers, temporal_layers)
+        self.decoder = nn.ModuleList(ConvNorm(spatial, spatial, up=half) for half in reversed(self.halves))
+        self.readout = nn.Conv2d(spatial, shape[0], 1)
         outer = context * spatial
         if translator == "incepu":
             self.translator: nn.Module = InceptionUNet(outer, temporal, temporal_layers)
@@ -183,23 +173,6 @@ class SimVP(nn.Module):
         """The attention of one block of the translator."""
         return GatedAttention(width)
 
-    def forward(self, context: Tensor, horizon: int) -> Tensor:
-        """[B, T, C, H, W] in [0, 1], T being the context it was built for -> the next `horizon` frames, not clamped."""
-        if context.shape[1] != self.context:
-            raise ValueError(f"this model was built to see {self.context} frames, got {context.shape[1]}")
-        blocks = [self.translated(context)]
-        while self.context * len(blocks) < horizon:
-            blocks.append(self.translated(blocks[-1]))
-        return torch.cat(blocks, 1)[:, :horizon]
-
-    def translated(self, frames: Tensor) -> Tensor:
-        """One pass: [B, T, C, H, W] -> the T frames that follow."""
-        batch, count = frames.shape[:2]
-        outline = features = self.encoder[0](frames.flatten(0, 1))
-        for encode in self.encoder[1:]:
-            features = encode(features)
-        features = features.unflatten(0, (batch, count)).flatten(1, 2)  # [B, T*spatial, H', W']
-        features = self.translator(features).unflatten(1, (count, -1)).flatten(0, 1)
-        for decode in self.decoder[:-1]:
-            features = decode(features)
-        return self.readout(self.decoder[-1](features + outline)).unflatten(0, (batch, count))
+    def joined(self, features: Tensor, outline: Tensor) -> Tensor:
+        """Their sum."""
+        return features + outline

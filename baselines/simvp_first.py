@@ -13,6 +13,7 @@ translator is the Inception U-net of `simvp`.
 import torch
 from torch import Tensor, nn
 
+from baselines.layers.all_at_once import AllAtOnce
 from baselines.simvp import InceptionUNet
 
 
@@ -28,7 +29,7 @@ class ConvNorm(nn.Sequential):
         super().__init__(convolution, nn.GroupNorm(2, outputs), nn.LeakyReLU(0.2))
 
 
-class FirstSimVP(nn.Module):
+class FirstSimVP(AllAtOnce):
     """Predicts as many frames as it sees, all at once; longer horizons by taking its own predictions as the next context.
 
     shape: (C, H, W) of a frame, which is halved `spatial_layers` // 2 times.
@@ -46,43 +47,15 @@ class FirstSimVP(nn.Module):
         spatial_layers: int = 4,
         temporal_layers: int = 8,
     ):
-        super().__init__()
-        channels, rows, columns = shape
-        shrink = 2 ** (spatial_layers // 2)
-        if rows % shrink or columns % shrink:
-            raise ValueError(f"{spatial_layers} spatial layers need sides divisible by {shrink}, got {rows}x{columns}")
-        if spatial_layers < 1 or temporal_layers < 2 or spatial % 2:
-            raise ValueError("SimVP needs a spatial layer of even width and two temporal ones")
-        self.context = context
-        halves = [number % 2 == 1 for number in range(spatial_layers)]
-        self.encoder = nn.ModuleList(
-            ConvNorm(spatial if number else channels, spatial, 2 if half else 1) for number, half in enumerate(halves)
-        )
+        super().__init__(ConvNorm, shape, context, spatial, spatial_layers, temporal_layers)
         self.translator = InceptionUNet(context * spatial, temporal, temporal_layers)
         last = spatial_layers - 1
         self.decoder = nn.ModuleList(
             ConvNorm(2 * spatial if number == last else spatial, spatial, up=half)
-            for number, half in enumerate(reversed(halves))
+            for number, half in enumerate(reversed(self.halves))
         )
-        self.readout = nn.Conv2d(spatial, channels, 1)
+        self.readout = nn.Conv2d(spatial, shape[0], 1)
 
-    def forward(self, context: Tensor, horizon: int) -> Tensor:
-        """[B, T, C, H, W] in [0, 1], T being the context it was built for -> the next `horizon` frames, not clamped."""
-        if context.shape[1] != self.context:
-            raise ValueError(f"this model was built to see {self.context} frames, got {context.shape[1]}")
-        blocks = [self.translated(context)]
-        while self.context * len(blocks) < horizon:
-            blocks.append(self.translated(blocks[-1]))
-        return torch.cat(blocks, 1)[:, :horizon]
-
-    def translated(self, frames: Tensor) -> Tensor:
-        """One pass: [B, T, C, H, W] -> the T frames that follow."""
-        batch, count = frames.shape[:2]
-        outline = features = self.encoder[0](frames.flatten(0, 1))
-        for encode in self.encoder[1:]:
-            features = encode(features)
-        features = self.translator(features.unflatten(0, (batch, count)).flatten(1, 2))  # [B, T*spatial, H', W']
-        features = features.unflatten(1, (count, -1)).flatten(0, 1)
-        for decode in self.decoder[:-1]:
-            features = decode(features)
-        return self.readout(self.decoder[-1](torch.cat([features, outline], 1))).unflatten(0, (batch, count))
+    def joined(self, features: Tensor, outline: Tensor) -> Tensor:
+        """Both, as channels."""
+        return torch.cat([features, outline], 1)
