@@ -15,6 +15,7 @@ from reports.costs import COSTS, EQUAL, HELD_EQUAL
 from reports.footnotes import SMALL_SCALE, Footnote
 from reports.quantities import lasting
 from reports.results import Metric, Results
+from reports.statistics import outlier
 from reports.table import Cell, Row, Table
 
 CORRELATION = Metric("up", "", 3)
@@ -109,7 +110,7 @@ def _remarks(results: Results, judgement: Judged) -> list[str]:
         sentences.append(
             f"Decided for these {judgement.clips} test clips; over other clips the interval reaches the other side."
         )
-    sentences.append(_lost(results, judgement))
+    sentences += [_lost(results, judgement), _outlier(results, judgement)]
     return [
         *filter(None, [*sentences, equality(results, claim), f"Source: {claim.source.rstrip('.')}." if claim.source else ""])
     ]
@@ -124,6 +125,21 @@ def _lost(results: Results, judgement: Judged) -> str:
                 seeds_by_end.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
     lost = [f"{end} with seed {', '.join(map(str, sorted(seeds)))}" for end, seeds in seeds_by_end.items()]
     return f"Without seeds that have no score: {'; '.join(lost)}." if lost else ""
+
+
+def _outlier(results: Results, judgement: Judged) -> str:
+    """Which seed is none of the normal gains that an interval assumes: of a model that collapsed, for example."""
+    if (unusual := outlier(judgement.gains)) is None:
+        return ""
+    position, p = unusual
+    others = [*judgement.gains[:position], *judgement.gains[position + 1 :]]
+    gain, low, high = (
+        _number(results, judgement.claim, value, sign=True) for value in (judgement.gains[position], min(others), max(others))
+    )
+    return (
+        f"Seed {judgement.seeds[position]} is an outlier (gain {gain}, the others {low} to {high}; Grubbs' test, p = {p:.1g}); "
+        "the interval assumes normal gains."
+    )
 
 
 def equality(results: Results, claim: Claim) -> str:
@@ -182,6 +198,7 @@ def claims_json(results: Results, judged: Sequence[Judged]) -> str:
         {
             **asdict(judgement),
             "gain": judgement.gain,
+            "outlier": judgement.seeds[unusual[0]] if (unusual := outlier(judgement.gains)) else None,
             "compared": compared(results, judgement.claim),
             "equality": equality(results, judgement.claim),
         }

@@ -157,3 +157,25 @@ def student(dof: int, level: float = LEVEL) -> float:
     from scipy.special import stdtrit  # takes 0.2 s to import, and a table of one seed needs no t
 
     return float(stdtrit(dof, (1 + level) / 2))
+
+
+def outlier(values: Sequence[float], level: float = 0.01) -> tuple[int, float] | None:
+    """The position of the one value that normal values would not bring forth, and its p-value; None if there is none.
+
+    Grubbs' test, two-sided (Grubbs, "Procedures for Detecting Outlying Observations in Samples", Technometrics 11, 1969).
+    """
+    count = len(values)
+    if count < 3:
+        return None
+    from scipy.special import stdtr
+
+    distances = np.abs(np.asarray(values) - np.mean(values))
+    position = int(distances.argmax())
+    spread = float(np.std(values, ddof=1))
+    if spread == 0.0:
+        return None
+    grubbs = float(distances[position]) / spread
+    room = (count - 1) ** 2 - count * grubbs**2  # none where all others are equal
+    statistic = math.sqrt(count * (count - 2) * grubbs**2 / room) if room > 1e-9 else math.inf
+    p = min(1.0, 2 * count * float(stdtr(count - 2, -statistic)))
+    return (position, p) if p < level else None

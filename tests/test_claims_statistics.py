@@ -7,6 +7,7 @@ import pytest
 
 from reports.anytime import begins, critical, interval, log_evidence, needed
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, verdict
+from reports.statistics import outlier
 from tests.claims_simulation import COLLAPSE, markdown, shapes_markdown, simulate, until_decided
 
 EXPERIMENTS = 2_000
@@ -93,6 +94,12 @@ def test_an_interval_begins_with_four_seeds_and_is_wider_than_students():
     low, high = interval(values[:4], 0.05)
     half = 3.182 * np.std(values[:4], ddof=1) / 2
     assert low < 1.05 - half and high > 1.05 + half and (low + high) / 2 == pytest.approx(1.05)
+
+
+def test_of_normal_gains_as_many_are_called_outliers_as_the_level_says():
+    random = np.random.default_rng(0)
+    samples = random.normal(size=(2000, 6))
+    assert 0.035 < np.mean([outlier(sample, level=0.05) is not None for sample in samples]) < 0.06
 
 
 def test_neither_the_order_of_seeds_nor_the_unit_changes_a_verdict():
