@@ -26,6 +26,11 @@ class Metric:
         power = round(log10(self.scale))
         return f"1e{-power} {self.unit}".strip() if power and "1e" not in self.unit else self.unit
 
+    @property
+    def heading(self) -> str:
+        """The label with the unit: "PSNR (dB)"."""
+        return f"{self.label} ({self.shown_unit})" if self.shown_unit else self.label
+
     def plain(self) -> dict[str, str | int | float]:
         """The five fields by name, as JSON can hold them; `Metric(**plain)` is the inverse."""
         return {field.name: getattr(self, field.name) for field in fields(Metric)}

@@ -66,7 +66,7 @@ def test_of_several_finished_runs_the_one_in_the_middle_counts(store, tiny, long
 def test_whole_runs_know_better_than_probes(store, tiny, longer):
     names = measured.kind_of(tiny), measured.family_of(tiny)
     key = EVALUATION.at(tiny).key
-    measured.keep(store, measured.Measured(*names, HERE.place, 1.0, {key: 1.0}, 1.0, 100, tiny.batch, 10))
+    measured.keep(store, measured.Measured(*names, HERE.hardware, 1.0, {key: 1.0}, 1.0, 100, tiny.batch, 10))
     assert _cost(longer, store).seconds == 12 * 1.0 + 1.0 + 1.0
     _finished(store, tiny)
     assert _cost(longer, store).seconds == 31.0
@@ -130,10 +130,10 @@ def test_times_are_of_this_machine_if_anything_was_measured_here_and_else_of_the
     gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
     _finished(store, tiny.but(seed=1), train=1.2, device="cuda", machine=gpu)
     costs = forecast(plan(longer, store), store, HERE)
-    assert (costs.place, costs.here) == ("NVIDIA H100", False) and costs.gpu_hours() == pytest.approx((2.4 + 7.0) / 3600)
+    assert costs.hardware == "NVIDIA H100" and costs.gpu_hours() == pytest.approx((2.4 + 7.0) / 3600)
     _finished(store, tiny)
     costs = forecast(plan(longer, store), store, HERE)
-    assert (costs.place, costs.here, costs.gpu_hours()) == (HERE.place, True, None)
+    assert (costs.hardware, costs.gpu_hours()) == (HERE.hardware, None)
 
 
 def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_as_many_threads_as_now(store, tiny, longer):
@@ -143,13 +143,13 @@ def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_
     large = tiny.but(model=tiny.model.but(width=64), seed=7, steps=6)
     counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (small.model, large.model)]
     _finished(store, small, train=3.0, machine={**MACHINE, "threads": 2}, flops=counted[0])
-    two_threads = replace(HERE, place="AMD EPYC, 2 threads", threads=2)
+    two_threads = replace(HERE, hardware="AMD EPYC, 2 threads", threads=2)
     wide = replace(longer, variants={"wide": large.but(steps=12)})
     from_toy = _cost(wide, store, two_threads)
-    assert from_toy.scaled and from_toy.place == "AMD EPYC, 2 threads" and from_toy.ratio == counted[1] / counted[0] > 4
+    assert from_toy.scaled and from_toy.hardware == "AMD EPYC, 2 threads" and from_toy.ratio == counted[1] / counted[0] > 4
     _finished(store, large.but(seed=1), train=12.0, flops=counted[1])  # 2 s a step, with one thread
     cost = _cost(wide, store, two_threads)
-    assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.place == "AMD EPYC, 1 thread"
+    assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.hardware == "AMD EPYC, 1 thread"
     assert cost_notes([from_toy])[0][1].endswith(f"a step has {from_toy.ratio:.2g} times its FLOPs")
 
 
@@ -157,12 +157,12 @@ def test_a_run_on_a_processor_is_never_estimated_from_a_gpu_as_long_as_any_proce
     gpu = {**MACHINE, "accelerators": ["NVIDIA H100"]}
     _finished(store, tiny.but(seed=1), train=0.6, device="cuda", machine=gpu)
     _finished(store, tiny.but(seed=2), train=12.0, machine={**MACHINE, "processor": "Intel Xeon", "threads": 8})
-    assert _cost(longer, store).place == "Intel Xeon, 8 threads"
+    assert _cost(longer, store).hardware == "Intel Xeon, 8 threads"
 
 
 def test_wall_time_is_that_of_the_slot_which_ends_last(store):
     seconds = {"a": 3.0, "b": 1.0, "c": 1.0, "d": None, "e": 2.0}
-    costs = Forecast({name: Cost(value) for name, value in seconds.items()}, HERE.place, True)
+    costs = Forecast({name: Cost(value) for name, value in seconds.items()}, HERE.hardware)
     assert costs.wall(1) == 7.0 and costs.wall(2) == 4.0 and costs.wall(9) == 3.0 and costs.unknown() == 1
 
 
@@ -289,5 +289,5 @@ def test_the_gpu_hours_of_runs_that_several_gpus_train_together_count_all_of_the
     provenance = {"device": "cuda:0", "devices": 4, "machine": {"accelerators": ["NVIDIA H100"] * 8}}
     assert hardware_of(provenance) == "4 x NVIDIA H100" and hardware_of({**provenance, "devices": 1}) == "NVIDIA H100"
     costs = {"run": Cost(3600.0)}
-    assert Forecast(costs, "4 x NVIDIA H100", True).gpu_hours() == 4 and Forecast(costs, "NVIDIA H100", True).gpu_hours() == 1
-    assert Forecast(costs, "4 x NVIDIA H100", True).gpu_hours(per_gpu=2) == 2
+    assert Forecast(costs, "4 x NVIDIA H100").gpu_hours() == 4 and Forecast(costs, "NVIDIA H100").gpu_hours() == 1
+    assert Forecast(costs, "4 x NVIDIA H100").gpu_hours(per_gpu=2) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bench.commands import _options, _tables
+from bench.commands import _mlflow, _options, _tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,8 +50,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
         if any(planned.state in (*TO_DO, *ACTIVE) for planned in planned_runs):
             interrupted, trouble = go(wider, planned_runs, spent)
             planned_runs = plan(wider, store)
-            if trouble:
-                print(f"MLflow could not be reached ({trouble}); `bench sync` copies everything later")
+            _mlflow.print_trouble(trouble)
             if interrupted:
                 print(f"{spent() or 'interrupted'}; `{command}` continues from here")
                 return 0 if spent() else _tables.summary(planned_runs, True, command)

@@ -78,6 +78,13 @@ def _clips(sides: Sides, data: Component | None, context: int | None, split: Spl
     return Clips(data_set, exported, manifest.context, export_command(component, manifest.context, horizon, count, exported))
 
 
+def chosen_split(text: str) -> Split:
+    """The split that --split names."""
+    if text not in ("test", "val"):
+        raise BenchError(f"--split is val or test, got '{text}'")
+    return "val" if text == "val" else "test"
+
+
 def dataset(component: Component, settings: list[str] | None = None) -> Dataset:
     """The data set of a name with `data.NAME=VALUE` settings."""
     built: Dataset = with_settings(component, settings or []).checked("datasets").build()

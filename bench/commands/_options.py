@@ -156,6 +156,11 @@ class Choice:
         return shlex.join(arguments) + ("" if anywhere else same_store())
 
 
+def command_line() -> str:
+    """The command as the user typed it."""
+    return shlex.join(["bench", *sys.argv[1:]])
+
+
 def with_all_seeds(chosen: Experiment) -> Experiment:
     """The experiment with every seed that this command's store has of its variants."""
     from bench.store.store import Store

@@ -40,7 +40,7 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
     from bench.metrics import frame_metrics, set_metrics
 
     metrics = frame_metrics()
-    heads = [f"{metric.label} ({metric.shown_unit})" if metric.shown_unit else metric.label for metric in metrics.values()]
+    heads = [metric.heading for metric in metrics.values()]
     table = table_of(["protocol", *heads], right=heads)
     means = scores.means()
     for protocol in protocols:

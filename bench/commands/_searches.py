@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.commands import _options
+from bench.commands import _mlflow, _options
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -70,14 +70,12 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
 def _everything(study: Study, search: Searched, folder: Path) -> None:
     """Write tables, figures and the page of a search, and attach them to its experiment in MLflow."""
     import shlex
-    import sys
 
     import pandas as pd
 
     from bench.common.display import published
     from bench.reporting.damage import readable
     from bench.reporting.results import run_row
-    from bench.tracking.attach import attach
     from bench.tune.confirm import everything
     from bench.tune.study import called
     from reports.search_bundle import search_bundle
@@ -88,7 +86,4 @@ def _everything(study: Study, search: Searched, folder: Path) -> None:
     cited = [*(spec.model.name for spec in specs), *(spec.data.name for spec in specs), *search.objectives]
     remade = published(_options.Choice(SEARCH + study.name, study.aim.scale).command("report", anywhere=True))
     paths = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
-    print(f"wrote {len(paths)} files to {folder}; open {folder / 'index.html'}")
-    command = shlex.join(["bench", *sys.argv[1:]])
-    if trouble := attach(study.store, called(study.name, study.aim.scale), paths, search.question, command):
-        print(f"MLflow has not got the report ({trouble}); the same command attaches it later")
+    _mlflow.announce_report(study.store, called(study.name, study.aim.scale), folder, paths, search.question)

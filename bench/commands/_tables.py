@@ -82,7 +82,7 @@ def cost_as_dict(cost: Cost | None) -> dict[str, Any]:
     """What is still to be paid for a run, for scripts; seconds and bytes are null where they are not known."""
     if cost is None:
         return {"seconds": 0.0, "scaled": False, "without": [], "bytes": 0, "rests_on": None}
-    basis = {"place": cost.place, "flops_ratio": cost.ratio} if cost.seconds is not None else None
+    basis = {"place": cost.hardware, "flops_ratio": cost.ratio} if cost.seconds is not None else None
     return {
         "seconds": cost.seconds, "scaled": cost.scaled, "without": list(cost.without), "bytes": cost.disk, "rests_on": basis,
     }  # fmt: skip

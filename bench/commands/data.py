@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bench.commands import _options
-from bench.common.errors import BenchError
-
-if TYPE_CHECKING:
-    from bench.data.base import Split
 
 app = typer.Typer(help="Which data sets are ready, and what is in them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set (`bench list data`).")]
@@ -76,13 +72,11 @@ def export_(
     Writes them in the suite's order, with names that tell which clip is which, and a manifest. Predictions that bear these
     names are scored by `bench eval --predictions`.
     """
-    from bench.commands._eval_frames import dataset, with_settings
+    from bench.commands._eval_frames import chosen_split, dataset, with_settings
     from bench.data.preparing.export import export
     from bench.spec.runspec import Component
 
-    chosen: Split = "val" if split == "val" else "test"
-    if split != chosen:
-        raise BenchError(f"--split is val or test, got '{split}'")
+    chosen = chosen_split(split)
     component = with_settings(Component(name), settings or [])
     with _options.progress("exporting") as progress:
         lines = export(dataset(component), component.name, component.options, chosen, context, horizon, clips, out, progress)

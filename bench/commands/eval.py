@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import _options, _selection
-from bench.commands._eval_frames import dataset, score_frames, with_settings
+from bench.commands._eval_frames import chosen_split, dataset, score_frames, with_settings
 from bench.commands._score_table import as_dict, print_scores
 from bench.common.errors import BenchError, listed
 
@@ -106,9 +106,7 @@ def eval_(
     chosen, sets = checked(protocol.split(",") if protocol else PROTOCOLS), _options.set_metrics(metrics)
     if sum(source is not None for source in (run, checkpoint, predictions)) != 1:
         raise BenchError("name one thing to score: a RUN, --checkpoint FILE, or --predictions DIR")
-    which_split: Split = "val" if split == "val" else "test"
-    if split != which_split:
-        raise BenchError(f"--split is val or test, got '{split}'")
+    scored_split = chosen_split(split)
     store = _options.store(store_path)
     if name is not None and not name.strip():
         raise BenchError("--name takes the name that the scores are to be kept under, and it is empty")
@@ -124,7 +122,7 @@ def eval_(
                 "targets beside them or what follows --context frames of --data"
             )
         scored = score_frames(
-            predictions, with_settings(Component(data), data_settings) if data else None, context, which_split, ranges or [],
+            predictions, with_settings(Component(data), data_settings) if data else None, context, scored_split, ranges or [],
             layout, grey, external.frames if external else None, sets,
         )  # fmt: skip
         for warning in scored.warnings:
@@ -137,7 +135,7 @@ def eval_(
             raise BenchError(f"there is no checkpoint file {checkpoint}")
         source = run or str(checkpoint)
         scores = _of_model(
-            source, model, data, data_settings, context, horizon, clips, which_split, model_settings, store, external, sets
+            source, model, data, data_settings, context, horizon, clips, scored_split, model_settings, store, external, sets
         )
     if as_json:
         _options.print_json(as_dict(scores, chosen))
@@ -204,8 +202,6 @@ def _of_model(
     context_length, ahead = context or trained.context or 10, horizon or trained.horizon or 10
     device = default_device()
     network = trained.build(data_set.shape, device, context_length)
-    if (least := int(getattr(network, "min_context", 1))) > context_length:
-        raise BenchError(f"the model needs at least {least} context frames, got {context_length}")
     if clips is None and data_set.count(split, context_length + ahead) is None:
         clips = 1000
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)

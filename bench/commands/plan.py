@@ -137,7 +137,8 @@ def _basis(costs: Forecast, target_machine: Machine) -> str:
     runs_by_hardware = costs.runs_by_hardware()
     counted = [f"{hardware} ({runs} run{'' if runs == 1 else 's'})" for hardware, runs in runs_by_hardware.items()]
     basis = f"as measured on {' and '.join(counted) if len(counted) > 1 else next(iter(runs_by_hardware))}"
-    return basis if set(runs_by_hardware) == {target_machine.place} else f"{basis}; these would run on {target_machine.place}"
+    is_target = set(runs_by_hardware) == {target_machine.hardware}
+    return basis if is_target else f"{basis}; these would run on {target_machine.hardware}"
 
 
 def _print_total(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options, _searches, _selection
+from bench.commands import _mlflow, _options, _searches, _selection
 from bench.common.errors import BenchError, listed
 
 if TYPE_CHECKING:
@@ -276,7 +276,6 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     from bench.metrics.protocols import PROTOCOLS
     from bench.reporting import gallery
     from bench.reporting.results import results, under
-    from bench.tracking.attach import attach
     from bench.tracking.tracker import experiment_name
     from reports.bundle import bundle
 
@@ -288,8 +287,4 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
     claims = _judged(chosen)[1] if experiment.claims else ()
     paths = bundle(main_results, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
-    print(f"wrote {len(paths)} files to {folder}; open {folder / 'index.html'}")
-    command = shlex.join(["bench", *sys.argv[1:]])
-    trouble = attach(store, experiment_name(experiment), paths, experiment.question, command, label or "")
-    if trouble:
-        print(f"MLflow has not got the report ({trouble}); the same command attaches it later")
+    _mlflow.announce_report(store, experiment_name(experiment), folder, paths, experiment.question, label or "")

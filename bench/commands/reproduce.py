@@ -162,8 +162,7 @@ class _Outcome:
             digits = max(metric.digits, len(c.published.partition(".")[2]))
             ours = "–" if c.ours is None else f"{c.ours:.{digits}f}"
             difference = "–" if c.difference is None else f"{c.difference:+.{digits}f}"
-            label = f"{metric.label} ({metric.shown_unit})" if metric.shown_unit else metric.label
-            table.add_row(label, c.published, ours, difference, f"{c.tolerance:.{digits}f}", c.verdict)
+            table.add_row(metric.heading, c.published, ours, difference, f"{c.tolerance:.{digits}f}", c.verdict)
         _options.console().print(table, highlight=False)
         print(f"{row.name}: the published number {self.verdict}" + (f" ({self._why()})" if self._why() else ""))
         print(f"test set: {self.scores.metadata['data']}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _deciding, _options, _tables, _threads
+from bench.commands import _deciding, _mlflow, _options, _tables, _threads
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -115,8 +115,7 @@ def run(
             _hand_over(experiment, store, planned_runs, sweep_executor, run_command)
             return
         interrupted, trouble = _sweep(experiment, store, planned_runs, sweep_executor, run_command)
-        if trouble:
-            print(f"MLflow could not be reached ({trouble}); `{sync_command}` copies everything later")
+        _mlflow.print_trouble(trouble, f"`{sync_command}`")
         planned_runs = plan(experiment, store)
     code = _tables.summary(planned_runs, interrupted, run_command)
     if threads_used := _threads.used(unique(planned_runs)):
@@ -183,8 +182,8 @@ def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[Plann
     from bench.tracking.tracker import Tracker, experiment_name
 
     Labelling(experiment_name(experiment), planned_runs)
-    if trouble := Tracker(store, experiment_name(experiment), list(planned_runs), experiment.question).close():
-        print(f"MLflow could not be reached ({trouble}); `{sync_command}` copies everything later")
+    trouble = Tracker(store, experiment_name(experiment), list(planned_runs), experiment.question).close()
+    _mlflow.print_trouble(trouble, f"`{sync_command}`")
 
 
 def _hand_over(

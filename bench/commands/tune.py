@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _mlflow, _options
 from bench.commands._searches import SEARCH, typed
 from bench.common.errors import BenchError
 
@@ -118,18 +118,19 @@ def tune(
     plan = Plan(trials, sampler, _pruner(pruner, judged), timeout)
     store = _options.store(store_path)
     writable(store.root)
+    confirmation = Confirmation(confirm, confirm_seeds)
     outcomes = []
     for number, space_name in enumerate(names, 1):
         space = spaces.with_settings(spaces.load(space_name, scale), settings or [])
         aim = Aim(Path(space_name).name, scale, judged, seeds, seed, tuple(settings or []))
         check(store, space, aim, plan)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
-        where = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
-        of = f" ({number} of {len(names)})" if len(names) > 1 else ""
-        print(
-            f"{searched.name} at scale {scale}{of}: {objective} on validation clips, {trials} trials by {sampler}", flush=True
-        )
-        outcomes.append(run(searched, space, plan, Confirmation(confirm, confirm_seeds), where, _options.console(), _command()))
+        trial_executor = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
+        position = f" ({number} of {len(names)})" if len(names) > 1 else ""
+        judging = f"{objective} on validation clips, {trials} trials by {sampler}"
+        print(f"{searched.name} at scale {scale}{position}: {judging}", flush=True)
+        command = _options.command_line()
+        outcomes.append(run(searched, space, plan, confirmation, trial_executor, _options.console(), command))
         _print_best(searched)
         if outcomes[-1].interrupted:
             break
@@ -157,13 +158,6 @@ def _pruner(requested: str | None, judged: tuple[str, ...]) -> str:
     return "none"
 
 
-def _command() -> str:
-    """The command that the user typed, to be shown as the one that continues."""
-    import shlex
-
-    return shlex.join(["bench", *sys.argv[1:]])
-
-
 def _print_best(study: Study) -> None:
     """The best trials so far, as `bench report` shows them."""
     from bench.tune.tables import searched
@@ -182,13 +176,12 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
     trials, seconds = sum(outcome.result.trials for outcome in outcomes), sum(outcome.result.seconds for outcome in outcomes)
     print(f"{trials} trial{'s' if trials != 1 else ''} finished, {lasting(seconds)} of training")
-    if trouble := next((outcome.trouble for outcome in outcomes if outcome.trouble), ""):
-        print(f"MLflow could not be reached ({trouble}); {_syncing(outcomes)} copies everything later")
+    _mlflow.print_trouble(next((outcome.trouble for outcome in outcomes if outcome.trouble), ""), _syncing(outcomes))
     if outcomes[-1].interrupted:
-        print(f"interrupted; `{_command()}` continues from here")
+        print(f"interrupted; `{_options.command_line()}` continues from here")
         return 130
     if left:
-        print(f"{left} trials are still open; `{_command()}` goes on with them")
+        print(f"{left} trials are still open; `{_options.command_line()}` goes on with them")
     if result.candidates:
         scored = typed("run", f"tuned-{ALL if name == ALL else result.study}", result.scale)
         drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")

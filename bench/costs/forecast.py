@@ -32,11 +32,11 @@ GPU_SIGNS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 class Machine:
     """Where a plan is to be executed.
 
-    place: its hardware, as `Measured` names it. threads: of the processor, offered to each run that has not begun.
-    per_gpu: runs that share one GPU. exactly: that many threads, even if fewer would be as fast.
+    hardware: a processor with its threads, or GPUs, as `bench.costs.measured` names them. threads: of the processor, offered to
+    each run that has not begun. per_gpu: runs that share one GPU. exactly: that many threads, even if fewer would be as fast.
     """
 
-    place: str
+    hardware: str
     slots: int
     threads: int
     gpus: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Cost:
     """What is still to be paid for one run.
 
     seconds: None if unknown. scaled: estimated from runs of another size. without: parts that were never timed, which the
-    seconds leave out. disk: bytes that it will add, None if unknown. place: the hardware that the estimate was measured on.
+    seconds leave out. disk: bytes that it will add, None if unknown. hardware: that the estimate was measured on.
     ratio: FLOPs of its step, as a multiple of those of the measured run.
     """
 
@@ -57,20 +57,16 @@ class Cost:
     scaled: bool = False
     without: tuple[str, ...] = ()
     disk: int | None = None
-    place: str = ""
+    hardware: str = ""
     ratio: float = 1.0
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The cost of every run to do, by its name.
-
-    place: the hardware that most of the estimates were measured on. here: whether that is this machine's.
-    """
+    """The cost of every run to do, by its name. hardware: that most of the estimates were measured on."""
 
     costs: dict[str, Cost]
-    place: str
-    here: bool
+    hardware: str
 
     def wall(self, slots: int) -> float:
         """Seconds from start to end with so many runs at once, in declared order; of the runs whose cost is known."""
@@ -82,14 +78,14 @@ class Forecast:
 
     def gpu_hours(self, per_gpu: int = 1) -> float | None:
         """Hours of GPUs in use; None if the runs use no GPU."""
-        if not measured.gpus_of(self.place):
+        if not measured.gpus_of(self.hardware):
             return None
-        seconds = ((cost.seconds or 0.0) * measured.gpus_of(cost.place or self.place) for cost in self.costs.values())
+        seconds = ((cost.seconds or 0.0) * measured.gpus_of(cost.hardware or self.hardware) for cost in self.costs.values())
         return sum(seconds) / 3600 / per_gpu
 
     def runs_by_hardware(self) -> dict[str, int]:
         """The hardware that estimates were measured on -> for how many runs; most first."""
-        counts = Counter(cost.place or self.place for cost in self.costs.values() if cost.seconds is not None)
+        counts = Counter(cost.hardware or self.hardware for cost in self.costs.values() if cost.seconds is not None)
         return dict(counts.most_common())
 
     def disk(self) -> int:
@@ -108,11 +104,13 @@ def forecast(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine)
     kind_families = {kinds.of(planned.spec) for planned in to_do}
     measurements = _measurements(planned_runs, store, kinds, kind_families)
     sizes = _sizes(to_do, kinds, measurements, store) if len(to_do) <= COUNTED_UP_TO else {}
-    rates = {kind: rates_of(kind, family, measurements, sizes.get(kind, {}), machine.place) for kind, family in kind_families}
+    rates = {
+        kind: rates_of(kind, family, measurements, sizes.get(kind, {}), machine.hardware) for kind, family in kind_families
+    }
     costs = {planned.run.name: _cost(planned, rates[kinds.of(planned.spec)[0]]) for planned in to_do}
-    counts = Counter(cost.place for cost in costs.values() if cost.seconds is not None and cost.place)
-    hardware = counts.most_common(1)[0][0] if counts else machine.place
-    return Forecast(costs, hardware, hardware == machine.place)
+    counts = Counter(cost.hardware for cost in costs.values() if cost.seconds is not None and cost.hardware)
+    hardware = counts.most_common(1)[0][0] if counts else machine.hardware
+    return Forecast(costs, hardware)
 
 
 def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) -> list[PlannedRun]:
@@ -121,11 +119,11 @@ def lacking(planned_runs: Sequence[PlannedRun], store: Store, machine: Machine) 
     to_do = [planned for planned in unique(planned_runs) if planned.state in TO_DO]
     kind_families = {kinds.of(planned.spec) for planned in to_do}
     measurements = _measurements(planned_runs, store, kinds, kind_families)
-    on_machine = [run for run in measurements if run.place == machine.place]
+    on_machine = [run for run in measurements if run.place == machine.hardware]
     lacking_kinds: dict[str, PlannedRun] = {}
     for planned in to_do:
         kind, _ = kinds.of(planned.spec)
-        rates = rates_of(kind, "", [run for run in on_machine if run.kind == kind], {}, machine.place)
+        rates = rates_of(kind, "", [run for run in on_machine if run.kind == kind], {}, machine.hardware)
         if (rates.step is None and planned.spec.steps) or any(e.key not in rates.scoring for e in planned.evaluations):
             lacking_kinds.setdefault(kind, planned)
     return list(lacking_kinds.values())
@@ -158,13 +156,13 @@ def _cost(planned: PlannedRun, rates: Rates) -> Cost:
     disk = None if rates.run_bytes is None else max(0, rates.run_bytes + prediction_bytes(planned) - present_bytes)
     to_score = [e.key for e in planned.evaluations if status is None or not planned.run.scores_file(e.key).exists()]
     if steps and rates.step is None:
-        return Cost(None, disk=disk, place=rates.place)
+        return Cost(None, disk=disk, hardware=rates.hardware)
     without = ["scoring"] if any(key not in rates.scoring for key in to_score) else []
     without += ["starting up"] if rates.other is None else []
     parts = [steps * (rates.step or 0.0), *(rates.scoring.get(key, 0.0) for key in to_score), rates.other or 0.0]
     if not steps and without:
-        return Cost(None, disk=disk, place=rates.place)  # no steps to do, and scoring or starting up was never timed
-    return Cost(sum(parts), rates.scaled, tuple(without), disk, rates.place, rates.ratio)
+        return Cost(None, disk=disk, hardware=rates.hardware)  # no steps to do, and scoring or starting up was never timed
+    return Cost(sum(parts), rates.scaled, tuple(without), disk, rates.hardware, rates.ratio)
 
 
 def _measurements(

@@ -111,7 +111,7 @@ class _Probing:
         if child.wait() == 0 and "step_seconds" in report:
             kind, family = measured.kind_of(planned.spec), measured.family_of(planned.spec)
             with self.keeping:
-                measured.keep(self.store, Measured(kind, family, self.machine.place, batch=planned.spec.batch, **report))
+                measured.keep(self.store, Measured(kind, family, self.machine.hardware, batch=planned.spec.batch, **report))
         elif not self.stopped:
             self.tell(News(planned, STEPS, over=True, trouble=message or f"its process ended with {child.returncode}"))
 

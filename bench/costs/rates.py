@@ -20,7 +20,7 @@ OTHER_MODEL, OTHER_DEVICE = 2.0, 1000.0  # factors by which times of another pro
 class Rates:
     """What runs of one kind take. scoring: seconds by the key of the evaluation. run_bytes: without predictions.
 
-    place: the hardware it was measured on. ratio: FLOPs of a step, as a multiple of those of the run that was measured.
+    hardware: that it was measured on. ratio: FLOPs of a step, as a multiple of those of the run that was measured.
     """
 
     step: float | None
@@ -28,7 +28,7 @@ class Rates:
     other: float | None
     scaled: bool
     run_bytes: int | None
-    place: str
+    hardware: str
     ratio: float = 1.0
 
 

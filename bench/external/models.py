@@ -17,6 +17,7 @@ from bench.spec import catalog
 from bench.spec.runspec import Component, Precision, parsed
 from bench.store.store import Run, Store
 from bench.training import checkpoint
+from bench.training.model import min_context
 
 SUFFIXES = (".pt", ".pth", ".ckpt", ".tar", ".pkl", ".bin", ".safetensors")  # of checkpoint files
 
@@ -53,6 +54,8 @@ class Trained:
         context, horizon = context or self.context or 10, self.horizon or 10
         self._fits(shape, context)
         model: nn.Module = self.model.checked("models").build(shape=shape, context=context, horizon=horizon)
+        if (least := min_context(model)) > context:
+            raise BenchError(f"the model needs at least {least} context frames, got {context}")
         checkpoint.load_weights(model, self.weights, self.name)
         return model.to(device).eval()
 

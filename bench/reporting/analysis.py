@@ -112,7 +112,7 @@ def _arrays_of(planned: PlannedRun, progress: str, tell: Callable[[str], None]) 
 
 def _checkpoint(run: Run) -> str:
     """The file that a finished run is judged by; its name holds a hash of its content. Empty where there is none."""
-    return next((path.name for path in checkpoint_files.selected(run.path / "checkpoints", run.spec.select)), "")
+    return checkpoint_files.selected_name(run.path / "checkpoints", run.spec.select) or ""
 
 
 def _measured(run: Run, evaluation: Evaluation) -> Arrays:

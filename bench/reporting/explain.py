@@ -136,7 +136,7 @@ def _run(planned: PlannedRun, column: Column, shown: np.ndarray, of_set: str) ->
         ),
         **_provenance(planned.run.provenance()),
         "selection": SELECTION[spec.select] if spec.steps else "nothing to train",
-        "checkpoint": _checkpoint(planned),
+        "checkpoint": checkpoint_files.selected_name(planned.run.path / "checkpoints", spec.select),
         "settings": spec.flat(),
     }
 
@@ -162,11 +162,6 @@ def _external(external: ExternalResult, column: Column, shown: np.ndarray, of_se
         **_scored(external.path, column, shown, of_set),
         **_provenance(external.about),
     }
-
-
-def _checkpoint(planned: PlannedRun) -> str | None:
-    """The file whose weights were scored; its name holds the step and the hash of its content."""
-    return next((path.name for path in checkpoint_files.selected(planned.run.path / "checkpoints", planned.spec.select)), None)
 
 
 def _provenance(provenance: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,11 @@ def selected(folder: Path, select: str) -> list[Path]:
     return newest_first(folder, "best" if select == "best" else "step")
 
 
+def selected_name(folder: Path, select: str) -> str | None:
+    """The file name of the checkpoint to evaluate, which holds a hash of its content; None if there is none."""
+    return next((path.name for path in selected(folder, select)), None)
+
+
 def _mtime(path: Path) -> float:
     try:
         return path.stat().st_mtime
