@@ -14,7 +14,7 @@ from bench import cli
 from bench.executors.inline import Inline
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import Component, RunSpec
-from bench.store.store import Store
+from bench.store.store import Run, Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from bench.tracking.connection import connect
@@ -35,6 +35,11 @@ TINY = RunSpec(
 )
 FLOOR = TINY.but(model=Component("copy_last"), learner=Component("nothing"), steps=0)
 EVALUATION = Evaluation(clips=3, keep_predictions=True)
+
+
+def trained_run(folder: Path) -> Run:
+    """The run that was trained, of the two in a copied store."""
+    return next(run for run in Store(folder / "runs").runs() if run.name.startswith("lmc-"))
 
 
 @pytest.fixture(autouse=True)
@@ -112,8 +117,15 @@ def bench(monkeypatch, capsys, tmp_path):
 
 
 @pytest.fixture
-def finished(bench, trained, tmp_path):
+def finished_store(trained, tmp_path) -> Store:
+    """The store that `bench` uses, with two finished runs in it."""
     shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def finished(bench, finished_store):
+    """`bench`, on a store with two finished runs."""
     return bench
 
 

@@ -15,14 +15,12 @@ from bench.reporting.analysis import directions, memories
 from bench.spec.experiment import Experiment
 from bench.store.store import Store
 from bench.sweep.plan import plan
-from tests.conftest import EVALUATION, FLOOR, TINY
+from tests.conftest import EVALUATION, TINY
 
 
 @pytest.fixture
-def planned_runs(trained, tmp_path):
-    shutil.copytree(trained, tmp_path / "runs")
-    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
-    return plan(pair, Store(tmp_path / "runs"))
+def planned_runs(finished_store, pair):
+    return plan(pair, finished_store)
 
 
 def test_addresses_are_those_of_both_paths_on_the_scored_clips(planned_runs):

@@ -14,13 +14,6 @@ from bench.store.store import FINISHED, Store
 from tests.conftest import EVALUATION, TINY
 
 
-@pytest.fixture
-def finished_store(trained, tmp_path):
-    """A store with two finished runs."""
-    shutil.copytree(trained, tmp_path / "runs", dirs_exist_ok=True)
-    return Store(tmp_path / "runs")
-
-
 def _old(path, content=b"half"):
     """A file that nobody has written to for an hour."""
     path.parent.mkdir(parents=True, exist_ok=True)

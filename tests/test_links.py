@@ -11,9 +11,9 @@ import pytest
 from bench.common.reading import Unreadable
 from bench.common.removal import move, remove
 from bench.maintenance import gc
-from bench.store.store import Run, Store
+from bench.store.store import Store
 from bench.tracking.attach import attach
-from tests.conftest import TINY
+from tests.conftest import TINY, trained_run
 
 DAY_AGO = 86400
 
@@ -33,10 +33,6 @@ def thesis(tmp_path) -> Path:
 
 def _content(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
-
-
-def the_run(folder: Path) -> Run:
-    return next(run for run in Store(folder / "runs").runs() if run.name.startswith("lmc-"))
 
 
 def replaced(path: Path, target: Path) -> None:
@@ -63,7 +59,7 @@ def test_gc_empties_no_folder_that_a_folder_of_the_store_links_to(finished, tmp_
 
 @pytest.mark.parametrize("name", ["checkpoints", "scores", "predictions", "mlflow", "analysis"])
 def test_no_command_reads_writes_or_deletes_behind_a_folder_of_a_run_that_is_a_link(finished, tmp_path, thesis, name):
-    replaced(the_run(tmp_path).path / name, thesis)
+    replaced(trained_run(tmp_path).path / name, thesis)
     for words in EVERYTHING:
         _, out, err = finished(*words)
         assert "Traceback" not in out + err and "private" not in out + err, words
@@ -75,14 +71,14 @@ def test_no_command_reads_writes_or_deletes_behind_a_folder_of_a_run_that_is_a_l
      "labels.json", "code.json", "identity.json"],
 )  # fmt: skip
 def test_no_command_reads_or_writes_through_a_file_of_a_run_that_is_a_link(finished, tmp_path, thesis, name):
-    replaced(the_run(tmp_path).path / name, thesis / "data.json")
+    replaced(trained_run(tmp_path).path / name, thesis / "data.json")
     for words in EVERYTHING:
         _, out, err = finished(*words)
         assert "Traceback" not in out + err and "private" not in out + err, (words, out, err)
 
 
 def test_a_run_that_is_a_link_is_a_row_that_says_so(finished, tmp_path, thesis):
-    run = the_run(tmp_path)
+    run = trained_run(tmp_path)
     shutil.move(run.path, tmp_path / "elsewhere")
     run.path.symlink_to(tmp_path / "elsewhere")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").rglob("*")}
@@ -113,7 +109,7 @@ def test_deleting_goes_through_no_link_and_never_above_the_root(tmp_path, thesis
 
 
 def test_a_log_that_is_a_link_is_not_sent_to_mlflow(finished, tmp_path, thesis, mlflow_ready):
-    run = the_run(tmp_path)
+    run = trained_run(tmp_path)
     replaced(run.path / "log.txt", thesis / "chapter.tex")
     assert finished("sync", "mine.py")[0] == 0
     sent = [path for path in (tmp_path / "runs" / "mlflow-artifacts").rglob("*") if path.is_file()]
@@ -132,8 +128,8 @@ def test_a_database_that_sends_artifacts_elsewhere_is_not_obeyed(finished, tmp_p
             tables.execute("UPDATE experiments SET artifact_location = ?", (uri,))
         tables.close()
         assert "outside of" in attach(store, "mine-small", [page], "?", "bench report")
-        Path(the_run(tmp_path).path / "log.txt").write_text("something new\n")
-        the_run(tmp_path).set_status("finished")
+        Path(trained_run(tmp_path).path / "log.txt").write_text("something new\n")
+        trained_run(tmp_path).set_status("finished")
         code, _out, err = finished("sync", "mine.py")
         assert "Traceback" not in err and (code == 2 and "outside of" in err)
 
@@ -142,7 +138,7 @@ def test_an_artifact_that_is_a_link_is_not_written_through(finished, tmp_path, t
     assert finished("sync", "mine.py")[0] == 0
     for path in (tmp_path / "runs" / "mlflow-artifacts").rglob("spec.json"):
         replaced(path, thesis / "data.json")
-    the_run(tmp_path).set_status("finished")
+    trained_run(tmp_path).set_status("finished")
     code, _, err = finished("sync", "mine.py")
     assert code == 2 and "is a link" in err
 

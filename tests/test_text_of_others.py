@@ -13,18 +13,14 @@ from bench.common.errors import BenchError
 from bench.common.files import slug
 from bench.spec.experiment import Experiment
 from bench.store import tickets
-from bench.store.store import Run, Store
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.tracking import connection, database, tracker
 from bench.tracking.mirror import _note_path
 from reports.csv_cells import csv_cell
-from tests.conftest import EVALUATION, FLOOR, TINY
+from tests.conftest import EVALUATION, FLOOR, TINY, trained_run
 
 STEERING = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt\r\x00"
-
-
-def the_run(folder: Path) -> Run:
-    return next(run for run in Store(folder / "runs").runs() if run.name.startswith("lmc-"))
 
 
 def test_control_characters_are_spelled_out_and_everything_else_stays():
@@ -39,7 +35,7 @@ def test_what_a_terminal_cannot_say_is_spelled_out_too(tmp_path):
 
 
 def test_text_of_a_store_steers_no_terminal_and_no_file(finished, tmp_path):
-    run = the_run(tmp_path)
+    run = trained_run(tmp_path)
     run.set_status("failed", kind="code", reason=STEERING)
     (run.path / "log.txt").write_text(f"hello {STEERING}\n")
     provenance = json.loads((run.path / "provenance.json").read_text())
@@ -91,17 +87,14 @@ def test_the_password_of_a_server_is_printed_nowhere_and_kept_nowhere(finished, 
     assert not any("hush" in path.read_text(errors="replace") for path in (tmp_path / "runs").rglob("*") if path.is_file())
 
 
-def test_long_labels_and_labels_alike_have_notes_of_their_own_and_all_are_copied(trained, tmp_path, empty_mlflow):
-    shutil.copytree(trained, tmp_path / "runs")
-    shutil.copy(empty_mlflow, tmp_path / "runs")
-    store = Store(tmp_path / "runs")
+def test_long_labels_and_labels_alike_have_notes_of_their_own_and_all_are_copied(finished_store, mlflow_ready):
     labels = ["a b", "a-b", "a.b", "a/b", "x" * 300]
     experiment = Experiment("?", dict.fromkeys(labels, TINY), evaluation=EVALUATION, name="labels")
-    planned_runs = plan(experiment, store)
+    planned_runs = plan(experiment, finished_store)
     assert len({_note_path(planned, "labels-small") for planned in planned_runs}) == len(labels)
-    assert tracker.sync(store, "labels-small", planned_runs) == len(labels)
-    assert tracker.sync(store, "labels-small", plan(experiment, store)) == 0
-    client = connection.connect(store)
+    assert tracker.sync(finished_store, "labels-small", planned_runs) == len(labels)
+    assert tracker.sync(finished_store, "labels-small", plan(experiment, finished_store)) == 0
+    client = connection.connect(finished_store)
     mlflow_runs = client.search_runs([client.get_experiment_by_name("labels-small").experiment_id])
     assert sorted(run.data.tags["bench.variant"] for run in mlflow_runs) == sorted(labels)
 
@@ -111,9 +104,8 @@ def test_names_become_file_names_that_every_system_takes():
 
 
 @pytest.mark.parametrize("how", ["half made", "no database", "empty", "no version"])
-def test_a_database_that_was_never_finished_is_made_again_from_the_store(trained, tmp_path, pair, how, empty_mlflow):
-    shutil.copytree(trained, tmp_path / "runs")
-    store, path = Store(tmp_path / "runs"), tmp_path / "runs" / "mlflow.db"
+def test_a_database_that_was_never_finished_is_made_again_from_the_store(finished_store, pair, how, empty_mlflow):
+    path = finished_store.root / "mlflow.db"
     if how == "half made":  # as `kill -9` leaves it between two of MLflow's tables
         with sqlite3.connect(path) as tables:
             tables.execute("CREATE TABLE experiments (experiment_id INTEGER PRIMARY KEY)")
@@ -128,7 +120,7 @@ def test_a_database_that_was_never_finished_is_made_again_from_the_store(trained
     else:
         path.write_bytes(b"" if how == "empty" else b"not a database at all" * 100)
     assert not database.is_whole(path)
-    assert tracker.sync(store, "pair-small", plan(pair, store)) == 2
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2
     assert database.is_whole(path)
     assert how == "empty" or list(path.parent.glob("mlflow.db.unusable-*"))
 
@@ -160,17 +152,15 @@ def test_a_late_writer_does_not_make_its_directory_again(store):
     assert not run.path.exists()
 
 
-def test_metrics_that_are_gone_before_a_checkpoint_are_noted(trained, tmp_path, pair):
+def test_metrics_that_are_gone_before_a_checkpoint_are_noted(finished_store, pair):
     from bench.executors.inline import Inline
     from bench.sweep.scheduler import Scheduler
 
-    shutil.copytree(trained, tmp_path / "runs")
-    store = Store(tmp_path / "runs")
-    planned = plan(pair, store)[0]
+    planned = plan(pair, finished_store)[0]
     lines = (planned.run.path / "metrics.jsonl").read_text().splitlines()
     (planned.run.path / "metrics.jsonl").write_text("\n".join(lines[-2:]) + "\n")
     planned.run.set_status("interrupted", step=TINY.steps, trained=False)
-    Scheduler([replace(planned, state="resumable")], store, Inline()).run()
+    Scheduler([replace(planned, state="resumable")], finished_store, Inline()).run()
     assert planned.run.status().state == "finished"
     assert any("metrics up to step" in deviation for deviation in planned.run.provenance()["deviations"])
 
@@ -178,12 +168,12 @@ def test_metrics_that_are_gone_before_a_checkpoint_are_noted(trained, tmp_path, 
 def test_what_a_run_writes_about_itself_has_a_shape_by_which_damage_is_known(finished, tmp_path):
     from bench.store import shapes
 
-    assert set(json.loads((the_run(tmp_path).path / "provenance.json").read_text())) <= set(shapes.PROVENANCE)
+    assert set(json.loads((trained_run(tmp_path).path / "provenance.json").read_text())) <= set(shapes.PROVENANCE)
 
 
 @pytest.mark.parametrize("cost", ["updates", "parameters_used"])
 def test_a_damaged_cost_is_damage_of_its_run_and_not_the_end_of_the_report(finished, tmp_path, cost):
-    path = the_run(tmp_path).path / "provenance.json"
+    path = trained_run(tmp_path).path / "provenance.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), cost: {"a": []}}))
     code, out, err = finished("report", "mine.py")
     assert code in (0, 2) and "Traceback" not in out + err and f"{cost} is " in out + err

@@ -14,26 +14,14 @@ from bench.sweep.scheduler import Scheduler
 from bench.tracking import tracker
 from bench.tracking.connection import tracking_uri
 
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory, empty_mlflow):
-    """A store with two finished runs and an empty MLflow database, copied for each test."""
-    from bench.spec.experiment import Experiment
-    from tests.conftest import EVALUATION, FLOOR, TINY
-
-    pair = Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
-    store = Store(tmp_path_factory.mktemp("finished") / "runs")
-    Scheduler(plan(pair, store), store, Inline()).run()
-    shutil.copy(empty_mlflow, store.root)
-    return store
+pytestmark = pytest.mark.usefixtures("mlflow_ready")
 
 
 @pytest.fixture
-def copied(finished, tmp_path, pair):
-    shutil.copytree(finished.root, tmp_path / "runs")
-    store = Store(tmp_path / "runs")
-    assert tracker.sync(store, "pair-small", plan(pair, store)) == 2
-    return store
+def copied(finished_store, mlflow_ready, pair):
+    """A store whose two runs are in MLflow."""
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2
+    return finished_store
 
 
 def _client(store):
@@ -133,27 +121,23 @@ def test_sending_again_changes_nothing_even_when_nobody_remembers(copied, pair):
     assert _histories(copied) == before and len(_runs(copied)) == 2
 
 
-def test_steps_that_a_resumed_run_will_repeat_are_not_sent_before_a_checkpoint_covers_them(finished, tmp_path, pair):
-    shutil.copytree(finished.root, tmp_path / "runs")
-    store = Store(tmp_path / "runs")
-    run = plan(pair, store)[0].run
+def test_steps_that_a_resumed_run_will_repeat_are_not_sent_before_a_checkpoint_covers_them(finished_store, pair):
+    run = plan(pair, finished_store)[0].run
     run.set_status("interrupted", step=3, trained=False)
-    tracker.sync(store, "pair-small", plan(pair, store))
-    assert [step for step, _ in _histories(store)["tiny · seed 0", "loss/matching"]] == [1, 2, 3]
+    tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert [step for step, _ in _histories(finished_store)["tiny · seed 0", "loss/matching"]] == [1, 2, 3]
     run.set_status("finished", step=6, trained=True)
-    tracker.sync(store, "pair-small", plan(pair, store))
-    assert [step for step, _ in _histories(store)["tiny · seed 0", "loss/matching"]] == [1, 2, 3, 4, 5, 6]
-    assert _runs(store)["tiny · seed 0"].info.status == "FINISHED"
+    tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert [step for step, _ in _histories(finished_store)["tiny · seed 0", "loss/matching"]] == [1, 2, 3, 4, 5, 6]
+    assert _runs(finished_store)["tiny · seed 0"].info.status == "FINISHED"
 
 
-def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished, tmp_path, pair, monkeypatch):
-    shutil.copytree(finished.root, tmp_path / "runs")
-    store = Store(tmp_path / "runs")
+def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished_store, pair, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-        down = tracker.Tracker(store, "pair-small", plan(pair, store))
+        down = tracker.Tracker(finished_store, "pair-small", plan(pair, finished_store))
         assert "127.0.0.1" in down.close() or "Max retries" in down.trouble
-    assert tracker.sync(store, "pair-small", plan(pair, store)) == 2
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2
 
 
 def test_what_was_sent_is_noted_with_where(copied):

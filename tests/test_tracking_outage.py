@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,11 +21,9 @@ from tests.conftest import FLOOR
 
 
 @pytest.fixture
-def finished_store(trained, empty_mlflow, tmp_path):
+def finished_store(finished_store, mlflow_ready):
     """A store with two finished runs and an empty MLflow database."""
-    shutil.copytree(trained, tmp_path / "runs")
-    shutil.copy(empty_mlflow, tmp_path / "runs")
-    return Store(tmp_path / "runs")
+    return finished_store
 
 
 @pytest.fixture
@@ -191,8 +188,7 @@ finally:
 """
 
 
-def test_no_telemetry_leaves_the_machine(finished, empty_mlflow, tmp_path):
-    shutil.copy(empty_mlflow, tmp_path / "runs")
+def test_no_telemetry_leaves_the_machine(finished, mlflow_ready, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", NO_TELEMETRY, "sync", "mine.py"],
         cwd=tmp_path, env=_environment(), capture_output=True, text=True, timeout=120,
@@ -212,8 +208,7 @@ def test_mlflow_is_imported_by_what_has_connected_alone():
     assert importing <= {"connection.py", "database.py", "mirror.py", "origin.py", "attach.py", "tracker.py", "views.py"}
 
 
-def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, empty_mlflow, tmp_path, monkeypatch):
-    shutil.copy(empty_mlflow, tmp_path / "runs")
+def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, mlflow_ready, monkeypatch):
     started = []
     monkeypatch.setattr("bench.common.guarded.run", lambda words, environment: started.append((words, environment)) or 0)
     assert finished("ui")[0] == 0
@@ -222,8 +217,7 @@ def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, emp
     assert words[words.index("--host") + 1] == "127.0.0.1"
 
 
-def test_the_ui_says_where_the_charts_of_each_experiment_are(finished, empty_mlflow, tmp_path, monkeypatch):
-    shutil.copy(empty_mlflow, tmp_path / "runs")
+def test_the_ui_says_where_the_charts_of_each_experiment_are(finished, mlflow_ready, monkeypatch):
     assert finished("sync", "mine.py")[0] == 0
     monkeypatch.setattr("bench.common.guarded.run", lambda *_: 0)
     _, out, _ = finished("ui")

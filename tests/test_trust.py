@@ -15,7 +15,7 @@ from bench.spec import catalog
 from bench.spec.runspec import Component, RunSpec
 from bench.store import seal, snapshot
 from bench.store.store import Run, Store
-from tests.conftest import TINY
+from tests.conftest import TINY, trained_run
 
 EVIL = "import pathlib; pathlib.Path({canary!r}).write_text('executed')\n"
 
@@ -40,14 +40,10 @@ def planted(run: Run, part: str, name: str, options: dict) -> Run:
     return run
 
 
-def the_run(folder: Path) -> Run:
-    return next(run for run in Store(folder / "runs").runs() if run.name.startswith("lmc-"))
-
-
 @pytest.mark.parametrize("part", ["model", "learner", "data", "optimizer", "schedule"])
 @pytest.mark.parametrize("name", ["subprocess:Popen", "this.x:Y", "intruder.inner:Model", "os:system", "lmc.model:LMC"])
 def test_a_name_in_a_store_is_looked_up_and_never_imported(finished, tmp_path, canary, part, name):
-    run = planted(the_run(tmp_path), part, name, {"args": f"touch {canary}", "shell": True} if "Popen" in name else {})
+    run = planted(trained_run(tmp_path), part, name, {"args": f"touch {canary}", "shell": True} if "Popen" in name else {})
     for words in (
         ("status",), ("status", "mine.py"), ("plan", "mine.py"), ("report", "mine.py"), ("eval", run.name), ("logs", run.name),
         ("predict", run.name, tmp_path), ("rescore", "mine.py"), ("gc", "--dry-run"), ("gc", "--dry-run", "--runs"), ("stop",),
@@ -119,7 +115,7 @@ def test_a_spec_in_code_may_name_any_module_and_one_read_from_json_may_not(canar
 
 
 def test_a_run_whose_key_is_not_its_name_is_refused_by_whatever_uses_its_numbers(finished, tmp_path):
-    run = the_run(tmp_path)
+    run = trained_run(tmp_path)
     values = json.loads((run.path / "spec.json").read_text())
     values["model"]["options"]["slots"] = 7
     (run.path / "spec.json").write_text(json.dumps(values))
