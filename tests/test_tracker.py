@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("mlflow_ready")
 
 
 @pytest.fixture
-def copied(finished_store, mlflow_ready, pair):
+def copied(finished_store, pair):
     """A store whose two runs are in MLflow."""
     assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2
     return finished_store
