@@ -162,8 +162,8 @@ def test_a_seed_whose_gain_is_an_outlier_is_named():
     scored = scored_with_gains([1.0, 1.1, 0.9, 1.05, -4.0, 0.95])
     text = claims_text(scored, [the(scored, BETTER)], "markdown")
     assert "Seed 4 is an outlier (gain -4.00, the others +0.90 to +1.10; Grubbs' test, p = 3e-06)" in text
-    usual = scored_with_gains([1.0, 1.1, 0.9, 1.05, 0.7, 0.95])
-    assert "outlier" not in claims_text(usual, [the(usual, BETTER)], "markdown")
+    without_outlier = scored_with_gains([1.0, 1.1, 0.9, 1.05, 0.7, 0.95])
+    assert "outlier" not in claims_text(without_outlier, [the(without_outlier, BETTER)], "markdown")
 
 
 def test_what_is_equal_between_the_two_is_said_and_what_is_not():
