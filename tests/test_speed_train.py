@@ -123,7 +123,7 @@ def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for
     assert bench("speed", "train", "--last")[1] == bench("speed", "--last")[1] == out
     monkeypatch.setattr(train, "measure", lambda **chosen: [row(0.9)])
     code, out, _ = bench("speed", "train", "--compare", "then.json")
-    assert code == 1 and "small: float32: 0.75 times as fast as then  SLOWER" in out
+    assert code == 1 and "small: float32: 0.75 times as fast as before  SLOWER" in out
     assert bench("speed", "train", "--compare", "then.json", "--json")[0] == 1
     assert json.loads((tmp_path / "then.json").read_text())["train"][0]["ratio"] == 1.2
 
