@@ -79,9 +79,15 @@ def _run_notes(results: Results, variant: str, scores: Sequence[str]) -> list[st
                 remarks.setdefault(remark, []).append(int(run["seed"]))
         if _is_text(run["deviations"]):
             remarks.setdefault(f"deviates: {run['deviations']}", []).append(int(run["seed"]))
+    codes: dict[str, list[int]] = {}
+    for run in runs:
+        if _is_text(run.get("own_code")):
+            codes.setdefault(run["own_code"], []).append(int(run["seed"]))
+    versions = "; ".join(f"seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} with {code}" for code, seeds in codes.items())
     sources = dict.fromkeys(run["source"] for run in runs if _is_text(run.get("source")))
     return [
         *sources,
+        *([f"Seeds were trained with different code: {versions}."] if len(codes) > 1 else []),
         *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {remark.rstrip('.')}." for remark, seeds in remarks.items()),
     ]
 

@@ -194,7 +194,7 @@ def _of_model(
     from bench.spec.runspec import Component
 
     trained = find(source, store, model, model_settings)
-    _options.say(trained.remarks)
+    _options.say((*trained.remarks, *trained.changes))
     component = Component(data) if data else trained.data
     if component is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")

@@ -145,7 +145,7 @@ def _print_total(
     planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, target_machine: Machine, command: str
 ) -> None:
     from bench.store.store import BLOCKED
-    from bench.sweep.plan import TO_DO, TO_SCORE, remarks, unique
+    from bench.sweep.plan import TO_DO, TO_SCORE, changed_code, remarks, unique
 
     runs = unique(planned_runs)
     to_do = [planned for planned in runs if planned.state in TO_DO]
@@ -154,6 +154,8 @@ def _print_total(
     blocked = Counter(planned.why for planned in runs if planned.state == BLOCKED)
     for why, count in blocked.items():
         print(f"{count} of {len(runs)} runs blocked: {why}")
+    for remark in changed_code(planned_runs):
+        print(f"note: {remark}")
     if not to_do:
         return
     for remark in remarks(to_do):

@@ -75,7 +75,7 @@ def predict_(
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
     trained = models.find(run_or_checkpoint, _options.store(store_path), model, settings or [])
-    _options.say(trained.remarks)
+    _options.say((*trained.remarks, *trained.changes))
     out = out or _own_folder(trained.name, source)
     shape = (trained.channels or clips.shape[2], *clips.shape[3:])
     context_length = context or trained.context or 10

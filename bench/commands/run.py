@@ -63,7 +63,7 @@ def run(
     from bench.common.files import writable
     from bench.store import failures
     from bench.store.store import FINISHED
-    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, plan, remarks, retry_failed, unique
+    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, changed_code, plan, remarks, retry_failed, unique
     from bench.sweep.preflight import preflight
 
     store = _options.store(store_path)
@@ -98,6 +98,8 @@ def run(
             return _sweep(wider, store, round_runs, round_executor, run_command, stop_requested)
 
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, run_command))
+    for remark in changed_code(planned_runs):
+        print(f"note: {remark}")
     if all(planned.state == FINISHED for planned in planned_runs):
         print(f"nothing to do: all {len(unique(planned_runs))} runs of {experiment.name} are finished")
         _catch_up(experiment, store, planned_runs, sync_command)

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.common.errors import BenchError
+from bench.common.errors import BenchError, listed
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
 from bench.spec.runspec import Component, Precision, parsed
+from bench.store import own_code
 from bench.store.store import Run, Store
 from bench.training import checkpoint
 from bench.training.model import min_context
@@ -31,6 +32,7 @@ class Trained:
     unfinished: the step that training has reached, as text; empty if it has ended.
     size, sees: (height, width) of the frames and the number of context frames that foreign weights are tied to, if they are.
     remarks: what a foreign file was recognised as, and what else a user has to know of it.
+    changes: sentences on code of the user's own that has changed since a run was trained.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Trained:
     size: tuple[int, int] | None = None
     sees: int | None = None
     remarks: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
     def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
@@ -94,12 +97,15 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     if state is None:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
     step = state.get("progress", {}).get("step", run.status().step)
+    changed = own_code.changed(run)
+    change = f"note: {listed(changed)} has changed since {run.name} was trained; its weights run in the code of now"
     return Trained(
         run.name, spec.model, state["model"], spec.context, spec.horizon,
         channels=run.provenance().get("shape", [None])[0],
         data=spec.data,
         precision=spec.precision,
         unfinished=f"at step {step:,} of {spec.steps:,}" if step < spec.steps else "",
+        changes=(change,) if changed else (),
     )  # fmt: skip
 
 

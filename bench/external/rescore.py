@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
-from bench.common.arrays import mapped
+from bench.common.arrays import growing, mapped
 from bench.common.errors import BenchError
 from bench.data.base import Dataset
 from bench.evaluation.evaluate import Pair, chunked, clips_to_score, metadata_of, predictions, scored, target_bytes
@@ -46,22 +46,49 @@ def rescore(
     spec = run.spec
     data: Dataset = spec.data.build()
     count = clips_to_score(data, evaluation, spec.context)
-    stored = _array(run.predictions_file(evaluation.key), (count, evaluation.horizon or 0, *data.shape))
-    if stored is not None:
+    shape = (count, evaluation.horizon or 0, *data.shape)
+    path, kept = run.scores_file(evaluation.key), run.predictions_file(evaluation.key)
+    try:
+        old = load(path)
+    except BenchError:  # missing or damaged: the fresh ones take their place
+        old = None
+    stored = _array(kept, shape)
+    outdated = stored is not None and old is not None and not _same_clips(old, data, evaluation, spec.context, count, device)
+    if stored is not None and not outdated:
         pairs = _pairs_of(stored, data, evaluation, spec.context, device)
     else:
         model = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
         model = (compiled(model, device) if spec.compile else model).eval()
         horizon = evaluation.horizon or spec.horizon
         pairs = predictions(model, data, evaluation.split, count, spec.context, horizon, device, spec.precision)
-    path = run.scores_file(evaluation.key)
-    try:
-        old = load(path)
-    except BenchError:  # missing or damaged: the fresh ones take their place
-        old = None
+    if outdated and sets is not None:
+        raise BenchError(
+            f"{run.name} was scored on other test clips than there are now; `bench rescore` without --metrics scores it whole"
+        )
     metadata = metadata_of(data, evaluation, spec.context, count)
-    _rescored(old, pairs, count, metadata, protocols, device, sets, evaluation.metrics, on_clips).save(path)
+    with growing(kept if outdated else None, shape, root=run.path) as append:
+        if outdated:
+            pairs = _appended(pairs, append)
+        fresh = _rescored(old, pairs, count, metadata, protocols, device, sets, evaluation.metrics, on_clips)
+    fresh.save(path)  # after the predictions that it is of
+    if outdated:
+        return "its checkpoint, as the test clips have changed"
     return "its checkpoint" if stored is None else "kept predictions"
+
+
+def _same_clips(scores: Scores, data: Dataset, evaluation: Evaluation, context: int, count: int, device: torch.device) -> bool:
+    """Whether kept scores are of the test clips that there are now, as far as they tell."""
+    digest = hashlib.sha256()
+    for clips in chunked(data, evaluation.split, count, context + (evaluation.horizon or 0), device):
+        digest.update(target_bytes(clips[:, context:]))
+    return scores.metadata.get("targets") in (None, digest.hexdigest()[:12])
+
+
+def _appended(pairs: Iterator[Pair], append: Callable[[NDArray[Any]], None]) -> Iterator[Pair]:
+    """The same pairs, whose predictions are stored on the way."""
+    for prediction, target in pairs:
+        append(prediction.cpu().numpy())
+        yield prediction, target
 
 
 def rescore_external(
@@ -81,6 +108,11 @@ def rescore_external(
             f"the frames of '{external.name}' are not kept whole in {external.frames}; `bench eval --name` scores them anew"
         )
     evaluation = like.evaluations[0]
+    if not _same_clips(external.scores, data, replace(evaluation, horizon=horizon), context, count, device):
+        raise BenchError(
+            f"the frames of '{external.name}' were predicted for other test clips than there are now; "
+            "`bench eval --name` scores new ones"
+        )
     pairs = _pairs_of(stored, data, evaluation, context, device)
     metadata = {**external.scores.metadata, **metadata_of(data, evaluation, context, count)}
     _rescored(external.scores, pairs, count, metadata, protocols, device, sets, (), on_clips).save(external.path)

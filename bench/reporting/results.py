@@ -194,6 +194,7 @@ def run_row(planned: PlannedRun, searched: Mapping[str, float] | None = None) ->
         **{name: provenance.get(name) for name in (*shapes.COSTS, "command")},
         **(searched or {}),
         **_made_by(provenance),
+        **({"own_code": own_code} if (own_code := _own_code(provenance)) else {}),
         **_started_from(planned.spec),
     }
     store = planned.run.path.parent
@@ -218,6 +219,11 @@ def _made_by(provenance: dict[str, Any]) -> dict[str, Any]:
         "torch": provenance.get("packages", {}).get("torch"),
         "machine": ", ".join(machine.get("accelerators", [])) or machine.get("processor"),
     }
+
+
+def _own_code(provenance: dict[str, Any]) -> str:
+    """Files of the user's own that a run was trained with, each with its hash: "my_models/fading.py 89111d9311c6"."""
+    return ", ".join(f"{name} {digest}" for name, digest in sorted(provenance.get("own_code", {}).items()))
 
 
 def _external_run(external: ExternalResult) -> dict[str, Any]:

@@ -35,6 +35,7 @@ PROVENANCE = {
     "threads": WHOLE,
     "shape": [WHOLE],
     "deviations": [TEXT],
+    "own_code": {"*": TEXT},
     "other_seconds": (NUMBER, None),
     "score_seconds": {"*": NUMBER},
 }  # fmt: skip

@@ -21,9 +21,8 @@ from bench.common.files import FULL, make_folder, write_json
 from bench.common.reading import Unreadable, json_in
 from bench.common.records import known_fields
 from bench.common.removal import move
-from bench.spec import catalog, signatures
-from bench.spec.runspec import KINDS, RunSpec
-from bench.store import seal, shapes
+from bench.spec import signatures
+from bench.store import own_code, seal, shapes
 from bench.store.provenance import ROOT, code
 from bench.store.store import Run, Store
 
@@ -44,7 +43,7 @@ class Snapshot:
 
     def note(self, run: Run) -> None:
         """Write into a run directory which code it is to be executed with."""
-        modules = {str(path): seal.digest(path.read_bytes()) for path in own_modules(run.spec)}
+        modules = {str(path): seal.digest(path.read_bytes()) for path in own_code.modules(run.spec)}
         run.write("code.json", asdict(Snapshot(self.folder, self.digest, modules)))
 
 
@@ -122,7 +121,7 @@ def verify(run: Run) -> None:
     if planned is None:
         return
     try:
-        hashes = {str(path): seal.digest(path.read_bytes()) for path in own_modules(run.spec)}
+        hashes = {str(path): seal.digest(path.read_bytes()) for path in own_code.modules(run.spec)}
     except (signatures.Unknown, OSError):  # its class or its file is gone
         hashes = {}
     changed = [path for path in sorted({*hashes, *planned.own}) if hashes.get(path) != planned.own.get(path)]
@@ -135,16 +134,6 @@ def verify(run: Run) -> None:
 def code_folder() -> Path:
     """The folder that this very process imports the suite from."""
     return ROOT
-
-
-def own_modules(spec: RunSpec) -> list[Path]:
-    """The files outside the suite that define what a spec names, in full or by an entry point."""
-    paths: list[Path] = []
-    for name, kind in KINDS.items():
-        module, _, attribute = catalog.target(kind, getattr(spec, name).name).partition(":")
-        if module.partition(".")[0] not in seal.PACKAGES:
-            paths += signatures.sources(module, attribute, f"{name} '{getattr(spec, name).name}'")
-    return list(dict.fromkeys(paths))
 
 
 def _differences(folder: Path) -> list[str]:

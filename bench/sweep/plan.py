@@ -8,10 +8,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bench.common.errors import BenchError, Blocked
+from bench.common.errors import BenchError, Blocked, listed
 from bench.common.reading import is_regular
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
+from bench.store import own_code
 from bench.store.failures import is_retried
 from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
 from bench.sweep import queue
@@ -96,6 +97,19 @@ def remarks(planned_runs: Sequence[PlannedRun]) -> list[str]:
             for split, frames in sorted(lengths):
                 sentences |= dict.fromkeys(data.remarks(split, frames))
     return list(sentences)
+
+
+def changed_code(planned_runs: Sequence[PlannedRun]) -> list[str]:
+    """Sentences on runs whose code of the user's own has changed since they were trained: a run is known by its settings."""
+    seeds: dict[tuple[str, str], list[int]] = {}
+    for planned in unique(planned_runs):
+        if files := own_code.changed(planned.run):
+            seeds.setdefault((listed(files), planned.label), []).append(planned.seed)
+    return [
+        f"{files} has changed since '{label}' was trained (seed {listed(map(str, numbers))}); "
+        f"`bench run ... --only '{label}' --fresh` trains it anew"
+        for (files, label), numbers in seeds.items()
+    ]
 
 
 def retry_failed(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:

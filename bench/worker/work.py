@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench.common.errors import BenchError
+from bench.common.errors import BenchError, listed
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.store import RUNNING, Run
@@ -58,6 +58,7 @@ def train_and_score(
     _check(spec, data, device, recorded)
     if not trained:  # scoring a trained run again, perhaps on another machine, must not change this record
         _record(run, _training_metadata(spec, data, device, group, recorded))
+        _note_changed_code(run, recorded, status_before.step)
     trainer = Trainer(run, data, device, control, group)
     model, progress = trainer.train(), trainer.progress
     if not trained:
@@ -90,7 +91,7 @@ def _training_metadata(
     """What is known of the training before it begins."""
     import torch
 
-    from bench.store import provenance
+    from bench.store import own_code, provenance
 
     return {
         "fingerprint": data.fingerprint(),
@@ -99,7 +100,19 @@ def _training_metadata(
         "threads": provenance.threads_of(recorded) or group.size * torch.get_num_threads(),  # the Trainer notes another number
         "samples": spec.steps * spec.batch,
         "shape": data.shape,
+        "own_code": own_code.hashes(spec),
     }
+
+
+def _note_changed_code(run: Run, recorded: dict[str, Any], step: int) -> None:
+    """A deviation of a run that goes on with another state of the user's own code than it has begun with."""
+    from bench.store import own_code
+
+    files = own_code.differing(recorded.get("own_code", {}), own_code.hashes(run.spec))
+    if files and step:
+        known = run.provenance()
+        deviation = f"trained with another version of {listed(files)} (from step {step + 1} on)"
+        run.write("provenance.json", {**known, "deviations": [*known.get("deviations", []), deviation]})
 
 
 def _costs(spec: RunSpec, model: nn.Module, data: Dataset, device: torch.device) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""With which code of a user's own a run was trained: a class outside the suite is part of its settings by name only.
+
+So the runs of an edited model keep their names. Plans, reports and the runs themselves say where the code has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.common.errors import BenchError
+from bench.common.reading import json_in
+from bench.common.records import known_fields
+from bench.spec import catalog, signatures
+from bench.spec.runspec import KINDS, RunSpec
+from bench.store import seal, shapes
+from bench.store.store import Run
+
+
+def modules(spec: RunSpec) -> list[Path]:
+    """The files outside the suite that define what a spec names, in full or by an entry point."""
+    paths: list[Path] = []
+    for part, kind in KINDS.items():
+        name = getattr(spec, part).name
+        if target := _outside(kind, name):
+            paths += signatures.sources(*target, f"{part} '{name}'")
+    return list(dict.fromkeys(paths))
+
+
+def _outside(kind: str, name: str) -> tuple[str, str] | None:
+    """Module and class of what a name stands for; None if it is the suite's own."""
+    module, _, attribute = catalog.target(kind, name).partition(":")
+    return None if module.partition(".")[0] in seal.PACKAGES else (module, attribute)
+
+
+def hashes(spec: RunSpec) -> dict[str, str]:
+    """These files by folder and name, "my_models/fading.py" -> a hash of the content: paths differ between machines."""
+    return {_short(path): seal.digest(path.read_bytes()) for path in modules(spec)}
+
+
+def changed(run: Run) -> list[str]:
+    """The files that are not what they were when the run was trained, as far as that was recorded."""
+    try:
+        present = hashes(run.spec)
+        return differing(_recorded(run), present) if present else []
+    except (BenchError, OSError):  # what is gone or damaged has a message of its own
+        return []
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """The names under which both have a file, and not the same one."""
+    return [name for name in sorted(before) if name in now and now[name] != before[name]]
+
+
+def _recorded(run: Run) -> Mapping[str, str]:
+    """By the provenance, or in older stores by what the run was planned with."""
+    if (recorded := run.provenance().get("own_code")) is not None:
+        return dict(recorded)
+    path = run.path / "code.json"
+    planned = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
+    return {_short(Path(name)): digest for name, digest in planned.get("own", {}).items()}
+
+
+def _short(path: Path) -> str:
+    return "/".join(path.parts[-2:])

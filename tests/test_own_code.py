@@ -1,0 +1,100 @@
+"""A model of the user's own that is edited after training keeps the names of its runs: everything that uses them says so."""
+
+import pytest
+
+from bench.common.errors import BenchError
+from bench.evaluation.scores import load
+from bench.external.rescore import rescore
+from bench.store import own_code
+from bench.store.store import INTERRUPTED, Store
+from tests.conftest import EVALUATION, TINY
+
+MODEL = """
+import torch
+from torch import nn
+
+class Fading(nn.Module):
+    def __init__(self, shape: tuple):
+        super().__init__()
+        self.rate = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, context, horizon):
+        return context[:, -1:].expand(-1, horizon, -1, -1, -1) * self.rate
+"""
+EXPERIMENT = """
+from bench.spec import Component, Experiment
+from tests.conftest import EVALUATION, TINY
+
+SPEC = TINY.but(model=Component("MODULE:Fading"), learner=Component("direct"))
+
+def experiment(scale):
+    return Experiment("Does it fade?", {"fading": SPEC}, evaluation=EVALUATION)
+"""
+
+
+@pytest.fixture
+def faded(bench, tmp_path, monkeypatch):
+    """A finished run of a model in a module of its own, since a process reads each module once."""
+    monkeypatch.syspath_prepend(tmp_path)
+    module(tmp_path).write_text(MODEL)
+    (tmp_path / "fade.py").write_text(EXPERIMENT.replace("MODULE", module(tmp_path).stem))
+    assert bench("run", "fade.py", "--executor", "inline")[0] == 0
+    return bench
+
+
+def module(folder):
+    return folder / f"model_{folder.name}.py"
+
+
+def edit(folder):
+    module(folder).write_text(MODEL.replace("* self.rate", "* self.rate**2"))
+
+
+def test_a_model_that_was_edited_since_is_named_by_plan_run_and_predict(faded, tmp_path):
+    assert "has changed" not in faded("plan", "fade.py")[1]
+    edit(tmp_path)
+    name = f"{tmp_path.name}/{module(tmp_path).name}"
+    expected = (
+        f"note: {name} has changed since 'fading' was trained (seed 0); `bench run ... --only 'fading' --fresh` trains it anew"
+    )
+    for command in ("plan", "run"):
+        assert expected in faded(command, "fade.py")[1]
+    run = Store(tmp_path / "runs").runs()[0]
+    code, _, err = faded("eval", run.name, "--clips", "2")
+    assert code == 0 and f"{name} has changed since" in err
+
+
+def test_seeds_that_were_trained_with_different_code_have_a_footnote(faded, tmp_path):
+    edit(tmp_path)
+    assert faded("run", "fade.py", "--executor", "inline", "--seeds", "2")[0] == 0
+    out = " ".join(faded("report", "fade.py", "--seeds", "2")[1].split())
+    assert "Seeds were trained with different code: seed 0 with" in out and "; seed 1 with" in out
+
+
+def test_a_run_that_goes_on_with_other_code_says_from_which_step(faded, tmp_path):
+    run = Store(tmp_path / "runs").runs()[0]
+    run.set_status(INTERRUPTED, step=3, trained=False)
+    edit(tmp_path)
+    assert faded("run", "fade.py", "--executor", "inline")[0] == 0
+    changed = f"{tmp_path.name}/{module(tmp_path).name}"
+    assert run.provenance()["deviations"] == [f"trained with another version of {changed} (from step 4 on)"]
+
+
+def test_classes_of_the_suite_are_no_code_of_the_users(tiny):
+    assert own_code.modules(tiny) == [] and own_code.hashes(tiny) == {}
+
+
+def test_kept_predictions_of_other_test_clips_are_not_scored_against_those_of_now(finished, tmp_path):
+    run = Store(tmp_path / "runs").run(TINY)
+    evaluation = EVALUATION.at(TINY)
+    path, kept = run.scores_file(evaluation.key), run.predictions_file(evaluation.key)
+    before, predictions = load(path), kept.read_bytes()
+    before.metadata["targets"] = "0123456789ab"
+    before.save(path)
+    kept.write_bytes(predictions[:128] + bytes(len(predictions) - 128))  # black, as of other clips
+    code, out, _ = finished("rescore", "mine.py", "--only", "tiny")
+    assert code == 0 and "scored again from its checkpoint, as the test clips have changed" in out
+    assert load(path)["standard/psnr"].tobytes() == before["standard/psnr"].tobytes() and kept.read_bytes() == predictions
+    with pytest.raises(BenchError, match="scored on other test clips than there are now"):
+        before.save(path)
+        rescore(run, evaluation, ["standard"], "cpu", sets=["fvd"])
