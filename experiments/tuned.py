@@ -1,16 +1,18 @@
-"""What does tuning buy? `bench run tuned-lmc` compares the settings of `bench tune lmc` with the recipe, on the test clips.
+"""What does tuning buy? `bench run tuned_lmc` compares the settings of `bench tune lmc` with the recipe, on the test clips.
 
-`bench run tuned-comparison` is the comparison with the settings that `bench tune comparison` has found, at equal budgets. The
+`bench run tuned_comparison` is the comparison with the settings that `bench tune comparison` has found, at equal budgets. The
 cost of the search is in the report's table of costs.
 """
 
 from dataclasses import replace
 
-from bench.spec import Experiment, RunSpec
+from bench.metrics import METRICS
+from bench.spec import Claim, Experiment, RunSpec
 from bench.store.search_results import Result, read
 from bench.store.store import Store
 from experiments import comparison
 from experiments.recipes import trivial_baseline
+from experiments.spans import NEGLIGIBLE
 
 
 def tuned(subject: str, scale: str) -> Experiment:
@@ -40,7 +42,23 @@ def _tuned_model(study: str, scale: str) -> Experiment:
             "all black": trivial_baseline(spec, "black"),
         },
         searched={label: result.spent},
+        claims=_claims(result, label, base_label) if base and not base_won else (),
     )
+
+
+def _claims(result: Result, label: str, base_label: str) -> tuple[Claim, ...]:
+    """That the search has paid, in the score that was its first objective; nothing where that was a cost."""
+    if (metric := result.objectives[0]) not in METRICS:
+        return ()
+    began_with = "those it began with" if result.base else "the recipe's"
+    claim = Claim(
+        f"The settings found by the search predict better than {began_with}.",
+        *(label, base_label),
+        metric=metric,
+        within=NEGLIGIBLE if metric == "psnr" else None,
+        source="this suite",
+    )
+    return (claim,)
 
 
 def _tuned_comparison(scale: str) -> Experiment:

@@ -21,7 +21,7 @@ def start(scale):
 def test_experiments_are_listed_with_their_variants(bench):
     rows = {row["experiment"]: row for row in json.loads(bench("list", "--json")[1])}
     assert rows["memory_size"]["variants"] == ["5 slots", "20 slots", "50 slots", "100 slots", "200 slots"]
-    assert "20 slots, 50 slots" in bench("list")[1]
+    assert "20 slots; 50 slots" in bench("list")[1]
 
 
 def test_an_experiment_of_one_s_own_is_listed_variant_by_variant(bench):

@@ -99,7 +99,7 @@ def test_a_search_ends_with_its_best_confirmed_and_a_second_one_does_nothing(ben
     (tmp_path / "small.py").write_text(SPACE)
     words = ("tune", "small.py", "--trials", 2, "--executor", "inline", "--confirm-seeds", 1)
     code, out, _ = bench(*words)
-    assert code == 0 and "confirmed PSNR (dB) ↑" in out and "2 trials finished" in out and "`bench run tuned-small`" in out
+    assert code == 0 and "confirmed PSNR (dB) ↑" in out and "2 trials finished" in out and "`bench run tuned_small`" in out
     runs = sorted(path.name for path in (tmp_path / "runs").glob("lmc-*"))
     assert len(runs) == 3
     assert bench(*words)[0] == 0 and sorted(path.name for path in (tmp_path / "runs").glob("lmc-*")) == runs
@@ -200,6 +200,47 @@ def test_a_winner_is_compared_with_what_its_own_space_began_with(finished, tmp_p
     assert list(loading.load("tuned-own").variants) == ["tuned (the base)", "copy last frame", "all black"]
 
 
+def test_a_tuned_experiment_claims_that_its_settings_are_better_than_those_the_search_began_with(finished, tmp_path):
+    base, winner = TINY.but(steps=4), TINY.but(steps=4, batch=3)
+    result = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "batch=3", winner, [16.0], [1], [15.9])], base)
+
+    def claims(result):
+        search_results.write(Store(tmp_path / "runs"), result)
+        return loading.load("tuned-own").claims
+
+    (claim,) = claims(result)
+    assert (claim.better, claim.than, claim.metric, claim.within) == ("tuned", "base", "psnr", 0.1)
+    assert claim.sentence == "The settings found by the search predict better than those it began with."
+    assert json.loads(finished("show", "tuned-own", "--json")[1])["claims"] == [claim.sentence]
+    (of_two,) = claims(replace(result, objectives=["ssim", "cost"]))
+    assert (of_two.metric, of_two.within) == ("ssim", None)
+    assert not claims(replace(result, objectives=["cost", "psnr"])) and not claims(replace(result, base=winner))
+    code, _, err = finished("run", "tuned-own", "--decide")
+    assert code == 2 and "tuned_own has no claims to decide; its search was for a cost, or found nothing better" in err
+    recipe = loading.load("comparison").variants["LMC-Memory"]
+    of_lmc = replace(result.candidates[0], spec=recipe.but(batch=9))
+    (against,) = claims(replace(result, base=None, candidates=[of_lmc]))
+    assert against.than == "recipe" and against.sentence.endswith("predict better than the recipe's.")
+
+
+def test_what_is_not_trained_is_not_set_apart_by_settings_of_training(finished, tmp_path):
+    from bench.reporting.gallery import configurations
+
+    base, winner = TINY.but(steps=4), TINY.but(steps=4, optimizer=TINY.optimizer.but(lr=0.123), batch=3)
+    result = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "batch=3", winner, [16.0], [1], [15.9])], base)
+    search_results.write(Store(tmp_path / "runs"), result)
+    listed = json.loads(finished("list", "experiments", "tuned-own", "--json")[1])
+    rows = {row["variant"]: row["set apart by"] for row in listed}
+    assert rows["all black"] == {"model": "black", "learner": "nothing", "steps": 0}
+    assert rows["tuned"] == {"batch": 3, "optimizer.lr": 0.123}
+    for words in (["all black"], ["base", "all black"], []):
+        shown = json.loads(finished("show", "tuned-own", *words, "--json")[1])
+        assert "batch" not in (shown["variants"]["all black"] if not words else shown.get("settings") or shown["differs"])
+    flat = configurations(loading.load("tuned-own"))
+    assert "batch" not in flat["all black"] and "optimizer.lr" not in flat["all black"] and flat["tuned"]["batch"] == 3
+    assert flat["all black"]["validate_every"] == 3  # as all that are trained, so that no column shows it
+
+
 def test_set_holds_for_every_trial_and_for_the_base_and_belongs_to_the_study(bench, tmp_path):
     (tmp_path / "small.py").write_text(SPACE + "\n\ndef start(scale):\n    return {'lr': 1e-3}\n")
     words = ("tune", "small.py", "--trials", 2, "--executor", "inline", "--confirm", 0)
@@ -278,7 +319,7 @@ def test_comparison_tunes_one_after_the_other_with_equal_budgets(bench, monkeypa
     monkeypatch.setattr("experiments.tuning.SPACES", {name: (draw, lambda scale: {"slots": 5}) for name in ("one", "two")})
     monkeypatch.setattr("bench.commands.tune._all_of", lambda scale: ["one", "two"])
     code, out, _ = bench("tune", "comparison", "--trials", 2, "--executor", "inline", "--confirm", 0, "--sampler", "random")
-    assert code == 0 and "one at scale small (1 of 2)" in out and "4 trials finished" in out and "tuned-comparison" in out
+    assert code == 0 and "one at scale small (1 of 2)" in out and "4 trials finished" in out and "tuned_comparison" in out
     assert [search_results.read(store, name, "small").trials for name in ("one", "two")] == [2, 2]
 
 

@@ -35,7 +35,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened
 
-    _refuse_without_claims(experiment)
+    experiment.refuse_without_claims()
     writable(store.root)
     record = Record.of(experiment, store)
     end = None if hours is None else time.monotonic() + 3600 * hours
@@ -72,20 +72,13 @@ def with_next_round(experiment: Experiment, store: Store, most: int) -> Experime
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened, with_seeds
 
-    _refuse_without_claims(experiment)
+    experiment.refuse_without_claims()
     wider = Record.of(experiment, store).applied(widened(experiment, store))
     states = {planned.state for planned in plan(wider, store)}
     if states & {*TO_DO, *ACTIVE} or FINISHED not in states:
         return wider
     _, verdicts = judged(wider, plan(wider, store))
     return with_seeds(wider, next_round(wider, verdicts, most))
-
-
-def _refuse_without_claims(experiment: Experiment) -> None:
-    from bench.common.errors import BenchError
-
-    if not experiment.claims:
-        raise BenchError(f"{experiment.name} has no claims to decide; set `claims` of its Experiment")
 
 
 def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:

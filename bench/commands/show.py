@@ -53,8 +53,8 @@ def show(
 
 
 def whole_settings(spec: RunSpec) -> dict[str, Any]:
-    """All settings of a run by the names that `--set` takes, defaults included, without the seed."""
-    return {name: value for name, value in spec.settings().items() if name != "seed"}
+    """All settings that a run depends on by the names that `--set` takes, defaults included, without the seed."""
+    return {name: value for name, value in spec.settings().items() if name != "seed" and spec.depends_on(name)}
 
 
 def own_settings(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
@@ -85,7 +85,8 @@ def _whole(experiment: Experiment) -> dict[str, Any]:
 def _differences(first: RunSpec, second: RunSpec, labels: Any) -> Any:
     """Setting -> its value in both; by label where they have one."""
     before, after = whole_settings(first), whole_settings(second)
-    pairs = {name: (before.get(name), after.get(name)) for name in {**before, **after} if before.get(name) != after.get(name)}
+    names = [name for name in {**before, **after} if first.depends_on(name) and second.depends_on(name)]
+    pairs = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
     if not any(labels):
         return pairs
     return {name: dict(zip(labels, values, strict=True)) for name, values in pairs.items()}

@@ -99,7 +99,7 @@ def tune(
 
     Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
     command goes on, and a trial that was already trained is not trained again. The best is trained again on fresh seeds:
-    `bench run tuned-lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
+    `bench run tuned_lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
     show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
     resumable.
     """
@@ -171,6 +171,7 @@ def _print_best(study: Study) -> None:
 
 def _end(name: str, outcomes: list[Outcome]) -> int:
     """Say what to do next; the exit code."""
+    from bench.spec.loading import TUNED
     from reports.quantities import lasting
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
@@ -183,7 +184,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
     if left:
         print(f"{left} trials are still open; `{_options.command_line()}` goes on with them")
     if result.candidates:
-        scored = typed("run", f"tuned-{ALL if name == ALL else result.study}", result.scale)
+        scored = typed("run", TUNED + (ALL if name == ALL else result.study), result.scale)
         drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")
         browsed = f"`bench ui --optuna{_options.same_store()}`"
         print(f"{scored} scores what was found on the test clips, {drawn} draws the search, {browsed} browses it")

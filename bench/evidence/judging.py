@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.common.errors import BenchError
 from bench.reporting.analysis import memories
 from bench.reporting.results import results
 from bench.spec.experiment import Experiment
@@ -26,8 +25,7 @@ def judged(
 
     label: only clips that show this. tell: called with a line for each memory that has to be analysed first.
     """
-    if not experiment.claims:
-        raise BenchError(f"{experiment.name} has no claims; set `claims` of its Experiment")
+    experiment.refuse_without_claims()
     protocols = dict.fromkeys(["standard", *(claim.protocol for claim in experiment.claims)])
     scored = results(experiment, planned_runs, list(protocols), label)
     return scored, judge(scored, experiment.claims, aligned(experiment, planned_runs, label, tell))

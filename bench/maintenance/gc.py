@@ -23,7 +23,7 @@ from bench.common.reading import inside, is_folder, is_regular, json_in
 from bench.common.records import known_fields
 from bench.costs.measured import CACHE
 from bench.spec.experiment import SCALES
-from bench.spec.loading import load, names
+from bench.spec.loading import TUNED, load, names
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files, shapes, snapshot
 from bench.store.store import FINISHED, Run, Store
@@ -179,7 +179,7 @@ def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
         if not is_regular(folder / "result.json"):
             continue
         with contextlib.suppress(BenchError):  # it has found nothing yet
-            loaded.append(load(f"tuned-{study}", scale))
+            loaded.append(load(TUNED + study, scale))
     used_specs = {_but_for_its_seed(spec) for experiment in loaded for spec in experiment.variants.values()}
     searched_runs = run_names(store)
     return [run for run in runs if _but_for_its_seed(run.spec) not in used_specs and run.name not in searched_runs]

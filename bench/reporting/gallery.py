@@ -55,8 +55,17 @@ def pictures(
 
 
 def configurations(experiment: Experiment) -> dict[str, dict[str, Any]]:
-    """Every variant's settings, flat: {"full": {"model.slots": 50, ...}}."""
+    """Every variant's settings, flat: {"full": {"model.slots": 50, ...}}.
+
+    A variant without training has no settings of training, but for those that all trained ones have in common.
+    """
     flat = {label: spec.flat() for label, spec in experiment.variants.items()}
+    trained = [flat[label] for label, spec in experiment.variants.items() if spec.steps]
+    shared = dict.fromkeys(name for settings in trained for name in settings)
+    common = {name: trained[0].get(name) for name in shared if len({str(settings.get(name)) for settings in trained}) == 1}
+    for label, spec in experiment.variants.items():
+        needed = {name: value for name, value in flat[label].items() if spec.depends_on(name)}
+        flat[label] = needed | {name: value for name, value in common.items() if not spec.depends_on(name)}
     return {label: {name: published(value) for name, value in settings.items()} for label, settings in flat.items()}
 
 

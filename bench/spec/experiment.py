@@ -128,6 +128,12 @@ class Experiment:
                     hint = did_you_mean(label, self.variants) or "; it has " + listed(self.variants)
                     raise BenchError(f"{self.name} claims something about '{label}', and has no such variant{hint}")
 
+    def refuse_without_claims(self) -> None:
+        """BenchError if there is nothing to judge."""
+        if not self.claims:
+            how = "its search was for a cost, or found nothing better than what it began with" if self.searched else ""
+            raise BenchError(f"{self.name} has no claims to decide; {how or 'set `claims` of its Experiment'}")
+
     def only(self, labels: Sequence[str]) -> Experiment:
         """The experiment reduced to some variants, in declared order."""
         for label in labels:

@@ -27,7 +27,7 @@ def load(name: str, scale: str = "small") -> Experiment:
         raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
     if canonical(name).startswith(TUNED) and not name.endswith(".py"):
         tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
-        return replace(tuned, name=canonical(name), scale=scale)
+        return _named(tuned, canonical(name), scale)
     importlib.import_module("numpy")  # before torch: while that imports numpy itself, from C, a Ctrl-C is lost
     module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name)
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
@@ -46,7 +46,12 @@ def load(name: str, scale: str = "small") -> Experiment:
     trust.allow(
         module for spec in loaded.variants.values() for module in spec.modules()
     )  # the user has named this file himself
-    experiment = replace(loaded, name=Path(name).stem if name.endswith(".py") else canonical(name), scale=scale)
+    return _named(loaded, Path(name).stem if name.endswith(".py") else canonical(name), scale)
+
+
+def _named(loaded: Experiment, name: str, scale: str) -> Experiment:
+    """The experiment with its name and scale; BenchError for a claim about a variant that it does not have."""
+    experiment = replace(loaded, name=name, scale=scale)
     experiment.refuse_strange_claims()
     return experiment
 

@@ -67,6 +67,10 @@ class Component:
 
 Precision = Literal["float32", "bf16"]
 HASHED = "@sha256:"  # between the path and the hash of a checkpoint that training starts from
+OF_TRAINING = frozenset(
+    {"batch", "optimizer", "schedule", "clip_norm", "compile", "validate_every", "validation_clips", "select", "init"}
+)
+"""The fields of a RunSpec that change nothing where nothing is trained."""
 
 # The fields of a RunSpec that are Components, and the kind of each.
 KINDS = {
@@ -226,6 +230,10 @@ class RunSpec:
                 options = {**catalog.defaults(KINDS[name], value), **getattr(self, name).options}
                 settings |= {f"{name}.{option}": setting for option, setting in options.items()}
         return settings
+
+    def depends_on(self, setting: str) -> bool:
+        """Whether a setting, by the name that `--set` takes, can change the outcome: those of training cannot without steps."""
+        return self.steps > 0 or setting.partition(".")[0] not in OF_TRAINING
 
     def to_json(self) -> dict[str, Any]:
         """All values, as JSON can hold them; `from_json` is the inverse."""

@@ -39,7 +39,7 @@ def everything(study: Study) -> list[PlannedRun]:
 def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -> Result:
     """Store and return the result of the study. Fresh seeds rank the candidates once all of them are confirmed.
 
-    base: the start of the space, which `bench run tuned-NAME` compares with the winner.
+    base: the start of the space, which `bench run tuned_NAME` compares with the winner.
     """
     candidates = [_candidate(study, trial, seeds) for trial in study.ranking()[: max(1, best)]]
     if all(candidate.confirmed for candidate in candidates):
