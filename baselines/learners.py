@@ -32,6 +32,10 @@ def loss(model: nn.Module, outputs: Tensor, target: Tensor, state: State | None)
     """The model's own loss where it defines one, else the mean squared error; in the precision of the target."""
     model_loss: Callable[[Tensor, Tensor, State | None], Tensor] | None = getattr(model, "loss", None)
     outputs = outputs.to(target.dtype)
+    if outputs.shape != target.shape:  # or the smaller one would be repeated to fit
+        raise ValueError(
+            f"{type(model).__name__} returned frames of {list(outputs.shape)}, and the target is {list(target.shape)}"
+        )
     return model_loss(outputs, target, state) if model_loss else functional.mse_loss(outputs, target)
 
 

@@ -1,7 +1,13 @@
 """A model of the user's own that is edited after training keeps the names of its runs: everything that uses them says so."""
 
-import pytest
+import os
+import sys
 
+import pytest
+import torch
+from torch import nn
+
+from baselines.learners import loss
 from bench.common.errors import BenchError
 from bench.evaluation.scores import load
 from bench.external.rescore import rescore
@@ -98,3 +104,26 @@ def test_kept_predictions_of_other_test_clips_are_not_scored_against_those_of_no
     with pytest.raises(BenchError, match="scored on other test clips than there are now"):
         before.save(path)
         rescore(run, evaluation, ["standard"], "cpu", sets=["fvd"])
+
+
+def test_a_model_that_cannot_take_so_few_frames_is_refused_with_its_line(faded, tmp_path):
+    run = Store(tmp_path / "runs").runs()[0]
+    module(tmp_path).write_text(MODEL.replace("context[:, -1:]", "context[:, :1] if context[0, 2].sum() else context[:, -1:]"))
+    sys.modules.pop(module(tmp_path).stem)
+    code, _, err = faded("eval", run.name, "--clips", "2", "--context", "2")
+    assert code == 2 and "Traceback" not in err
+    assert f"Fading failed on 2 context frames of 1x16x16 ({module(tmp_path).name}, line 11): IndexError: " in err
+
+
+def test_a_model_that_returns_too_few_frames_is_refused_where_it_trains():
+    model = nn.Linear(1, 1)
+    with pytest.raises(ValueError, match=r"Linear returned frames of \[2, 1, 1, 8, 8\], and the target is \[2, 3, 1, 8, 8\]"):
+        loss(model, torch.zeros(2, 1, 1, 8, 8), torch.zeros(2, 3, 1, 8, 8), None)
+
+
+def test_a_run_whose_process_loads_is_starting_and_has_not_died(store, tiny):
+    run = store.run(tiny)
+    run.create(tiny)
+    assert run.status().reason == "its process is starting"
+    os.utime(run.path, (0, 0))
+    assert run.status().reason == "its process died before it had begun"

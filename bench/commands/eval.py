@@ -189,6 +189,7 @@ def _of_model(
     from bench.common.machine import default_device
     from bench.common.reading import sha256_of
     from bench.evaluation.evaluate import evaluate
+    from bench.external.failing import failing_in_words
     from bench.external.models import find
     from bench.spec.experiment import Evaluation
     from bench.spec.runspec import Component
@@ -205,7 +206,7 @@ def _of_model(
     if clips is None and data_set.count(split, context_length + ahead) is None:
         clips = 1000
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)
-    with _options.progress("scoring") as progress:
+    with failing_in_words(network, context_length, data_set.shape), _options.progress("scoring") as progress:
         keep = external.frames if external else None
         scores = evaluate(
             network, data_set, context_length, evaluation, device, trained.precision, keep=keep, on_clips=progress

@@ -14,6 +14,7 @@ from torch import nn
 from bench.common.errors import BenchError
 from bench.common.images import image, save_gif, save_png, side_by_side, strip
 from bench.evaluation.evaluate import autocast
+from bench.external.failing import failing_in_words
 from bench.external.frames import BATCH, Clips, fitted
 from bench.spec.runspec import Precision
 from bench.training.model import min_context
@@ -45,8 +46,11 @@ def predict(
     for first in range(0, len(clips), BATCH):
         batch = fitted(clips[first : first + BATCH], channels)
         context_frames = torch.from_numpy(batch[:, :context]).to(device)
-        with autocast(precision, device):
+        with failing_in_words(model, context, context_frames.shape[2:]), autocast(precision, device):
             predicted = model(context_frames, horizon)
+        if predicted.shape != (len(batch), horizon, *context_frames.shape[2:]):
+            due = [len(batch), horizon, *context_frames.shape[2:]]
+            raise BenchError(f"{type(model).__name__} returned frames of {list(predicted.shape)}, where {due} were due")
         yield batch, predicted.float().cpu().numpy()
 
 

@@ -54,6 +54,7 @@ NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = tuple(
 RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
 IDENTITY = re.compile(r"[\w.:-]{1,200}")  # what its identity is made of, which becomes part of a query
 MAX_SECONDS = 2**40  # since 1970; what is later is no time
+STARTING_S = 60.0  # seconds that a process may take to load before it takes its lease
 MAX_PARTS = 2**16  # into which a batch is cut
 
 
@@ -123,9 +124,22 @@ class Run:
             status = Status(INTERRUPTED, kind=Failure.DAMAGED, reason=_damage(error))
         if lease.holder(self.path):
             return replace(status, state=RUNNING, reason="")
-        if status.state == RUNNING or (status.state == NEW and self.path.is_dir()):
+        if status.state == RUNNING:
             return replace(status, state=INTERRUPTED, reason="its process died")
+        if status.state == NEW and self.path.is_dir():
+            return replace(
+                status,
+                state=INTERRUPTED,
+                reason=f"its process {'is starting' if self._is_young() else 'died before it had begun'}",
+            )
         return status
+
+    def _is_young(self) -> bool:
+        """Whether the directory was made so recently that a process may still be importing PyTorch."""
+        try:
+            return time.time() - os.lstat(self.path).st_mtime < STARTING_S
+        except OSError:
+            return False
 
     def _status(self) -> dict[str, Any]:
         path = f"{self.path}{os.sep}status.json"
