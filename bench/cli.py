@@ -23,7 +23,7 @@ app = typer.Typer(
     cls=LazyGroup,
     help="Train, score and compare video-prediction models: LMC-Memory, its ablations and the RNN baselines.\n\n"
     "Start with `bench run ablation`, then `bench report ablation`. Anything can be interrupted; "
-    "the same command goes on with it.",
+    "the same command continues it.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,

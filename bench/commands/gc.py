@@ -33,7 +33,7 @@ def gc(
 ) -> None:
     """Remove files that are no longer needed.
 
-    Lists them with their sizes, then asks. Runs that go on or wait in a queue are left alone, and every run keeps the
+    Lists them with their sizes, then asks. Runs that are running or queued are left alone, and every run keeps the
     checkpoints that it resumes from and is scored with. Can be interrupted at any moment.
     """
     from bench.maintenance.gc import find, remove
@@ -70,4 +70,4 @@ def _print_waste(leftovers: list[Waste], store: Store) -> None:
         if len(of_kind) > len(shown):
             print(f"{'':>12}and {len(of_kind) - len(shown)} more")
     total = sized(sum(waste.size for waste in leftovers))
-    print(f"{total:>10}  in all, of {store.root}" if leftovers else f"there is nothing in {store.root} that nobody needs")
+    print(f"{total:>10}  in all, of {store.root}" if leftovers else f"there is nothing in {store.root} to remove")

@@ -21,7 +21,7 @@ def logs(
     """Show the log of a run.
 
     With -f, like `tail -f`, with a line for each step that training logs (at most one in two seconds): it ends when the run
-    ends, and says how. Ctrl-C ends it at once; the run goes on.
+    ends, and says how. Ctrl-C ends it at once; the run continues.
     """
     from bench.sweep.logs import follow, how_it_stands, last_lines
 

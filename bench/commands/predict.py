@@ -56,7 +56,7 @@ def predict_(
     CHECKPOINT may be of another code base (OpenSTL, PredRNN, PhyDNet, ...): its content tells the model. docs/checkpoints.md
     lists what loads.
 
-    Writes PNG frames, a strip of all of them, and a GIF; beside the truth where the input goes on after the context. Any number
+    Writes PNG frames, a strip of all of them, and a GIF; beside the truth if the input has frames after the context. Any number
     of clips takes the same memory.
     """
     from bench.common.arrays import growing

@@ -56,7 +56,7 @@ def run(
     """Train and score the runs of an experiment that are missing.
 
     Skips what is finished, resumes what was interrupted, keeps going past a run that fails. Ctrl-C and `bench stop` end it
-    cleanly, and the same command goes on. With --decide it adds seeds, one round after the other, for the claims of the
+    cleanly, and the same command continues. With --decide it adds seeds, one round after the other, for the claims of the
     experiment that are still undecided; `bench report X --claims` shows them. Exit codes: 0 all done, 1 some failed, 2 usage or
     configuration, 130 interrupted but resumable.
     """

@@ -30,7 +30,7 @@ def stop(
 ) -> None:
     """Stop sweeps or single runs cleanly.
 
-    They save their work first, whoever started them and on whatever machine; `bench run` goes on with them. Without a name,
+    They save their work first, whoever started them and on whatever machine; `bench run` continues them. Without a name,
     shows what could be stopped.
     """
     from bench.sweep import queue
@@ -122,7 +122,7 @@ def _wait_for(sweeps: list[Sweep], runs: list[Run]) -> None:
         sweeps = [sweep for sweep in sweeps if sweep.where()]
         runs = [run for run in runs if run.status().state == RUNNING]
         if not sweeps and not runs:
-            print("they have ended; `bench run` goes on with them")
+            print("they have ended; `bench run` continues them")
             return
         time.sleep(0.2)
     left = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]

@@ -98,7 +98,7 @@ def tune(
     """Search for better hyperparameters with Optuna.
 
     Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
-    command goes on, and a trial that was already trained is not trained again. The best is trained again on fresh seeds:
+    command continues, and a trial that was already trained is not trained again. The best is trained again on fresh seeds:
     `bench run tuned_lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
     show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
     resumable.
@@ -182,7 +182,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
         print(f"interrupted; `{_options.command_line()}` continues from here")
         return 130
     if left:
-        print(f"{left} trials are still open; `{_options.command_line()}` goes on with them")
+        print(f"{left} trials are still open; `{_options.command_line()}` continues them")
     if result.candidates:
         scored = typed("run", TUNED + (ALL if name == ALL else result.study), result.scale)
         drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")

@@ -1,1 +1,1 @@
-"""From the store to what `reports` draws: the table of scores, memories, pictures, and what stands behind a cell."""
+"""From the store to what `reports` draws: the table of scores, memories, pictures, and what a cell is computed from."""

@@ -17,7 +17,7 @@ from bench.speed.timing import Timing, fastest
 
 CLIPS, FRAMES, SIDE = 4, 10, 64
 ROUNDS = 3
-PRODUCT = 1024  # side of the square matrices whose product stands for what the processor can do
+PRODUCT = 1024  # side of the square matrices whose product shows the peak speed of the device
 
 
 def network_rows(device: torch.device) -> Iterator[Timing]:
@@ -61,7 +61,7 @@ def package(device: torch.device) -> nn.Module | None:
 
 
 def _declare_operators() -> None:
-    """Beside a CPU-only torch, torchvision's import asks for two operators that nobody calls here."""
+    """Declare two operators that torchvision's import needs with a CPU-only torch; they are never called."""
     for operator in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, operator):
             torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")

@@ -146,7 +146,7 @@ def tracking(store: Store) -> Iterator[OverheadRow]:
 
 
 class _Training:
-    """Training that goes on for some steps at every call, on one core."""
+    """Trains some steps further at every call, on one core."""
 
     def __init__(self, spec: RunSpec, run: Run):
         from bench.training.learner import build_learner

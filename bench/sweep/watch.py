@@ -101,7 +101,7 @@ class Board:
 
 
 def watch(board: Board, console: Console) -> None:
-    """On a terminal a table until q or Ctrl-C, elsewhere a line per change until nothing goes on."""
+    """On a terminal a table until q or Ctrl-C, elsewhere a line per change until nothing is running."""
     if not console.is_terminal:
         _lines(board, console)
         return

@@ -139,7 +139,7 @@ def set_aside(path: Path) -> Path:
 def refuse_other_artifacts(client: MlflowClient, run_id: str, artifacts: Path) -> None:
     """BenchError where an MLflow run's artifacts are not in the store's own folder, as its database may say, or behind a link.
 
-    What is written or deleted there would be somebody else's.
+    Writing or deleting there could damage files that are not the store's.
     """
     location: Any = client.get_run(run_id).info.artifact_uri
     parts = urlsplit(str(location))

@@ -1,4 +1,4 @@
-"""A study: the record of a search, kept in Optuna's storage so that any process can go on with it.
+"""A study: the record of a search, kept in Optuna's storage so that any process can continue it.
 
 runs/tuning/journal.log             every study of the store, unless another storage was named
 runs/tuning/lmc-small/study.json    what is searched, and where the record is

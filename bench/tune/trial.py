@@ -19,7 +19,7 @@ PAUSE = 20  # times the median time between two lines of metrics: a longer gap i
 
 
 class OpenTrial:
-    """A trial that goes on. Its runs, one per seed, are trained one after the other, so that a poor trial costs only one.
+    """An unfinished trial. Its runs, one per seed, are trained one after the other, so that a poor trial costs only one.
 
     pruned: why it is to end early, as text. ours: whether this search started the present run, and so may stop it.
     """
