@@ -93,14 +93,17 @@ def test_classes_of_the_suite_are_no_code_of_the_users(tiny):
 def test_kept_predictions_of_other_test_clips_are_not_scored_against_those_of_now(finished, tmp_path):
     run = Store(tmp_path / "runs").run(TINY)
     evaluation = EVALUATION.at(TINY)
-    path, kept = run.scores_file(evaluation.key), run.predictions_file(evaluation.key)
-    before, predictions = load(path), kept.read_bytes()
+    path, predictions_path = run.scores_file(evaluation.key), run.predictions_file(evaluation.key)
+    before, predictions = load(path), predictions_path.read_bytes()
     before.metadata["targets"] = "0123456789ab"
     before.save(path)
-    kept.write_bytes(predictions[:128] + bytes(len(predictions) - 128))  # black, as of other clips
+    predictions_path.write_bytes(predictions[:128] + bytes(len(predictions) - 128))  # black, as of other clips
     code, out, _ = finished("rescore", "mine.py", "--only", "tiny")
     assert code == 0 and "scored again from its checkpoint, as the test clips have changed" in out
-    assert load(path)["standard/psnr"].tobytes() == before["standard/psnr"].tobytes() and kept.read_bytes() == predictions
+    assert (
+        load(path)["standard/psnr"].tobytes() == before["standard/psnr"].tobytes()
+        and predictions_path.read_bytes() == predictions
+    )
     with pytest.raises(BenchError, match="scored on other test clips than there are now"):
         before.save(path)
         rescore(run, evaluation, ["standard"], "cpu", sets=["fvd"])

@@ -47,12 +47,12 @@ def rescore(
     data: Dataset = spec.data.build()
     count = clips_to_score(data, evaluation, spec.context)
     shape = (count, evaluation.horizon or 0, *data.shape)
-    path, kept = run.scores_file(evaluation.key), run.predictions_file(evaluation.key)
+    path, predictions_path = run.scores_file(evaluation.key), run.predictions_file(evaluation.key)
     try:
         old = load(path)
     except BenchError:  # missing or damaged: the fresh ones take their place
         old = None
-    stored = _array(kept, shape)
+    stored = _array(predictions_path, shape)
     outdated = stored is not None and old is not None and not _same_clips(old, data, evaluation, spec.context, count, device)
     if stored is not None and not outdated:
         pairs = _pairs_of(stored, data, evaluation, spec.context, device)
@@ -66,7 +66,7 @@ def rescore(
             f"{run.name} was scored on other test clips than there are now; `bench rescore` without --metrics scores it whole"
         )
     metadata = metadata_of(data, evaluation, spec.context, count)
-    with growing(kept if outdated else None, shape, root=run.path) as append:
+    with growing(predictions_path if outdated else None, shape, root=run.path) as append:
         if outdated:
             pairs = _appended(pairs, append)
         fresh = _rescored(old, pairs, count, metadata, protocols, device, sets, evaluation.metrics, on_clips)

@@ -22,13 +22,13 @@ def modules(spec: RunSpec) -> list[Path]:
     paths: list[Path] = []
     for part, kind in KINDS.items():
         name = getattr(spec, part).name
-        if target := _outside(kind, name):
+        if target := _user_class(kind, name):
             paths += signatures.sources(*target, f"{part} '{name}'")
     return list(dict.fromkeys(paths))
 
 
-def _outside(kind: str, name: str) -> tuple[str, str] | None:
-    """Module and class of what a name stands for; None if it is the suite's own."""
+def _user_class(kind: str, name: str) -> tuple[str, str] | None:
+    """Module and class that a name stands for; None if they belong to the suite."""
     module, _, attribute = catalog.target(kind, name).partition(":")
     return None if module.partition(".")[0] in seal.PACKAGES else (module, attribute)
 

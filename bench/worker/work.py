@@ -110,9 +110,9 @@ def _note_changed_code(run: Run, recorded: dict[str, Any], step: int) -> None:
 
     files = own_code.differing(recorded.get("own_code", {}), own_code.hashes(run.spec))
     if files and step:
-        known = run.provenance()
+        provenance = run.provenance()
         deviation = f"trained with another version of {listed(files)} (from step {step + 1} on)"
-        run.write("provenance.json", {**known, "deviations": [*known.get("deviations", []), deviation]})
+        run.write("provenance.json", {**provenance, "deviations": [*provenance.get("deviations", []), deviation]})
 
 
 def _costs(spec: RunSpec, model: nn.Module, data: Dataset, device: torch.device) -> dict[str, Any]:
