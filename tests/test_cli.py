@@ -29,6 +29,7 @@ from bench.store.store import Store
         (["run", "ablation", "--set", "batch=0"], "batch must be at least 1, got 0"),
         (["run", "ablation", "--set", "model.slots=10"], "--set makes '10 slots' the same as 'full'"),
         (["run", "mine.py", "--set", "model=predrnn"], "works only with LMC-Memory, not PredRNN"),
+        (["run", "ablation", "--seeds", "0"], "got '0'; seed 0 alone is written '0,'"),
         (["run", "ablation", "--seeds", "1,1"], "--seeds names a seed twice"),
         (["run", "ablation", "--only", ""], "ablation has no variant ''"),
         (["tune", "lmc", "--study", ""], "--study takes letters, digits and underscores, got ''"),

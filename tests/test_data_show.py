@@ -8,6 +8,7 @@ from bench.common.errors import BenchError
 from bench.data.preparing.listing import listing
 from bench.data.preparing.prepare import prepare
 from bench.data.preparing.show import show
+from bench.maintenance import doctor
 from tests.data_samples import prepare_kth, write_frames, write_mnist
 
 
@@ -36,6 +37,26 @@ def test_the_list_shows_what_is_prepared_with_the_options_that_reach_it(tmp_path
     assert state("frames", name="robots").state == "ready"
     assert state("moving_mnist", only_t10k=True).state == "ready"
     assert state("moving_mnist").state == state("kth").state == state("frames").state == "missing"
+
+
+def test_doctor_names_the_sets_that_are_there_and_misses_no_default_beside_them(tmp_path):
+    assert {"data frames", "data videos"} <= {finding.what for finding in doctor._data()}
+    prepare("frames", {"source": str(write_frames(tmp_path / "f", {"train": (3, 3), "test": (3,)})), "name": "robots"})
+    found = {finding.what: finding.found for finding in doctor._data()}
+    assert found["data frames name=robots"].startswith("ready") and "data frames" not in found
+    assert found["data videos"] == "absent"
+
+
+def test_the_name_of_a_prepared_set_in_the_place_of_a_data_set_is_told_how_it_is_spelled(
+    tmp_path, bench, monkeypatch, data_root
+):
+    prepare("frames", {"source": str(write_frames(tmp_path / "f", {"train": (3, 3), "test": (3,)})), "name": "robots"})
+    spelled = "`frames --set data.name=robots`"
+    for words in (("data", "show", "robots"), ("data", "export", "robots"), ("eval", "--predictions", "f", "--data", "robots")):
+        code, _, err = bench(*words)
+        assert code == 2 and f"there is no data set 'robots', but a prepared set has that name: did you mean {spelled}" in err
+    assert "`--set data=frames --set data.name=robots`" in bench("plan", "mine.py", "--set", "data=robots")[2]
+    assert bench("data", "show", "frames", "--set", "data.name=robots", "--frames", "2")[0] == 0
 
 
 def test_a_changed_set_is_listed_as_changed(tmp_path, data_root):

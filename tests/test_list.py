@@ -57,6 +57,17 @@ def test_one_entry_of_any_list_can_be_asked_for(bench):
     assert row["name"] == "conv_tt_lstm" and row["options"]["order"] == 3
 
 
+def test_several_entries_of_a_list_can_be_asked_for(bench):
+    rows = json.loads(bench("list", "models", "simvp", "conv-tt-lstm", "simvp", "--json")[1])
+    assert [row["name"] for row in rows] == ["simvp", "conv_tt_lstm"]
+
+
+def test_a_table_in_a_pipe_is_as_wide_as_columns_says_and_whole_without_it(bench, monkeypatch):
+    assert max(map(len, bench("list")[1].splitlines())) > 200
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, bench("list")[1].splitlines())) <= 80
+
+
 def test_a_class_of_one_s_own_is_described_by_its_full_name(bench, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "blur_model.py").write_text(
@@ -71,7 +82,10 @@ def test_a_class_of_one_s_own_is_described_by_its_full_name(bench, tmp_path, mon
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("models", "lcm"), "there is no 'lcm' among the models: did you mean 'lmc'?"),
+        (("models", "lcm"), "there is no model 'lcm': did you mean 'lmc'?"),
+        (("models", "zzzz"), "black (is the package that has it installed?)"),
+        (("metrics", "pnsr"), "there is no 'pnsr' among the metrics: did you mean 'psnr'?"),
+        (("experiments", "ablation", "comparison"), "of experiments one is shown in full at a time, got ablation, comparison"),
         (("experiments", "ablatoin"), "did you mean 'ablation'?"),
         (("spaces", "lcm"), "there is no search space 'lcm': did you mean 'lmc'?"),
         (("models", "--scale", "paper"), "--scale goes with one experiment or one space"),

@@ -58,10 +58,15 @@ def test_speed_is_steps_over_time_and_what_lies_between_two_processes_does_not_c
     assert pace.speed == pytest.approx(2.0) and pace.seconds_left(15) == pytest.approx(5.0)
 
 
-def test_before_the_second_line_no_speed_is_claimed(run):
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_no_speed_is_told_of_the_first_steps_which_take_longer_than_others(run, count):
     assert Pace.of(run) is None
-    _lines(run, [100.0])
-    assert Pace.of(run).speed is None and Pace.of(run).figures(10).startswith("step 1/10  matching")
+    _lines(run, [100.0, 140.0, 140.5][:count])
+    pace = Pace.of(run)
+    assert pace.speed is None and pace.figures(10).startswith(f"step {count}/10  matching")
+    (run.path / "metrics.jsonl").unlink()
+    _lines(run, [100.0, 140.0, 140.5, 141.0])
+    assert Pace.of(run).speed == pytest.approx(2.0)
 
 
 def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair, run, owned):
@@ -110,6 +115,33 @@ def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, r
     out = capsys.readouterr().out
     assert out.index("tiny  seed 0  running") < out.index("tiny  seed 0  failed") < out.index("2 runs: 1 failed, 1 new")
     assert out.count("copy") == 1
+
+
+def test_watching_a_sweep_that_has_just_been_started_waits_for_it(store, pair, tiny, capsys, monkeypatch):
+    monkeypatch.setattr("bench.sweep.watch.REFRESH", 0.02)
+
+    def begin():
+        time.sleep(0.3)
+        with active.register_sweep(store, "pair-small", "bench run pair"):
+            run = store.run(tiny)
+            run.create(tiny)
+            owned = lease.take(run.path)
+            time.sleep(0.3)
+            owned.release()
+
+    beginning = threading.Thread(target=begin)
+    beginning.start()
+    watch(Board(store), Console(width=200))
+    beginning.join()
+    out = capsys.readouterr().out
+    assert "no run is going on in" in out and "running" in out
+
+
+def test_watching_where_nothing_is_going_on_says_so_and_ends(store, capsys, monkeypatch):
+    monkeypatch.setattr("bench.sweep.watch.REFRESH", 0.02)
+    monkeypatch.setattr("bench.sweep.watch.BEGIN_S", 0.1)
+    watch(Board(store), Console(width=200))
+    assert capsys.readouterr().out.splitlines() == [f"no run is going on in {store.root}; waiting 0 s for one", "0 runs"]
 
 
 def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were(store, tiny, run):

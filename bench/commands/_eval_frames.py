@@ -95,6 +95,7 @@ def with_settings(component: Component, settings: list[str]) -> Component:
     """A data set's component, changed by --set OPTION=VALUE or data.OPTION=VALUE."""
     from bench.spec.runspec import parsed
 
+    _options.refuse_name_of_a_set(component.name)
     for setting in settings:
         key, equals, text = setting.removeprefix("data.").partition("=")
         if not equals:

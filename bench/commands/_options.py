@@ -31,7 +31,7 @@ Scale = Annotated[
     str,
     typer.Option(metavar="SCALE", help="small: minutes on two cores. medium: ten times as long. paper: the published recipe."),
 ]
-_SEEDS = "How many seeds (3 means 0, 1, 2), or which (0,7,9); all: what the store has, variant by variant."
+_SEEDS = "How many seeds (3 means 0, 1, 2), or which (0,7,9; one alone: 7,); all: what the store has, variant by variant."
 Seeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=f"{_SEEDS} Default: the experiment's.")]
 StoredSeeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=_SEEDS)]
 Only = Annotated[str | None, typer.Option(metavar="LABELS", help="Only these variants, comma separated.")]
@@ -145,6 +145,9 @@ class Choice:
             experiment = experiment.only(_labels(self.only, experiment.variants))
         if self.seeds and self.seeds != ALL:
             experiment = replace(experiment, seeds=numbers(self.seeds))
+        for setting in self.settings or []:
+            if setting.startswith("data="):
+                refuse_name_of_a_set(setting.removeprefix("data="), "--set data=")
         experiment = experiment.edited(list(self.settings)) if self.settings else experiment
         return with_all_seeds(experiment) if self.seeds == ALL else experiment
 
@@ -159,6 +162,19 @@ class Choice:
 def command_line() -> str:
     """The command as the user typed it."""
     return shlex.join(["bench", *sys.argv[1:]])
+
+
+def refuse_name_of_a_set(name: str, before: str = "") -> None:
+    """BenchError for a name that `bench prepare --name` has given: it is an option of the data set, not its name.
+
+    before: what is typed before the name of a data set.
+    """
+    from bench.data.preparing.listing import sets_called
+    from bench.spec import catalog
+
+    if name not in catalog.names("datasets") and (kinds := sets_called(name)):
+        spelled = " or ".join(f"`{before}{kind} --set data.name={name}`" for kind in kinds)
+        raise BenchError(f"there is no data set '{name}', but a prepared set has that name: did you mean {spelled}?")
 
 
 def with_all_seeds(chosen: Experiment) -> Experiment:
@@ -210,7 +226,8 @@ def numbers(text: str) -> tuple[int, ...]:
     except ValueError:
         raise BenchError(f"--seeds takes a count (3), a list (0,7,9) or all, got '{text}'") from None
     if not seeds or min(seeds) < 0 or (len(seeds) == 1 and "," not in text and seeds[0] < 1):
-        raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'")
+        alone = "; seed 0 alone is written '0,'" if text.strip() == "0" else ""
+        raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'{alone}")
     if max(seeds) >= 2**32 or ("," not in text and seeds[0] > MOST_SEEDS):
         raise BenchError(f"--seeds takes a count of at most {MOST_SEEDS:,}, or numbers below 2^32, got '{text:.40}'")
     if len(set(seeds)) < len(seeds):

@@ -14,15 +14,16 @@ KINDS = (
     "experiments", "spaces", "models", "learners", "data", "metrics", "protocols", "optimizers", "schedules", "executors",
     "checkpoints",
 )  # fmt: skip
+IN_FULL = ("experiments", "spaces")  # whose entries have a table of their own
 
 
 def list_(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=", ".join(KINDS))] = "experiments",
-    name: Annotated[
-        str | None,
+    names: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="NAME",
-            help="One entry in full: an experiment's variants, a space's choices. Those two may be a Python file.",
+            metavar="[NAME]...",
+            help="Only these entries. Of experiments or spaces one, in full: its variants or choices; it may be a Python file.",
         ),
     ] = None,
     scale: _options.Scale = "small",
@@ -38,9 +39,14 @@ def list_(
     """
     if kind not in KINDS:
         raise BenchError(f"there is no list of '{kind}'{did_you_mean(kind, KINDS) or '; there are ' + listed(KINDS)}")
-    if scale != "small" and (name is None or kind not in ("experiments", "spaces")):
+    if scale != "small" and (not names or kind not in IN_FULL):
         raise BenchError("--scale goes with one experiment or one space: bench list experiments ablation --scale medium")
-    rows = _rows(kind, as_json) if name is None else _entry(kind, name, scale, as_json)
+    if kind in IN_FULL and len(names or ()) > 1:
+        raise BenchError(f"of {kind} one is shown in full at a time, got {listed(names or ())}")
+    if names:
+        rows = [row for name in dict.fromkeys(names) for row in _entry(kind, name, scale, as_json)]
+    else:
+        rows = _rows(kind, as_json)
     if as_bibtex:
         from reports.bibliography import bibtex
 
@@ -75,6 +81,10 @@ def _entry(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, An
         return _listing.choices(name, scale)
     if ":" in name and kind not in ("metrics", "protocols", "checkpoints"):
         return [_described(_of_catalog(kind), name)]
+    from bench.spec import catalog
+
+    if _of_catalog(kind) in catalog.CATALOG:
+        return [_described(_of_catalog(kind), catalog.canonical(_of_catalog(kind), name))]
     rows = _rows(kind, as_json)
     names = [next(iter(row.values())) for row in rows]
     canonical = name.lower().replace("-", "_")

@@ -106,6 +106,7 @@ def report(
         raise BenchError("--ignore-unchecked goes with --check")
     from bench.common.display import plain
     from bench.common.files import write_bytes
+    from bench.common.wrapping import stated_width
     from reports.ablation import ablation
     from reports.costs import cost_table, with_warnings
     from reports.published_rows import with_published
@@ -151,7 +152,8 @@ def report(
         shown = _memory(chosen) if memory else shown
         form = form or (_format(out) if out else "terminal")
         console = _options.console()
-        text = "" if form == "terminal" and not out and console.is_terminal else render(shown, form)
+        width = console.width if console.is_terminal else stated_width()
+        text = "" if form == "terminal" and not out and width else render(shown, form)
     except ValueError as error:
         raise BenchError(str(error)) from error
     if out:
@@ -160,7 +162,7 @@ def report(
     elif text:
         _options.print_as_it_is(text)
     else:
-        console.print(grid(shown, console.width))
+        console.print(grid(shown, width), width=width)
 
 
 def _is_folder(out: Path) -> bool:

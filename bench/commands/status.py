@@ -28,7 +28,7 @@ def status(
 
     Without an experiment, every run of the store: what experiments call it, its newest validation score, and how long ago it
     last wrote something (age). Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch
-    has no terminal to draw on, it prints a line per change, until nothing is running.
+    has no terminal to draw on, it prints a line per change, until nothing is running; it waits some seconds for a run to start.
     """
     from bench.sweep.plan import plan, run_status
 

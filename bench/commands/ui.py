@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -15,8 +16,12 @@ from bench.commands import _options
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from bench.store.store import Store
 
+POLL_S = 0.2  # seconds between two looks whether the server answers
+QUIET = "ignore:starlette.middleware.wsgi is deprecated"  # MLflow's own server imports it, and no user can change that
 SHOWN = 10  # experiments whose charts' addresses are printed, the newest
 
 
@@ -32,7 +37,6 @@ def ui(
     Serves this store at a loopback address. Prints the address of the experiments, and that of each experiment's charts, the
     per-frame scores first. Ctrl-C ends it.
     """
-    from bench.common import guarded
     from bench.common.display import plain
     from bench.tracking import connection, database, views
 
@@ -53,22 +57,22 @@ def ui(
         connection.settle(store)
     port = _free(port)
     server = f"http://127.0.0.1:{port}"
-    print(f"MLflow UI of {store.root}  (Ctrl-C ends it): {server}/{views.EXPERIMENTS}", flush=True)
+    addresses = [f"MLflow UI of {store.root}  (Ctrl-C ends it): {server}/{views.EXPERIMENTS}"]
     if connection.is_embedded(store):
-        for name, page in list(views.pages(store.root / database.NAME).items())[:SHOWN]:
-            print(f"charts of {plain(name)}: {server}/{page}", flush=True)
+        pages = list(views.pages(store.root / database.NAME).items())[:SHOWN]
+        addresses += [f"charts of {plain(name)}: {server}/{page}" for name, page in pages]
     environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), QUIET)))
     command = [
         sys.executable, "-m", "mlflow", "server", "--backend-store-uri", connection.tracking_uri(store),
         "--default-artifact-root", str(connection.artifact_root(store)),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
-    sys.exit(guarded.run(command, environment))
+    _serve(command, environment, server, addresses)
 
 
 def _dashboard(store: Store, port: int) -> NoReturn:
     """Become optuna-dashboard on the record of this store's searches."""
-    from bench.common import guarded
     from bench.store.search_results import record
 
     where = record(store)
@@ -76,8 +80,44 @@ def _dashboard(store: Store, port: int) -> NoReturn:
     if command is None:
         raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")
     port = _free(port)
-    print(f"searches of {store.root}: http://127.0.0.1:{port}  (Ctrl-C ends it)", flush=True)
-    sys.exit(guarded.run([command, "--host", "127.0.0.1", "--port", str(port), "--", where], os.environ))
+    server = f"http://127.0.0.1:{port}"
+    addresses = [f"searches of {store.root}: {server}  (Ctrl-C ends it)"]
+    _serve([command, "--host", "127.0.0.1", "--port", str(port), "--", where], os.environ, server, addresses)
+
+
+def _serve(command: Sequence[str], environment: Mapping[str, str], server: str, addresses: Sequence[str]) -> NoReturn:
+    """Run a server until it ends or this process does; once it answers at `server`, print the lines of addresses."""
+    from bench.common import guarded
+
+    ended = threading.Event()
+
+    def announce() -> None:
+        while not ended.is_set():
+            if _answers(server):
+                print("\n".join(addresses), flush=True)
+                return
+            ended.wait(POLL_S)
+
+    print("starting the server", flush=True)
+    threading.Thread(target=announce, daemon=True).start()
+    try:
+        sys.exit(guarded.run(command, environment))
+    finally:
+        ended.set()
+
+
+def _answers(server: str) -> bool:
+    """Whether a server on this machine answers a request, be it with an error."""
+    from urllib.error import HTTPError
+    from urllib.request import ProxyHandler, build_opener
+
+    try:
+        build_opener(ProxyHandler({})).open(server, timeout=5).close()
+    except HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _free(port: int) -> int:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bench.common.display import below, plain
 from bench.common.whole_tables import fitting
+from bench.common.wrapping import stated_width
 
 
 class PlainConsole(Console):
@@ -25,12 +26,15 @@ class PlainConsole(Console):
             yield segment if segment.control or segment.text == "\n" else segment._replace(text=plain(segment.text))
 
     def print(self, *objects: Any, **settings: Any) -> None:
-        """Tables are never cut: on a terminal they become several, elsewhere they are as wide as they need to be."""
+        """Tables are never cut: on a terminal they become several, elsewhere they are as wide as they need to be.
+
+        Where COLUMNS is set, that is their width elsewhere, too.
+        """
         if len(objects) != 1 or not isinstance(objects[0], Table):
             super().print(*objects, **settings)
-        elif self.is_terminal:
-            for part in fitting(objects[0], self.width):
-                super().print(part, **settings)
+        elif width := self.width if self.is_terminal else stated_width():
+            for part in fitting(objects[0], width):
+                super().print(part, width=width, **settings)
         else:
             terminal_width, self.width = self.width, max(self.width, Console(width=100_000).measure(objects[0]).maximum)
             super().print(objects[0], **settings)

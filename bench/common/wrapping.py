@@ -15,10 +15,15 @@ def terminal_width(stream: TextIO) -> int:
     try:
         if not stream.isatty():
             return 0
-        columns = os.environ.get("COLUMNS", "")
-        return int(columns) if columns.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+        return stated_width() or os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return 0
+
+
+def stated_width() -> int:
+    """How wide lines may be by the user's own word, the environment's COLUMNS; 0 where that is not set."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() else 0
 
 
 def folded(text: str, width: int, begun: int = 0) -> str:

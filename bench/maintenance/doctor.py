@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from bench import __version__
-from bench.common.errors import BenchError, Blocked
+from bench.common.errors import BenchError
 from bench.store.store import Store
 from reports.quantities import sized
 
@@ -118,12 +118,17 @@ def _weights() -> Iterator[Finding]:
 
 
 def _data() -> Iterator[Finding]:
-    from bench.spec import catalog
+    """Every data set that is prepared; one with default options that is not, unless the user has prepared others like it."""
+    from bench.data.preparing.listing import listing
 
-    for name in catalog.names("datasets"):
-        try:
-            yield Finding(f"data {name}", f"ready ({catalog.build('datasets', name, {}).fingerprint()})")
-        except Blocked as error:
-            yield Finding(f"data {name}", "absent", "note", str(error))
-        except BenchError as error:
-            yield Finding(f"data {name}", "damaged", "note", str(error))
+    entries = listing()
+    named = {entry.name for entry in entries if entry.name in ("frames", "videos") and "name" in entry.options}
+    for entry in entries:
+        if entry.state == "missing" and not entry.options and entry.name in named:
+            continue  # sets of one's own bear any name, and need not be called 'default'
+        options = "".join(f" {name}={value}" for name, value in entry.options.items())
+        if entry.state == "ready":
+            yield Finding(f"data {entry.name}{options}", f"ready ({entry.detail})")
+        else:
+            found = {"missing": "absent", "changed": "damaged"}[entry.state]
+            yield Finding(f"data {entry.name}{options}", found, "note", entry.detail)

@@ -18,6 +18,7 @@ from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import QUEUED, PlannedRun
 from reports.quantities import remaining
 
+FEWEST_GAPS = 3  # between lines, before a speed is told: the first steps, with all that is done once, take longer
 PAUSE = 30.0  # a gap between two lines that is this many times longer than usual is a pause, not slow training
 LOOKS: dict[str, tuple[str, str]] = {
     RUNNING: ("▶", "cyan"), QUEUED: ("…", "blue"), FINISHED: ("✓", "green"), FAILED: ("✗", "red"), "damaged": ("✗", "red"),
@@ -78,7 +79,7 @@ def _speed(lines: list[dict[str, float]]) -> float | None:
     """Steps per second over these lines, without the pauses between two processes of an interrupted run."""
     points = sorted({int(line["step"]): line["time"] for line in lines}.items())
     gaps = [(end - start, last - first) for (first, start), (last, end) in pairwise(points)]
-    if not gaps:
+    if len(gaps) < FEWEST_GAPS:
         return None
     usual_pace = median(seconds / steps for seconds, steps in gaps)
     without_pauses = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual_pace * steps]

@@ -24,6 +24,7 @@ from bench.sweep.run_table import Pace, RunLine, run_table
 from reports.quantities import remaining
 
 REFRESH = 1.0  # seconds between two refreshes
+BEGIN_S = 15.0  # seconds in which a `bench run` that was just started is seen
 FULL_REFRESH_S = 20.0  # seconds between two refreshes of finished runs, which hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
 
@@ -85,7 +86,7 @@ class Board:
         speed = sum(pace.speed or 0.0 for pace in paces)
         parts += [f"{steps_left:,} steps to go"] if steps_left else []
         parts += [f"{speed:.1f} steps/s, {remaining(steps_left / speed)} left at this pace"] if speed and steps_left else []
-        return f"{len(self.planned_runs)} runs: " + ", ".join(parts)
+        return ": ".join(filter(None, (f"{len(self.planned_runs)} runs", ", ".join(parts))))
 
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""
@@ -116,9 +117,9 @@ def watch(board: Board, console: Console) -> None:
 
 
 def _lines(board: Board, console: Console) -> None:
+    _wait_for_a_run(board, console)
     printed: dict[str, tuple[str, float]] = {}
     while True:
-        board.refresh()
         for line in board.lines():
             name, state = line.planned.run.name + line.planned.label, line.planned.state
             previous_state, printed_at = printed.get(name, ("", 0.0))
@@ -130,6 +131,19 @@ def _lines(board: Board, console: Console) -> None:
             console.print(board.totals(), highlight=False)
             return
         time.sleep(REFRESH)
+        board.refresh()
+
+
+def _wait_for_a_run(board: Board, console: Console) -> None:
+    """Refresh until a sweep or run is active; one that was started just now needs some seconds to appear."""
+    board.refresh()
+    if not board.over():
+        return
+    console.print(f"no run is going on in {board.store.root}; waiting {BEGIN_S:.0f} s for one", soft_wrap=True, highlight=False)
+    until = time.monotonic() + BEGIN_S
+    while board.over() and time.monotonic() < until:
+        time.sleep(REFRESH)
+        board.refresh()
 
 
 def _plain(line: RunLine) -> str:

@@ -37,6 +37,11 @@ def listing(full: bool = False) -> list[Listed]:
     return [_listed(name, options, full) for name, options in entries]
 
 
+def sets_called(name: str) -> list[str]:
+    """The kinds (frames, videos, moving_mnist_fixed) of which a set was prepared under a name."""
+    return [kind for kind, options in _prepared() if options.get("name") == name]
+
+
 def _listed(name: str, options: dict[str, Any], full: bool) -> Listed:
     try:
         data = catalog.build("datasets", name, options)
