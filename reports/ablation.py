@@ -9,7 +9,7 @@ from reports.columns import Column, FrameSpans, choose_columns
 from reports.costs import equal_to_first
 from reports.results import Results
 from reports.statistics import ALPHA, Difference, compare, holm, paired
-from reports.table import Cell, Table, assemble, finite, mean_cells
+from reports.table import Cell, Table, assemble, clips_needed, finite, mean_cells
 
 
 def ablation(
@@ -25,8 +25,10 @@ def ablation(
     ]
     if not several:
         notes.append("n = 1 seed: no confidence interval; significance covers clips, not seeds.")
-    notes += equal_to_first(results)
-    differences = assemble(results, columns, [_cells(results, column) for column in columns], notes)
+    cells = [_cells(results, column) for column in columns]
+    of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
+    notes += [*clips_needed(results, of_frames), *equal_to_first(results)]
+    differences = assemble(results, columns, cells, notes)
     return replace(differences, name=f"{results.name}-differences")
 
 

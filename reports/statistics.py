@@ -85,6 +85,27 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
     return [(float(count) + 1) / (RESAMPLES + 1) for count in counts]
 
 
+def least_p(clips: int, seeds: int) -> float:
+    """The smallest p-value that `permutation` can give with so many clips and seeds, but for the chance of its resamples.
+
+    Where all clips agree, only 2 of the 2^clips ways to sign them have a mean as large as theirs; with several seeds half of
+    these fall below it, by what the mean over seeds is uncertain of.
+    """
+    return 2.0 ** (1 - clips) / (1 if seeds == 1 else 2)
+
+
+def too_few_clips(clips: int, seeds: int, tests: int) -> str:
+    """A sentence where none of so many tests, with Holm's correction, can find a difference; empty where one can."""
+    if not tests or tests * least_p(clips, seeds) <= ALPHA:
+        return ""
+    needed = next(count for count in range(clips, 64) if tests * least_p(count, seeds) <= ALPHA)
+    several = f" in a column of {tests} comparisons" if tests > 1 else ""
+    return (
+        f"With {clips} clip{'s' if clips > 1 else ''} no test can find a difference{several}, however large it is; "
+        f"it takes {needed} clips."
+    )
+
+
 @lru_cache(maxsize=1)
 def _first_coins(rows: int, clips: int, seed: int) -> tuple[np.ndarray, np.random.Generator]:
     """The coins that every column of a table begins with, and the generator that continues them."""

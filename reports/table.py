@@ -10,7 +10,7 @@ from reports.columns import Column, FrameSpans, choose_columns
 from reports.footnotes import Footnote, footnotes
 from reports.results import Results
 from reports.set_scores import SetScores
-from reports.statistics import ALPHA, effect, half_interval, holm, paired, permutation
+from reports.statistics import ALPHA, effect, half_interval, holm, paired, permutation, too_few_clips
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def table(
     columns = choose_columns(results, metrics, protocols, frames)
     cells = [_against_best(results, column, mean_cells(results, column)) for column in columns]
     of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
-    return assemble(results, columns, cells, [*_how_to_read(cells, of_frames), *_untested(results, of_frames)])
+    notes = [*_how_to_read(cells, of_frames), *clips_needed(results, of_frames), *_untested(results, of_frames)]
+    return assemble(results, columns, cells, notes)
 
 
 def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], how_to_read: list[str]) -> Table:
@@ -231,6 +232,14 @@ def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[s
             "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."
         )
     return sentences
+
+
+def clips_needed(results: Results, cells: list[list[Cell]]) -> list[str]:
+    """That the clips are too few for any test of any column, where they are."""
+    counts = [count for column in cells if (count := sum(cell.p is not None for cell in column))]
+    seeds = max((cell.seeds for column in cells for cell in column if cell.p is not None), default=1)
+    sentence = too_few_clips(len(results.clips), seeds, min(counts, default=0))
+    return [sentence] if sentence else []
 
 
 def _untested(results: Results, cells: list[list[Cell]]) -> list[str]:

@@ -1,6 +1,7 @@
 """Frame folders and video folders: read in natural order, any size, grey or colour, with every mistake explained."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,14 @@ from PIL import Image
 
 from bench.common.errors import BenchError, Blocked
 from bench.data.preparing.prepare import prepare
+from bench.executors.inline import Inline
 from bench.external.frames import read
+from bench.reporting.results import results
 from bench.spec import catalog
+from bench.spec.experiment import Evaluation, Experiment
+from bench.spec.runspec import Component
+from bench.sweep.plan import plan, remarks
+from bench.sweep.scheduler import Scheduler
 from tests.data_samples import walker, write_frames, write_video
 
 SPLITS = {"train": (12, 3), "val": (4,), "test": (9, 4)}
@@ -297,3 +304,16 @@ def test_a_file_that_is_no_video_is_named(tmp_path):
     (source / "train" / "b.mp4").write_text("hello")
     with pytest.raises(BenchError, match=r"train/b.mp4 is damaged"):
         prepare("videos", {"source": str(source)})
+
+
+def test_fewer_test_clips_than_were_asked_for_are_told_before_training_and_under_the_table(tmp_path, store, tiny):
+    frames(write_frames(tmp_path / "f", {"train": (11, 11), "test": (11, 11)}), size=16)
+    spec = tiny.but(data=Component("frames"), model=Component("copy_last"), learner=Component("nothing"), steps=0)
+    experiment = Experiment("?", {"copy": spec}, evaluation=Evaluation(clips=8), name="few")
+    planned_runs = plan(experiment, store)
+    assert "8 test clips were asked for, 2 are there" in remarks(planned_runs)
+    Scheduler(planned_runs, store, Inline()).run()
+    notes = results(experiment, plan(experiment, store), ("standard",)).metadata.notes
+    assert notes[0] == "8 test clips were asked for, 2 are there."
+    enough = replace(experiment, evaluation=Evaluation(clips=2))
+    assert not any("asked for" in remark for remark in remarks(plan(enough, store)))

@@ -42,9 +42,9 @@ def test_the_list_shows_what_is_prepared_with_the_options_that_reach_it(tmp_path
 def test_doctor_names_the_sets_that_are_there_and_misses_no_default_beside_them(tmp_path):
     assert {"data frames", "data videos"} <= {finding.what for finding in doctor._data()}
     prepare("frames", {"source": str(write_frames(tmp_path / "f", {"train": (3, 3), "test": (3,)})), "name": "robots"})
-    found = {finding.what: finding.found for finding in doctor._data()}
-    assert found["data frames name=robots"].startswith("ready") and "data frames" not in found
-    assert found["data videos"] == "absent"
+    states = {finding.what: finding.found for finding in doctor._data()}
+    assert states["data frames name=robots"].startswith("ready") and "data frames" not in states
+    assert states["data videos"] == "absent"
 
 
 def test_the_name_of_a_prepared_set_in_the_place_of_a_data_set_is_told_how_it_is_spelled(

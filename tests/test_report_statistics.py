@@ -11,7 +11,18 @@ import scipy.stats
 
 from reports.ablation import ablation
 from reports.results import Metadata, Results
-from reports.statistics import bootstrap, compare, effect, half_interval, holm, paired, permutation, student
+from reports.statistics import (
+    bootstrap,
+    compare,
+    effect,
+    half_interval,
+    holm,
+    least_p,
+    paired,
+    permutation,
+    student,
+    too_few_clips,
+)
 from reports.table import horizon_slices, table
 from tests.report_samples import METRICS, results, runs
 
@@ -37,6 +48,35 @@ def test_the_permutation_test_of_seeds_that_alone_differ_is_a_t_test_over_seeds(
     seeds = np.array([0.1, 0.5, 0.3, 0.6])
     pair = np.repeat(seeds[:, None], 2000, axis=1) + np.random.default_rng(0).normal(0, 1e-3, (4, 2000))
     assert permutation([pair])[0] == pytest.approx(scipy.stats.ttest_1samp(seeds, 0).pvalue, abs=0.01)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("clips", [2, 4, 5, 6])
+def test_no_difference_however_large_has_a_smaller_p_value_than_the_least_one(clips, seeds):
+    pair = 1000 + np.random.default_rng(0).normal(size=(seeds, 1)) + np.zeros((seeds, clips))
+    assert permutation([pair])[0] == pytest.approx(least_p(clips, seeds), rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("clips", "seeds", "tests", "needed"),
+    [(2, 1, 1, 6), (5, 1, 1, 6), (6, 1, 1, None), (6, 1, 2, 7), (4, 3, 1, 5), (5, 3, 1, None), (1, 1, 0, None)],
+)
+def test_clips_that_no_test_can_find_a_difference_with_are_too_few(clips, seeds, tests, needed):
+    sentence = too_few_clips(clips, seeds, tests)
+    assert (
+        (f"With {clips} clips no test can" in sentence and f"it takes {needed} clips" in sentence) if needed else not sentence
+    )
+
+
+@pytest.mark.parametrize("make", [table, ablation])
+def test_a_table_of_too_few_clips_says_that_nothing_can_be_found(make):
+    def notes(clips):
+        shown = make(results({("a", 0): [[30.0]] * clips, ("b", 0): [[10.0]] * clips}), ["psnr"])
+        return " ".join(note.text for note in shown.footnotes), shown.rows[1].cells[0]
+
+    few, many = notes(2), notes(6)
+    assert "With 2 clips no test can find a difference, however large it is; it takes 6 clips." in few[0]
+    assert "no test can find" not in many[0] and few[1].p > 0.05 and many[1].p < 0.05
 
 
 def test_the_bootstrap_over_clips_is_that_of_scipy():

@@ -213,7 +213,8 @@ def _of_model(
         )
     if trained.remarks:
         scores = replace(scores, metadata={**scores.metadata, "recognised": list(trained.remarks)})
-    for remark in data_set.remarks(split, context_length + ahead):
+    shortage = evaluation.shortage(data_set.count(split, context_length + ahead))
+    for remark in [*data_set.remarks(split, context_length + ahead), *([shortage] if shortage else [])]:
         print(f"note: {remark}", file=sys.stderr)
     if trained.unfinished:
         print(f"{trained.name} has not been trained to its end: it is {trained.unfinished}", file=sys.stderr)

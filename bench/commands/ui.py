@@ -89,21 +89,21 @@ def _serve(command: Sequence[str], environment: Mapping[str, str], server: str, 
     """Run a server until it ends or this process does; once it answers at `server`, print the lines of addresses."""
     from bench.common import guarded
 
-    ended = threading.Event()
+    server_ended = threading.Event()
 
     def announce() -> None:
-        while not ended.is_set():
+        while not server_ended.is_set():
             if _answers(server):
                 print("\n".join(addresses), flush=True)
                 return
-            ended.wait(POLL_S)
+            server_ended.wait(POLL_S)
 
     print("starting the server", flush=True)
     threading.Thread(target=announce, daemon=True).start()
     try:
         sys.exit(guarded.run(command, environment))
     finally:
-        ended.set()
+        server_ended.set()
 
 
 def _answers(server: str) -> bool:

@@ -130,5 +130,5 @@ def _data() -> Iterator[Finding]:
         if entry.state == "ready":
             yield Finding(f"data {entry.name}{options}", f"ready ({entry.detail})")
         else:
-            found = {"missing": "absent", "changed": "damaged"}[entry.state]
-            yield Finding(f"data {entry.name}{options}", found, "note", entry.detail)
+            state = {"missing": "absent", "changed": "damaged"}[entry.state]
+            yield Finding(f"data {entry.name}{options}", state, "note", entry.detail)

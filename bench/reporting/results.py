@@ -20,7 +20,7 @@ from bench.metrics import METRICS, frame_metrics, set_metrics, weights
 from bench.reporting.set_scores import gathered, known_sets, missing
 from bench.reporting.sources import Source
 from bench.spec import catalog
-from bench.spec.experiment import Experiment, Scale
+from bench.spec.experiment import Evaluation, Experiment, Scale
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
 from bench.store.store import FINISHED, Store
@@ -69,7 +69,12 @@ def results(
         metrics={name: metric for name, metric in METRICS.items() if name in set_names or name not in set_metrics()},
         protocols=metadata.get("protocols", {}),
         metadata=_metadata(
-            _first_scored(planned_runs, ours), metadata, len(shown), label, _missing(sources, set_names, experiment)
+            _first_scored(planned_runs, ours),
+            metadata,
+            ours[0].header.shape[0] if ours else None,
+            len(shown),
+            label,
+            _missing(sources, set_names, experiment),
         ),
         training=_training(planned_runs) if curves else None,
         external=names,
@@ -272,8 +277,9 @@ def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experim
 
 
 def _metadata(
-    planned: PlannedRun, metadata: dict[str, Any], clips: int, label: str | None, missing: dict[str, str]
+    planned: PlannedRun, metadata: dict[str, Any], scored: int | None, clips: int, label: str | None, missing: dict[str, str]
 ) -> Metadata:
+    """scored: clips that runs were scored on, of which `clips` are shown."""
     spec, evaluation = planned.spec, planned.evaluations[0]
     return Metadata(
         dataset=spec.data.name,
@@ -285,10 +291,15 @@ def _metadata(
         selection=SELECTION[spec.select],
         missing=missing,
         label=label or "",
-        notes=[published(note) for note in _notes(metadata)],
+        notes=[published(note) for note in (*_shortage(evaluation, scored), *_notes(metadata))],
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
         cut=spec.data.options.get("cut", catalog.defaults("datasets", spec.data.name).get("cut", "")),
     )
+
+
+def _shortage(evaluation: Evaluation, scored: int | None) -> list[str]:
+    """That fewer clips were scored than were to be, since the data set has no more."""
+    return [f"{shortage[:1].upper()}{shortage[1:]}."] if (shortage := evaluation.shortage(scored)) else []
 
 
 def _notes(metadata: dict[str, Any]) -> list[str]:

@@ -110,8 +110,8 @@ def canonical(kind: str, name: str) -> str:
     if plain in CATALOG[kind] or plain in _installed(kind):
         return plain
     known_names = names(kind)
-    known = f"; known: {listed(known_names)} (is the package that has it installed?)"
-    raise BenchError(f"there is no {SINGULAR[kind]} '{name}'{did_you_mean(plain, known_names) or known}")
+    all_names = f"; known: {listed(known_names)} (is the package that has it installed?)"
+    raise BenchError(f"there is no {SINGULAR[kind]} '{name}'{did_you_mean(plain, known_names) or all_names}")
 
 
 def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -46,6 +46,12 @@ class Evaluation:
         if self.split not in ("val", "test"):
             raise BenchError(f"an evaluation's split is 'val' or 'test', got {self.split!r}")
 
+    def shortage(self, available: int | None) -> str:
+        """What to say where a data set has fewer clips than are to be scored: "8 test clips were asked for, 2 are there"."""
+        if self.clips is None or available is None or available >= self.clips:
+            return ""
+        return f"{self.clips} {self.split} clips were asked for, {available} {'is' if available == 1 else 'are'} there"
+
     def at(self, spec: RunSpec) -> Evaluation:
         """The evaluation of one run, its horizon filled in."""
         return self if self.horizon else _with_horizon(self, spec.horizon)

@@ -96,6 +96,10 @@ def remarks(planned_runs: Sequence[PlannedRun]) -> list[str]:
         with contextlib.suppress(BenchError):  # missing or damaged data have a message of their own
             for split, frames in sorted(lengths):
                 sentences |= dict.fromkeys(data.remarks(split, frames))
+            for evaluation in planned.evaluations:
+                frames = planned.spec.context + (evaluation.horizon or planned.spec.horizon)
+                shortage = evaluation.shortage(data.count(evaluation.split, frames))
+                sentences |= {shortage: None} if shortage else {}
     return list(sentences)
 
 
