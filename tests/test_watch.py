@@ -134,14 +134,17 @@ def test_watching_a_sweep_that_has_just_been_started_waits_for_it(store, pair, t
     watch(Board(store), Console(width=200))
     beginning.join()
     out = capsys.readouterr().out
-    assert "no run is going on in" in out and "running" in out
+    assert "nothing is running in" in out and "running" in out
 
 
 def test_watching_where_nothing_is_going_on_says_so_and_ends(store, capsys, monkeypatch):
     monkeypatch.setattr("bench.sweep.watch.REFRESH", 0.02)
     monkeypatch.setattr("bench.sweep.watch.BEGIN_S", 0.1)
     watch(Board(store), Console(width=200))
-    assert capsys.readouterr().out.splitlines() == [f"no run is going on in {store.root}; waiting 0 s for one", "0 runs"]
+    assert capsys.readouterr().out.splitlines() == [
+        f"nothing is running in {store.root}; waiting 0 s for a run to start",
+        "0 runs",
+    ]
 
 
 def test_watching_ends_with_q_and_leaves_the_sweep_and_the_terminal_as_they_were(store, tiny, run):

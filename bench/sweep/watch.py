@@ -139,7 +139,9 @@ def _wait_for_a_run(board: Board, console: Console) -> None:
     board.refresh()
     if not board.over():
         return
-    console.print(f"no run is going on in {board.store.root}; waiting {BEGIN_S:.0f} s for one", soft_wrap=True, highlight=False)
+    console.print(
+        f"nothing is running in {board.store.root}; waiting {BEGIN_S:.0f} s for a run to start", soft_wrap=True, highlight=False
+    )
     until = time.monotonic() + BEGIN_S
     while board.over() and time.monotonic() < until:
         time.sleep(REFRESH)
