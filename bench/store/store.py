@@ -130,11 +130,11 @@ class Run:
             return replace(
                 status,
                 state=INTERRUPTED,
-                reason=f"its process {'is starting' if self._is_young() else 'died before it had begun'}",
+                reason=f"its process {'is starting' if self._is_new() else 'died before it had begun'}",
             )
         return status
 
-    def _is_young(self) -> bool:
+    def _is_new(self) -> bool:
         """Whether the directory was made so recently that a process may still be importing PyTorch."""
         try:
             return time.time() - os.lstat(self.path).st_mtime < STARTING_S
