@@ -21,7 +21,7 @@ early.over()
 app = typer.Typer(
     name="bench",
     cls=LazyGroup,
-    help="Train, score and compare video-prediction models: LMC-Memory, its ablations and the RNN baselines.\n\n"
+    help="Train, score and compare video-prediction models: LMC-Memory, its ablations and the baselines.\n\n"
     "Start with `bench run ablation`, then `bench report ablation`. Anything can be interrupted; "
     "the same command continues it.",
     no_args_is_help=True,

@@ -1,4 +1,4 @@
-"""How does LMC-Memory compare with the RNN baselines?
+"""How does LMC-Memory compare with the baselines?
 
 Every model sees the same clips, as many of them, and is scored alike; learning rates and learners are each paper's own at paper
 scale. SimVP and TAU stand outside the family of recurrent models, for reference. Small scale: under 25 minutes on two cores.
@@ -10,19 +10,9 @@ scale: Moving-MNIST, 10 -> 10 frames, three seeds.
 
 from collections.abc import Mapping
 
-from bench.spec import Claim, Component, Evaluation, Experiment, RunSpec
+from bench.spec import Claim, Evaluation, Experiment, RunSpec
 from experiments.ablation import SAME_LOSS
-from experiments.recipes import (
-    EVALUATION,
-    LMC_MEDIUM,
-    LMC_MOVING_MNIST,
-    LMC_SMALL,
-    MEDIUM,
-    MOVING_MNIST,
-    SMALL,
-    SMALL_STEPS,
-    trivial_baseline,
-)
+from experiments.recipes import EVALUATION, MEDIUM, MOVING_MNIST, SMALL, trivial_baseline
 from experiments.spans import NEGLIGIBLE, far
 
 SEEDS = {"small": (0,), "medium": (0, 1, 2), "paper": (0, 1, 2)}
@@ -37,7 +27,7 @@ def experiment(scale: str) -> Experiment:
     lmc = recipes[MODEL]
     trivial = {"copy last frame": "copy_last", "mean of context": "mean_context", "all black": "black"}
     return Experiment(
-        question="How does LMC-Memory compare with the RNN baselines?",
+        question="How does LMC-Memory compare with the baselines?",
         variants={
             **({label: recipes[label] for label in (MODEL, *RIVALS)} if scale == "medium" else recipes),
             **(_controls(recipes) if scale == "medium" else {}),
@@ -77,17 +67,6 @@ def _controls(recipes: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
 
 def models(scale: str) -> dict[str, RunSpec]:
     """The recipe of every model at a scale, LMC-Memory first, all on equal numbers of clips."""
-    return {"small": _small, "medium": _medium, "paper": _paper}[scale]()
-
-
-def _small() -> dict[str, RunSpec]:
-    return {MODEL: LMC_SMALL.but(steps=SMALL_STEPS), **SMALL}
-
-
-def _medium() -> dict[str, RunSpec]:
-    return {MODEL: LMC_MEDIUM, **MEDIUM}
-
-
-def _paper() -> dict[str, RunSpec]:
-    lmc = LMC_MOVING_MNIST.but(learner=Component("memory_alignment", long=20), horizon=10, validate_every=625)
-    return {label: spec.but(**BUDGET) for label, spec in {MODEL: lmc, **MOVING_MNIST}.items()}
+    if scale == "paper":
+        return {label: spec.but(**BUDGET) for label, spec in MOVING_MNIST.items()}
+    return dict({"small": SMALL, "medium": MEDIUM}[scale])

@@ -69,7 +69,7 @@ def _tuned_comparison(scale: str) -> Experiment:
     }
     return replace(
         compared,
-        question="How does LMC-Memory compare with the RNN baselines, all of them tuned alike?",
+        question="How does LMC-Memory compare with the baselines, all of them tuned alike?",
         variants={
             **compared.variants,
             **{label: _with_found_settings(result, compared.variants[label], compared) for label, result in results.items()},

@@ -13,7 +13,7 @@ from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, shown
 from reports.costs import COSTS, EQUAL, HELD_EQUAL
 from reports.footnotes import SMALL_SCALE, Footnote
-from reports.quantities import lasting
+from reports.quantities import lasting, several
 from reports.results import Metric, Results
 from reports.statistics import outlier
 from reports.table import Cell, Row, Table
@@ -166,7 +166,8 @@ def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
     metadata = results.metadata
     return [
         *([SMALL_SCALE] if results.scale == "small" else []),
-        f"Data: {metadata.dataset}, {metadata.split} split, {metadata.clips} clips (fingerprint {metadata.fingerprint}).",
+        f"Data: {metadata.dataset}, {metadata.split} split, {several(metadata.clips, 'clip')} "
+        f"(fingerprint {metadata.fingerprint}).",
         "Gain: how much better the first one is, paired by seed on the same test clips; mean over seeds.",
         f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% "
         f"{together}however often one looks and whenever one stops. It begins with {begins(alpha)} seeds.",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reports.columns import shown
+from reports.quantities import several
 from reports.results import Results
 
 SMALL_SCALE = "Small scale: a smoke test of the machinery; draw no conclusions from the ranking."
@@ -37,11 +38,13 @@ def footnotes(
     metadata = results.metadata
     general = [
         SMALL_SCALE if results.scale == "small" else "",
-        f"Data: {metadata.dataset}, {metadata.split} split, {metadata.clips} clips (fingerprint {metadata.fingerprint}); "
-        f"{metadata.context} context frames, then {metadata.horizon} predicted"
+        f"Data: {metadata.dataset}, {metadata.split} split, {several(metadata.clips, 'clip')} "
+        f"(fingerprint {metadata.fingerprint}); {metadata.context} context frames, then {metadata.horizon} predicted"
         + (f" by models trained for {metadata.trained}." if metadata.trained not in (None, metadata.horizon) else "."),
         f"Evaluated checkpoint: {metadata.selection}.",
-        f"Means over frames, clips and seeds {_ranges(results.seeds)}.",
+        f"Means over frames, clips and seeds {ranges(results.seeds)}."
+        if len(results.seeds) > 1
+        else f"Means over frames and clips of seed {ranges(results.seeds)}.",
         *how_to_read,
         *(f"Protocol {_protocol(results, name)}." for name in unmarked),
         *(results.sets[score].note for score in full),
@@ -83,12 +86,12 @@ def _run_notes(results: Results, variant: str, scores: Sequence[str]) -> list[st
     for run in runs:
         if _is_text(run.get("own_code")):
             codes.setdefault(run["own_code"], []).append(int(run["seed"]))
-    versions = "; ".join(f"seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} with {code}" for code, seeds in codes.items())
+    versions = "; ".join(f"seed{'s' if len(seeds) > 1 else ''} {ranges(seeds)} with {code}" for code, seeds in codes.items())
     sources = dict.fromkeys(run["source"] for run in runs if _is_text(run.get("source")))
     return [
         *sources,
         *([f"Seeds were trained with different code: {versions}."] if len(codes) > 1 else []),
-        *(f"Seed{'s' if len(seeds) > 1 else ''} {_ranges(seeds)} {remark.rstrip('.')}." for remark, seeds in remarks.items()),
+        *(f"Seed{'s' if len(seeds) > 1 else ''} {ranges(seeds)} {remark.rstrip('.')}." for remark, seeds in remarks.items()),
     ]
 
 
@@ -116,7 +119,7 @@ def _empty(results: Results, scores: Iterable[str]) -> list[str]:
     ]
 
 
-def _ranges(numbers: Iterable[int]) -> str:
+def ranges(numbers: Iterable[int]) -> str:
     """Numbers in few words: "0-4, 7"."""
     runs = np.array(sorted(numbers), dtype=int)
     groups = np.split(runs, np.flatnonzero(np.diff(runs) != 1) + 1)

@@ -9,6 +9,7 @@ from reports.footnotes import SMALL_SCALE, Footnote
 from reports.memory import Addressing, Memories, Shown, alike, entropy, usage
 from reports.memory_kinds import information, information_by_chance, long_path, own_kind
 from reports.metric import Metric
+from reports.quantities import several
 from reports.results import Results
 from reports.table import Cell, Row, Table, mean_cell
 
@@ -104,10 +105,11 @@ def _how_to_read(results: Results, memories: Memories) -> list[str]:
     shown, metadata = memories.shown, results.metadata
     slots = sorted({run.matching.shape[1] for run in memories.runs})
     most = ", ".join(f"{np.log2(count):.3f} for {count}" for count in slots)
-    several = any(len(memories.of(variant)) > 1 for variant in memories.variants)
+    has_intervals = any(len(memories.of(variant)) > 1 for variant in memories.variants)
     return [
         *([SMALL_SCALE] if results.scale == "small" else []),
-        f"Data: {metadata.dataset}, {metadata.split} split, {len(shown.numbers)} clips (fingerprint {metadata.fingerprint}).",
+        f"Data: {metadata.dataset}, {metadata.split} split, {several(len(shown.numbers), 'clip')} "
+        f"(fingerprint {metadata.fingerprint}).",
         f"Matching: the motion-matching encoder asks, which sees the {shown.context} frames of context. Storing: the "
         f"motion-context encoder asks, which sees the long clip, {shown.frames.shape[1]} frames, and serves training alone.",
         "Usage: entropy of the slots' mean weights, in bits. Address: mean entropy of the weights at one position of a clip. "
@@ -119,7 +121,7 @@ def _how_to_read(results: Results, memories: Memories) -> list[str]:
         "One encoder: that correlation for the motion-matching encoder alone, shown the long clip and the context. It needs no "
         "alignment, and is what a variant without a motion-context encoder can be compared by.",
         *_how_to_read_kinds(shown),
-        "±: 95% interval of the mean over seeds (Student's t)." if several else "n = 1 seed: no confidence interval.",
+        "±: 95% interval of the mean over seeds (Student's t)." if has_intervals else "n = 1 seed: no confidence interval.",
     ]
 
 

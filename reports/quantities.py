@@ -9,6 +9,11 @@ def counted(value: float) -> str:
     return f"{short(value / 1000**power)} {('', 'k', 'M', 'G', 'T')[power]}".rstrip()
 
 
+def several(number: int, noun: str) -> str:
+    """So many of something: 1 clip, 2 clips."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def lasting(seconds: float, digits: int = 3) -> str:
     """A duration: 3.1 ms, 42 s, 5.23 min, 3.4 h, 2.1 d."""
     for unit, length, enough in (("d", 86400, 48 * 3600), ("h", 3600, 3600), ("min", 60, 120), ("s", 1, 1)):

@@ -227,9 +227,10 @@ def _how_to_read(cells: list[list[Cell]], of_frames: list[list[Cell]]) -> list[s
         n = "n = 1" if len(single) == len(filled) else "Where n = 1"
         sentences.append(f"{n} seed: no confidence interval; significance covers clips, not seeds.")
     if any(cell.best for column in cells for cell in column):
+        over = "clips" if len(single) == len(filled) else "seeds and clips"
         sentences.append(
             "Bold: best. Underlined: not significantly different from the best "
-            "(paired over seeds and clips, permutation test at 5%, Holm's correction over the column)."
+            f"(paired over {over}, permutation test at 5%, Holm's correction over the column)."
         )
     return sentences
 

@@ -14,7 +14,9 @@ from PIL import Image
 from bench import cli
 from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
+from bench.store.labels import remember
 from bench.store.store import Store
+from tests.conftest import TINY
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,24 @@ def test_plan_and_status_know_every_run(finished):
     rows = json.loads(finished("plan", "mine.py", "--json")[1])
     assert [(row["variant"], row["state"], row["step"]) for row in rows] == [("tiny", "finished", 6), ("copy", "finished", 0)]
     assert {row["state"] for row in json.loads(finished("status", "--json")[1])} == {"finished"}
+
+
+def test_runs_of_one_variant_with_other_settings_are_told_apart_by_these_alone(finished, store):
+    assert "set apart by" not in finished("status")[1]
+    for steps, batch in ((8, 2), (8, 4)):
+        run = store.run(TINY.but(steps=steps, batch=batch))
+        run.create(TINY.but(steps=steps, batch=batch))
+        remember(run, "mine-small", "tiny")
+    remember(store.run(TINY), "mine-small", "tiny")
+    other_seed = TINY.but(seed=1, steps=9)
+    store.run(other_seed).create(other_seed)
+    remember(store.run(other_seed), "mine-small", "tiny")
+    out = finished("status")[1]
+    assert "set apart by" in out and all(text in out for text in ("steps=6, batch=2", "steps=8, batch=2", "steps=8, batch=4"))
+    assert "steps=9" not in out  # no other run of that seed looks like it
+    rows = {row["run"]: row for row in json.loads(finished("status", "--json")[1])}
+    assert rows[store.run(TINY).name]["set_apart_by"] == {"steps": 6, "batch": 2}
+    assert rows[store.run(other_seed).name]["set_apart_by"] == {}
 
 
 @pytest.mark.usefixtures("mlflow_ready")
@@ -366,3 +386,37 @@ def test_commands_are_completed(shell):
     code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert "report" in done.stdout and "rescore" in done.stdout and "plan" not in done.stdout
+
+
+def test_a_report_on_failures_names_them_and_the_command_that_tries_them_again(bench, store):
+    for seed in (0, 1):
+        spec = TINY.but(seed=seed)
+        store.run(spec).create(spec)
+        store.run(spec).set_status("failed", reason="ZeroDivisionError: division by zero", kind="code")
+    code, _, err = bench("report", "mine.py", "--seeds", "2")
+    assert code == 2 and len(err.splitlines()) == 1
+    assert "2 runs (tiny, seed 0, ...) failed: code: ZeroDivisionError: division by zero" in err
+    assert "`bench run mine.py --seeds 2 --retry code` tries again what failed by code" in err and "trains them" not in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        (("steps=7", "batch=4"), "--set steps=7 --set batch=4"),
+        (("data=actions",), "--set data=actions"),
+        (("model.slots=9", "data.digit=10"), "--set model.slots=9 --set data.digit=10"),
+    ],
+)
+def test_a_report_without_the_settings_of_the_finished_runs_names_them(bench, store, settings, options):
+    spec = TINY
+    for setting in settings:
+        spec = spec.edited(setting)
+    run = store.run(spec)
+    run.create(spec)
+    assert "other settings" not in bench("report", "mine.py")[2]
+    run.set_status("finished")
+    remember(run, "mine-small", "tiny")
+    code, _, err = bench("report", "mine.py")
+    assert code == 2 and f"finished runs of it have other settings: add `{options}`" in err
+    words = options.replace("`", "").split()
+    assert "other settings" not in bench("report", "mine.py", *words)[2]

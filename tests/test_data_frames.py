@@ -144,7 +144,7 @@ def test_other_usual_names_of_splits_are_understood_and_folders_that_are_none_ar
     for split, name in zip(("train", "val", "test"), names, strict=True):
         (source / split).rename(source / name)
     lines = prepare("frames", {"source": str(source)})
-    assert "train 2 videos, val 1 videos, test 2 videos" in lines[0] and f"not a split, left out: {source / 'extra'}" in lines
+    assert "train 2 videos, val 1 video, test 2 videos" in lines[0] and f"not a split, left out: {source / 'extra'}" in lines
     assert [s.frames for s in data().packed.sequences["val"]] == [4]  # the user's, none held out of training
 
 
@@ -176,7 +176,7 @@ def test_videos_left_out_are_not_counted(tmp_path):
     source = write_frames(tmp_path / "source", SPLITS)
     (source / "train" / "video_00001" / "frame_1.png").write_bytes(b"no picture")
     lines = prepare("frames", {"source": str(source), "skip_damaged": True})
-    assert "train 1 videos, val 1 videos, test 2 videos; 1 damaged, left out" in lines[0]
+    assert "train 1 video, val 1 video, test 2 videos; 1 damaged, left out" in lines[0]
 
 
 def test_frames_become_any_width_and_height_and_can_be_cropped_before(tmp_path):

@@ -114,7 +114,7 @@ def test_keeping_predictions_does_not_change_what_is_measured():
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("Experiment('?', {'a': TINY}, seeds=3)", "seeds are different numbers from 0 up, (0, 1, 2); got 3"),
+        ("Experiment('?', {'a': TINY}, seeds=0)", "seeds are different numbers from 0 up, (0, 1, 2), or how many, 3; got 0"),
         ("Experiment('?', {'a': TINY}, seeds=(0, 0))", "seeds are different numbers"),
         ("Experiment('?', {'a': TINY}, seeds=())", "seeds are different numbers"),
         ("Experiment('?', {})", "variants are RunSpecs by their labels"),
@@ -158,3 +158,23 @@ def test_a_file_of_ones_own_is_an_experiment_and_its_mistakes_are_said(tmp_path)
     path.write_text("import nonsense_that_is_not_there\n")
     with pytest.raises(BenchError, match="does not load: ModuleNotFoundError"):
         loading.load(str(path))
+
+
+@every_scale
+def test_the_recipes_have_every_model_by_the_label_that_the_comparison_shows(scale):
+    table = {"small": recipes.SMALL, "medium": recipes.MEDIUM, "paper": recipes.MOVING_MNIST}[scale]
+    compared = loading.load("comparison", scale).variants
+    trained = [label for label, spec in compared.items() if spec.steps and "equal" not in label]
+    assert next(iter(table)) == "LMC-Memory" and set(trained) <= set(table)
+    assert scale == "medium" or trained == list(table)
+    budget = ("batch", "steps", "clip_norm")  # the comparison gives all models that of OpenSTL at paper scale
+    for label in trained:
+        spec = compared[label]
+        assert table[label].but(**{name: getattr(spec, name) for name in budget}) == spec
+
+
+def test_seeds_may_be_counted_as_on_the_command_line(pair):
+    assert replace(pair, seeds=3).seeds == (0, 1, 2)
+    for wrong in (0, -1, True, 10**9, 1.5):
+        with pytest.raises(BenchError, match="seeds are different numbers from 0 up, \\(0, 1, 2\\), or how many, 3"):
+            replace(pair, seeds=wrong)

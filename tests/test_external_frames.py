@@ -5,10 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
+from bench.common.errors import BenchError
 from bench.data.preparing.prepare import prepare
+from bench.external.models import Trained
+from bench.spec.runspec import Component
 
 GREYS = (40, 90, 130, 180, 230)
 
@@ -349,3 +353,25 @@ def test_what_has_no_mean_says_why_in_text_and_json(bench, pair, tmp_path):
     np.savez(tmp_path / "spoilt.npz", prediction=spoilt, target=target)
     out = bench("eval", "--predictions", "spoilt.npz")[1]
     assert "no mean of openstl mse_sum, mae_sum: not finite: 1 of 3 clips" in out
+
+
+def test_predict_on_frames_unlike_those_of_the_training_says_so_or_what_it_takes(finished, store, tmp_path):
+    run = next(run for run in store.runs() if run.name.startswith("lmc-"))
+    np.save(tmp_path / "large.npy", np.zeros((12, 1, 32, 32), np.float32))
+    np.save(tmp_path / "same.npy", np.zeros((12, 1, 16, 16), np.float32))
+    code, _, err = finished("predict", run.name, tmp_path / "large.npy")
+    assert code == 0 and "was trained on 16x16 frames, these are 32x32" in err
+    assert "was trained on" not in finished("predict", run.name, tmp_path / "same.npy")[2]
+    (tmp_path / "videos" / "one").mkdir(parents=True)
+    (tmp_path / "videos" / "two").mkdir()
+    code, _, err = finished("predict", run.name, tmp_path / "videos")
+    assert code == 2 and f"name one of its 2, such as {tmp_path / 'videos' / 'one'}" in err
+
+
+def test_a_model_that_takes_the_context_or_the_frames_of_its_training_alone_says_which():
+    built = Component("simvp", spatial=8, temporal=16, temporal_layers=2, ratio=4)
+    weights = built.checked("models").build(shape=(1, 16, 16), context=8, horizon=2).state_dict()
+    trained = Trained("mine", built, weights, context=8, horizon=2, trained_size=(16, 16))
+    trained.build((1, 16, 16), torch.device("cpu"))
+    with pytest.raises(BenchError, match=r"mine takes 8 context frames, as in training, not 4"):
+        trained.build((1, 16, 16), torch.device("cpu"), 4)

@@ -35,6 +35,12 @@ def test_an_experiment_of_one_s_own_is_listed_variant_by_variant(bench):
     assert "model=copy_last, learner=nothing, steps=0" in bench("list", "experiments", "mine.py")[1]
 
 
+def test_seeds_are_named_as_such_since_a_bare_0_reads_as_none(bench, tmp_path):
+    assert "seed 0" in bench("list", "experiments", "mine.py")[1]
+    (tmp_path / "five.py").write_text((tmp_path / "mine.py").read_text().replace("evaluation=", "seeds=5, evaluation="))
+    assert "seeds 0-4" in bench("list", "experiments", "five.py")[1]
+
+
 def test_search_spaces_are_listed_with_the_names_of_their_choices(bench):
     rows = {row["space"]: row["choices"] for row in json.loads(bench("list", "spaces", "--json")[1])}
     assert rows["lmc"] == ["size", "lr", "long", "slots", "temperature"] and "predrnn" in rows and "comparison" in rows

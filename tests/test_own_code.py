@@ -11,7 +11,7 @@ from baselines.learners import loss
 from bench.common.errors import BenchError
 from bench.evaluation.scores import load
 from bench.external.rescore import rescore
-from bench.store import own_code
+from bench.store import own_code, provenance
 from bench.store.store import INTERRUPTED, Store
 from tests.conftest import EVALUATION, TINY
 
@@ -130,3 +130,22 @@ def test_a_run_whose_process_loads_is_starting_and_has_not_died(store, tiny):
     assert run.status().reason == "its process is starting"
     os.utime(run.path, (0, 0))
     assert run.status().reason == "its process died before it had begun"
+
+
+def test_explain_names_the_package_that_a_model_came_from_and_the_file_of_one_that_came_from_none(faded, tmp_path):
+    def explained():
+        return faded("explain", "fade.py", "fading", "psnr")[1]
+
+    assert f"{tmp_path.name}/{module(tmp_path).name} (hash " in explained() and "plug-in" not in explained()
+    info = tmp_path / "my_fading-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-fading\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[lmc_bench.models]\nfading = {module(tmp_path).stem}:Fading\n")
+    assert faded("run", "fade.py", "--executor", "inline", "--fresh")[0] == 0
+    assert "my-fading 1.2" in explained()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-fading\nVersion: 1.3\n")
+    assert "my-fading 1.2" in explained()  # of the training, not of now
+
+
+def test_modules_of_a_package_are_found_without_an_entry_point_and_files_are_of_no_package():
+    assert list(provenance.packages_of(["optuna.trial", "tests.conftest"])) == ["optuna"]

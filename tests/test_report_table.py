@@ -197,3 +197,16 @@ def test_clips_that_were_never_scored_are_no_scores_that_are_not_finite():
     comparison = table(toy_results)
     assert [row.cells[0].text for row in comparison.rows] == ["20.00", "30.00"]
     assert "Seed 0 scored on 2 of 3 clips." in [note.text for note in comparison.footnotes]
+
+
+def test_one_seed_and_one_clip_are_not_spoken_of_as_several():
+    def footnotes(seeds, clips=2):
+        toy_results = results({(variant, seed): [[20, 10], [22, 12]] for variant in ("plain", "full") for seed in seeds})
+        toy_results = replace(toy_results, metadata=replace(toy_results.metadata, clips=clips))
+        return " ".join(note.text for note in table(toy_results).footnotes)
+
+    assert "Means over frames and clips of seed 0." in footnotes([0], clips=1) and " 1 clip (" in footnotes([0], clips=1)
+    assert "(paired over clips, " in footnotes([0])
+    assert "Means over frames, clips and seeds 0, 1." in footnotes([0, 1]) and "(paired over seeds and clips, " in footnotes(
+        [0, 1]
+    )

@@ -96,3 +96,43 @@ def test_pictures_of_one_data_set_do_not_overwrite_those_of_another(bench, tmp_p
         words = ("--set", f"size={size}", "--set", "digit=8", "--clips", "1", "--frames", "2")
         assert bench("data", "show", "digits", *words)[0] == 0
     assert len(list((tmp_path / "pictures").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("plan", "tuned:lmc"), "there is no experiment 'tuned:lmc': did you mean 'tuned-lmc'?"),
+        (("plan", "tune:lmc"), "did you mean 'tuned-lmc'?"),
+        (("run", "mine"), "there is no experiment 'mine': did you mean 'mine.py'?"),
+        (("plan", "mine.py", "--set", "lr=0.01"), "a run has no 'lr': did you mean 'optimizer.lr'?"),
+        (("plan", "mine.py", "--set", "model.lr=0.01"), "model 'lmc' has no 'lr': did you mean 'optimizer.lr'?"),
+        (("plan", "comparison", "--set", "hidden=8"), "did you mean 'model.hidden'?"),  # the first variant has no such option
+        (("plan", "mine.py", "--set", "batchs=8"), "a run has no 'batchs': did you mean 'batch'?"),
+        (
+            ("plan", "ablation", "--set", "data.size=16"),
+            "a digit of 20 pixels does not fit on a canvas of 16; use --set data.digit=12",
+        ),
+    ],
+)
+def test_what_was_meant_is_named_where_it_can_be_told(bench, words, message):
+    code, _, err = bench(*words)
+    assert code == 2 and message in err and len(err.splitlines()) == 1
+
+
+def test_the_digit_that_is_proposed_for_a_small_canvas_fits(bench):
+    assert bench("plan", "ablation", "--set", "data.size=16", "--set", "data.digit=12")[0] == 0
+
+
+def test_a_module_in_this_folder_comes_with_the_command_that_lets_python_find_it(tmp_path):
+    (tmp_path / "my_squares.py").write_text("from bench.data.digits import Digits\n\nclass Squares(Digits):\n    'Squares.'\n")
+
+    def plan(data, **variables):
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
+        words = [sys.executable, "-P", "-m", "bench.cli", "plan", "ablation", "--set", f"data={data}"]
+        return subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    refused = plan("my_squares:Squares")
+    assert refused.returncode == 2 and "my_squares.py is in this folder" in refused.stderr
+    assert "`export PYTHONPATH=.`" in refused.stderr and "$PYTHONPATH:." in plan("my_squares:Squares", PYTHONPATH="x").stderr
+    assert plan("my_squares:Squares", PYTHONPATH=".").returncode == 0
+    assert "did you mean 'my_squares'?" in plan("my_square:Squares").stderr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.commands import _options
 from bench.common.errors import listed
+from reports.quantities import several
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,11 +38,7 @@ def print_cost(cell: dict[str, Any]) -> None:
     """A cell of the table of costs, as `bench.reporting.explain.cost` finds it."""
     console, value = _options.console(), cell["value"]
     recorded = sum(run["value"] is not None for run in cell["runs"])
-    amount = (
-        "it is not recorded"
-        if value is None
-        else f"is {value:.10g}{cell['unit']}, the mean of {recorded} run{'s'[: recorded > 1]}"
-    )
+    amount = "it is not recorded" if value is None else f"is {value:.10g}{cell['unit']}, the mean of {several(recorded, 'run')}"
     print(f"'{cell['variant']}': {cell['title']}\n\n  {cell['text']}  {amount}")
     console.print(_runs(cell["runs"]))
     console.print(_metadata(cell))
@@ -59,8 +56,9 @@ def _reckoned(cell: dict[str, Any]) -> Iterator[str]:
     if "difference" in cell:
         yield from _paired(cell["difference"], shown["times"])
     else:
-        clips = listed(dict.fromkeys(str(run["clips"]) for run in runs))
-        yield f"the mean of {len(runs)} seed{'s' if len(runs) > 1 else ''}, of each over {clips} clips"
+        counts = dict.fromkeys(run["clips"] for run in runs)
+        clips = several(next(iter(counts)), "clip") if len(counts) == 1 else f"{listed(map(str, counts))} clips"
+        yield f"the mean of {several(len(runs), 'seed')}, of each over {clips}"
         if cell["of_set"]:
             yield from _resampled(runs, shown["times"])
         else:
@@ -86,7 +84,7 @@ def _spread(interval: dict[str, Any], times: float) -> str:
 def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
     """How a paired difference and its p-value are computed."""
     seeds = ", ".join(f"seed {seed}: {value * times:+.6g}" for seed, value in difference["per_seed"].items())
-    yield f"to '{difference['to']}', paired over {difference['clips']} clips ({seeds})"
+    yield f"to '{difference['to']}', paired over {several(difference['clips'], 'clip')} ({seeds})"
     effect = "" if difference["effect"] is None else f", effect size {difference['effect']:.3g}"
     yield f"p = {difference['p']:.4g} (alone {difference['p_alone']:.4g}){effect}"
 
@@ -162,6 +160,8 @@ def _run_metadata(run: dict[str, Any]) -> dict[str, str]:
         "scores": run.get("scores"),
         "checkpoint": ": ".join(filter(None, (run.get("selection"), run.get("checkpoint")))),
         "commit": run["commit"] and run["commit"] + changed,
+        "plug-in": ", ".join(f"{name} {number}" for name, number in run["plug_ins"].items()),
+        "own code": ", ".join(f"{name} (hash {digest[:12]})" for name, digest in run["own_code"].items()),
         "command": run["command"],
         "machine": ", ".join(filter(None, (machine.get("host"), machine.get("processor"), cores))),
         "device": ", ".join(machine.get("accelerators") or filter(None, [run["device"]])),

@@ -21,6 +21,7 @@ def variants(name: str, scale: str, as_json: bool = False) -> list[dict[str, Any
     """The variants of an experiment, the seeds each is trained with, and what sets it apart from the first."""
     from bench.commands.show import own_settings
     from bench.spec.loading import load
+    from reports.footnotes import ranges
 
     experiment = load(name, scale)
     first = next(iter(experiment.variants.values()))
@@ -28,7 +29,7 @@ def variants(name: str, scale: str, as_json: bool = False) -> list[dict[str, Any
     for label, spec in experiment.variants.items():
         seeds = [planned.seed for variant, planned in experiment.runs() if variant == label]
         row: dict[str, Any] = {"variant": label, "model": spec.model.name, "steps": spec.steps}
-        row["seeds"] = seeds if as_json else ", ".join(map(str, seeds))
+        row["seeds"] = seeds if as_json else f"seed{'s' if len(seeds) > 1 else ''} {ranges(seeds)}"  # a bare 0 reads as none
         row["set apart by"] = own_settings(first, spec)
         rows.append(row)
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.commands import _options
+from reports.quantities import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,6 @@ def announce_report(store: Store, experiment: str, folder: Path, paths: Sequence
     """
     from bench.tracking.attach import attach
 
-    print(f"wrote {len(paths)} files to {folder}; open {folder / 'index.html'}")
+    print(f"wrote {several(len(paths), 'file')} to {folder}; open {folder / 'index.html'}")
     if trouble := attach(store, experiment, paths, question, _options.command_line(), part):
         print(f"MLflow has not got the report ({trouble}); the same command attaches it later")

@@ -216,11 +216,10 @@ def format_options(**options: Any) -> str:
     return "".join(name if value is True else f"{name} {value:g}" for name, value in typed.items() if value is not False)
 
 
-MOST_SEEDS = 10_000
-
-
 def numbers(text: str) -> tuple[int, ...]:
     """The seeds that `3` or `0,7,9` stands for."""
+    from bench.spec.experiment import MOST_SEEDS
+
     try:
         seeds = tuple(int(word) for word in text.split(",") if word.strip())
     except ValueError:

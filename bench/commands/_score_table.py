@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.commands import _options
+from reports.quantities import several
 
 if TYPE_CHECKING:
     from bench.evaluation.scores import Scores
@@ -47,7 +48,7 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
         cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in metrics.items()]
         table.add_row(protocol, *("–" if value is None else metric.written(value) for value, metric in cells))
     _options.console().print(table)
-    print(f"means over {len(scores.values)} clips and {scores.values.shape[1]} predicted frames")
+    print(f"means over {several(len(scores.values), 'clip')} and {several(scores.values.shape[1], 'predicted frame')}")
     reasons: dict[str, list[str]] = {}
     for name, reason in scores.missing().items():
         if name.partition("/")[0] in protocols:
@@ -57,7 +58,8 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
         whole = len(metric_names) == 1 and scores.metadata.get(f"{min(metric_names)}_missing")
         print(f"{metrics[min(metric_names)].label + ' is empty' if whole else 'no mean of ' + _grouped(names)}: {reason}")
     for name, set_score in scores.metadata.get("sets", {}).items():
-        metric, clips = set_metrics()[name], f"the set of {len(scores.values)} clips, protocol {set_score['protocol']}"
+        metric = set_metrics()[name]
+        clips = f"the set of {several(len(scores.values), 'clip')}, protocol {set_score['protocol']}"
         has_value = "value" in set_score
         message = f"{metric.written(set_score['value'])} of {clips}" if has_value else f"no score: {set_score['missing']}"
         print(f"{metric.label}: {message}")

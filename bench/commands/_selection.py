@@ -87,6 +87,7 @@ def select(
 
     training: the command that trains the experiment's runs. metrics: those that are asked for.
     """
+    from bench.commands._unfinished import explained
     from bench.reporting.damage import readable
     from bench.reporting.results import find_external_results
     from bench.store.store import FINISHED
@@ -94,18 +95,7 @@ def select(
 
     planned_runs = [readable(planned) for planned in plan(experiment, store)]
     if not any(planned.state == FINISHED for planned in planned_runs):
-        damaged = next(
-            (
-                f"; of {planned.label}, seed {planned.seed}: {planned.why}"
-                for planned in planned_runs
-                if "damaged" in planned.why
-            ),
-            "",
-        )
-        raise BenchError(
-            f"no run of {experiment.name} (scale {experiment.scale}) is finished yet{damaged}; `{training}` trains them "
-            f"(store: {store.root}{'' if store.root.is_dir() else ', which is not there'})"
-        )
+        raise BenchError(explained(experiment, planned_runs, store, training))
     return Selection(experiment, planned_runs, find_external_results(store, planned_runs, names), protocols, label, metrics)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bench.sweep.plan import PlannedRun
 
 RIGHT = ("time", "seed", "val. PSNR (dB)", "age")
-FOLDED = ("why", "experiment", "variant")
+FOLDED = ("why", "experiment", "variant", "set apart by")
+OPTIONAL = ("why", "set apart by")  # columns that are left out where all their cells are empty
 LONG = 500  # rows, from which on they are printed fast rather than in colour
 
 
@@ -42,13 +43,13 @@ def reason(planned: PlannedRun) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows under their columns, states in colour, the columns of RIGHT as numbers. Without `why` where no row has a reason."""
+    """Rows under their columns, states in colour, the columns of RIGHT as numbers. Without those of OPTIONAL that are empty."""
     from rich.text import Text
 
     from bench.common.whole_tables import table_of
     from bench.sweep.run_table import LOOKS, OTHER
 
-    shown = [n for n, name in enumerate(columns) if name != "why" or any(row[n] for row in rows)]
+    shown = [n for n, name in enumerate(columns) if name not in OPTIONAL or any(row[n] for row in rows)]
     columns, rows = [columns[n] for n in shown], [[row[n] for n in shown] for row in rows]
     if len(rows) > LONG:
         _print_lines(columns, rows)

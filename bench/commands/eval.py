@@ -203,6 +203,7 @@ def _of_model(
     context_length, ahead = context or trained.context or 10, horizon or trained.horizon or 10
     device = default_device()
     network = trained.build(data_set.shape, device, context_length)
+    _options.say(trained.size_notes(data_set.shape))
     if clips is None and data_set.count(split, context_length + ahead) is None:
         clips = 1000
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)

@@ -10,6 +10,7 @@ import typer
 
 from bench.commands import _options
 from bench.common.errors import BenchError
+from reports.quantities import several
 
 SHOWN = 8  # names of written files
 
@@ -80,6 +81,7 @@ def predict_(
     shape = (trained.channels or clips.shape[2], *clips.shape[3:])
     context_length = context or trained.context or 10
     network = trained.build(shape, device, context_length)
+    _options.say(trained.size_notes(shape))
     ahead = horizon or max(clips.shape[1] - context_length, 0) or trained.horizon or 10
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     drawn, number, paths = len(clips) if pictures is None else pictures, 0, []
@@ -96,11 +98,11 @@ def predict_(
     if drawn:
         forget_clips(out, drawn if len(clips) > 1 else 0)
     model_name = f"{trained.name} ({trained.unfinished})" if trained.unfinished else trained.name
-    print(f"{model_name}: {len(clips)} clip{'s' if len(clips) > 1 else ''}, {context_length} frames seen, {ahead} predicted")
+    print(f"{model_name}: {several(len(clips), 'clip')}, {several(context_length, 'frame')} seen, {ahead} predicted")
     for path in [*paths[:SHOWN], *([array] if array else [])]:
         print(f"  {path}")
     if len(paths) > SHOWN:
-        print(f"  and so on, for {min(drawn, len(clips))} clips in {out}")
+        print(f"  and so on, for {several(min(drawn, len(clips)), 'clip')} in {out}")
 
 
 def _own_folder(name: str, source: Path) -> Path:

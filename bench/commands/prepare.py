@@ -74,6 +74,10 @@ def prepare_(
     """Prepare a data set so that runs find it.
 
     Reads what was downloaded by hand, checks it and packs it under $BENCH_DATA (default ./data). Can be interrupted.
+
+    What --source holds. videos: folders train, val and test of video files (without val some of train are held out). frames:
+    the same folders with a folder of pictures for each video, such as train/video_00000/frame_00000.jpg. kth: the videos, or
+    the six folders of actions that they are in, and 00sequences.txt. mnist: its four files.
     """
     options = {key: value for key, value in locals().items() if key != "kind" and value is not None}
 

@@ -12,6 +12,7 @@ import typer
 
 from bench.commands import _mlflow, _options, _searches, _selection
 from bench.common.errors import BenchError, listed
+from reports.quantities import several
 
 if TYPE_CHECKING:
     from bench.commands._selection import Selection
@@ -256,9 +257,7 @@ def _check(results: Results, document: str, protocols: tuple[str, ...], form: st
         print(f"not checked: {line}")
     wrong = len(comparison.differences)
     differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
-    print(
-        f"{comparison.numbers} numbers of {comparison.tables} table{'s' if comparison.tables > 1 else ''} checked: {differing}"
-    )
+    print(f"{several(comparison.numbers, 'number')} of {several(comparison.tables, 'table')} checked: {differing}")
     if comparison.unchecked:
         print(
             f"{comparison.unchecked} numbers were not checked"

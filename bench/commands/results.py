@@ -11,7 +11,7 @@ import typer
 
 from bench.commands import _options, _selection
 from bench.common.errors import BenchError
-from reports.quantities import sized
+from reports.quantities import several, sized
 
 if TYPE_CHECKING:
     from reports.record import Record
@@ -65,7 +65,7 @@ def keep(
         if exact.verdict != rounded.verdict:
             print(f"rounding makes '{rounded.verdict}' of '{exact.verdict}': {exact.claim.sentence}", file=sys.stderr)
     runs = len(record_kept.results.scores[["variant", "seed"]].drop_duplicates())
-    print(f"wrote {path}: {runs} runs, {sized(path.stat().st_size)}")
+    print(f"wrote {path}: {several(runs, 'run')}, {sized(path.stat().st_size)}")
 
 
 @app.command()

@@ -26,9 +26,10 @@ def status(
 ) -> None:
     """Show the progress of runs.
 
-    Without an experiment, every run of the store: what experiments call it, its newest validation score, and how long ago it
-    last wrote something (age). Reads the store alone, so it works from any terminal, whoever started the runs. Where --watch
-    has no terminal to draw on, it prints a line per change, until nothing is running; it waits some seconds for a run to start.
+    Without an experiment, every run of the store: what experiments call it, the settings that set it apart from other runs of
+    that variant and seed, its newest validation score, and how long ago it last wrote something (age). Reads the store alone,
+    so it works from any terminal, whoever started the runs. Where --watch has no terminal to draw on, it prints a line per
+    change, until nothing is running; it waits some seconds for a run to start.
     """
     from bench.sweep.plan import plan, run_status
 
@@ -45,7 +46,8 @@ def status(
     planned_runs = plan(experiment, store) if experiment else [run_status(run) for run in runs]
     if as_json:
         damaged = [{"run": path.name, "path": str(path), "state": "damaged", "why": why} for path, why in unreadable]
-        rows = [{**_tables.as_dict(planned), **_store_table.described(planned.run)} for planned in planned_runs]
+        descriptions = _store_table.described([planned.run for planned in planned_runs])
+        rows = [{**_tables.as_dict(planned), **about} for planned, about in zip(planned_runs, descriptions, strict=True)]
         _options.print_json([*rows, *damaged])
     elif experiment:
         _tables.print_runs(planned_runs)

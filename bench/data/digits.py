@@ -30,7 +30,8 @@ class Digits(Dataset):
 
     def __init__(self, size: int = 32, digit: int = 20, digits: int = 1):
         if digit > size:
-            raise ValueError(f"a digit of {digit} pixels does not fit on a canvas of {size}")
+            remedy = f"; use --set data.digit={3 * size // 4}" if size > 1 else ""
+            raise ValueError(f"a digit of {digit} pixels does not fit on a canvas of {size}{remedy}")
         if digit < 1 or digits < 1:
             raise ValueError(f"digit and digits must be at least 1, got {digit} and {digits}")
         self.shape = (1, size, size)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.common.errors import BenchError
 from bench.data.packed import INDEX, PackedDataset
 from bench.data.root import data_root
+from reports.quantities import several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +107,7 @@ def prepare_folders(
     )
     packed_splits = json.loads((target / INDEX).read_text())["splits"]
     left_out = sum(note.startswith(LEFT_OUT) for note in manifest.notes)
-    counts = ", ".join(f"{split} {len(packed_splits[split])} videos" for split in SPLITS)
+    counts = ", ".join(f"{split} {several(len(packed_splits[split]), 'video')}" for split in SPLITS)
     return [f"{target}: {counts}{f'; {left_out} damaged, left out' if left_out else ''}", *remarks, *manifest.notes]
 
 

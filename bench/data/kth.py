@@ -18,6 +18,7 @@ from bench.common.errors import BenchError, did_you_mean, listed
 from bench.data.kth_cuts import CLOSE, CUTS, SUITE, Cut
 from bench.data.packed import PackedDataset
 from bench.data.root import data_root
+from reports.quantities import several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,7 +155,10 @@ def prepare_kth(
     )  # fmt: skip
     write_bytes(known_sequences(), listing.read_bytes())
     packed_count = len(videos) - sum(note.startswith(LEFT_OUT) for note in manifest.notes)
-    lines = [f"{target}: {packed_count} videos of the {sum(map(bool, entries.values()))} in 00sequences.txt", *manifest.notes]
+    lines = [
+        f"{target}: {several(packed_count, 'video')} of the {sum(map(bool, entries.values()))} in 00sequences.txt",
+        *manifest.notes,
+    ]
     if (size, centred) != (rule.size, rule.centred) and cut != SUITE:
         lines.append(f"{rule.used_by} see {rule.size}x{rule.size} pixels{', the central square' if rule.centred else ''}")
     return lines

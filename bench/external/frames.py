@@ -60,7 +60,10 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
     if reading.layout and path.exists() and not is_array:
         raise BenchError(f"--layout is of arrays, and {path} is none")
     if path.is_dir():
-        return Clips(path, stacked(in_time(path, pictures_in(path)))[None], ranges)
+        pictures = pictures_in(path)
+        if not pictures and (folders := [folder for folder in sorted(path.iterdir()) if folder.is_dir()]):
+            raise BenchError(f"{path} holds no pictures but folders; name one of its {len(folders)}, such as {folders[0]}")
+        return Clips(path, stacked(in_time(path, pictures))[None], ranges)
     if not path.exists():
         raise BenchError(f"there is no {path}; give a folder of frames, a video, or a .npy array [T, C, H, W]")
     if is_array:

@@ -31,6 +31,7 @@ class Trained:
     precision: in which the model computes, that of its training; float32 where a foreign file does not say.
     unfinished: the step that training has reached, as text; empty if it has ended.
     size, sees: (height, width) of the frames and the number of context frames that foreign weights are tied to, if they are.
+    trained_size: (height, width) of the frames that a run was trained on; it may see others, which its scores say nothing of.
     remarks: what a foreign file was recognised as, and what else a user has to know of it.
     changes: sentences on code of the user's own that has changed since a run was trained.
     """
@@ -48,6 +49,7 @@ class Trained:
     sees: int | None = None
     remarks: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    trained_size: tuple[int, int] | None = None
 
     def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
@@ -59,8 +61,33 @@ class Trained:
         model: nn.Module = self.model.checked("models").build(shape=shape, context=context, horizon=horizon)
         if (least := min_context(model)) > context:
             raise BenchError(f"the model needs at least {least} context frames, got {context}")
-        checkpoint.load_weights(model, self.weights, self.name)
+        try:
+            checkpoint.load_weights(model, self.weights, self.name)
+        except BenchError:
+            self._refuse_untrained_sizes(shape, context, horizon)
+            raise
         return model.to(device).eval()
+
+    def size_notes(self, shape: tuple[int, int, int]) -> list[str]:
+        """A sentence if frames of shape (C, H, W) are of another size than those of the training."""
+        if self.trained_size in (None, shape[1:]):
+            return []
+        return [f"note: {self.name} was trained on {_sides(self.trained_size)} frames, these are {_sides(shape[1:])}"]
+
+    def _refuse_untrained_sizes(self, shape: tuple[int, int, int], context: int, horizon: int) -> None:
+        """BenchError if the weights would fit with the context or the size of the frames that they were trained with."""
+        if self.context and context != self.context and self._loads(shape, self.context, horizon):
+            raise BenchError(f"{self.name} takes {self.context} context frames, as in training, not {context}")
+        size = self.trained_size
+        if size and size != shape[1:] and self._loads((shape[0], *size), self.context or context, horizon):
+            raise BenchError(f"{self.name} takes {_sides(size)} frames, as in training; these are {_sides(shape[1:])}")
+
+    def _loads(self, shape: tuple[int, int, int], context: int, horizon: int) -> bool:
+        """Whether the weights fit a model that is built with these sizes."""
+        with torch.device("meta"):
+            model: nn.Module = self.model.checked("models").build(shape=shape, context=context, horizon=horizon)
+        sizes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+        return sizes == {name: tensor.shape for name, tensor in self.weights.items()}
 
     def _fits(self, shape: tuple[int, int, int], context: int) -> None:
         """Refuse frames that do not fit foreign weights."""
@@ -71,6 +98,11 @@ class Trained:
             raise BenchError(f"{self.name} sees frames of {self.channels} channels; these have {shape[0]}")
         if self.sees and self.sees != context:
             raise BenchError(f"{self.name} sees exactly {self.sees} frames, not {context}; use --context {self.sees}")
+
+
+def _sides(size: tuple[int, ...] | None) -> str:
+    """32x32, from height and width."""
+    return "x".join(map(str, reversed(size or ())))
 
 
 def find(source: str, store: Store, model: str | None = None, settings: Sequence[str] = ()) -> Trained:
@@ -98,10 +130,11 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
     step = state.get("progress", {}).get("step", run.status().step)
     changed = own_code.changed(run)
+    channels, *sides = run.provenance().get("shape", [None])
     change = f"note: {listed(changed)} has changed since {run.name} was trained; its weights run in the code of now"
     return Trained(
         run.name, spec.model, state["model"], spec.context, spec.horizon,
-        channels=run.provenance().get("shape", [None])[0],
+        channels=channels, trained_size=(sides[0], sides[1]) if len(sides) == 2 else None,
         data=spec.data,
         precision=spec.precision,
         unfinished=f"at step {step:,} of {spec.steps:,}" if step < spec.steps else "",

@@ -15,7 +15,7 @@ from typing import Literal
 from bench import __version__
 from bench.common.errors import BenchError
 from bench.store.store import Store
-from reports.quantities import sized
+from reports.quantities import several, sized
 
 EXAMINED = ("torch", "torchvision", "mlflow", "optuna")  # packages with a line of their own
 LITTLE_SPACE = 2 * 2**30  # bytes; a small-scale store with its MLflow copy takes less
@@ -101,7 +101,7 @@ def _store(store: Store) -> Iterator[Finding]:
         yield Finding("store", str(error), "bad")
         return
     free = shutil.disk_usage(store.root).free
-    state = f"{store.root}, {len(store.runs())} runs, {sized(free)} free"
+    state = f"{store.root}, {several(len(store.runs()), 'run')}, {sized(free)} free"
     little = free < LITTLE_SPACE
     yield Finding("store", state, "note" if little else "good", "a full disk stops runs (they resume)" if little else "")
 

@@ -15,6 +15,7 @@ from bench.external.results import ExternalResult
 from bench.metrics import set_metrics
 from bench.reporting.results import SELECTION, shows
 from bench.store import checkpoint_files
+from bench.store.provenance import own_packages
 from bench.store.store import FINISHED
 from bench.sweep.plan import PlannedRun
 from reports.ablation import ablation
@@ -174,6 +175,8 @@ def _provenance(provenance: dict[str, Any]) -> dict[str, Any]:
         "machine": provenance.get("machine", {}),
         "device": provenance.get("device"),
         "packages": provenance.get("packages", {}),
+        "plug_ins": own_packages(provenance.get("packages", {})),
+        "own_code": provenance.get("own_code", {}),
         "written": provenance.get("written"),
     }
 

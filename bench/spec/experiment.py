@@ -17,6 +17,7 @@ from reports.claim import Claim
 Scale = Literal["small", "medium", "paper"]
 MEANT_FOR_ALL = ("data", "context", "horizon")  # all other settings do not apply to untrained baselines
 LONGEST_LABEL = 300
+MOST_SEEDS = 10_000  # that a count may stand for
 SCALES: tuple[str, ...] = get_args(Scale)
 
 
@@ -79,6 +80,7 @@ class Experiment:
     """Named variants (label -> RunSpec) and the seeds each is trained with, in the order of the table they become.
 
     searched: what the search for a variant's settings has cost (`trials`, `tuning_seconds`), for variants that were tuned.
+    seeds: their numbers, or how many as `--seeds 3` means them: 0, 1 and 2.
     claims: what the comparison is to decide. further: label -> seeds of this variant in addition to `seeds`, because a claim
     about it was still undecided. base_steps: of the first variant that is trained, whichever of them are chosen.
     """
@@ -102,11 +104,15 @@ class Experiment:
         for label in variants:
             if not label.isprintable() or not 0 < len(label) <= LONGEST_LABEL:
                 raise BenchError(f"a variant's label is printable text of at most {LONGEST_LABEL} letters, got {label!r:.80}")
+        if isinstance(seeds, int) and not isinstance(seeds, bool) and 0 < seeds <= MOST_SEEDS:
+            object.__setattr__(self, "seeds", tuple(range(seeds)))
         if isinstance(seeds, Sequence) and not isinstance(seeds, str):
             object.__setattr__(self, "seeds", tuple(seeds))
         are_seeds = isinstance(self.seeds, tuple) and all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in self.seeds)
-        if not are_seeds or not seeds or len(set(seeds)) < len(seeds):
-            raise BenchError(f"an experiment's seeds are different numbers from 0 up, (0, 1, 2); got {seeds!r}")
+        if not are_seeds or not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise BenchError(
+                f"an experiment's seeds are different numbers from 0 up, (0, 1, 2), or how many, 3; got {seeds!r:.80}"
+            )
         if not isinstance(self.evaluation, Evaluation):
             raise BenchError(f"an experiment's evaluation is an Evaluation, got {self.evaluation!r}")
         if not self.base_steps:
@@ -170,6 +176,7 @@ class Experiment:
                 except BenchError as error:
                     refusals.append(error)
             if len(refusals) == len(concerned):
+                refusals.sort(key=lambda refusal: "did you mean" not in str(refusal))  # another variant may know better
                 raise refusals[0] if refusals else BenchError(f"--set {setting} concerns training, and no variant is trained")
         self._refuse_twins(edited)
         return replace(self, variants=edited)

@@ -25,6 +25,8 @@ def load(name: str, scale: str = "small") -> Experiment:
     """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
     if scale not in SCALES:
         raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
+    if name.startswith(("tune:", "tuned:")):
+        raise BenchError(f"there is no experiment '{name}': did you mean 'tuned-{name.partition(':')[2]}'?")
     if canonical(name).startswith(TUNED) and not name.endswith(".py"):
         tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
         return _named(tuned, canonical(name), scale)
@@ -81,7 +83,8 @@ def _folder() -> Path:
 
 def _from_name(name: str) -> ModuleType:
     if canonical(name) not in names():
-        hint = did_you_mean(canonical(name), names()) or "; there are " + listed(names())
+        own_file = f": did you mean '{name}.py'?" if Path(f"{name}.py").is_file() else ""
+        hint = own_file or did_you_mean(canonical(name), names()) or "; there are " + listed(names())
         raise BenchError(f"there is no experiment '{name}'{hint} (a file of your own is named with its .py)")
     return importlib.import_module(f"experiments.{canonical(name)}")
 

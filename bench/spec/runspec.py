@@ -155,13 +155,25 @@ class RunSpec:
             raise BenchError(f"--set takes NAME=VALUE, such as model.slots=50; got '{setting}'")
         name, dot, option = path.strip().replace("-", "_").partition(".")
         if name not in ANNOTATIONS:
-            raise BenchError(f"--set {setting}: a run has no '{name}'{did_you_mean(name, ANNOTATIONS) or _list_of_settings()}")
+            hint = self._parts_with(name) or did_you_mean(name, ANNOTATIONS) or _list_of_settings()
+            raise BenchError(f"--set {setting}: a run has no '{name}'{hint}")
         if name in KINDS:
+            if dot and option not in self._options_of(name) and (hint := self._parts_with(option)):
+                raise BenchError(f"--set {setting}: {name} '{getattr(self, name).name}' has no '{option}'{hint}")
             component: Component = getattr(self, name)
             return self.but(**{name: component.but(**{option: parsed(text)}) if dot else Component(text.strip())})
         if dot:
             raise BenchError(f"--set {setting}: '{name}' is a plain value; use {name}=VALUE")
         return self.but(**{name: parsed(text)})
+
+    def _options_of(self, part: str) -> dict[str, Any]:
+        """The options that a part of the spec takes, with their defaults: those of the model, say."""
+        return catalog.defaults(KINDS[part], getattr(self, part).name)
+
+    def _parts_with(self, option: str) -> str:
+        """`: did you mean 'optimizer.lr'?`, with every part that takes this option; empty where none does."""
+        settings = [f"'{part}.{option}'" for part in KINDS if option in self._options_of(part)]
+        return f": did you mean {' or '.join(settings)}?" if settings else ""
 
     @cached_property
     def key(self) -> str:

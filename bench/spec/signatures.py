@@ -3,6 +3,7 @@
 import ast
 import builtins
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-from bench.common.errors import BenchError
+from bench.common.errors import BenchError, did_you_mean
 
 
 class Unknown(BenchError):
@@ -148,8 +149,19 @@ def _literal(default: ast.expr, tree: ast.Module) -> Any:
 def _file(module: str) -> Path:
     module_spec = _module_spec(module)
     if module_spec is None or not module_spec.origin or not module_spec.origin.endswith(".py"):
-        raise ImportError(f"there is no Python file for the module '{module}'")
+        raise ImportError(_not_found(module))
     return Path(module_spec.origin)
+
+
+def _not_found(module: str) -> str:
+    """Why Python finds no file for a module, and how it would where the file lies in the current folder."""
+    package, here = module.partition(".")[0], Path.cwd()
+    found = next((name for name in (f"{package}.py", f"{package}/__init__.py") if (here / name).is_file()), None)
+    if found and not {"", str(here)} & set(sys.path):
+        paths = "$PYTHONPATH:." if os.environ.get("PYTHONPATH") else "."
+        return f"{found} is in this folder, where Python does not look for modules: `export PYTHONPATH={paths}`"
+    hint = "" if found else did_you_mean(package, (path.stem for path in here.glob("*.py")))
+    return f"there is no Python file for the module '{module}'{hint}"
 
 
 def _module_spec(module: str) -> ModuleSpec | None:

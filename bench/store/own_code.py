@@ -27,6 +27,12 @@ def modules(spec: RunSpec) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
+def module_names(spec: RunSpec) -> list[str]:
+    """The modules outside the suite that a spec names, in full or by an entry point."""
+    targets = [_user_class(kind, getattr(spec, part).name) for part, kind in KINDS.items()]
+    return list(dict.fromkeys(target[0] for target in targets if target))
+
+
 def _user_class(kind: str, name: str) -> tuple[str, str] | None:
     """Module and class that a name stands for; None if they belong to the suite."""
     module, _, attribute = catalog.target(kind, name).partition(":")

@@ -8,9 +8,9 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bench.common.files import read_json
 from bench.common.machine import processor
 from bench.common.reading import LARGE
 from bench.common.urls import without_secrets
+from bench.spec import catalog
 
 CODE = ("bench", "lmc", "baselines", "experiments")  # what numbers depend on
 ROOT = Path(__file__).parents[2]  # the folder that this process imports the suite from
@@ -76,6 +77,23 @@ def _new_files(folder: Path) -> Iterator[str]:
 def packages() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
     return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def packages_of(modules: Iterable[str]) -> dict[str, str]:
+    """Versions of the installed packages that these modules come from; files on Python's path are of none."""
+    roots = {module.partition(".")[0] for module in modules}
+    if not roots:
+        return {}
+    found = {name for root in roots for name in packages_distributions().get(root, [])}
+    for group in catalog.ENTRY_POINTS.values():  # an editable package need not list its modules, and has named them here
+        points = [point for point in entry_points(group=group) if point.module.partition(".")[0] in roots]
+        found |= {point.dist.name for point in points if point.dist}
+    return {name: _version(name) for name in sorted(found)}
+
+
+def own_packages(recorded: Mapping[str, str]) -> dict[str, str]:
+    """Those of the recorded packages that a model or a data set from outside the suite came from."""
+    return {name: number for name, number in recorded.items() if name not in ("python", *PACKAGES)}
 
 
 def machine() -> dict[str, Any]:

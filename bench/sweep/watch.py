@@ -21,7 +21,7 @@ from bench.sweep import active
 from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, PlannedRun, plan, plan_run, run_status
 from bench.sweep.progress import PLAIN_SECONDS
 from bench.sweep.run_table import Pace, RunLine, run_table
-from reports.quantities import remaining
+from reports.quantities import remaining, several
 
 REFRESH = 1.0  # seconds between two refreshes
 BEGIN_S = 15.0  # seconds in which a `bench run` that was just started is seen
@@ -86,7 +86,7 @@ class Board:
         speed = sum(pace.speed or 0.0 for pace in paces)
         parts += [f"{steps_left:,} steps to go"] if steps_left else []
         parts += [f"{speed:.1f} steps/s, {remaining(steps_left / speed)} left at this pace"] if speed and steps_left else []
-        return ": ".join(filter(None, (f"{len(self.planned_runs)} runs", ", ".join(parts))))
+        return ": ".join(filter(None, (several(len(self.planned_runs), "run"), ", ".join(parts))))
 
     def render(self, width: int, height: int) -> Group:
         """As much as fits on a screen."""

@@ -20,6 +20,7 @@ from bench.sweep.plan import plan_run
 from bench.tune.objectives import value
 from bench.tune.study import Study
 from reports.metric import Metric
+from reports.quantities import several
 from reports.tuning import COMPLETE, ENOUGH, FAILED, PRUNED, Confirmed, Searched
 
 STATES = {TrialState.COMPLETE: COMPLETE, TrialState.PRUNED: PRUNED, TrialState.FAIL: FAILED, TrialState.RUNNING: "running"}
@@ -131,7 +132,8 @@ def _notes(study: Study, trials: list[FrozenTrial]) -> list[str]:
     seeds = "one seed" if aim.seeds == 1 else f"the mean over {aim.seeds} seeds"
     fixed = [f"Set for every trial: {', '.join(aim.settings)}."] if aim.settings else []
     return [
-        f"Judged on {judged.clips} clips of the validation split, {seeds} a trial, protocol standard; never on test clips.",
+        f"Judged on {'all clips' if judged.clips is None else several(judged.clips, 'clip')} of the validation split, "
+        f"{seeds} a trial, protocol standard; never on test clips.",
         *fixed,
     ]
 

@@ -171,9 +171,10 @@ def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evalua
 
 
 def _record(run: Run, metadata: dict[str, Any]) -> None:
-    from bench.store import provenance
+    from bench.store import own_code, provenance
 
-    run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), **metadata})
+    packages = {**provenance.packages(), **provenance.packages_of(own_code.module_names(run.spec))}
+    run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), "packages": packages, **metadata})
 
 
 def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, started_at: float | None) -> None:

@@ -14,6 +14,7 @@ from bench.common.errors import BenchError
 from bench.common.files import replacing, write_bytes
 from bench.common.images import image, save_png
 from bench.data.clip_names import ClipManifest, clip_name
+from reports.quantities import several
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def export(
     write(out, parts, manifest)
     companions = "`names` and `manifest` beside `prediction`" if out.suffix == ".npz" else f"{MANIFEST} beside them"
     return [
-        f"{out}: {count} clips of {context} + {horizon} frames of the {split} split, in the suite's order",
+        f"{out}: {several(count, 'clip')} of {context} + {horizon} frames of the {split} split, in the suite's order",
         *data.remarks(split, frames),
         f"keep the clips' names, put {companions}; `bench eval --predictions PATH` scores the last {horizon} frames of each",
     ]

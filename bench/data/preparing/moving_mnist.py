@@ -18,6 +18,7 @@ from bench.data import manifest
 from bench.data.layout import arranged, parse_layout, refuse_doubtful_time
 from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
 from bench.data.preparing.mnist import prepare_mnist
+from reports.quantities import several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,7 @@ def prepare_moving_mnist(
     pieces = (dataset.painted("test", FIXED_SEED, first, last, frames) for first, last in bounds)
     _freeze(fixed_folder(name), pieces, clips, frames, settings, progress)
     use = f"`--set data=moving_mnist_fixed --set data.name={name}` uses them"
-    return [*lines, f"{fixed_folder(name)}: {clips} test clips of {frames} frames; {use}"]
+    return [*lines, f"{fixed_folder(name)}: {several(clips, 'test clip')} of {several(frames, 'frame')}; {use}"]
 
 
 def prepare_moving_mnist_fixed(*, source: str | None = None, layout: str | None = None, progress: Progress) -> list[str]:
@@ -76,7 +77,7 @@ def prepare_moving_mnist_fixed(*, source: str | None = None, layout: str | None 
     pieces = (array[first : first + AT_ONCE] for first in range(0, clips, AT_ONCE))
     settings = {"dataset": "moving_mnist_fixed", "only_t10k": False}
     _freeze(target, pieces, clips, frames, settings, progress, notes)
-    return [f"{target}: {clips} test clips of {frames} frames", *notes]
+    return [f"{target}: {several(clips, 'test clip')} of {several(frames, 'frame')}", *notes]
 
 
 def _published(path: Path, layout: str | None) -> NDArray[np.uint8]:

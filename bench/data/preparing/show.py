@@ -16,6 +16,7 @@ from bench.data.base import Dataset, Split
 from bench.data.kth import KTH, known_sequences, persons
 from bench.data.packed import PackedDataset, Sequence
 from bench.spec import catalog
+from reports.quantities import several
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 RATE = 12.5  # frames per second of the animations, half of KTH's
@@ -50,7 +51,9 @@ def counts(data: Dataset, frames: int) -> list[str]:
     lines = []
     for split in SPLITS:
         number = data.count(split, frames)
-        amount = "clips generated, as many as are asked for" if number is None else f"{number} clips of {frames} frames"
+        amount = "clips generated, as many as are asked for"
+        if number is not None:
+            amount = f"{several(number, 'clip')} of {several(frames, 'frame')}"
         lines.append(f"{split}: {amount}")
         lines += [f"  {remark}" for remark in data.remarks(split, frames)]
         if isinstance(data, PackedDataset):
@@ -64,7 +67,7 @@ def counts(data: Dataset, frames: int) -> list[str]:
 
 
 def _sequences(sequences: list[Sequence]) -> list[str]:
-    lines = [f"  {len(sequences)} sequences, {sum(sequence.frames for sequence in sequences)} frames"]
+    lines = [f"  {several(len(sequences), 'sequence')}, {several(sum(sequence.frames for sequence in sequences), 'frame')}"]
     for heading, values in (("action", [s.label for s in sequences]), ("person", [s.group for s in sequences])):
         tally = Counter(value for value in values if value is not None)
         if tally:
