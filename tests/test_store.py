@@ -10,6 +10,8 @@ import pytest
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.files import replacing, write_json
+from bench.store.labels import remember
+from bench.store.run_names import find_run
 from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
 
 
@@ -61,9 +63,28 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path):
 
 
 def test_a_run_is_found_by_part_of_its_name(store, run):
-    assert store.find(run.name[-5:]).path == run.path
+    assert find_run(store, run.name[-5:]).path == run.path
     with pytest.raises(BenchError, match="there is no run 'nonsense'"):
-        store.find("nonsense")
+        find_run(store, "nonsense")
+
+
+def test_runs_are_told_apart_by_variant_and_seed_and_found_by_neither(store, run, tiny):
+    other = store.run(tiny.but(seed=1))
+    other.create(tiny.but(seed=1))
+    for named in (run, other):
+        remember(named, "ablation-small", "Full")
+        remember(named, "comparison-small", "LMC")
+    names = f"{run.name} (Full, LMC, seed {run.spec.seed})", f"{other.name} (Full, LMC, seed 1)"
+    for name, message in (
+        ("lmc", "'lmc' fits 2 runs: "),
+        ("full", "'full' is a variant, not a run; its runs are "),
+        ("LMC", "'LMC' is a variant, not a run; its runs are "),
+    ):
+        with pytest.raises(BenchError) as refused:
+            find_run(store, name)
+        assert str(refused.value).startswith(message) and all(described in str(refused.value) for described in names)
+    with pytest.raises(BenchError, match=r"there is no run 'Fulll' in .*: did you mean 'Full'"):
+        find_run(store, "Fulll")
 
 
 def test_of_many_takers_exactly_one_owns_a_run(run):

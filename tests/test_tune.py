@@ -10,6 +10,7 @@ from optuna.trial import FixedTrial, TrialState
 
 from bench.common.errors import BenchError
 from bench.maintenance import gc
+from bench.store.run_names import find_run
 from bench.store.search_results import Aim, journal
 from bench.store.store import FAILED, Store
 from bench.tune import confirm, spaces
@@ -94,7 +95,7 @@ def test_poor_trials_are_pruned_and_the_run_says_by_whom(store, pruner):
     study, _, _ = search(store, Pretend(2, seconds=0.2), Plan(16, pruner=pruner))
     pruned = [trial for trial in study.trials() if trial.state == TrialState.PRUNED]
     assert len(pruned) >= 4
-    stopped = [status for trial in pruned if (status := store.find(trial.user_attrs["runs"][0]).status()).kind == "asked"]
+    stopped = [status for trial in pruned if (status := find_run(store, trial.user_attrs["runs"][0]).status()).kind == "asked"]
     assert stopped and stopped[0].reason == "pruned by study sample"
     complete = sorted(trial.values[0] for trial in study.trials() if trial.state == TrialState.COMPLETE)
     assert complete[-1] > complete[len(complete) // 2]
@@ -124,7 +125,7 @@ def test_a_diverged_trial_is_a_failure_with_its_reason_and_counts(store):
 def test_a_trial_lost_to_the_machine_does_not_count_and_is_tried_again_with_its_settings(store):
     whole, _, _ = search(store, plan=Plan(3, "random", "none"), name="whole")
     lost = whole.trials()[1].user_attrs["runs"][0]
-    store.set_aside(store.find(lost))
+    store.set_aside(find_run(store, lost))
     full = {lost: (FAILED, {"kind": "disk", "reason": "No space left on device"})}
     study, _, searching = search(store, Pretend(ends=full), Plan(3, "random", "none"))
     assert _states(study) == {"COMPLETE": 2, "FAIL": 1} and searching.open() == 1
@@ -210,7 +211,7 @@ def test_several_objectives_give_a_front_on_which_nothing_is_beaten(store):
 def test_the_mean_over_seeds_counts_and_a_poor_first_seed_ends_the_trial(store):
     study, executor, _ = search(store, Pretend(2, seconds=0.05), Plan(12), seeds=3)
     best = study.ranking()[0]
-    specs = [store.find(name).spec for name in best.user_attrs["runs"]]
+    specs = [find_run(store, name).spec for name in best.user_attrs["runs"]]
     assert [spec.seed for spec in specs] == [0, 1, 2]
     assert best.values[0] == pytest.approx(sum(map(quality, specs)) / 3)
     assert max(best.intermediate_values) == 27  # three runs of nine steps
@@ -260,7 +261,8 @@ def test_another_aim_is_another_study(store):
 
 def test_the_test_split_stays_sealed(store):
     study, _, _ = search(store, plan=Plan(3))
-    scored = [path.name for trial in study.trials() for path in store.find(trial.user_attrs["runs"][0]).path.glob("scores/*")]
+    runs = [find_run(store, trial.user_attrs["runs"][0]) for trial in study.trials()]
+    scored = [path.name for run in runs for path in run.path.glob("scores/*")]
     assert len(scored) == 3 and all(name.startswith("val-") for name in scored)
 
 

@@ -23,9 +23,10 @@ def logs(
     With -f, like `tail -f`, with a line for each step that training logs (at most one in two seconds): it ends when the run
     ends, and says how. Ctrl-C ends it at once; the run continues.
     """
+    from bench.store.run_names import find_run
     from bench.sweep.logs import follow, how_it_stands, last_lines
 
-    run = _options.store(store_path).find(name)
+    run = find_run(_options.store(store_path), name)
     text, end = last_lines(run, lines)
     sys.stdout.write(text)
     try:

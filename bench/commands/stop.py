@@ -77,6 +77,8 @@ def _show(sweeps: list[Sweep], runs: list[Run]) -> None:
 
 def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[list[Sweep], list[Run]]:
     """The sweeps and runs that the names mean; a sweep stops its own runs."""
+    from bench.store import run_names
+
     chosen_sweeps, chosen_runs = [], []
     for name in names:
         plain = (Path(name).stem if name.endswith(".py") else name).lower().replace("_", "-")
@@ -87,13 +89,15 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
         if not of_sweeps and not of_runs and (detached := _detached(name, runs)):
             chosen_runs += detached
             continue
+        if not of_sweeps and not of_runs and (of_variant := run_names.runs_of_variant(runs, name)):
+            raise BenchError(f"'{name}' is a variant, not a run; its active runs are {run_names.told_apart(of_variant)}")
         if not of_sweeps and not of_runs:
             running = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
             hint = did_you_mean(name, running) or f"; running: {listed(running)}" if running else "; nothing is running here"
             raise BenchError(f"no sweep or run called '{name}' is running{hint}")
         if len(of_runs) > 1:
             raise BenchError(
-                f"'{name}' fits {len(of_runs)} running runs: {listed(run.name for run in of_runs)}; write more of the name"
+                f"'{name}' fits {len(of_runs)} running runs: {run_names.told_apart(of_runs)}; write more of the name"
             )
         chosen_sweeps += of_sweeps
         chosen_runs += of_runs

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.common.errors import BenchError
+from bench.data import formats
 from bench.data.folders import NamedDataset, Preparing, prepare_folders
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +56,7 @@ def _videos(split: Path) -> list[Path]:
     folders = [path for path in within(split) if path.is_dir()]
     if not folders:
         hint = "; its pictures must be in one folder per video, such as video_00000" if _files(split) else ""
+        hint = hint or formats.read_elsewhere(within(split), "bench prepare frames")
         raise BenchError(f"{split} has no video folders in it{hint}")
     return folders
 
@@ -64,17 +64,18 @@ def _videos(split: Path) -> list[Path]:
 def _files(video: Path) -> list[Path]:
     from bench.data.preparing.sources import within
 
-    return [path for path in within(video) if path.suffix.lower() in SUFFIXES]
+    return [path for path in within(video) if path.suffix.lower() in formats.PICTURES]
 
 
 def _pictures(video: Path, grey: bool, bounds: ValueRange | None) -> Iterator[NDArray[np.uint8]]:
     """The pictures of a folder in the order of time, [H, W] or [H, W, 3]."""
     from bench.data.frame_order import DoubtfulOrder, in_frame_order
-    from bench.data.preparing.sources import Damaged
+    from bench.data.preparing.sources import Damaged, within
 
     files = _files(video)
     if not files:
-        raise Damaged(f"{video} has no pictures in it ({', '.join(SUFFIXES)})")
+        other_readers = formats.read_elsewhere(within(video), "bench prepare frames")
+        raise Damaged(f"{video} has no pictures in it ({', '.join(formats.PICTURES)}){other_readers}")
     try:
         files = in_frame_order(files)
     except DoubtfulOrder as error:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # of Pillow; others, such as EPS, would start programs
 MOST_PIXELS = 2**26  # of a frame: 8192 x 8192, the largest video that there is a standard for
 MOST_BYTES = 2**30  # of a file that holds one picture

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.common.errors import BenchError
+from bench.data import formats
 from bench.data.folders import NamedDataset, Preparing, prepare_folders
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.data.preparing.sources import Progress
-
-SUFFIXES = {".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm"}
 
 
 class Videos(NamedDataset):
@@ -55,8 +54,10 @@ def _files(split: Path) -> list[Path]:
     """The video files of a split in natural order."""
     from bench.data.preparing.sources import within
 
-    files = [path for path in within(split) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in within(split) if path.suffix.lower() in formats.VIDEOS]
     if not files:
-        kinds = ", ".join(sorted(SUFFIXES))
-        raise BenchError(f"{split} has no video files in it ({kinds})")
+        folders = [path for path in within(split) if path.is_dir()]
+        inside = within(split) + [path for folder in folders[:1] for path in within(folder)]
+        other_readers = formats.read_elsewhere(inside, "bench prepare videos")
+        raise BenchError(f"{split} has no video files in it ({', '.join(formats.VIDEOS)}){other_readers}")
     return files

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.common.errors import BenchError
+from bench.data import formats
 from bench.data.layout import arranged, layout_of, refuse_doubtful_time
 from bench.data.value_range import Extent, ValueRange, decide
 from bench.external.side import Reading
 from bench.external.side_arrays import open_array
 from bench.external.side_pictures import in_time, pictures_in, stacked
 
-VIDEOS = {".avi", ".mp4", ".mov", ".mkv", ".webm", ".gif"}
+VIDEOS = (*formats.VIDEOS, *formats.ANIMATIONS)
 BATCH = 16  # clips read together
 
 
@@ -76,7 +77,10 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
         from bench.data.video import channels_first, frames
 
         return Clips(path, np.stack([channels_first(frame) for frame in frames(path)])[None], ranges)
-    raise BenchError(f"{path} is no folder of frames, no video ({', '.join(sorted(VIDEOS))}) and no .npy array")
+    if path.suffix.lower() in formats.PICTURES:
+        raise BenchError(f"{path} is one picture; give the folder that holds the frames of the clip")
+    other_readers = formats.read_elsewhere([path], "bench predict")
+    raise BenchError(f"{path} is no folder of frames, no video ({', '.join(VIDEOS)}) and no .npy array{other_readers}")
 
 
 def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
 from bench.spec.runspec import Component, Precision, parsed
 from bench.store import own_code
+from bench.store.run_names import find_run
 from bench.store.store import Run, Store
 from bench.training import checkpoint
 from bench.training.model import min_context
@@ -120,7 +121,7 @@ def find(source: str, store: Store, model: str | None = None, settings: Sequence
     if not path.exists() and path.suffix.lower() in SUFFIXES:
         raise BenchError(f"there is no checkpoint file {path}")
     if not path.is_file():
-        return _ours(Run(path.absolute()) if (path / "spec.json").exists() else store.find(source), None)
+        return _ours(Run(path.absolute()) if (path / "spec.json").exists() else find_run(store, source), None)
     return _ours(run, checkpoint.read(path))
 
 

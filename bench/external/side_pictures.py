@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.common.errors import BenchError
+from bench.data import formats
 from bench.data.frame_order import DoubtfulOrder, in_natural_order
-from bench.data.pictures import SUFFIXES, read_picture
+from bench.data.pictures import read_picture
 from bench.external.pairing import mixed, ordered_frames, pair_clips, pair_frames
 from bench.external.side import PREDICTION, TARGET, Side, Sides
 
@@ -72,7 +73,7 @@ def _clips_in(folder: Path) -> list[_Clip]:
 
 def in_time(folder: Path, files: Sequence[Path]) -> list[Path]:
     if not files:
-        raise BenchError(f"{folder} holds no pictures ({', '.join(SUFFIXES)})")
+        raise BenchError(f"{folder} holds no pictures ({', '.join(formats.PICTURES)})")
     try:
         names = ordered_frames([file.name for file in files])
     except DoubtfulOrder as error:
@@ -85,7 +86,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if path.suffix.lower() in SUFFIXES]
+    return [path for path in _visible(folder) if path.suffix.lower() in formats.PICTURES]
 
 
 def _of_clips(path: Path, predicted: list[_Clip], true: list[_Clip]) -> Sides:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import lease, trust
-from bench.common.errors import BenchError, did_you_mean
+from bench.common.errors import BenchError
 from bench.common.files import appending, make_folder, read_json, write_bytes, write_json
 from bench.common.reading import LARGE, Unreadable, content, json_at, json_in, tail
 from bench.common.records import LARGEST, fitting, known_fields
@@ -341,18 +341,6 @@ class Store:
             except OSError as error:
                 unreadable.append((run.path, _damage(error)))
         return runs, unreadable
-
-    def find(self, name: str) -> Run:
-        """The run called `name`, or the only one whose name contains it."""
-        runs = self.runs()
-        matches = [run for run in runs if run.name == name] or [run for run in runs if name in run.name]
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            first_names = ", ".join(run.name for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
-            raise BenchError(f"'{name}' fits {len(matches)} runs: {first_names}; write more of its name")
-        hint = did_you_mean(name, [run.name for run in runs])
-        raise BenchError(f"there is no run '{name}' in {self.root}{hint or '; `bench status` lists them'}")
 
     def set_aside(self, run: Run) -> Path:
         """Move a run out of the way, for `--fresh`; nothing is deleted."""

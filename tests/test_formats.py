@@ -1,0 +1,75 @@
+"""Which files each command reads: the page says what the code does, and a message names the command that reads a file."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.common.errors import BenchError
+from bench.data import formats, pictures, video
+from bench.data.preparing.prepare import prepare
+from bench.external import frames
+from bench.external.side import Reading
+from bench.external.sides import read_sides
+from reports.documents import tables
+from tests.data_samples import write_frames
+
+PAGE = Path(__file__).parent.parent / "docs" / "tutorials" / "video.md"
+
+
+def test_the_page_of_formats_says_what_the_commands_read():
+    (sheet,) = [sheet for sheet in tables(PAGE.read_text("utf-8"), "markdown") if sheet[0].cells[0] == "files"]
+    header, *rows = [line.cells for line in sheet]
+    shown = {f"bench {command}": set() for command in header[1:]}
+    for files, *ticks in rows:
+        for command, tick in zip(shown, ticks, strict=True):
+            shown[command] |= set(re.findall(r"\.[a-z0-9]+", files)) if tick else set()
+    assert shown == {command: set(suffixes) for command, suffixes in formats.READ_BY.items()}
+
+
+def test_every_suffix_that_is_said_to_be_read_has_a_reader():
+    Image.init()
+    assert {Image.EXTENSION[suffix] for suffix in formats.PICTURES} == set(pictures.FORMATS)
+    assert set(video.DEMUXERS) == set(frames.VIDEOS) == {*formats.VIDEOS, *formats.ANIMATIONS}
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_arrays_are_read_by_the_commands_that_are_said_to_read_them(tmp_path, suffix):
+    clips = np.random.default_rng(0).random((2, 4, 1, 8, 8), np.float32)
+    path = tmp_path / f"clips{suffix}"
+    np.save(path, clips) if suffix == ".npy" else np.savez(path, prediction=clips)
+    assert read_sides(path, Reading()).prediction.count == 2
+    if suffix in formats.READ_BY["bench predict"]:
+        assert len(frames.read(path)) == 2
+    else:
+        with pytest.raises(BenchError, match=r"\.npz is read by `bench eval --predictions`"):
+            frames.read(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "file", "hint"),
+    [
+        ("videos", "train/a.gif", "; .gif is read by `bench predict`"),
+        ("videos", "train/a.npy", "; .npy is read by `bench predict`, `bench eval --predictions`"),
+        ("videos", "train/clip/a.png", "; .png is read by `bench prepare frames`, `bench predict`, `bench eval --predictions`"),
+        ("videos", "train/notes.txt", ".webm)"),
+        ("frames", "val/a.mp4", "has no video folders in it; .mp4 is read by `bench prepare videos`, `bench predict`"),
+        ("frames", "val/clip/a.mp4", ".tiff); .mp4 is read by `bench prepare videos`, `bench predict`"),
+    ],
+)
+def test_files_that_another_command_reads_are_told_by_its_name(tmp_path, kind, file, hint):
+    source = write_frames(tmp_path / "f", {"train": (3, 3), "test": (3,)}) if kind == "frames" else tmp_path / "f"
+    for path in (source / file, source / "test" / "b.mp4"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    with pytest.raises(BenchError) as refused:
+        prepare(kind, {"source": str(source)})
+    assert hint in str(refused.value) and (hint != ".webm)" or str(refused.value).endswith(hint))
+
+
+def test_one_picture_is_no_clip_to_predict_from(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(BenchError, match="is one picture; give the folder that holds the frames"):
+        frames.read(tmp_path / "a.png")
