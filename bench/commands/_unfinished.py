@@ -36,7 +36,7 @@ def explained(experiment: Experiment, planned_runs: Sequence[PlannedRun], store:
 
 def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[str], list[str]]:
     """What failed, by the first run of each reason; and the commands that try it again."""
-    from bench.store.failures import KINDS as FAILURES
+    from bench.store import failures
     from bench.store.store import BLOCKED, DIVERGED, FAILED
     from bench.sweep.plan import unique
 
@@ -48,7 +48,7 @@ def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[s
         f"{several(len(alike), 'run')} ({alike[0].label}, seed {alike[0].seed}{', ...' if len(alike) > 1 else ''}) {reason}"
         for reason, alike in by_reason.items()
     ]
-    kinds = sorted({planned.run.status().kind for alike in by_reason.values() for planned in alike} & set(FAILURES))
+    kinds = sorted({planned.run.status().kind for alike in by_reason.values() for planned in alike} & set(failures.KINDS))
     return causes, [f"`{training} --retry {kind}` tries again what failed by {kind}" for kind in kinds]
 
 

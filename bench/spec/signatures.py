@@ -155,12 +155,12 @@ def _file(module: str) -> Path:
 
 def _not_found(module: str) -> str:
     """Why Python finds no file for a module, and how it would where the file lies in the current folder."""
-    package, here = module.partition(".")[0], Path.cwd()
-    found = next((name for name in (f"{package}.py", f"{package}/__init__.py") if (here / name).is_file()), None)
-    if found and not {"", str(here)} & set(sys.path):
+    package, folder = module.partition(".")[0], Path.cwd()
+    file_name = next((name for name in (f"{package}.py", f"{package}/__init__.py") if (folder / name).is_file()), None)
+    if file_name and not {"", str(folder)} & set(sys.path):
         paths = "$PYTHONPATH:." if os.environ.get("PYTHONPATH") else "."
-        return f"{found} is in this folder, where Python does not look for modules: `export PYTHONPATH={paths}`"
-    hint = "" if found else did_you_mean(package, (path.stem for path in here.glob("*.py")))
+        return f"{file_name} is in this folder, where Python does not look for modules: `export PYTHONPATH={paths}`"
+    hint = "" if file_name else did_you_mean(package, (path.stem for path in folder.glob("*.py")))
     return f"there is no Python file for the module '{module}'{hint}"
 
 

@@ -84,11 +84,11 @@ def packages_of(modules: Iterable[str]) -> dict[str, str]:
     roots = {module.partition(".")[0] for module in modules}
     if not roots:
         return {}
-    found = {name for root in roots for name in packages_distributions().get(root, [])}
+    package_names = {name for root in roots for name in packages_distributions().get(root, [])}
     for group in catalog.ENTRY_POINTS.values():  # an editable package need not list its modules, and has named them here
         points = [point for point in entry_points(group=group) if point.module.partition(".")[0] in roots]
-        found |= {point.dist.name for point in points if point.dist}
-    return {name: _version(name) for name in sorted(found)}
+        package_names |= {point.dist.name for point in points if point.dist}
+    return {name: _version(name) for name in sorted(package_names)}
 
 
 def own_packages(recorded: Mapping[str, str]) -> dict[str, str]:
