@@ -90,14 +90,14 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
             chosen_runs += detached
             continue
         if not of_sweeps and not of_runs and (of_variant := run_names.runs_of_variant(runs, name)):
-            raise BenchError(f"'{name}' is a variant, not a run; its active runs are {run_names.told_apart(of_variant)}")
+            raise BenchError(f"'{name}' is a variant, not a run; its active runs are {run_names.with_variants(of_variant)}")
         if not of_sweeps and not of_runs:
             running = [*(sweep.experiment for sweep in sweeps), *(run.name for run in runs)]
             hint = did_you_mean(name, running) or f"; running: {listed(running)}" if running else "; nothing is running here"
             raise BenchError(f"no sweep or run called '{name}' is running{hint}")
         if len(of_runs) > 1:
             raise BenchError(
-                f"'{name}' fits {len(of_runs)} running runs: {run_names.told_apart(of_runs)}; write more of the name"
+                f"'{name}' fits {len(of_runs)} running runs: {run_names.with_variants(of_runs)}; write more of the name"
             )
         chosen_sweeps += of_sweeps
         chosen_runs += of_runs

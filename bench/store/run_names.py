@@ -18,15 +18,15 @@ def find_run(store: Store, name: str) -> Run:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        raise BenchError(f"'{name}' fits {len(matches)} runs: {told_apart(matches)}; write more of its name")
+        raise BenchError(f"'{name}' fits {len(matches)} runs: {with_variants(matches)}; write more of its name")
     if of_variant := runs_of_variant(runs, name):
         plural = "its runs are" if len(of_variant) > 1 else "its run is"
-        raise BenchError(f"'{name}' is a variant, not a run; {plural} {told_apart(of_variant)}")
+        raise BenchError(f"'{name}' is a variant, not a run; {plural} {with_variants(of_variant)}")
     hint = did_you_mean(name, [text for run in runs for text in (run.name, *labels(run).values())])
     raise BenchError(f"there is no run '{name}' in {store.root}{hint or '; `bench status` lists them'}")
 
 
-def told_apart(runs: Iterable[Run]) -> str:
+def with_variants(runs: Iterable[Run]) -> str:
     """Runs for a message, each with its variant and seed: "lmc-927f... (full, seed 0), lmc-31aa... (full, seed 1), ..."."""
     all_runs = list(runs)
     texts = []
