@@ -6,9 +6,11 @@ cost of the search is in the report's table of costs.
 
 from dataclasses import replace
 
+from bench.common.search_names import SEARCH, TUNED
 from bench.metrics import METRICS
 from bench.spec import Claim, Experiment, RunSpec
-from bench.store.search_results import Result, read
+from bench.spec.loading import canonical
+from bench.store.search_results import Result, existing, read, reporting
 from bench.store.store import Store
 from experiments import comparison
 from experiments.recipes import trivial_baseline
@@ -18,6 +20,21 @@ from experiments.spans import NEGLIGIBLE
 def tuned(subject: str, scale: str) -> Experiment:
     """The experiment with the results of the studies of that name in the store; BenchError where there are none yet."""
     return _tuned_comparison(scale) if subject == "comparison" else _tuned_model(subject, scale)
+
+
+def hint(name: str) -> str:
+    """What a name that no experiment has may mean, for the end of a message: a search of the store; nothing if it is none."""
+    store, study = Store(), canonical(name).removeprefix(SEARCH)
+    searches = existing(store)
+    if scales := [scale for other, scale in searches if other == study]:
+        return f"; a search of that name exists: `{reporting(store, study, scales[0])}`"
+    if not canonical(name).startswith("tune"):
+        return ""
+    prefix = SEARCH if name.startswith(SEARCH) else TUNED
+    names = ", ".join(f"{prefix}{other}" + f" --scale {scale}" * (scale != "small") for other, scale in searches)
+    if not names:
+        return f"; there are no searches in {store.root} yet: `bench tune lmc` makes one"
+    return f"; from the searches in {store.root} there are {names}"
 
 
 def _tuned_model(study: str, scale: str) -> Experiment:

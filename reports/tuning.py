@@ -65,6 +65,12 @@ class Searched:
         """The objective that matters most."""
         return next(iter(self.objectives))
 
+    @property
+    def chosen_by(self) -> str:
+        """What "best" means where there are several objectives; empty for one."""
+        name = self.objectives[self.first].label or self.first.upper()
+        return f"by {name}, the first objective" if len(self.objectives) > 1 else ""
+
     @cached_property
     def complete(self) -> pd.DataFrame:
         """The trials that were trained to their end."""

@@ -45,11 +45,13 @@ def best_table(searched: Searched) -> Table:
         )
         for candidate in shown_trials
     ]
+    notes = _how_confirmed(searched, best)
     if len(rows) > 1 and all(candidate.means for candidate in best):  # fresh seeds have chosen the first among them
         cells, confirmed = list(rows[0].cells), len(searched.settings.columns) + 1
         cells[confirmed] = _bold(cells[confirmed])
         rows[0] = replace(rows[0], cells=tuple(cells))
-    return _table(searched, BEST, [*_setting_columns(searched), *scores], rows, _how_confirmed(searched, best), subject="best")
+        notes.append("Bold: the best on fresh seeds.")
+    return _table(searched, BEST, [*_setting_columns(searched), *scores], rows, notes, subject="best")
 
 
 def _bold(cell: Cell) -> Cell:
@@ -77,13 +79,14 @@ def _confirmed(searched: Searched, candidate: Confirmed) -> list[Cell]:
 def _how_confirmed(searched: Searched, best: Sequence[Confirmed]) -> list[str]:
     seeds = sorted({seed for candidate in best if candidate.means for seed in candidate.seeds})
     trials = len(searched.complete)
-    search_sentence = (
-        f"Search: the score by which it was found. The best of {trials} trials is also the luckiest: this score is too good."
-    )
+    luck = f" The best of {trials} trials is also the luckiest: this score is too good." if trials > 1 else ""
+    sentences = [f"Search: the score by which it was found.{luck}"]
+    if searched.chosen_by:
+        sentences.insert(0, f"Best: {searched.chosen_by}, among the trials of the Pareto front.")
     if not seeds:
-        return [search_sentence]
+        return sentences
     many = "±: 95% interval of the mean over seeds (Student's t)." if len(seeds) > 1 else "One seed: no confidence interval."
-    return [search_sentence, f"Confirmed: trained again on fresh seeds ({', '.join(map(str, seeds))}).", many]
+    return [*sentences, f"Confirmed: trained again on fresh seeds ({', '.join(map(str, seeds))}).", many]
 
 
 def importance_table(searched: Searched) -> Table:
@@ -176,7 +179,10 @@ def trials_table(searched: Searched) -> Table:
         why = row["reason"] if not complete and row["reason"] not in ("", row["state"]) else ""
         mark = (marks.setdefault(f"{why[:1].upper()}{why[1:].rstrip('.')}.", str(len(marks) + 1)),) if why else ()
         rows.append(Row(str(trial), "", (*cells, _duration(row["trained"])), mark))
-    bold = "on the Pareto front: no trial is better in all objectives" if len(searched.objectives) > 1 else "best"
+    bold = "best"
+    if searched.chosen_by and searched.front:
+        bold = "on the Pareto front: no other trial is as good in every objective and better in one"
+        bold += f". Best: trial {searched.front[0]}, {searched.chosen_by}"
     notes = [f"Bold: {bold}."] if searched.front else []
     if reached:
         notes.append("Last: the score that was logged last of a trial that did not end; it is no score of a trained model.")

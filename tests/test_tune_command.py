@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from optuna.trial import FixedTrial
+from rich.console import Console
 
 from bench.common.errors import BenchError
 from bench.spec import loading
@@ -71,7 +72,14 @@ def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scal
         (["tune", "mine.py"], "mine.py defines no function `space(trial, scale)`"),
         (["tune", "lmc", "--sampler", "tpr"], "there is no sampler 'tpr': did you mean 'tpe'?"),
         (["tune", "lmc", "--pruner", "medan"], "there is no pruner 'medan': did you mean 'median'?"),
-        (["tune", "lmc", "--objective", "pnsr"], "there is no objective 'pnsr': did you mean 'psnr'?"),
+        (["tune", "lmc", "--objective", "pnsr"], "there is no objective 'pnsr': did you mean 'psnr'? There are psnr, "),
+        (["tune", "lmc", "--objective", "psnr,flops"], "there is no objective 'flops': did you mean 'cost'? There are psnr, "),
+        (
+            ["tune", "lmc", "--objective", "x"],
+            "; there are psnr, ssim, mse, lpips, cost (FLOPs per clip), seconds (of training)",
+        ),
+        (["list", "experiments", "tuned"], "there are no searches in "),
+        (["show", "tune:lmc"], "there is no study 'lmc' (scale small)"),
         (["tune", "lmc", "--objective", "psnr,psnr"], "--objective takes one or several different names"),
         (["tune", "lmc", "--objective", "psnr,cost", "--pruner", "median"], "--pruner median needs one objective"),
         (
@@ -187,6 +195,46 @@ def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_sea
     search_results.write(Store(tmp_path / "runs"), replace(result, candidates=[replace(result.candidates[0], spec=recipe)]))
     assert list(loading.load("tuned-lmc").variants) == ["tuned (the recipe)", "copy last frame", "all black"]
     assert tuned.evaluation.split == "test" and tuned.searched == {"tuned": {"trials": 12, "tuning_seconds": 345.0}}
+
+
+def test_a_search_that_is_taken_for_an_experiment_is_pointed_to(bench, store):
+    study, _, _ = search(store, plan=Plan(2))
+    confirm.conclude(study, 1, 1)
+    here = "a search of that name exists: `bench report tune:sample`"
+    for words in (["status", "tune:sample"], ["report", "sample"], ["plan", "Sample"], ["list", "experiments", "sample"]):
+        code, _, err = bench(*words)
+        assert code == 2 and f"there is no experiment '{words[-1]}'; {here}" in err and len(err.splitlines()) == 1
+    assert "there are tuned_sample" in bench("list", "experiments", "tuned")[2]
+    assert "there are tune:sample" in bench("status", "tune:other")[2]
+    assert "(there: sample)" in bench("report", "tune:other")[2] and "(there: sample)" in bench("run", "tuned_other")[2]
+
+
+def test_show_prints_the_settings_of_a_trial_in_full_and_what_sets_trials_apart(bench, store):
+    study, _, _ = search(store, plan=Plan(3))
+    first, second, _ = study.trials()
+    shown = json.loads(bench("show", "tune:sample", "1", "--json")[1])
+    assert (
+        shown["settings"]["optimizer.lr"] == second.params["lr"] and shown["settings"]["model.slots"] == second.params["slots"]
+    )
+    assert shown["settings"]["steps"] == 9 and shown["runs"] == second.user_attrs["runs"]
+    between = json.loads(bench("show", "tune:sample", "trial 0", "1", "--json")[1])["differs"]
+    assert between["optimizer.lr"] == {"trial 0": first.params["lr"], "trial 1": second.params["lr"]}
+    trials = json.loads(bench("show", "tune:sample", "--json")[1])["trials"]
+    assert set(trials["1"]) == {"optimizer.lr", "model.slots"} and "steps" in trials["0"]
+    assert "no settings of a trial '7'; there are 0, 1, 2" in bench("show", "tune:sample", "7")[2]
+    assert "--set changes an experiment" in bench("show", "tune:sample", "--set", "steps=2")[2]
+
+
+def test_a_search_for_two_objectives_says_by_which_its_best_is_the_best(bench, store):
+    from bench.tune.display import Board
+
+    study, _, _ = search(store, plan=Plan(3), objectives=("psnr", "cost"))
+    best = study.ranking()[0].number
+    out = bench("report", "tune:sample")[1]
+    assert f"Best: trial {best}, by PSNR, the first objective." in out and "Best: by PSNR, the first objective, among" in out
+    assert "`bench show tune:sample TRIAL` prints all settings" in out
+    tally = Board(Console(), study, 3).tally()
+    assert "best by PSNR: " in tally and tally.endswith(f" FLOPs per clip (trial {best})")
 
 
 def test_a_winner_is_compared_with_what_its_own_space_began_with(finished, tmp_path):

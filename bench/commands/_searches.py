@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.commands import _mlflow, _options
 from bench.common.errors import BenchError
+from bench.common.search_names import SEARCH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bench.store.store import Store
     from bench.sweep.plan import PlannedRun
     from bench.tune.study import Study
     from reports.tuning import Searched
-
-SEARCH = "tune:"  # begins their names
 
 
 def typed(verb: str, name: str, scale: str, more: str = "") -> str:
@@ -31,6 +31,40 @@ def runs(study: str, scale: str, store: Store) -> tuple[str, list[PlannedRun]]:
 
     search = find(store, canonical(study), scale)
     return called(search.name, search.aim.scale), everything(search)
+
+
+def settings(study: str, scale: str, wanted: Sequence[str], store: Store) -> dict[str, Any]:
+    """What `bench show` prints of a study: each trial's settings as differences from the first; one trial's in full; or what
+    differs between two.
+
+    wanted: numbers of trials, at most two.
+    """
+    from bench.commands.show import differing, whole_settings
+    from bench.common.errors import did_you_mean, listed
+    from bench.spec.loading import canonical
+    from bench.spec.runspec import RunSpec
+    from bench.tune.study import find, runs_of
+
+    record = find(store, canonical(study), scale)
+    trials = {str(trial.number): trial for trial in record.trials() if "spec" in trial.user_attrs}
+    specs = {number: RunSpec.from_json(trial.user_attrs["spec"]) for number, trial in trials.items()}
+    numbers = [word.lower().removeprefix("trial").strip() for word in wanted]
+    for number in numbers:
+        if number not in specs:
+            hint = did_you_mean(number, specs) or f"; there are {listed(specs)}"
+            raise BenchError(f"{SEARCH}{record.name} has no settings of a trial '{number}'{hint}")
+    match numbers:
+        case [number]:
+            return {"trial": int(number), "settings": whole_settings(specs[number]), "runs": runs_of(trials[number])}
+        case [first, second]:
+            return {"differs": differing(specs[first], specs[second], [f"trial {first}", f"trial {second}"])}
+    if not specs:
+        raise BenchError(f"{SEARCH}{record.name} has no trial with settings yet")
+    base, *others = specs
+    changes = {
+        int(number): {name: now for name, (_, now) in differing(specs[base], specs[number]).items()} for number in others
+    }
+    return {"search": record.name, "scale": record.aim.scale, "trials": {int(base): whole_settings(specs[base]), **changes}}
 
 
 def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> None:
@@ -62,7 +96,8 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
     elif form == "terminal":
         for table in notes_once(dict(reversed(tables.items()))).values():  # the best last: it stands above the next prompt
             console.print(grid(table, console.width if console.is_terminal else None), highlight=False)
-        print(f"{typed('report', SEARCH + study, scale, ' --out DIR')} writes a page, tables and figures")
+        drawn, in_full = typed("report", SEARCH + study, scale, " --out DIR"), typed("show", SEARCH + study, scale, " TRIAL")
+        print(f"{drawn} writes a page, tables and figures; {in_full} prints all settings of a trial")
     else:
         _options.print_as_it_is(render_all(tables, form, FILES[TRIALS]))
 

@@ -27,6 +27,7 @@ def list_(
         ),
     ] = None,
     scale: _options.Scale = "small",
+    store_path: _options.StorePath = None,
     as_bibtex: Annotated[
         bool, typer.Option("--bibtex", help="Print what to cite for these models, data sets or metrics, as BibTeX.")
     ] = False,

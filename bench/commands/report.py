@@ -12,6 +12,7 @@ import typer
 
 from bench.commands import _mlflow, _options, _searches, _selection
 from bench.common.errors import BenchError, listed
+from bench.common.search_names import SEARCH
 from reports.quantities import several
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def report(
     With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed, or
     is compared with nothing.
     """
-    if name.startswith(_searches.SEARCH):
+    if name.startswith(SEARCH):
         unfit_options = {
             "--metrics": metrics != METRICS, "--protocol": protocol != "standard", "--frames": frames, "--published": published,
             "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": external_results,
@@ -101,7 +102,7 @@ def report(
         if out and form and _is_folder(out):
             raise BenchError("a folder gets all tables in every format; --format is for a file or the terminal")
         form = form or ("" if out and _is_folder(out) else _format(out) if out else "terminal")
-        _searches.show(name.removeprefix(_searches.SEARCH), scale, out, form, _options.store(store_path))
+        _searches.show(name.removeprefix(SEARCH), scale, out, form, _options.store(store_path))
         return
     if ignore_unchecked and not check:
         raise BenchError("--ignore-unchecked goes with --check")

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _searches
 from bench.common.errors import BenchError
+from bench.common.search_names import SEARCH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.spec.experiment import Experiment
     from bench.spec.runspec import RunSpec
 
@@ -19,37 +22,51 @@ def show(
     variants: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="VARIANT", help="One variant: all its settings. Two: what differs between them. None: every variant."
+            metavar="VARIANT",
+            help="One variant, or trial of a search by its number: all its settings. Two: what differs between them. "
+            "None: every variant or trial.",
         ),
     ] = None,
     scale: _options.Scale = "small",
     settings: _options.Set = None,
+    store_path: _options.StorePath = None,
     as_json: _options.Json = False,
 ) -> None:
-    """Show what an experiment consists of.
+    """Show what an experiment consists of, or a search (tune:lmc).
 
     Prints its question, seeds, evaluation, and how each variant differs from the first; or all settings of one variant, with
     the command that runs just that; or what differs between two. As YAML, in the names that --set takes.
     """
-    experiment = _options.Choice(name, scale, settings=settings).experiment()
-    labels = variants or []
+    labels, store = variants or [], _options.store(store_path)
     if len(labels) > 2:
         raise BenchError(f"show compares at most two variants, got {len(labels)}")
-    experiment.only(labels or list(experiment.variants))  # refuses labels that there are not
-    match [experiment.variants[label] for label in labels]:
-        case []:
-            shown = _whole(experiment)
-        case [spec]:
-            command = _options.Choice(name, scale, only=labels[0], settings=settings).command("run")
-            shown = {"variant": labels[0], "settings": whole_settings(spec), "command": command}
-        case [first, second]:
-            shown = {"differs": _differences(first, second, labels)}
+    if name.startswith(SEARCH):
+        if settings:
+            raise BenchError("--set changes an experiment; a search is shown as it was made")
+        shown = _searches.settings(name.removeprefix(SEARCH), scale, labels, store)
+    else:
+        shown = _of_experiment(_options.Choice(name, scale, settings=settings), labels)
     if as_json:
         _options.print_json(shown)
     else:
         import yaml
 
         _options.print_as_it_is(yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=120))
+
+
+def _of_experiment(choice: _options.Choice, labels: list[str]) -> dict[str, Any]:
+    """The whole experiment, one of its variants, or what differs between two."""
+    from dataclasses import replace
+
+    experiment = choice.experiment()
+    experiment.only(labels or list(experiment.variants))  # refuses labels that there are not
+    match [experiment.variants[label] for label in labels]:
+        case [spec]:
+            command = replace(choice, only=labels[0]).command("run")
+            return {"variant": labels[0], "settings": whole_settings(spec), "command": command}
+        case [first, second]:
+            return {"differs": differing(first, second, labels)}
+    return _whole(experiment)
 
 
 def whole_settings(spec: RunSpec) -> dict[str, Any]:
@@ -59,7 +76,17 @@ def whole_settings(spec: RunSpec) -> dict[str, Any]:
 
 def own_settings(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
     """The settings in which a run differs from `base`."""
-    return {name: now for name, (_, now) in _differences(base, spec, ("", "")).items() if now is not None}
+    return {name: now for name, (_, now) in differing(base, spec).items() if now is not None}
+
+
+def differing(first: RunSpec, second: RunSpec, labels: Sequence[str] = ()) -> dict[str, Any]:
+    """Setting -> its value in both; by label where they have one."""
+    before, after = whole_settings(first), whole_settings(second)
+    names = [name for name in {**before, **after} if first.depends_on(name) and second.depends_on(name)]
+    pairs = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+    if not labels:
+        return pairs
+    return {name: dict(zip(labels, values, strict=True)) for name, values in pairs.items()}
 
 
 def _whole(experiment: Experiment) -> dict[str, Any]:
@@ -67,7 +94,7 @@ def _whole(experiment: Experiment) -> dict[str, Any]:
 
     first, *others = experiment.variants
     base = experiment.variants[first]
-    differences = {label: _differences(base, experiment.variants[label], ("", "")) for label in others}
+    differences = {label: differing(base, experiment.variants[label]) for label in others}
     return {
         "experiment": experiment.name,
         "question": experiment.question,
@@ -77,19 +104,9 @@ def _whole(experiment: Experiment) -> dict[str, Any]:
         "claims": [claim.sentence for claim in experiment.claims],
         "variants": {
             first: whole_settings(base),
-            **{label: {setting: now for setting, (_, now) in differing.items()} for label, differing in differences.items()},
+            **{label: {setting: now for setting, (_, now) in pairs.items()} for label, pairs in differences.items()},
         },
     }
-
-
-def _differences(first: RunSpec, second: RunSpec, labels: Any) -> Any:
-    """Setting -> its value in both; by label where they have one."""
-    before, after = whole_settings(first), whole_settings(second)
-    names = [name for name in {**before, **after} if first.depends_on(name) and second.depends_on(name)]
-    pairs = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
-    if not any(labels):
-        return pairs
-    return {name: dict(zip(labels, values, strict=True)) for name, values in pairs.items()}
 
 
 def _plain(value: Any) -> Any:

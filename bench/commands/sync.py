@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.commands import _options, _searches
 from bench.common.errors import BenchError
+from bench.common.search_names import SEARCH
 
 
 def sync(
@@ -23,11 +24,11 @@ def sync(
     from bench.tracking import connection, tracker
 
     store = _options.store(store_path)
-    if name.startswith(_searches.SEARCH):
+    if name.startswith(SEARCH):
         if seeds or only or settings:
             raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is copied as a whole")
         question = ""
-        called, planned_runs = _searches.runs(name.removeprefix(_searches.SEARCH), scale, store)
+        called, planned_runs = _searches.runs(name.removeprefix(SEARCH), scale, store)
     else:
         experiment = _options.Choice(name, scale, seeds, only, settings).experiment()
         question = experiment.question

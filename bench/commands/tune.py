@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import _mlflow, _options
-from bench.commands._searches import SEARCH, typed
+from bench.commands._searches import typed
 from bench.common.errors import BenchError
+from bench.common.search_names import SEARCH, TUNED
 
 if TYPE_CHECKING:
     from bench.tune.session import Outcome
@@ -40,7 +41,7 @@ def tune(
         typer.Option(
             metavar="NAMES",
             help="What is optimized on the validation split: psnr, ssim, mse, lpips; or a cost: cost (FLOPs per clip), "
-            "seconds (of training). Several (psnr,cost) give a Pareto front.",
+            "seconds (of training). Several (psnr,cost) give a Pareto front, of which the first objective chooses the best.",
         ),
     ] = "psnr",
     sampler: Annotated[
@@ -59,7 +60,10 @@ def tune(
     confirm: Annotated[
         int,
         typer.Option(
-            min=0, metavar="K", help="Train the best K trials again on fresh seeds, which choose the winner among them."
+            min=0,
+            metavar="K",
+            help="Train the best K trials (of several objectives: of the Pareto front) again on fresh seeds, which choose the "
+            "winner among them.",
         ),
     ] = 1,
     confirm_seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Fresh seeds per confirmed trial.")] = 2,
@@ -127,7 +131,8 @@ def tune(
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
         trial_executor = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
         position = f" ({number} of {len(names)})" if len(names) > 1 else ""
-        judging = f"{objective} on validation clips, {trials} trials by {sampler}"
+        aims = " and ".join(judged) + f" (best: by {judged[0]}, the first)" * (len(judged) > 1)
+        judging = f"{aims} on validation clips, {trials} trials by {sampler}"
         print(f"{searched.name} at scale {scale}{position}: {judging}", flush=True)
         command = _options.command_line()
         outcomes.append(run(searched, space, plan, confirmation, trial_executor, _options.console(), command))
@@ -171,7 +176,6 @@ def _print_best(study: Study) -> None:
 
 def _end(name: str, outcomes: list[Outcome]) -> int:
     """Say what to do next; the exit code."""
-    from bench.spec.loading import TUNED
     from reports.quantities import lasting
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)

@@ -21,9 +21,10 @@ from bench.common.errors import BenchError
 from bench.common.files import make_folder
 from bench.common.reading import inside, is_folder, is_regular, json_in
 from bench.common.records import known_fields
+from bench.common.search_names import TUNED
 from bench.costs.measured import CACHE
 from bench.spec.experiment import SCALES
-from bench.spec.loading import TUNED, load, names
+from bench.spec.loading import load, names
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files, shapes, snapshot
 from bench.store.store import FINISHED, Run, Store

@@ -16,9 +16,8 @@ from types import ModuleType
 
 from bench.common import trust
 from bench.common.errors import BenchError, did_you_mean, listed
+from bench.common.search_names import TUNED
 from bench.spec.experiment import SCALES, Experiment
-
-TUNED = "tuned_"  # begins the names of experiments with settings that `bench tune` has found
 
 
 def load(name: str, scale: str = "small") -> Experiment:
@@ -83,6 +82,8 @@ def _folder() -> Path:
 
 def _from_name(name: str) -> ModuleType:
     if canonical(name) not in names():
+        if search := importlib.import_module("experiments.tuned").hint(name):
+            raise BenchError(f"there is no experiment '{name}'{search}")
         own_file = f": did you mean '{name}.py'?" if Path(f"{name}.py").is_file() else ""
         hint = own_file or did_you_mean(canonical(name), names()) or "; there are " + listed(names())
         raise BenchError(f"there is no experiment '{name}'{hint} (a file of your own is named with its .py)")

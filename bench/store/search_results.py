@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +14,15 @@ from bench.common.errors import BenchError
 from bench.common.files import write_json
 from bench.common.reading import LARGE, Unreadable, inside, is_regular, json_in
 from bench.common.records import known_fields, made_of
+from bench.common.search_names import SEARCH
 from bench.common.urls import shown
+from bench.spec.experiment import SCALES
 from bench.spec.loading import canonical
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
 from bench.store.store import Store
+
+STUDY_NAME = "[a-z0-9_]+"
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,22 @@ def journal(store: Store) -> Path:
     return store.root / "tuning" / "journal.log"
 
 
+def existing(store: Store) -> list[tuple[str, str]]:
+    """(name, scale) of every study in a store, by name."""
+    pairs = (folder.name.rpartition("-") for folder in _folders(store))
+    return sorted((study, scale) for study, _, scale in pairs if re.fullmatch(STUDY_NAME, study) and scale in SCALES)
+
+
+def others(store: Store) -> str:
+    """The searches that a store does have, for a message that one is not there; nothing where it has none."""
+    names = [study + f" --scale {scale}" * (scale != "small") for study, scale in existing(store)]
+    return f" (there: {', '.join(names)})" if names else ""
+
+
+def _folders(store: Store) -> list[Path]:
+    return [folder for folder in inside(store.root / "tuning") if is_regular(folder / "study.json")]
+
+
 class NothingFound(BenchError):
     """A search that has not found anything yet."""
 
@@ -109,8 +130,7 @@ def record(store: Store) -> str:
 
     A database counts only if the user of this machine has named it himself.
     """
-    folders = [folder for folder in inside(store.root / "tuning") if is_regular(folder / "study.json")]
-    storages = {noted(folder, store).get("storage") for folder in folders}
+    storages = {noted(folder, store).get("storage") for folder in _folders(store)}
     if not storages:
         raise BenchError(f"there are no searches in {store.root} yet; `bench tune lmc` makes one")
     if len(storages) > 1:
@@ -130,8 +150,18 @@ def making(store: Store, study: str, scale: str) -> str:
     with contextlib.suppress(OSError):  # damaged: the usual command
         if aim_values := noted(folder(store, study, scale), store).get("aim"):
             aim = Aim.from_json(aim_values)
+    return aim.command(study) + _naming(store)
+
+
+def reporting(store: Store, study: str, scale: str) -> str:
+    """The command that shows what a study has found."""
+    return f"bench report {SEARCH}{study}" + ("" if scale == "small" else f" --scale {scale}") + _naming(store)
+
+
+def _naming(store: Store) -> str:
+    """What to add to a command so that it finds a store; nothing for the one that is found by itself."""
     is_default_store = store.root == Path("runs").absolute()
-    return aim.command(study) + ("" if is_default_store else f" --store {shlex.quote(str(store.root))}")
+    return "" if is_default_store else f" --store {shlex.quote(str(store.root))}"
 
 
 def write(store: Store, result: Result) -> None:
@@ -149,7 +179,8 @@ def read(store: Store, study: str, scale: str) -> Result:
     values = known_fields(json_in(path, store.root, LARGE) or {}, shapes.RESULT, path)
     if not values.get("candidates"):
         searching = f"`{making(store, study, scale)}` searches"
-        raise NothingFound(f"no search '{study}' (scale {scale}) in {store.root} has found anything yet; {searching}")
+        in_store = f"in {store.root}{others(store)}"
+        raise NothingFound(f"no search '{study}' (scale {scale}) {in_store} has found anything yet; {searching}")
     try:
         candidates = [
             Candidate(**{**candidate, "spec": RunSpec.from_json(candidate["spec"])}) for candidate in values["candidates"]

@@ -126,5 +126,7 @@ class Board(LiveView):
         parts = [f"{sum(map(finished, trials))} of {self.budget} trials"]
         parts += [f"{count} {outcome}" for count, outcome in ((pruned, "pruned"), (failed, "failed")) if count]
         if ranking := self.study.ranking():
-            parts.append(f"best {self.outcome(ranking[0])} (trial {ranking[0].number})")
+            first = self.study.aim.objectives[0]
+            chosen_by = f" by {metric(first).label or first}:" if len(self.study.aim.objectives) > 1 else ""
+            parts.append(f"best{chosen_by} {self.outcome(ranking[0])} (trial {ranking[0].number})")
         return ", ".join(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from bench.common.errors import BenchError, did_you_mean, listed
+from bench.common.errors import BenchError, did_you_mean
 from bench.evaluation.scores import load
 from bench.metrics import METRICS
 from bench.sweep.plan import PlannedRun
@@ -16,11 +16,15 @@ from reports.quantities import counted, lasting
 
 @dataclass(frozen=True)
 class Objective:
-    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a field of provenance.json, for costs alone."""
+    """logged: its name in metrics.jsonl, by which trials can be pruned. cost: a field of provenance.json, for costs alone.
+
+    about: what a cost is, in words.
+    """
 
     better: Literal["higher", "lower"]
     logged: str = ""
     cost: str = ""
+    about: str = ""
 
 
 OBJECTIVES = {
@@ -28,10 +32,12 @@ OBJECTIVES = {
     "ssim": Objective("higher", logged="validation/ssim"),
     "mse": Objective("lower"),
     "lpips": Objective("lower"),
-    "cost": Objective("lower", cost="flops"),
-    "seconds": Objective("lower", cost="train_seconds"),
+    "cost": Objective("lower", cost="flops", about="FLOPs per clip"),
+    "seconds": Objective("lower", cost="train_seconds", about="of training"),
 }
 """`cost` is FLOPs per clip, counted, so the same on every machine; `seconds` of training are measured."""
+OTHER_WORDS = {"flops": "cost", "time": "seconds", "runtime": "seconds"}
+"""What else people call an objective."""
 
 
 def chosen(text: str) -> tuple[str, ...]:
@@ -39,8 +45,8 @@ def chosen(text: str) -> tuple[str, ...]:
     names = tuple(word.strip().lower() for word in text.split(",") if word.strip())
     for name in names:
         if name not in OBJECTIVES:
-            hint = did_you_mean(name, OBJECTIVES) or f"; there are {listed(OBJECTIVES)}"
-            raise BenchError(f"there is no objective '{name}'{hint}")
+            near = f": did you mean '{OTHER_WORDS[name]}'?" if name in OTHER_WORDS else did_you_mean(name, OBJECTIVES)
+            raise BenchError(f"there is no objective '{name}'{f'{near} There' if near else '; there'} are {_choices()}")
     if not names or len(set(names)) < len(names):
         raise BenchError(f"--objective takes one or several different names, such as psnr or psnr,cost; got '{text}'")
     if "lpips" in names:
@@ -50,6 +56,11 @@ def chosen(text: str) -> tuple[str, ...]:
         if not available:
             raise BenchError(f"LPIPS cannot be searched for: {description}")
     return names
+
+
+def _choices() -> str:
+    """All objectives, costs with what they are: psnr, ..., cost (FLOPs per clip)."""
+    return ", ".join(f"{name} ({objective.about})" if objective.about else name for name, objective in OBJECTIVES.items())
 
 
 def prunable(names: Sequence[str]) -> bool:
@@ -63,11 +74,11 @@ def value(name: str, planned_runs: Sequence[PlannedRun]) -> float:
 
 
 def shown(name: str, value: float) -> str:
-    """A value of an objective as tables write it: 15.33 dB, 0.442, 1.2 G."""
+    """A value of an objective with its unit: 15.33 dB, 0.442, 1.2 G FLOPs per clip."""
     if name in METRICS:
         metric = METRICS[name]
         return f"{metric.written(value)} {metric.shown_unit}".rstrip()
-    return lasting(value) if name == "seconds" else counted(value)
+    return lasting(value) if name == "seconds" else f"{counted(value)} {OBJECTIVES[name].about}"
 
 
 def _of_run(name: str, planned: PlannedRun) -> float:

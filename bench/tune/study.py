@@ -32,7 +32,7 @@ from bench.common.urls import has_secret, shown, without_secrets
 from bench.spec.experiment import Evaluation
 from bench.store import search_results, shapes
 from bench.store.failures import Failure
-from bench.store.search_results import Aim, NothingFound, journal, making, noted
+from bench.store.search_results import STUDY_NAME, Aim, NothingFound, journal, making, noted, others
 from bench.store.store import RUN_NAME, Store
 from bench.tune.objectives import OBJECTIVES
 
@@ -112,7 +112,7 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
 
     url: of an Optuna storage (postgresql://host/database) in place of the store's journal.
     """
-    if not re.fullmatch("[a-z0-9_]+", name):
+    if not re.fullmatch(STUDY_NAME, name):
         raise BenchError(f"--study takes letters, digits and underscores, got '{name}'")
     folder = search_results.folder(store, name, aim.scale)
     study_json = noted(folder, store)
@@ -143,7 +143,8 @@ def find(store: Store, name: str, scale: str) -> Study:
     folder = search_results.folder(store, name, scale)
     study_json = noted(folder, store)
     if not {"aim", "owner"} <= study_json.keys():
-        raise BenchError(f"there is no study '{name}' (scale {scale}) in {store.root}; `{making(store, name, scale)}` makes it")
+        in_store = f"in {store.root}{others(store)}"
+        raise BenchError(f"there is no study '{name}' (scale {scale}) {in_store}; `{making(store, name, scale)}` makes it")
     url = study_json.get("storage")
     try:
         record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, url))
