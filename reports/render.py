@@ -15,6 +15,7 @@ from rich.text import Text
 
 from reports.csv_cells import csv_cell
 from reports.latex import bare, document, latex
+from reports.signs import with_signs
 from reports.table import Cell, Row, Table, notes_once
 
 RULES = 3  # letters that a column takes for its padding and the line beside it
@@ -39,11 +40,13 @@ def render_all(tables: Mapping[str, Table], format: str, file: str) -> str:
     return document(once) if format == "latex" else "\n".join(render(table, format) for table in once)
 
 
-def grid(table: Table, width: int | None = None) -> Group:
+def grid(table: Table, width: int | None = None, styled: bool = True) -> Group:
     """For a rich console: the grid and its footnotes. Best bold, close to it underlined.
 
     width: of the console, in letters; a wider table becomes several, one below the other, so that no number is cut off.
+    styled: whether the console has bold letters; otherwise signs stand for them.
     """
+    table = table if styled else with_signs(table)
     parts = [table] if width is None else _fitting(table, width)
     notes = [Text(f"[{note.mark}] {note.text}" if note.mark else note.text, "dim") for note in table.footnotes]
     return Group(*(_grid(part, width) for part in parts), *notes)
@@ -116,8 +119,8 @@ def _styled(cell: Cell) -> Text:
 
 def terminal(table: Table) -> str:
     """As a terminal shows it, for a file or a pipe: as wide as it needs to be, and without codes for colours."""
-    page = Console(file=io.StringIO(), color_system=None, width=needed_width(table))
-    page.print(grid(table))
+    page = Console(file=io.StringIO(), color_system=None, width=needed_width(with_signs(table)))
+    page.print(grid(table, styled=False))
     assert isinstance(page.file, io.StringIO)
     return "".join(f"{line.rstrip()}\n" for line in page.file.getvalue().splitlines())
 

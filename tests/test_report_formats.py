@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from rich.console import Console
 
+from bench.common.console import has_bold
 from reports.ablation import ablation
 from reports.check import check
 from reports.costs import cost_table
@@ -44,6 +45,31 @@ def test_every_format_shows_the_same_numbers_the_lost_variant_and_its_reason(toy
     text = render(table(toy_results), format)
     for word in ("lost", "full", "out of memory", "23" if format in ("csv", "json") else "23.00"):
         assert word in text
+
+
+def test_text_without_bold_letters_has_signs_before_the_best_and_what_is_close_to_it_and_explains_them(toy_results):
+    best_and_close = table(toy_results)
+    cells = [row.cells[0] for row in best_and_close.rows]
+    assert cells[1].best and not cells[1].close
+    close = replace(best_and_close.rows[0], cells=(replace(cells[0], close=True), *best_and_close.rows[0].cells[1:]))
+    shown = replace(best_and_close, rows=(close, *best_and_close.rows[1:]))
+    text = render(shown, "terminal")
+    assert f"│ *{cells[1].text} │" in text and f" ={cells[0].text} │" in text
+    assert "*: best. =: not significantly different from the best" in text and "Bold" not in text
+    page = Console(width=200, file=io.StringIO(), force_terminal=True, color_system="standard")
+    page.print(grid(shown, 200, has_bold(page)))
+    assert "Bold: best. Underlined: " in page.file.getvalue() and "*" + cells[1].text not in page.file.getvalue()
+    assert not has_bold(Console(file=io.StringIO()))
+
+
+def test_check_reads_numbers_with_these_signs(toy_results):
+    text = render(table(toy_results, ["psnr"]), "terminal")
+    lines = [line.strip("┃│ ").replace("┃", "|").replace("│", "|") for line in text.splitlines() if "┃" in line or "│" in line]
+    markdown = "\n".join([lines[0], re.sub(r"[^|]+", "---", lines[0]), *lines[1:]])
+    assert "| *" in re.sub(r"\| +", "| ", markdown)
+    for best, stands in (("*23.00", []), ("=23.00", []), ("=99.00", ["=99.00 ± 1.24"])):
+        compared = check(toy_results, markdown.replace("*23.00", best), "markdown", ("standard",))
+        assert compared.numbers and [cell.stands for cell in compared.differences] == stands
 
 
 @pytest.mark.parametrize("width", range(40, 100, 5))

@@ -69,6 +69,7 @@ def settings(study: str, scale: str, wanted: Sequence[str], store: Store) -> dic
 
 def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> None:
     """What `bench report` prints of a study, or writes to a file. form: of the text; empty for a folder of everything."""
+    from bench.common.console import has_bold
     from bench.common.display import plain
     from bench.common.files import write_bytes
     from bench.spec.loading import canonical
@@ -95,7 +96,7 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
         print(f"wrote {out}")
     elif form == "terminal":
         for table in notes_once(dict(reversed(tables.items()))).values():  # the best last: it stands above the next prompt
-            console.print(grid(table, console.width if console.is_terminal else None), highlight=False)
+            console.print(grid(table, console.width if console.is_terminal else None, has_bold(console)), highlight=False)
         drawn, in_full = typed("report", SEARCH + study, scale, " --out DIR"), typed("show", SEARCH + study, scale, " TRIAL")
         print(f"{drawn} writes a page, tables and figures; {in_full} prints all settings of a trial")
     else:

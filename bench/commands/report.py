@@ -106,6 +106,7 @@ def report(
         return
     if ignore_unchecked and not check:
         raise BenchError("--ignore-unchecked goes with --check")
+    from bench.common.console import has_bold
     from bench.common.display import plain
     from bench.common.files import write_bytes
     from bench.common.wrapping import stated_width
@@ -164,7 +165,7 @@ def report(
     elif text:
         _options.print_as_it_is(text)
     else:
-        console.print(grid(shown, width), width=width)
+        console.print(grid(shown, width, has_bold(console)), width=width)
 
 
 def _is_folder(out: Path) -> bool:

@@ -165,13 +165,14 @@ def _pruner(requested: str | None, judged: tuple[str, ...]) -> str:
 
 def _print_best(study: Study) -> None:
     """The best trials so far, as `bench report` shows them."""
+    from bench.common.console import has_bold
     from bench.tune.tables import searched
     from reports.render import grid
     from reports.tuning_tables import best_table
 
     console = _options.console()
     if (best := best_table(searched(study, importances=False))).rows:
-        console.print(grid(best, console.width if console.is_terminal else None), highlight=False)
+        console.print(grid(best, console.width if console.is_terminal else None, has_bold(console)), highlight=False)
 
 
 def _end(name: str, outcomes: list[Outcome]) -> int:

@@ -15,6 +15,11 @@ from bench.common.whole_tables import fitting
 from bench.common.wrapping import stated_width
 
 
+def has_bold(console: Console) -> bool:
+    """Whether a console shows bold and underlined letters; a pipe, a file and TERM=dumb do not."""
+    return console.color_system is not None
+
+
 class PlainConsole(Console):
     """Shows control characters in what it prints instead of passing them on; its own colours and movements stay."""
 
