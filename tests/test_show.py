@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from bench import results
-from bench.commands.show import whole_settings
+from bench.commands._settings import whole_settings
 from bench.common.errors import BenchError
 from tests.conftest import FLOOR, TINY
 

@@ -19,7 +19,7 @@ def experiments(as_json: bool = False) -> list[dict[str, Any]]:
 
 def variants(name: str, scale: str, as_json: bool = False) -> list[dict[str, Any]]:
     """The variants of an experiment, the seeds each is trained with, and what sets it apart from the first."""
-    from bench.commands.show import own_settings
+    from bench.commands._settings import own_settings
     from bench.spec.loading import load
     from reports.footnotes import ranges
 

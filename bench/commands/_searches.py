@@ -39,7 +39,7 @@ def settings(study: str, scale: str, wanted: Sequence[str], store: Store) -> dic
 
     wanted: numbers of trials, at most two.
     """
-    from bench.commands.show import differing, whole_settings
+    from bench.commands._settings import differing, whole_settings
     from bench.common.errors import did_you_mean, listed
     from bench.spec.loading import canonical
     from bench.spec.runspec import RunSpec

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bench.commands import _options, _searches
+from bench.commands._settings import differing, whole_settings
 from bench.common.errors import BenchError
 from bench.common.search_names import SEARCH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from bench.spec.experiment import Experiment
-    from bench.spec.runspec import RunSpec
 
 
 def show(
@@ -67,26 +65,6 @@ def _of_experiment(choice: _options.Choice, labels: list[str]) -> dict[str, Any]
         case [first, second]:
             return {"differs": differing(first, second, labels)}
     return _whole(experiment)
-
-
-def whole_settings(spec: RunSpec) -> dict[str, Any]:
-    """All settings that a run depends on by the names that `--set` takes, defaults included, without the seed."""
-    return {name: value for name, value in spec.settings().items() if name != "seed" and spec.depends_on(name)}
-
-
-def own_settings(base: RunSpec, spec: RunSpec) -> dict[str, Any]:
-    """The settings in which a run differs from `base`."""
-    return {name: now for name, (_, now) in differing(base, spec).items() if now is not None}
-
-
-def differing(first: RunSpec, second: RunSpec, labels: Sequence[str] = ()) -> dict[str, Any]:
-    """Setting -> its value in both; by label where they have one."""
-    before, after = whole_settings(first), whole_settings(second)
-    names = [name for name in {**before, **after} if first.depends_on(name) and second.depends_on(name)]
-    pairs = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
-    if not labels:
-        return pairs
-    return {name: dict(zip(labels, values, strict=True)) for name, values in pairs.items()}
 
 
 def _whole(experiment: Experiment) -> dict[str, Any]:
