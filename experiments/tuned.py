@@ -24,7 +24,7 @@ def tuned(subject: str, scale: str) -> Experiment:
 
 def hint(name: str) -> str:
     """What a name that no experiment has may mean, for the end of a message: a search of the store; nothing if it is none."""
-    store, study = Store(), canonical(name).removeprefix(SEARCH)
+    store, study = Store(), canonical(name).removeprefix(SEARCH).removeprefix("tuned:")
     searches = existing(store)
     if scales := [scale for other, scale in searches if other == study]:
         return f"; a search of that name exists: `{reporting(store, study, scales[0])}`"
@@ -32,6 +32,8 @@ def hint(name: str) -> str:
         return ""
     prefix = SEARCH if name.startswith(SEARCH) else TUNED
     names = ", ".join(f"{prefix}{other}" + f" --scale {scale}" * (scale != "small") for other, scale in searches)
+    if not names and ":" in name:
+        return f": did you mean '{TUNED}{study}'?"
     if not names:
         return f"; there are no searches in {store.root} yet: `bench tune lmc` makes one"
     return f"; from the searches in {store.root} there are {names}"

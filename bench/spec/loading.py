@@ -24,8 +24,6 @@ def load(name: str, scale: str = "small") -> Experiment:
     """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
     if scale not in SCALES:
         raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
-    if name.startswith(("tune:", "tuned:")):
-        raise BenchError(f"there is no experiment '{name}': did you mean 'tuned-{name.partition(':')[2]}'?")
     if canonical(name).startswith(TUNED) and not name.endswith(".py"):
         tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
         return _named(tuned, canonical(name), scale)
