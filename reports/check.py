@@ -2,17 +2,20 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from reports.ablation import ablation
+from reports.check_claims import compare_claims, holds_claims
+from reports.checked import Checked, Difference
 from reports.columns import Column
 from reports.costs import cost_table
 from reports.documents import tables
 from reports.headers import SEEDS, RequestedColumn, requested_columns
 from reports.latex import printable
 from reports.latex_tables import Line
+from reports.memory_table import MEASURES
 from reports.published_rows import with_published
 from reports.results import Results
 from reports.table import Cell, Row, Table, table
@@ -23,46 +26,20 @@ COMMA = re.compile(r"(?<![\d.,])([-+]?\d+),(\d+)(?![\d,.])")
 EMPTY_CELLS = {"–", "—", "-", "n/a", "nan"}
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A number that differs from the store's.
-
-    line: its line in the document. stands: the cell in the document. store: the cell as the store has it.
-    """
-
-    line: int
-    row: str
-    column: str
-    stands: str
-    store: str
-
-
-@dataclass
-class Checked:
-    """How many numbers of how many tables were compared, which differ, and what could not be matched, in words.
-
-    unchecked: numbers in the tables of the document that were compared with nothing.
-    """
-
-    numbers: int = 0
-    tables: int = 0
-    unchecked: int = 0
-    differences: list[Difference] = field(default_factory=list)
-    unmatched: list[str] = field(default_factory=list)
-
-
 def check(
     results: Results,
     text: str,
     kind: str,
     protocols: Sequence[str] = ("standard",),
     lines: tuple[int, int] | None = None,
+    claims: Callable[[], Table] | None = None,
 ) -> Checked:
     """Compare every number in the tables of a document ("markdown", "latex" or "html") whose row and column are recognised.
 
     Rows are recognised by the labels of variants and of published methods, columns by metric and frame ("PSNR t=5", or "5"
     below or right of "PSNR") or cost, both however they are emphasised. Where all rows but the first begin with a sign, they
-    are differences to it. lines: first and last line; only tables that begin there.
+    are differences to it. lines: first and last line; only tables that begin there. claims: the table of claims as it is now,
+    made when the document has one; without it, claims are named as not compared.
     """
     checked = Checked()
     for sheet in tables(text, kind):
@@ -74,11 +51,23 @@ def check(
                 checked.tables += 1
                 checked.unmatched += problems
                 shown.compare(checked)
+            elif claims and holds_claims(sheet):
+                compare_claims(sheet, claims(), checked)
+            elif content := _other_content(sheet):
+                checked.others.append(f"the table of {content} at line {sheet[0].number} is not a table of scores")
             elif count := _claims(results, sheet):
-                lacks = "no row is called as a variant is" if any(columns) else "no column is called as a metric or a cost is"
+                lacks = "no row has the name of a variant" if any(columns) else "no column has the name of a metric or a cost"
                 checked.unchecked += count
                 checked.unmatched.append(f"the table at line {sheet[0].number}, {count} numbers: {lacks}")
     return checked
+
+
+def _other_content(sheet: list[Line]) -> str:
+    """What a table of the suite holds that has no scores and no costs; empty for every other table."""
+    if sheet[0].holds or holds_claims(sheet):
+        return sheet[0].holds or "claims"
+    titles = {cell for line in sheet if line.header for cell in line.cells}
+    return "memories" if titles >= {"slots", *(title for _, title, _, _ in MEASURES)} else ""
 
 
 def _claims(results: Results, sheet: list[Line]) -> int:

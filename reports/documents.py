@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 
 from reports.latex_tables import Line, latex_tables
 
+HOLDS = "data-holds"  # the attribute by which a page of the suite says what a table without scores holds
+
 
 def tables(text: str, kind: str) -> list[list[Line]]:
     """The tables of a document of kind "markdown", "latex" or "html", in their order, without empty rows."""
@@ -57,13 +59,14 @@ class _Html(HTMLParser):
         self.text: list[str] | None = None
         self.silent = self.line = 0
         self.wide, self.tall = 1, 1
+        self.holds = ""
         self.header = True  # no cell of this row but headers so far
 
     def handle_starttag(self, tag: str, attributes: Iterable[tuple[str, str | None]]) -> None:
         values = dict(attributes)
         if tag == "table":
             self.tables.append([])
-            self.below = {}
+            self.below, self.holds = {}, values.get(HOLDS) or ""
         elif tag == "tr":
             self._end_row()
             self.line = self.getpos()[0]
@@ -93,7 +96,7 @@ class _Html(HTMLParser):
         self._close()
         if self.tables and self.cells:
             self._from_above()
-            self.tables[-1].append(Line(self.line, tuple(self.cells), self.header))
+            self.tables[-1].append(Line(self.line, tuple(self.cells), self.header, self.holds))
         self.cells, self.header = [], True
 
     def _close(self) -> None:

@@ -13,12 +13,14 @@ from reports.latex import MATHEMATICS
 class Line:
     """A row of a table: the line of the document where it begins (from 1), and its cells without markup.
 
-    What spans several columns stands in each of them.
+    What spans several columns stands in each of them. holds: what a page of the suite says that the whole table holds, if it
+    holds no scores: settings of variants.
     """
 
     number: int
     cells: tuple[str, ...]
     header: bool = False
+    holds: str = ""
 
 
 ENVIRONMENTS = {"tabular": 1, "longtable": 1, "array": 1, "tabular*": 2, "tabularx": 2, "tabulary": 2, "xltabular": 2}

@@ -262,3 +262,51 @@ def test_what_cannot_be_checked_is_explained(finished, tmp_path, words, message)
     (tmp_path / "empty.md").write_text("nothing")
     code, _, err = finished("report", "mine.py", *words)
     assert code == 2 and message in err and "Traceback" not in err
+
+
+CLAIMING = """
+from bench.spec import Claim, Experiment
+from tests.conftest import EVALUATION, FLOOR, TINY
+
+def experiment(scale):
+    claims = (Claim("Training beats copying.", "tiny", "copy"), Claim("And by a lot.", "tiny", "copy", at_least=3))
+    return Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, claims=claims)
+"""
+
+
+def test_the_page_of_an_experiment_with_claims_agrees_with_the_store(finished, tmp_path):
+    (tmp_path / "mine.py").write_text(CLAIMING)
+    assert finished("report", "mine.py", "--out", "rep")[0] == 0
+    page_file = tmp_path / "rep" / "index.html"
+    code, out, _ = finished("report", "mine.py", "--check", page_file)
+    assert code == 0, out
+    assert "not checked: the table of settings at line" in out and "is not a table of scores" in out
+    assert "all agree; numbers in sentences are not checked" in out
+    text = page_file.read_text()
+    assert text.count("undecided</") > 1
+    page_file.write_text(text.replace("undecided</", "holds</"))
+    code, out, _ = finished("report", "mine.py", "--check", page_file)
+    assert code == 1 and "Training beats copying., verdict: the document says holds, the store says undecided" in out
+
+
+@pytest.mark.parametrize("form", ["md", "tex", "html"])
+def test_claims_in_a_document_are_held_against_their_verdicts_of_now(finished, tmp_path, form):
+    (tmp_path / "mine.py").write_text(CLAIMING)
+    file = tmp_path / f"claims.{form}"
+    assert finished("report", "mine.py", "--claims", "--out", file)[0] == 0
+    code, out, _ = finished("report", "mine.py", "--check", file)
+    assert code == 0 and " of 1 table checked: all agree" in out, out
+    text = file.read_text()
+    gain = json.loads(finished("report", "mine.py", "--claims", "--format", "json")[1])["claims"][0]["gain"]
+    file.write_text(re.sub(rf"{abs(gain):.2f}(?!\d)", "99.99", text))
+    code, out, _ = finished("report", "mine.py", "--check", file)
+    assert code == 1 and re.search(r"gain \[interval over seeds\]: the document says .*99\.99", out), out
+    file.write_text(text.replace("Training beats copying", "Copying beats training"))
+    code, out, _ = finished("report", "mine.py", "--check", file)
+    assert code == 1 and "the claim 'Copying beats training.' (line " in out and "there is no such claim" in out, out
+
+
+def test_a_table_without_scores_is_named_in_plain_words(scored):
+    other = "| variant | width |\n|---|---|\n| full model | 26 |\n"
+    checked = check(scored, other, "markdown")
+    assert checked.unmatched == ["the table at line 1, 1 numbers: no column has the name of a metric or a cost"]

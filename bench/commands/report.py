@@ -1,4 +1,4 @@
-"""report: tables and figures of an experiment, and whether the numbers of a document agree with the store."""
+"""report: tables and figures of an experiment, and whether the tables of a document agree with the store."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def report(
     """Print the table of an experiment, or of a search (tune:lmc).
 
     Means over the horizon, and per frame on request. Every number carries its protocol; missing and failed runs are named.
-    With --check the exit code is 1 if a number in the document differs from the store's at the precision that is printed, or
-    is compared with nothing.
+    With --check the exit code is 1 if a number in a table of the document differs from the store's at the precision that is
+    printed, or is compared with nothing. Numbers in sentences are not checked.
     """
     if name.startswith(SEARCH):
         unfit_options = {
@@ -122,12 +122,12 @@ def report(
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
     folder = out is not None and _is_folder(out)
-    if seeds is None and (claims or (folder and experiment.claims)):
+    if seeds is None and (claims or (folder and experiment.claims) or (check and _holds_claims(check))):
         experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
     training = choice.command("run")
     chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     if check:
-        sys.exit(_check(chosen.results, check, protocols, form, ignore_unchecked))
+        sys.exit(_check(chosen, check, protocols, form, ignore_unchecked))
     other_tables = [option for option, is_on in {"costs": costs, "memory": memory, "claims": claims}.items() if is_on]
     if differences + len(other_tables) > 1:
         raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
@@ -233,20 +233,44 @@ def _memories(chosen: Selection) -> Memories:
         return memories(chosen.planned_runs, shown.update)
 
 
-def _check(results: Results, document: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
-    """Print the numbers in a document that disagree with the store; returns the exit code."""
-    from dataclasses import asdict
+def _holds_claims(document: str) -> bool:
+    """Whether a document has a table of claims, which is about all seeds, and so is what stands beside it."""
+    from reports.check_claims import holds_claims
+    from reports.documents import tables
 
-    from reports.check import check
+    path, _, text, kind = _opened(document)
+    try:
+        return any(holds_claims(sheet) for sheet in tables(text, kind))
+    except ValueError as error:
+        raise BenchError(f"cannot check {path}: {error}") from error
 
+
+def _opened(document: str) -> tuple[Path, tuple[int, int] | None, str, str]:
+    """The path that --check names, the lines, the text of the file and its kind."""
     path, lines = _lines(document)
     kind = SUFFIXES.get(path.suffix, path.suffix)
     if kind not in ("markdown", "latex", "html"):
         raise BenchError(f"--check reads .md, .tex and .html, got '{path.name}'")
     try:
-        comparison = check(results, path.read_text("utf-8"), kind, protocols, lines)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+        return path, lines, path.read_text("utf-8"), kind
+    except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"cannot check {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _check(chosen: Selection, document: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
+    """Print the numbers in the tables of a document that disagree with the store; returns the exit code."""
+    from dataclasses import asdict
+
+    from reports.check import check
+    from reports.claims_table import claims_table
+
+    path, lines, text, kind = _opened(document)
+    results = chosen.results
+    now = (lambda: claims_table(*_judged(chosen))) if chosen.experiment.claims else None
+    try:
+        comparison = check(results, text, kind, protocols, lines, now)
+    except ValueError as error:
+        raise BenchError(f"cannot check {path}: {error}") from error
     if not comparison.numbers:
         raise BenchError(f"no table in {document} has both a variant of {results.name} in its rows and a metric in its header")
     failed = bool(comparison.differences) or (comparison.unchecked > 0 and not ignore_unchecked)
@@ -255,11 +279,12 @@ def _check(results: Results, document: str, protocols: tuple[str, ...], form: st
         return int(failed)
     for cell in comparison.differences:
         print(f"{path}:{cell.line}  {cell.row}, {cell.column}: the document says {cell.stands}, the store says {cell.store}")
-    for line in comparison.unmatched:
+    for line in (*comparison.unmatched, *comparison.others):
         print(f"not checked: {line}")
     wrong = len(comparison.differences)
     differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
-    print(f"{several(comparison.numbers, 'number')} of {several(comparison.tables, 'table')} checked: {differing}")
+    compared = f"{several(comparison.numbers, 'number')} of {several(comparison.tables, 'table')}"
+    print(f"{compared} checked: {differing}; numbers in sentences are not checked")
     if comparison.unchecked:
         print(
             f"{comparison.unchecked} numbers were not checked"
