@@ -219,7 +219,8 @@ def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, mlf
 
 def test_the_ui_says_where_the_charts_of_each_experiment_are(finished, mlflow_ready, monkeypatch):
     assert finished("sync", "mine.py")[0] == 0
-    monkeypatch.setattr("bench.common.guarded.run", lambda *_: 0)
+    monkeypatch.setattr("bench.common.guarded.run", lambda *_: time.sleep(0.5))  # a server that answers at once
+    monkeypatch.setattr("bench.commands.ui._answers", lambda server: True)
     _, out, _ = finished("ui")
     assert re.search(r"http://127.0.0.1:\d+/#/experiments\?workflowType=machine_learning", out)
     assert re.search(r"charts of mine-small: http://127.0.0.1:\d+/#/experiments/1/runs\?\S+&viewStateShareKey=bench-runs", out)

@@ -200,10 +200,10 @@ def test_tuned_experiments_set_the_winner_beside_the_recipe_and_say_what_the_sea
 def test_a_search_that_is_taken_for_an_experiment_is_pointed_to(bench, store):
     study, _, _ = search(store, plan=Plan(2))
     confirm.conclude(study, 1, 1)
-    here = "a search of that name exists: `bench report tune:sample`"
+    hint = "a search of that name exists: `bench report tune:sample`"
     for words in (["status", "tune:sample"], ["report", "sample"], ["plan", "Sample"], ["list", "experiments", "sample"]):
         code, _, err = bench(*words)
-        assert code == 2 and f"there is no experiment '{words[-1]}'; {here}" in err and len(err.splitlines()) == 1
+        assert code == 2 and f"there is no experiment '{words[-1]}'; {hint}" in err and len(err.splitlines()) == 1
     assert "there are tuned_sample" in bench("list", "experiments", "tuned")[2]
     assert "there are tune:sample" in bench("status", "tune:other")[2]
     assert "(there: sample)" in bench("report", "tune:other")[2] and "(there: sample)" in bench("run", "tuned_other")[2]

@@ -33,11 +33,11 @@ def runs(study: str, scale: str, store: Store) -> tuple[str, list[PlannedRun]]:
     return called(search.name, search.aim.scale), everything(search)
 
 
-def settings(study: str, scale: str, wanted: Sequence[str], store: Store) -> dict[str, Any]:
+def settings(study: str, scale: str, numbers: Sequence[str], store: Store) -> dict[str, Any]:
     """What `bench show` prints of a study: each trial's settings as differences from the first; one trial's in full; or what
     differs between two.
 
-    wanted: numbers of trials, at most two.
+    numbers: numbers of trials, at most two.
     """
     from bench.commands._settings import differing, whole_settings
     from bench.common.errors import did_you_mean, listed
@@ -48,7 +48,7 @@ def settings(study: str, scale: str, wanted: Sequence[str], store: Store) -> dic
     record = find(store, canonical(study), scale)
     trials = {str(trial.number): trial for trial in record.trials() if "spec" in trial.user_attrs}
     specs = {number: RunSpec.from_json(trial.user_attrs["spec"]) for number, trial in trials.items()}
-    numbers = [word.lower().removeprefix("trial").strip() for word in wanted]
+    numbers = [word.lower().removeprefix("trial").strip() for word in numbers]
     for number in numbers:
         if number not in specs:
             hint = did_you_mean(number, specs) or f"; there are {listed(specs)}"

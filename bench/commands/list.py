@@ -22,7 +22,7 @@ def list_(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...",
+            metavar="NAME",
             help="Only these entries. Of experiments or spaces one, in full: its variants or choices; it may be a Python file.",
         ),
     ] = None,
