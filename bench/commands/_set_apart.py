@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from bench.spec import catalog
+from bench.spec.runspec import KINDS, Component, RunSpec
 
+if TYPE_CHECKING:
     from bench.store.store import Run
 
 
@@ -19,22 +22,37 @@ def set_apart(runs: Sequence[Run], labels: Sequence[Mapping[str, str]]) -> list[
     for number, (run, variants) in enumerate(zip(runs, labels, strict=True)):
         for experiment, variant in variants.items() or [("", run.spec.model.name)]:
             alike.setdefault((experiment, variant, run.spec.seed), []).append(number)
-    differing: list[set[str]] = [set() for _ in runs]
-    settings = {number: _settings(runs[number]) for numbers in alike.values() if len(numbers) > 1 for number in numbers}
+    differing: list[dict[str, Any]] = [{} for _ in runs]
     for numbers in alike.values():
-        values: dict[str, set[str]] = {}  # a run that was never started has no fingerprint, which is no difference
-        for number in numbers:
-            for name, value in settings.get(number, {}).items():
-                values.setdefault(name, set()).add(repr(value))
-        for number in numbers:
-            differing[number] |= {name for name, different in values.items() if len(different) > 1}
-    return [
-        {name: value for name, value in settings.get(number, {}).items() if name in varied}
-        for number, varied in enumerate(differing)
-    ]
+        if len(numbers) > 1:
+            for number, settings in zip(numbers, _varied([runs[number] for number in numbers]), strict=True):
+                differing[number] |= settings
+    return differing
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    """All settings of a run, and the data's fingerprint, which is part of its key as well."""
-    fingerprint = run.provenance().get("fingerprint")
-    return {**run.spec.settings(), **({"fingerprint": fingerprint} if fingerprint else {})}
+def _varied(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Of each run the settings that not all have alike; where all are, the fingerprint of the data that it was trained on."""
+    specs = [run.spec for run in runs]
+    varied = [f.name for f in fields(RunSpec) if any(getattr(spec, f.name) != getattr(specs[0], f.name) for spec in specs)]
+    if not varied:
+        fingerprints = [run.provenance().get("fingerprint") for run in runs]
+        return [{"fingerprint": fingerprint} if fingerprint else {} for fingerprint in fingerprints]
+    settings = [{name: value for part in varied for name, value in _settings(spec, part)} for spec in specs]
+    return [{name: value for name, value in members.items() if _differs(name, settings)} for members in settings]
+
+
+def _settings(spec: RunSpec, part: str) -> Iterator[tuple[str, Any]]:
+    """What one field of a spec sets, every option of a component included."""
+    value = getattr(spec, part)
+    if not isinstance(value, Component):
+        yield part, value
+        return
+    yield part, value.name
+    options = {**catalog.defaults(KINDS[part], value.name), **value.options}
+    yield from ((f"{part}.{option}", setting) for option, setting in options.items())
+
+
+def _differs(name: str, settings: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a setting has two values; what one run lacks altogether is no difference."""
+    values = [members[name] for members in settings if name in members]
+    return any(value != values[0] for value in values)

@@ -25,7 +25,8 @@ def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path
     """One line a run; and the directories of runs that cannot be read, with the reason."""
     columns = ["run", "experiment", "variant", "seed", SET_APART, "state", "val. PSNR (dB)", "age", "why"]
     rows = []
-    for planned, description in zip(planned_runs, described([planned.run for planned in planned_runs]), strict=True):
+    runs = [planned.run for planned in planned_runs]  # what sets thousands apart would be half of the work; --json has it
+    for planned, description in zip(planned_runs, described(runs, apart=len(runs) <= _tables.LONG), strict=True):
         names = description["experiments"]
         score, age = description["validation_psnr"], description["age_seconds"]
         rows.append(
@@ -40,10 +41,10 @@ def print_store(planned_runs: Sequence[PlannedRun], damaged: Sequence[tuple[Path
     _tables.print_table(columns, rows)
 
 
-def described(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def described(runs: Sequence[Run], apart: bool = True) -> list[dict[str, Any]]:
     """Of each run: what experiments call it, its newest validation score (dB), and for how many seconds it has written nothing.
 
-    And the settings that set it apart from others of the same variant and seed, where there are any.
+    apart: and the settings that set it apart from others of the same variant and seed, where there are any.
     """
     from bench.commands._set_apart import set_apart
     from bench.store.labels import labels
@@ -51,7 +52,7 @@ def described(runs: Sequence[Run]) -> list[dict[str, Any]]:
     names = [labels(run) for run in runs]
     return [
         {**_progress(run), "experiments": variants, "set_apart_by": settings}
-        for run, variants, settings in zip(runs, names, set_apart(runs, names), strict=True)
+        for run, variants, settings in zip(runs, names, set_apart(runs, names) if apart else [{}] * len(runs), strict=True)
     ]
 
 

@@ -130,7 +130,7 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     if state is None:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
     step = state.get("progress", {}).get("step", run.status().step)
-    changed = own_code.changed(run)
+    changed = own_code.changed(run, spec)
     channels, *sides = run.provenance().get("shape", [None])
     change = f"note: {listed(changed)} has changed since {run.name} was trained; its weights run in the code of now"
     return Trained(

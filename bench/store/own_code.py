@@ -44,10 +44,10 @@ def hashes(spec: RunSpec) -> dict[str, str]:
     return {_short(path): seal.digest(path.read_bytes()) for path in modules(spec)}
 
 
-def changed(run: Run) -> list[str]:
-    """The files that are not what they were when the run was trained, as far as that was recorded."""
+def changed(run: Run, spec: RunSpec) -> list[str]:
+    """The files that are not what they were when the run was trained, as far as that was recorded. spec: the run's."""
     try:
-        present = hashes(run.spec)
+        present = hashes(spec)
         return differing(_recorded(run), present) if present else []
     except (BenchError, OSError):  # what is gone or damaged has a message of its own
         return []

@@ -107,7 +107,7 @@ def changed_code(planned_runs: Sequence[PlannedRun]) -> list[str]:
     """Sentences on runs whose code of the user's own has changed since they were trained: a run is known by its settings."""
     seeds: dict[tuple[str, str], list[int]] = {}
     for planned in unique(planned_runs):
-        if files := own_code.changed(planned.run):
+        if files := own_code.changed(planned.run, planned.spec):
             seeds.setdefault((listed(files), planned.label), []).append(planned.seed)
     return [
         f"{files} has changed since '{label}' was trained (seed {listed(map(str, numbers))}); "
