@@ -129,6 +129,17 @@ def json_at(folder: Path, name: str) -> Any:
     return parsed(text, path)
 
 
+def tail_at(folder: Path, name: str, count: int) -> bytes:
+    """The last `count` bytes of a file in a run's folder, at most; as `json_at`, neither may be a link."""
+    if os.path.islink(folder):
+        raise Unreadable(folder, "is a link, and links in a store are not followed")
+    handle, size = _regular(f"{folder}{os.sep}{name}", None, os.O_NOFOLLOW)
+    try:
+        return os.pread(handle, count, max(0, size - count))
+    finally:
+        os.close(handle)
+
+
 def json_in(path: Path, root: Path | None = None, max_bytes: int = SMALL) -> Any:
     """The value in a JSON file; None where there is no file. A damaged one is Unreadable."""
     try:

@@ -301,7 +301,7 @@ def _component(field_name: str, values: Any) -> Component:
             f"its {field_name} is '{name}', which is not of the suite: `bench --trust {module} ...` lets the code of that "
             "module run on this machine, from then on; do so only if you know it"
         )
-    return _checked(field_name, name, json.dumps(values["options"], sort_keys=True))
+    return _checked(field_name, name, json.dumps(values["options"]))
 
 
 @lru_cache(4096)

@@ -29,7 +29,7 @@ from typing import Any
 from bench.common import lease, trust
 from bench.common.errors import BenchError
 from bench.common.files import appending, make_folder, read_json, write_bytes, write_json
-from bench.common.reading import LARGE, Unreadable, content, json_at, json_in, tail
+from bench.common.reading import LARGE, Unreadable, content, json_at, json_in, tail, tail_at
 from bench.common.records import LARGEST, fitting, known_fields
 from bench.common.removal import move
 from bench.spec.runspec import RunSpec
@@ -240,7 +240,7 @@ class Run:
         """The newest value of one metric in the end of the file; only lines that name it are parsed."""
         name = json.dumps(metric).encode()
         try:
-            text = tail(self.path / "metrics.jsonl", 8192, self.path)[0]
+            text = tail_at(self.path, "metrics.jsonl", 8192)
         except OSError:
             return None
         candidate_lines = (line for line in reversed(text.splitlines()) if name in line)
