@@ -86,6 +86,16 @@ def test_a_run_that_goes_on_with_other_code_says_from_which_step(faded, tmp_path
     assert run.provenance()["deviations"] == [f"trained with another version of {changed} (from step 4 on)"]
 
 
+def test_a_run_that_was_planned_and_never_trained_has_no_older_code(faded, tmp_path):
+    run = Store(tmp_path / "runs").runs()[0]
+    (run.path / "provenance.json").unlink()
+    older = {str(module(tmp_path)): "0123456789ab"}
+    run.write("code.json", {"folder": "", "digest": "0123456789ab", "own": older})
+    assert own_code.changed(run, run.spec) == []
+    run.write("provenance.json", {"command": "bench run fade.py"})  # as an older version has left it
+    assert own_code.changed(run, run.spec) == [f"{tmp_path.name}/{module(tmp_path).name}"]
+
+
 def test_classes_of_the_suite_are_no_code_of_the_users(tiny):
     assert own_code.modules(tiny) == [] and own_code.hashes(tiny) == {}
 

@@ -59,9 +59,10 @@ def differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _recorded(run: Run) -> Mapping[str, str]:
-    """By the provenance, or in older stores by what the run was planned with."""
-    if (recorded := run.provenance().get("own_code")) is not None:
-        return dict(recorded)
+    """By the provenance, or in older stores by what the run was planned with; nothing before its training has begun."""
+    provenance = run.provenance()
+    if not provenance or "own_code" in provenance:
+        return dict(provenance.get("own_code", {}))
     path = run.path / "code.json"
     planned = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
     return {_short(Path(name)): digest for name, digest in planned.get("own", {}).items()}
