@@ -6,12 +6,14 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from bench import cli
+from bench.commands import _options
 from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
 from bench.store.labels import remember
@@ -195,6 +197,19 @@ def test_a_report_has_every_variant_and_says_what_it_is_made_of(finished):
 def test_a_report_is_written_in_the_format_of_its_file(finished, tmp_path):
     assert "wrote" in finished("report", "mine.py", "--out", tmp_path / "table.csv")[1]
     assert (tmp_path / "table.csv").read_text().startswith("variant")
+
+
+def test_a_folder_s_report_says_what_it_is_doing(finished, tmp_path, monkeypatch):
+    steps = []
+
+    @contextmanager
+    def doing():
+        yield steps.append
+
+    monkeypatch.setattr(_options, "doing", doing)
+    assert finished("report", "mine.py", "--out", tmp_path / "report")[0] == 0
+    memories = ["looking into memories", "looking into memory 1 of 1: tiny, seed 0"]
+    assert steps == ["reading scores", "choosing clips to show", *memories, "drawing tables, figures and the page"]
 
 
 def test_an_unwritable_store_is_named(bench, tmp_path):

@@ -104,6 +104,7 @@ def test_pictures_of_one_data_set_do_not_overwrite_those_of_another(bench, tmp_p
         (("plan", "tuned:lmc"), "there is no experiment 'tuned:lmc': did you mean 'tuned_lmc'?"),
         (("plan", "tune:lmc"), "did you mean 'tuned_lmc'?"),
         (("run", "mine"), "there is no experiment 'mine': did you mean 'mine.py'?"),
+        (("list", "spaces", "mine"), "there is no search space 'mine': did you mean 'mine.py'?"),
         (("plan", "mine.py", "--set", "lr=0.01"), "a run has no 'lr': did you mean 'optimizer.lr'?"),
         (("plan", "mine.py", "--set", "model.lr=0.01"), "model 'lmc' has no 'lr': did you mean 'optimizer.lr'?"),
         (("plan", "comparison", "--set", "hidden=8"), "did you mean 'model.hidden'?"),  # the first variant has no such option

@@ -16,7 +16,7 @@ import typer
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -321,6 +321,13 @@ def progress(doing: str, aside: bool = True, of_bytes: bool = False) -> Iterator
     with Progress(*columns, console=where, transient=True, disable=not where.is_terminal) as bar:
         task = bar.add_task(doing, total=None)
         yield lambda done, total, name=None: bar.update(task, completed=done, total=total or None, description=name)
+
+
+@contextmanager
+def doing() -> Iterator[Callable[[str], None]]:
+    """A line on a terminal, on standard error, that says what is being done; for work whose steps cannot be counted."""
+    with console(aside=True).status("") as line:
+        yield line.update
 
 
 def print_json(value: Any) -> None:

@@ -121,5 +121,7 @@ def _everything(study: Study, search: Searched, folder: Path) -> None:
     specs = [planned.spec for planned in planned_runs]
     cited = [*(spec.model.name for spec in specs), *(spec.data.name for spec in specs), *search.objectives]
     remade = published(_options.Choice(SEARCH + study.name, study.aim.scale).command("report", anywhere=True))
-    paths = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
+    with _options.doing() as tell:
+        tell("drawing tables, figures and the page")
+        paths = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
     _mlflow.announce_report(study.store, called(study.name, study.aim.scale), folder, paths, search.question)

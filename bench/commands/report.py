@@ -16,6 +16,8 @@ from bench.common.search_names import SEARCH
 from reports.quantities import several
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.commands._selection import Selection
     from bench.store.store import Store
     from reports.claims import Judged
@@ -190,7 +192,8 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     from reports.render import FORMATS
     from reports.style import printed
 
-    results, judged = _judged(chosen)
+    with _options.doing() as tell:
+        results, judged = _judged(chosen, tell)
     if out and out.suffix in PICTURES:
         write_bytes(out, printed(claims_figure(results, judged), out.suffix.removeprefix(".")))
         print(f"wrote {out}")
@@ -207,30 +210,31 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
         _options.print_as_it_is(claims_text(results, judged, form))
 
 
-def _judged(chosen: Selection) -> tuple[Results, list[Judged]]:
-    """The claims with their verdicts; a terminal shows meanwhile which run's memory is being analysed."""
+def _judged(chosen: Selection, tell: Callable[[str], None]) -> tuple[Results, list[Judged]]:
+    """The claims with their verdicts. tell: gets what is being done, such as the run whose memory is analysed."""
     from bench.evidence.judging import judged
 
-    with _options.console(aside=True).status("judging claims") as shown:
-        return judged(chosen.experiment, chosen.planned_runs, chosen.label, shown.update)
+    tell("judging claims")
+    return judged(chosen.experiment, chosen.planned_runs, chosen.label, tell)
 
 
 def _memory(chosen: Selection) -> Table:
     """The table of how memory slots are addressed; a BenchError if no variant has a memory."""
     from reports.memory_table import memory_table
 
-    memories = _memories(chosen)
+    with _options.doing() as tell:
+        memories = _memories(chosen, tell)
     if not memories.variants:
         raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")
     return memory_table(chosen.results, memories)
 
 
-def _memories(chosen: Selection) -> Memories:
-    """How memory slots are addressed; a terminal shows meanwhile which run's memory is being analysed."""
+def _memories(chosen: Selection, tell: Callable[[str], None]) -> Memories:
+    """How memory slots are addressed. tell: gets the run whose memory is analysed."""
     from bench.reporting.analysis import memories
 
-    with _options.console(aside=True).status("looking into memories") as shown:
-        return memories(chosen.planned_runs, shown.update)
+    tell("looking into memories")
+    return memories(chosen.planned_runs, tell)
 
 
 def _holds_claims(document: str) -> bool:
@@ -266,9 +270,10 @@ def _check(chosen: Selection, document: str, protocols: tuple[str, ...], form: s
 
     path, lines, text, kind = _opened(document)
     results = chosen.results
-    now = (lambda: claims_table(*_judged(chosen))) if chosen.experiment.claims else None
     try:
-        comparison = check(results, text, kind, protocols, lines, now)
+        with _options.doing() as tell:
+            now = (lambda: claims_table(*_judged(chosen, tell))) if chosen.experiment.claims else None
+            comparison = check(results, text, kind, protocols, lines, now)
     except ValueError as error:
         raise BenchError(f"cannot check {path}: {error}") from error
     if not comparison.numbers:
@@ -308,11 +313,16 @@ def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, la
     from reports.bundle import bundle
 
     chosen.verify()
-    experiment, planned_runs = chosen.experiment, chosen.planned_runs
-    main_results = results(experiment, planned_runs, (protocol,), label, chosen.external_results, curves=True)
-    others = under((name for name in PROTOCOLS if name != protocol), main_results, planned_runs, label, chosen.external_results)
-    shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", chosen.external_results)
-    configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
-    claims = _judged(chosen)[1] if experiment.claims else ()
-    paths = bundle(main_results, folder, protocol, others, configurations, shots, sizes, _memories(chosen), claims, remade)
+    experiment, planned_runs, external_results = chosen.experiment, chosen.planned_runs, chosen.external_results
+    with _options.doing() as tell:
+        tell("reading scores")
+        main_results = results(experiment, planned_runs, (protocol,), label, external_results, curves=True)
+        others = under((name for name in PROTOCOLS if name != protocol), main_results, planned_runs, label, external_results)
+        tell("choosing clips to show")
+        shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", external_results)
+        configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
+        claims = _judged(chosen, tell)[1] if experiment.claims else ()
+        memories = _memories(chosen, tell)
+        tell("drawing tables, figures and the page")
+        paths = bundle(main_results, folder, protocol, others, configurations, shots, sizes, memories, claims, remade)
     _mlflow.announce_report(store, experiment_name(experiment), folder, paths, experiment.question, label or "")

@@ -54,8 +54,9 @@ def keep(
     training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = replace(choice, seeds=None).command("results keep", anywhere=True)
-    with _options.console(aside=True).status("keeping scores") as shown:
-        record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, shown.update)
+    with _options.doing() as tell:
+        tell("keeping scores")
+        record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)
     path = records / f"{called or f'{experiment.name}-{experiment.scale}-{record_kept.results.metadata.dataset}'}{SUFFIX}"
     try:
         save(record_kept, path)

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm")
-ANIMATIONS = (".gif",)
+VIDEOS = (".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif")
 READ_BY: dict[str, tuple[str, ...]] = {
     "bench prepare frames": PICTURES,
     "bench prepare videos": VIDEOS,
-    "bench predict": (*PICTURES, *VIDEOS, *ANIMATIONS, ".npy"),
+    "bench predict": (*PICTURES, *VIDEOS, ".npy"),
     "bench eval --predictions": (*PICTURES, ".npy", ".npz"),
 }
 """The suffixes of the files that a command reads; pictures are read from a folder of them."""

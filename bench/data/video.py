@@ -16,13 +16,17 @@ from bench.data.preparing.sources import Damaged
 DEMUXERS = {
     ".avi": "avi", ".mp4": "mov", ".m4v": "mov", ".mov": "mov", ".mkv": "matroska", ".webm": "matroska", ".gif": "gif",
 }  # fmt: skip
+ROUNDING = 1  # hundredths of a second by which a GIF's durations may differ: at 30 frames a second they are 3, 3 and 4
 LOST = 0.02  # fraction of the declared frames that may be missing before a video counts as damaged: encoders miscount a few
 
 
 def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a video, [H, W, 3] or grey [H, W], 0 to 255. A file that cannot be read to its end is Damaged."""
+    """The frames of a video, [H, W, 3] or grey [H, W], 0 to 255. A file that cannot be read to its end is Damaged.
+
+    Programs that write a GIF store equal frames once, shown for longer: they are repeated, so that time passes evenly.
+    """
     _check_whole(path)
-    count = 0
+    count, repeats = 0, _repeats(path) if path.suffix.lower() == ".gif" else []
     try:
         with opened(path) as file, av.open(file, "r", format=_demuxer(path)) as container:
             if not container.streams.video:
@@ -32,8 +36,9 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
             for frame in container.decode(stream):
                 if frame.is_corrupt:
                     raise Damaged(f"{path} is damaged at frame {count + 1}; fetch the file again")
+                pixels = np.asarray(frame.to_ndarray(format="gray" if grey else "rgb24"), np.uint8)
+                yield from [pixels] * (repeats[count] if count < len(repeats) else 1)
                 count += 1
-                yield np.asarray(frame.to_ndarray(format="gray" if grey else "rgb24"), np.uint8)
             declared = stream.frames
     except (av.error.FFmpegError, OSError) as error:
         if not isinstance(error, av.error.FFmpegError) and error.filename:
@@ -41,6 +46,20 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
         raise Damaged(f"{path} is damaged after {count} frames ({error.strerror}); fetch the file again") from error
     if not count or count < declared * (1 - LOST):
         raise Damaged(f"{path} is damaged: {count} of its {declared} frames can be read; fetch the file again")
+
+
+def _repeats(path: Path) -> list[int]:
+    """How many time steps each frame of a GIF lasts, in units of the shortest; a BenchError if they fit no common rate."""
+    with opened(path) as file, av.open(file, "r", format=_demuxer(path)) as container:
+        durations = [packet.duration or 0 for packet in container.demux(video=0) if packet.size]
+    shortest = max(1, min(durations, default=1))
+    repeats = [max(1, round(duration / shortest)) for duration in durations]
+    if any(abs(duration - count * shortest) > ROUNDING for duration, count in zip(durations, repeats, strict=True)):
+        raise BenchError(
+            f"{path} has no even rate: its frames last between {10 * shortest} and {10 * max(durations)} ms; "
+            "save it with the same duration for each frame"
+        )
+    return repeats
 
 
 def _demuxer(path: Path) -> str:

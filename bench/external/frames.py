@@ -17,7 +17,6 @@ from bench.external.side import Reading
 from bench.external.side_arrays import open_array
 from bench.external.side_pictures import in_time, pictures_in, stacked
 
-VIDEOS = (*formats.VIDEOS, *formats.ANIMATIONS)
 BATCH = 16  # clips read together
 
 
@@ -73,14 +72,14 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
         if not reading.layout and array.ndim == len("NTCHW"):
             refuse_doubtful_time(arranged(array, layout, str(path)), layout, str(path))
         return Clips(path, None, ranges, layout)
-    if path.suffix.lower() in VIDEOS:
+    if path.suffix.lower() in formats.VIDEOS:
         from bench.data.video import channels_first, frames
 
         return Clips(path, np.stack([channels_first(frame) for frame in frames(path)])[None], ranges)
     if path.suffix.lower() in formats.PICTURES:
         raise BenchError(f"{path} is one picture; give the folder that holds the frames of the clip")
     other_readers = formats.read_elsewhere([path], "bench predict")
-    raise BenchError(f"{path} is no folder of frames, no video ({', '.join(VIDEOS)}) and no .npy array{other_readers}")
+    raise BenchError(f"{path} is no folder of frames, no video ({', '.join(formats.VIDEOS)}) and no .npy array{other_readers}")
 
 
 def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:

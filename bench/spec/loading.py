@@ -9,7 +9,7 @@ import ast
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -82,10 +82,15 @@ def _from_name(name: str) -> ModuleType:
     if canonical(name) not in names():
         if search := importlib.import_module("experiments.tuned").hint(name):
             raise BenchError(f"there is no experiment '{name}'{search}")
-        own_file = f": did you mean '{name}.py'?" if Path(f"{name}.py").is_file() else ""
-        hint = own_file or did_you_mean(canonical(name), names()) or "; there are " + listed(names())
-        raise BenchError(f"there is no experiment '{name}'{hint} (a file of your own is named with its .py)")
+        raise BenchError(f"there is no experiment '{name}'{did_you_mean_file(name, names())}")
     return importlib.import_module(f"experiments.{canonical(name)}")
+
+
+def did_you_mean_file(name: str, known_names: Sequence[str]) -> str:
+    """The end of the message that a name is unknown: the user's own file of that name, a similar name, or all names."""
+    own_file = f": did you mean '{name}.py'?" if Path(f"{name}.py").is_file() else ""
+    hint = own_file or did_you_mean(canonical(name), known_names) or "; there are " + listed(known_names)
+    return f"{hint} (a file of your own is named with its .py)"
 
 
 def module_of(path: Path, purpose: str) -> ModuleType:

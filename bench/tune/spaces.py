@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.common import trust
-from bench.common.errors import BenchError, did_you_mean, listed
-from bench.spec.loading import canonical, module_of
+from bench.common.errors import BenchError, listed
+from bench.spec.loading import canonical, did_you_mean_file, module_of
 from bench.spec.runspec import RunSpec
 
 POINTS = 3  # of a range, in a grid
@@ -51,8 +51,7 @@ def load(name: str, scale: str) -> Space:
     else:
         spaces = importlib.import_module("experiments.tuning").SPACES
         if canonical(name) not in spaces:
-            hint = did_you_mean(canonical(name), [*spaces, "comparison"]) or f"; there are {listed([*spaces, 'comparison'])}"
-            raise BenchError(f"there is no search space '{name}'{hint} (a file of your own is named with its .py)")
+            raise BenchError(f"there is no search space '{name}'{did_you_mean_file(name, [*spaces, 'comparison'])}")
         name = canonical(name)
         draw, start = spaces[name]
 
