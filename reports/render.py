@@ -23,9 +23,14 @@ RULES = 3  # letters that a column takes for its padding and the line beside it
 
 def render(table: Table, format: str = "terminal") -> str:
     """The table as "terminal", "markdown", "latex", "tabular" (bare LaTeX), "html", "csv" or "json"."""
+    return FORMATS[known(format)](table)
+
+
+def known(format: str) -> str:
+    """The format; a ValueError if there is none of that name."""
     if format not in FORMATS:
         raise ValueError(f"there is no format '{format}'; there are {', '.join(FORMATS)}")
-    return FORMATS[format](table)
+    return format
 
 
 def render_all(tables: Mapping[str, Table], format: str, file: str) -> str:

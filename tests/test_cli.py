@@ -51,6 +51,8 @@ from tests.conftest import TINY
         (["run", "mine.py", "--set", "context=5"], "needs at least 9 context frames, got 5"),
         (["run", "mine.py", "--set", "data.size=24"], "model 'lmc'"),
         (["report", "mine.py"], "no run of mine (scale small) is finished yet; `bench run mine.py` trains them"),
+        (["report", "mine.py", "--format", "pdf"], "there is no format 'pdf'; there are terminal, markdown, latex,"),
+        (["report", "tune:lmc", "--format", "pdf"], "there is no format 'pdf'; there are terminal, markdown, latex,"),
         (["report", "mine.py", "--metrics", "pnsr"], "there is no metric 'pnsr': did you mean 'psnr'?"),
         (["report", "mine.py", "--protocol", "standrad"], "there is no protocol 'standrad': did you mean 'standard'?"),
         (["list", "model"], "there is no list of 'model': did you mean 'models'?"),

@@ -76,12 +76,10 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
     from bench.store.search_results import making
     from bench.tune.study import find
     from bench.tune.tables import searched
-    from reports.render import FORMATS, grid, render_all
+    from reports.render import grid, render_all
     from reports.table import notes_once
     from reports.tuning_tables import FILES, TRIALS, search_tables
 
-    if form and form not in FORMATS:
-        raise BenchError(f"there is no format '{form}'; there are {', '.join(FORMATS)}")
     record = find(store, canonical(study), scale)
     search = searched(record)
     if not len(search.trials):

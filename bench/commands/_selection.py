@@ -87,15 +87,11 @@ def select(
 
     training: the command that trains the experiment's runs. metrics: those that are asked for.
     """
-    from bench.commands._unfinished import explained
-    from bench.reporting.damage import readable
+    from bench.commands._unfinished import causes_and_remedies
+    from bench.reporting.damage import readable_runs
     from bench.reporting.results import find_external_results
-    from bench.store.store import FINISHED
-    from bench.sweep.plan import plan
 
-    planned_runs = [readable(planned) for planned in plan(experiment, store)]
-    if not any(planned.state == FINISHED for planned in planned_runs):
-        raise BenchError(explained(experiment, planned_runs, store, training))
+    planned_runs = readable_runs(experiment, store, lambda runs: causes_and_remedies(experiment, runs, store, training))
     return Selection(experiment, planned_runs, find_external_results(store, planned_runs, names), protocols, label, metrics)
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bench.sweep.plan import PlannedRun
 
 
-def explained(experiment: Experiment, planned_runs: Sequence[PlannedRun], store: Store, training: str) -> str:
-    """One line: that no run is finished, what failed and how to try it again, and which settings the store has instead.
+def causes_and_remedies(experiment: Experiment, planned_runs: Sequence[PlannedRun], store: Store, training: str) -> list[str]:
+    """In words: what failed and how to try it again, and which settings the store has instead.
 
     training: the command that trains the experiment's runs.
     """
@@ -29,9 +29,7 @@ def explained(experiment: Experiment, planned_runs: Sequence[PlannedRun], store:
         remedies.append(f"`{training}` trains them")
     if options := _other_settings(experiment, store):
         remedies.append(f"finished runs of it have other settings: add `{options}`")
-    folder = f"{store.root}{'' if store.root.is_dir() else ', which is not there'}"
-    head = f"no run of {experiment.name} (scale {experiment.scale}) is finished yet"
-    return f"{'; '.join([head, *causes, *remedies])} (store: {folder})"
+    return [*causes, *remedies]
 
 
 def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[str], list[str]]:

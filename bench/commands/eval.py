@@ -188,7 +188,7 @@ def _of_model(
 ) -> Scores:  # fmt: skip
     from bench.common.machine import default_device
     from bench.common.reading import sha256_of
-    from bench.evaluation.evaluate import evaluate
+    from bench.evaluation.evaluate import default_clips, evaluate
     from bench.external.failing import failing_in_words
     from bench.external.models import find
     from bench.spec.experiment import Evaluation
@@ -204,8 +204,7 @@ def _of_model(
     device = default_device()
     network = trained.build(data_set.shape, device, context_length)
     _options.say(trained.size_notes(data_set.shape))
-    if clips is None and data_set.count(split, context_length + ahead) is None:
-        clips = 1000
+    clips = clips or default_clips(data_set, split, context_length + ahead)
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)
     with failing_in_words(network, context_length, data_set.shape), _options.progress("scoring") as progress:
         keep = external.frames if external else None

@@ -30,6 +30,16 @@ PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
 
 
+def _known_format(form: str | None) -> str | None:
+    """A format that `--format` names; a BenchError if there is none of that name."""
+    from reports.render import known
+
+    try:
+        return form and known(form)
+    except ValueError as error:
+        raise BenchError(str(error)) from error
+
+
 def report(
     name: _options.Name,
     metrics: Annotated[
@@ -50,6 +60,7 @@ def report(
         typer.Option(
             "--format",
             metavar="FORMAT",
+            callback=_known_format,
             help="terminal, markdown, csv, latex (a document), tabular (LaTeX to be \\input), html or json. Default: by --out.",
         ),
     ] = None,
@@ -189,7 +200,6 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     from bench.common.files import write_bytes
     from reports.claims_figure import claims_figure
     from reports.claims_grid import claims_grid, claims_text
-    from reports.render import FORMATS
     from reports.style import printed
 
     with _options.doing() as tell:
@@ -199,8 +209,6 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
         print(f"wrote {out}")
         return
     form = form or (_format(out) if out else "terminal")
-    if form not in FORMATS:
-        raise BenchError(f"there is no format '{form}'; there are {', '.join(FORMATS)}")
     if out:
         write_bytes(out, claims_text(results, judged, form).encode())
         print(f"wrote {out}")

@@ -85,7 +85,7 @@ def _fetch(row: Published) -> None:
 def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> tuple[Trained, Scores, int]:
     """The checkpoint, its scores, and how many clips the whole test set has."""
     from bench.common.machine import default_device
-    from bench.evaluation.evaluate import evaluate
+    from bench.evaluation.evaluate import default_clips, evaluate
     from bench.external.models import from_file
     from bench.spec.experiment import Evaluation
 
@@ -93,13 +93,11 @@ def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> 
     _options.say(trained.remarks)
     device = default_device()
     network = trained.build(dataset.shape, device, row.context)
-    whole = dataset.count("test", row.context + row.horizon)
-    if whole is None and clips is None:
-        clips = 1000  # generated without end
-    evaluation = Evaluation(clips=clips, horizon=row.horizon)
+    frames = row.context + row.horizon
+    evaluation = Evaluation(clips=clips or default_clips(dataset, "test", frames), horizon=row.horizon)
     with _options.progress("scoring") as progress:
         scores = evaluate(network, dataset, row.context, evaluation, device, trained.precision, on_clips=progress)
-    return trained, scores, whole or 0
+    return trained, scores, dataset.count("test", frames) or 0
 
 
 @dataclass(frozen=True)

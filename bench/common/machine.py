@@ -41,6 +41,14 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done all its work; a processor has done it already."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
 def available_memory() -> int:
     """Bytes that this process may still take, as far as the system tells: what is free, less what limits it (ulimit -v)."""
     try:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
+from bench.common.machine import wait_for
 from bench.costs import measured
 from bench.costs.forecast import Machine
 from bench.costs.measured import Measured
@@ -195,8 +196,7 @@ def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.d
         began = time.perf_counter()
         for step, clip in enumerate(batches(data, spec.seed, first, last, spec.batch, learner.frames, device), first):
             take_step(spec, model, learner, optimizer, clip, step)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            wait_for(device)
             of_step, began = time.perf_counter() - began, time.perf_counter()
             if warm_up and spec.steps > WARM_UP:
                 warm_up -= 1

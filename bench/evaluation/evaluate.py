@@ -23,6 +23,7 @@ from bench.spec.experiment import Evaluation
 from bench.spec.runspec import Precision, RunSpec
 
 CHUNK_PIXELS = 4_000_000  # per chunk of clips; bounds memory whatever the number of clips
+GENERATED_CLIPS = 1000  # that are scored of a data set without end, unless a number is named
 Pair = tuple[Tensor, Tensor]
 """Predictions, not clamped, and their targets, [B, T, C, H, W] each."""
 
@@ -127,6 +128,11 @@ def metadata_of(data: Dataset, evaluation: Evaluation, context: int, count: int)
         "context": context,
         "labels": data.labels(evaluation.split, context + (evaluation.horizon or 0), count) or [],
     }
+
+
+def default_clips(data: Dataset, split: Split, frames: int) -> int | None:
+    """How many clips to score where no number is named: all (None), or 1,000 where they are generated without end."""
+    return GENERATED_CLIPS if data.count(split, frames) is None else None
 
 
 def clips_to_score(data: Dataset, evaluation: Evaluation, context: int) -> int:

@@ -1,14 +1,28 @@
-"""Damaged scores do not end a report: their run counts as failed, and all others are shown."""
+"""The runs that a report shows. Damaged scores do not end it: their run counts as failed, and all others are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.common.errors import BenchError
 from bench.evaluation.scores import DamagedScores, read_header, verify
-from bench.store.store import FAILED, FINISHED
-from bench.sweep.plan import PlannedRun
+from bench.spec.experiment import Experiment
+from bench.store.store import FAILED, FINISHED, Store
+from bench.sweep.plan import PlannedRun, plan
+
+
+def readable_runs(
+    experiment: Experiment, store: Store, explain: Callable[[Sequence[PlannedRun]], Sequence[str]] = lambda planned_runs: ()
+) -> list[PlannedRun]:
+    """Every run of an experiment; a BenchError if none is finished. explain: returns the causes and what to do about them."""
+    planned_runs = [readable(planned) for planned in plan(experiment, store)]
+    if not any(planned.state == FINISHED for planned in planned_runs):
+        folder = f"{store.root}{'' if store.root.is_dir() else ', which is not there'}"
+        head = f"no run of {experiment.name} (scale {experiment.scale}) is finished yet"
+        raise BenchError(f"{'; '.join([head, *explain(planned_runs)])} (store: {folder})")
+    return planned_runs
 
 
 def readable(planned: PlannedRun) -> PlannedRun:

@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.common.errors import BenchError
 from bench.metrics.protocols import PROTOCOLS, checked
-from bench.reporting.damage import readable
+from bench.reporting.damage import readable_runs
 from bench.reporting.results import results
 from bench.spec.loading import load
-from bench.store.store import FINISHED, Store
-from bench.sweep.plan import plan
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,5 @@ def frames(
     if seeds is not None:
         edited = replace(edited, seeds=tuple(seeds))
     opened = Store(Path(store or os.environ.get("BENCH_STORE") or "runs"))
-    planned_runs = [readable(planned) for planned in plan(edited, opened)]
-    if not any(planned.state == FINISHED for planned in planned_runs):
-        raise BenchError(f"no run of {edited.name} (scale {edited.scale}) is finished in {opened.root}")
-    scored = results(edited, planned_runs, checked(protocols) if protocols else list(PROTOCOLS))
+    scored = results(edited, readable_runs(edited, opened), checked(protocols) if protocols else list(PROTOCOLS))
     return DataFrames(scored.scores, scored.runs)

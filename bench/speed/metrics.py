@@ -6,9 +6,6 @@ are installed; and the time of an evaluation that is not spent in the model.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
@@ -18,7 +15,7 @@ from bench.metrics.score import score
 from bench.spec import catalog
 from bench.speed.data import EmbeddedMovingMNIST
 from bench.speed.networks import network_rows
-from bench.speed.timing import Timing, fastest
+from bench.speed.timing import Timing, clock_of, fastest
 
 CLIPS, FRAMES, SIDE = 64, 30, 64
 ROUNDS = 5
@@ -58,7 +55,7 @@ def evaluation(device: torch.device) -> Timing:
     quarter of the time is spent outside the model."""
     data, clips = EmbeddedMovingMNIST(), EVALUATED[device.type]
     network = catalog.build("models", "lmc", {}, shape=data.shape, context=10, horizon=FRAMES).to(device).eval()
-    clock = _synchronised(device, time.process_time if device.type == "cpu" else time.perf_counter)
+    clock = clock_of(device)
     moments: list[float] = []
     network.register_forward_pre_hook(lambda *_: moments.append(-clock()))
     network.register_forward_hook(lambda *_: moments.append(clock()))
@@ -71,17 +68,6 @@ def evaluation(device: torch.device) -> Timing:
         seconds = [clock() - began, sum(moments)]
     name = f"rollouts of {clips} clips, 10 -> {FRAMES} frames of {SIDE}x{SIDE}, with all scores but LPIPS"
     return Timing(name, seconds[0], "the rollouts alone", seconds[1] / seconds[0])
-
-
-def _synchronised(device: torch.device, clock: Callable[[], float]) -> Callable[[], float]:
-    """A clock that waits for a GPU."""
-
-    def now() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return clock()
-
-    return now
 
 
 def _looped(prediction: Tensor, target: Tensor) -> list[tuple[float, float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.metrics import fvd, lpips, weights
 from bench.metrics.networks import ALEXNET
-from bench.speed.timing import Timing, fastest
+from bench.speed.timing import Timing, clock_of, fastest
 
 CLIPS, FRAMES, SIDE = 4, 10, 64
 ROUNDS = 3
@@ -88,15 +87,5 @@ def _flops(clip: Tensor) -> int:
 @torch.inference_mode()
 def _seconds(work: Callable[[], object], peer: Callable[[], object], device: torch.device) -> tuple[float, float]:
     """Seconds of one clip, each the least of some rounds."""
-
-    def waited(part: Callable[[], object]) -> Callable[[], None]:
-        def run() -> None:
-            part()
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-
-        return run
-
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    seconds, peer_seconds = fastest(waited(work), waited(peer), ROUNDS, clock)
+    seconds, peer_seconds = fastest(work, peer, ROUNDS, clock_of(device))
     return seconds / CLIPS, peer_seconds / CLIPS

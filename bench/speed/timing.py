@@ -1,8 +1,15 @@
 """Times two ways of doing the same thing in turn, so that other work on the machine slows both alike."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.common.machine import wait_for
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Timing(NamedTuple):
@@ -12,6 +19,18 @@ class Timing(NamedTuple):
     seconds: float
     peer: str
     ratio: float
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Seconds: of processor time on a processor, where others may be busy beside us; by the clock on a GPU, once it is done."""
+    if device.type == "cpu":
+        return time.process_time
+
+    def now() -> float:
+        wait_for(device)
+        return time.perf_counter()
+
+    return now
 
 
 def fastest(

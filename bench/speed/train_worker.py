@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from bench.common.errors import BenchError
-from bench.common.machine import peak_memory
+from bench.common.machine import peak_memory, wait_for
 from bench.spec.runspec import RunSpec
+from bench.speed.timing import clock_of
 from bench.training.compiling import compiled
 from bench.training.graphs import WARM_UP, RecordedPhases
 from bench.training.learner import build_learner
@@ -48,7 +49,7 @@ def main(order: dict[str, Any]) -> None:
         began = time.perf_counter()
         for _ in range(STEPS_BEFORE[device.type]):
             step()
-        wait(device)
+        wait_for(device)
     except (BenchError, torch.cuda.OutOfMemoryError) as error:
         say(error=str(error).partition("\n")[0])
         return
@@ -115,20 +116,12 @@ def matrix_product(precision: str, device: torch.device) -> tuple[int, Callable[
 
 
 def timed(work: Callable[[], object], times: int, device: torch.device) -> float:
-    """Seconds that it takes: of the processor on a processor, where others may be busy beside us; by the clock on a GPU."""
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
-    wait(device)
+    """Seconds that it takes, by the clock of the device."""
+    clock = clock_of(device)
     began = clock()
     for _ in range(times):
         work()
-    wait(device)
     return (clock() - began) / times
-
-
-def wait(device: torch.device) -> None:
-    """Wait until a GPU has done all its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def pin_to_core(core: int) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from bench.common.machine import wait_for
 from bench.evaluation.evaluate import CHUNK_PIXELS, autocast
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def rollout_seconds(
         start = time.perf_counter()
         with autocast(precision, device):
             model(frames, horizon)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait_for(device)
         seconds.append(time.perf_counter() - start)
     return min(seconds[1:]) / clips
