@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench.common.errors import BenchError, Blocked
-from bench.data.kth import persons, splits_of_persons
+from bench.data.preparing.kth import persons, splits_of_persons
 from bench.data.preparing.prepare import prepare
 from bench.spec import catalog
 from tests.data_samples import KTH_VIDEOS, prepare_kth, walker, write_kth, write_video

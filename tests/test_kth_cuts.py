@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from bench.common.errors import BenchError
-from bench.data.kth import KTH, persons
+from bench.data.kth import KTH
 from bench.data.kth_cuts import CUTS, clips, explained, from_the_end, from_the_start, in_the_middle, sequences
+from bench.data.preparing.kth import persons
 from bench.data.preparing.kth_sequences import read_sequences
 from bench.data.preparing.listing import listing
 from bench.data.preparing.prepare import prepare

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import sys
 from pathlib import Path
@@ -10,19 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _mlflow, _options, _searches, _selection
+from bench.commands import _checked_document, _options, _report_folder, _searches, _selection
 from bench.common.errors import BenchError, listed
 from bench.common.search_names import SEARCH
-from reports.quantities import several
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bench.commands._selection import Selection
-    from bench.store.store import Store
-    from reports.claims import Judged
-    from reports.memory import Memories
-    from reports.results import Results
     from reports.table import Table
 
 METRICS = "psnr,ssim,lpips"
@@ -135,12 +127,12 @@ def report(
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
     folder = out is not None and _is_folder(out)
-    if seeds is None and (claims or (folder and experiment.claims) or (check and _holds_claims(check))):
+    if seeds is None and (claims or (folder and experiment.claims) or (check and _checked_document.holds_claims(check))):
         experiment = _options.with_all_seeds(experiment)  # what was added for a claim belongs to its verdict
     training = choice.command("run")
     chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     if check:
-        sys.exit(_check(chosen, check, protocols, form, ignore_unchecked))
+        sys.exit(_checked_document.compare(chosen, check, protocols, form, ignore_unchecked))
     other_tables = [option for option, is_on in {"costs": costs, "memory": memory, "claims": claims}.items() if is_on]
     if differences + len(other_tables) > 1:
         raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
@@ -153,7 +145,7 @@ def report(
                 "--published and several protocols are for single tables"
             )
         remade = choice.command("report", anywhere=True)
-        _everything(chosen, store, out, protocols[0], label, f"{remade} --out {shlex.quote(out.name)}")
+        _report_folder.write(chosen, store, out, protocols[0], label, f"{remade} --out {shlex.quote(out.name)}")
         return
     if claims:
         _claims(chosen, out, form)
@@ -203,7 +195,7 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     from reports.style import printed
 
     with _options.doing() as tell:
-        results, judged = _judged(chosen, tell)
+        results, judged = _report_folder.judged(chosen, tell)
     if out and out.suffix in PICTURES:
         write_bytes(out, printed(claims_figure(results, judged), out.suffix.removeprefix(".")))
         print(f"wrote {out}")
@@ -218,119 +210,12 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
         _options.print_as_it_is(claims_text(results, judged, form))
 
 
-def _judged(chosen: Selection, tell: Callable[[str], None]) -> tuple[Results, list[Judged]]:
-    """The claims with their verdicts. tell: gets what is being done, such as the run whose memory is analysed."""
-    from bench.evidence.judging import judged
-
-    tell("judging claims")
-    return judged(chosen.experiment, chosen.planned_runs, chosen.label, tell)
-
-
 def _memory(chosen: Selection) -> Table:
     """The table of how memory slots are addressed; a BenchError if no variant has a memory."""
     from reports.memory_table import memory_table
 
     with _options.doing() as tell:
-        memories = _memories(chosen, tell)
+        memories = _report_folder.memories(chosen, tell)
     if not memories.variants:
         raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")
     return memory_table(chosen.results, memories)
-
-
-def _memories(chosen: Selection, tell: Callable[[str], None]) -> Memories:
-    """How memory slots are addressed. tell: gets the run whose memory is analysed."""
-    from bench.reporting.analysis import memories
-
-    tell("looking into memories")
-    return memories(chosen.planned_runs, tell)
-
-
-def _holds_claims(document: str) -> bool:
-    """Whether a document has a table of claims, which is about all seeds, and so is what stands beside it."""
-    from reports.check_claims import holds_claims
-    from reports.documents import tables
-
-    path, _, text, kind = _opened(document)
-    try:
-        return any(holds_claims(sheet) for sheet in tables(text, kind))
-    except ValueError as error:
-        raise BenchError(f"cannot check {path}: {error}") from error
-
-
-def _opened(document: str) -> tuple[Path, tuple[int, int] | None, str, str]:
-    """The path that --check names, the lines, the text of the file and its kind."""
-    path, lines = _lines(document)
-    kind = SUFFIXES.get(path.suffix, path.suffix)
-    if kind not in ("markdown", "latex", "html"):
-        raise BenchError(f"--check reads .md, .tex and .html, got '{path.name}'")
-    try:
-        return path, lines, path.read_text("utf-8"), kind
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(f"cannot check {path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _check(chosen: Selection, document: str, protocols: tuple[str, ...], form: str | None, ignore_unchecked: bool) -> int:
-    """Print the numbers in the tables of a document that disagree with the store; returns the exit code."""
-    from dataclasses import asdict
-
-    from reports.check import check
-    from reports.claims_table import claims_table
-
-    path, lines, text, kind = _opened(document)
-    results = chosen.results
-    try:
-        with _options.doing() as tell:
-            now = (lambda: claims_table(*_judged(chosen, tell))) if chosen.experiment.claims else None
-            comparison = check(results, text, kind, protocols, lines, now)
-    except ValueError as error:
-        raise BenchError(f"cannot check {path}: {error}") from error
-    if not comparison.numbers:
-        raise BenchError(f"no table in {document} has both a variant of {results.name} in its rows and a metric in its header")
-    failed = bool(comparison.differences) or (comparison.unchecked > 0 and not ignore_unchecked)
-    if form == "json":
-        _options.print_json(asdict(comparison))
-        return int(failed)
-    for cell in comparison.differences:
-        print(f"{path}:{cell.line}  {cell.row}, {cell.column}: the document says {cell.stands}, the store says {cell.store}")
-    for line in (*comparison.unmatched, *comparison.others):
-        print(f"not checked: {line}")
-    wrong = len(comparison.differences)
-    differing = f"{wrong} differ{'s' if wrong == 1 else ''}" if wrong else "all agree"
-    compared = f"{several(comparison.numbers, 'number')} of {several(comparison.tables, 'table')}"
-    print(f"{compared} checked: {differing}; numbers in sentences are not checked")
-    if comparison.unchecked:
-        print(
-            f"{comparison.unchecked} numbers were not checked"
-            + ("" if ignore_unchecked else "; --ignore-unchecked accepts that")
-        )
-    return int(failed)
-
-
-def _lines(document: str) -> tuple[Path, tuple[int, int] | None]:
-    """The file and the lines that `paper.tex:120-180` names."""
-    path, first, last = re.fullmatch(r"(.*?)(?::(\d+)(?:-(\d+))?)?", document, re.DOTALL).groups()  # type: ignore[union-attr]
-    return Path(path), (int(first), int(last or first)) if first else None
-
-
-def _everything(chosen: Selection, store: Store, folder: Path, protocol: str, label: str | None, remade: str) -> None:
-    """Write tables, figures and the page, with all protocols to choose from, and attach them to the experiment in MLflow."""
-    from bench.metrics.protocols import PROTOCOLS
-    from bench.reporting import gallery
-    from bench.reporting.results import results, under
-    from bench.tracking.tracker import experiment_name
-    from reports.bundle import bundle
-
-    chosen.verify()
-    experiment, planned_runs, external_results = chosen.experiment, chosen.planned_runs, chosen.external_results
-    with _options.doing() as tell:
-        tell("reading scores")
-        main_results = results(experiment, planned_runs, (protocol,), label, external_results, curves=True)
-        others = under((name for name in PROTOCOLS if name != protocol), main_results, planned_runs, label, external_results)
-        tell("choosing clips to show")
-        shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", external_results)
-        configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
-        claims = _judged(chosen, tell)[1] if experiment.claims else ()
-        memories = _memories(chosen, tell)
-        tell("drawing tables, figures and the page")
-        paths = bundle(main_results, folder, protocol, others, configurations, shots, sizes, memories, claims, remade)
-    _mlflow.announce_report(store, experiment_name(experiment), folder, paths, experiment.question, label or "")

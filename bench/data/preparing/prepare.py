@@ -13,7 +13,7 @@ PREPARERS = {
     "mnist": "bench.data.preparing.mnist:prepare_mnist",
     "moving_mnist": "bench.data.preparing.moving_mnist:prepare_moving_mnist",
     "moving_mnist_fixed": "bench.data.preparing.moving_mnist:prepare_moving_mnist_fixed",
-    "kth": "bench.data.kth:prepare_kth",
+    "kth": "bench.data.preparing.kth:prepare_kth",
     "frames": "bench.data.frames:prepare_frames",
     "videos": "bench.data.videos:prepare_videos",
 }

@@ -13,8 +13,9 @@ import numpy as np
 from bench.common.errors import BenchError
 from bench.common.images import FrameArray, save_gif, save_png, side_by_side, strip
 from bench.data.base import Dataset, Split
-from bench.data.kth import KTH, known_sequences, persons
+from bench.data.kth import KTH
 from bench.data.packed import PackedDataset, Sequence
+from bench.data.preparing.kth import known_sequences, persons
 from bench.spec import catalog
 from reports.quantities import several
 
