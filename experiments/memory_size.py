@@ -7,7 +7,7 @@ since ten digits in eight-pixel steps ask little of a memory.
 from itertools import pairwise
 
 from bench.spec import Claim, Experiment
-from experiments.recipes import EVALUATION, LMC
+from experiments.recipes import EVALUATION, LMC, trivial_baseline
 from experiments.spans import NEGLIGIBLE
 
 SEEDS = {"small": (0,), "medium": (0, 1, 2), "paper": (0,)}
@@ -15,11 +15,15 @@ SLOTS = {"small": (5, 20, 50, 100, 200), "medium": (10, 50, 100, 200), "paper": 
 
 
 def experiment(scale: str) -> Experiment:
-    """The full model with few to many slots."""
+    """The full model with few to many slots, beside two predictions that learn nothing."""
     full = LMC[scale]
     return Experiment(
         question="How many memory slots does LMC-Memory need?",
-        variants={f"{slots} slots": full.but(model=full.model.but(slots=slots)) for slots in SLOTS[scale]},
+        variants={
+            **{f"{slots} slots": full.but(model=full.model.but(slots=slots)) for slots in SLOTS[scale]},
+            "copy last frame": trivial_baseline(full, "copy_last"),
+            "all black": trivial_baseline(full, "black"),
+        },
         seeds=SEEDS[scale],
         evaluation=EVALUATION[scale],
         claims=claims(SLOTS[scale]),

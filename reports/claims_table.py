@@ -17,6 +17,7 @@ from reports.quantities import lasting, several
 from reports.results import Metric, Results
 from reports.statistics import outlier
 from reports.table import Cell, Row, Table
+from reports.trivial import failing, failing_claims, failing_notes
 
 CORRELATION = Metric("up", "", 3)
 
@@ -33,12 +34,15 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     )
     notes: dict[str, str] = {}
     rows = []
+    failures = failing(results)
+    failed = failing_claims(failures)
     for judgement in judged:
-        sentences = _remarks(results, judgement)
+        variants = judgement.claim.variants if judgement.seeds else ()
+        sentences = [*_remarks(results, judgement), *(failed[variant] for variant in variants if variant in failed)]
         marks = tuple(sorted((notes.setdefault(text, str(len(notes) + 1)) for text in sentences), key=int))
         rows.append(Row(judgement.claim.sentence, str(len(judgement.seeds)), _cells(results, judgement), marks))
     marked = [Footnote(text, mark) for text, mark in notes.items()]
-    general = [Footnote(text) for text in _how_to_read(results, judged)]
+    general = [Footnote(text) for text in (*_how_to_read(results, judged), *failing_notes(failures, rates=False))]
     return Table(
         f"{results.question} What is claimed", columns, tuple(rows), (*marked, *general), "claim", f"{results.name}-claims"
     )
@@ -205,4 +209,6 @@ def claims_json(results: Results, judged: Sequence[Judged]) -> str:
         }
         for judgement in judged
     ]
-    return json.dumps({"name": results.name, "scale": results.scale, "claims": entries}, indent=1, allow_nan=False) + "\n"
+    failures = [asdict(group) for group in failing(results)]
+    document = {"name": results.name, "scale": results.scale, "claims": entries, "failing": failures}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

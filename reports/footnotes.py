@@ -22,14 +22,24 @@ class Footnote:
 
 
 def footnotes(
-    results: Results, protocol_marks: Mapping[str, str], scores: Iterable[str], how_to_read: Iterable[str] = ()
+    results: Results,
+    protocol_marks: Mapping[str, str],
+    scores: Iterable[str],
+    how_to_read: Iterable[str] = (),
+    remarks_by_variant: Mapping[str, str] | None = None,
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
-    """The footnotes of a table that shows `scores`, and for each variant the marks of the footnotes about its own runs."""
+    """The footnotes of a table that shows `scores`, and for each variant the marks of the footnotes about its own runs.
+
+    remarks_by_variant: what else is to be said of a variant.
+    """
     shown = [score for score in dict.fromkeys(scores) if len(results.scores)]
     filled = [score for score in shown if score not in results.sets and results.scores[score].notna().any()]
     sets = [score for score in shown if score in results.sets]
     full = [score for score in sets if np.isfinite(results.sets[score].values).any()]
-    concerns = {variant: _run_notes(results, variant, filled) for variant in results.variants}
+    further = remarks_by_variant or {}
+    concerns = {
+        variant: [*_run_notes(results, variant, filled), *filter(None, [further.get(variant)])] for variant in results.variants
+    }
     remarks = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
     numbered = {text: str(number) for number, text in enumerate(remarks, start=1)}
     marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}

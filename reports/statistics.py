@@ -200,3 +200,16 @@ def outlier(values: Sequence[float], level: float = 0.01) -> tuple[int, float] |
     statistic = math.sqrt(count * (count - 2) * grubbs**2 / room) if room > 1e-9 else math.inf
     p = min(1.0, 2 * count * float(stdtr(count - 2, -statistic)))
     return (position, p) if p < level else None
+
+
+def clopper_pearson(count: int, total: int, level: float = LEVEL) -> tuple[float, float]:
+    """The exact interval of a rate, in [0, 1], that `count` of `total` independent runs show.
+
+    Clopper and Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", Biometrika, 1934.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0
+    return low, high

@@ -11,6 +11,7 @@ from reports.footnotes import Footnote, footnotes
 from reports.results import Results
 from reports.set_scores import SetScores
 from reports.statistics import ALPHA, effect, half_interval, holm, paired, permutation, too_few_clips
+from reports.trivial import failing, failing_notes, failing_remarks
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,24 @@ def table(
     frames: further columns for each metric beside its mean over the horizon: frames (5) or slices of it ((11, 20)).
     """
     columns = choose_columns(results, metrics, protocols, frames)
+    failures = failing(results, protocols[0] if protocols else "standard")
     cells = [_against_best(results, column, mean_cells(results, column)) for column in columns]
     of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
     notes = [*_how_to_read(cells, of_frames), *clips_needed(results, of_frames), *_untested(results, of_frames)]
-    return assemble(results, columns, cells, notes)
+    return assemble(results, columns, cells, [*notes, *failing_notes(failures, rates=True)], failing_remarks(failures))
 
 
-def assemble(results: Results, columns: list[Column], cells: list[list[Cell]], how_to_read: list[str]) -> Table:
+def assemble(
+    results: Results,
+    columns: list[Column],
+    cells: list[list[Cell]],
+    how_to_read: list[str],
+    remarks_by_variant: Mapping[str, str] | None = None,
+) -> Table:
     """A table from the cells of each column, one a variant, with the footnotes that it needs."""
-    notes, marks = footnotes(results, {c.protocol: c.mark for c in columns}, [c.score for c in columns], how_to_read)
+    notes, marks = footnotes(
+        results, {c.protocol: c.mark for c in columns}, [c.score for c in columns], how_to_read, remarks_by_variant
+    )
     rows = [
         Row(variant, seeds_scored(results, variant), tuple(column[number] for column in cells), marks.get(variant, ()))
         for number, variant in enumerate(results.variants)

@@ -20,7 +20,10 @@ def start(scale):
 
 def test_experiments_are_listed_with_their_variants(bench):
     rows = {row["experiment"]: row for row in json.loads(bench("list", "--json")[1])}
-    assert rows["memory_size"]["variants"] == ["5 slots", "20 slots", "50 slots", "100 slots", "200 slots"]
+    assert rows["memory_size"]["variants"] == [
+        *(f"{slots} slots" for slots in (5, 20, 50, 100, 200)),
+        *("copy last frame", "all black"),
+    ]
     assert "20 slots; 50 slots" in bench("list")[1]
 
 
