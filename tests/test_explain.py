@@ -44,7 +44,7 @@ def texts(form, out):
     if form == "csv":
         return {row[0]: row[1:-2] for row in csv.reader(io.StringIO(out))}
     rows = [line.split("│") for line in re.sub(r"\x1b\[[\d;]*m", "", out).splitlines() if line.startswith("│")]
-    return {row[1].strip(): [cell.strip() for cell in row[2:-2]] for row in rows}
+    return {re.sub(r"( \[\d+\])+$", "", row[1].strip()): [cell.strip() for cell in row[2:-2]] for row in rows}
 
 
 @pytest.mark.parametrize("more", [(), ("--differences",), ("--protocol", "openstl")])
@@ -113,7 +113,10 @@ def test_people_read_the_number_before_rounding_and_how_it_came_about(finished):
 def test_a_missing_seed_is_listed_and_not_counted(finished):
     explanation = explained(finished, "tiny", "psnr", "--seeds", "2")
     assert [(run["state"], run["mean"] is None) for run in explanation["runs"]] == [("finished", False), ("new", True)]
-    assert explanation["notes"] == ["Seed 1 new: never started."] and "interval" not in explanation
+    assert (
+        explanation["notes"] == ["Seed 1 new: never started.", "Seed 0 is no better than 'copy'."]
+        and "interval" not in explanation
+    )
     assert "new: never started" in finished("explain", "mine.py", "tiny", "psnr", "--seeds", "2")[1]
 
 
