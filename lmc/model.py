@@ -75,6 +75,9 @@ class LMC(nn.Module):
         alignment, where it would be dead weight.
     train_slots: False is a control: slots stay as they were drawn, and only what addresses and reads them learns.
     shuffled: True is a control: what is recalled says nothing of the clip (see `Memory`).
+    zero_output_bias: the bias of the decoder's last layer begins at 0. PyTorch draws it from ±1/3 for frames of one channel (it
+        takes a transposed convolution's outputs for its fan-in), so a run begins with frames of some grey. Where data are
+        dark, a bright draw drives the cells into saturation within ten steps, and the run predicts black for hundreds.
     memory: False is the ablation without memory. The top layer's own cell state then takes the motion context's place, in the
         attention and in the decoder, so that the predictor keeps its size.
     """
@@ -92,6 +95,7 @@ class LMC(nn.Module):
         memory: bool = True,
         train_slots: bool = True,
         shuffled: bool = False,
+        zero_output_bias: bool = False,
     ):
         super().__init__()
         channels, height, breadth = shape
@@ -125,6 +129,9 @@ class LMC(nn.Module):
             nn.ConvTranspose2d(width, channels, 3, stride=2, padding=1, output_padding=1),
             *([nn.Sigmoid()] if output == "sigmoid" else []),
         )
+        if zero_output_bias:
+            *_, output_layer = (layer for layer in self.decoder if isinstance(layer, nn.ConvTranspose2d))
+            nn.init.zeros_(output_layer.get_parameter("bias"))
         for part in (self.encoder, self.convlstm_list, self.decoder):
             part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

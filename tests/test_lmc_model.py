@@ -177,6 +177,13 @@ def test_without_memory_the_predictor_keeps_its_size():
     assert predictor(small(memory=False)) == predictor(small())
 
 
+def test_a_zero_output_bias_is_all_that_differs_from_the_weights_that_are_drawn_without_it():
+    drawn, zeroed = small().state_dict(), small(zero_output_bias=True).state_dict()
+    differing = [name for name, weight in drawn.items() if not torch.equal(weight, zeroed[name])]
+    assert differing == ["decoder.6.bias"] and zeroed["decoder.6.bias"].tolist() == [0.0]
+    assert small(output="sigmoid", zero_output_bias=True).decoder[6].bias.tolist() == [0.0]
+
+
 def test_untrained_slots_stay_as_drawn_and_everything_else_learns():
     model, context = small(train_slots=False), clip(2, 10, 1, 32, 32)
     assert torch.equal(model.memory.memory_w, small().memory.memory_w)  # as a full model begins
