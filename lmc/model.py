@@ -76,8 +76,8 @@ class LMC(nn.Module):
     train_slots: False is a control: slots stay as they were drawn, and only what addresses and reads them learns.
     shuffled: True is a control: what is recalled says nothing of the clip (see `Memory`).
     zero_output_bias: the bias of the decoder's last layer begins at 0. PyTorch draws it from ±1/3 for frames of one channel (it
-        takes a transposed convolution's outputs for its fan-in), so a run begins with frames of some grey. Where data are
-        dark, a bright draw drives the cells into saturation within ten steps, and the run predicts black for hundreds.
+        takes a transposed convolution's outputs for its fan-in). At the lower end a run begins with frames far below black,
+        lifts them by driving its cells into saturation within ten steps, and predicts black for hundreds.
     memory: False is the ablation without memory. The top layer's own cell state then takes the motion context's place, in the
         attention and in the decoder, so that the predictor keeps its size.
     """
