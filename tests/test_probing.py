@@ -1,0 +1,106 @@
+"""`plan --probe` and the processes that measure, pretended by a script: what is kept, said and ended."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from bench.costs import measured
+from bench.costs.forecast import Machine, forecast, lacking
+from bench.costs.probe import probe
+from bench.sweep.plan import plan
+from tests.conftest import EVALUATION, TINY
+
+HERE = Machine("AMD EPYC, 1 thread", slots=2, threads=1)
+SCORING = {EVALUATION.at(TINY).key: 1.0}
+RESULT = {"step_seconds": 0.5, "score_seconds": SCORING, "other_seconds": 2.0, "parameters": 10, "flops": 100}
+STEPS = "echo '{\"done\": 10}'; echo '{\"done\": 20}'"
+MEASURED = f"{STEPS}; echo '{json.dumps(RESULT)}'"
+
+
+@pytest.fixture
+def pretend(tmp_path, monkeypatch):
+    """Makes every probe execute some lines of shell instead of measuring; $JOB is what it was asked to measure."""
+
+    def replaced(shell: str) -> None:
+        script = tmp_path / "probe"
+        script.write_text(f"#!/bin/sh\nJOB=$(cat)\n{shell}\n")
+        script.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(script))
+
+    return replaced
+
+
+def test_plan_probe_measures_what_no_run_has_shown_and_the_next_plan_knows_it(bench, pretend):
+    pretend(MEASURED)
+    words = ("plan", "mine.py", "--only", "tiny", "--workers", 1)
+    code, out, err = bench(*words, "--probe")
+    assert code == 0 and out.startswith("probed tiny\n"), err
+    assert "   6 s " in out  # 6 steps of half a second, a second of scoring, and 2 s around them
+    pretend("exit 1")
+    assert "   6 s " in bench(*words)[1]
+    assert "probed" not in bench(*words, "--probe")[1]
+
+
+def test_a_plan_for_a_script_has_the_news_of_probes_on_standard_error(bench, pretend):
+    pretend(MEASURED)
+    code, out, err = bench("plan", "mine.py", "--only", "tiny", "--probe", "--json")
+    assert code == 0 and json.loads(out)[0]["seconds"] == 6.0 and err == "probed tiny\n"
+
+
+def test_a_probe_that_fails_says_why_and_the_others_go_on(bench, pretend):
+    pretend(f"""case "$JOB" in *copy_last*) echo 'Killed by the cold'; exit 3;; esac; {MEASURED}""")
+    code, out, _ = bench("plan", "mine.py", "--probe", "--workers", 2)
+    assert code == 0 and "copy could not be probed: Killed by the cold" in out and "probed tiny" in out
+    assert "no similar run has been timed yet (1 of 2 runs)" in out
+
+
+def test_a_probe_that_ends_without_a_word_is_told_by_its_exit_code(store, pair, pretend):
+    pretend("exit 3")
+    news = []
+    probe(plan(pair, store)[:1], store, HERE, news.append)
+    assert [message.trouble for message in news] == ["its process ended with 3"] and not store.root.exists()
+
+
+def test_probes_tell_how_many_of_their_steps_are_done(store, pair, pretend):
+    pretend(MEASURED)
+    news = []
+    probe(plan(pair, store)[:1], store, HERE, news.append)
+    assert [(message.done, message.over, message.trouble) for message in news] == [
+        (10, False, ""), (20, False, ""), (20, True, ""),
+    ]  # fmt: skip
+
+
+def test_every_kind_that_was_measured_is_kept_with_this_hardware(store, pair, pretend):
+    pretend(MEASURED)
+    probe(lacking(plan(pair, store), store, HERE), store, HERE, lambda news: None)
+    assert [path.name for path in store.root.iterdir()] == [measured.CACHE]
+    assert lacking(plan(pair, store), store, HERE) == []
+    assert [cost.hardware for cost in forecast(plan(pair, store), store, HERE).costs.values()] == [HERE.hardware] * 2
+
+
+def test_probes_on_gpus_have_one_each(store, pair, pretend, tmp_path):
+    pretend(f"""echo "$JOB" > {tmp_path}/gpu-$CUDA_VISIBLE_DEVICES; {MEASURED}""")
+    probe(plan(pair, store), store, replace(HERE, gpus=("3", "5")), lambda news: None)
+    jobs = [json.loads((tmp_path / f"gpu-{gpu}").read_text()) for gpu in (3, 5)]
+    assert [(job["device"], job["spec"]["model"]["name"]) for job in jobs] == [("cuda", "lmc"), ("cuda", "copy_last")]
+
+
+def test_an_interrupted_probe_ends_its_process_at_once(store, pair, pretend, tmp_path):
+    pretend(f"echo $$ > {tmp_path}/process; echo '{{\"done\": 1}}'; sleep 60")
+
+    def interrupt(news):
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        probe(plan(pair, store)[:1], store, HERE, interrupt)
+    assert time.monotonic() - began < 30 and not store.root.exists()
+    process = (tmp_path / "process").read_text().strip()
+    until = time.monotonic() + 10
+    while os.path.exists(f"/proc/{process}/exe") and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not os.path.exists(f"/proc/{process}/exe")
