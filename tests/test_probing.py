@@ -1,24 +1,29 @@
-"""`plan --probe` and the processes that measure, pretended by a script: what is kept, said and ended."""
+"""`plan --probe`: what its processes measure, and what is kept, said and ended, with processes pretended by a script."""
 
+import contextlib
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from bench.costs import measured
 from bench.costs.forecast import Machine, forecast, lacking
-from bench.costs.probe import probe
+from bench.costs.probe import STEPS, News, _measure, probe
 from bench.sweep.plan import plan
 from tests.conftest import EVALUATION, TINY
 
 HERE = Machine("AMD EPYC, 1 thread", slots=2, threads=1)
 SCORING = {EVALUATION.at(TINY).key: 1.0}
 RESULT = {"step_seconds": 0.5, "score_seconds": SCORING, "other_seconds": 2.0, "parameters": 10, "flops": 100}
-STEPS = "echo '{\"done\": 10}'; echo '{\"done\": 20}'"
-MEASURED = f"{STEPS}; echo '{json.dumps(RESULT)}'"
+DONE = "echo '{\"done\": 10}'; echo '{\"done\": 20}'"
+MEASURED = f"{DONE}; echo '{json.dumps(RESULT)}'"
 
 
 @pytest.fixture
@@ -104,3 +109,75 @@ def test_an_interrupted_probe_ends_its_process_at_once(store, pair, pretend, tmp
     while os.path.exists(f"/proc/{process}/exe") and time.monotonic() < until:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{process}/exe")
+
+
+def test_a_probe_takes_its_steps_from_all_over_the_run_and_leaves_the_weights_alone(tiny, monkeypatch):
+    from bench.training import step
+
+    steps, real = [], step.take_step
+
+    def noted(spec, model, learner, optimizer, clip, at, *more):
+        steps.append(at)
+        return real(spec, model, learner, optimizer, clip, at, *more)
+
+    monkeypatch.setattr(step, "take_step", noted)
+    *lines, last = _measure(tiny.but(steps=1000), [EVALUATION.at(tiny)], torch.device("cpu"))
+    assert len(lines) == STEPS and min(steps) == 0 and max(steps) > 900 and 300 < sorted(steps)[12] < 800
+    assert last["step_seconds"] > 0 and last["parameters"] > 0 and list(last["score_seconds"]) == [EVALUATION.at(tiny).key]
+
+
+def test_a_run_shorter_than_a_probe_is_probed_all_the_same(tiny):
+    *lines, last = _measure(tiny.but(steps=2), [], torch.device("cpu"))
+    assert lines and last["step_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_what_was_probed_is_known_the_next_time_and_no_run_was_made(store, pair):
+    planned_runs = plan(pair, store)
+    assert len(lacking(planned_runs, store, HERE)) == 2
+    messages = []
+    probe(lacking(planned_runs, store, HERE), store, HERE, messages.append)
+    assert [path.name for path in store.root.iterdir()] == [measured.CACHE] and {news.trouble for news in messages} == {""}
+    assert lacking(planned_runs, store, HERE) == [] and forecast(planned_runs, store, HERE).unknown() == 0
+
+
+@pytest.mark.slow
+def test_a_probe_that_fails_says_why(store, pair, tiny):
+    odd = replace(pair, variants={"odd": tiny.but(context=5)})
+    news: list[News] = []
+    probe(plan(odd, store), store, HERE, news.append)
+    assert "needs at least 9 context frames" in news[-1].trouble
+
+
+@pytest.mark.slow
+def test_an_interrupted_probe_leaves_no_process_and_no_trace(store, tmp_path):
+    (tmp_path / "long.py").write_text(
+        "from bench.spec import Component, Experiment\nfrom tests.conftest import EVALUATION, TINY\n"
+        "def experiment(scale):\n"
+        "    slow = TINY.but(model=TINY.model.but(width=64), data=Component('digits', size=64), batch=64, steps=100)\n"
+        "    return Experiment('?', {'slow': slow}, evaluation=EVALUATION)\n"
+    )
+    words = [sys.executable, "-m", "bench.cli", "plan", str(tmp_path / "long.py"), "--probe", "--store", str(store.root)]
+    child = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs are born deaf to it
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while not (probing := _children(child.pid)) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(child.pid, signal.SIGINT)
+    assert child.wait(timeout=30) == 130 and "Traceback" not in child.stdout.read()
+    assert probing and not any(os.path.exists(f"/proc/{process}") for process in probing)
+    assert list(store.root.iterdir()) == []
+
+
+def _children(process):
+    """The probes that a process has started, in whichever of its threads."""
+    children = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            probes = b"bench.costs.probe" in (stat.parent / "cmdline").read_bytes()
+            if probes and int(stat.read_text().rpartition(")")[2].split()[1]) == process:
+                children.append(int(stat.parent.name))
+    return children
