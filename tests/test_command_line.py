@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 
 
 @pytest.fixture
-def ended(bench, monkeypatch):
+def outcome_of(bench, monkeypatch):
     """The exit code and standard error of a command in which something is raised."""
 
     def call(error: BaseException) -> tuple[int, str]:
@@ -44,13 +44,13 @@ def ended(bench, monkeypatch):
         (BrokenPipeError(), 0, ""),
     ],
 )
-def test_every_end_has_its_exit_code_and_at_most_one_line(ended, error, code, message):
-    assert ended(error) == (code, message)
+def test_every_end_has_its_exit_code_and_at_most_one_line(outcome_of, error, code, message):
+    assert outcome_of(error) == (code, message)
 
 
-def test_a_bug_keeps_its_traceback(ended):
+def test_a_bug_keeps_its_traceback(outcome_of):
     with pytest.raises(ZeroDivisionError):
-        ended(ZeroDivisionError("a bug"))
+        outcome_of(ZeroDivisionError("a bug"))
 
 
 def test_the_version_is_a_line(bench):
