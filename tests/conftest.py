@@ -12,9 +12,11 @@ import torch
 
 from bench import cli
 from bench.executors.inline import Inline
+from bench.spec.component import Component
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Component, RunSpec
-from bench.store.store import Run, Store
+from bench.spec.runspec import RunSpec
+from bench.store.run import Run
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from bench.tracking.connection import connect

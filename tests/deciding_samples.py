@@ -12,7 +12,7 @@ from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.spec import Claim, Evaluation, Experiment
 from bench.spec.runspec import RunSpec
 from bench.store.failures import Failure
-from bench.store.store import FAILED, FINISHED, Run
+from bench.store.run import FAILED, FINISHED, Run
 from bench.sweep.executor import Executor
 from tests.conftest import FLOOR, TINY
 

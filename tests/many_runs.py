@@ -8,9 +8,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.spec.component import Component
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Component, RunSpec
-from bench.store.store import FINISHED, Status, Store
+from bench.spec.runspec import RunSpec
+from bench.store.run import FINISHED, Status
+from bench.store.store import Store
 
 EVALUATION = Evaluation(clips=8)
 SPEC = RunSpec(

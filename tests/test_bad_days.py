@@ -10,7 +10,8 @@ import pytest
 
 from bench.common import lease
 from bench.common.files import write_json
-from bench.store.store import FINISHED, RUNNING, Store
+from bench.store.run import FINISHED, RUNNING
+from bench.store.store import Store
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, FLOOR, TINY
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.common.errors import BenchError
 from bench.spec import catalog
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 from bench.store import own_code
 from tests.conftest import TINY
 

@@ -9,7 +9,8 @@ import time
 import pytest
 
 from bench.spec.loading import load
-from bench.store.store import FINISHED, Store
+from bench.store.run import FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.tracking import connection
 from tests.sweep_samples import bench, outcome, owners, states, twelve

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from bench import cli
-from bench.commands import _options
+from bench.commands import _output
 from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
 from bench.store.labels import remember
@@ -208,7 +208,7 @@ def test_a_folder_s_report_says_what_it_is_doing(finished, tmp_path, monkeypatch
     def doing():
         yield steps.append
 
-    monkeypatch.setattr(_options, "doing", doing)
+    monkeypatch.setattr(_output, "doing", doing)
     assert finished("report", "mine.py", "--out", tmp_path / "report")[0] == 0
     memories = ["looking into memories", "looking into memory 1 of 1: tiny, seed 0"]
     assert steps == ["reading scores", "choosing clips to show", *memories, "drawing tables, figures and the page"]

@@ -12,7 +12,7 @@ from bench.common.errors import BenchError
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import read, unwrapped
 from bench.spec import catalog
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 from tests.checkpoint_samples import OPENSTL, SAMPLES, frames, hollow, saved
 from tests.parity import FOLDER
 

@@ -14,8 +14,8 @@ from bench.executors.inline import Inline
 from bench.external.frames import read
 from bench.reporting.results import results
 from bench.spec import catalog
+from bench.spec.component import Component
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Component
 from bench.sweep.plan import plan, remarks
 from bench.sweep.scheduler import Scheduler
 from tests.data_samples import walker, write_frames, write_video

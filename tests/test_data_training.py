@@ -7,9 +7,10 @@ from bench.data.root import data_root
 from bench.evaluation.scores import load
 from bench.reporting.results import results
 from bench.spec import catalog
+from bench.spec.component import Component
 from bench.spec.experiment import Experiment
-from bench.spec.runspec import Component
-from bench.store.store import FAILED, FINISHED, Store
+from bench.store.run import FAILED, FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY

@@ -8,7 +8,7 @@ import pytest
 from bench.commands._deciding import until_decided
 from bench.evidence.rounds import Record
 from bench.spec.experiment import Experiment
-from bench.store.store import FAILED
+from bench.store.run import FAILED
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from bench.sweep.seeds import widened

@@ -16,8 +16,9 @@ from torch.testing import assert_close
 from bench.common.errors import BenchError
 from bench.executors import local
 from bench.spec import catalog
-from bench.spec.runspec import Component
-from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from bench.spec.component import Component
+from bench.store.run import DIVERGED, FAILED, FINISHED, INTERRUPTED
+from bench.store.store import Store
 from bench.training import checkpoint
 from bench.training.process_group import SINGLE, ProcessGroup
 from bench.training.step import take_step

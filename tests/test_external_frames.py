@@ -12,7 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from bench.common.errors import BenchError
 from bench.data.preparing.prepare import prepare
 from bench.external.models import Trained
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 
 GREYS = (40, 90, 130, 180, 230)
 

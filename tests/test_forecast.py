@@ -9,8 +9,8 @@ import pytest
 from bench.commands._tables import cost_notes
 from bench.costs import measured
 from bench.costs.forecast import Cost, Forecast, Machine, forecast, lacking
-from bench.spec.runspec import Component
-from bench.store.store import FINISHED, INTERRUPTED
+from bench.spec.component import Component
+from bench.store.run import FINISHED, INTERRUPTED
 from bench.sweep.plan import plan, unique
 from tests.conftest import EVALUATION, TINY
 from tests.many_runs import yardstick

@@ -10,7 +10,8 @@ import pytest
 from bench.common import lease
 from bench.external.rescore import rescore
 from bench.maintenance import gc
-from bench.store.store import FINISHED, Store
+from bench.store.run import FINISHED
+from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
 
 

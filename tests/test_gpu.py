@@ -9,9 +9,10 @@ import torch
 from torch.testing import assert_close
 
 from bench.executors.inline import Inline
+from bench.spec.component import Component
 from bench.spec.experiment import Experiment
-from bench.spec.runspec import Component
-from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.store.run import FINISHED, INTERRUPTED
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from bench.training.graphs import WARM_UP, RecordedPhases

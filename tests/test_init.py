@@ -8,9 +8,10 @@ import torch
 
 from bench.common.errors import BenchError
 from bench.executors.inline import Inline
+from bench.spec.component import Component
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Component, RunSpec
-from bench.store.store import FAILED, FINISHED
+from bench.spec.runspec import RunSpec
+from bench.store.run import FAILED, FINISHED
 from bench.sweep.plan import plan
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler

@@ -7,8 +7,9 @@ import torch
 from torch.testing import assert_close
 
 from bench.spec import catalog
-from bench.spec.runspec import Component
-from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.spec.component import Component
+from bench.store.run import FINISHED, INTERRUPTED
+from bench.store.store import Store
 from bench.training.process_group import ProcessGroup
 from bench.training.step import cut, spec_deviation, take_step
 from bench.worker.main import execute

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from bench.evaluation.scores import load
-from bench.store.store import FINISHED, Store
+from bench.store.run import FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import RESUMABLE, plan
 from tests import old_store
 from tests.old_store import LABELS, MEANS

@@ -12,7 +12,8 @@ from bench.common.errors import BenchError
 from bench.evaluation.scores import load
 from bench.external.rescore import rescore
 from bench.store import own_code, provenance
-from bench.store.store import INTERRUPTED, Store
+from bench.store.run import INTERRUPTED
+from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
 
 MODEL = """

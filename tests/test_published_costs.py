@@ -22,7 +22,7 @@ from baselines.simvp import SimVP
 from baselines.swinlstm import SwinLSTM
 from baselines.tau import TAU
 from baselines.trajgru import TrajGRU
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 from bench.speed.models import public_codes
 from bench.training import flops
 

@@ -12,7 +12,8 @@ from bench.common import lease
 from bench.common.errors import BenchError
 from bench.evaluation.scores import load
 from bench.executors.inline import Inline
-from bench.store.store import FINISHED, Store
+from bench.store.run import FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from tests import sweep_samples

@@ -14,7 +14,8 @@ import torch
 
 from bench.common import files
 from bench.evaluation.scores import load
-from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, Store
+from bench.store.run import DIVERGED, FAILED, FINISHED, INTERRUPTED
+from bench.store.store import Store
 from bench.training import checkpoint, trainer
 from bench.training.control import Control, Interrupted
 from bench.worker.main import execute
@@ -114,7 +115,7 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
 def test_random_draws_of_a_learner_go_on_where_they_were(tmp_path, learner):
     spec = TINY.edited("learner.long=9") if learner == "memory_alignment" else TINY
     if learner == "scheduled_sampling":
-        from bench.spec.runspec import Component
+        from bench.spec.component import Component
 
         spec = TINY.but(model=Component("convlstm", hidden=4, layers=1), learner=Component(learner))
     once, _ = _trained(tmp_path / "once", spec)

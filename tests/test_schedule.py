@@ -14,9 +14,9 @@ from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.store import FAILED, FINISHED, RUNNING, Run
+from bench.store.run import FAILED, FINISHED, RUNNING, Run
 from bench.sweep.executor import Executor
 from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry_failed
 from bench.sweep.preflight import preflight

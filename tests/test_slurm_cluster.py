@@ -18,7 +18,8 @@ from bench.evaluation.scores import load
 from bench.executors.inline import Inline
 from bench.spec import catalog
 from bench.store import tickets
-from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.store.run import FINISHED, INTERRUPTED
+from bench.store.store import Store
 from bench.sweep.plan import QUEUED, plan
 from bench.sweep.scheduler import Scheduler
 

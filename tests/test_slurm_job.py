@@ -13,7 +13,7 @@ from bench.common.errors import BenchError
 from bench.common.files import write_json
 from bench.executors import slurm_job, worker
 from bench.store import tickets
-from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.store.run import FAILED, FINISHED, INTERRUPTED, RUNNING
 from bench.sweep import queue
 from tests.conftest import EVALUATION, TINY
 
@@ -25,7 +25,7 @@ BEGINNING = """
 import sys, time
 from pathlib import Path
 from bench.common import lease
-from bench.store.store import Run
+from bench.store.run import Run
 run = Run(Path({path!r}))
 owned = lease.take(run.path)
 def begin(step): run.set_status('running', step=step); run.append(step, {{}})

@@ -8,9 +8,9 @@ import pytest
 
 from bench.executors import worker
 from bench.executors.local import Local
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 from bench.store import seal, snapshot
-from bench.store.store import FAILED, FINISHED
+from bench.store.run import FAILED, FINISHED
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from bench.worker.main import execute

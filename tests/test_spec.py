@@ -3,7 +3,8 @@
 import pytest
 
 from bench.common.errors import BenchError
-from bench.spec.runspec import Component, RunSpec
+from bench.spec.component import Component
+from bench.spec.runspec import RunSpec
 
 
 def test_the_same_spec_has_the_same_key_however_it_was_written(tiny):

@@ -7,7 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from bench.common.errors import BenchError
-from bench.spec.runspec import Component, RunSpec
+from bench.spec.component import Component
+from bench.spec.runspec import RunSpec
 from bench.speed import results, train
 from bench.speed.timing import Timing
 from bench.speed.train_worker import own_step, plain_step

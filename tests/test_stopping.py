@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bench.common import lease
-from bench.store.store import FINISHED, INTERRUPTED
+from bench.store.run import FINISHED, INTERRUPTED
 from bench.sweep import active
 from bench.sweep.scheduler import Scheduler
 from bench.worker import main

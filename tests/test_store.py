@@ -11,8 +11,8 @@ from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.files import replacing, write_json
 from bench.store.labels import remember
+from bench.store.run import FAILED, FINISHED, INTERRUPTED, RUNNING
 from bench.store.run_names import find_run
-from bench.store.store import FAILED, FINISHED, INTERRUPTED, RUNNING
 
 
 @pytest.fixture

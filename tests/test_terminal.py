@@ -86,7 +86,7 @@ def test_doctor_prints_what_belongs_in_a_bug_report(bench):
 
 
 def test_every_part_of_a_plan_that_is_too_wide_for_the_terminal_names_the_runs(finished, monkeypatch, tmp_path):
-    monkeypatch.setattr("bench.commands._options.console", lambda aside=False: PlainConsole(force_terminal=True, width=50))
+    monkeypatch.setattr("bench.commands._output.console", lambda aside=False: PlainConsole(force_terminal=True, width=50))
     out = finished("plan", "mine.py", "--seeds", "2")[1]
     names = {row["run"] for row in json.loads(finished("plan", "mine.py", "--seeds", "2", "--json")[1])}
     assert len(names) == 3 and all(out.count(name) == out.count("─ ") > 1 for name in names)

@@ -18,7 +18,8 @@ from bench.executors import local, threads, worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.store.provenance import threads_of
-from bench.store.store import FINISHED, Store
+from bench.store.run import FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.training.control import Control, Interrupted
 from bench.training.threads import candidates, paying, threads_that_pay

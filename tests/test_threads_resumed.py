@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bench.executors import worker
-from bench.store.store import FINISHED, Run, Store
+from bench.store.run import FINISHED, Run
+from bench.store.store import Store
 from bench.training import checkpoint
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY

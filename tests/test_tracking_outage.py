@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.store.store import FINISHED, INTERRUPTED, Store
+from bench.store.run import FINISHED, INTERRUPTED
+from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.tracking import connection, tracker
 from tests.conftest import FLOOR

@@ -12,9 +12,11 @@ from bench.common import trust
 from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.spec import catalog
-from bench.spec.runspec import Component, RunSpec
+from bench.spec.component import Component
+from bench.spec.runspec import RunSpec
 from bench.store import seal, snapshot
-from bench.store.store import Run, Store
+from bench.store.run import Run
+from bench.store.store import Store
 from tests.conftest import TINY, trained_run
 
 EVIL = "import pathlib; pathlib.Path({canary!r}).write_text('executed')\n"

@@ -10,9 +10,10 @@ from optuna.trial import FixedTrial, TrialState
 
 from bench.common.errors import BenchError
 from bench.maintenance import gc
+from bench.store.run import FAILED
 from bench.store.run_names import find_run
 from bench.store.search_results import Aim, journal
-from bench.store.store import FAILED, Store
+from bench.store.store import Store
 from bench.tune import confirm, spaces
 from bench.tune.display import Board
 from bench.tune.search import Plan

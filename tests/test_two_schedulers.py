@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from bench.store.store import FINISHED
+from bench.store.run import FINISHED
 from tests.sweep_samples import bench, outcome, owners, states, twelve
 
 pytestmark = pytest.mark.chaos

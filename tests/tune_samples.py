@@ -11,9 +11,10 @@ import numpy as np
 from bench.common import lease
 from bench.evaluation.scores import Scores
 from bench.metrics.protocols import score_names
-from bench.spec.runspec import Component, RunSpec
+from bench.spec.component import Component
+from bench.spec.runspec import RunSpec
+from bench.store.run import DIVERGED, FINISHED, INTERRUPTED, RUNNING
 from bench.store.search_results import Aim
-from bench.store.store import DIVERGED, FINISHED, INTERRUPTED, RUNNING
 from bench.sweep.executor import Executor
 from bench.sweep.scheduler import Scheduler
 from bench.tune.search import Plan, Search

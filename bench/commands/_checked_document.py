@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import _options, _report_folder
+from bench.commands import _output, _report_folder
 from bench.common.errors import BenchError
 from reports.quantities import several
 
@@ -26,7 +26,7 @@ def compare(chosen: Selection, document: str, protocols: tuple[str, ...], form: 
     path, lines, text, kind = _opened(document)
     results = chosen.results
     try:
-        with _options.doing() as tell:
+        with _output.doing() as tell:
             now = (lambda: claims_table(*_report_folder.judged(chosen, tell))) if chosen.experiment.claims else None
             comparison = check(results, text, kind, protocols, lines, now)
     except ValueError as error:
@@ -35,7 +35,7 @@ def compare(chosen: Selection, document: str, protocols: tuple[str, ...], form: 
         raise BenchError(f"no table in {document} has both a variant of {results.name} in its rows and a metric in its header")
     failed = bool(comparison.differences) or (comparison.unchecked > 0 and not ignore_unchecked)
     if form == "json":
-        _options.print_json(asdict(comparison))
+        _output.print_json(asdict(comparison))
         return int(failed)
     for cell in comparison.differences:
         print(f"{path}:{cell.line}  {cell.row}, {cell.column}: the document says {cell.stands}, the store says {cell.store}")

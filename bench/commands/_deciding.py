@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bench.commands import _mlflow, _options, _tables
+from bench.commands import _mlflow, _output, _tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     from bench.common.files import writable
     from bench.evidence.judging import judged
     from bench.evidence.rounds import Record, next_round
-    from bench.store.store import DIVERGED, FINISHED
+    from bench.store.run import DIVERGED, FINISHED
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened
 
@@ -68,7 +68,7 @@ def with_next_round(experiment: Experiment, store: Store, most: int) -> Experime
     """The experiment with the seeds of all rounds that were begun, and, if those are over, of the next one."""
     from bench.evidence.judging import judged
     from bench.evidence.rounds import Record, next_round
-    from bench.store.store import FINISHED
+    from bench.store.run import FINISHED
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened, with_seeds
 
@@ -96,7 +96,7 @@ def _conclude(experiment: Experiment, results: Results, verdicts: Sequence[Judge
     from reports.claims import UNDECIDED
     from reports.claims_grid import claims_grid
 
-    _options.console().print(claims_grid(results, verdicts))
+    _output.console().print(claims_grid(results, verdicts))
     left = sum(claim.verdict == UNDECIDED for claim in verdicts)
     if left and spent:
         print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` continues from here")

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import _options
+from bench.commands import _options, _output
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.data.base import Dataset, Split
     from bench.external.predictions import Clips, Scored
     from bench.external.side import Sides
-    from bench.spec.runspec import Component
+    from bench.spec.component import Component
 
 SIDES = ("prediction", "target")
 
@@ -45,7 +45,7 @@ def score_frames(
     stated_ranges = parse_ranges(ranges, SIDES)
     sides = read_sides(path, Reading(parse_layout(layout) if layout else None, grey, of_data_set=data is not None))
     clips = _clips(sides, data, context, split)
-    with _options.progress("scoring") as progress:
+    with _output.progress("scoring") as progress:
         if clips:
             return score_on(sides, clips, stated_ranges, default_device(), keep, progress, sets)
         return score(sides, stated_ranges, default_device(), keep, progress, sets)
@@ -65,7 +65,7 @@ def _clips(sides: Sides, data: Component | None, context: int | None, split: Spl
     manifest = ClipManifest.from_json(sides.manifest, f"the manifest of {sides.source}")
     if context:
         raise BenchError(f"--context goes with --data; the manifest in {sides.source} says {manifest.context}")
-    from bench.spec.runspec import Component
+    from bench.spec.component import Component
 
     component = Component(manifest.data, **manifest.options)
     data_set = dataset(component)
@@ -93,7 +93,7 @@ def dataset(component: Component, settings: list[str] | None = None) -> Dataset:
 
 def with_settings(component: Component, settings: list[str]) -> Component:
     """A data set's component, changed by --set OPTION=VALUE or data.OPTION=VALUE."""
-    from bench.spec.runspec import parsed
+    from bench.spec.typed import parsed
 
     _options.refuse_name_of_a_set(component.name)
     for setting in settings:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import _options
+from bench.commands import _output
 from bench.common.errors import listed
 from reports.quantities import several
 
@@ -18,7 +18,7 @@ MANY = 10  # seeds; each of more is in --json
 
 def print_score(cell: dict[str, Any]) -> None:
     """A cell of a table of scores, as `bench.reporting.explain.score` finds it."""
-    console, shown = _options.console(), cell["shown"]
+    console, shown = _output.console(), cell["shown"]
     first, last = cell["frames"]
     frames = f"frame {first}" if first == last else f"mean of frames {first} to {last}"
     frames = f"of all frames {first} to {last} of the set of clips" if cell["of_set"] else frames
@@ -36,7 +36,7 @@ def print_score(cell: dict[str, Any]) -> None:
 
 def print_cost(cell: dict[str, Any]) -> None:
     """A cell of the table of costs, as `bench.reporting.explain.cost` finds it."""
-    console, value = _options.console(), cell["value"]
+    console, value = _output.console(), cell["value"]
     recorded = sum(run["value"] is not None for run in cell["runs"])
     amount = "it is not recorded" if value is None else f"is {value:.10g}{cell['unit']}, the mean of {several(recorded, 'run')}"
     print(f"'{cell['variant']}': {cell['title']}\n\n  {cell['text']}  {amount}")

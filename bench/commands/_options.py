@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-
-    from rich.console import Console
+    from collections.abc import Collection, Sequence
 
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
@@ -200,16 +196,6 @@ def same_store() -> str:
     return f" --store {shlex.quote(_named['store'])}" if _named["store"] else ""
 
 
-def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:
-    """The executor's options as they are typed, for a command that continues. sizes: workers, per_gpu, devices, threads."""
-    arguments = [] if executor == "local" else ["--executor", executor]
-    arguments += [*(["--address", address] if address else []), *(word for setting in on or [] for word in ("--on", setting))]
-    defaults = {"workers": 0, "per_gpu": 1, "devices": 1, "threads": 0}
-    for name, size in sizes.items():
-        arguments += [f"--{name.replace('_', '-')}", str(size)] if size != defaults[name] else []
-    return f" {shlex.join(arguments)}" if arguments else ""
-
-
 def format_options(**options: Any) -> str:
     """Options as they are typed, each after a space: ` --decide --max-seeds 9`; those that are None or False are left out."""
     typed = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
@@ -234,53 +220,6 @@ def numbers(text: str) -> tuple[int, ...]:
     return seeds if "," in text else tuple(range(seeds[0]))
 
 
-def executor(
-    name: str,
-    workers: int,
-    per_gpu: int,
-    runs: int,
-    on: Sequence[str] | None = None,
-    address: str | None = None,
-    devices: int = 1,
-    threads: int = 0,
-) -> Any:
-    """The executor that these options describe. runs: how many the plan has.
-
-    A user's own executor is trusted from now on, since later commands ask its queue.
-    """
-    from bench.common import trust
-    from bench.spec import catalog
-
-    name = catalog.canonical("executors", name)
-    options: dict[str, Any] = {"workers": workers} if workers else {}
-    options |= {"address": address} if address else {}
-    options |= {"per_gpu": per_gpu} if per_gpu > 1 else {}
-    options |= {"devices": devices} if devices > 1 else {}
-    options |= {"threads": threads} if threads else {}
-    options |= dict(map(_option, on or []))
-    if name == "local":
-        from bench.common.machine import cores, gpus
-
-        if not workers and not gpus():
-            room = cores() // (options.get("threads") or options.get("devices", 1))
-            options["workers"] = max(1, min(room, runs))  # few runs share all cores; finished runs count too
-    catalog.load("executors", name)  # an unknown executor is refused before its options are
-    built = catalog.build("executors", name, options)
-    if ":" in name:
-        trust.remember([name.partition(":")[0]])
-    return built
-
-
-def _option(setting: str) -> tuple[str, Any]:
-    """The name and the value of one `--on`."""
-    from bench.spec.runspec import parsed
-
-    name, equals, text = setting.partition("=")
-    if not equals:
-        raise BenchError(f"--on takes NAME=VALUE, such as partition=gpu; got '{setting}'")
-    return name.strip().replace("-", "_"), parsed(text)
-
-
 def store(path: Path | None) -> Store:
     """The store at `path`, or the default one."""
     from bench.store.store import Store
@@ -289,61 +228,3 @@ def store(path: Path | None) -> Store:
     if opened.root.exists() and not opened.root.is_dir():
         raise BenchError(f"{opened.root} is a file, and a store is a folder; choose one with --store or BENCH_STORE")
     return opened
-
-
-def console(aside: bool = False) -> Console:
-    """Where commands print; wide when the output is no terminal, so that lines stay whole.
-
-    aside: on standard error, since standard output belongs to a script.
-    """
-    from bench.common.console import PlainConsole
-
-    plain = PlainConsole(stderr=aside)
-    return plain if plain.is_terminal else PlainConsole(stderr=aside, width=200)
-
-
-class Tell(Protocol):
-    """Called with how many are done, of how many (0: unknown), and the name of the current task if it has changed."""
-
-    def __call__(self, done: int, total: int, name: str | None = None) -> None: ...
-
-
-@contextmanager
-def progress(doing: str, aside: bool = True, of_bytes: bool = False) -> Iterator[Tell]:
-    """A bar on a terminal while something long is done.
-
-    aside: on standard error; what prints meanwhile wants it on standard output. of_bytes: they are counted in bytes.
-    """
-    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
-
-    where = console(aside)
-    columns = [*Progress.get_default_columns(), *((DownloadColumn(), TransferSpeedColumn()) if of_bytes else ())]
-    with Progress(*columns, console=where, transient=True, disable=not where.is_terminal) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total, name=None: bar.update(task, completed=done, total=total or None, description=name)
-
-
-@contextmanager
-def doing() -> Iterator[Callable[[str], None]]:
-    """A line on a terminal, on standard error, that says what is being done; for work whose steps cannot be counted."""
-    with console(aside=True).status("") as line:
-        yield line.update
-
-
-def print_json(value: Any) -> None:
-    """A value for a script."""
-    print_as_it_is(json.dumps(value, indent=1, default=str))
-
-
-def print_as_it_is(text: str) -> None:
-    """A text whose lines have a meaning, such as CSV or YAML: no terminal is too narrow for it."""
-    from bench.common.display import as_they_are
-
-    with as_they_are():
-        print(text.removesuffix("\n"))
-
-
-def say(remarks: Iterable[str]) -> None:
-    """What a user has to know and a script does not want: on standard error."""
-    for remark in remarks:
-        print(remark, file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.commands import _mlflow, _options
+from bench.commands import _mlflow, _output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ def write(chosen: Selection, store: Store, folder: Path, protocol: str, label: s
 
     chosen.verify()
     experiment, planned_runs, external_results = chosen.experiment, chosen.planned_runs, chosen.external_results
-    with _options.doing() as tell:
+    with _output.doing() as tell:
         tell("reading scores")
         main_results = results(experiment, planned_runs, (protocol,), label, external_results, curves=True)
         others = under((name for name in PROTOCOLS if name != protocol), main_results, planned_runs, label, external_results)

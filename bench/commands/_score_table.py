@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import _options
+from bench.commands import _output
 from reports.quantities import several
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def print_scores(scores: Scores, protocols: Sequence[str]) -> None:
     for protocol in protocols:
         cells = [(means.get(f"{protocol}/{name}"), metric) for name, metric in metrics.items()]
         table.add_row(protocol, *("–" if value is None else metric.written(value) for value, metric in cells))
-    _options.console().print(table)
+    _output.console().print(table)
     print(f"means over {several(len(scores.values), 'clip')} and {several(scores.values.shape[1], 'predicted frame')}")
     reasons: dict[str, list[str]] = {}
     for name, reason in scores.missing().items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import _mlflow, _options
+from bench.commands import _mlflow, _options, _output
 from bench.common.errors import BenchError
 from bench.common.search_names import SEARCH
 
@@ -88,7 +88,7 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
         _everything(record, search, out)
         return
     tables = {FILES[heading]: table for heading, table in search_tables(search).items()}
-    console = _options.console()
+    console = _output.console()
     if out:
         write_bytes(out, plain(render_all(tables, form, FILES[TRIALS])).encode())
         print(f"wrote {out}")
@@ -98,7 +98,7 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
         drawn, in_full = typed("report", SEARCH + study, scale, " --out DIR"), typed("show", SEARCH + study, scale, " TRIAL")
         print(f"{drawn} writes a page, tables and figures; {in_full} prints all settings of a trial")
     else:
-        _options.print_as_it_is(render_all(tables, form, FILES[TRIALS]))
+        _output.print_as_it_is(render_all(tables, form, FILES[TRIALS]))
 
 
 def _everything(study: Study, search: Searched, folder: Path) -> None:
@@ -119,7 +119,7 @@ def _everything(study: Study, search: Searched, folder: Path) -> None:
     specs = [planned.spec for planned in planned_runs]
     cited = [*(spec.model.name for spec in specs), *(spec.data.name for spec in specs), *search.objectives]
     remade = published(_options.Choice(SEARCH + study.name, study.aim.scale).command("report", anywhere=True))
-    with _options.doing() as tell:
+    with _output.doing() as tell:
         tell("drawing tables, figures and the page")
         paths = search_bundle(search, folder, rows, cited, f"{remade} --out {shlex.quote(folder.name)}")
     _mlflow.announce_report(study.store, called(study.name, study.aim.scale), folder, paths, search.question)

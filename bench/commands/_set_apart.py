@@ -7,10 +7,11 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from bench.spec import catalog
-from bench.spec.runspec import KINDS, Component, RunSpec
+from bench.spec.component import Component
+from bench.spec.runspec import KINDS, RunSpec
 
 if TYPE_CHECKING:
-    from bench.store.store import Run
+    from bench.store.run import Run
 
 
 def set_apart(runs: Sequence[Run], labels: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from bench.store.store import Run
+    from bench.store.run import Run
     from bench.sweep.plan import PlannedRun
 
 SET_APART = "set apart by"

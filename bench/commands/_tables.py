@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import _options
+from bench.commands import _output
 from reports.quantities import lasting
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def print_runs(planned_runs: Sequence[PlannedRun], costs: Mapping[str, Cost] | N
 
 def reason(planned: PlannedRun) -> str:
     """Why a run is in its state, where the state alone does not say it."""
-    from bench.store.store import FINISHED
+    from bench.store.run import FINISHED
     from bench.sweep.plan import NEW
 
     return "" if planned.state in (FINISHED, NEW) else planned.why
@@ -58,7 +58,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(*(Text(cell, LOOKS.get(cell, OTHER)[1] if column == "state" else "") for column, cell in cells))
-    _options.console().print(table)
+    _output.console().print(table)
 
 
 def _print_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -120,7 +120,7 @@ def _time(cost: Cost | None) -> str:
 def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str) -> int:
     """Say how it went, and what to do about what failed; the exit code."""
     from bench.store.failures import KINDS
-    from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED
+    from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED
     from bench.sweep.plan import unique
 
     runs = unique(planned_runs)

@@ -35,7 +35,7 @@ def causes_and_remedies(experiment: Experiment, planned_runs: Sequence[PlannedRu
 def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[str], list[str]]:
     """What failed, by the first run of each reason; and the commands that try it again."""
     from bench.store import failures
-    from bench.store.store import BLOCKED, DIVERGED, FAILED
+    from bench.store.run import BLOCKED, DIVERGED, FAILED
     from bench.sweep.plan import unique
 
     by_reason: dict[str, list[PlannedRun]] = {}
@@ -53,7 +53,7 @@ def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[s
 def _other_settings(experiment: Experiment, store: Store) -> str:
     """The options with which the most finished runs of this experiment's variants were made; empty where there are none."""
     from bench.store.labels import labels
-    from bench.store.store import FINISHED
+    from bench.store.run import FINISHED
 
     name = f"{experiment.name}-{experiment.scale}"
     counts: Counter[str] = Counter()

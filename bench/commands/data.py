@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _output
 
 app = typer.Typer(help="Which data sets are ready, and what is in them.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set (`bench list data`).")]
@@ -26,7 +26,7 @@ def list_data(
 
     entries = listing(full)
     if as_json:
-        _options.print_json([vars(entry) for entry in entries])
+        _output.print_json([vars(entry) for entry in entries])
         return
     width = max(len(_called(entry)) for entry in entries)
     for entry in entries:
@@ -49,7 +49,7 @@ def show_(
     """
     from bench.commands._eval_frames import with_settings
     from bench.data.preparing.show import show
-    from bench.spec.runspec import Component
+    from bench.spec.component import Component
 
     for line in show(name, with_settings(Component(name), settings or []).options, out, clips, frames):
         print(line)
@@ -74,11 +74,11 @@ def export_(
     """
     from bench.commands._eval_frames import chosen_split, dataset, with_settings
     from bench.data.preparing.export import export
-    from bench.spec.runspec import Component
+    from bench.spec.component import Component
 
     chosen = chosen_split(split)
     component = with_settings(Component(name), settings or [])
-    with _options.progress("exporting") as progress:
+    with _output.progress("exporting") as progress:
         lines = export(dataset(component), component.name, component.options, chosen, context, horizon, clips, out, progress)
     for line in lines:
         print(line)

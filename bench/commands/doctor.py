@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.commands import _options
+from bench.commands import _options, _output
 
 
 def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None) -> None:
@@ -17,7 +17,7 @@ def doctor(as_json: _options.Json = False, store_path: _options.StorePath = None
 
     findings = examine(_options.store(store_path))
     if as_json:
-        _options.print_json([vars(finding) for finding in findings])
+        _output.print_json([vars(finding) for finding in findings])
         return
     width = max(len(finding.what) for finding in findings)
     marks = {"good": "✓", "note": "•", "bad": "✗"}

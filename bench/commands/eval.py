@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options, _selection
+from bench.commands import _options, _output, _selection
 from bench.commands._eval_frames import chosen_split, dataset, score_frames, with_settings
 from bench.commands._score_table import as_dict, print_scores
 from bench.common.errors import BenchError, listed
@@ -101,7 +101,7 @@ def eval_(
     where they are of the same clips.
     """
     from bench.metrics.protocols import PROTOCOLS, checked
-    from bench.spec.runspec import Component
+    from bench.spec.component import Component
 
     chosen, sets = checked(protocol.split(",") if protocol else PROTOCOLS), _options.set_metrics(metrics)
     if sum(source is not None for source in (run, checkpoint, predictions)) != 1:
@@ -138,7 +138,7 @@ def eval_(
             source, model, data, data_settings, context, horizon, clips, scored_split, model_settings, store, external, sets
         )
     if as_json:
-        _options.print_json(as_dict(scores, chosen))
+        _output.print_json(as_dict(scores, chosen))
     else:
         print_scores(scores, chosen)
 
@@ -191,11 +191,11 @@ def _of_model(
     from bench.evaluation.evaluate import default_clips, evaluate
     from bench.external.failing import failing_in_words
     from bench.external.models import find
+    from bench.spec.component import Component
     from bench.spec.experiment import Evaluation
-    from bench.spec.runspec import Component
 
     trained = find(source, store, model, model_settings)
-    _options.say((*trained.remarks, *trained.changes))
+    _output.say((*trained.remarks, *trained.changes))
     component = Component(data) if data else trained.data
     if component is None:
         raise BenchError("say which clips to score: --data NAME (`bench list data`)")
@@ -203,10 +203,10 @@ def _of_model(
     context_length, ahead = context or trained.context or 10, horizon or trained.horizon or 10
     device = default_device()
     network = trained.build(data_set.shape, device, context_length)
-    _options.say(trained.size_notes(data_set.shape))
+    _output.say(trained.size_notes(data_set.shape))
     clips = clips or default_clips(data_set, split, context_length + ahead)
     evaluation = Evaluation(clips=clips, horizon=ahead, split="val" if split == "val" else "test", metrics=sets)
-    with failing_in_words(network, context_length, data_set.shape), _options.progress("scoring") as progress:
+    with failing_in_words(network, context_length, data_set.shape), _output.progress("scoring") as progress:
         keep = external.frames if external else None
         scores = evaluate(
             network, data_set, context_length, evaluation, device, trained.precision, keep=keep, on_clips=progress

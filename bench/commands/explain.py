@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import _options, _selection
+from bench.commands import _options, _output, _selection
 from bench.common.errors import BenchError, did_you_mean, listed
 
 
@@ -88,7 +88,7 @@ def explain(
     if variant in experiment.variants:
         cell["again"] = replace(choice, only=variant).command("run")
     if as_json:
-        _options.print_json(cell)
+        _output.print_json(cell)
     elif cost_name:
         _explanation.print_cost(cell)
     else:

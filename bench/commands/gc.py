@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _output
 from reports.quantities import sized
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def gc(
     store = _options.store(store_path)
     leftovers = find(store, caches, runs)
     if as_json:
-        _options.print_json([{"kind": w.kind, "path": str(w.path), "bytes": w.size, "about": w.about} for w in leftovers])
+        _output.print_json([{"kind": w.kind, "path": str(w.path), "bytes": w.size, "about": w.about} for w in leftovers])
         return
     _print_waste(leftovers, store)
     if not leftovers or dry_run:

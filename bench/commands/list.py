@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench.commands import _listing, _options
+from bench.commands import _listing, _options, _output
 from bench.common.errors import BenchError, did_you_mean, listed
 
 KINDS = (
@@ -53,17 +53,17 @@ def list_(
 
         if not (text := bibtex(next(iter(row.values())) for row in rows)):
             raise BenchError(f"there is nothing to cite for {kind}; --bibtex knows models, data and metrics")
-        _options.print_as_it_is(text)
+        _output.print_as_it_is(text)
         return
     if as_json:
         if kind == "models":
-            from bench.spec.runspec import Component
+            from bench.spec.component import Component
             from bench.training.flops import on_meta, parameters
 
             for row in rows:  # at the Moving-MNIST configuration: default options, 10 -> 10 frames of 64x64x1
                 with suppress(BenchError, RuntimeError):  # somebody's model may need options, or be broken
                     row["parameters"] = parameters(on_meta(Component(row["name"]), (1, 64, 64), context=10, horizon=10))
-        _options.print_json(rows)
+        _output.print_json(rows)
         return
     from bench.common.whole_tables import table_of
 
@@ -71,7 +71,7 @@ def list_(
     table = table_of(heads, folded=heads[1:])
     for row in rows:
         table.add_row(*(_shown(value) for value in row.values()))
-    _options.console().print(table, highlight=False)
+    _output.console().print(table, highlight=False)
 
 
 def _entry(kind: str, name: str, scale: str, as_json: bool) -> list[dict[str, Any]]:

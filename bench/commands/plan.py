@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _deciding, _options, _tables, _threads
+from bench.commands import _deciding, _options, _output, _tables, _threads
 from bench.common.errors import BenchError
 from reports.quantities import lasting, sized
 
@@ -69,10 +69,10 @@ def plan_(
         if unknown:  # what cannot be built is refused here, not in the middle of a night
             preflight(unknown)
     if probing:
-        _probe(lacking(planned_runs, store, target_machine), store, target_machine, _options.console(aside=as_json))
+        _probe(lacking(planned_runs, store, target_machine), store, target_machine, _output.console(aside=as_json))
     costs = forecast(planned_runs, store, target_machine)
     if as_json:
-        _options.print_json(
+        _output.print_json(
             [
                 {
                     **_tables.as_dict(planned),
@@ -127,7 +127,7 @@ def _offered(planned: PlannedRun, target_machine: Machine) -> int:
 
 def _shortly(planned: PlannedRun) -> PlannedRun:
     """A run as a line of the table: why it is blocked is printed below the table, once for all runs."""
-    from bench.store.store import BLOCKED
+    from bench.store.run import BLOCKED
 
     return replace(planned, why="data are missing") if planned.state == BLOCKED else planned
 
@@ -144,7 +144,7 @@ def _basis(costs: Forecast, target_machine: Machine) -> str:
 def _print_total(
     planned_runs: Sequence[PlannedRun], store: Store, costs: Forecast, target_machine: Machine, command: str
 ) -> None:
-    from bench.store.store import BLOCKED
+    from bench.store.run import BLOCKED
     from bench.sweep.plan import TO_DO, TO_SCORE, changed_code, remarks, unique
 
     runs = unique(planned_runs)

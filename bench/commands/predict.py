@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _output
 from bench.common.errors import BenchError
 from reports.quantities import several
 
@@ -76,12 +76,12 @@ def predict_(
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
     trained = models.find(run_or_checkpoint, _options.store(store_path), model, settings or [])
-    _options.say((*trained.remarks, *trained.changes))
+    _output.say((*trained.remarks, *trained.changes))
     out = out or _own_folder(trained.name, source)
     shape = (trained.channels or clips.shape[2], *clips.shape[3:])
     context_length = context or trained.context or 10
     network = trained.build(shape, device, context_length)
-    _options.say(trained.size_notes(shape))
+    _output.say(trained.size_notes(shape))
     ahead = horizon or max(clips.shape[1] - context_length, 0) or trained.horizon or 10
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     drawn, number, paths = len(clips) if pictures is None else pictures, 0, []

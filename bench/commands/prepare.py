@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _output
 
 
 def prepare_(
@@ -87,7 +87,7 @@ def prepare_(
         options["range"] = options.pop("value_range")
     if size is not None and size.isascii() and size.isdigit():
         options["size"] = int(size)
-    with _options.progress(kind) as progress:
+    with _output.progress(kind) as progress:
         lines = prepare(kind, options, progress)
     for line in lines:
         print(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _checked_document, _options, _report_folder, _searches, _selection
+from bench.commands import _checked_document, _options, _output, _report_folder, _searches, _selection
 from bench.common.errors import BenchError, listed
 from bench.common.search_names import SEARCH
 
@@ -159,7 +159,7 @@ def report(
         shown = cost_table(results) if costs else with_published(shown, results) if published else shown
         shown = _memory(chosen) if memory else shown
         form = form or (_format(out) if out else "terminal")
-        console = _options.console()
+        console = _output.console()
         width = console.width if console.is_terminal else stated_width()
         text = "" if form == "terminal" and not out and width else render(shown, form)
     except ValueError as error:
@@ -168,7 +168,7 @@ def report(
         write_bytes(out, plain(text).encode())
         print(f"wrote {out}")
     elif text:
-        _options.print_as_it_is(text)
+        _output.print_as_it_is(text)
     else:
         console.print(grid(shown, width, has_bold(console)), width=width)
 
@@ -194,7 +194,7 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     from reports.claims_grid import claims_grid, claims_text
     from reports.style import printed
 
-    with _options.doing() as tell:
+    with _output.doing() as tell:
         results, judged = _report_folder.judged(chosen, tell)
     if out and out.suffix in PICTURES:
         write_bytes(out, printed(claims_figure(results, judged), out.suffix.removeprefix(".")))
@@ -205,16 +205,16 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
         write_bytes(out, claims_text(results, judged, form).encode())
         print(f"wrote {out}")
     elif form == "terminal":
-        _options.console().print(claims_grid(results, judged))
+        _output.console().print(claims_grid(results, judged))
     else:
-        _options.print_as_it_is(claims_text(results, judged, form))
+        _output.print_as_it_is(claims_text(results, judged, form))
 
 
 def _memory(chosen: Selection) -> Table:
     """The table of how memory slots are addressed; a BenchError if no variant has a memory."""
     from reports.memory_table import memory_table
 
-    with _options.doing() as tell:
+    with _output.doing() as tell:
         memories = _report_folder.memories(chosen, tell)
     if not memories.variants:
         raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")

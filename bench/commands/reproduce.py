@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _output
 from bench.common.errors import Blocked
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def reproduce(
         _fetch(row)
     outcome = _Outcome(row, path, published.check(row, path), *_scored(row, path, dataset, clips))
     if as_json:
-        _options.print_json(outcome.as_dict())
+        _output.print_json(outcome.as_dict())
     else:
         outcome.show()
     if outcome.verdict == published.FALLS:
@@ -78,7 +78,7 @@ def _fetch(row: Published) -> None:
     """Download the checkpoint, with a progress bar."""
     from bench.external.published import fetch
 
-    with _options.progress(f"fetching {row.filename}", of_bytes=True) as progress:
+    with _output.progress(f"fetching {row.filename}", of_bytes=True) as progress:
         fetch(row, progress)
 
 
@@ -90,12 +90,12 @@ def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> 
     from bench.spec.experiment import Evaluation
 
     trained = from_file(path, row.model, row.options)
-    _options.say(trained.remarks)
+    _output.say(trained.remarks)
     device = default_device()
     network = trained.build(dataset.shape, device, row.context)
     frames = row.context + row.horizon
     evaluation = Evaluation(clips=clips or default_clips(dataset, "test", frames), horizon=row.horizon)
-    with _options.progress("scoring") as progress:
+    with _output.progress("scoring") as progress:
         scores = evaluate(network, dataset, row.context, evaluation, device, trained.precision, on_clips=progress)
     return trained, scores, dataset.count("test", frames) or 0
 
@@ -161,7 +161,7 @@ class _Outcome:
             ours = "–" if c.ours is None else f"{c.ours:.{digits}f}"
             difference = "–" if c.difference is None else f"{c.difference:+.{digits}f}"
             table.add_row(metric.heading, c.published, ours, difference, f"{c.tolerance:.{digits}f}", c.verdict)
-        _options.console().print(table, highlight=False)
+        _output.console().print(table, highlight=False)
         print(f"{row.name}: the published number {self.verdict}" + (f" ({self._why()})" if self._why() else ""))
         print(f"test set: {self.scores.metadata['data']}")
         print(f"published: {row.source}" + (f". {row.note}" if row.note else ""))

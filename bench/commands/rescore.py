@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import _options, _selection
+from bench.commands import _options, _output, _selection
 from bench.common.errors import BenchError
 
 ScoredAgain = Annotated[
@@ -52,7 +52,7 @@ def rescore_(
         training = choice.command("run")
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
     device = default_device()
-    with _options.progress("", aside=False) as on_clips:
+    with _output.progress("", aside=False) as on_clips:
         for number, planned in enumerate(trained, 1):
             on_clips(0, 0, planned.label)
             for evaluation in planned.evaluations:

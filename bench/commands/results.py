@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options, _selection
+from bench.commands import _options, _output, _selection
 from bench.common.errors import BenchError
 from reports.quantities import several, sized
 
@@ -54,7 +54,7 @@ def keep(
     training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = replace(choice, seeds=None).command("results keep", anywhere=True)
-    with _options.doing() as tell:
+    with _output.doing() as tell:
         tell("keeping scores")
         record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)
     path = records / f"{called or f'{experiment.name}-{experiment.scale}-{record_kept.results.metadata.dataset}'}{SUFFIX}"

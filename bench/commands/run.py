@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _deciding, _mlflow, _options, _tables, _threads
+from bench.commands import _deciding, _executors, _mlflow, _options, _output, _tables, _threads
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(
     """
     from bench.common.files import writable
     from bench.store import failures
-    from bench.store.store import FINISHED
+    from bench.store.run import FINISHED
     from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, changed_code, plan, remarks, retry_failed, unique
     from bench.sweep.preflight import preflight
 
@@ -76,7 +76,7 @@ def run(
     planned_runs = plan(experiment, store)
     run_command, report_command, sync_command = (choice.command(verb) for verb in ("run", "report", "sync"))
     next_steps = f"`{report_command}` shows the table, `bench ui{_options.same_store()}` the curves"
-    run_command += _options.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
+    run_command += _executors.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
     if fresh:
         for planned in unique(planned_runs):
             if planned.state == QUEUED:
@@ -92,7 +92,7 @@ def run(
 
         def go(wider: Experiment, round_runs: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
             preflight([planned for planned in round_runs if planned.state in TO_DO])
-            round_executor = _options.executor(
+            round_executor = _executors.executor(
                 executor, workers, per_gpu, len(unique(round_runs)), on, address, devices, threads
             )
             return _sweep(wider, store, round_runs, round_executor, run_command, stop_requested)
@@ -112,7 +112,9 @@ def run(
         preflight([planned for planned in planned_runs if planned.state in TO_DO])
         for remark in remarks(unique(planned_runs)):
             print(f"note: {remark}")
-        sweep_executor = _options.executor(executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads)
+        sweep_executor = _executors.executor(
+            executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads
+        )
         if detach:
             _hand_over(experiment, store, planned_runs, sweep_executor, run_command)
             return
@@ -160,7 +162,7 @@ def _sweep(
 
     title = experiment_name(experiment)
     tracker = Tracker(store, title, list(planned_runs), experiment.question)
-    console = _options.console()
+    console = _output.console()
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
     if sharing := _threads.before(executor, planned_runs):
         print(sharing)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.commands import _options, _searches
+from bench.commands import _options, _output, _searches
 from bench.commands._settings import differing, whole_settings
 from bench.common.errors import BenchError
 from bench.common.search_names import SEARCH
@@ -45,11 +45,11 @@ def show(
     else:
         shown = _of_experiment(_options.Choice(name, scale, settings=settings), labels)
     if as_json:
-        _options.print_json(shown)
+        _output.print_json(shown)
     else:
         import yaml
 
-        _options.print_as_it_is(yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=120))
+        _output.print_as_it_is(yaml.safe_dump(_plain(shown), sort_keys=False, allow_unicode=True, width=120))
 
 
 def _of_experiment(choice: _options.Choice, labels: list[str]) -> dict[str, Any]:

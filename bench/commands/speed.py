@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _output
 from bench.common.errors import BenchError, did_you_mean, listed
 
 WHAT = "models, train, threads, metrics, data, schedule"
@@ -73,7 +73,7 @@ def speed(
     compared = list(results.changes(rows_by_measure, earlier)) if earlier else None
     if as_json:
         extra = {} if compared is None else {"compared": [{**vars(change), "slower": change.slower} for change in compared]}
-        _options.print_json({**values, **extra})
+        _output.print_json({**values, **extra})
     else:
         _print(rows_by_measure, values, compared)
     sys.exit(int(any(change.slower for change in compared or ())))
@@ -94,7 +94,7 @@ def _print(rows_by_measure: dict[str, list[Any]], values: dict[str, Any], compar
     from bench.speed.tables import show
 
     machine = values["machine"]
-    show(rows_by_measure, ", ".join([machine["processor"], *machine["accelerators"]]), _options.console())
+    show(rows_by_measure, ", ".join([machine["processor"], *machine["accelerators"]]), _output.console())
     if compared is not None:
         print("nothing to compare: no row of the same name" if not compared else "against the earlier result:")
         for change in compared:

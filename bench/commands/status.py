@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import _options, _store_table, _tables
+from bench.commands import _options, _output, _store_table, _tables
 from bench.common.errors import BenchError
 
 
@@ -40,7 +40,7 @@ def status(
     if watching:
         from bench.sweep.watch import Board, watch
 
-        watch(Board(store, experiment), _options.console())
+        watch(Board(store, experiment), _output.console())
         return
     runs, unreadable = ([], []) if experiment else store.listing()
     planned_runs = plan(experiment, store) if experiment else [run_status(run) for run in runs]
@@ -48,7 +48,7 @@ def status(
         damaged = [{"run": path.name, "path": str(path), "state": "damaged", "why": why} for path, why in unreadable]
         descriptions = _store_table.described([planned.run for planned in planned_runs])
         rows = [{**_tables.as_dict(planned), **about} for planned, about in zip(planned_runs, descriptions, strict=True)]
-        _options.print_json([*rows, *damaged])
+        _output.print_json([*rows, *damaged])
     elif experiment:
         _tables.print_runs(planned_runs)
     elif planned_runs or unreadable:

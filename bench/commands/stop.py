@@ -15,7 +15,8 @@ from bench.common.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from bench.spec.runspec import RunSpec
-    from bench.store.store import Run, Store
+    from bench.store.run import Run
+    from bench.store.store import Store
     from bench.sweep.active import Sweep
 
 LONGEST = 60.0  # seconds that the command waits for sweeps and runs to save and end
@@ -119,7 +120,7 @@ def _detached(name: str, runs: list[Run]) -> list[Run]:
 
 
 def _wait_for(sweeps: list[Sweep], runs: list[Run]) -> None:
-    from bench.store.store import RUNNING
+    from bench.store.run import RUNNING
 
     until = time.monotonic() + LONGEST
     while time.monotonic() < until:

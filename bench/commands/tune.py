@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _mlflow, _options
+from bench.commands import _executors, _mlflow, _options, _output
 from bench.commands._searches import typed
 from bench.common.errors import BenchError
 from bench.common.search_names import SEARCH, TUNED
@@ -129,13 +129,13 @@ def tune(
         aim = Aim(Path(space_name).name, scale, judged, seeds, seed, tuple(settings or []))
         check(store, space, aim, plan)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
-        trial_executor = _options.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
+        trial_executor = _executors.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
         position = f" ({number} of {len(names)})" if len(names) > 1 else ""
         aims = " and ".join(judged) + f" (best: by {judged[0]}, the first)" * (len(judged) > 1)
         judging = f"{aims} on validation clips, {trials} trials by {sampler}"
         print(f"{searched.name} at scale {scale}{position}: {judging}", flush=True)
         command = _options.command_line()
-        outcomes.append(run(searched, space, plan, confirmation, trial_executor, _options.console(), command))
+        outcomes.append(run(searched, space, plan, confirmation, trial_executor, _output.console(), command))
         _print_best(searched)
         if outcomes[-1].interrupted:
             break
@@ -170,7 +170,7 @@ def _print_best(study: Study) -> None:
     from reports.render import grid
     from reports.tuning_tables import best_table
 
-    console = _options.console()
+    console = _output.console()
     if (best := best_table(searched(study, importances=False))).rows:
         console.print(grid(best, console.width if console.is_terminal else None, has_bold(console)), highlight=False)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _options
+from bench.commands import _options, _output
 from bench.common.errors import BenchError, did_you_mean, listed
 from reports.quantities import sized
 
@@ -33,7 +33,7 @@ def status(
     networks = _chosen(metrics or list(NETWORKS))
     network_states = {name: weights.as_json(network) for name, network in networks.items()}
     if as_json:
-        _options.print_json(network_states)
+        _output.print_json(network_states)
     else:
         for state in network_states.values():
             print(f"{state['metric']}: {state['detail']}")
@@ -78,7 +78,7 @@ def fetch(
     from bench.metrics import weights
 
     for name, network in _chosen(metrics or ["lpips"]).items():
-        with _options.progress(f"weights for {network.metric}", of_bytes=True) as progress:
+        with _output.progress(f"weights for {network.metric}", of_bytes=True) as progress:
             try:
                 file_found = weights.fetch(network, progress)
             except BenchError as error:

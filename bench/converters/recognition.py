@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.common.errors import BenchError, listed
 from bench.converters.plan import Misfit, Weights, carried_out
 from bench.converters.state_dict import StateDict
-from bench.spec.runspec import Component
+from bench.spec.component import Component
 
 CONVERTERS = {
     "lmc": "bench.converters.lmc:plan",

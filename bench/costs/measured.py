@@ -15,7 +15,8 @@ from bench.common.reading import json_in
 from bench.common.records import known_fields, made_of
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
-from bench.store.store import FINISHED, Run, Store
+from bench.store.run import FINISHED, Run
+from bench.store.store import Store
 
 CACHE = "forecast.json"
 ENOUGH = 5  # finished runs of one kind that are looked at

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from bench.spec.experiment import Evaluation
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.sweep.executor import Executor
 
 

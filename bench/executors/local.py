@@ -20,7 +20,7 @@ from bench.executors import worker
 from bench.executors.threads import offered
 from bench.spec.experiment import Evaluation
 from bench.store.provenance import threads_of
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.sweep.executor import Executor
 
 

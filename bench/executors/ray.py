@@ -22,7 +22,7 @@ from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.provenance import threads_of
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.sweep.executor import Executor
 
 CLUSTER_TIMEOUT_S = 10.0  # seconds that a cluster gets to answer

@@ -28,7 +28,7 @@ from bench.executors.slurm_queue import QUEUE
 from bench.spec.experiment import Evaluation
 from bench.store import seal, snapshot
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.store import INTERRUPTED, Run
+from bench.store.run import INTERRUPTED, Run
 from bench.store.tickets import Ticket, forget, put, ticket
 from bench.sweep import queue
 from bench.sweep.executor import Executor, Job

@@ -22,7 +22,7 @@ from bench.executors import worker
 from bench.executors.slurm_queue import tell
 from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY, Failure
-from bench.store.store import FAILED, INTERRUPTED, RUNNING, Run
+from bench.store.run import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
 from bench.sweep.plan import in_smaller_parts
 

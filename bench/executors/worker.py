@@ -12,7 +12,7 @@ from bench.common.machine import kernel_kills
 from bench.spec.experiment import Evaluation, evaluations_to_json
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.store import Run
+from bench.store.run import Run
 
 KEEPING = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**40)}  # older glibc takes no more than 2**25
 """Makes glibc keep freed memory. Returned to the kernel, it would have to be allocated and zeroed again at every training step,

@@ -14,10 +14,13 @@ from bench.common.errors import BenchError, listed
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
-from bench.spec.runspec import Component, Precision, parsed
+from bench.spec.component import Component
+from bench.spec.runspec import Precision
+from bench.spec.typed import parsed
 from bench.store import own_code
+from bench.store.run import Run
 from bench.store.run_names import find_run
-from bench.store.store import Run, Store
+from bench.store.store import Store
 from bench.training import checkpoint
 from bench.training.model import min_context
 

@@ -21,7 +21,8 @@ from bench.metrics import METRICS
 from bench.metrics.protocols import PROTOCOLS
 from bench.metrics.weights import folder
 from bench.spec import catalog
-from bench.spec.runspec import Component, parsed
+from bench.spec.component import Component
+from bench.spec.typed import parsed
 
 TABLE = Path(__file__).with_name("checkpoints.csv")
 PLAIN = ("name", "title", "address", "sha256", "megabytes", "obstacle", "source", "note")

@@ -22,7 +22,8 @@ from bench.external.predictions import as_floats
 from bench.external.results import ExternalResult
 from bench.metrics import frame_metrics
 from bench.spec.experiment import Evaluation
-from bench.store.store import Run, Store
+from bench.store.run import Run
+from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
 from bench.training.compiling import compiled
 

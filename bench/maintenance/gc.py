@@ -27,7 +27,8 @@ from bench.spec.experiment import SCALES
 from bench.spec.loading import load, names
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files, shapes, snapshot
-from bench.store.store import FINISHED, Run, Store
+from bench.store.run import FINISHED, Run
+from bench.store.store import Store
 from bench.store.tickets import ticket
 from bench.sweep import active
 from bench.sweep.plan import ACTIVE, run_status

@@ -21,7 +21,7 @@ from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files
-from bench.store.store import FINISHED, Run
+from bench.store.run import FINISHED, Run
 from bench.sweep.plan import PlannedRun
 from reports.memory import Addressing, Memories, Shown
 

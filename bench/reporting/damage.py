@@ -9,7 +9,8 @@ from pathlib import Path
 from bench.common.errors import BenchError
 from bench.evaluation.scores import DamagedScores, read_header, verify
 from bench.spec.experiment import Experiment
-from bench.store.store import FAILED, FINISHED, Store
+from bench.store.run import FAILED, FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import PlannedRun, plan
 
 

@@ -16,7 +16,7 @@ from bench.metrics import set_metrics
 from bench.reporting.results import SELECTION, shows
 from bench.store import checkpoint_files
 from bench.store.provenance import own_packages
-from bench.store.store import FINISHED
+from bench.store.run import FINISHED
 from bench.sweep.plan import PlannedRun
 from reports.ablation import ablation
 from reports.columns import Column

@@ -9,7 +9,7 @@ from bench.common.arrays import mapped
 from bench.common.display import published
 from bench.external.results import ExternalResult
 from bench.spec.experiment import Experiment
-from bench.store.store import FINISHED
+from bench.store.run import FINISHED
 from bench.sweep.plan import PlannedRun
 from reports.page import Picture
 from reports.results import Results

@@ -23,7 +23,8 @@ from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment, Scale
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
-from bench.store.store import FINISHED, Store
+from bench.store.run import FINISHED
+from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
 from reports.results import Metadata, Results
 

@@ -3,8 +3,9 @@
 Files of experiments, of the suite or of one's own, import from here.
 """
 
+from bench.spec.component import Component
 from bench.spec.experiment import Evaluation, Experiment
-from bench.spec.runspec import Component, RunSpec
+from bench.spec.runspec import RunSpec
 from reports.claim import ALIGNMENT, CHANCE, Claim
 
 __all__ = ["ALIGNMENT", "CHANCE", "Claim", "Component", "Evaluation", "Experiment", "RunSpec"]

@@ -2,68 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
-from functools import cached_property, lru_cache
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.common import trust
 from bench.common.annotations import accepts, adapt
 from bench.common.errors import BenchError, Blocked, did_you_mean, listed
 from bench.common.reading import sha256_of
 from bench.spec import catalog
-
-
-@dataclass(frozen=True, init=False)
-class Component:
-    """A name in the catalogue with the options its constructor takes: `Component("lmc", slots=50)`."""
-
-    name: str
-    options: Mapping[str, Any] = field(hash=False)
-    kind: str | None = field(default=None, compare=False)
-
-    def __init__(self, name: str, /, **options: Any):
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "options", options)
-        object.__setattr__(self, "kind", None)
-
-    def checked(self, kind: str) -> Component:
-        """In the catalogue's spelling, with options of the declared types; BenchError if it is none of that kind."""
-        if self.kind == kind:
-            return self
-        name, options = catalog.check(kind, self.name, self.options)
-        component = Component(name, **options)
-        object.__setattr__(component, "kind", kind)
-        return component
-
-    def build(self, **supplied: Any) -> Any:
-        """What a checked Component names, built; of `supplied` (shape, context, ...) its constructor gets what it declares."""
-        assert self.kind is not None
-        return catalog.construct(self.kind, self.name, self.options, supplied)
-
-    @cached_property
-    def identity(self) -> dict[str, Any]:
-        """The options of a checked Component that are not at their defaults."""
-        assert self.kind is not None
-        return {"name": self.name, "options": catalog.differences(self.kind, self.name, self.options)}
-
-    @cached_property
-    def as_read(self) -> dict[str, Any]:
-        """The Component as it is read back from JSON."""
-        return {"name": self.name, "options": json.loads(json.dumps(dict(self.options)))}
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
-
-    def but(self, **changes: Any) -> Component:
-        """The same with other options: `model.but(decompose=False)`."""
-        return Component(self.name, **{**self.options, **changes})
-
+from bench.spec.component import Component, component_from_json
+from bench.spec.typed import parsed, shortened
 
 Precision = Literal["float32", "bf16"]
 HASHED = "@sha256:"  # between the path and the hash of a checkpoint that training starts from
@@ -286,27 +238,10 @@ class RunSpec:
             raise BenchError(f"a run needs {listed(missing)}; its settings lack them")
         if isinstance(init := values.get("init"), str) and HASHED not in init:  # hashing would read a file on a store's word
             raise BenchError(f"a run's init is stored with the hash of its file, got {init!r:.60}")
-        read: dict[str, Any] = {name: _component(name, v) if name in KINDS else _hashable(v) for name, v in values.items()}
+        read: dict[str, Any] = {
+            name: component_from_json(name, KINDS[name], v) if name in KINDS else _hashable(v) for name, v in values.items()
+        }
         return cls(**read)
-
-
-def _component(field_name: str, values: Any) -> Component:
-    """A Component that was read from JSON, checked; one object for all runs that share it."""
-    well_formed = isinstance(values, dict) and isinstance(values.get("name"), str) and isinstance(values.get("options"), dict)
-    if not well_formed:
-        raise BenchError(f"{field_name} must be an object with a name and options, got {values!r:.60}")
-    name = values["name"]
-    if ":" in name and not trust.is_trusted(module := name.partition(":")[0]):
-        raise trust.Untrusted(
-            f"its {field_name} is '{name}', which is not of the suite: `bench --trust {module} ...` lets the code of that "
-            "module run on this machine, from then on; do so only if you know it"
-        )
-    return _checked(field_name, name, json.dumps(values["options"]))
-
-
-@lru_cache(4096)
-def _checked(field_name: str, name: str, options: str) -> Component:
-    return Component(name, **json.loads(options)).checked(KINDS[field_name])
 
 
 def _hashable(value: Any) -> Any:
@@ -342,27 +277,6 @@ MOST = {
     "seed": 2**32 - 1,
 }  # fmt: skip
 """Upper bounds. NumPy takes seeds below 2^32; larger values of the others are typing errors, and no machine could run them."""
-
-
-def shortened(value: Any) -> str:
-    """A value for a message, cut off if it is very long."""
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number of more digits than Python writes
-        return "a number of thousands of digits"
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def parsed(text: str) -> Any:
-    """A value as typed in a shell: a Python literal where it reads as one, else the text; true, false and none in any case."""
-    text = text.strip()
-    word = {"true": True, "false": False, "none": None}
-    if text.lower() in word:
-        return word[text.lower()]
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: brackets without end
-        return text
 
 
 def _list_of_settings() -> str:

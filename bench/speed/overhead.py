@@ -28,7 +28,8 @@ from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
 from bench.speed.timing import fastest
 from bench.store import snapshot
-from bench.store.store import FINISHED, RUNNING, Run, Store
+from bench.store.run import FINISHED, RUNNING, Run
+from bench.store.store import Store
 from bench.sweep.executor import Executor
 from bench.sweep.plan import plan
 from bench.sweep.progress import Display

@@ -11,7 +11,7 @@ import contextlib
 from bench.common.reading import json_at
 from bench.common.records import fitting
 from bench.store import shapes
-from bench.store.store import Run
+from bench.store.run import Run
 
 FILE = "labels.json"
 

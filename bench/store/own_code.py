@@ -14,7 +14,7 @@ from bench.common.records import known_fields
 from bench.spec import catalog, signatures
 from bench.spec.runspec import KINDS, RunSpec
 from bench.store import seal, shapes
-from bench.store.store import Run
+from bench.store.run import Run
 
 
 def modules(spec: RunSpec) -> list[Path]:

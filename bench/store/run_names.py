@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from bench.common.errors import BenchError, did_you_mean
 from bench.store.labels import labels
-from bench.store.store import Run, Store
+from bench.store.run import Run
+from bench.store.store import Store
 
 SHOWN = 5  # runs in a message
 

@@ -24,7 +24,8 @@ from bench.common.removal import move
 from bench.spec import signatures
 from bench.store import own_code, seal, shapes
 from bench.store.provenance import ROOT, code
-from bench.store.store import Run, Store
+from bench.store.run import Run
+from bench.store.store import Store
 
 DIGEST = re.compile("[0-9a-f]{12}")
 

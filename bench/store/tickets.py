@@ -15,7 +15,7 @@ from bench.common.reading import json_in
 from bench.common.records import known_fields
 from bench.spec import catalog
 from bench.store import shapes
-from bench.store.store import Run
+from bench.store.run import Run
 
 JOB = re.compile(r"\w[\w.+@:-]{0,63}(\[\d+\][\w.+@:-]{0,63})?")
 """A job as its queue calls it: 123_4, or 123[4].host for an element of an array. Nothing else becomes an

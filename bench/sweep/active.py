@@ -21,7 +21,8 @@ from bench.common.reading import inside, is_regular, json_in
 from bench.common.records import known_fields
 from bench.common.urls import without_secrets
 from bench.store import shapes
-from bench.store.store import Store, stop_requested
+from bench.store.run import stop_requested
+from bench.store.store import Store
 
 
 @dataclass(frozen=True)

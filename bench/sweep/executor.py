@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from bench.spec.experiment import Evaluation
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.store.tickets import Ticket
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from bench.common.reading import MIB, opened, tail
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.sweep.plan import ACTIVE, run_status
 from bench.sweep.run_table import Pace
 

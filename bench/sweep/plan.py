@@ -14,7 +14,8 @@ from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
 from bench.store import own_code
 from bench.store.failures import is_retried
-from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status, Store
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status
+from bench.store.store import Store
 from bench.sweep import queue
 
 

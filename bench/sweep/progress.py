@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from bench.store.store import DIVERGED, FAILED, FINISHED, RUNNING
+from bench.store.run import DIVERGED, FAILED, FINISHED, RUNNING
 from bench.sweep import queue
 from bench.sweep.live_table import BAR, LiveView
 from bench.sweep.plan import TO_DO, PlannedRun

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.common.errors import BenchError
 from bench.spec import catalog
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.store.tickets import Ticket, forget, ticket
 from bench.sweep.executor import Job, Queue
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.common import lease
-from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import QUEUED, PlannedRun
 from reports.quantities import remaining

@@ -18,7 +18,8 @@ from typing import Protocol
 from bench.common.files import appending
 from bench.store import failures
 from bench.store.failures import Failure
-from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run, Status, Store
+from bench.store.run import FAILED, FINISHED, INTERRUPTED, Run, Status
+from bench.store.store import Store
 from bench.sweep.executor import Executor
 from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, in_smaller_parts, plan_run, unique
 

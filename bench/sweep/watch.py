@@ -16,7 +16,8 @@ from rich.text import Text
 
 from bench.common.errors import BenchError
 from bench.spec.experiment import Experiment
-from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Store
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run
+from bench.store.store import Store
 from bench.sweep import active
 from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, PlannedRun, plan, plan_run, run_status
 from bench.sweep.progress import PLAIN_SECONDS

@@ -18,7 +18,8 @@ from bench.common.urls import digest
 from bench.evaluation.scores import Scores, load
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
-from bench.store.store import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Store
+from bench.store.run import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
 from bench.tracking import database, origin
 from bench.tracking.connection import artifact_root, is_embedded, tracking_uri

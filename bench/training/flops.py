@@ -15,7 +15,8 @@ from bench.evaluation.evaluate import CHUNK_PIXELS, autocast
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.spec.runspec import Component, Precision
+    from bench.spec.component import Component
+    from bench.spec.runspec import Precision
 
 AT_ONCE = 8  # clips of a rollout that is timed
 aten = torch.ops.aten

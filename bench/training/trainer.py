@@ -24,7 +24,7 @@ from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
 from bench.store.checkpoint_files import is_whole, newest_first
 from bench.store.provenance import threads_of
-from bench.store.store import Run
+from bench.store.run import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
 from bench.training.control import UNCONTROLLED, Control, Interrupted

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial
 from bench.common.errors import BenchError
 from bench.spec.runspec import RunSpec
 from bench.store import search_results
+from bench.store.run import FINISHED
 from bench.store.search_results import Candidate, Result
-from bench.store.store import FINISHED
 from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES, value
 from bench.tune.study import Study, finished, settings

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from bench.common.whole_tables import table_of
-from bench.store.store import FAILED, FINISHED, RUNNING, Run
+from bench.store.run import FAILED, FINISHED, RUNNING, Run
 from bench.sweep.live_table import LiveView
 from bench.sweep.plan import PlannedRun
 from bench.sweep.run_table import LOOKS

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.common.errors import BenchError
 from bench.store.failures import Failure
-from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
 from bench.sweep.plan import PlannedRun, retry_failed
 from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces

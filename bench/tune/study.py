@@ -32,8 +32,9 @@ from bench.common.urls import has_secret, shown, without_secrets
 from bench.spec.experiment import Evaluation
 from bench.store import search_results, shapes
 from bench.store.failures import Failure
+from bench.store.run import RUN_NAME
 from bench.store.search_results import STUDY_NAME, Aim, NothingFound, journal, making, noted, others
-from bench.store.store import RUN_NAME, Store
+from bench.store.store import Store
 from bench.tune.objectives import OBJECTIVES
 
 CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split that judge a trial

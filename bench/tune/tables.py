@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.common.display import published
 from bench.common.errors import BenchError
 from bench.metrics import METRICS
+from bench.store.run import FINISHED
 from bench.store.search_results import Candidate, making, read
-from bench.store.store import FINISHED
 from bench.sweep.plan import plan_run
 from bench.tune.objectives import value
 from bench.tune.study import Study

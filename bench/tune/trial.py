@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from bench.spec.runspec import RunSpec
-from bench.store.store import FINISHED, Run
+from bench.store.run import FINISHED, Run
 from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study, settings

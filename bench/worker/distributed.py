@@ -29,7 +29,7 @@ from bench.common.files import read_json, write_json
 from bench.common.machine import kernel_kills
 from bench.spec.experiment import Evaluation, evaluations_from_json, evaluations_to_json
 from bench.store.failures import OUT_OF_MEMORY, Failure
-from bench.store.store import FAILED, FINISHED, INTERRUPTED, Run
+from bench.store.run import FAILED, FINISHED, INTERRUPTED, Run
 from bench.training.control import Control
 from bench.worker import waiting
 from bench.worker.outcome import LOST, Outcome, outcome_of

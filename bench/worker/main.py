@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.common import lease
 from bench.spec.experiment import Evaluation, evaluations_from_json
 from bench.store.provenance import threads_of
-from bench.store.store import FAILED, FINISHED, RUNNING, Run
+from bench.store.run import FAILED, FINISHED, RUNNING, Run
 from bench.training.control import Control
 from bench.worker import waiting
 from bench.worker.outcome import Outcome, outcome_of

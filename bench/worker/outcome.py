@@ -11,8 +11,8 @@ from bench.common.errors import BenchError, Blocked
 from bench.common.reading import Unreadable
 from bench.store import failures
 from bench.store.failures import Failure
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 from bench.store.snapshot import Changed
-from bench.store.store import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 
 LOST = "lost"  # ended because another process of the group has ended
 log = logging.getLogger(__name__)

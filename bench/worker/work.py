@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bench.common.errors import BenchError, listed
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
-from bench.store.store import RUNNING, Run
+from bench.store.run import RUNNING, Run
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,9 @@ from pathlib import Path
 
 PUBLIC = {  # what experiments, plug-ins and notebooks import
     "Results": ("bench", "bench.reporting.frames"),
-    "Experiments": ("bench.spec.experiment", "bench.spec.runspec", "reports.claim", "experiments.recipes"),
+    "Experiments": (
+        *("bench.spec.experiment", "bench.spec.runspec", "bench.spec.component", "reports.claim", "experiments.recipes"),
+    ),
     "What to promise": (
         *("bench.training.model", "bench.training.learner", "bench.training.schedule", "bench.data.base"),
         *("bench.sweep.executor", "bench.metrics.metric", "bench.metrics.views"),
