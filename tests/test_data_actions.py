@@ -1,5 +1,6 @@
 """The embedded actions: six movements, figures kept apart by split, clips drawn alike on every device."""
 
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -104,6 +105,40 @@ def test_every_way_of_drawing_gives_the_same_bytes(size):
 def test_the_pixels_of_version_1_stay_as_they_are():
     clips = Actions().clips("test", 0, EACH, 5).mul(255).round().to(torch.int64)
     assert clips.sum((1, 2, 3, 4)).tolist() == [51934, 89479, 64803, 79506, 70527, 59256]
+
+
+@pytest.mark.parametrize(
+    ("size", "digest"),
+    [
+        (32, "5346ecca3b69f10d"),
+        (45, "a027f26ece000bb5"),
+        (64, "680d534f16970cb8"),
+        (96, "57af116ed42a5d55"),
+    ],
+)
+def test_clips_of_many_seeds_are_those_of_version_1_bit_for_bit(size, digest):
+    data, shown = Actions(size), hashlib.sha256()
+    for seed in (0, 1, 7, 123, 2021, 2**31, 2**40 + 3):
+        shown.update(data.batch(seed, seed % 1000, 6, 30).numpy().tobytes())
+    for split, first, last, frames in (("test", 0, 12, 20), ("test", 57, 59, 120), ("val", 99, 100, 1)):
+        shown.update(data.clips(split, first, last, frames).numpy().tobytes())
+    assert shown.hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("at_once", [1, 700, 20_000])
+def test_how_many_frames_are_drawn_at_once_changes_no_pixel(monkeypatch, at_once):
+    clips = Actions().clips("test", 0, EACH, 7)
+    monkeypatch.setattr("bench.data.strokes.AT_ONCE", at_once)
+    assert torch.equal(Actions().clips("test", 0, EACH, 7), clips)
+
+
+def test_frames_of_equal_and_of_different_lines_are_drawn_together_as_each_for_itself():
+    ends = np.array([[[4 + 8j] * 6, [12 + 8j] * 6], [[3 + 3j] * 6, [3 + 13j] * 6]])
+    ends[1, 1, 3:] += 2j  # the second line is longer from the fourth frame on
+    tones = np.array([200, 200, 200, 200, 90, 90], np.uint8)
+    lines = strokes(ends, np.full((2, 6), 1.25))
+    single = [draw(type(lines)(*(part[:, [n]] for part in lines)), tones[[n]], 16)[0] for n in range(6)]
+    assert (draw(lines, tones, 16) == single).all()
 
 
 def test_a_canvas_too_small_for_limbs_is_refused_in_words():
