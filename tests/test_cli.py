@@ -1,19 +1,10 @@
 """The command line: what it prints, how it ends, and that bad input gets one clear message."""
 
 import json
-import os
-import re
 import shlex
-import subprocess
-import sys
-from contextlib import contextmanager
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from bench import cli
-from bench.commands import _output
 from bench.common.machine import has_bf16
 from bench.executors.inline import Inline
 from bench.store.labels import remember
@@ -137,30 +128,11 @@ def test_an_interrupted_run_ends_with_130_and_goes_on(bench, monkeypatch):
     assert bench("run", "mine.py", "--executor", "inline")[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--frames", "2-1"], "a slice begins with its first frame, 1-2"),
-        (["--costs", "--frames", "all"], "--costs is a table of its own"),
-        (["--memory", "--metrics", "psnr"], "--memory is a table of its own"),
-        (["--metrics", ","], "--metrics takes some of psnr, ssim"),
-    ],
-)
-def test_a_report_refuses_what_it_would_have_to_ignore(finished, words, message):
-    code, _, err = finished("report", "mine.py", *words)
-    assert code == 2 and message in err and len(err.splitlines()) == 1
-
-
 def test_a_label_with_a_comma_can_be_chosen(bench, tmp_path):
     (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace('"tiny"', '"tiny, five slots"'))
     for only in ("tiny, five slots", "copy,tiny, five slots"):
         rows = json.loads(bench("plan", "mine.py", "--only", only, "--json")[1])
         assert "tiny, five slots" in {row["variant"] for row in rows} and len(rows) == (2 if "copy" in only else 1)
-
-
-def test_a_column_that_is_asked_for_twice_stands_there_once(finished):
-    out = finished("report", "mine.py", "--metrics", "psnr,", "--frames", "1,1,1-2,1-2", "--format", "csv")[1]
-    assert out.splitlines()[0] == "variant,standard/psnr,standard/psnr@1,standard/psnr@1-2,seeds,notes"
 
 
 def test_what_is_suggested_to_type_next_finds_the_store_that_was_named(finished, tmp_path):
@@ -188,30 +160,6 @@ def test_settings_reach_only_the_variants_that_have_them(bench):
     rows = json.loads(bench("plan", "mine.py", "--json", "--set", "model.slots=7")[1])
     plain = json.loads(bench("plan", "mine.py", "--json")[1])
     assert rows[0]["run"] != plain[0]["run"] and rows[1]["run"] == plain[1]["run"]
-
-
-def test_a_report_has_every_variant_and_says_what_it_is_made_of(finished):
-    code, out, _ = finished("report", "mine.py", "--format", "markdown", "--frames", "1,2")
-    assert code == 0 and "| tiny<sup>1</sup> |" in out and "no better than" in out and "| copy |" in out and "PSNR t=2" in out
-    assert "draw no conclusions from the ranking" in out and "Protocol standard, version 1" in out and "LPIPS is empty" in out
-
-
-def test_a_report_is_written_in_the_format_of_its_file(finished, tmp_path):
-    assert "wrote" in finished("report", "mine.py", "--out", tmp_path / "table.csv")[1]
-    assert (tmp_path / "table.csv").read_text().startswith("variant")
-
-
-def test_a_folder_s_report_says_what_it_is_doing(finished, tmp_path, monkeypatch):
-    steps = []
-
-    @contextmanager
-    def doing():
-        yield steps.append
-
-    monkeypatch.setattr(_output, "doing", doing)
-    assert finished("report", "mine.py", "--out", tmp_path / "report")[0] == 0
-    memories = ["looking into memories", "looking into memory 1 of 1: tiny, seed 0"]
-    assert steps == ["reading scores", "choosing clips to show", *memories, "drawing tables, figures and the page"]
 
 
 def test_an_unwritable_store_is_named(bench, tmp_path):
@@ -243,84 +191,6 @@ def test_doctor_says_where_bfloat16_is_only_imitated(bench, monkeypatch, flags, 
     assert ("bfloat16" in bench("doctor")[1]) is not has_instructions
 
 
-def test_predict_writes_frames_an_animation_and_numbers(finished, tmp_path):
-    clip = np.random.default_rng(0).random((12, 1, 16, 16), np.float32)
-    np.save(tmp_path / "clip.npy", clip)
-    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
-    code, out, _ = finished("predict", run, "clip.npy", "--out", "frames", "--array", "numbers.npy")
-    assert code == 0 and "9 frames seen, 3 predicted" in out
-    assert len(list((tmp_path / "frames").glob("predicted_*.png"))) == 3
-    (tmp_path / "frames" / "notes.txt").write_text("mine")
-    assert finished("predict", run, "clip.npy", "--out", "frames", "--horizon", "2")[0] == 0
-    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [
-        "notes.txt", "predicted_00009.png", "predicted_00010.png", "prediction.gif", "strip.png",
-    ]  # fmt: skip
-    code, _, err = finished("predict", run, "frames", "--out", "./frames")
-    assert code == 2 and "is where the input's frames are" in err
-    assert (tmp_path / "frames" / "prediction.gif").exists() and np.load(tmp_path / "numbers.npy").shape == (1, 3, 1, 16, 16)
-
-
-def test_many_clips_are_predicted_a_few_at_a_time_and_as_one_alone_is(finished, tmp_path):
-    clips = np.random.default_rng(0).integers(0, 256, (20, 12, 1, 16, 16), np.uint8)
-    np.save(tmp_path / "clips.npy", clips)
-    np.save(tmp_path / "last.npy", clips[-1])
-    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
-    code, out, _ = finished("predict", run, "clips.npy", "--array", "all", "--pictures", "1", "--out", "out")
-    assert code == 0 and "20 clips, " in out and [path.name for path in (tmp_path / "out").iterdir()] == ["clip_00000"]
-    assert finished("predict", run, "last.npy", "--array", "one.npy", "--pictures", "0")[0] == 0
-    assert finished("predict", run, "clips.npy", "--pictures", "3", "--out", "out")[0] == 0
-    np.save(tmp_path / "two.npy", clips[:2])
-    assert finished("predict", run, "two.npy", "--out", "out")[0] == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip_00000", "clip_00001"]
-    together, alone = np.load(tmp_path / "all.npy"), np.load(tmp_path / "one.npy")
-    assert together.shape == (20, 3, 1, 16, 16) and together.dtype == np.float32
-    np.testing.assert_allclose(together[-1:], alone, atol=1e-5)
-
-
-def test_predict_reads_any_layout_and_range_that_is_said(finished, tmp_path):
-    clip = np.random.default_rng(0).integers(0, 256, (12, 1, 16, 16), np.uint8)
-    np.save(tmp_path / "clip.npy", clip)
-    np.save(tmp_path / "other.npy", clip.transpose(2, 3, 0, 1)[..., 0].astype(np.int64))
-    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
-    words = ("--array", "numbers.npy", "--pictures", "0")
-    assert finished("predict", run, "clip.npy", *words)[0] == 0
-    plain_frames = np.load(tmp_path / "numbers.npy")
-    assert finished("predict", run, "other.npy", "--layout", "HWT", "--range", "0..255", *words)[0] == 0
-    assert np.array_equal(np.load(tmp_path / "numbers.npy"), plain_frames)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["nonsense", "clip.npy"], "there is no run 'nonsense'"),
-        (["tiny.txt", "clip.npy"], "tiny.txt is no checkpoint of weights alone"),
-        (["tiny.txt", "clip.npy", "--model", "lmc"], "is no checkpoint"),
-        (["tiny.txt", "clip.npy", "--model", "lcm"], "there is no model 'lcm': did you mean 'lmc'?"),
-        (["tiny.txt", "tiny.txt"], "is no folder of frames, no video"),
-        (["tiny.txt", "clip.npy", "--pictures", "0"], "nothing to write"),
-        (["tiny.txt", "clips.npy"], "does not tell clips from time; say it: --layout NTHW, --layout TNHW"),
-        (["tiny.txt", "clip.npy", "--layout", "THW"], "has 4 axes [12, 1, 16, 16], and --layout THW names 3"),
-        (["tiny.txt", "gt_and_pd"], "gt1.png and pd1.png do not say which frame comes first"),
-        (["tiny.txt", "bad.npy"], "must be [T, C, H, W] or [B, T, C, H, W]"),
-        (
-            ["tiny.txt", "bright.npy"],
-            "holds float32 from 0 to 2, which is not 0..1; say what is black and white, such as --range 0..255",
-        ),
-    ],
-)
-def test_predicting_from_what_is_no_model_or_no_clip_is_refused_in_words(bench, tmp_path, words, message):
-    np.save(tmp_path / "clip.npy", np.zeros((12, 1, 16, 16), np.float32))
-    np.save(tmp_path / "bad.npy", np.zeros((12, 7), np.float32))
-    np.save(tmp_path / "bright.npy", np.linspace(0, 2, 12 * 256, dtype=np.float32).reshape(12, 1, 16, 16))
-    np.save(tmp_path / "clips.npy", np.zeros((5, 12, 16, 16), np.float32))
-    (tmp_path / "gt_and_pd").mkdir()
-    for name in ("gt1", "pd1"):
-        Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "gt_and_pd" / f"{name}.png")
-    (tmp_path / "tiny.txt").write_text("not weights")
-    code, _, err = bench("predict", *words)
-    assert code == 2 and message in err and "Traceback" not in err
-
-
 def test_data_that_are_missing_are_listed_with_what_puts_them_there(bench):
     rows = {row["name"]: row for row in json.loads(bench("data", "list", "--json")[1])}
     assert rows["digits"]["state"] == "ready" and "`bench prepare kth --source DIR`" in rows["kth"]["detail"]
@@ -348,92 +218,3 @@ def test_data_show_draws_every_split(bench, tmp_path):
 def test_data_that_cannot_be_had_are_explained(bench, words, message):
     code, out, err = bench(*words)
     assert code in (1, 2) and message in out + err and "Traceback" not in out + err
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("--out", "folder", "--protocol", "standard,openstl"), "a folder gets all tables; --metrics"),
-        (("--out", "folder", "--metrics", "psnr"), "are for single tables"),
-        (("--out", "v1.0"), "got v1.0; make a folder first if its name has a dot"),
-        (("--costs", "--memory"), "ask for one at a time"),
-    ],
-)
-def test_options_of_a_report_that_would_be_ignored_are_refused(finished, words, message):
-    code, _, err = finished("report", "mine.py", *words)
-    assert code == 2 and message in err
-
-
-def test_a_metric_named_twice_is_one_column(finished):
-    twice = ("report", "mine.py", "--format", "csv", "--metrics", "psnr,psnr", "--protocol", "standard,standard")
-    assert finished(*twice)[1] == finished("report", "mine.py", "--format", "csv", "--metrics", "psnr")[1]
-
-
-def test_a_command_that_is_interrupted_says_so(bench, monkeypatch):
-    def interrupted(store):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("bench.maintenance.doctor.examine", interrupted)
-    code, _, err = bench("doctor")
-    assert code == 130 and err == "interrupted; the same command continues from here\n"
-
-
-def test_the_version_is_printed_in_one_line(capsys):
-    with pytest.raises(SystemExit):
-        cli.app(["--version"], standalone_mode=True)
-    assert re.fullmatch(r"lmc-bench \d+\.\d+\.\d+\n", capsys.readouterr().out)
-
-
-def test_python_m_bench_is_bench_and_answers_help_at_once():
-    def seconds() -> float:
-        """Of the processor, which others may be using too."""
-        before = os.times()
-        done = subprocess.run([sys.executable, "-m", "bench", "-h"], capture_output=True, text=True, check=True)
-        assert "bench run ablation" in done.stdout
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
-
-    assert min(seconds() for _ in range(3)) < 0.5
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_commands_are_completed(shell):
-    words = {"COMP_WORDS": "bench re", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "bench re"}
-    environment = {**os.environ, **words, "_BENCH_COMPLETE": f"complete_{shell}"}
-    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert "report" in done.stdout and "rescore" in done.stdout and "plan" not in done.stdout
-
-
-def test_a_report_on_failures_names_them_and_the_command_that_tries_them_again(bench, store):
-    for seed in (0, 1):
-        spec = TINY.but(seed=seed)
-        store.run(spec).create(spec)
-        store.run(spec).set_status("failed", reason="ZeroDivisionError: division by zero", kind="code")
-    code, _, err = bench("report", "mine.py", "--seeds", "2")
-    assert code == 2 and len(err.splitlines()) == 1
-    assert "2 runs (tiny, seed 0, ...) failed: code: ZeroDivisionError: division by zero" in err
-    assert "`bench run mine.py --seeds 2 --retry code` tries again what failed by code" in err and "trains them" not in err
-
-
-@pytest.mark.parametrize(
-    ("settings", "options"),
-    [
-        (("steps=7", "batch=4"), "--set steps=7 --set batch=4"),
-        (("data=actions",), "--set data=actions"),
-        (("model.slots=9", "data.digit=10"), "--set model.slots=9 --set data.digit=10"),
-    ],
-)
-def test_a_report_without_the_settings_of_the_finished_runs_names_them(bench, store, settings, options):
-    spec = TINY
-    for setting in settings:
-        spec = spec.edited(setting)
-    run = store.run(spec)
-    run.create(spec)
-    assert "other settings" not in bench("report", "mine.py")[2]
-    run.set_status("finished")
-    remember(run, "mine-small", "tiny")
-    code, _, err = bench("report", "mine.py")
-    assert code == 2 and f"finished runs of it have other settings: add `{options}`" in err
-    words = options.replace("`", "").split()
-    assert "other settings" not in bench("report", "mine.py", *words)[2]

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -96,3 +97,24 @@ def test_ctrl_c_ends_a_guarded_command_and_all_that_it_started(tmp_path):
     threading.Thread(target=interrupt, daemon=True).start()
     assert guarded.run(["sh", "-c", shell], os.environ) == 128 + signal.SIGTERM
     assert not os.path.exists(f"/proc/{(tmp_path / 'ready').read_text().strip()}/exe") or sys.platform != "linux"
+
+
+def test_python_m_bench_is_bench_and_answers_help_at_once():
+    def seconds() -> float:
+        """Of the processor, which others may be using too."""
+        before = os.times()
+        done = subprocess.run([sys.executable, "-m", "bench", "-h"], capture_output=True, text=True, check=True)
+        assert "bench run ablation" in done.stdout
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_commands_are_completed(shell):
+    words = {"COMP_WORDS": "bench re", "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "bench re"}
+    environment = {**os.environ, **words, "_BENCH_COMPLETE": f"complete_{shell}"}
+    code = "import sys; sys.argv = ['bench']; from bench.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "report" in done.stdout and "rescore" in done.stdout and "plan" not in done.stdout

@@ -1,41 +1,16 @@
 """Frames that other code bases wrote are scored rightly or refused: whose clip, which range, which axis, in what order."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from bench.common.errors import BenchError
 from bench.data.preparing.prepare import prepare
-from bench.external.models import Trained
-from bench.spec.component import Component
+from tests.external_samples import psnr, refusal, write_clip
 
 GREYS = (40, 90, 130, 180, 230)
-
-
-def psnr(bench, *words, protocol="standard"):
-    """The mean PSNR that `bench eval` finds."""
-    code, out, err = bench("eval", *words, "--json")
-    assert code == 0, err
-    return json.loads(out)["protocols"][protocol]["psnr"]["mean"]
-
-
-def refusal(bench, *words):
-    """What `bench eval` says where it refuses, in one line."""
-    code, out, err = bench("eval", *words)
-    assert code == 2 and err.startswith("error: ") and len(err.splitlines()) == 1 and not out, (code, err, out)
-    return err
-
-
-def write_clip(folder, frames, name="frame_{:05d}.png"):
-    """Grey frames [T, H, W] as pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for t, frame in enumerate(frames):
-        Image.fromarray(frame).save(folder / name.format(t))
 
 
 @pytest.fixture
@@ -264,52 +239,6 @@ def test_openstl_s_files_are_understood(bench, pair, tmp_path):
     assert "has no targets beside it" in refusal(bench, "--predictions", saved)
 
 
-def test_frames_named_by_decimals_signs_or_hexadecimal_numbers_are_paired_in_order(bench, tmp_path):
-    random = np.random.default_rng(1)
-    frames = random.integers(0, 256, (12, 16, 16)).astype(np.uint8)
-    for form in ("decimals", "signs", "hex"):
-        names = {
-            "decimals": [f"{t * 0.05:g}.png" for t in range(12)],
-            "signs": [f"{t - 6}.png" for t in range(12)],
-            "hex": [f"{t:x}.png" for t in range(12)],
-        }[form]
-        for name, frame in zip(names, frames, strict=True):
-            folder = tmp_path / form / "prediction" / "clip"
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(frame).save(folder / name)
-        write_clip(tmp_path / "target", frames)
-        shutil.copytree(tmp_path / form / "prediction", tmp_path / form / "target")
-        output = json.loads(bench("eval", "--predictions", tmp_path / form, "--json")[1])
-        assert output["protocols"]["standard"]["psnr"]["per_frame"] == [100] * 12
-        np.savez(tmp_path / "target.npz", prediction=frames[None, :, None], target=frames[None, :, None])
-    (tmp_path / "hex" / "prediction" / "clip" / "0.png").rename(tmp_path / "hex" / "prediction" / "clip" / "10²0.png")
-    assert "10²0.png" in refusal(bench, "--predictions", tmp_path / "hex")
-
-
-@pytest.mark.parametrize(
-    ("predicted", "true", "message"),
-    [
-        (range(10), range(10), True),
-        (range(5, 10), range(10), True),  # the targets begin with the context
-        (range(1, 6), range(11, 16), True),  # each counts from its own beginning
-        (range(5), range(10), False),  # pred_0 may be of gt_0 or of gt_5
-        (range(10), range(5), False),
-        (range(10, 15), range(5), False),
-        (range(1, 6), range(5), False),
-    ],
-)
-def test_predicted_frames_are_paired_with_true_ones_by_numbers_or_refused(predicted, true, message):
-    from bench.common.errors import BenchError
-    from bench.external.pairing import pair_frames
-
-    sides = [f"pred_{t}.png" for t in predicted], [f"gt_{t}.png" for t in true]
-    if message:
-        assert pair_frames(*sides, "here") == list(range(len(true) - len(predicted), len(true)))
-    else:
-        with pytest.raises(BenchError, match="which belong together"):
-            pair_frames(*sides, "here")
-
-
 # grey
 
 
@@ -353,25 +282,3 @@ def test_what_has_no_mean_says_why_in_text_and_json(bench, pair, tmp_path):
     np.savez(tmp_path / "spoilt.npz", prediction=spoilt, target=target)
     out = bench("eval", "--predictions", "spoilt.npz")[1]
     assert "no mean of openstl mse_sum, mae_sum: not finite: 1 of 3 clips" in out
-
-
-def test_predict_on_frames_unlike_those_of_the_training_says_so_or_what_it_takes(finished, store, tmp_path):
-    run = next(run for run in store.runs() if run.name.startswith("lmc-"))
-    np.save(tmp_path / "large.npy", np.zeros((12, 1, 32, 32), np.float32))
-    np.save(tmp_path / "same.npy", np.zeros((12, 1, 16, 16), np.float32))
-    code, _, err = finished("predict", run.name, tmp_path / "large.npy")
-    assert code == 0 and "was trained on 16x16 frames, these are 32x32" in err
-    assert "was trained on" not in finished("predict", run.name, tmp_path / "same.npy")[2]
-    (tmp_path / "videos" / "one").mkdir(parents=True)
-    (tmp_path / "videos" / "two").mkdir()
-    code, _, err = finished("predict", run.name, tmp_path / "videos")
-    assert code == 2 and f"name one of its 2, such as {tmp_path / 'videos' / 'one'}" in err
-
-
-def test_a_model_that_takes_the_context_or_the_frames_of_its_training_alone_says_which():
-    built = Component("simvp", spatial=8, temporal=16, temporal_layers=2, ratio=4)
-    weights = built.checked("models").build(shape=(1, 16, 16), context=8, horizon=2).state_dict()
-    trained = Trained("mine", built, weights, context=8, horizon=2, trained_size=(16, 16))
-    trained.build((1, 16, 16), torch.device("cpu"))
-    with pytest.raises(BenchError, match=r"mine takes 8 context frames, as in training, not 4"):
-        trained.build((1, 16, 16), torch.device("cpu"), 4)

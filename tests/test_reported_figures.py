@@ -12,7 +12,7 @@ from PIL import Image
 from bench.data.preparing.prepare import prepare
 from bench.evaluation.scores import load
 from bench.store.store import Store
-from tests.test_external_frames import psnr, refusal, write_clip
+from tests.external_samples import psnr, refusal, write_clip
 
 STILL = """
 from bench.spec import Evaluation, Experiment, Component, RunSpec
