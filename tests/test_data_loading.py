@@ -46,7 +46,7 @@ def test_on_a_processor_no_thread_is_started():
 @pytest.mark.parametrize("last", [0, 1, AHEAD, AHEAD + 4])
 def test_batches_made_ahead_are_the_same_in_the_same_order(last):
     data = Counting()
-    ahead = list(_ahead(data, 3, 0, last, 2, 4, CPU))
+    ahead = list(_ahead(lambda step: data.batch(3, step, 2, 4), 0, last, CPU))
     assert len(ahead) == last and data.steps == list(range(last))
     for batch, plain in zip(ahead, batches(Digits(), 3, 0, last, 2, 4, CPU), strict=True):
         assert torch.equal(batch, plain)
@@ -54,7 +54,7 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(last):
 
 def test_only_a_few_batches_are_made_ahead_and_none_after_the_reader_left():
     data = Counting()
-    reader = _ahead(data, 0, 0, 1000, 1, 2, CPU)
+    reader = _ahead(lambda step: data.batch(0, step, 1, 2), 0, 1000, CPU)
     list(itertools.islice(reader, 2))
     reader.close()
     for thread in data.threads:
@@ -68,7 +68,7 @@ def test_an_error_while_making_a_batch_reaches_the_reader():
             raise OSError("unplugged")
 
     with pytest.raises(OSError, match="unplugged"):
-        next(_ahead(Broken(), 0, 0, 5, 1, 2, CPU))
+        next(_ahead(lambda step: Broken().batch(0, step, 1, 2), 0, 5, CPU))
 
 
 def test_what_can_move_to_a_gpu():

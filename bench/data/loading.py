@@ -6,7 +6,7 @@ ways give the same clips, since a batch is a function of (seed, step).
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, runtime_checkable
 
@@ -42,11 +42,14 @@ def batches(
 ) -> Iterator[Tensor]:
     """The batches of steps first ... last-1, each [size, frames, C, H, W], on the device. share: only these clips of each."""
     rows = slice(share.start, share.stop) if share else slice(None)
+
+    def batch(step: int) -> Tensor:
+        return data.batch(seed, step, size, frames)[rows]
+
     if device.type != "cuda" or moved(data, device):
-        for step in range(first, last):
-            yield data.batch(seed, step, size, frames)[rows].to(device)
+        yield from (batch(step).to(device) for step in range(first, last))
     else:
-        yield from _ahead(data, seed, first, last, size, frames, device, rows)
+        yield from _ahead(lambda step: batch(step).pin_memory(), first, last, device)
 
 
 def moved(data: Dataset, device: torch.device) -> bool:
@@ -57,27 +60,15 @@ def moved(data: Dataset, device: torch.device) -> bool:
     return True
 
 
-def _ahead(
-    data: Dataset,
-    seed: int,
-    first: int,
-    last: int,
-    size: int,
-    frames: int,
-    device: torch.device,
-    rows: slice = slice(None),
-) -> Iterator[Tensor]:
-    def make_batch(step: int) -> Tensor:
-        clips = data.batch(seed, step, size, frames)[rows]
-        return clips.pin_memory() if device.type == "cuda" else clips
-
+def _ahead(batch: Callable[[int], Tensor], first: int, last: int, device: torch.device) -> Iterator[Tensor]:
+    """Batches on the device, in order; a thread makes the next ones meanwhile."""
     thread = ThreadPoolExecutor(1)
     try:
-        futures = deque(thread.submit(make_batch, step) for step in range(first, min(first + AHEAD, last)))
+        futures = deque(thread.submit(batch, step) for step in range(first, min(first + AHEAD, last)))
         for step in range(first, last):
             clips = futures.popleft().result()
             if step + AHEAD < last:
-                futures.append(thread.submit(make_batch, step + AHEAD))
+                futures.append(thread.submit(batch, step + AHEAD))
             yield clips.to(device, non_blocking=True)
     finally:
         thread.shutdown(wait=False, cancel_futures=True)
