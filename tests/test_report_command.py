@@ -4,8 +4,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from bench.commands import _output
+from bench.commands import _mlflow, _output
 from bench.store.labels import remember
+from reports import bundle
 from tests.conftest import TINY
 
 
@@ -40,9 +41,10 @@ def test_a_report_is_written_in_the_format_of_its_file(finished, tmp_path):
     assert (tmp_path / "table.csv").read_text().startswith("variant")
 
 
-@pytest.mark.usefixtures("mlflow_ready")
 def test_a_folder_s_report_says_what_it_is_doing(finished, tmp_path, monkeypatch):
     steps = []
+    monkeypatch.setattr(bundle, "bundle", lambda *parts: [])  # figures take their time, and other tests draw them
+    monkeypatch.setattr(_mlflow, "announce_report", lambda *parts: None)
 
     @contextmanager
     def doing():
