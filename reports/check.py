@@ -15,6 +15,7 @@ from reports.documents import tables
 from reports.headers import SEEDS, RequestedColumn, requested_columns
 from reports.latex import printable
 from reports.latex_tables import Line
+from reports.made_blocks import name_by_line
 from reports.memory_table import MEASURES
 from reports.published_rows import with_published
 from reports.results import Results
@@ -42,8 +43,12 @@ def check(
     made when the document has one; without it, claims are named as not compared.
     """
     checked = Checked()
+    records = name_by_line(text)
     for sheet in tables(text, kind):
-        if lines is None or lines[0] <= sheet[0].number <= lines[1]:
+        if record := records.get(sheet[0].number):
+            compared = f"is made from the scores of record {record}: `bench results check` compares it"
+            checked.others.append(f"the table at line {sheet[0].number} {compared}")
+        elif lines is None or lines[0] <= sheet[0].number <= lines[1]:
             columns, problems = requested_columns(results, [line for line in sheet if line.header], protocols)
             rows = [line for line in sheet if not line.header]
             shown = _Shown(results, rows, columns)

@@ -14,6 +14,7 @@ from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table, gain_text
 from reports.costs import cost_table, with_warnings
 from reports.figures import per_frame
+from reports.made_blocks import BLOCK
 from reports.quantities import lasting
 from reports.record import Record
 from reports.render import markdown
@@ -22,10 +23,6 @@ from reports.table import Table, horizon_slices, table
 
 SLICE = 10  # frames
 MADE = "<!-- made by `bench results write`: edit nothing here -->"
-BLOCK = re.compile(
-    r"(?P<begin><!-- results (?P<name>[\w.-]+) (?P<part>\w+)(?: (?P<rows>[\d,]+))? -->\n).*?(?P<end><!-- /results -->)",
-    re.DOTALL,
-)
 PARTS = ("claims", "scores", "costs")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 Records = Mapping[str, Record]

@@ -310,3 +310,12 @@ def test_a_table_without_scores_is_named_in_plain_words(scored):
     other = "| variant | width |\n|---|---|\n| full model | 26 |\n"
     checked = check(scored, other, "markdown")
     assert checked.unmatched == ["the table at line 1, 1 numbers: no column has the name of a metric or a cost"]
+
+
+def test_blocks_of_scores_of_record_are_left_to_the_command_that_makes_them(scored):
+    shown = render(table(scored, ["psnr"]), "markdown")
+    block = f"<!-- results ablation-small-actions scores -->\n{shown.replace('.', '9.')}\n<!-- /results -->\n"
+    checked = check(scored, f"{block}\n{shown}", "markdown")
+    assert checked.tables == 1 and checked.numbers and not checked.differences
+    (other,) = checked.others
+    assert "is made from the scores of record ablation-small-actions: `bench results check` compares it" in other
