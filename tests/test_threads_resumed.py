@@ -76,8 +76,9 @@ def test_resumed_with_fewer_threads_a_run_says_so_and_keeps_those_from_then_on(s
 def test_killed_and_resumed_with_other_workers_on_other_cores_it_is_the_same_run_or_says_that_it_is_not(stopped, whole):
     """As `bench run` does it, in a process that may use one core less."""
     code = (
-        "from bench.sweep.scheduler import Scheduler; "
-        "from bench.spec.experiment import Experiment; from tests.test_threads_resumed import *; store = Store(sys.argv[1]); "
+        "import sys; from bench.executors.local import Local; from bench.spec.experiment import Experiment; "
+        "from bench.store.store import Store; from bench.sweep.plan import plan; from bench.sweep.scheduler import Scheduler; "
+        "from tests.test_threads_resumed import EVALUATION, WIDE; store = Store(sys.argv[1]); "
         "runs = Experiment('?', {'wide': WIDE, 'other': WIDE.but(seed=1)}, evaluation=EVALUATION); "
         "Scheduler(plan(runs, store), store, Local(workers=int(sys.argv[2]))).run()"
     )
