@@ -10,6 +10,7 @@ from PIL import Image
 from bench.common.errors import BenchError
 from bench.data import formats, pictures, video
 from bench.data.preparing.prepare import prepare
+from bench.data.preparing.sources import Damaged
 from bench.data.videos import Videos
 from bench.external import frames
 from bench.external.side import Reading
@@ -105,6 +106,20 @@ def test_a_gif_at_30_frames_a_second_has_even_time_though_its_durations_are_roun
     clip = np.random.default_rng(0).integers(0, 256, (6, 8, 8), np.uint8)
     path = write_gif(tmp_path / "a.gif", clip, [30, 30, 40] * 2)
     assert np.array_equal(list(video.frames(path, grey=True)), clip)
+
+
+@pytest.mark.parametrize(("fraction", "message"), [(0.0, "after 0 frames"), (0.5, "is cut off"), (0.99, "is cut off")])
+def test_a_gif_that_is_not_whole_is_damaged(tmp_path, fraction, message):
+    path = write_gif(tmp_path / "a.gif", np.random.default_rng(0).integers(0, 256, (4, 16, 16), np.uint8), [40] * 4)
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
+    with pytest.raises(Damaged, match=message):
+        list(video.frames(path))
+
+
+def test_a_gif_whose_frame_would_become_minutes_is_refused(tmp_path):
+    path = write_gif(tmp_path / "a.gif", np.random.default_rng(0).integers(0, 256, (2, 8, 8), np.uint8), [20, 600_000])
+    with pytest.raises(BenchError, match="has no even rate: its frames last between 20 and 600000 ms"):
+        list(video.frames(path))
 
 
 def test_a_gif_without_an_even_rate_is_refused(tmp_path):

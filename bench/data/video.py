@@ -16,6 +16,7 @@ from bench.data.preparing.sources import Damaged
 DEMUXERS = {
     ".avi": "avi", ".mp4": "mov", ".m4v": "mov", ".mov": "mov", ".mkv": "matroska", ".webm": "matroska", ".gif": "gif",
 }  # fmt: skip
+LONGEST = 100  # time steps that a frame of a GIF may last
 ROUNDING = 1  # hundredths of a second by which a GIF's durations may differ: at 30 frames a second they are 3, 3 and 4
 LOST = 0.02  # fraction of the declared frames that may be missing before a video counts as damaged: encoders miscount a few
 
@@ -26,8 +27,9 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
     Programs that write a GIF store equal frames once, shown for longer: they are repeated, so that time passes evenly.
     """
     _check_whole(path)
-    count, repeats = 0, _repeats(path) if path.suffix.lower() == ".gif" else []
+    count = 0
     try:
+        repeats = _repeats(path) if path.suffix.lower() == ".gif" else []
         with opened(path) as file, av.open(file, "r", format=_demuxer(path)) as container:
             if not container.streams.video:
                 raise Damaged(f"{path} is damaged: there is no video in it; fetch the file again")
@@ -49,12 +51,16 @@ def frames(path: Path, grey: bool = False) -> Iterator[NDArray[np.uint8]]:
 
 
 def _repeats(path: Path) -> list[int]:
-    """How many time steps each frame of a GIF lasts, in units of the shortest; a BenchError if they fit no common rate."""
+    """How many time steps each frame of a GIF lasts, in units of the shortest; a BenchError if they fit no common rate.
+
+    A frame that lasts for very many is refused as well: a few bytes would become minutes of video.
+    """
     with opened(path) as file, av.open(file, "r", format=_demuxer(path)) as container:
         durations = [packet.duration or 0 for packet in container.demux(video=0) if packet.size]
     shortest = max(1, min(durations, default=1))
     repeats = [max(1, round(duration / shortest)) for duration in durations]
-    if any(abs(duration - count * shortest) > ROUNDING for duration, count in zip(durations, repeats, strict=True)):
+    uneven = any(abs(duration - count * shortest) > ROUNDING for duration, count in zip(durations, repeats, strict=True))
+    if uneven or max(repeats, default=1) > LONGEST:
         raise BenchError(
             f"{path} has no even rate: its frames last between {10 * shortest} and {10 * max(durations)} ms; "
             "save it with the same duration for each frame"
@@ -92,10 +98,14 @@ def channels_first(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _check_whole(path: Path) -> None:
-    """An AVI file declares its length at the start, so an incomplete download is found without decoding."""
+    """An incomplete download is found without decoding: an AVI file declares its length at the start, a GIF ends with `;`."""
+    size = path.stat().st_size
     with opened(path) as file:
         head = file.read(12)
-    size = path.stat().st_size
+        file.seek(max(0, size - 16))
+        tail = file.read()
+    if head[:4] == b"GIF8" and not tail.rstrip(b"\0").endswith(b";"):
+        raise Damaged(f"{path} is cut off after {size} bytes; fetch the file again")
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         declared = int.from_bytes(head[4:8], "little") + 8
         if size < declared:
