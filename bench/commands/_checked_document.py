@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands import _output, _report_folder
+from bench.commands import _output
 from bench.common.errors import BenchError
 from reports.quantities import several
 
@@ -27,7 +27,7 @@ def compare(chosen: Selection, document: str, protocols: tuple[str, ...], form: 
     results = chosen.results
     try:
         with _output.doing() as tell:
-            now = (lambda: claims_table(*_report_folder.judged(chosen, tell))) if chosen.experiment.claims else None
+            now = (lambda: claims_table(*chosen.judged(tell))) if chosen.experiment.claims else None
             comparison = check(results, text, kind, protocols, lines, now)
     except ValueError as error:
         raise BenchError(f"cannot check {path}: {error}") from error

@@ -11,12 +11,14 @@ import typer
 from bench.common.errors import BenchError, did_you_mean, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bench.external.results import ExternalResult
     from bench.spec.experiment import Experiment
     from bench.store.store import Store
     from bench.sweep.plan import PlannedRun
+    from reports.claims import Judged
+    from reports.memory import Memories
     from reports.results import Results
 
 Protocol = Annotated[
@@ -77,6 +79,20 @@ class Selection:
         from bench.reporting.damage import verified
 
         self.planned_runs = verified(self.planned_runs)
+
+    def judged(self, tell: Callable[[str], None]) -> tuple[Results, list[Judged]]:
+        """The claims with their verdicts. tell: gets what is being done, such as the run whose memory is analysed."""
+        from bench.evidence.judging import judged
+
+        tell("judging claims")
+        return judged(self.experiment, self.planned_runs, self.label, tell)
+
+    def memories(self, tell: Callable[[str], None]) -> Memories:
+        """How memory slots are addressed. tell: gets the run whose memory is analysed."""
+        from bench.reporting.analysis import memories
+
+        tell("looking into memories")
+        return memories(self.planned_runs, tell)
 
 
 def select(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 METRICS = "psnr,ssim,lpips"
 PICTURES = (".png", ".svg", ".pdf")
-SUFFIXES = {".md": "markdown", ".csv": "csv", ".tex": "latex", ".html": "html", ".json": "json", ".txt": "terminal"}
+SUFFIXES = {**_checked_document.KINDS, ".csv": "csv", ".json": "json", ".txt": "terminal"}
 
 
 def _known_format(form: str | None) -> str | None:
@@ -145,7 +145,7 @@ def report(
                 "--published and several protocols are for single tables"
             )
         remade = choice.command("report", anywhere=True)
-        _report_folder.write(chosen, store, out, protocols[0], label, f"{remade} --out {shlex.quote(out.name)}")
+        _report_folder.write(chosen, store, out, f"{remade} --out {shlex.quote(out.name)}")
         return
     if claims:
         _claims(chosen, out, form)
@@ -195,7 +195,7 @@ def _claims(chosen: Selection, out: Path | None, form: str | None) -> None:
     from reports.style import printed
 
     with _output.doing() as tell:
-        results, judged = _report_folder.judged(chosen, tell)
+        results, judged = chosen.judged(tell)
     if out and out.suffix in PICTURES:
         write_bytes(out, printed(claims_figure(results, judged), out.suffix.removeprefix(".")))
         print(f"wrote {out}")
@@ -215,7 +215,7 @@ def _memory(chosen: Selection) -> Table:
     from reports.memory_table import memory_table
 
     with _output.doing() as tell:
-        memories = _report_folder.memories(chosen, tell)
+        memories = chosen.memories(tell)
     if not memories.variants:
         raise BenchError(f"no variant of {chosen.experiment.name} is an LMC-Memory with a memory to look into")
     return memory_table(chosen.results, memories)
