@@ -45,7 +45,6 @@ LMC_SMALL = RunSpec(
     validate_every=50,
 )
 LMC_MEDIUM = LMC_SMALL.but(
-    model=Component("lmc", width=16, layers=1, slots=50),
     data=Component("actions"),
     steps=4000,
     optimizer=Component("adam", lr=1e-3),

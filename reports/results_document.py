@@ -1,5 +1,6 @@
 """Results as a page of Markdown that is made from scores of record alone, and blocks of it inside pages that people write."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -169,6 +170,14 @@ def _settings(record: Record) -> str:
 
 
 def changed(text: str, expected: str) -> Sequence[tuple[int, str, str]]:
-    """(number, the line, the expected line) of all lines that differ; a missing line is empty."""
-    pairs = zip_longest(text.splitlines(), expected.splitlines(), fillvalue="")
-    return [(number, line, right) for number, (line, right) in enumerate(pairs, start=1) if line != right]
+    """(number, the line, the expected line) of all lines that differ; a line that is missing on one side is empty there."""
+    lines, right = text.splitlines(), expected.splitlines()
+    blocks = difflib.SequenceMatcher(None, lines, right, autojunk=False).get_opcodes()
+    return [
+        (number, line, right_line)
+        for same, first, last, first_right, last_right in blocks
+        if same != "equal"
+        for number, (line, right_line) in enumerate(
+            zip_longest(lines[first:last], right[first_right:last_right], fillvalue=""), start=first + 1
+        )
+    ]

@@ -11,7 +11,7 @@ import pytest
 from reports.claim import ALIGNMENT, CHANCE, Claim
 from reports.claims import judge
 from reports.record import Record, load, save
-from reports.results_document import MADE, document, filled, judged
+from reports.results_document import MADE, changed, document, filled, judged
 from tests.report_samples import results, runs
 
 ROOT = Path(__file__).parent.parent
@@ -101,9 +101,9 @@ def test_a_record_of_another_version_or_without_its_arrays_is_refused(folder):
     path = folder / "evidence" / "toy.zip"
     with zipfile.ZipFile(path) as archive:
         text = archive.read("record.json").decode()
-    for changed, why in ((text.replace('"version": 1', '"version": 9'), "another version"), (text, "damaged")):
+    for text_there, why in ((text.replace('"version": 1', '"version": 9'), "another version"), (text, "damaged")):
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("record.json", changed)
+            archive.writestr("record.json", text_there)
         with pytest.raises(ValueError, match=why):
             load(path)
 
@@ -150,6 +150,14 @@ def test_a_page_that_was_written_is_found_right_and_a_changed_number_is_found(pa
     os.remove(tmp_path / "docs" / "results" / "toy-claims.png")
     code, out, _ = page("check", "docs/results.md")
     assert code == 1 and "there is no picture" in out
+
+
+def test_a_line_too_many_or_too_few_is_one_difference_and_those_below_it_are_none():
+    right = "a\nb\nc\nd\ne\n"
+    assert changed("a\nc\nd\ne\n", right) == [(2, "", "b")]
+    assert changed("a\nb\nnew\nc\nd\n", right) == [(3, "new", ""), (6, "", "e")]
+    assert changed("a\nB\nc\nd\ne\n", right) == [(2, "B", "b")]
+    assert changed(right, right) == []
 
 
 def test_blocks_in_a_page_that_people_write_are_filled_and_the_rest_is_left(page, tmp_path):
