@@ -109,7 +109,7 @@ def _everything(study: Study, search: Searched, folder: Path) -> None:
 
     from bench.common.display import published
     from bench.reporting.damage import readable
-    from bench.reporting.results import run_row
+    from bench.reporting.run_rows import run_row
     from bench.tune.confirm import everything
     from bench.tune.study import called
     from reports.search_bundle import search_bundle

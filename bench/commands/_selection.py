@@ -105,7 +105,7 @@ def select(
     """
     from bench.commands._unfinished import causes_and_remedies
     from bench.reporting.damage import readable_runs
-    from bench.reporting.results import find_external_results
+    from bench.reporting.sources import find_external_results
 
     planned_runs = readable_runs(experiment, store, lambda runs: causes_and_remedies(experiment, runs, store, training))
     return Selection(experiment, planned_runs, find_external_results(store, planned_runs, names), protocols, label, metrics)

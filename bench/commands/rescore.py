@@ -37,7 +37,7 @@ def rescore_(
     from bench.common.machine import default_device
     from bench.external.rescore import rescore, rescore_external
     from bench.metrics.protocols import PROTOCOLS, checked
-    from bench.reporting.results import find_external_results
+    from bench.reporting.sources import find_external_results
     from bench.sweep.plan import plan, unique
 
     chosen = checked(protocol.split(",") if protocol else PROTOCOLS)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -14,17 +11,14 @@ from numpy.typing import NDArray
 
 from bench.common.display import published
 from bench.common.errors import BenchError, did_you_mean, listed
-from bench.evaluation.scores import ScoresHeader, read_header
-from bench.external.results import ExternalResult, find
-from bench.metrics import METRICS, frame_metrics, set_metrics, weights
+from bench.evaluation.scores import ScoresHeader
+from bench.external.results import ExternalResult
+from bench.metrics import METRICS, frame_metrics, set_metrics
+from bench.reporting.run_rows import external_row, run_row
 from bench.reporting.set_scores import gathered, known_sets, missing
-from bench.reporting.sources import Source
+from bench.reporting.sources import Source, check_comparable, lacking, read_sources
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment, Scale
-from bench.spec.runspec import RunSpec
-from bench.store import shapes
-from bench.store.run import FINISHED
-from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
 from reports.results import Metadata, Results
 
@@ -47,8 +41,8 @@ def results(
     curves: with the training curves of all runs, which take longer to read than their scores.
     sets: the metrics of the whole set of clips to show; those that any run has, if not given.
     """
-    ours, theirs = _sources(planned_runs, external_results)
-    _comparable(ours, theirs)
+    ours, theirs = read_sources(planned_runs, external_results)
+    check_comparable(ours, theirs)
     names = list(dict.fromkeys(source.label for source in theirs))
     labels = [*experiment.variants, *names]
     metadata = dict(ours[0].header.metadata) if ours else {}
@@ -56,8 +50,8 @@ def results(
         metadata[name] = next((source.header.metadata[name] for source in ours if source.header.metadata.get(name)), "")
     shown = shows(ours[0].header, label) if ours else np.arange(0)
     sources = [*ours, *theirs]
-    lacking = {(source.label, source.seed): _lacking(source) for source in sources}
-    rows = [*(_run(planned, experiment) for planned in planned_runs), *map(_external_run, external_results)]
+    unscored = {(source.label, source.seed): lacking(source) for source in sources}
+    rows = [*(_run(planned, experiment) for planned in planned_runs), *map(external_row, external_results)]
     set_names = known_sets(sources) if sets is None else [name for name in sets if name in set_metrics()]
     seeds = sorted({planned.seed for planned in planned_runs} | {external.seed for external in external_results})
     return Results(
@@ -66,7 +60,7 @@ def results(
         scale=cast(Scale, experiment.scale),
         variants=labels,
         scores=_scored(_rows(sources, labels, shown), sources, shown, protocols),
-        runs=pd.DataFrame([{**row, **lacking.get((row["variant"], row["seed"]), {})} for row in rows]),
+        runs=pd.DataFrame([{**row, **unscored.get((row["variant"], row["seed"]), {})} for row in rows]),
         metrics={name: metric for name, metric in METRICS.items() if name in set_names or name not in set_metrics()},
         protocols=metadata.get("protocols", {}),
         metadata=_metadata(
@@ -94,27 +88,10 @@ def under(
     external_results: Sequence[ExternalResult] = (),
 ) -> Iterator[Results]:
     """The results of `loaded` under other protocols, each read when it is asked for."""
-    ours, theirs = _sources(planned_runs, external_results)
+    ours, theirs = read_sources(planned_runs, external_results)
     shown = shows(ours[0].header, label)
     rows = loaded.scores[[name for name in loaded.scores.columns if "/" not in str(name)]]
     return (loaded.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
-
-
-def find_external_results(store: Store, planned_runs: Sequence[PlannedRun], names: Sequence[str]) -> list[ExternalResult]:
-    """The external results of these names on the clips that the runs are scored on; a BenchError if one has none there."""
-    if not names:
-        return []
-    first = next((planned for planned in planned_runs if planned.state == FINISHED), None)
-    if first is None:
-        raise BenchError(f"no run is finished that {listed(names)} could be compared with")
-    if taken_names := [name for name in names if name in {planned.label for planned in planned_runs}]:
-        raise BenchError(f"'{taken_names[0]}' is a variant already; `bench eval --name` keeps scores under another name")
-    data, context = first.spec.data, first.spec.context
-    options = ["--data", data.name, *(f"--set data.{option}={value}" for option, value in data.options.items())]
-    header = read_header(first.run.scores_file(first.evaluations[0].key))
-    clips = f"its {header.shape[0]} clips of {header.shape[1]} frames"
-    remedy = f"`bench eval --predictions DIR --name ... {' '.join(options)} --context {context}` scores frames of {clips}"
-    return find(store, names, header.metadata.get("targets"), f"'{first.label}'", remedy)
 
 
 def shows(header: ScoresHeader, label: str | None) -> NDArray[np.int64]:
@@ -128,22 +105,6 @@ def shows(header: ScoresHeader, label: str | None) -> NDArray[np.int64]:
             f"no test clip is labelled '{label}'{did_you_mean(label, present) or f'; there are {listed(present)}'}"
         )
     return np.flatnonzero(np.array(labels) == label)
-
-
-def _sources(
-    planned_runs: Sequence[PlannedRun], external_results: Sequence[ExternalResult]
-) -> tuple[list[Source], list[Source]]:
-    """The scores of our runs, variant by variant, and those of external results."""
-    order = {label: number for number, label in enumerate(dict.fromkeys(planned.label for planned in planned_runs))}
-    finished = [planned for planned in planned_runs if planned.state == FINISHED]
-    finished.sort(key=lambda planned: (order[planned.label], planned.seed))
-    return (
-        [
-            Source(planned.label, planned.seed, read_header(planned.run.scores_file(planned.evaluations[0].key)))
-            for planned in finished
-        ],
-        [Source(external.name, external.seed, read_header(external.path)) for external in external_results],
-    )
 
 
 def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.int64]) -> pd.DataFrame:
@@ -185,84 +146,6 @@ def _scored(
 def _run(planned: PlannedRun, experiment: Experiment) -> dict[str, Any]:
     searched = {"trials": 0, "tuning_seconds": 0.0, **experiment.searched.get(planned.label, {})} if experiment.searched else {}
     return run_row(planned, searched)
-
-
-def run_row(planned: PlannedRun, searched: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """A run as a report shows it: its state, its costs (`searched`: those of finding its settings), where it comes from."""
-    provenance = planned.run.provenance()
-    row = {
-        "variant": planned.label,
-        "seed": planned.seed,
-        "key": planned.run.name,
-        "state": planned.state,
-        "reason": "" if planned.state == FINISHED else planned.why,
-        "deviations": "; ".join(provenance.get("deviations", [])),
-        **{name: provenance.get(name) for name in (*shapes.COSTS, "command")},
-        **(searched or {}),
-        **_made_by(provenance),
-        **({"own_code": own_code} if (own_code := _own_code(provenance)) else {}),
-        **_started_from(planned.spec),
-    }
-    store = planned.run.path.parent
-    return {name: published(value, store) if isinstance(value, str) else value for name, value in row.items()}
-
-
-def _started_from(spec: RunSpec) -> dict[str, str]:
-    """A sentence for the footnotes of a run that did not start from random weights."""
-    if not spec.init:
-        return {}
-    file = Path(spec.init_file).name
-    return {"source": f"Started from the weights in {file} (sha256 {spec.init_sha256[:12]}), not from random ones."}
-
-
-def _made_by(provenance: dict[str, Any]) -> dict[str, Any]:
-    """The code, the day (UTC), the packages and the machine behind a run, as far as recorded."""
-    code, machine = provenance.get("code", {}), provenance.get("machine", {})
-    changed = " with uncommitted changes" if code.get("diff") else ""
-    return {
-        "commit": code["commit"] + changed if "commit" in code else None,
-        "date": datetime.fromtimestamp(provenance["written"], UTC).date().isoformat() if "written" in provenance else None,
-        "torch": provenance.get("packages", {}).get("torch"),
-        "machine": ", ".join(machine.get("accelerators", [])) or machine.get("processor"),
-    }
-
-
-def _own_code(provenance: dict[str, Any]) -> str:
-    """Files of the user's own that a run was trained with, each with its hash: "my_models/fading.py 89111d9311c6"."""
-    return ", ".join(f"{name} {digest}" for name, digest in sorted(provenance.get("own_code", {}).items()))
-
-
-def _external_run(external: ExternalResult) -> dict[str, Any]:
-    """The row of an external result, whose costs are not recorded."""
-    identity = {"variant": external.name, "seed": external.seed, "key": external.path.stem, "source": external.source}
-    row = {**identity, "state": FINISHED, "reason": "", "deviations": ""}
-    return {name: published(value) for name, value in row.items()}
-
-
-def _lacking(source: Source) -> dict[str, str]:
-    """Why a run has no scores that need a network: "lpips_missing" -> the reason."""
-    keys = [f"{name}_missing" for name in frame_metrics()]
-    return {key: published(why) for key in keys if (why := source.header.metadata.get(key))}
-
-
-def _comparable(ours: Sequence[Source], theirs: Sequence[Source]) -> None:
-    """Refuse to compare scores of other clips, protocols or network weights."""
-    rescoring = f"`bench rescore{''.join(f' --with {source.label!r}' for source in theirs)}` scores all alike"
-    networks = {name: f"with other {metric.label} weights" for name, metric in frame_metrics().items() if metric.load}
-    for field, difference in {"targets": "on other clips", "protocols": "by another version of a protocol", **networks}.items():
-        sources = [source for source in (*theirs, *ours) if field not in networks or source.header.metadata.get(field)]
-        sources_by_value = {_compared(source, field): source for source in sources}
-        if len(sources_by_value) > 1:
-            first, second = (source.label for source in list(sources_by_value.values())[:2])
-            if len({source.header.metadata.get("fingerprint") for source in ours}) > 1:
-                raise BenchError(f"'{first}' and '{second}' are of different data sets; --only shows those of one")
-            raise BenchError(f"'{first}' and '{second}' were scored {difference}; {rescoring}")
-
-
-def _compared(source: Source, field: str) -> str:
-    """A field of the metadata that must be the same for all, as text; of network weights their identity, not their file."""
-    value = source.header.metadata.get(field)
-    return json.dumps(weights.identity(value) if isinstance(value, str) else value)
 
 
 def _first_scored(planned_runs: Sequence[PlannedRun], ours: Sequence[Source]) -> PlannedRun:
