@@ -78,18 +78,28 @@ def _span(frames: tuple[int, int]) -> str:
 
 
 def gain_text(results: Results, judgement: Judged) -> str:
-    """ "+0.42 [+0.11, +0.73]"; without an interval where the seeds are too few for one."""
+    """ "+0.42 [+0.11, +0.73]"; without an interval where the seeds are too few for one.
+
+    It has more digits than the metric's where an end of the interval would be read as 0: its sign decides.
+    """
     if judgement.gain is None:
         return "–"
-    text = _number(results, judgement.claim, judgement.gain, sign=True)
-    if judgement.low is None or judgement.high is None:
-        return f"{text} [?]"
-    return f"{text} [{', '.join(_number(results, judgement.claim, end, sign=True) for end in (judgement.low, judgement.high))}]"
+    ends = [end for end in (judgement.low, judgement.high) if end is not None]
+    metric = metric_of(results, judgement.claim)
+    digits = max((_digits(end * metric.scale, metric.digits) for end in ends), default=metric.digits)
+    text, *texts = (f"{value * metric.scale:+z.{digits}f}" for value in (judgement.gain, *ends))
+    return f"{text} [{', '.join(texts) if len(texts) == 2 else '?'}]"
+
+
+def _digits(value: float, digits: int) -> int:
+    """The decimal places, `digits` at least, with which a value that is not 0 does not read as 0."""
+    return max(digits, math.ceil(-math.log10(2 * abs(value)))) if value and math.isfinite(value) else digits
 
 
 def _number(results: Results, claim: Claim, value: float, sign: bool = False) -> str:
     metric = metric_of(results, claim)
-    return f"{value * metric.scale:{'+' if sign else ''}z.{metric.digits}f}"
+    scaled = value * metric.scale
+    return f"{scaled:{'+' if sign else ''}z.{_digits(scaled, metric.digits)}f}"
 
 
 def metric_of(results: Results, claim: Claim) -> Metric:

@@ -10,7 +10,7 @@ from reports.claim import ALIGNMENT, CHANCE, Claim
 from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, alignments, judge
 from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
-from reports.claims_table import claims_table
+from reports.claims_table import claims_table, gain_text
 from reports.memory import Addressing, Memories
 from reports.style import printed
 from tests.report_samples import results, runs
@@ -49,6 +49,14 @@ def test_of_a_metric_where_less_is_better_less_is_a_gain():
     scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], column="standard/lpips")
     assert the(scored, Claim("?", "full", "plain", metric="lpips")).verdict == REFUTED
     assert the(scored, Claim("?", "plain", "full", metric="lpips")).verdict == HOLDS
+
+
+def test_an_end_of_an_interval_that_is_not_0_is_not_printed_as_0_since_its_sign_decides():
+    judged = replace(the(scored_with_gains([1.0] * SEEDS), BETTER), gains=(0.0003,), low=-0.0001, high=0.0007)
+    scored = scored_with_gains([1.0] * SEEDS)
+    assert gain_text(scored, judged) == "+0.0003 [-0.0001, +0.0007]"
+    assert gain_text(scored, replace(judged, gains=(0.004,), low=-0.31, high=0.32)) == "+0.00 [-0.31, +0.32]"
+    assert gain_text(scored, replace(judged, gains=(0.0,), low=0.0, high=0.0)) == "+0.00 [+0.00, +0.00]"
 
 
 def test_a_claim_is_about_its_frames():
