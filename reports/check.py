@@ -154,7 +154,9 @@ def _scores(results: Results, columns: Sequence[RequestedColumn], differences: b
     metrics = list(dict.fromkeys(column.name.partition("/")[2] for column in columns))
     protocols = list(dict.fromkeys(column.name.partition("/")[0] for column in columns))
     spans = list(dict.fromkeys(column.span for column in columns if column.span))
-    return with_published((ablation if differences else table)(results, metrics, protocols, spans), results)
+    if differences:
+        return ablation(results, metrics, protocols, spans)
+    return with_published(table(results, metrics, protocols, spans), results)
 
 
 def _name(text: str) -> str:

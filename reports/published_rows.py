@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from reports.columns import Column
 from reports.footnotes import Footnote
 from reports.published import load, of_task
-from reports.results import Metadata, Results
+from reports.results import Metadata, Results, mean_of_known
 from reports.table import Cell, Row, Table
 
 # Published names of what our experiments call otherwise; the letters behind ConvLSTM and SimVP are sizes, ours are these.
@@ -38,14 +39,16 @@ def with_published(table: Table, results: Results, published: pd.DataFrame | Non
         )
         return replace(table, footnotes=(*table.footnotes, Footnote(f"Nothing published stands beside {part}.")))
     alike = _alike(load() if published is None else published, results.metadata, [column.score for column in table.columns])
-    cells_of = {row.label: row.cells for row in table.rows}
+    our_means = [_means(results, column) for column in table.columns]
     first = 1 + max((int(note.mark) for note in table.footnotes if note.mark.isdigit()), default=0)
     marks: dict[str, str] = {}
     rows = []
     for method, numbers in alike.groupby("method", sort=False):
         by_score = numbers.set_index("score")
-        our_cells = cells_of.get(_variant(str(method)), (Cell(),) * len(table.columns))
-        cells = [_cell(column, by_score, cell) for column, cell in zip(table.columns, our_cells, strict=True)]
+        variant = _variant(str(method))
+        cells = [
+            _cell(column, by_score, means.get(variant)) for column, means in zip(table.columns, our_means, strict=True)
+        ]
         sources = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
         row_marks = [marks.setdefault(text, str(first + len(marks))) for text in sources]
         unknown = " (cut unknown)" if _cut_unknown(numbers.iloc[0]) else ""
@@ -56,6 +59,12 @@ def with_published(table: Table, results: Results, published: pd.DataFrame | Non
     marked = [note for note in table.footnotes if note.mark] + [Footnote(text, mark) for text, mark in marks.items()]
     general = [note for note in table.footnotes if not note.mark]
     return replace(table, rows=(*table.rows, *rows), footnotes=(*marked, *general, Footnote(summary)))
+
+
+def _means(results: Results, column: Column) -> dict[str, float]:
+    """Our score of each variant that has one, the mean over its seeds; a table's cells may hold differences instead."""
+    means = mean_of_known(results.seed_means(column.score, column.first, column.last), axis=1)
+    return {variant: float(mean) for variant, mean in zip(results.variants, means, strict=True) if np.isfinite(mean)}
 
 
 def _variant(method: str) -> str:
@@ -78,18 +87,18 @@ def _alike(published: pd.DataFrame, metadata: Metadata, scores: Sequence[str]) -
     return surest.drop_duplicates(["method", "score"]).sort_index()
 
 
-def _cell(column: Column, published: pd.DataFrame, ours: Cell) -> Cell:
+def _cell(column: Column, published: pd.DataFrame, ours: float | None) -> Cell:
     """The published number of a column, and how far ours is from it unless it must not be compared: "28.61 (ours -0.35)"."""
     if column.score not in published.index or column.key != column.score:
         return Cell()
     value, scale, digits = float(published["value"][column.score]), column.metric.scale, column.metric.digits
     text = f"{value * scale:.{digits}f}"
     if (
-        ours.value is not None
+        ours is not None
         and not published["note"][column.score]
         and not _cut_unknown(cast(Any, published.loc[column.score]))
     ):
-        text += f" (ours {(ours.value - value) * scale:+.{digits}f})"
+        text += f" (ours {(ours - value) * scale:+.{digits}f})"
     return Cell(value, text, mark=column.mark)
 
 

@@ -16,6 +16,8 @@ from tests.conftest import TINY
         (["--frames", "2-1"], "a slice begins with its first frame, 1-2"),
         (["--costs", "--frames", "all"], "--costs is a table of its own"),
         (["--memory", "--metrics", "psnr"], "--memory is a table of its own"),
+        (["--differences", "--published"], "--published puts published scores beside ours; --differences shows no scores"),
+        (["--costs", "--published"], "--published puts published scores beside ours; --costs shows no scores"),
         (["--metrics", ","], "--metrics takes some of psnr, ssim"),
     ],
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from reports.ablation import ablation
 from reports.published_rows import with_published
 from reports.render import FORMATS, render
 from reports.results import Metadata
@@ -64,6 +65,13 @@ def test_every_published_row_has_its_source_and_what_is_known_against_it(toy_res
 
 def test_the_difference_is_shown_for_the_variant_that_is_the_same_method(toy_results):
     assert shown(toy_results, called("full", "LMC"))[1]["full"] == ["28.61 (ours -0.61)", "–", "133.3 (ours +16.7)", "–"]
+
+
+def test_ours_is_the_score_itself_where_the_table_shows_differences(toy_results):
+    published = called("plain", "LMC")
+    differences = with_published(ablation(toy_results, protocols=("lmc2021",)), toy_results, published)
+    row = next(row for row in differences.rows if row.published and row.label == "plain")
+    assert row.cells[0].text == "28.61 (ours -1.61)"
 
 
 def test_a_number_that_must_not_be_ranked_shows_no_difference(toy_results):

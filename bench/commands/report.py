@@ -136,6 +136,9 @@ def report(
     other_tables = [option for option, is_on in {"costs": costs, "memory": memory, "claims": claims}.items() if is_on]
     if differences + len(other_tables) > 1:
         raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
+    if published and (differences or other_tables):
+        own_table = "differences" if differences else other_tables[0]
+        raise BenchError(f"--published puts published scores beside ours; --{own_table} shows no scores, so leave one of both out")
     if other_tables and (frames or metrics != METRICS):
         raise BenchError(f"--{other_tables[0]} is a table of its own; --metrics and --frames choose scores")
     if out and folder:
