@@ -46,9 +46,7 @@ def with_published(table: Table, results: Results, published: pd.DataFrame | Non
     for method, numbers in alike.groupby("method", sort=False):
         by_score = numbers.set_index("score")
         variant = _variant(str(method))
-        cells = [
-            _cell(column, by_score, means.get(variant)) for column, means in zip(table.columns, our_means, strict=True)
-        ]
+        cells = [_cell(column, by_score, means.get(variant)) for column, means in zip(table.columns, our_means, strict=True)]
         sources = dict.fromkeys(_source(number) for _, number in numbers.iterrows())
         row_marks = [marks.setdefault(text, str(first + len(marks))) for text in sources]
         unknown = " (cut unknown)" if _cut_unknown(numbers.iloc[0]) else ""
@@ -93,11 +91,7 @@ def _cell(column: Column, published: pd.DataFrame, ours: float | None) -> Cell:
         return Cell()
     value, scale, digits = float(published["value"][column.score]), column.metric.scale, column.metric.digits
     text = f"{value * scale:.{digits}f}"
-    if (
-        ours is not None
-        and not published["note"][column.score]
-        and not _cut_unknown(cast(Any, published.loc[column.score]))
-    ):
+    if ours is not None and not published["note"][column.score] and not _cut_unknown(cast(Any, published.loc[column.score])):
         text += f" (ours {(ours - value) * scale:+.{digits}f})"
     return Cell(value, text, mark=column.mark)
 

@@ -255,7 +255,7 @@ def test_the_report_of_a_search_refuses_each_option_that_it_would_ignore(bench, 
         (("--check", "none.md"), "cannot check none.md"),
         (("--check", "mine.py"), "--check reads .md, .tex and .html"),
         (("--check", "empty.md"), "no table in empty.md has both a variant of mine in its rows and a metric in its header"),
-        (("--check", "empty.md", "--frames", "1"), "--out and --frames do not go with it"),
+        (("--check", "empty.md", "--frames", "1"), "--frames does not go with it"),
     ],
 )
 def test_what_cannot_be_checked_is_explained(finished, tmp_path, words, message):

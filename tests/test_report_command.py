@@ -16,8 +16,21 @@ from tests.conftest import TINY
         (["--frames", "2-1"], "a slice begins with its first frame, 1-2"),
         (["--costs", "--frames", "all"], "--costs is a table of its own"),
         (["--memory", "--metrics", "psnr"], "--memory is a table of its own"),
-        (["--differences", "--published"], "--published puts published scores beside ours; --differences shows no scores"),
-        (["--costs", "--published"], "--published puts published scores beside ours; --costs shows no scores"),
+        (["--differences", "--published"], "published numbers are scores, and no differences"),
+        (
+            ["--costs", "--published"],
+            "--costs is a table of its own: --published does not go with it, since costs are of whole runs",
+        ),
+        (
+            ["--claims", "--published", "--protocol", "openstl"],
+            "--claims is a table of its own: --protocol, --published do not",
+        ),
+        (["--claims", "--with", "Theirs"], "each claim names its variants, metric, protocol and frames"),
+        (["--memory", "--label", "walking"], "--memory is a table of its own: --label does not go with it"),
+        (["--check", "mine.md", "--differences"], "--check compares the metrics and frames that the document has"),
+        (["--check", "mine.md", "--format", "csv"], "--check prints lines, or with --format json an object; got --format csv"),
+        (["--frames", "every:-1"], "--frames every:-1: there are 1 to 2 frames"),
+        (["--frames", "every:3"], "--frames every:3: there are 1 to 2 frames"),
         (["--metrics", ","], "--metrics takes some of psnr, ssim"),
     ],
 )

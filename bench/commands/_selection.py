@@ -141,7 +141,12 @@ def frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
         return list(every_nth_frame(1, horizon))
     try:
         if text.startswith("every:"):
-            return list(every_nth_frame(int(text.removeprefix("every:")), horizon))
+            step = int(text.removeprefix("every:"))
+            if not 1 <= step <= horizon:
+                raise BenchError(
+                    f"--frames {text}: there are 1 to {horizon} frames, so every 1st to every {horizon}th can be shown"
+                )
+            return list(every_nth_frame(step, horizon))
         chosen: list[int | tuple[int, int]] = []
         for word in text.split(","):
             first, dash, last = word.partition("-")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _checked_document, _options, _output, _report_folder, _searches, _selection
+from bench.commands import _checked_document, _options, _output, _report_folder, _report_options, _searches, _selection
 from bench.common.errors import BenchError, listed
 from bench.common.search_names import SEARCH
 
@@ -95,22 +95,21 @@ def report(
     With --check the exit code is 1 if a number in a table of the document differs from the store's at the precision that is
     printed, or is compared with nothing. Numbers in sentences are not checked.
     """
+    options_in_use = {
+        "--metrics": metrics != METRICS, "--protocol": protocol != "standard", "--frames": frames, "--published": published,
+        "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": external_results,
+        "--label": label, "--check": check, "--ignore-unchecked": ignore_unchecked, "--seeds": seeds, "--only": only,
+        "--set": settings, "--out": out, "--format": form,
+    }  # fmt: skip
     if name.startswith(SEARCH):
-        unfit_options = {
-            "--metrics": metrics != METRICS, "--protocol": protocol != "standard", "--frames": frames, "--published": published,
-            "--costs": costs, "--memory": memory, "--claims": claims, "--differences": differences, "--with": external_results,
-            "--label": label, "--check": check, "--ignore-unchecked": ignore_unchecked, "--seeds": seeds, "--only": only,
-            "--set": settings,
-        }  # fmt: skip
-        if unused := [option for option, value in unfit_options.items() if value]:
+        if unused := [option for option, value in options_in_use.items() if value and option not in ("--out", "--format")]:
             raise BenchError(f"{listed(unused)}: not for a search; `bench report {name}` takes --out, --format and --scale")
         if out and form and _is_folder(out):
             raise BenchError("a folder gets all tables in every format; --format is for a file or the terminal")
         form = form or ("" if out and _is_folder(out) else _format(out) if out else "terminal")
         _searches.show(name.removeprefix(SEARCH), scale, out, form, _options.store(store_path))
         return
-    if ignore_unchecked and not check:
-        raise BenchError("--ignore-unchecked goes with --check")
+    _report_options.refuse_unused(options_in_use)
     from bench.common.console import has_bold
     from bench.common.display import plain
     from bench.common.files import write_bytes
@@ -121,8 +120,6 @@ def report(
     from reports.render import grid, render
     from reports.table import table
 
-    if check and (out or frames):
-        raise BenchError("--check compares the metrics and frames that the document has: --out and --frames do not go with it")
     names, protocols, store = _selection.metrics(metrics), _selection.protocols(protocol), _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
@@ -133,16 +130,9 @@ def report(
     chosen = _selection.select(experiment, store, protocols, label, external_results or [], training, names)
     if check:
         sys.exit(_checked_document.compare(chosen, check, protocols, form, ignore_unchecked))
-    other_tables = [option for option, is_on in {"costs": costs, "memory": memory, "claims": claims}.items() if is_on]
-    if differences + len(other_tables) > 1:
-        raise BenchError("--differences, --costs, --memory and --claims are tables of their own; ask for one at a time")
-    if published and (differences or other_tables):
-        own_table = "differences" if differences else other_tables[0]
-        raise BenchError(f"--published puts published scores beside ours; --{own_table} shows no scores, so leave one of both out")
-    if other_tables and (frames or metrics != METRICS):
-        raise BenchError(f"--{other_tables[0]} is a table of its own; --metrics and --frames choose scores")
     if out and folder:
-        if differences or other_tables or published or frames or form or len(protocols) > 1 or metrics != METRICS:
+        single = ("--metrics", "--frames", "--format", "--differences", "--costs", "--memory", "--claims", "--published")
+        if len(protocols) > 1 or any(options_in_use[option] for option in single):
             raise BenchError(
                 "a folder gets all tables; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
                 "--published and several protocols are for single tables"
@@ -155,12 +145,14 @@ def report(
         return
     results = chosen.results
     try:
-        shown = (ablation if differences else table)(
-            results, names, protocols, _selection.frames(frames, results.metadata.horizon)
-        )
-        shown = with_warnings(shown, results)
-        shown = cost_table(results) if costs else with_published(shown, results) if published else shown
-        shown = _memory(chosen) if memory else shown
+        if costs:
+            shown = cost_table(results)
+        elif memory:
+            shown = _memory(chosen)
+        else:
+            spans = _selection.frames(frames, results.metadata.horizon)
+            shown = with_warnings((ablation if differences else table)(results, names, protocols, spans), results)
+            shown = with_published(shown, results) if published else shown
         form = form or (_format(out) if out else "terminal")
         console = _output.console()
         width = console.width if console.is_terminal else stated_width()
