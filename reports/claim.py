@@ -34,7 +34,7 @@ class Claim:
 
     def __post_init__(self) -> None:
         for span in (self.frames, self.more_than):
-            if span is not None and not (len(span) == 2 and 1 <= span[0] <= span[1]):
+            if span is not None and not _is_span(span):
                 raise ValueError(f"the frames of a claim are the first and the last one, (21, 30); got {span!r}")
         if self.at_least < 0 or (self.within is not None and self.within <= 0):
             raise ValueError(f"a claim's at_least is 0 or more and its within above 0; got {self.at_least} and {self.within}")
@@ -52,3 +52,11 @@ class Claim:
     def score(self) -> str:
         """The column of scores: "standard/psnr"."""
         return f"{self.protocol}/{self.metric}"
+
+
+def _is_span(span: object) -> bool:
+    """Whether these are a first and a last frame, whole numbers from 1 up."""
+    if not isinstance(span, tuple | list) or len(span) != 2 or not all(type(frame) is int for frame in span):
+        return False
+    first, last = span
+    return bool(1 <= first <= last)

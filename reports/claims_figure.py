@@ -86,7 +86,8 @@ def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, se
     panel.yaxis.set_visible(False)
     panel.spines["left"].set_visible(False)
     panel.xaxis.set_major_locator(MaxNLocator(5))
-    panel.set_xlabel(f"{unit}; to the right is better")
+    clips = f", clips of '{results.metadata.label}'" if results.metadata.label else ""
+    panel.set_xlabel(f"{unit}{clips}; to the right is better")
     _fit(panel, results, group)
     if not any(judgement.gains for judgement in group):
         panel.set_xticks([])

@@ -4,8 +4,9 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from reports.anytime import begins
 from reports.claim import ALIGNMENT, Claim
@@ -20,6 +21,7 @@ from reports.table import Cell, Row, Table
 from reports.trivial import failing, failing_claims, failing_notes
 
 CORRELATION = Metric("up", "", 3)
+_OF_ONE_LABEL = "Only clips of '{}': a verdict holds for these, and intervals allow for looking at one label, not at several."
 
 
 def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
@@ -61,15 +63,16 @@ def _cells(results: Results, judgement: Judged) -> tuple[Cell, ...]:
 
 def compared(results: Results, claim: Claim) -> str:
     """What a claim compares: "full, no memory: PSNR (dB), frames 21-30 against 1-10"."""
+    clips = f", clips of '{results.metadata.label}'" if results.metadata.label else ""
     if claim.metric == ALIGNMENT:
-        return f"{claim.better}: correlation of storing and matching, same clip against others"
+        return f"{claim.better}: correlation of storing and matching, same clip against others{clips}"
     metric = results.metrics.get(claim.metric, CORRELATION)
     name = shown(claim.score, metric) + (f" ({metric.unit})" if metric.unit and "1e" not in metric.unit else "")
     frames = _span(claim.frames) if claim.frames else f"frames 1-{results.metadata.horizon}"
     against = f" against {_span(claim.more_than).removeprefix('frames ').removeprefix('frame ')}" if claim.more_than else ""
     protocol = "" if claim.protocol == "standard" else f", protocol {claim.protocol}"
     least = f", by {_number(results, claim, claim.at_least)} at least" if claim.at_least else ""
-    return f"{claim.better}, {claim.than}: {name}, {frames}{against}{protocol}{least}"
+    return f"{claim.better}, {claim.than}: {name}, {frames}{against}{protocol}{least}{clips}"
 
 
 def _span(frames: tuple[int, int]) -> str:
@@ -135,10 +138,21 @@ def _lost(results: Results, judgement: Judged) -> str:
     seeds_by_end: dict[str, list[int]] = {}
     for label in judgement.claim.variants:
         for run in results.planned.get(label, []):
-            if run["state"] in ("diverged", "failed") and int(run["seed"]) not in judgement.seeds:
-                seeds_by_end.setdefault(f"'{label}' {run['state']}", []).append(int(run["seed"]))
+            if int(run["seed"]) not in judgement.seeds and (end := _end_without_score(results, judgement.claim, label, run)):
+                seeds_by_end.setdefault(f"'{label}' {end}", []).append(int(run["seed"]))
     lost = [f"{end} with seed {', '.join(map(str, sorted(seeds)))}" for end, seeds in seeds_by_end.items()]
     return f"Without seeds that have no score: {'; '.join(lost)}." if lost else ""
+
+
+def _end_without_score(results: Results, claim: Claim, label: str, run: Mapping[Any, Any]) -> str:
+    """How a run ended that has no score for a claim: "diverged"; empty if it has one, or may still get one."""
+    if run["state"] in ("diverged", "failed"):
+        return str(run["state"])
+    if claim.score in results.columns:
+        clips = int(results.clips_lost(claim.score)[results.variants.index(label), results.seeds.index(run["seed"])])
+        if clips:
+            return f"is not finite on {several(clips, 'clip')}"
+    return ""
 
 
 def _outlier(results: Results, judgement: Judged) -> str:
@@ -182,6 +196,7 @@ def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
         *([SMALL_SCALE] if results.scale == "small" else []),
         f"Data: {metadata.dataset}, {metadata.split} split, {several(metadata.clips, 'clip')} "
         f"(fingerprint {metadata.fingerprint}).",
+        *([_OF_ONE_LABEL.format(metadata.label)] if metadata.label else []),
         "Gain: how much better the first one is, paired by seed on the same test clips; mean over seeds.",
         f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% "
         f"{together}however often one looks and whenever one stops. It begins with {begins(alpha)} seeds.",
@@ -220,5 +235,6 @@ def claims_json(results: Results, judged: Sequence[Judged]) -> str:
         for judgement in judged
     ]
     failures = [asdict(group) for group in failing(results)]
-    document = {"name": results.name, "scale": results.scale, "claims": entries, "failing": failures}
+    identity = {"name": results.name, "scale": results.scale, "label": results.metadata.label or None}
+    document = {**identity, "claims": entries, "failing": failures}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -137,25 +137,25 @@ def needed_width(table: Table) -> int:
 
 def markdown(table: Table) -> str:
     """A GitHub table: best **bold**, close to it <u>underlined</u>, marks as superscripts."""
-    header = [_plain(title) for title in (table.subject, *(column.title for column in table.columns), *_seeds(table, "seeds"))]
+    header = [escaped(title) for title in (table.subject, *(column.title for column in table.columns), *_seeds(table, "seeds"))]
     lines = [header, ["---", *["---:"] * (len(header) - 1)]]
     for row in table.rows:
-        label = (f"*{_plain(row.label)}*" if row.published else _plain(row.label)) + "".join(
+        label = (f"*{escaped(row.label)}*" if row.published else escaped(row.label)) + "".join(
             f"<sup>{mark}</sup>" for mark in row.marks
         )
         lines.append([label, *(_marked_down(cell) for cell in row.cells), *_seeds(table, row.seeds)])
-    notes = [f"<sup>{note.mark}</sup> {_plain(note.text)}" if note.mark else _plain(note.text) for note in table.footnotes]
+    notes = [f"<sup>{note.mark}</sup> {escaped(note.text)}" if note.mark else escaped(note.text) for note in table.footnotes]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"**{_plain(table.title)}**\n\n{body}\n\n" + "  \n".join(notes) + "\n"
+    return f"**{escaped(table.title)}**\n\n{body}\n\n" + "  \n".join(notes) + "\n"
 
 
 def _marked_down(cell: Cell) -> str:
-    text = cell.text if cell.value is not None else _plain(cell.text)  # words may be names
+    text = cell.text if cell.value is not None else escaped(cell.text)  # words may be names
     text = f"**{text}**" if cell.best else f"<u>{text}</u>" if cell.close else text
     return text + (f"<sup>{cell.mark}</sup>" if cell.mark else "")
 
 
-def _plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown leaves as it is, on one line; GitHub also strikes ~out~ and sets $mathematics$."""
     return re.sub(r"[\\|*_<`~$&\[\]]", r"\\\g<0>", " ".join(text.split()))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
@@ -15,10 +16,10 @@ from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table, gain_text
 from reports.costs import cost_table, with_warnings
 from reports.figures import per_frame
-from reports.made_blocks import BLOCK
+from reports.made_blocks import BLOCK, refuse_strange_marks
 from reports.quantities import lasting
 from reports.record import Record
-from reports.render import markdown
+from reports.render import escaped, markdown
 from reports.results import Results
 from reports.table import Table, horizon_slices, table
 
@@ -60,8 +61,9 @@ def filled(text: str, records: Records) -> str:
     """A page with its blocks made anew: what stands between `<!-- results NAME PART ROWS -->` and `<!-- /results -->`.
 
     PART: claims, scores or costs. ROWS: which ones, 1,3,4; all if not given. Raises ValueError where a block names a record, a
-    part or a row that does not exist.
+    part or a row that does not exist, and where a mark of a block is written otherwise.
     """
+    refuse_strange_marks(text)
     return BLOCK.sub(lambda match: f"{match['begin']}{_block(match, records)}{match['end']}", text)
 
 
@@ -113,23 +115,23 @@ def _all_claims(records: Records) -> str:
     for name, record in records.items():
         for judgement in judged(record):
             cells = [
-                judgement.claim.sentence,
+                escaped(judgement.claim.sentence),
                 f"**{judgement.verdict}**" if judgement.decided else judgement.verdict,
                 gain_text(record.results, judgement),
             ]
-            lines.append(f"| {' | '.join([*cells, str(len(judgement.seeds)), f'[{name}](#{_anchor(name)})'])} |")
+            lines.append(f"| {' | '.join([*cells, str(len(judgement.seeds)), f'[{escaped(name)}](#{_anchor(name)})'])} |")
     return "\n".join(lines)
 
 
 def _anchor(name: str) -> str:
     """How GitHub calls the heading that is this name."""
-    return re.sub(r"[^\w-]", "", name.lower())
+    return re.sub(r"[^\w-]", "", name.lower().replace(" ", "-"))
 
 
 def _section(name: str, record: Record, page: Path) -> str:
     results = record.results
-    pictures = f"{page.stem}/{name}"
-    parts = [f"## {name}", results.question, _how_made(record)]
+    pictures = quote(f"{page.stem}/{name}")
+    parts = [f"## {escaped(name)}", escaped(results.question), _how_made(record)]
     if record.claims:
         parts += ["### What is claimed", markdown(claims_table(results, judged(record))).strip()]
         parts += [f"![Every claim with the gain of each seed, its interval and its verdict]({pictures}-claims.png)"]
@@ -163,10 +165,10 @@ def _settings(record: Record) -> str:
     names = list(dict.fromkeys(name for settings in record.settings.values() for name in settings))
     if not names:
         return ""
-    lines = ["| " + " | ".join(["variant", *names]) + " |", "|" + " --- |" * (len(names) + 1)]
-    for variant, settings in record.settings.items():
-        lines.append("| " + " | ".join([variant, *(settings.get(name, "–") for name in names)]) + " |")
-    return "\n".join(line.replace("_", r"\_").replace("*", r"\*") for line in lines)
+    rows = [["variant", *names]]
+    rows += [[variant, *(settings.get(name, "–") for name in names)] for variant, settings in record.settings.items()]
+    header, *lines = ("| " + " | ".join(map(escaped, row)) + " |" for row in rows)
+    return "\n".join([header, "|" + " --- |" * (len(names) + 1), *lines])
 
 
 def changed(text: str, expected: str) -> Sequence[tuple[int, str, str]]:

@@ -1,5 +1,6 @@
 """A claim is measured by pairing seeds on the same clips, and says what it cannot measure."""
 
+import html
 import json
 from dataclasses import replace
 
@@ -209,6 +210,27 @@ def test_json_has_every_number_in_full():
     assert output["gains"] == list(judged.gains) and output["claim"]["better"] == "full"
 
 
+def test_claims_about_one_label_say_so_in_every_format_and_in_the_picture():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    scored = replace(scored, metadata=replace(scored.metadata, label="walking"))
+    judged = the(scored, BETTER)
+    for form in ("markdown", "latex", "csv", "html", "json"):
+        assert "clips of 'walking'" in html.unescape(claims_text(scored, [judged], form)), form
+    assert json.loads(claims_text(scored, [judged], "json"))["label"] == "walking"
+    assert "clips of 'walking'" in claims_figure(scored, [judged]).axes[0].get_xlabel()
+
+
+def test_a_seed_that_does_not_count_because_a_score_is_not_finite_is_named():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    blown = (scored.scores["variant"] == "full") & (scored.scores["seed"] == 2) & (scored.scores["clip"] == 1)
+    scores = scored.scores.assign(**{"standard/psnr": scored.scores["standard/psnr"].mask(blown)})
+    scored = replace(scored, scores=scores)
+    judged = the(scored, BETTER)
+    assert judged.seeds == (0, 1, 3, 4, 5)
+    remark = "Without seeds that have no score: 'full' is not finite on 1 clip with seed 2."
+    assert remark in claims_text(scored, [judged], "markdown").replace("\\", "")
+
+
 def test_margins_are_in_the_unit_of_the_score_and_shown_in_the_unit_of_the_table():
     scored = scored_with_gains([0.012, 0.010, 0.011, 0.012, 0.013, 0.011], column="standard/lpips")
     judged = the(scored, Claim("?", "full", "plain", metric="lpips", within=0.02))
@@ -242,6 +264,7 @@ def test_a_table_of_claims_has_one_row_a_claim_headed_claim():
         ({"at_least": -1}, "at_least is 0 or more"),
         ({"within": 0}, "within above 0"),
         ({"than": "full"}, "'full' twice"),
+        ({"frames": (1.0, 2.0)}, "the first and the last one"),
         ({"than": CHANCE}, "compared with 'chance'"),
         ({"metric": ALIGNMENT}, "compared with 'chance'"),
     ],

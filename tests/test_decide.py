@@ -1,9 +1,12 @@
 """Seeds are added for the variants of undecided claims alone, round after round, and a round that was begun is found again."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
+from bench.common.errors import BenchError
 from bench.evidence.rounds import Record, next_round
 from bench.spec import Claim, Experiment
 from bench.spec.loading import load
@@ -106,6 +109,22 @@ def test_a_claim_about_a_variant_that_there_is_not_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text(MINE.replace('"full", "few", at', '"full", "fwe", at'))
     with pytest.raises(Exception, match="claims something about 'fwe', and has no such variant: did you mean 'few'"):
         load(str(tmp_path / "mine.py"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"metric": "pnsr"}, "something about 'pnsr', and protocol 'standard' has none: did you mean 'psnr'"),
+        ({"metric": "fvd"}, "something about 'fvd', and protocol 'standard' has none; of single frames it has psnr, ssim"),
+        ({"protocol": "openslt"}, "there is no protocol 'openslt': did you mean 'openstl'"),
+        ({"frames": (21, 30)}, "something about frame 30, and"),
+        ({"frames": (1, 2), "more_than": (2, 99)}, "something about frame 99, and"),
+    ],
+)
+def test_a_claim_that_no_scores_could_decide_is_refused_before_anything_is_trained(settings, why):
+    claim = Claim("?", "full", "few", **settings)
+    with pytest.raises(BenchError, match=re.escape(why)):
+        replace(FOUR, claims=(claim,)).refuse_strange_claims()
 
 
 @pytest.fixture

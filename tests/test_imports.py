@@ -14,7 +14,8 @@ PLAIN = ("lmc", "baselines", "reports")
 LAYERS = (
     PLAIN,
     ("bench.common",),
-    ("bench.spec", "bench.metrics"),
+    ("bench.metrics",),
+    ("bench.spec",),
     ("bench.store", "bench.data", "bench.converters"),
     ("experiments",),
     ("bench.evaluation",),

@@ -130,6 +130,16 @@ def test_the_page_has_the_scores_by_what_clips_show_where_they_have_labels(recor
     assert "By what the clips show" not in document({"toy": record}, Path("r.md"), Path("evidence"))
 
 
+def test_names_and_sentences_of_any_kind_leave_the_tables_of_the_page_whole(record):
+    claim = replace(record.claims[0], sentence="x | is <b>better</b> [so]")
+    odd = replace(record, claims=[claim], settings={"a|b": {"model.slots": "9|9"}})
+    lines = document({"my toy|1": odd}, Path("my page.md"), Path("evidence")).splitlines()
+    assert sum(r"x \| is \<b>better\</b> \[so\]" in line for line in lines) == 2
+    assert r"[my toy\|1](#my-toy1)" in next(line for line in lines if line.startswith(r"| x \|"))
+    assert r"| a\|b | 9\|9 |" in lines and r"## my toy\|1" in lines
+    assert any("](my%20page/my%20toy%7C1-claims.png)" in line for line in lines)
+
+
 @pytest.fixture
 def page(bench, folder):
     """The command, in a folder with scores of record."""
@@ -158,6 +168,19 @@ def test_a_line_too_many_or_too_few_is_one_difference_and_those_below_it_are_non
     assert changed("a\nb\nnew\nc\nd\n", right) == [(3, "new", ""), (6, "", "e")]
     assert changed("a\nB\nc\nd\ne\n", right) == [(2, "B", "b")]
     assert changed(right, right) == []
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["<!-- results toy claims 1, 2 -->", "<!-- results toy  claims -->", "<!--results toy claims-->", "<!-- /results -->"],
+)
+def test_a_mark_that_begins_no_block_is_refused_since_nobody_would_hold_what_it_encloses(page, tmp_path, mark):
+    block = "<!-- results toy claims 1 -->\nold\n<!-- /results -->\n"
+    (tmp_path / "README.md").write_text(f"As `{mark}` in a sentence.\n\n{block}\n{mark}\nstale\n")
+    for command in ("write", "check"):
+        code, _, err = page(command, "README.md")
+        assert code == 2 and "line 7 is no block of results" in err
+    assert "stale" in (tmp_path / "README.md").read_text()
 
 
 def test_blocks_in_a_page_that_people_write_are_filled_and_the_rest_is_left(page, tmp_path):
@@ -216,6 +239,9 @@ def test_an_experiment_s_runs_are_kept_and_shown(finished, tmp_path):
     code, table, _ = finished("report", "mine.py", "--metrics", "psnr,ssim", "--format", "markdown")
     row = next(line for line in table.splitlines() if line.startswith("| tiny"))
     assert row in text and "bench run mine.py" in text and str(tmp_path) not in text
+    assert finished("results", "keep", "mine.py", "--seeds", "0,")[0] == 0
+    commands = load(tmp_path / "evidence" / "mine-small-digits.zip").commands  # make the record again, and no other
+    assert commands == {"Trained by": "bench run mine.py --seeds 0,", "Kept by": "bench results keep mine.py --seeds 0,"}
 
 
 def test_filling_a_page_without_blocks_changes_nothing(record):

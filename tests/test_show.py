@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from bench import results
 from bench.commands._settings import whole_settings
 from bench.common.errors import BenchError
+from bench.reporting.frames import DataFrames
 from tests.conftest import FLOOR, TINY
 
 
@@ -43,6 +46,14 @@ def test_python_gets_scores_and_runs_as_data_frames(finished, tmp_path):
     means = exported.means().set_index("variant")["standard/psnr"]
     assert means["copy"] == pytest.approx(exported.scores.query("variant == 'copy'")["standard/psnr"].mean())
     assert list(exported.runs["state"]) == ["finished", "finished"]
+
+
+def test_a_mean_for_python_is_missing_where_a_score_is_not_finite_as_in_the_tables():
+    scores = pd.DataFrame({"variant": ["a", "a", "b", "b"], "seed": 0, "clip": [0, 1, 0, 1], "frame": 1})
+    scores = scores.assign(**{"standard/psnr": [20.0, np.nan, 20.0, 22.0], "standard/ssim": [0.5, 0.7, np.inf, 0.5]})
+    means = DataFrames(scores, pd.DataFrame()).means().set_index("variant")
+    assert np.isnan(means.loc["a", "standard/psnr"]) and means.loc["b", "standard/psnr"] == 21
+    assert means.loc["a", "standard/ssim"] == 0.6 and np.isnan(means.loc["b", "standard/ssim"])
 
 
 def test_python_is_told_in_words_that_nothing_is_there(bench, tmp_path):

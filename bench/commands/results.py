@@ -48,12 +48,13 @@ def keep(
     store = _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
-    decided = bool(rounds.Record.of(experiment, store).rounds())
+    chosen_seeds = None if seeds == _options.ALL else seeds  # all are what `keep` takes by itself
+    decided = chosen_seeds is None and bool(rounds.Record.of(experiment, store).rounds())
     count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
-    trained = str(count) if count and not decided else None
+    trained = chosen_seeds or (str(count) if count and not decided else None)
     training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
-    keeping = replace(choice, seeds=None).command("results keep", anywhere=True)
+    keeping = replace(choice, seeds=chosen_seeds).command("results keep", anywhere=True)
     with _output.doing() as tell:
         tell("keeping scores")
         record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.metrics.protocols import PROTOCOLS, checked
@@ -28,9 +29,14 @@ class DataFrames:
     runs: pd.DataFrame
 
     def means(self) -> pd.DataFrame:
-        """The mean of every score over frames and clips, one row per variant and seed."""
+        """The mean of every score over frames and clips, one row per variant and seed.
+
+        NaN where a score is not finite somewhere, as in the tables: a mean over the others would flatter the run.
+        """
         columns = [name for name in self.scores.columns if "/" in str(name)]
-        return self.scores.groupby(["variant", "seed"], observed=True, sort=False)[columns].mean().reset_index()
+        finite = self.scores[columns].where(np.isfinite(self.scores[columns]))
+        runs = finite.groupby([self.scores["variant"], self.scores["seed"]], observed=True, sort=False)
+        return runs.mean().where(runs.count().eq(runs.size(), axis=0)).reset_index()
 
 
 def frames(

@@ -11,8 +11,9 @@ from typing import Literal, get_args
 
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.records import made_of
+from bench.metrics.protocols import checked, metrics_of
 from bench.spec.runspec import RunSpec
-from reports.claim import Claim
+from reports.claim import ALIGNMENT, Claim
 
 Scale = Literal["small", "medium", "paper"]
 MEANT_FOR_ALL = ("data", "context", "horizon")  # all other settings do not apply to untrained baselines
@@ -133,12 +134,27 @@ class Experiment:
         return [(label, self.variants[label].but(seed=seed)) for seed, label in pairs]
 
     def refuse_strange_claims(self) -> None:
-        """BenchError for a claim about a variant that does not exist: it could never be decided."""
+        """BenchError for a claim that could never be decided: about a variant, a score or a frame that will not exist."""
         for claim in self.claims:
             for label in claim.variants:
                 if label not in self.variants:
                     hint = did_you_mean(label, self.variants) or "; it has " + listed(self.variants)
                     raise BenchError(f"{self.name} claims something about '{label}', and has no such variant{hint}")
+            if claim.metric != ALIGNMENT:
+                self._refuse_strange_score(claim)
+
+    def _refuse_strange_score(self, claim: Claim) -> None:
+        (protocol,) = checked([claim.protocol])
+        metrics = metrics_of(protocol)
+        if claim.metric not in metrics:
+            hint = did_you_mean(claim.metric, metrics) or f"; of single frames it has {listed(metrics)}"
+            raise BenchError(f"{self.name} claims something about '{claim.metric}', and protocol '{protocol}' has none{hint}")
+        horizon = min(self.evaluation.at(self.variants[label]).horizon or 0 for label in claim.variants)
+        last = max(span[1] for span in (claim.frames, claim.more_than, (1, 1)) if span)
+        if last > horizon:
+            raise BenchError(
+                f"{self.name} claims something about frame {last}, and {horizon} are predicted: '{claim.sentence}'"
+            )
 
     def refuse_without_claims(self) -> None:
         """BenchError if there is nothing to judge."""
