@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.common.errors import BenchError
+
 
 def experiments(as_json: bool = False) -> list[dict[str, Any]]:
     """The experiments of the suite, with the labels of their variants at small scale."""
@@ -53,4 +55,6 @@ def choices(name: str, scale: str) -> list[dict[str, Any]]:
     space = spaces.load(name, scale)
     start = space.start or {}
     value_ranges = spaces.choices(space)
+    if not value_ranges:
+        raise BenchError(f"the search space {space.name} has no choices: it asks its trial for none (`trial.suggest_int(...)`)")
     return [{"choice": choice, "from": values, "first trial": start.get(choice)} for choice, values in value_ranges.items()]

@@ -6,10 +6,11 @@ The experiments of the suite are plug-ins of `bench`: their package is looked up
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -32,20 +33,27 @@ def load(name: str, scale: str = "small") -> Experiment:
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
     if make is None:
         raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
-    try:
+    with in_words(name, "experiment(scale)"):
         loaded = make(scale)
-    except BenchError:
-        raise
-    except Exception as error:
-        if not name.endswith(".py"):
-            raise
-        raise BenchError(f"`experiment(scale)` of {name} does not work: {type(error).__name__}: {error}") from error
     if not isinstance(loaded, Experiment):
         raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(loaded).__name__}")
     trust.allow(
         module for spec in loaded.variants.values() for module in spec.modules()
     )  # the user has named this file himself
     return _named(loaded, Path(name).stem if name.endswith(".py") else canonical(name), scale)
+
+
+@contextlib.contextmanager
+def in_words(file: str, call: str, kind: type[BenchError] = BenchError) -> Iterator[None]:
+    """Within the block, an error of the user's own file (.py) becomes one of `kind`; one of the suite keeps its traceback."""
+    try:
+        yield
+    except BenchError:
+        raise
+    except Exception as error:
+        if not file.endswith(".py"):
+            raise
+        raise kind(f"`{call}` of {file} does not work: {type(error).__name__}: {error}") from error
 
 
 def _named(loaded: Experiment, name: str, scale: str) -> Experiment:

@@ -24,6 +24,7 @@ from bench.tune.objectives import value
 from bench.tune.spaces import Space
 from bench.tune.study import SURPLUS, Study, finished
 from bench.tune.trial import OpenTrial, runs_in_record, runs_of_trial, seconds
+from bench.tune.walk import BrokenSpace
 
 UNTOLD = 60.0  # in a shared study, adopt a running trial that has had no owner for this many seconds
 
@@ -55,6 +56,8 @@ class Search:
         """Continue the open trials of an earlier search, then ask Optuna for new ones."""
         self.scheduler = scheduler
         trials = self.study.trials()
+        recorded = {name: d for trial in trials for name, d in trial.distributions.items()}
+        spaces.refuse_changes(self.space, self.study.name, recorded)
         if not trials and self.space.start and self.plan.sampler != "grid":
             self.study.record.enqueue_trial(self.space.start)
         for trial in trials:
@@ -138,6 +141,9 @@ class Search:
                 return
             try:
                 spec = self.space.draw(trial)
+            except BrokenSpace as error:  # the trial stays open until the space works
+                self.scheduler.halted = str(error)
+                return
             except BenchError as error:
                 self._tell_failed(trial, Failure.CONFIGURATION, str(error))
                 return

@@ -51,6 +51,7 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
     """Refuse a search none of whose trials could be drawn or trained, before anything is written."""
     samplers.sampler(plan.sampler, aim.seed, len(aim.objectives))
     samplers.pruner(plan.pruner, 1, 1)
+    spaces.distributions(space)
     refusals = []
     for choices in spaces.points(space):
         try:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
+
 from bench.common import trust
 from bench.common.errors import BenchError, listed
-from bench.spec.loading import canonical, did_you_mean_file, module_of
+from bench.spec.loading import canonical, did_you_mean_file, in_words, module_of
 from bench.spec.runspec import RunSpec
+from bench.tune.walk import BrokenSpace, Walk, shown
 
 POINTS = 3  # of a range, in a grid
 CORNERS = 64  # combinations of choices that are tried to learn what a space does
@@ -39,6 +42,7 @@ def load(name: str, scale: str) -> Space:
 
     A file of one's own defines `space(trial, scale)`, and may define `start(scale)`.
     """
+    file = name
     if name.endswith(".py"):
         module = module_of(Path(name), "search space")
         draw, start = getattr(module, "space", None), getattr(module, "start", None)
@@ -56,13 +60,23 @@ def load(name: str, scale: str) -> Space:
         draw, start = spaces[name]
 
     def drawn(trial: Any) -> RunSpec:
-        spec = draw(trial, scale)
+        with in_words(file, "space(trial, scale)", BrokenSpace):
+            spec = draw(trial, scale)
         if not isinstance(spec, RunSpec):
-            raise BenchError(f"the search space {name} must return a RunSpec, got {type(spec).__name__}")
+            raise BrokenSpace(f"the search space {name} must return a RunSpec, got {type(spec).__name__}")
         trust.allow(spec.modules())  # named by code of the user's own
         return spec
 
-    return Space(name, drawn, start(scale) if start else None)
+    return Space(name, drawn, _start(file, start, scale) if start else None)
+
+
+def _start(file: str, start: Callable[[str], Any], scale: str) -> dict[str, Any]:
+    """The choices that are tried first."""
+    with in_words(file, "start(scale)", BrokenSpace):
+        choices = start(scale)
+    if not isinstance(choices, dict):
+        raise BrokenSpace(f"`start(scale)` of {file} must return a dict of choices, got {type(choices).__name__}")
+    return choices
 
 
 def with_settings(space: Space, settings: Sequence[str]) -> Space:
@@ -89,7 +103,7 @@ def _searched(space: Space) -> set[str]:
     flat_specs: list[dict[str, Any]] = []
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
         with suppress(BenchError):
-            flat_specs.append(drawn(space, walk.values).flat())
+            flat_specs.append(drawn(space, walk.params).flat())
     return {
         name for settings in flat_specs for name in settings if any(other.get(name) != settings[name] for other in flat_specs)
     }
@@ -106,7 +120,7 @@ def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, 
 
 def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:
     """Every combination of a space's choices, of a range so many evenly spaced points (in logarithm where the range is)."""
-    return [walk.values for walk in _walks(space, points)]
+    return [walk.params for walk in _walks(space, points)]
 
 
 def typical(space: Space) -> RunSpec:
@@ -115,6 +129,8 @@ def typical(space: Space) -> RunSpec:
     for choices in points(space):
         try:
             return drawn(space, choices)
+        except BrokenSpace:
+            raise
         except BenchError as error:
             refusals.append(error)
     raise refusals[0]
@@ -131,32 +147,67 @@ def points(space: Space) -> Iterator[dict[str, Any]]:
         yield space.start
         return
     yield {}
-    yield from (walk.values for walk in islice(_walks(space, 2, forgiving=True), CORNERS))
+    yield from (walk.params for walk in islice(_walks(space, 2, forgiving=True), CORNERS))
 
 
 def drawn(space: Space, values: dict[str, Any]) -> RunSpec:
     """The spec that a space draws with these choices; a choice that `values` lacks takes its first value."""
-    return space.draw(_Walk([], POINTS, values))
+    return space.draw(Walk([], POINTS, values))
 
 
 def choices(space: Space) -> dict[str, str]:
-    """The choices of a space by name, with their ranges as text; of a conditional space, those that a few walks meet."""
-    ranges: dict[str, str] = {}
+    """The choices of a space by name, with their ranges as text."""
+    return {name: shown(distribution) for name, distribution in distributions(space).items()}
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """What the choices of a space are taken from, by name; of a conditional space, those that a few walks meet.
+
+    BrokenSpace if the space does not work, or if Optuna would refuse what it asks for.
+    """
+    by_name: dict[str, BaseDistribution] = {}
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
-        ranges |= walk.ranges
-    return ranges
+        for name, distribution in walk.distributions.items():
+            if not _compatible(by_name.setdefault(name, distribution), distribution):
+                raise BrokenSpace(
+                    f"the search space {space.name} takes '{name}' from {shown(by_name[name])}, and elsewhere from "
+                    f"{shown(distribution)}; give each choice a name of its own"
+                )
+    return by_name
 
 
-def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk]:
+def refuse_changes(space: Space, study: str, recorded: Mapping[str, BaseDistribution]) -> None:
+    """Refuse to continue a study with other choices than those that its trials have recorded: Optuna cannot mix them."""
+    for name, distribution in distributions(space).items():
+        if name in recorded and not _compatible(recorded[name], distribution):
+            raise BenchError(
+                f"the study '{study}' took '{name}' from {shown(recorded[name])}, and the search space takes it from "
+                f"{shown(distribution)} now; `--study NAME` starts another study, or undo the change to continue this one"
+            )
+
+
+def _compatible(earlier: BaseDistribution, later: BaseDistribution) -> bool:
+    """Whether Optuna takes both for the same choice: it allows other ends of a range, but no other choices."""
+    try:
+        check_distribution_compatibility(earlier, later)
+    except ValueError:
+        return False
+    return True
+
+
+def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[Walk]:
     """Depth first: each walk takes the next branch of the last choice that has one left.
 
-    forgiving: a walk that the space refuses is yielded, too, with the choices up to there.
+    forgiving: a walk that the space refuses is yielded, too, with the choices up to there. BrokenSpace is never forgiven.
     """
     path: list[int] = []
     while True:
-        walk = _Walk(path, points)
-        with suppress(*[BenchError] * forgiving):
+        walk = Walk(path, points)
+        try:
             space.draw(walk)
+        except BenchError as error:
+            if isinstance(error, BrokenSpace) or not forgiving:
+                raise
         yield walk
         path = [branch for branch, _ in walk.branches]
         while path and path[-1] + 1 == walk.branches[len(path) - 1][1]:
@@ -164,49 +215,3 @@ def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[_Walk
         if not path:
             return
         path[-1] += 1
-
-
-class _Walk:
-    """Answers like a trial: with fixed values, else the branches of a path, else first branches; records its choices."""
-
-    def __init__(self, path: Sequence[int], points: int, fixed: dict[str, Any] | None = None):
-        self.path, self.points, self.fixed = path, points, fixed or {}
-        self.branches: list[tuple[int, int]] = []  # (branch, how many there are) of every choice
-        self.values: dict[str, Any] = {}
-        self.ranges: dict[str, str] = {}  # as text
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        self.ranges[name] = ", ".join(map(str, choices))
-        return self._take(name, list(choices))
-
-    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
-        self.ranges[name] = _range(low, high, step if step != 1 else None, log)
-        whole = range(low, high + 1, step)
-        if len(whole) <= self.points:
-            return int(self._take(name, list(whole)))
-        near = (low + step * round((x - low) / step) for x in self._spread(low, high, log))
-        return int(self._take(name, sorted({min(x, whole[-1]) for x in near})))
-
-    def suggest_float(self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False) -> float:
-        self.ranges[name] = _range(low, high, step, log)
-        spread = self._spread(low, high, log)
-        return float(self._take(name, [low + step * round((x - low) / step) for x in spread] if step else spread))
-
-    def _spread(self, low: float, high: float, log: bool) -> list[float]:
-        shares = [i / (self.points - 1) for i in range(self.points)]
-        inside = [low * (high / low) ** s if log else low + (high - low) * s for s in shares[1:-1]]
-        return [low, *inside, high]
-
-    def _take(self, name: str, values: list[Any]) -> Any:
-        if name not in self.values:  # asked twice, a trial answers the same
-            if name in self.fixed:
-                self.values[name] = self.fixed[name]
-            else:
-                branch = self.path[len(self.branches)] if len(self.branches) < len(self.path) else 0
-                self.branches.append((branch, len(values)))
-                self.values[name] = values[branch]
-        return self.values[name]
-
-
-def _range(low: float, high: float, step: float | None, log: bool) -> str:
-    return f"{low:g} to {high:g}" + (f" in steps of {step:g}" if step else "") + (", logarithmic" if log else "")
