@@ -128,12 +128,17 @@ def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str)
     failed = [planned for planned in runs if planned.state != FINISHED and planned.run.status().state == FAILED]
     bad = [planned for planned in runs if planned.state in (DIVERGED, BLOCKED) or planned in failed]
     print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
-    for planned in bad:
-        log = planned.run.path / "log.txt"
-        print(
-            f"  {planned.label}, seed {planned.seed}: {planned.state}: {planned.why}" + (f"\n    {log}" if log.exists() else "")
-        )
+    print_failures(bad)
     for kind in sorted({planned.run.status().kind for planned in bad} & set(KINDS)):
         if not KINDS[kind].retried:
             print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].description})")
     return 130 if interrupted else int(good < len(runs))
+
+
+def print_failures(planned_runs: Sequence[PlannedRun]) -> None:
+    """Say of each run how it ended, why, and where its log is."""
+    for planned in planned_runs:
+        log = planned.run.path / "log.txt"
+        print(
+            f"  {planned.label}, seed {planned.seed}: {planned.state}: {planned.why}" + (f"\n    {log}" if log.exists() else "")
+        )

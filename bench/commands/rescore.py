@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from bench.commands import _options, _output, _selection
+from bench.commands import _options, _output, _searches, _selection
 from bench.common.errors import BenchError
+from bench.common.search_names import SEARCH
 
 ScoredAgain = Annotated[
     list[str] | None,
@@ -18,7 +19,9 @@ ScoredAgain = Annotated[
 
 
 def rescore_(
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again.")],
+    name: Annotated[
+        str, typer.Argument(metavar="EXPERIMENT", help="Whose finished runs are scored again; or a search: tune:lmc.")
+    ],
     protocol: _selection.Protocols = None,
     metrics: _options.SetMetrics = None,
     external_results: ScoredAgain = None,
@@ -46,10 +49,15 @@ def rescore_(
         raise BenchError("--metrics names scores of the whole set of clips, which have protocols of their own: no --protocol")
     store = _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
-    planned_runs = unique(plan(choice.experiment(), store))
+    if name.startswith(SEARCH):
+        if seeds or only or settings:
+            raise BenchError("--seeds, --only and --set choose runs of an experiment; a search is scored again as a whole")
+        planned_runs = unique(_searches.runs(name.removeprefix(SEARCH), scale, store)[1])
+    else:
+        planned_runs = unique(plan(choice.experiment(), store))
     trained = [planned for planned in planned_runs if planned.run.status().trained]
     if not trained:
-        training = choice.command("run")
+        training = f"bench tune {name.removeprefix(SEARCH)} ..." if name.startswith(SEARCH) else choice.command("run")
         raise BenchError(f"no run of {name} (scale {scale}) is trained yet; `{training}` trains them")
     device = default_device()
     with _output.progress("", aside=False) as on_clips:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands import _executors, _mlflow, _options, _output
+from bench.commands import _executors, _mlflow, _options, _output, _tables
 from bench.commands._searches import typed
 from bench.common.errors import BenchError
 from bench.common.search_names import SEARCH, TUNED
@@ -104,8 +104,8 @@ def tune(
     Trials are ordinary runs, judged on validation clips alone; the first is the recipe itself. Whatever is killed, the same
     command continues, and a trial that was already trained is not trained again. The best is trained again on fresh seeds:
     `bench run tuned_lmc` compares the winner with the recipe on the test clips. `bench report tune:lmc` and `bench ui --optuna`
-    show the search. Exit codes: 0 all done, 1 some trials are still open, 2 usage or configuration, 130 interrupted but
-    resumable.
+    show the search. Exit codes: 0 all done, 1 some trials are still open or their confirmation failed, 2 usage or
+    configuration, 130 interrupted but resumable.
     """
     from bench.common.files import writable
     from bench.spec.loading import canonical
@@ -177,7 +177,7 @@ def _print_best(study: Study) -> None:
 
 def _end(name: str, outcomes: list[Outcome]) -> int:
     """Say what to do next; the exit code."""
-    from reports.quantities import lasting
+    from reports.quantities import lasting, several
 
     result, left = outcomes[-1].result, sum(outcome.open for outcome in outcomes)
     trials, seconds = sum(outcome.result.trials for outcome in outcomes), sum(outcome.result.seconds for outcome in outcomes)
@@ -188,12 +188,17 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
         return 130
     if left:
         print(f"{left} trials are still open; `{_options.command_line()}` continues them")
+    unconfirmed = [planned for outcome in outcomes for planned in outcome.unconfirmed]
+    if unconfirmed:
+        print(f"{several(len(unconfirmed), 'run')} of the best trials on fresh seeds did not finish:")
+        _tables.print_failures(unconfirmed)
+        print(f"`{_options.command_line()}` tries again what did not fail by its own settings")
     if result.candidates:
         scored = typed("run", TUNED + (ALL if name == ALL else result.study), result.scale)
         drawn = typed("report", SEARCH + result.study, result.scale, " --out DIR")
         browsed = f"`bench ui --optuna{_options.same_store()}`"
         print(f"{scored} scores what was found on the test clips, {drawn} draws the search, {browsed} browses it")
-    return int(left > 0)
+    return int(left > 0 or bool(unconfirmed))
 
 
 def _syncing(outcomes: list[Outcome]) -> str:

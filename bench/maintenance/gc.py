@@ -37,7 +37,7 @@ KINDS = {
     "trash": "left over from a `bench gc` that was interrupted",
     "set aside": "runs that `bench run --fresh` has set aside",
     "temporary": "half-written files of a process that died",
-    "damaged": "checkpoints that turned out damaged",
+    "damaged": "checkpoints and scores that turned out damaged",
     "leases": "leases that a newer lease has replaced",
     "sweeps": "marks of sweeps whose scheduler died",
     "code": "copies of the code that no waiting run needs",
@@ -109,7 +109,7 @@ def size_of(path: Path) -> int:
 def _of_run(run: Run) -> Iterator[Waste]:
     for path in _temporary(path for folder in _folders_of(run) for path in inside(folder)):
         yield Waste("temporary", path, _size(path), run)
-    for path in inside(run.path / "checkpoints"):
+    for path in (*inside(run.path / "checkpoints"), *inside(run.path / "scores")):
         if path.suffix == ".damaged":
             yield Waste("damaged", path, size_of(path), run)
     numbered = {number: path for path in inside(run.path) if (number := lease.number_of(path.name)) is not None}

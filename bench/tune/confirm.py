@@ -5,22 +5,37 @@ The best of many trials is also the luckiest: its search score is too good. What
 
 from __future__ import annotations
 
+import contextlib
+
 from optuna.trial import FrozenTrial
 
 from bench.common.errors import BenchError
+from bench.evaluation.scores import DamagedScores
 from bench.spec.runspec import RunSpec
 from bench.store import search_results
 from bench.store.run import FINISHED
 from bench.store.search_results import Candidate, Result
-from bench.sweep.plan import PlannedRun, plan_run
+from bench.sweep.plan import PlannedRun, plan_run, retry_failed, unique
 from bench.tune.objectives import OBJECTIVES, value
-from bench.tune.study import Study, finished, settings
-from bench.tune.trial import runs_in_record, seconds
+from bench.tune.study import RETRIED, Study, finished, settings
+from bench.tune.trial import present, runs_in_record, seconds
 
 
 def plan(study: Study, best: int, seeds: int) -> list[PlannedRun]:
     """The runs that confirm the best trials, each with so many fresh seeds."""
     return [planned for trial in study.ranking()[:best] for planned in _runs_of(study, trial, seeds)]
+
+
+def to_train(study: Study, best: int, seeds: int) -> list[PlannedRun]:
+    """The same, where those that failed for other reasons than their settings are to be tried again."""
+    planned_runs = plan(study, best, seeds)
+    retry_failed(planned_runs, RETRIED)
+    return [present(planned, study) for planned in planned_runs]
+
+
+def unfinished(study: Study, best: int, seeds: int) -> list[PlannedRun]:
+    """Those that are not trained and scored."""
+    return [planned for planned in unique(plan(study, best, seeds)) if planned.state != FINISHED]
 
 
 def everything(study: Study) -> list[PlannedRun]:
@@ -57,8 +72,10 @@ def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -
 
 def _candidate(study: Study, trial: FrozenTrial, seeds: int) -> Candidate:
     planned_runs = _runs_of(study, trial, seeds)
-    all_finished = all(planned.state == FINISHED for planned in planned_runs)
-    confirmed = [value(name, planned_runs) for name in study.aim.objectives] if all_finished else None
+    confirmed = None
+    if all(planned.state == FINISHED for planned in planned_runs):
+        with contextlib.suppress(DamagedScores):  # the next search computes them again
+            confirmed = [value(name, planned_runs) for name in study.aim.objectives]
     spec = RunSpec.from_json(trial.user_attrs["spec"])
     return Candidate(
         trial.number, settings(trial), spec, list(trial.values), [planned.seed for planned in planned_runs], confirmed

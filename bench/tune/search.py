@@ -22,7 +22,7 @@ from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces
 from bench.tune.objectives import value
 from bench.tune.spaces import Space
-from bench.tune.study import SURPLUS, Study, finished
+from bench.tune.study import RETRIED, SURPLUS, Study, finished
 from bench.tune.trial import OpenTrial, runs_in_record, runs_of_trial, seconds
 from bench.tune.walk import BrokenSpace
 
@@ -154,7 +154,7 @@ class Search:
             trial.set_user_attr("runs", [planned.run.name for planned in planned_runs])
             self.planned_runs += planned_runs
         if "again" in record.user_attrs:
-            retry_failed(planned_runs, {Failure.CODE})
+            retry_failed(planned_runs, RETRIED)
         open_trial = OpenTrial(self.study, trial, planned_runs)
         self.open_trials.append(open_trial)
         if "pruned" in record.user_attrs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,16 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a session ended. open: trials still to be finished. trouble: what went wrong with MLflow, as text."""
+    """How a session ended.
+
+    open: trials still to be finished. unconfirmed: runs on fresh seeds that have not finished, though all trials have.
+    trouble: what went wrong with MLflow, as text.
+    """
 
     result: Result
     interrupted: bool
     open: int
+    unconfirmed: Sequence[PlannedRun]
     trouble: str
 
 
@@ -92,7 +97,9 @@ def run(
         finally:
             trouble = tracker.close()
         result = confirm.conclude(study, confirmation.best, confirmation.seeds, spaces.base(space))
-    return Outcome(result, interrupted, search.open(), trouble)
+    left = search.open()
+    unconfirmed = [] if left else confirm.unfinished(study, confirmation.best, confirmation.seeds)
+    return Outcome(result, interrupted, left, unconfirmed, trouble)
 
 
 def _confirm(
@@ -106,7 +113,7 @@ def _confirm(
     code: Any,
 ) -> bool:
     """Train the best trials on fresh seeds; whether that was interrupted."""
-    fresh = confirm.plan(study, confirmation.best, confirmation.seeds)
+    fresh = confirm.to_train(study, confirmation.best, confirmation.seeds)
     planned_runs += fresh
     if not any(planned.state in (*TO_DO, *ACTIVE) for planned in fresh):
         return False

@@ -41,6 +41,8 @@ CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split 
 HORIZONS = {"medium": 30}  # frames over which they do; at other scales as many as a trial trains with
 COUNTED = (Failure.DIVERGED, Failure.MEMORY, Failure.CONFIGURATION)
 """Failures that the settings cause, which finish a trial."""
+RETRIED = frozenset(Failure) - frozenset(COUNTED)
+"""Failures that the next search tries again."""
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 SURPLUS = "surplus"
 

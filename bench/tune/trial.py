@@ -9,6 +9,7 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial
 
+from bench.evaluation.scores import DamagedScores, load
 from bench.spec.runspec import RunSpec
 from bench.store.run import FINISHED, Run
 from bench.sweep.plan import PlannedRun, plan_run
@@ -39,7 +40,7 @@ class OpenTrial:
 
     def unfinished(self) -> PlannedRun | None:
         """The run that is next, as it is now; None once all are finished."""
-        now = (plan_run(planned.label, planned.spec, self.study.store, planned.evaluations) for planned in self.planned_runs)
+        now = (present(planned, self.study) for planned in self.planned_runs)
         return next((planned for planned in now if planned.state != FINISHED), None)
 
     def news(self) -> Iterator[tuple[int, float]]:
@@ -78,6 +79,21 @@ def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
     if "runs" not in trial.user_attrs:
         return []
     return runs_of_trial(study, trial, RunSpec.from_json(trial.user_attrs["spec"]))
+
+
+def present(planned: PlannedRun, study: Study) -> PlannedRun:
+    """The run as it is now. Damaged scores are set aside, so that it is to be scored again."""
+    current = plan_run(planned.label, planned.spec, study.store, planned.evaluations)
+    if current.state != FINISHED:
+        return current
+    for evaluation in current.evaluations:
+        path = current.run.scores_file(evaluation.key)
+        try:
+            load(path)
+        except DamagedScores:
+            path.replace(f"{path}.damaged")
+            current = plan_run(planned.label, planned.spec, study.store, planned.evaluations)
+    return current
 
 
 def seconds(run: Run) -> float:
