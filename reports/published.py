@@ -25,6 +25,7 @@ UNITS = {
     ("fps", "frames/s on V100"): ("frames per second on a V100", 1.0),
 }
 SCORES = ("mse", "mse_sum", "mae_sum", "psnr", "ssim", "lpips")
+GENERATED = "generated"  # the `test_set` of numbers whose test clips were made for them, and published nowhere
 SETTING = ["dataset", "test_set", "context", "horizon", "protocol"]
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports.columns import Column
 from reports.footnotes import Footnote
-from reports.published import load, of_task
+from reports.published import GENERATED, load, of_task
 from reports.results import Metadata, Results, mean_of_known
 from reports.table import Cell, Row, Table
 
@@ -26,7 +26,7 @@ NAMES = {
 
 def with_published(table: Table, results: Results, published: pd.DataFrame | None = None) -> Table:
     """The table with a greyed row for each published method of the same data set, context, horizon and protocol, which shows
-    by how much the variant of that name differs.
+    by how much the variant of that name differs if both are scores of the same test clips.
 
     published: rows as `reports.published.load` gives them, the suite's own file if not given.
     Columns of single frames and slices stay empty: what is published are means over the horizon, and over whole test sets.
@@ -39,7 +39,8 @@ def with_published(table: Table, results: Results, published: pd.DataFrame | Non
         )
         return replace(table, footnotes=(*table.footnotes, Footnote(f"Nothing published stands beside {part}.")))
     alike = _alike(load() if published is None else published, results.metadata, [column.score for column in table.columns])
-    our_means = [_means(results, column) for column in table.columns]
+    other_clips = results.metadata.other_clips
+    our_means = [{} if other_clips else _means(results, column) for column in table.columns]
     first = 1 + max((int(note.mark) for note in table.footnotes if note.mark.isdigit()), default=0)
     marks: dict[str, str] = {}
     rows = []
@@ -52,8 +53,11 @@ def with_published(table: Table, results: Results, published: pd.DataFrame | Non
         unknown = " (cut unknown)" if _cut_unknown(numbers.iloc[0]) else ""
         rows.append(Row(f"{method}{unknown}", "published", tuple(cells), tuple(row_marks), published=True))
     protocols = " and ".join(dict.fromkeys(column.protocol for column in table.columns))
-    where = f"{results.metadata.context} to {results.metadata.horizon} frames of this data set under protocol {protocols}"
+    metadata = results.metadata
+    where = f"{metadata.context} to {metadata.horizon} frames of {metadata.dataset} under protocol {protocols}"
     summary = f"Greyed: published for {where}; not ranked." if rows else f"Nothing published is known for {where}."
+    if rows and other_clips:
+        summary += f" No difference to ours is shown: our clips are {other_clips}, and other clips have other scores."
     marked = [note for note in table.footnotes if note.mark] + [Footnote(text, mark) for text, mark in marks.items()]
     general = [note for note in table.footnotes if not note.mark]
     return replace(table, rows=(*table.rows, *rows), footnotes=(*marked, *general, Footnote(summary)))
@@ -91,7 +95,7 @@ def _cell(column: Column, published: pd.DataFrame, ours: float | None) -> Cell:
         return Cell()
     value, scale, digits = float(published["value"][column.score]), column.metric.scale, column.metric.digits
     text = f"{value * scale:.{digits}f}"
-    if ours is not None and not published["note"][column.score] and not _cut_unknown(cast(Any, published.loc[column.score])):
+    if ours is not None and not published["note"][column.score] and not _not_our_clips(cast(Any, published.loc[column.score])):
         text += f" (ours {(ours - value) * scale:+.{digits}f})"
     return Cell(value, text, mark=column.mark)
 
@@ -101,10 +105,17 @@ def _cut_unknown(number: "pd.Series[Any]") -> bool:
     return number["dataset"] == "kth" and number["test_set"] == ""
 
 
+def _not_our_clips(number: "pd.Series[Any]") -> str:
+    """Why a published number is not, or may not be, of a test set that can be scored here; empty where it is."""
+    if _cut_unknown(number):
+        return "how its test clips are cut is not said"
+    return "its test clips were generated, and are not those of ours" if number["test_set"] == GENERATED else ""
+
+
 def _source(number: "pd.Series[Any]") -> str:
     """Where a number comes from, and what speaks against it."""
     doubt = "" if number["confidence"] == "high" else " (quoted by a second source)"
     note = f"; {number['note']}" if number["note"] else ""
-    if _cut_unknown(number):
-        note += "; how its test clips are cut is not said"
+    if unlike := _not_our_clips(number):
+        note += f"; {unlike}"
     return f"{number['source']}{doubt}{note}."

@@ -19,7 +19,8 @@ class Metadata:
     selection: how the evaluated checkpoint was chosen, as text. missing: metric -> why its columns are empty, if they are.
     label: what all clips show, where the others were left out. notes: further footnotes, as sentences.
     trained: the horizon that the models learned, if it is not the one scored. cut: the rule by which the test clips are cut,
-    where a data set knows several (KTH).
+    where a data set knows several (KTH). other_clips: how the scored clips differ from the data set's whole test set as it is
+    without options, in words ("3 of 128 test clips"); empty where they do not.
     """
 
     dataset: str
@@ -34,6 +35,7 @@ class Metadata:
     notes: Sequence[str] = ()
     trained: int | None = None
     cut: str = ""
+    other_clips: str = ""
 
 
 SCORES = ("variant", "seed", "clip", "frame")

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from bench.data.preparing.prepare import prepare
+from bench.reporting.other_clips import other_clips
+from bench.spec.component import Component
+from bench.spec.experiment import Evaluation
 from reports.ablation import ablation
 from reports.published_rows import with_published
 from reports.render import FORMATS, render
 from reports.results import Metadata
 from reports.table import table
+from tests.conftest import TINY
 from tests.report_samples import results
 
 PUBLISHED = pd.DataFrame(
@@ -121,6 +127,40 @@ def test_nothing_published_stands_beside_other_clips_than_the_whole_test_set(toy
     some = replace(toy_results, metadata=replace(toy_results.metadata, **part))
     extended, rows = shown(some)
     assert rows == {} and "Nothing published stands beside" in extended.footnotes[-1].text
+
+
+def test_no_difference_is_shown_to_scores_of_other_clips_and_a_footnote_says_which(toy_results):
+    some = replace(toy_results, metadata=replace(toy_results.metadata, other_clips="of kth with size=64"))
+    extended, rows = shown(some, called("full", "LMC"))
+    assert rows["full"] == ["28.61", "–", "133.3", "–"]
+    assert "our clips are of kth with size=64, and other clips" in extended.footnotes[-1].text
+
+
+@pytest.mark.parametrize(
+    ("component", "evaluation", "difference"),
+    [
+        (Component("moving_mnist_fixed"), Evaluation(clips=6), ""),
+        (Component("moving_mnist_fixed"), Evaluation(), ""),
+        (Component("moving_mnist_fixed"), Evaluation(clips=4), "4 of 6 test clips"),
+        (Component("moving_mnist"), Evaluation(clips=10_000), "generated here"),
+        (Component("moving_mnist", only_t10k=True, digits=3), Evaluation(clips=4),
+         "of moving_mnist with digits=3, only_t10k=True and generated here"),
+        (Component("kth", flip=True, cut="thuml"), Evaluation(), ""),
+        (Component("kth", size=64), Evaluation(clips=4),
+         "of kth with size=64 and perhaps not the whole test set, which is not on this machine"),
+    ],
+)  # fmt: skip
+def test_a_report_knows_how_its_clips_differ_from_the_published_test_set(component, evaluation, difference, tmp_path):
+    np.save(tmp_path / "mnist_test_seq.npy", np.zeros((20, 6, 64, 64), np.uint8))
+    prepare("moving_mnist_fixed", {"source": str(tmp_path)})
+    spec = TINY.but(data=component, context=10, horizon=10)
+    assert other_clips(spec, evaluation, evaluation.clips or 6) == difference
+
+
+def test_numbers_of_test_clips_that_nobody_else_has_are_not_compared(toy_results):
+    extended, rows = shown(toy_results, called("full", "LMC").assign(test_set="generated"))
+    assert rows["full"] == ["28.61", "–", "133.3", "–"]
+    assert any("its test clips were generated" in note.text for note in extended.footnotes)
 
 
 def test_numbers_of_an_unknown_cut_of_kth_are_called_so_and_not_compared(toy_results):

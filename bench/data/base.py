@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,6 +21,9 @@ class Dataset(ABC):
 
     shape: tuple[int, int, int]
     """(C, H, W) of a frame."""
+
+    training_options: ClassVar[tuple[str, ...]] = ()
+    """Options of the constructor that change training clips alone, such as augmentations."""
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -74,6 +74,8 @@ class PackedDataset(Dataset):
     represent all persons and actions.
     """
 
+    training_options = ("flip", "reverse")
+
     def __init__(
         self, folder: Path, subject: str, command: str, flip: bool = False, reverse: bool = False, beginnings: bool = False
     ):

@@ -14,6 +14,7 @@ from bench.common.errors import BenchError, did_you_mean, listed
 from bench.evaluation.scores import ScoresHeader
 from bench.external.results import ExternalResult
 from bench.metrics import METRICS, frame_metrics, set_metrics
+from bench.reporting.other_clips import other_clips
 from bench.reporting.run_rows import external_row, run_row
 from bench.reporting.set_scores import gathered, known_sets, missing
 from bench.reporting.sources import Source, check_comparable, lacking, read_sources
@@ -178,6 +179,7 @@ def _metadata(
         notes=[published(note) for note in (*_shortage(evaluation, scored), *_notes(metadata))],
         trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
         cut=spec.data.options.get("cut", catalog.defaults("datasets", spec.data.name).get("cut", "")),
+        other_clips=other_clips(spec, evaluation, scored),
     )
 
 
