@@ -10,6 +10,7 @@ import pytest
 from bench.common import lease
 from bench.external.rescore import rescore
 from bench.maintenance import gc
+from bench.spec.loading import load
 from bench.store.run import FINISHED
 from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
@@ -57,6 +58,17 @@ def test_the_older_checkpoint_stays_where_the_newest_is_damaged(finished_store):
     assert not gc.remove(finished_store, waste) and waste.path.exists()
 
 
+def test_a_checkpoint_that_another_run_starts_from_stays_and_so_does_its_run(finished_store):
+    run = _lmc(finished_store)
+    [older] = [waste.path for waste in gc.find(finished_store) if waste.kind == "checkpoints"]
+    spec = next(iter(load("ablation").variants.values())).but(seed=7, init=os.path.relpath(older))
+    finished_store.run(spec).create(spec)
+    assert not [waste for waste in gc.find(finished_store) if waste.kind == "checkpoints"]
+    assert run.name in {waste.path.name for waste in gc.find(finished_store, runs=True)}  # with the run that starts from it
+    assert lease.take(finished_store.run(spec).path)
+    assert run.name not in {waste.path.name for waste in gc.find(finished_store, runs=True)}
+
+
 def test_leftovers_of_the_dead_are_found_and_what_is_fresh_is_not(finished_store):
     run = _lmc(finished_store)
     half = _old(run.path / "scores" / ".test-2.npz.0123abcd.npz")
@@ -81,8 +93,6 @@ def test_of_a_run_that_goes_on_nothing_is_listed_and_nothing_is_removed(finished
 
 
 def test_runs_that_no_experiment_refers_to_are_listed_on_request_alone(finished_store):
-    from bench.spec.loading import load
-
     ours = next(iter(load("ablation").variants.values())).but(seed=7)  # `bench run ablation --seeds 7`
     run = finished_store.run(ours)
     run.create(ours)

@@ -12,7 +12,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ KINDS = {
     "sweeps": "marks of sweeps whose scheduler died",
     "code": "copies of the code that no waiting run needs",
     "slurm": "files of SLURM jobs that no run waits for: their orders and their output",
-    "checkpoints": "older checkpoints of finished runs: the newest stays, and the best",
+    "checkpoints": "older checkpoints of finished runs: the newest stays, and the best, and what other runs start from",
 }
 CACHES = "caches"
 """What `bench plan` has measured; only on request, since it would have to measure again."""
@@ -71,15 +71,16 @@ def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
     wastes += [Waste("set aside", path, size_of(path)) for path in inside(store.root / "set-aside")]
     wastes += [Waste("temporary", path, size_of(path)) for path in _temporary(_other_folders(store))]
     wastes += [Waste("sweeps", path, size_of(path)) for path in inside(store.root / ".sweeps") if _over(path)]
-    idle = [run for run in store.runs() if run_status(run).state not in ACTIVE]
+    all_runs = store.runs()
+    idle = [run for run in all_runs if run_status(run).state not in ACTIVE]
     for run in idle:
-        wastes += _of_run(run)
+        wastes += _of_run(run, _initial(all_runs))
     wastes += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
     wastes += [Waste("slurm", path, _size(path)) for path in _ended_jobs(store)]
     if caches and (path := store.root / CACHE).exists():
         wastes.append(Waste(CACHES, path, size_of(path)))
     if runs:
-        whole = [Waste(RUNS, run.path, size_of(run.path), run, _known_to(run)) for run in _unreferenced(store, idle)]
+        whole = [Waste(RUNS, run.path, size_of(run.path), run, _known_to(run)) for run in _unneeded(store, all_runs, idle)]
         names = {waste.path.name for waste in whole}
         wastes = [*(waste for waste in wastes if waste.run is None or waste.run.name not in names), *whole]
     order = [*KINDS, CACHES, RUNS]
@@ -106,7 +107,13 @@ def size_of(path: Path) -> int:
     return sum(_size(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
 
 
-def _of_run(run: Run) -> Iterator[Waste]:
+def _initial(runs: Iterable[Run]) -> set[str]:
+    """The hashes, as names of checkpoints have them, of the files that the training of these runs starts from."""
+    return {run.spec.init_sha256[: checkpoint_files.DIGITS] for run in runs if run.spec.init}
+
+
+def _of_run(run: Run, initial: Collection[str]) -> Iterator[Waste]:
+    """initial: hashes of checkpoints that other runs start from, and so need."""
     for path in _temporary(path for folder in _folders_of(run) for path in inside(folder)):
         yield Waste("temporary", path, _size(path), run)
     for path in (*inside(run.path / "checkpoints"), *inside(run.path / "scores")):
@@ -118,7 +125,8 @@ def _of_run(run: Run) -> Iterator[Waste]:
     if run.status().state == FINISHED:
         for word in ("step", "best"):
             for path in checkpoint_files.newest_first(run.path / "checkpoints", word)[1:]:
-                yield Waste("checkpoints", path, _size(path), run)
+                if checkpoint_files.digest_of(path) not in initial:
+                    yield Waste("checkpoints", path, _size(path), run)
 
 
 def _folders_of(run: Run) -> list[Path]:
@@ -185,6 +193,18 @@ def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
     used_specs = {_but_for_its_seed(spec) for experiment in loaded for spec in experiment.variants.values()}
     searched_runs = run_names(store)
     return [run for run in runs if _but_for_its_seed(run.spec) not in used_specs and run.name not in searched_runs]
+
+
+def _unneeded(store: Store, all_runs: list[Run], idle: list[Run]) -> list[Run]:
+    """Runs that nothing refers to, and none of whose checkpoints a run that stays starts from."""
+    unneeded = _unreferenced(store, idle)
+    while True:
+        names = {run.name for run in unneeded}
+        initial = _initial(run for run in all_runs if run.name not in names)
+        spared = [run for run in unneeded if initial & set(map(checkpoint_files.digest_of, inside(run.path / "checkpoints")))]
+        if not spared:
+            return unneeded
+        unneeded = [run for run in unneeded if run not in spared]
 
 
 def _but_for_its_seed(spec: RunSpec) -> str:

@@ -269,7 +269,8 @@ def _with_hash(init: str) -> str:
     try:
         return f"{file}{HASHED}{sha256_of(file)}"
     except OSError as error:
-        raise BenchError(f"init: cannot read the checkpoint {path}: {error.strerror or error}") from error
+        hint = f"runs that began with it are found by init=PATH{HASHED}..., as their spec.json has it"
+        raise BenchError(f"init: cannot read the checkpoint {path}: {error.strerror or error}; {hint}") from error
 
 
 MOST = {

@@ -10,6 +10,7 @@ from bench.common.reading import inside, is_regular, sha256_of
 
 NAME = re.compile(r"(step|best)-(\d+)-([0-9a-f]{12})\.pt")
 """Its kind (newest or best), its step, and the hash of its content."""
+DIGITS = 12  # of the SHA-256 of a file, in its name
 
 
 def name(word: str, step: int, content: bytes) -> str:
@@ -19,14 +20,20 @@ def name(word: str, step: int, content: bytes) -> str:
 
 def digest(content: bytes) -> str:
     """The hash in the file names of checkpoints."""
-    return hashlib.sha256(content).hexdigest()[:12]
+    return hashlib.sha256(content).hexdigest()[:DIGITS]
+
+
+def digest_of(path: Path) -> str | None:
+    """The hash in a file's name; None for what is no checkpoint of ours."""
+    match = NAME.fullmatch(path.name)
+    return match[3] if match else None
 
 
 def is_whole(path: Path) -> bool:
     """Whether the content has the hash in the file's name."""
     match = NAME.fullmatch(path.name)
     try:
-        return match is not None and sha256_of(path, path.parent.parent)[:12] == match[3]
+        return match is not None and sha256_of(path, path.parent.parent)[:DIGITS] == match[3]
     except OSError:
         return False
 
