@@ -80,6 +80,14 @@ def test_a_checkpoint_of_ours_that_was_copied_elsewhere_is_recognised(finished, 
         assert json.loads(out)["protocols"]["standard"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_a_run_whose_settings_were_edited_is_named_with_the_command_that_trains_it_anew(finished, tmp_path):
+    path = Store(tmp_path / "runs").run(TINY).path / "spec.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "steps": 7}))
+    code, out, _ = finished("run", "mine.py")
+    assert code == 1 and "1 of 2 runs finished, 1 failed:" in out and f"tiny, seed 0: failed: damaged: {path} asks for" in out
+    assert "`bench run ... --only tiny --seeds 0 --fresh` sets the damaged run aside and trains it anew" in out
+
+
 def test_doctor_notes_a_package_that_does_not_import(monkeypatch):
     broken = subprocess.CompletedProcess([], 1, "", "Traceback ...\nRuntimeError: operator torchvision::nms does not exist\n")
     monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: broken)

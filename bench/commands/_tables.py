@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from bench.commands import _output
@@ -126,12 +127,16 @@ def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str)
     runs = unique(planned_runs)
     good = sum(planned.state == FINISHED for planned in runs)
     failed = [planned for planned in runs if planned.state != FINISHED and planned.run.status().state == FAILED]
-    bad = [planned for planned in runs if planned.state in (DIVERGED, BLOCKED) or planned in failed]
+    bad = [planned for planned in runs if planned.state in (FAILED, DIVERGED, BLOCKED) or planned in failed]
     print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
     print_failures(bad)
     for kind in sorted({planned.run.status().kind for planned in bad} & set(KINDS)):
         if not KINDS[kind].retried:
             print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].description})")
+    for planned in bad:
+        if planned.state == FAILED and planned not in failed:  # its files are damaged, whatever its status.json says
+            options = f"--only {shlex.quote(planned.label)} --seeds {planned.seed} --fresh"
+            print(f"`bench run ... {options}` sets the damaged run aside and trains it anew")
     return 130 if interrupted else int(good < len(runs))
 
 

@@ -153,7 +153,10 @@ def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
         return FAILED, f"damaged: {error}"
     except OSError as error:
         return FAILED, f"damaged: {error.filename}: {error.strerror}"
-    return FAILED, f"damaged: {run.path / 'spec.json'} asks for another run; `bench run --fresh` sets the directory aside"
+    return (
+        FAILED,
+        f"damaged: {run.path / 'spec.json'} asks for another run; `bench run ... --only LABEL --fresh` sets it aside",
+    )
 
 
 def _absent(spec: RunSpec) -> tuple[str, str]:
