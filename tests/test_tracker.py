@@ -132,6 +132,17 @@ def test_steps_that_a_resumed_run_will_repeat_are_not_sent_before_a_checkpoint_c
     assert _runs(finished_store)["tiny · seed 0"].info.status == "FINISHED"
 
 
+def test_a_run_that_has_finished_after_all_keeps_no_reason_of_its_interruption(copied, pair):
+    run = plan(pair, copied)[0].run
+    run.set_status("interrupted", reason="asked to stop")
+    tracker.sync(copied, "pair-small", plan(pair, copied))
+    assert _runs(copied)["tiny · seed 0"].data.tags["bench.reason"] == "asked to stop"
+    run.set_status("finished")
+    tracker.sync(copied, "pair-small", plan(pair, copied))
+    after = _runs(copied)["tiny · seed 0"]
+    assert after.info.status == "FINISHED" and "bench.reason" not in after.data.tags
+
+
 def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished_store, pair, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ENDED: dict[str, str] = {FINISHED: "FINISHED", FAILED: "FAILED", DIVERGED: "FAILED", INTERRUPTED: "KILLED", RUNNING: "RUNNING"}
 LONGEST_PARAMETER = 6000  # characters; MLflow truncates longer ones silently
+REASON = "bench.reason"  # the tag that says why a run ended otherwise than well
 CUT = 5000  # characters of a tag that MLflow keeps
 BATCH = 1000  # metrics that MLflow takes in one call
 log = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ class Copy:
         client.log_batch(run_id, tags=origin.tags(planned, self.identity["experiment"]))
         client.set_tag(run_id, "bench.state", status.state)
         if status.reason:
-            client.set_tag(run_id, "bench.reason", status.reason)
+            client.set_tag(run_id, REASON, status.reason)
+        elif REASON in client.get_run(run_id).data.tags:  # of an earlier end
+            client.delete_tag(run_id, REASON)
         client.set_terminated(run_id, ENDED.get(status.state, "RUNNING"), end_time=int(status.updated * 1000))
         if note.get("asked"):
             for twin in self._all():
