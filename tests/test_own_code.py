@@ -11,7 +11,7 @@ from baselines.learners import loss
 from bench.common.errors import BenchError
 from bench.evaluation.scores import load
 from bench.external.rescore import rescore
-from bench.store import own_code, provenance
+from bench.store import checkpoint_files, own_code, provenance
 from bench.store.run import INTERRUPTED
 from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
@@ -80,7 +80,8 @@ def test_seeds_that_were_trained_with_different_code_have_a_footnote(faded, tmp_
 
 def test_a_run_that_goes_on_with_other_code_says_from_which_step(faded, tmp_path):
     run = Store(tmp_path / "runs").runs()[0]
-    run.set_status(INTERRUPTED, step=3, trained=False)
+    checkpoint_files.newest_first(run.path / "checkpoints", "step")[0].unlink()
+    run.set_status(INTERRUPTED, trained=False)
     edit(tmp_path)
     assert faded("run", "fade.py", "--executor", "inline")[0] == 0
     changed = f"{tmp_path.name}/{module(tmp_path).name}"

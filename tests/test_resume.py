@@ -105,7 +105,9 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
     run.create(spec)
     answers = iter([False, False, False, True])  # two a step: before its losses are written, and after its validation
     with pytest.raises(Interrupted):
-        trainer.Trainer(run, spec.data.build(), CPU, Control(is_lost=lambda: next(answers))).train()
+        of_old = trainer.Trainer(run, spec.data.build(), CPU, Control(is_lost=lambda: next(answers)))
+        of_old.resume()
+        of_old.train()
     logged_lines = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
     assert max(step for step, *names in logged_lines if names) == 1 and run.status().step == 1
     assert [path.name.split("-")[1] for path in run.path.glob("checkpoints/best-*")] == ["00000001"]

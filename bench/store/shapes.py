@@ -22,7 +22,7 @@ COSTS = {
 PROVENANCE = {
     **COSTS,
     "command": (TEXT, None),
-    "code": {"commit": TEXT, "diff": TEXT, "version": TEXT},
+    "code": {"commit": TEXT, "diff": TEXT, "version": TEXT, "files": TEXT},
     "packages": {"*": TEXT},
     "machine": {
         "host": TEXT, "system": TEXT, "processor": TEXT, "cores": (WHOLE, None), "threads": WHOLE, "memory_bytes": WHOLE,
@@ -35,6 +35,8 @@ PROVENANCE = {
     "threads": WHOLE,
     "shape": [WHOLE],
     "deviations": [TEXT],
+    "parts": TEXT,
+    "earlier": [{}],
     "own_code": {"*": TEXT},
     "other_seconds": (NUMBER, None),
     "score_seconds": {"*": NUMBER},

@@ -23,7 +23,6 @@ from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
 from bench.store.checkpoint_files import is_whole, newest_first
-from bench.store.provenance import threads_of
 from bench.store.run import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
@@ -35,7 +34,7 @@ from bench.training.losses import Losses
 from bench.training.model import build_model
 from bench.training.process_group import SINGLE, ProcessGroup
 from bench.training.schedule import Schedule
-from bench.training.step import spec_deviation, take_step
+from bench.training.step import take_step
 
 log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0  # at most this much work is lost to a kill, beside the checkpoint at every validation
@@ -93,15 +92,20 @@ class Trainer:
         self.learner = build_learner(self.spec, self.model)
         self.losses = Losses()
 
+    def resume(self) -> int:
+        """Go back to the newest checkpoint, if there is one; the step after which training goes on. Once, before `train`."""
+        if self.learner.phases:
+            self.optimizer: torch.optim.Optimizer = self.spec.optimizer.build(parameters=self.model.parameters())
+            self._restore()
+        return self.progress.step
+
     def train(self) -> nn.Module:
-        """The trained model that the spec selects.
+        """The trained model that the spec selects, after `resume`.
 
         Raises Interrupted once a checkpoint is written after a stop was requested, or without writing anything once another
         process owns the run; Diverged (by `Losses.read`) when a loss is found to be not finite, before it is written.
         """
         if self.learner.phases:
-            self.optimizer: torch.optim.Optimizer = self.spec.optimizer.build(parameters=self.model.parameters())
-            self._resume()
             self._train_to_the_end()
             if self.spec.select == "best" and self.group.is_main:
                 best = checkpoint.selected(self.checkpoints, "best")["model"]
@@ -118,9 +122,6 @@ class Trainer:
         schedule: Schedule = spec.schedule.build(steps=spec.steps)
         base_rate = self.optimizer.defaults["lr"]
         micro_batches = self.run.micro_batches()
-        if group.is_main and progress.step < spec.steps:
-            self._record_deviation(spec_deviation(self.model, spec.batch, micro_batches, group))
-            self._note_threads()
         recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
         self.started_at, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
         share = group.share(spec.batch)
@@ -181,27 +182,7 @@ class Trainer:
         checkpoint.save(self.checkpoints, self.progress.step, state)
         self.run.set_status("running", step=self.progress.step)
 
-    def _record_deviation(self, deviation: str) -> None:
-        """Store in the provenance how the run departs from its spec, and since when; only once, even if it is resumed."""
-        provenance, step = self.run.provenance(), self.progress.step
-        declared = provenance.get("deviations", [])
-        if deviation and not any(text.startswith(deviation) for text in declared[-1:]):
-            since = f" (from step {step + 1} on)" if step else ""
-            self.run.write("provenance.json", {**provenance, "deviations": [*declared, deviation + since]})
-
-    def _note_threads(self) -> None:
-        """Store in the provenance how many threads train the run from now on, and a deviation if that number has changed."""
-        threads = self.group.size * torch.get_num_threads()
-        provenance = self.run.provenance()
-        threads_before = threads_of(provenance) or threads
-        if threads_before != threads and self.progress.step and self.device.type == "cpu":
-            self._record_deviation(
-                f"trained with {threads} thread{'s' * (threads > 1)}, before with {threads_before}: sums round otherwise"
-            )
-        if provenance.get("threads") != threads:
-            self.run.write("provenance.json", {**self.run.provenance(), "threads": threads})
-
-    def _resume(self) -> None:
+    def _restore(self) -> None:
         if not self.group.is_main:
             self.group.wait()  # until the main process has put damaged checkpoints out of the way
         state = checkpoint.newest(self.checkpoints)
@@ -224,7 +205,10 @@ class Trainer:
             self.run.cut_metrics(self.progress.step)
             if self.progress.step and (gap := self._lost_metrics()):
                 log.warning("%s", gap)
-                self._record_deviation(gap)
+                provenance = self.run.provenance()
+                declared = provenance.get("deviations", [])
+                if not any(text.startswith(gap) for text in declared):
+                    self.run.write("provenance.json", {**provenance, "deviations": [*declared, gap]})
             self.group.wait()
 
     def _lost_metrics(self) -> str:

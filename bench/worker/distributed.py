@@ -177,7 +177,9 @@ def _take_part(run: Run, evaluations: list[Evaluation], folder: str, name: str, 
         if group.is_main:
             train_and_score(run, evaluations, str(device), control, group)
         else:
-            Trainer(run, run.spec.data.build(), device, group=group).train()
+            trainer = Trainer(run, run.spec.data.build(), device, group=group)
+            trainer.resume()
+            trainer.train()
 
 
 def main() -> None:

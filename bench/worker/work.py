@@ -6,10 +6,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench.common.errors import BenchError, listed
+from bench.common.errors import BenchError
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.run import RUNNING, Run
+from bench.worker import record
 
 if TYPE_CHECKING:
     import torch
@@ -41,28 +42,30 @@ def train_and_score(
     import torch
 
     from bench.training.process_group import SINGLE
+    from bench.training.step import spec_deviation
     from bench.training.threads import threads_that_pay
     from bench.training.trainer import Trainer
 
     spec, group = run.spec, group or SINGLE
     snapshot.verify(run)
-    status_before = run.status()
-    trained = status_before.trained
+    trained = run.status().trained
     run.set_status(RUNNING)
     device = torch.device(device_name)
     data = spec.data.build()
-    recorded = run.provenance()
     if offered > 1 and not trained and spec.steps:
         threads_that_pay(spec, data, offered, control)
     log.info("%s on %s, threads: %d, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
-    _check(spec, data, device, recorded)
-    if not trained:  # scoring a trained run again, perhaps on another machine, must not change this record
-        _record(run, _training_metadata(spec, data, device, group, recorded))
-        _note_changed_code(run, recorded, status_before.step)
+    _check(spec, data, device, run.provenance())
     trainer = Trainer(run, data, device, control, group)
+    step = trainer.resume()
+    goes_on = step < spec.steps if trainer.learner.phases and spec.steps else not trained
+    if goes_on:  # what is trained keeps its record, wherever it is scored
+        parts = spec_deviation(trainer.model, spec.batch, run.micro_batches(), group)
+        record.begin(run, data, device, group, step, parts)
     model, progress = trainer.train(), trainer.progress
     if not trained:
-        _record(run, {"train_seconds": progress.seconds, **_costs(spec, model, data, device)})
+        if goes_on or "train_seconds" not in run.provenance():
+            _record(run, {"train_seconds": progress.seconds, **_costs(spec, model, data, device), "written": time.time()})
         run.set_status(RUNNING, step=spec.steps, trained=True)
     scoring: dict[str, float] = {}
     for evaluation in (evaluation.at(spec) for evaluation in evaluations):
@@ -71,7 +74,7 @@ def train_and_score(
             _score(run, model, data, evaluation, device, control)
             scoring[evaluation.key] = time.monotonic() - before_scoring
     if not trained:
-        _record_seconds(run, scoring, progress.seconds if status_before.step == 0 else None, started_at)
+        _record_seconds(run, scoring, progress.seconds if step == 0 else None, started_at)
 
 
 def _check(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[str, Any]) -> None:
@@ -83,36 +86,6 @@ def _check(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[st
     fingerprint = data.fingerprint()
     if recorded.get("fingerprint", fingerprint) != fingerprint:
         raise BenchError(f"the data have changed since this run began (now {fingerprint}, then {recorded['fingerprint']})")
-
-
-def _training_metadata(
-    spec: RunSpec, data: Dataset, device: torch.device, group: ProcessGroup, recorded: dict[str, Any]
-) -> dict[str, Any]:
-    """What is known of the training before it begins."""
-    import torch
-
-    from bench.store import own_code, provenance
-
-    return {
-        "fingerprint": data.fingerprint(),
-        "device": str(device),
-        "devices": group.size,
-        "threads": provenance.threads_of(recorded) or group.size * torch.get_num_threads(),  # the Trainer notes another number
-        "samples": spec.steps * spec.batch,
-        "shape": data.shape,
-        "own_code": own_code.hashes(spec),
-    }
-
-
-def _note_changed_code(run: Run, recorded: dict[str, Any], step: int) -> None:
-    """A deviation of a run that goes on with another state of the user's own code than it has begun with."""
-    from bench.store import own_code
-
-    files = own_code.differing(recorded.get("own_code", {}), own_code.hashes(run.spec))
-    if files and step:
-        provenance = run.provenance()
-        deviation = f"trained with another version of {listed(files)} (from step {step + 1} on)"
-        run.write("provenance.json", {**provenance, "deviations": [*provenance.get("deviations", []), deviation]})
 
 
 def _costs(spec: RunSpec, model: nn.Module, data: Dataset, device: torch.device) -> dict[str, Any]:
@@ -170,13 +143,6 @@ def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evalua
         )
 
 
-def _record(run: Run, metadata: dict[str, Any]) -> None:
-    from bench.store import own_code, provenance
-
-    packages = {**provenance.packages(), **provenance.packages_of(own_code.module_names(run.spec))}
-    run.write("provenance.json", {**run.provenance(), **provenance.snapshot(), "packages": packages, **metadata})
-
-
 def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, started_at: float | None) -> None:
     """Record timings for the forecasts of `bench plan`: seconds of each evaluation, and the overhead of a worker.
 
@@ -186,7 +152,11 @@ def _record_seconds(run: Run, scoring: dict[str, float], training: float | None,
     spent: dict[str, Any] = {"score_seconds": scoring}
     if started_at is not None and training is not None:
         spent["other_seconds"] = time.monotonic() - started_at - training - sum(scoring.values())
-    run.write("provenance.json", {**run.provenance(), **spent})
+    _record(run, spent)
+
+
+def _record(run: Run, values: dict[str, Any]) -> None:
+    run.write("provenance.json", {**run.provenance(), **values})
 
 
 def _peak_memory(device: torch.device) -> int:
