@@ -93,11 +93,11 @@ def test_a_run_that_goes_on_as_it_began_says_nothing(stopped):
 
 def test_a_run_that_goes_on_with_other_code_says_so_and_keeps_both_on_record(stopped):
     begun_with = {"commit": "b" * 40, "diff": "+1", "files": "ba9876543210"}
-    ended = _goes_on(stopped, code=begun_with)
-    assert [words.partition(", before at ")[2] for words in ended["deviations"]] == [
+    provenance = _goes_on(stopped, code=begun_with)
+    assert [words.partition(", before at ")[2] for words in provenance["deviations"]] == [
         "commit bbbbbbbbbbbb and changes (files ba9876543210) (from step 4 on)"
     ]
-    assert ended["earlier"][0]["until"] == 3 and ended["earlier"][0]["code"] == begun_with != ended["code"]
+    assert provenance["earlier"][0]["until"] == 3 and provenance["earlier"][0]["code"] == begun_with != provenance["code"]
 
 
 def test_a_run_whose_record_is_lost_in_between_says_that_it_is(stopped):
@@ -126,8 +126,8 @@ def test_micro_batches_are_told_once_however_often_the_run_is_resumed(tmp_path):
 
 def test_a_run_that_is_tried_again_with_whole_batches_says_from_when(stopped):
     parts = "trained in 2 micro-batches of 1 clip: the same up to rounding"
-    ended = _goes_on(stopped, parts=parts, deviations=[parts])
-    assert ended["deviations"] == [parts, "trained on whole batches again (from step 4 on)"]
+    provenance = _goes_on(stopped, parts=parts, deviations=[parts])
+    assert provenance["deviations"] == [parts, "trained on whole batches again (from step 4 on)"]
 
 
 @pytest.mark.parametrize("trained", [True, False])

@@ -3,6 +3,8 @@
 A file whose fields have other types is damaged. Other fields are allowed: another version may have added them.
 """
 
+from typing import Any
+
 from bench.common.records import NUMBER, TEXT, TRUTH, WHOLE
 
 STATUS = {"state": TEXT, "step": WHOLE, "reason": TEXT, "kind": TEXT, "trained": TRUTH, "updated": NUMBER}
@@ -19,7 +21,7 @@ COSTS = {
     "rollout_seconds_per_clip": (NUMBER, None),
 }
 """Of the provenance: what a run cost, as reports and MLflow show it."""
-PROVENANCE = {
+PROVENANCE: dict[str, Any] = {
     **COSTS,
     "command": (TEXT, None),
     "code": {"commit": TEXT, "diff": TEXT, "version": TEXT, "files": TEXT},

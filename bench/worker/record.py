@@ -34,13 +34,13 @@ def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, st
     since = f" (from step {step + 1} on)" if step else ""
     changed = [*changes(before, now)] if step else []
     new_deviations = [f"{words}{since}" for words in (*changed, _change_of_parts(before, parts)) if words]
-    kept = {**before, **now}
+    recorded = {**before, **now}
     if deviations := [*before.get("deviations", []), *new_deviations]:
-        kept["deviations"] = deviations
+        recorded["deviations"] = deviations
     if changed:
         earlier = {name: before[name] for name in KEPT if name in before}
-        kept["earlier"] = [*before.get("earlier", []), {"until": step, **earlier}]
-    run.write("provenance.json", kept)
+        recorded["earlier"] = [*before.get("earlier", []), {"until": step, **earlier}]
+    run.write("provenance.json", recorded)
 
 
 def changes(before: Record, now: Record) -> Iterator[str]:
@@ -55,9 +55,9 @@ def changes(before: Record, now: Record) -> Iterator[str]:
     if others := [name for name in dict.fromkeys(names) if versions[name] != versions_before[name]]:
         new, old = (listed(f"{name} {some[name]}" for name in others) for some in (versions, versions_before))
         yield f"trained with {new}, before with {old}"
-    place, place_before = _place(now), _place(before)
-    if any(one != other for one, other in zip(place, place_before, strict=True) if one and other):
-        yield f"trained on {' '.join(filter(None, place))}, before on {' '.join(filter(None, place_before))}"
+    hardware, hardware_before = _hardware(now), _hardware(before)
+    if any(new != old for new, old in zip(hardware, hardware_before, strict=True) if new and old):
+        yield f"trained on {' '.join(filter(None, hardware))}, before on {' '.join(filter(None, hardware_before))}"
     devices, devices_before = now["devices"], before.get("devices", now["devices"])
     if devices != devices_before:
         yield f"trained on {_number(devices, 'device')}, before on {devices_before}: sums round otherwise"
@@ -103,15 +103,15 @@ def _code(code: Record) -> str:
     return f"{words}{changed}" + (f" (files {code['files']})" if "files" in code else "")
 
 
-def _place(record: Record) -> tuple[str, str]:
+def _hardware(record: Record) -> tuple[str, str]:
     """The kind of device, and which processor or GPU that was; empty words for what is not on record."""
     kind, _, index = record.get("device", "").partition(":")
     machine = record.get("machine", {})
     if kind == "cpu":
         return kind, f"({machine['processor']})" if machine.get("processor") else ""
     names = machine.get("accelerators", [])
-    place = int(index) if index.isdecimal() else 0
-    return kind, f"({names[place]})" if place < len(names) else ""
+    number = int(index) if index.isdecimal() else 0
+    return kind, f"({names[number]})" if number < len(names) else ""
 
 
 def _change_of_parts(before: Record, parts: str) -> str:
