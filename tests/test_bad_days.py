@@ -1,17 +1,23 @@
 """Full disks, read-only stores, clocks set back, directories deleted: each ends in words and loses no other run."""
 
+import json
 import os
 import shutil
 import subprocess
 import time
+from concurrent.futures import Future
 from threading import Event, Thread
 
 import pytest
 
 from bench.common import lease
+from bench.common.errors import BenchError
 from bench.common.files import write_json
 from bench.store.run import FINISHED, RUNNING
 from bench.store.store import Store
+from bench.sweep.executor import Executor
+from bench.sweep.plan import plan_run
+from bench.sweep.scheduler import Scheduler
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, FLOOR, TINY
 
@@ -95,6 +101,68 @@ def test_a_clock_that_is_set_back_or_forward_makes_no_second_owner_of_a_run_that
     held_lease = lease.take(run.path)
     has_ended.set()
     assert held_lease is None
+
+
+class Refused(Executor):
+    """Notes what it is asked to run; its workers end without a word, as those whose run somebody else has."""
+
+    slots = 1
+
+    def __init__(self):
+        self.submitted = []
+
+    def submit(self, run, evaluations):
+        self.submitted.append(run.name)
+        future = Future()
+        future.set_result("")
+        return future
+
+    def stop(self): ...
+    def kill(self): ...
+
+
+@pytest.fixture
+def behind(owned_elsewhere):
+    """A run that trains on a host whose clock is two minutes behind."""
+    run, path = owned_elsewhere
+    run.set_status(RUNNING, step=1)
+    has_ended = Event()
+
+    def beat():
+        while not has_ended.wait(0.02):
+            os.utime(path, (time.time() - 120,) * 2)
+
+    Thread(target=beat, daemon=True).start()
+    time.sleep(0.05)
+    yield run
+    has_ended.set()
+
+
+def test_a_run_that_trains_where_the_clock_is_behind_is_followed_and_never_called_dead(behind, tiny, store, monkeypatch):
+    monkeypatch.setattr("bench.sweep.scheduler.TICK_S", 0.01)
+    executor, prepared, ends_at = Refused(), [], time.monotonic() + 0.5
+    planned = plan_run("tiny", tiny, store, (EVALUATION,))
+    scheduler = Scheduler(
+        [planned], store, executor, stop_requested=lambda: "enough" * (time.monotonic() > ends_at), prepare=prepared.append
+    )
+    scheduler.run()
+    assert executor.submitted == prepared == [] and scheduler.running_elsewhere
+    assert json.loads((behind.path / "status.json").read_text())["state"] == RUNNING
+
+
+def test_a_run_that_trains_where_the_clock_is_behind_is_not_set_aside(behind, store):
+    with pytest.raises(BenchError, match="is being trained by elsewhere, process 1"):
+        store.set_aside(behind)
+    assert behind.path.is_dir()
+
+
+def test_a_run_whose_owner_elsewhere_is_dead_is_started_after_a_look(owned_elsewhere, tiny, store, monkeypatch):
+    monkeypatch.setattr("bench.sweep.scheduler.TICK_S", 0.01)
+    run, path = owned_elsewhere
+    os.utime(path, (time.time() - 120,) * 2)
+    executor = Refused()
+    Scheduler([plan_run("tiny", tiny, store, (EVALUATION,))], store, executor).run()
+    assert set(executor.submitted) == {run.name}
 
 
 @pytest.mark.parametrize("hours", [-3, 3])

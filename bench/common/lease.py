@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import socket
@@ -25,7 +26,10 @@ from bench.common.reading import json_at
 NAME = re.compile(r"lease-(\d{1,9})")
 HEARTBEAT = 5.0  # seconds between two signs of life
 SILENCE = 60.0  # seconds without one after which an owner on another host counts as dead
-WATCH = 2.5  # heartbeats that a taker waits for a sign of life from such an owner: clocks may have been set in the meantime
+WATCH = 2.5  # heartbeats that a taker waits for a sign of life from such an owner: clocks of two hosts may differ
+
+_observed: dict[str, tuple[float, float, bool]] = {}
+"""Leases that are silent by the clock: last beat, when this process first saw it (monotonic), whether it has seen another."""
 
 
 @dataclass
@@ -62,7 +66,7 @@ class Lease:
 def take(folder: Path) -> Lease | None:
     """Own the run directory, or None where somebody else who is alive does."""
     newest = _newest(folder)
-    if newest >= 0 and (holder(folder) or _breathes(folder / f"lease-{newest}")):
+    if newest >= 0 and is_owned(folder):
         return None
     path = folder / f"lease-{newest + 1}"
     try:
@@ -92,32 +96,49 @@ def holder(folder: Path) -> str | None:
     name = f"lease-{newest}"
     owner = _read_in(folder, name)
     try:
-        silent = time.time() - os.lstat(f"{folder}{os.sep}{name}").st_mtime
+        modified = os.lstat(f"{folder}{os.sep}{name}").st_mtime
     except OSError:
         return None
+    silent = time.time() - modified
     if not owner:  # just being written, or damaged
         return "another process" if abs(silent) < SILENCE else None
+    path = f"{folder}{os.sep}{name}"
     if owner.get("released"):
+        _observed.pop(path, None)
         return None
-    alive = _start_of(owner["process"]) == owner["started"] if _local_status(owner) else abs(silent) < SILENCE
+    if _local_status(owner):
+        alive = _start_of(owner["process"]) == owner["started"]
+    else:
+        alive = abs(silent) < SILENCE or _beats(path, modified)
     return f"{owner['host']}, process {owner['process']}" if alive else None
 
 
-def _breathes(path: Path) -> bool:
-    """Whether an owner on another host that is dead by the clock gives a sign of life. `holder` knows those of this host."""
-    owner = _read(path)
-    if not owner or owner.get("released") or _local_status(owner):
-        return False
-    last_beat, deadline = _beat_of(path), time.monotonic() + WATCH * HEARTBEAT
-    while time.monotonic() < deadline:
+def is_owned(folder: Path) -> bool:
+    """Whether somebody who is alive owns the run directory. Watches an owner on another host that is dead by the clock for some
+    seconds, since the clocks of two hosts may differ."""
+    if holder(folder):
+        return True
+    while is_undecided(folder):
         time.sleep(HEARTBEAT / 5)
-        if _beat_of(path) != last_beat:
-            return True
-    return False
+    return holder(folder) is not None
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    return _read_in(path.parent, path.name)
+def is_undecided(folder: Path) -> bool:
+    """Whether the owner is dead by the clock alone, and this process has not watched it long enough to know."""
+    if holder(folder):
+        return False
+    _, since, _ = _observed.get(f"{folder}{os.sep}lease-{_newest(folder)}", (0.0, -math.inf, False))
+    return time.monotonic() - since < WATCH * HEARTBEAT
+
+
+def _beats(path: str, modified: float) -> bool:
+    """Whether this process has seen the lease change, the last time not long ago: it is alive, whatever its clock says."""
+    now = time.monotonic()
+    last_beat, since, beating = _observed.get(path, (modified, now, False))
+    if modified != last_beat:
+        since, beating = now, True
+    _observed[path] = (modified, since, beating)
+    return beating and now - since < SILENCE
 
 
 def _read_in(folder: Path, name: str) -> dict[str, Any] | None:
@@ -132,13 +153,6 @@ def _read_in(folder: Path, name: str) -> dict[str, Any] | None:
         return None
     well_formed = isinstance(owner.get("started"), str | None) and isinstance(owner.get("space"), str | None)
     return owner if well_formed and "started" in owner else None
-
-
-def _beat_of(path: Path) -> float | None:
-    try:
-        return path.lstat().st_mtime
-    except OSError:
-        return None
 
 
 def _owner() -> dict[str, object]:

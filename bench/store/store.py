@@ -61,7 +61,8 @@ class Store:
 
     def set_aside(self, run: Run) -> Path:
         """Move a run out of the way, for `--fresh`; nothing is deleted."""
-        if owner := lease.holder(run.path):
+        if lease.is_owned(run.path):
+            owner = lease.holder(run.path) or "another process"
             raise BenchError(f"{run.name} is being trained by {owner}; stop that before starting afresh")
         aside = self.root / "set-aside" / f"{run.name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}"
         make_folder(aside.parent, self.root)

@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from typing import Protocol
 
+from bench.common import lease
 from bench.common.files import appending
 from bench.store import failures
 from bench.store.failures import Failure
@@ -84,7 +85,7 @@ class Scheduler:
         while True:
             self._check_elsewhere()
             while self._may_start() and not self.stopped_at:
-                self._start(self.waiting.popleft())
+                self._start_or_watch(self.waiting.popleft())
             self._wait()
             for watcher in self.watchers:
                 watcher.tick()
@@ -120,6 +121,13 @@ class Scheduler:
                 self._handle_end(self.active.pop(future), future.result())
         elif self.running_elsewhere and not self.stopped_at:
             time.sleep(TICK_S)
+
+    def _start_or_watch(self, planned: PlannedRun) -> None:
+        """Start a run, unless its owner on another host may be alive though its clock says otherwise: watch that first."""
+        if lease.is_undecided(planned.run.path):
+            self.running_elsewhere.append(planned)
+        else:
+            self._start(planned)
 
     def _start(self, planned: PlannedRun) -> None:
         planned = self._refresh(planned)
@@ -202,7 +210,7 @@ class Scheduler:
     def _check_elsewhere(self) -> None:
         for planned in self.running_elsewhere[:]:
             current = self._refresh(planned)
-            if current.state not in ACTIVE:
+            if current.state not in ACTIVE and not lease.is_undecided(current.run.path):
                 self.running_elsewhere.remove(planned)
                 stopped_by_user = current.state == RESUMABLE and current.run.status().kind == "asked"
                 if current.state in TO_DO and not stopped_by_user:
