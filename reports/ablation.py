@@ -7,6 +7,7 @@ import numpy as np
 
 from reports.columns import Column, FrameSpans, choose_columns
 from reports.costs import equal_to_first
+from reports.pairing import pairing_remarks
 from reports.results import Results
 from reports.statistics import ALPHA, Difference, compare, holm, paired
 from reports.table import Cell, Table, assemble, clips_needed, finite, mean_cells
@@ -28,7 +29,8 @@ def ablation(
     cells = [_cells(results, column) for column in columns]
     of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
     notes += [*clips_needed(results, of_frames), *equal_to_first(results)]
-    differences = assemble(results, columns, cells, notes)
+    compared = pairing_remarks(results, columns, [0] * len(columns), f"'{results.variants[0]}'")
+    differences = assemble(results, columns, cells, notes, compared)
     return replace(differences, name=f"{results.name}-differences")
 
 

@@ -26,22 +26,25 @@ def footnotes(
     protocol_marks: Mapping[str, str],
     scores: Iterable[str],
     how_to_read: Iterable[str] = (),
-    remarks_by_variant: Mapping[str, str] | None = None,
+    *remarks_by_variant: Mapping[str, str],
 ) -> tuple[list[Footnote], dict[str, tuple[str, ...]]]:
     """The footnotes of a table that shows `scores`, and for each variant the marks of the footnotes about its own runs.
 
-    remarks_by_variant: what else is to be said of a variant.
+    remarks_by_variant: variant -> what else is to be said of it.
     """
     shown = [score for score in dict.fromkeys(scores) if len(results.scores)]
     filled = [score for score in shown if score not in results.sets and results.scores[score].notna().any()]
     sets = [score for score in shown if score in results.sets]
     full = [score for score in sets if np.isfinite(results.sets[score].values).any()]
-    further = remarks_by_variant or {}
     concerns = {
-        variant: [*_run_notes(results, variant, filled), *filter(None, [further.get(variant)])] for variant in results.variants
+        variant: [
+            *_run_notes(results, variant, filled),
+            *(remarks[variant] for remarks in remarks_by_variant if variant in remarks),
+        ]
+        for variant in results.variants
     }
-    remarks = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
-    numbered = {text: str(number) for number, text in enumerate(remarks, start=1)}
+    texts_once = dict.fromkeys(text for texts in concerns.values() for text in texts)  # equal ones share a mark
+    numbered = {text: str(number) for number, text in enumerate(texts_once, start=1)}
     marks = {variant: tuple(numbered[text] for text in texts) for variant, texts in concerns.items() if texts}
     set_protocols = {score.partition("/")[0] for score in results.sets}  # named by the notes of these scores
     unmarked = [name for name, mark in protocol_marks.items() if not mark and name not in set_protocols]

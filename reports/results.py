@@ -164,21 +164,26 @@ class Results:
         What has nothing to train counts for every seed, and so does the only run of what was trained elsewhere.
         """
         means = self.clip_means(column, first, last).copy()
-        for number, variant in enumerate(self.variants):
-            scored = np.flatnonzero(~np.isnan(means[number]).all(1))
-            if (variant in self.untrained and len(scored)) or (variant in self.external and len(scored) == 1):
-                means[number] = means[number, scored[0]]
+        scored = ~np.isnan(means).all(2)
+        for number in np.flatnonzero(self.for_every_seed(scored.sum(1))):
+            means[number] = means[number, scored[number].argmax()]
         return means
 
     def paired_set(self, column: str) -> SetScores:
         """A score of the whole set of clips for comparing variants seed by seed, as `paired_means`."""
-        values = self.sets[column].values
-        rows = [
-            number
-            for number, variant in enumerate(self.variants)
-            if variant in self.untrained or (variant in self.external and np.isfinite(values[number]).sum() == 1)
+        runs = np.isfinite(self.sets[column].values).sum(1)
+        return self.sets[column].everywhere(np.flatnonzero(self.for_every_seed(runs)).tolist())
+
+    def for_every_seed(self, runs: np.ndarray) -> np.ndarray:
+        """Whether a run of a variant counts for every seed: nothing was trained, or it is all that was trained elsewhere.
+
+        runs: how many runs of each variant have scores, [variants].
+        """
+        of_all = [
+            count > 0 and (variant in self.untrained or (variant in self.external and count == 1))
+            for variant, count in zip(self.variants, runs, strict=True)
         ]
-        return self.sets[column].everywhere(rows)
+        return np.array(of_all, bool)
 
     def frame_means(self, column: str) -> np.ndarray:
         """Means over the clips, of frames that have a finite score on all of them: [variants, seeds, horizon].

@@ -8,6 +8,7 @@ import numpy as np
 
 from reports.columns import Column, FrameSpans, choose_columns
 from reports.footnotes import Footnote, footnotes
+from reports.pairing import pairing_remarks
 from reports.results import Results
 from reports.set_scores import SetScores
 from reports.statistics import ALPHA, effect, half_interval, holm, paired, permutation, too_few_clips
@@ -95,7 +96,10 @@ def table(
     cells = [_against_best(results, column, mean_cells(results, column)) for column in columns]
     of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
     notes = [*_how_to_read(cells, of_frames), *clips_needed(results, of_frames), *_untested(results, of_frames)]
-    return assemble(results, columns, cells, [*notes, *failing_notes(failures, rates=True)], failing_remarks(failures))
+    notes += failing_notes(failures, rates=True)
+    best = [next((number for number, cell in enumerate(column) if cell.best), None) for column in cells]
+    compared = pairing_remarks(results, columns, best, "the best")
+    return assemble(results, columns, cells, notes, failing_remarks(failures), compared)
 
 
 def assemble(
@@ -103,11 +107,11 @@ def assemble(
     columns: list[Column],
     cells: list[list[Cell]],
     how_to_read: list[str],
-    remarks_by_variant: Mapping[str, str] | None = None,
+    *remarks_by_variant: Mapping[str, str],
 ) -> Table:
     """A table from the cells of each column, one a variant, with the footnotes that it needs."""
     notes, marks = footnotes(
-        results, {c.protocol: c.mark for c in columns}, [c.score for c in columns], how_to_read, remarks_by_variant
+        results, {c.protocol: c.mark for c in columns}, [c.score for c in columns], how_to_read, *remarks_by_variant
     )
     rows = [
         Row(variant, seeds_scored(results, variant), tuple(column[number] for column in cells), marks.get(variant, ()))

@@ -157,6 +157,32 @@ def test_an_ablation_shows_differences_to_the_first_variant_on_the_same_seeds():
     assert differences.rows[1].cells[0].seeds == 2
 
 
+@pytest.mark.parametrize("make", [table, ablation])
+def test_a_comparison_on_fewer_seeds_than_its_row_shows_names_them(make):
+    ours = {("ours", seed): [[20 + seed, 20]] * 9 for seed in (0, 1)}
+    partly = results({**ours, ("theirs", 0): [[24, 22]] * 9, ("theirs", 5): [[9, 9]] * 9})
+    whom, row = ("the best", 1) if make is table else ("'ours'", 1)
+    (mark,) = make(partly).rows[row].marks
+    assert next(note.text for note in make(partly).footnotes if note.mark == mark) == f"Compared with {whom} on seed 0 alone."
+
+
+def test_a_comparison_on_all_seeds_of_both_has_no_remark_nor_has_one_with_what_is_not_trained():
+    scores = {("full", 0): [[20, 20]], ("full", 1): [[22, 22]], ("less", 0): [[18, 18]], ("less", 1): [[18, 18]]}
+    planned = runs(
+        *({"variant": v, "seed": s, "parameters": 9} for v, s in scores), {"variant": "copy", "seed": 0, "parameters": 0}
+    )
+    for make in (table, ablation):
+        assert not any("Compared" in note.text for note in make(results({**scores, ("copy", 0): [[9, 9]]}, planned)).footnotes)
+
+
+def test_seeds_of_a_comparison_are_named_by_metric_where_metrics_have_other_seeds():
+    values = {(variant, seed): [[20 + seed, 20]] * 3 for variant in ("full", "less") for seed in (0, 1)}
+    psnr = results(values).scores
+    lpips = psnr["standard/psnr"].mask((psnr["variant"] == "full") & (psnr["seed"] == 1))
+    footnotes = ablation(results(values, scores=psnr.assign(**{"standard/lpips": lpips}))).footnotes
+    assert any(note.text == "Compared with 'full' on seed 0 alone in LPIPS." for note in footnotes)
+
+
 def test_cells_tell_p_and_the_effect_beside_the_difference():
     random = np.random.default_rng(0)
     scores = noisy(random, 0.2, 3)
