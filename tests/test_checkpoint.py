@@ -8,7 +8,10 @@ import pytest
 import torch
 
 from bench.common.errors import BenchError
+from bench.store import checkpoint_files
 from bench.training import checkpoint
+
+CPU = torch.device("cpu")
 
 
 def test_only_the_newest_two_are_kept(tmp_path):
@@ -53,11 +56,11 @@ def test_every_generator_goes_on_where_it_was_saved(tmp_path):
     def draw():
         return random.random(), float(np.random.rand()), float(torch.rand(()))
 
-    checkpoint.save(tmp_path, 1, checkpoint.random_state())
+    checkpoint.save(tmp_path, 1, checkpoint.random_state(CPU))
     expected = draw()
     restored = checkpoint.newest(tmp_path)
     assert restored is not None
-    checkpoint.restore_random(restored)
+    checkpoint.restore_random(restored, CPU)
     assert draw() == expected
 
 
@@ -73,3 +76,41 @@ def test_a_checkpoint_that_cannot_be_read_just_now_is_not_taken_for_damaged(tmp_
         with pytest.raises(MemoryError):
             checkpoint.newest(tmp_path)
     assert path.exists() and checkpoint.newest(tmp_path) == {"step": 1}
+
+
+@pytest.mark.parametrize(
+    ("stored", "device", "expected"),
+    [(["first"], "cuda", "first"), (["first", "second"], "cuda", "first"), (["first", "second"], "cuda:1", "second"),
+     (["first"], "cuda:1", "first"), ([], "cuda", None), (["first"], "cpu", None)],
+)  # fmt: skip
+def test_a_run_goes_on_where_other_gpus_are_visible_than_before(monkeypatch, stored, device, expected):
+    """stored: a state of each GPU that was visible in older checkpoints, of the one in use today."""
+    restored = {}
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: restored.update({str(device): state}))
+    state = checkpoint.random_state(CPU)
+    assert state["cuda"] == []
+    checkpoint.restore_random({**state, "cuda": stored}, torch.device(device))
+    assert restored == ({device: expected} if expected else {})
+
+
+def test_of_the_gpus_only_the_one_in_use_is_stored(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: f"state of {device}")
+    assert checkpoint.random_state(torch.device("cuda:1"))["cuda"] == ["state of cuda:1"]
+
+
+def _best(folder):
+    return [int(path.name[5:13]) for path in checkpoint_files.newest_first(folder, "best")]
+
+
+def test_every_checkpoint_that_a_run_may_go_on_from_keeps_the_best_that_it_knows(tmp_path):
+    steps_of_best = []
+    for step, is_best in ((2, True), (4, True), (6, False), (8, True), (10, False), (12, False)):
+        if is_best:
+            checkpoint.save_best(tmp_path, step, {"step": step})
+        checkpoint.save(tmp_path, step, {"step": step})
+        steps_of_best.append(_best(tmp_path))
+    assert steps_of_best == [[2], [4, 2], [4], [8, 4], [8], [8]]
+    checkpoint.save_best(tmp_path, 14, {"step": 14})  # and killed before the run is saved
+    assert _best(tmp_path) == [14, 8]
+    checkpoint.forget_best_after(tmp_path, 12)
+    assert _best(tmp_path) == [8]

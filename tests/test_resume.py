@@ -178,3 +178,44 @@ def _worker(run):
     """The process that an executor would start."""
     command = [sys.executable, "-m", "bench.worker.main", str(run.path), "--evaluations", json.dumps([asdict(EVALUATION)])]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def _scored_as(monkeypatch, psnr_of_step):
+    """Validation gives these PSNRs, by step."""
+    steps = iter(psnr_of_step)
+    monkeypatch.setattr(trainer, "validate", lambda *_: {"psnr": psnr_of_step[next(steps)]})
+
+
+def test_the_best_of_a_life_that_was_killed_before_it_was_saved_is_not_what_is_scored(tmp_path, monkeypatch):
+    spec = TINY.but(select="best", validate_every=2)
+    run = Store(tmp_path).run(spec)
+    run.create(spec)
+    save_best = checkpoint.save_best
+
+    def killed_after_step_4(folder, step, state):
+        save_best(folder, step, state)
+        if step == 4:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        _scored_as(patched, {2: 10.0, 4: 12.0})
+        patched.setattr(checkpoint, "save_best", killed_after_step_4)
+        with pytest.raises(Killed):
+            execute(run, [], "cpu", lambda: False)
+    _scored_as(monkeypatch, {4: 9.9, 6: 9.8})  # as on another machine
+    assert execute(run, [], "cpu", lambda: False) == FINISHED
+    assert [path.name[:13] for path in sorted((run.path / "checkpoints").glob("best-*"))] == ["best-00000002"]
+
+
+def test_a_run_whose_best_checkpoint_is_gone_selects_among_the_later_ones_and_says_so(tmp_path, monkeypatch):
+    spec = TINY.but(select="best", validate_every=2)
+    run = Store(tmp_path).run(spec)
+    run.create(spec)
+    _scored_as(monkeypatch, {2: 10.0, 4: 9.0, 6: 9.5})
+    answers = iter([False, False, True])
+    assert execute(run, [], "cpu", lambda: next(answers)) == INTERRUPTED
+    for path in (run.path / "checkpoints").glob("best-*"):
+        path.unlink()
+    assert execute(run, [], "cpu", lambda: False) == FINISHED
+    assert run.provenance()["deviations"] == ["the best weights up to step 3 are gone: selected among those after it"]
+    assert [path.name[:13] for path in (run.path / "checkpoints").glob("best-*")] == ["best-00000006"]

@@ -10,6 +10,7 @@ import io
 import logging
 import random
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +33,37 @@ class Damaged(BenchError):
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state of a run at a step, then remove all but the newest two."""
+    """Write the state of a run at a step, then remove all but the newest two, and the best that neither of them knows."""
     path = _write(folder, "step", step, state)
-    for old in checkpoint_files.newest_first(folder, "step")[KEEP:]:
-        old.unlink(missing_ok=True)
+    newest_states, best_ones = (checkpoint_files.newest_first(folder, word) for word in ("step", "best"))
+    needed = {next((best for best in best_ones if _step(best) <= _step(newest)), None) for newest in newest_states[:KEEP]}
+    _remove([*newest_states[KEEP:], *(best for best in best_ones if best not in needed)])
     return path
 
 
 def save_best(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state with the best validation score so far, then remove the one before it."""
-    path = _write(folder, "best", step, state)
-    for old in checkpoint_files.newest_first(folder, "best"):
-        if old != path:
-            old.unlink(missing_ok=True)
-    return path
+    """Write the state with the best validation score so far. The one before it stays until `save`: a run that is killed in
+    between goes on from a checkpoint that knows no other."""
+    return _write(folder, "best", step, state)
+
+
+def forget_best_after(folder: Path, step: int) -> None:
+    """Remove the best of a life of the run that was killed before it had saved that step."""
+    _remove(path for path in checkpoint_files.newest_first(folder, "best") if _step(path) > step)
+
+
+def forget_former_best(folder: Path) -> None:
+    """Remove all but the newest of the best, once nothing goes on from before it: it alone is what a trained run selects."""
+    _remove(checkpoint_files.newest_first(folder, "best")[1:])
+
+
+def _step(path: Path) -> int:
+    return int(path.name.split("-")[1])
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _write(folder: Path, word: str, step: int, state: dict[str, Any]) -> Path:
@@ -112,27 +130,32 @@ def _unpacked(encoded: bytes) -> int:
         return 0  # the older format of torch.save, or no checkpoint
 
 
-def random_state() -> dict[str, Any]:
-    """The state of every random number generator, in types that can be read back without executing anything."""
+def random_state(device: torch.device) -> dict[str, Any]:
+    """The state of every random number generator that a run on this device uses, in types that can be read back without
+    executing anything."""
     version, numbers, gauss = random.getstate()
     twister: dict[str, Any] = np.random.get_state(legacy=False)
     return {
         "python": (version, list(numbers), gauss),
         "numpy": {**twister, "state": {**twister["state"], "key": twister["state"]["key"].tolist()}},
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state(device)] if device.type == "cuda" else [],
     }
 
 
-def restore_random(state: dict[str, Any]) -> None:
-    """Restore every generator to the state that `random_state` returned."""
+def restore_random(state: dict[str, Any], device: torch.device) -> None:
+    """Restore every generator to the state that `random_state` returned; the GPU's also where it is another one by now.
+
+    Older checkpoints have the states of all GPUs that were visible, in their order.
+    """
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     twister = state["numpy"]
     np.random.set_state({**twister, "state": {**twister["state"], "key": np.array(twister["state"]["key"], np.uint32)}})
     torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if state["cuda"] and device.type == "cuda":
+        number = device.index or 0
+        torch.cuda.set_rng_state(state["cuda"][number if number < len(state["cuda"]) else 0], device)
 
 
 def load_weights(model: nn.Module, weights: dict[str, Any], source: str) -> None:

@@ -108,6 +108,7 @@ class Trainer:
         if self.learner.phases:
             self._train_to_the_end()
             if self.spec.select == "best" and self.group.is_main:
+                checkpoint.forget_former_best(self.checkpoints)
                 best = checkpoint.selected(self.checkpoints, "best")["model"]
                 checkpoint.load_weights(self.model, best, "the best checkpoint")
         return self.model.eval()
@@ -176,7 +177,7 @@ class Trainer:
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "random": checkpoint.random_state(),
+            "random": checkpoint.random_state(self.device),
             "progress": vars(self.progress),
         }
         checkpoint.save(self.checkpoints, self.progress.step, state)
@@ -194,7 +195,7 @@ class Trainer:
             try:
                 checkpoint.load_weights(self.model, state["model"], "the checkpoint")
                 self.optimizer.load_state_dict(state["optimizer"])
-                checkpoint.restore_random(state["random"])
+                checkpoint.restore_random(state["random"], self.device)
                 self.progress.restore(state["progress"])
             except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
                 raise checkpoint.Damaged(
@@ -203,13 +204,24 @@ class Trainer:
                 ) from error
         if self.group.is_main:
             self.run.cut_metrics(self.progress.step)
-            if self.progress.step and (gap := self._lost_metrics()):
-                log.warning("%s", gap)
-                provenance = self.run.provenance()
-                declared = provenance.get("deviations", [])
-                if not any(text.startswith(gap) for text in declared):
-                    self.run.write("provenance.json", {**provenance, "deviations": [*declared, gap]})
+            if self.progress.step:
+                self._declare(self._lost_metrics())
+            checkpoint.forget_best_after(self.checkpoints, self.progress.step)
+            if self.progress.step < self.spec.steps and self.progress.best > -math.inf and not self._has_best():
+                self.progress.best = -math.inf
+                self._declare(f"the best weights up to step {self.progress.step} are gone: selected among those after it")
             self.group.wait()
+
+    def _declare(self, deviation: str) -> None:
+        """Store in the provenance, once, what is missing of the steps before; nothing if that is empty."""
+        provenance = self.run.provenance()
+        declared = provenance.get("deviations", [])
+        if deviation and not any(text.startswith(deviation) for text in declared):
+            log.warning("%s", deviation)
+            self.run.write("provenance.json", {**provenance, "deviations": [*declared, deviation]})
+
+    def _has_best(self) -> bool:
+        return self.spec.select != "best" or bool(newest_first(self.checkpoints, "best"))
 
     def _lost_metrics(self) -> str:
         """Which steps before the checkpoint have lost their logged losses, in words; empty if none."""
