@@ -35,6 +35,14 @@ main()
         (("tune", "space.py", "--trials", "1"), "space.py defines space(trial), and it is called as space(trial, scale)"),
         (("plan", "mine.py", "--set", "model=predrnn"), "learner 'memory_alignment' works only with LMC, not PredRNN"),
         (("plan", "mine.py", "--set", "context=5"), "needs at least 9 context frames, got 5"),
+        (("plan", "mine.py", "--set", "steps=0"), "--set steps=0: training takes at least 1 step; `--only` leaves out"),
+        (("plan", "mine.py", "--set", "model.decompose=0"), "model 'lmc': decompose must be True or False, got 0"),
+        (("plan", "mine.py", "--set", "compile=0"), "compile must be True or False, got 0"),
+        (
+            ("run", "mine.py", "--set", "optimizer.beta1=5"),
+            "variant 'tiny': optimizer 'adam': Invalid beta parameter at index 0",
+        ),
+        (("run", "mine.py", "--set", "optimizer.lr=0"), "variant 'tiny': optimizer 'adam': lr must be above 0, got 0.0"),
     ],
 )
 def test_what_is_wrong_is_called_by_its_name(bench, tmp_path, words, message):

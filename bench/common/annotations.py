@@ -22,6 +22,11 @@ def accepts(value: Any, annotation: str) -> bool:
     return _fits(value, _evaluated(annotation))
 
 
+def in_words(annotation: str) -> str:
+    """What a declaration asks for, as messages say it."""
+    return "True or False" if annotation == "bool" else annotation
+
+
 def adapt(value: Any, annotation: str) -> Any:
     """The value in its declared form: 1 becomes 1.0 for a float, a list (from JSON or the shell) a tuple."""
     if isinstance(value, list | tuple):

@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from bench.common.annotations import accepts, adapt
+from bench.common.annotations import accepts, adapt, in_words
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.spec import signatures
 from bench.spec.signatures import Option
@@ -130,9 +130,9 @@ def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[s
                 value = adapt(options[option.name], option.annotation)
             except OverflowError:
                 raise BenchError(f"{subject}: {option.name} must be at most {LARGEST:,}, got a much larger number") from None
-            _refuse_size(subject, option, value, kind if name in CATALOG[kind] else "")
             if not accepts(value, option.annotation):
-                raise BenchError(f"{subject}: {option.name} must be {option.annotation}, got {value!r:.60}")
+                raise BenchError(f"{subject}: {option.name} must be {in_words(option.annotation)}, got {value!r:.60}")
+            _refuse_size(subject, option, value, kind if name in CATALOG[kind] else "")
             checked[option.name] = value
         elif option.required:
             raise BenchError(f"{subject} needs the option '{option.name}' ({option.annotation})")

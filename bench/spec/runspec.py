@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.common.annotations import accepts, adapt
+from bench.common.annotations import accepts, adapt, in_words
 from bench.common.errors import BenchError, Blocked, did_you_mean, listed
 from bench.common.reading import sha256_of
 from bench.spec import catalog
@@ -90,7 +90,7 @@ class RunSpec:
         annotation = ANNOTATIONS[name]
         value = adapt(value, annotation)
         if not accepts(value, annotation):
-            raise BenchError(f"{name} must be {annotation}, got {shortened(value)}")
+            raise BenchError(f"{name} must be {in_words(annotation)}, got {shortened(value)}")
         object.__setattr__(self, name, value)
 
     def but(self, **changes: Any) -> RunSpec:
@@ -116,7 +116,10 @@ class RunSpec:
             return self.but(**{name: component.but(**{option: parsed(text)}) if dot else Component(text.strip())})
         if dot:
             raise BenchError(f"--set {setting}: '{name}' is a plain value; use {name}=VALUE")
-        return self.but(**{name: parsed(text)})
+        value = parsed(text)
+        if name == "steps" and self.steps and value == 0:
+            raise BenchError(f"--set {setting}: training takes at least 1 step; `--only` leaves out what is not to be trained")
+        return self.but(**{name: value})
 
     def _options_of(self, part: str) -> dict[str, Any]:
         """The options that a part of the spec takes, with their defaults: those of the model, say."""

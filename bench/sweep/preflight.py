@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bench.common.errors import BenchError
 from bench.spec import catalog
@@ -11,7 +12,7 @@ from bench.sweep.plan import PlannedRun
 
 
 def preflight(planned_runs: Sequence[PlannedRun]) -> None:
-    """Build every model to be trained, without memory for weights, so that impossible sizes are refused now."""
+    """Build every model to be trained, without memory for weights, and its optimizer: impossible settings are refused now."""
     import torch
 
     from bench.evaluation.evaluate import clips_to_score
@@ -20,9 +21,12 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
     from bench.training.learner import build_learner
     from bench.training.model import build_model
 
-    seen_identities = set()
+    seen_identities: set[tuple[Any, ...]] = set()
     for planned in planned_runs:
         spec = planned.spec
+        if (fitted := (repr(spec.optimizer), repr(spec.schedule), spec.steps)) not in seen_identities:
+            seen_identities.add(fitted)
+            _build_optimizer(planned)
         parts = (repr(spec.model), repr(spec.data), repr(spec.learner))
         identity = (*parts, spec.context, spec.horizon, spec.init, planned.evaluations)
         if identity in seen_identities:
@@ -42,6 +46,20 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
             raise BenchError(f"variant '{planned.label}': {error}") from error
         except (RuntimeError, ArithmeticError, IndexError, TypeError) as error:  # torch's errors for sizes such as -4
             raise BenchError(f"variant '{planned.label}': model '{spec.model.name}' cannot be built: {error}") from error
+
+
+def _build_optimizer(planned: PlannedRun) -> None:
+    """BenchError for an optimizer, of a single parameter, or a schedule that cannot be built: beta1=5."""
+    import torch
+
+    spec = planned.spec
+    if not spec.steps:
+        return
+    try:
+        spec.optimizer.build(parameters=[torch.nn.Parameter(torch.empty(1, device="meta"))])
+        spec.schedule.build(steps=spec.steps)
+    except BenchError as error:
+        raise BenchError(f"variant '{planned.label}': {error}") from error
 
 
 def refuse_short_contexts(planned_runs: Sequence[PlannedRun]) -> None:
