@@ -88,12 +88,25 @@ def test_a_checkpoint_of_ours_that_was_copied_elsewhere_is_recognised(finished, 
         assert json.loads(out)["protocols"]["standard"]["psnr"]["mean"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_a_trained_run_without_scores_and_checkpoints_is_named_with_one_command_that_works(finished, tmp_path):
+    run = Store(tmp_path / "runs").run(TINY)
+    for name in ("scores", "checkpoints"):
+        shutil.rmtree(run.path / name)
+    code, out, _ = finished("run", "mine.py", "--executor", "inline")
+    out = " ".join(out.split())
+    assert code == 1 and run.status().kind == "damaged" and "--retry" not in out
+    assert "which is trained, are gone; `bench run ... --only tiny --seeds 0, --fresh` trains it anew, for mine-small" in out
+    remedy = "--only tiny --seeds 0, --fresh"
+    assert "`bench run mine.py" in out and f"{remedy}` sets the damaged run aside and trains it anew" in out
+    assert finished("run", "mine.py", "--executor", "inline", *remedy.split())[0] == 0
+
+
 def test_a_run_whose_settings_were_edited_is_named_with_the_command_that_trains_it_anew(finished, tmp_path):
     path = Store(tmp_path / "runs").run(TINY).path / "spec.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "steps": 7}))
     code, out, _ = finished("run", "mine.py")
     assert code == 1 and "1 of 2 runs finished, 1 failed:" in out and f"tiny, seed 0: failed: damaged: {path} asks for" in out
-    assert "`bench run ... --only tiny --seeds 0 --fresh` sets the damaged run aside and trains it anew" in out
+    assert "--only tiny --seeds 0, --fresh` sets the damaged run aside and trains it anew" in out
 
 
 def test_doctor_notes_a_package_that_does_not_import(monkeypatch):

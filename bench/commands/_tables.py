@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from bench.commands import _output
@@ -120,7 +119,8 @@ def _time(cost: Cost | None) -> str:
 
 def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str) -> int:
     """Say how it went, and what to do about what failed; the exit code."""
-    from bench.store.failures import KINDS
+    from bench.store.failures import KINDS, Failure
+    from bench.store.labels import fresh
     from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED
     from bench.sweep.plan import unique
 
@@ -131,12 +131,13 @@ def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str)
     print(f"\n{good} of {len(runs)} runs finished" + (f", {len(bad)} failed:" if bad else ""))
     print_failures(bad)
     for kind in sorted({planned.run.status().kind for planned in bad} & set(KINDS)):
-        if not KINDS[kind].retried:
+        if not KINDS[kind].retried and kind != Failure.DAMAGED:
             print(f"`{command} --retry {kind}` tries again what failed by {kind} ({KINDS[kind].description})")
+    training = "bench run ..." if "--decide" in command else command  # which does not go with --fresh
     for planned in bad:
-        if planned.state == FAILED and planned not in failed:  # its files are damaged, whatever its status.json says
-            options = f"--only {shlex.quote(planned.label)} --seeds {planned.seed} --fresh"
-            print(f"`bench run ... {options}` sets the damaged run aside and trains it anew")
+        is_damaged = planned in failed and planned.run.status().kind == Failure.DAMAGED
+        if is_damaged or (planned.state == FAILED and planned not in failed):  # whatever its status.json says
+            print(f"`{training} {fresh(planned.label, planned.seed)}` sets the damaged run aside and trains it anew")
     return 130 if interrupted else int(good < len(runs))
 
 

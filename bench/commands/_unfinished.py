@@ -35,6 +35,7 @@ def causes_and_remedies(experiment: Experiment, planned_runs: Sequence[PlannedRu
 def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[str], list[str]]:
     """What failed, by the first run of each reason; and the commands that try it again."""
     from bench.store import failures
+    from bench.store.labels import fresh
     from bench.store.run import BLOCKED, DIVERGED, FAILED
     from bench.sweep.plan import unique
 
@@ -46,8 +47,11 @@ def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[s
         f"{several(len(alike), 'run')} ({alike[0].label}, seed {alike[0].seed}{', ...' if len(alike) > 1 else ''}) {reason}"
         for reason, alike in by_reason.items()
     ]
-    kinds = sorted({planned.run.status().kind for alike in by_reason.values() for planned in alike} & set(failures.KINDS))
-    return causes, [f"`{training} --retry {kind}` tries again what failed by {kind}" for kind in kinds]
+    failed = [(planned, planned.run.status().kind) for alike in by_reason.values() for planned in alike]
+    kinds = sorted({kind for _, kind in failed} & set(failures.KINDS) - {failures.Failure.DAMAGED})
+    remedies = [f"`{training} --retry {kind}` tries again what failed by {kind}" for kind in kinds]
+    damaged = [planned for planned, kind in failed if kind == failures.Failure.DAMAGED]
+    return causes, remedies + [f"`{training} {fresh(planned.label, planned.seed)}` trains it anew" for planned in damaged]
 
 
 def _other_settings(experiment: Experiment, store: Store) -> str:

@@ -7,6 +7,7 @@ shown, so a damaged or missing file counts as no labels.
 from __future__ import annotations
 
 import contextlib
+import shlex
 
 from bench.common.reading import json_at
 from bench.common.records import fitting
@@ -32,3 +33,16 @@ def remember(run: Run, experiment: str, label: str) -> None:
         return
     with contextlib.suppress(OSError):
         run.write(FILE, {**by_experiment, experiment: label})
+
+
+def trained_anew(run: Run) -> str:
+    """The command that sets a run aside and trains it anew, and as what of which experiment, as far as its labels tell."""
+    experiment, label = next(iter(labels(run).items()), ("", ""))
+    if not label:
+        return "`bench run ... --fresh` trains it anew"
+    return f"`bench run ... {fresh(label, run.spec.seed)}` trains it anew, for {experiment}"
+
+
+def fresh(label: str, seed: int) -> str:
+    """The options of `bench run` that set one run of an experiment aside and train it anew."""
+    return f"--only {shlex.quote(label)} --seeds {seed}, --fresh"

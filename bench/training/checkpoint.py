@@ -23,6 +23,8 @@ from bench.common.files import write_bytes
 from bench.common.machine import available_memory
 from bench.common.reading import content
 from bench.store import checkpoint_files
+from bench.store.labels import trained_anew
+from bench.store.run import Run
 
 KEEP = 2  # newest checkpoints: one to resume from, one in case that is damaged
 log = logging.getLogger(__name__)
@@ -84,7 +86,7 @@ def selected(folder: Path, select: str) -> dict[str, Any]:
     """The checkpoint that a finished run is evaluated with: the last, or the one with the best validation score."""
     state = _first_whole(checkpoint_files.selected(folder, select))
     if state is None:
-        raise BenchError(f"there is no readable checkpoint in {folder}; `bench run --fresh` trains the run again")
+        raise Damaged(f"there is no readable checkpoint in {folder}; {trained_anew(Run(folder.parent))}")
     return state
 
 

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from bench.common.errors import BenchError
 from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
 from bench.store.checkpoint_files import is_whole, newest_first
+from bench.store.labels import trained_anew
 from bench.store.run import Run
 from bench.training import checkpoint
 from bench.training.compiling import compiled
@@ -188,8 +188,8 @@ class Trainer:
             self.group.wait()  # until the main process has put damaged checkpoints out of the way
         state = checkpoint.newest(self.checkpoints)
         if state is None and self.run.status().trained:
-            raise BenchError(
-                f"the checkpoints of {self.run.name}, which is trained, are gone; `bench run --fresh` trains it again"
+            raise checkpoint.Damaged(
+                f"the checkpoints of {self.run.name}, which is trained, are gone; {trained_anew(self.run)}"
             )
         if state is not None:
             try:
@@ -200,7 +200,7 @@ class Trainer:
             except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
                 raise checkpoint.Damaged(
                     f"the newest checkpoint of {self.run.name} is not one of a run ({type(error).__name__}: {error}); "
-                    "`bench run --fresh` trains it again"
+                    f"{trained_anew(self.run)}"
                 ) from error
         if self.group.is_main:
             self.run.cut_metrics(self.progress.step)
