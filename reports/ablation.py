@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from reports.columns import Column, FrameSpans, choose_columns
 from reports.costs import equal_to_first
 from reports.pairing import pairing_remarks
@@ -18,26 +16,22 @@ def ablation(
 ) -> Table:
     """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
     columns = choose_columns(results, metrics, protocols, frames)
-    several = max((len(_first_runs(results, column)) for column in columns if column.score not in results.sets), default=0) > 1
+    cells = [_cells(results, column) for column in columns]
+    of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
+    compared_seeds = [cell.seeds for column in of_frames for cell in column[1:] if cell.value is not None]
+    several = any(seeds > 1 for seeds in compared_seeds)
     intervals = " with 95% intervals (bootstrap over seeds and clips together, each for itself)" if several else ""
     notes = [
         f"Below the first row: paired differences to '{results.variants[0]}'{intervals}.",
         "Underlined: no significant difference (permutation test at 5%, Holm's correction over the column).",
     ]
-    if not several:
-        notes.append("n = 1 seed: no confidence interval; significance covers clips, not seeds.")
-    cells = [_cells(results, column) for column in columns]
-    of_frames = [cells[number] for number, column in enumerate(columns) if column.score not in results.sets]
+    if not several or 1 in compared_seeds:
+        n = "Where n = 1" if any(cell.low is not None for column in of_frames for cell in column) else "n = 1"
+        notes.append(f"{n} seed: no confidence interval; significance covers clips, not seeds.")
     notes += [*clips_needed(results, of_frames), *equal_to_first(results)]
     compared = pairing_remarks(results, columns, [0] * len(columns), f"'{results.variants[0]}'")
     differences = assemble(results, columns, cells, notes, compared)
     return replace(differences, name=f"{results.name}-differences")
-
-
-def _first_runs(results: Results, column: Column) -> np.ndarray:
-    """The first variant's scores, one per seed that has any."""
-    runs = results.seed_means(column.score, column.first, column.last)[0]
-    return runs[~np.isnan(runs)]
 
 
 def _cells(results: Results, column: Column) -> list[Cell]:

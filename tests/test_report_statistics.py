@@ -175,6 +175,15 @@ def test_a_comparison_on_all_seeds_of_both_has_no_remark_nor_has_one_with_what_i
         assert not any("Compared" in note.text for note in make(results({**scores, ("copy", 0): [[9, 9]]}, planned)).footnotes)
 
 
+def test_an_interval_of_differences_is_explained_where_the_first_variant_has_one_seed_that_counts_for_all():
+    scores = {("copy", 0): [[10, 10]] * 3, ("full", 0): [[20, 20]] * 3, ("full", 1): [[22, 22]] * 3}
+    planned = runs(*({"variant": v, "seed": s, "parameters": 0 if v == "copy" else 9} for v, s in scores))
+    shown = ablation(results(scores, planned))
+    texts = [note.text for note in shown.footnotes]
+    assert shown.rows[1].cells[0].low is not None
+    assert any("with 95% intervals" in text for text in texts) and not any("n = 1" in text for text in texts)
+
+
 def test_seeds_of_a_comparison_are_named_by_metric_where_metrics_have_other_seeds():
     values = {(variant, seed): [[20 + seed, 20]] * 3 for variant in ("full", "less") for seed in (0, 1)}
     psnr = results(values).scores
