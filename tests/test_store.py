@@ -139,7 +139,7 @@ def test_a_run_set_aside_is_kept_and_one_that_goes_on_is_not_touched(store, run)
 
 def test_a_taker_so_slow_that_others_have_come_and_gone_gets_nothing(run, monkeypatch):
     (run.path / "lease-2").write_text("{}")
-    monkeypatch.setattr(lease, "holder", lambda folder: None)
+    monkeypatch.setattr(lease, "is_owned", lambda folder: False)
     newest_numbers = iter([0, 2])  # what it saw when it looked, and what is true once it has written its own
     monkeypatch.setattr(lease, "_newest", lambda folder: next(newest_numbers))
     assert lease.take(run.path) is None
