@@ -14,8 +14,8 @@ def rows():
 
 @pytest.mark.slow
 def test_generating_and_the_packed_loader_are_many_times_faster_than_decoding_jpegs(rows):
-    assert rows["moving_mnist"].ratio >= 8  # 11 and more on a quiet machine
-    assert rows["kth"].ratio >= 15  # 20 and more
+    assert rows["moving_mnist"].ratio >= 4  # 11 on an EPYC, 6.5 to 7.9 on an Intel Xeon with AVX-512, both quiet
+    assert rows["kth"].ratio >= 7  # 20 on the one, 10.8 on the other
 
 
 @pytest.mark.slow
