@@ -10,6 +10,7 @@ import torch
 from bench.common.errors import BenchError
 from bench.store import checkpoint_files
 from bench.training import checkpoint
+from tests.hostile import Hostile
 
 CPU = torch.device("cpu")
 
@@ -38,15 +39,11 @@ def test_where_every_checkpoint_is_damaged_the_run_starts_again(tmp_path):
 
 
 def test_a_checkpoint_that_would_execute_something_is_refused(tmp_path):
-    class Hostile:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "executed"), "w"))
-
     path = tmp_path / "weights.pt"
-    path.write_bytes(pickle.dumps({"model": Hostile()}))
+    path.write_bytes(pickle.dumps({"model": Hostile(tmp_path / "executed")}))
     with pytest.raises(BenchError, match="cannot be read as a checkpoint of weights alone"):
         checkpoint.read(path)
-    torch.save({"model": Hostile()}, path)
+    torch.save({"model": Hostile(tmp_path / "executed")}, path)
     with pytest.raises(BenchError, match="cannot be read as a checkpoint of weights alone"):
         checkpoint.read(path)
     assert not (tmp_path / "executed").exists()

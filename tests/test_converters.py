@@ -14,6 +14,7 @@ from bench.converters.state_dict import read, unwrapped
 from bench.spec import catalog
 from bench.spec.component import Component
 from tests.checkpoint_samples import OPENSTL, SAMPLES, frames, hollow, saved
+from tests.hostile import Hostile
 from tests.parity import FOLDER
 
 HERE = Path("model.pth")
@@ -172,14 +173,6 @@ def test_weights_of_another_precision_become_float32(kind, tmp_path):
     state = read(saved(tmp_path / "model.pth", {key: tensor.to(kind) for key, tensor in weights.items()}))
     assert {tensor.dtype for tensor in state.tensors.values()} == {torch.float32}
     assert state.stored == str(kind).removeprefix("torch.")
-
-
-class Hostile:
-    def __init__(self, victim: Path):
-        self.victim = victim
-
-    def __reduce__(self):
-        return Path.touch, (self.victim,)
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "before 1.6"])

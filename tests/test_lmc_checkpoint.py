@@ -8,6 +8,7 @@ import torch
 
 from lmc.checkpoint import load
 from lmc.model import LMC
+from tests.hostile import Hostile
 
 
 def small(seed=0, **options) -> LMC:
@@ -49,14 +50,6 @@ def test_the_format_of_before_pytorch_1_6_loads_too(tmp_path):
 def test_other_sizes_are_named_with_both_values(tmp_path, options, words):
     with pytest.raises(ValueError, match=words):
         load(small(**options), saved(tmp_path / "lmc.pt", prefixed(small())))
-
-
-class Hostile:
-    def __init__(self, victim: Path):
-        self.victim = victim
-
-    def __reduce__(self):
-        return Path.touch, (self.victim,)
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,7 @@ def test_micro_batches_are_told_once_however_often_the_run_is_resumed(tmp_path):
     run.set_micro_batches(2)
     parts = "trained in 2 micro-batches of 1 clip: the same up to rounding"
     for _ in range(3):
-        answers = iter([False, True])
-        assert execute(run, [], "cpu", lambda: next(answers)) in (INTERRUPTED, FINISHED)  # noqa: B023
+        assert execute(run, [], "cpu", iter([False, True]).__next__) in (INTERRUPTED, FINISHED)
         run.write("provenance.json", {**run.provenance(), "devices": 2})
     devices = "trained on 1 device, before on 2: sums round otherwise"
     assert run.provenance()["deviations"] == [parts, *(f"{devices} (from step {step} on)" for step in (3, 5))]

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from bench.common import package_index
-from bench.common.array_pickles import read_arrays
 from bench.common.errors import BenchError, Blocked
 from bench.metrics import networks, weights
 from bench.metrics.networks import ALEXNET, I3D, Network
+from tests.hostile import Hostile
 
 
 @pytest.fixture(autouse=True)
@@ -160,16 +160,6 @@ def test_an_unverified_file_is_taken_when_asked_and_named_by_its_hash(tmp_path: 
     assert set(weights.tensors(ALEXNET)) == set(alexnet(""))
 
 
-class Hostile:
-    """Pickles into an instruction that writes a file where it is loaded."""
-
-    def __init__(self, victim: Path):
-        self.victim = victim
-
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
-        return Path.write_text, (self.victim, "executed")
-
-
 @pytest.mark.parametrize("write", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value, protocol=2))])
 def test_a_hostile_file_is_refused_without_executing_it(
     write: Callable[[object, Path], None], weights_folder: Path, tmp_path: Path
@@ -179,38 +169,6 @@ def test_a_hostile_file_is_refused_without_executing_it(
     with pytest.raises(BenchError, match=r"hostile\.pth cannot be read as a file of plain tensors"):
         weights.add(file, unverified=True)
     assert not victim.exists() and not weights_folder.exists()
-
-
-def test_a_pickle_with_any_other_name_than_numpys_three_is_refused_without_executing_it(tmp_path: Path):
-    victim = tmp_path / "victim"
-    for value in ({"a": Hostile(victim)}, {"a": np.array([Hostile(victim)], object)}, {"a": print}, {"a": torch.zeros(1)}):
-        with pytest.raises(BenchError, match=r"x asks for \S+, which arrays do not need; it was not executed"):
-            read_arrays(pickle.dumps(value), "x")
-    with pytest.raises(BenchError, match="x holds a list as 'a' where an array of numbers should be"):
-        read_arrays(pickle.dumps({"a": [1]}), "x")
-    assert not victim.exists()
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_arrays_come_out_of_a_pickle_as_they_went_in(protocol: int):
-    array = np.arange(6, dtype=np.float32).reshape(2, 3)
-    if protocol < 3:  # there bytes are made by a function of Python's own
-        with pytest.raises(BenchError, match=r"_codecs\.encode, which arrays do not need"):
-            read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
-        return
-    if protocol == pickle.HIGHEST_PROTOCOL:  # there NumPy's arrays are made by another of its functions
-        with pytest.raises(BenchError, match="_frombuffer, which arrays do not need"):
-            read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
-        return
-    arrays = read_arrays(pickle.dumps({"a": {"b": array}}, protocol), "x")
-    assert list(arrays) == ["a/b"] and np.array_equal(arrays["a/b"], array)
-
-
-def test_a_truncated_pickle_is_one_message():
-    content = pickle.dumps({"a": np.zeros(100)}, protocol=3)
-    for length in (0, 1, 20, len(content) // 2, len(content) - 1):
-        with pytest.raises(BenchError, match="cannot be read as a pickle of arrays"):
-            read_arrays(content[:length], "x")
 
 
 def test_what_is_no_alexnet_is_refused_in_words(tmp_path: Path):
@@ -326,19 +284,6 @@ def test_the_suites_own_file_can_be_carried_to_another_machine(
     own_file = weights.add(saved(tmp_path / "brought.pth", alexnet())).path
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "other"))
     assert weights.add(own_file).verified
-
-
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [
-        ("WARNING: Retrying ... NewConnectionError\nERROR: No matching distribution found for x", "no index can be reached"),
-        ("ERROR: No matching distribution found for x==1", "no index that pip is set up with has it"),
-        ("ERROR: HTTP error 403 for https://me:secret@host/x", "HTTP error 403 for (address)"),
-        ("", "pip failed without a word"),
-    ],
-)
-def test_pips_failures_are_told_in_a_few_words_without_addresses(output: str, reason: str):
-    assert package_index.reason(output) == reason
 
 
 def test_bench_weights_tells_what_is_here_and_where_from(bench, tmp_path: Path, zeros: Network):

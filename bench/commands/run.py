@@ -101,7 +101,9 @@ def run(
     for remark in changed_code(planned_runs):
         print(f"note: {remark}")
     if all(planned.state == FINISHED for planned in planned_runs):
-        print(f"nothing to do: all {len(unique(planned_runs))} runs of {experiment.name} are finished")
+        count = len(unique(planned_runs))
+        subject = f"all {count} runs of {experiment.name} are" if count > 1 else f"the one run of {experiment.name} is"
+        print(f"nothing to do: {subject} finished")
         _catch_up(experiment, store, planned_runs, sync_command)
         print(next_steps)
         return

@@ -187,7 +187,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
         print(f"interrupted; `{_options.command_line()}` continues from here")
         return 130
     if left:
-        print(f"{left} trials are still open; `{_options.command_line()}` continues them")
+        print(f"{left} trial{'s are' if left > 1 else ' is'} still open; `{_options.command_line()}` continues them")
     unconfirmed = [planned for outcome in outcomes for planned in outcome.unconfirmed]
     if unconfirmed:
         print(f"{several(len(unconfirmed), 'run')} of the best trials on fresh seeds did not finish:")
