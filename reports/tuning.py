@@ -19,7 +19,7 @@ class Confirmed:
 
     seeds: the fresh ones, as far as any were asked for. search: objective -> its value in the search. means: objective -> its
     mean over the fresh seeds; empty until all have finished. runs: objective -> the value of each fresh seed; empty where the
-    runs are not in the store any more.
+    runs are not in the store any more. diverged: the fresh seeds with which it did.
     """
 
     trial: int
@@ -27,6 +27,12 @@ class Confirmed:
     search: Mapping[str, float]
     means: Mapping[str, float]
     runs: Mapping[str, Sequence[float]]
+    diverged: Sequence[int] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether fresh seeds have said what it is worth."""
+        return bool(self.means or self.diverged)
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ def lacking(searched: Searched) -> list[str]:
         sentences.append(f"No importances: they need at least {ENOUGH} complete trials, and there {_are(complete)}.")
     elif not searched.importances:
         sentences.append("No importances: no setting of all complete trials varies together with the score.")
-    if not any(candidate.means for candidate in searched.confirmed):
+    if not any(candidate.settled for candidate in searched.confirmed):
         how = f"; `{searched.confirming}` trains it again" if searched.confirming else ""
         sentences.append(f"The best is not confirmed on fresh seeds yet{how}.")
     return sentences

@@ -42,16 +42,22 @@ def best_table(searched: Searched) -> Table:
             f"trial {candidate.trial}",
             str(len(candidate.seeds)) if candidate.means else f"0 of {len(candidate.seeds)}" if candidate.seeds else "0",
             (*_settings(searched, candidate.trial), *_confirmed(searched, candidate)),
+            ("1",) if candidate.diverged else (),
         )
         for candidate in shown_trials
     ]
     notes = _how_confirmed(searched, best)
-    if len(rows) > 1 and all(candidate.means for candidate in best):  # fresh seeds have chosen the first among them
+    if len(rows) > 1 and best[0].means and all(candidate.settled for candidate in best):  # fresh seeds have chosen the first
         cells, confirmed = list(rows[0].cells), len(searched.settings.columns) + 1
         cells[confirmed] = _bold(cells[confirmed])
         rows[0] = replace(rows[0], cells=tuple(cells))
         notes.append("Bold: the best on fresh seeds.")
-    return _table(searched, BEST, [*_setting_columns(searched), *scores], rows, notes, subject="best")
+    table = _table(searched, BEST, [*_setting_columns(searched), *scores], rows, notes, subject="best")
+    if not any(row.marks for row in rows):
+        return table
+    behind = ", and so ranks behind those that do not" if any(candidate.means for candidate in best) else ""
+    diverges = Footnote(f"Diverged when it was trained again on fresh seeds{behind}.", "1")
+    return replace(table, footnotes=(diverges, *table.footnotes))
 
 
 def _bold(cell: Cell) -> Cell:

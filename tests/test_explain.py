@@ -93,6 +93,22 @@ def test_each_run_says_where_it_comes_from(finished, tmp_path):
     assert run["commit"] and run["command"] and run["machine"]["host"] and run["settings"]["model.slots"] == 5
 
 
+def test_with_what_a_run_was_trained_before_it_went_on_otherwise_is_said(finished, tmp_path):
+    run = Store(tmp_path / "runs").run(TINY)
+    before = {
+        "until": 3,
+        "code": {"commit": "b" * 40, "diff": "+1"},
+        "machine": {"host": "node7", "processor": "AMD EPYC"},
+        "packages": {"torch": "2.12.0"},
+        "command": "bench run mine.py",
+    }
+    run.write("provenance.json", {**run.provenance(), "earlier": [before]})
+    code, out, _ = finished("explain", "mine.py", "tiny", "psnr")
+    words = f"up to step 3: commit {'b' * 12} with changes, node7, AMD EPYC, torch 2.12.0, `bench run mine.py`"
+    assert code == 0 and words in " ".join(out.split())
+    assert explained(finished, "tiny", "psnr")["runs"][0]["earlier"] == [before]
+
+
 def test_people_read_the_number_before_rounding_and_how_it_came_about(finished):
     code, out, _ = finished("explain", "mine.py", "tiny", "lpips")
     assert code == 0 and "there is no value: it could not be computed: this machine has no weights of AlexNet" in out

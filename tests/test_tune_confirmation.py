@@ -2,13 +2,16 @@
 
 import pytest
 
-from bench.store.run import FAILED
+from bench.store import search_results
+from bench.store.run import DIVERGED, FAILED
 from bench.sweep.plan import TO_SCORE
 from bench.tune import confirm
 from bench.tune.objectives import value
 from bench.tune.search import Plan
 from bench.tune.study import find
+from bench.tune.tables import searched
 from bench.tune.trial import present
+from reports.tuning_tables import best_table
 from tests.tune_samples import Pretend, search
 
 SPACE = """
@@ -93,3 +96,26 @@ def test_rescore_takes_a_search_as_a_whole(bench, tuned, store):
     assert code == 2 and "a search is scored again as a whole" in err
     code, _, err = bench("rescore", "tune:small")
     assert code == 2 and "no readable checkpoint" in err  # the runs of this test only pretend to be trained
+
+
+def test_a_trial_that_diverges_on_a_fresh_seed_is_not_the_best_of_a_search(store):
+    study, _, _ = search(store, plan=Plan(6, pruner="none"))
+    first, second = study.ranking()[:2]
+    planned_runs = confirm.plan(study, 2, 2)
+    lucky = planned_runs[1].run.name  # the second fresh seed of the trial that scored best in the search
+    diverged = {lucky: (DIVERGED, {"kind": "diverged", "reason": "the loss is nan at step 7"})}
+    for planned in planned_runs:
+        planned.run.create(planned.spec)
+        Pretend(ends=diverged).submit(planned.run, planned.evaluations)
+    result = confirm.conclude(study, 2, 2)
+    assert [candidate.trial for candidate in result.candidates] == [second.number, first.number]
+    assert [candidate.diverged for candidate in result.candidates] == [[], [2]] and result.candidates[1].confirmed is None
+    assert search_results.read(store, study.name, "small") == result
+    table = best_table(searched(study, importances=False))
+    assert [(row.label, row.seeds, row.marks) for row in table.rows] == [
+        (f"trial {second.number}", "2", ()),
+        (f"trial {first.number}", "0 of 2", ("1",)),
+    ]
+    notes = [note.text for note in table.footnotes]
+    assert notes[0] == "Diverged when it was trained again on fresh seeds, and so ranks behind those that do not."
+    assert not any("not confirmed" in note for note in notes) and "Bold: the best on fresh seeds." in notes

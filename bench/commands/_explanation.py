@@ -168,5 +168,20 @@ def _run_metadata(run: dict[str, Any]) -> dict[str, str]:
         "packages": ", ".join(f"{name} {packages[name]}" for name in ("python", "torch") if name in packages),
         "written": run["written"] and time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(run["written"])),
         "deviations": "; ".join(run["deviations"]),
+        "earlier": "; ".join(map(_earlier, run["earlier"])),
     }
     return {field: value for field, value in entries.items() if value}
+
+
+def _earlier(record: dict[str, Any]) -> str:
+    """With what a run was trained before it went on otherwise: `up to step 100: commit 1a2b3c, host, torch 2.13.0, command`."""
+    code, machine, packages = (record.get(name, {}) for name in ("code", "machine", "packages"))
+    commit = f"commit {code['commit'][:12]}{' with changes' * bool(code.get('diff'))}" if code.get("commit") else ""
+    parts = [
+        commit or (f"version {code['version']}" if "version" in code else ""),
+        machine.get("host"),
+        ", ".join(machine.get("accelerators") or ()) or machine.get("processor"),
+        f"torch {packages['torch']}" if "torch" in packages else "",
+        f"`{record['command']}`" if record.get("command") else "",
+    ]
+    return f"up to step {record.get('until', '?')}: {', '.join(filter(None, parts))}"

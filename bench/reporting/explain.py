@@ -178,6 +178,7 @@ def _provenance(provenance: dict[str, Any]) -> dict[str, Any]:
         "plug_ins": own_packages(provenance.get("packages", {})),
         "own_code": provenance.get("own_code", {}),
         "written": provenance.get("written"),
+        "earlier": provenance.get("earlier", []),
     }
 
 

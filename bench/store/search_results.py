@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,11 @@ class Aim:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One of the best trials. search: its values in the study; confirmed: means over fresh seeds, once all have finished."""
+    """One of the best trials.
+
+    search: its values in the study. confirmed: means over fresh seeds, once all have finished. diverged: the fresh seeds with
+    which its training diverged.
+    """
 
     trial: int
     settings: str
@@ -66,6 +70,12 @@ class Candidate:
     search: list[float]
     seeds: list[int]
     confirmed: list[float] | None
+    diverged: list[int] = field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        """Whether fresh seeds have said what it is worth."""
+        return bool(self.confirmed or self.diverged)
 
 
 @dataclass(frozen=True)

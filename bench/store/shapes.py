@@ -21,8 +21,7 @@ COSTS = {
     "rollout_seconds_per_clip": (NUMBER, None),
 }
 """Of the provenance: what a run cost, as reports and MLflow show it."""
-PROVENANCE: dict[str, Any] = {
-    **COSTS,
+TRAINED_WITH: dict[str, Any] = {
     "command": (TEXT, None),
     "code": {"commit": TEXT, "diff": TEXT, "version": TEXT, "files": TEXT},
     "packages": {"*": TEXT},
@@ -30,19 +29,23 @@ PROVENANCE: dict[str, Any] = {
         "host": TEXT, "system": TEXT, "processor": TEXT, "cores": (WHOLE, None), "threads": WHOLE, "memory_bytes": WHOLE,
         "accelerators": [TEXT],
     },
-    "written": (NUMBER, None),
-    "fingerprint": (TEXT, None),
     "device": TEXT,
     "devices": WHOLE,
     "threads": WHOLE,
+    "parts": TEXT,
+    "own_code": {"*": TEXT},
+}  # fmt: skip
+PROVENANCE: dict[str, Any] = {
+    **COSTS,
+    **TRAINED_WITH,
+    "written": (NUMBER, None),
+    "fingerprint": (TEXT, None),
     "shape": [WHOLE],
     "deviations": [TEXT],
-    "parts": TEXT,
-    "earlier": [{}],
-    "own_code": {"*": TEXT},
+    "earlier": [{"until": WHOLE, **TRAINED_WITH}],
     "other_seconds": (NUMBER, None),
     "score_seconds": {"*": NUMBER},
-}  # fmt: skip
+}
 QUEUE = {"job": TEXT, "user": WHOLE, "submitted": NUMBER, "idle": WHOLE, "executor": TEXT}
 CODE = {"folder": TEXT, "digest": TEXT, "own": {"*": TEXT}}
 SWEEP = {"experiment": TEXT, "command": TEXT, "began": NUMBER}
@@ -73,7 +76,10 @@ TRIAL = {
 RESULT = {
     "study": TEXT, "scale": TEXT, "objectives": [TEXT], "trials": WHOLE, "seconds": NUMBER, "base": ({}, None),
     "candidates": [
-        {"trial": WHOLE, "settings": TEXT, "spec": {}, "search": [NUMBER], "seeds": [WHOLE], "confirmed": ([NUMBER], None)}
+        {
+            "trial": WHOLE, "settings": TEXT, "spec": {}, "search": [NUMBER], "seeds": [WHOLE], "confirmed": ([NUMBER], None),
+            "diverged": [WHOLE],
+        }
     ],
 }  # fmt: skip
 MEASURED = {

@@ -13,7 +13,7 @@ from bench.common.errors import BenchError
 from bench.evaluation.scores import DamagedScores
 from bench.spec.runspec import RunSpec
 from bench.store import search_results
-from bench.store.run import FINISHED
+from bench.store.run import DIVERGED, FINISHED
 from bench.store.search_results import Candidate, Result
 from bench.sweep.plan import PlannedRun, plan_run, retry_failed, unique
 from bench.tune.objectives import OBJECTIVES, value
@@ -52,14 +52,15 @@ def everything(study: Study) -> list[PlannedRun]:
 
 
 def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -> Result:
-    """Store and return the result of the study. Fresh seeds rank the candidates once all of them are confirmed.
+    """Store and return the result of the study. Fresh seeds rank the candidates once they have judged all of them.
 
+    One that diverges with a fresh seed ranks behind those that do not, however well it scored in the search.
     base: the start of the space, which `bench run tuned_NAME` compares with the winner.
     """
     candidates = [_candidate(study, trial, seeds) for trial in study.ranking()[: max(1, best)]]
-    if all(candidate.confirmed for candidate in candidates):
+    if all(candidate.settled for candidate in candidates):
         sign = -1 if OBJECTIVES[study.aim.objectives[0]].better == "higher" else 1
-        candidates.sort(key=lambda candidate: sign * (candidate.confirmed or [0.0])[0])
+        candidates.sort(key=lambda candidate: (len(candidate.diverged), sign * (candidate.confirmed or [0.0])[0]))
     spent = [trial for trial in study.trials() if finished(trial)]
     searching = sum(float(trial.user_attrs.get("seconds", 0)) for trial in spent)
     confirming = sum(seconds(planned.run) for planned in plan(study, best, seeds))
@@ -76,10 +77,10 @@ def _candidate(study: Study, trial: FrozenTrial, seeds: int) -> Candidate:
     if all(planned.state == FINISHED for planned in planned_runs):
         with contextlib.suppress(DamagedScores):  # the next search computes them again
             confirmed = [value(name, planned_runs) for name in study.aim.objectives]
+    diverged = [planned.seed for planned in planned_runs if planned.state == DIVERGED]
     spec = RunSpec.from_json(trial.user_attrs["spec"])
-    return Candidate(
-        trial.number, settings(trial), spec, list(trial.values), [planned.seed for planned in planned_runs], confirmed
-    )
+    tried = [planned.seed for planned in planned_runs]
+    return Candidate(trial.number, settings(trial), spec, list(trial.values), tried, confirmed, diverged)
 
 
 def _runs_of(study: Study, trial: FrozenTrial, seeds: int) -> list[PlannedRun]:

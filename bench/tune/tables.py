@@ -111,6 +111,7 @@ def _confirmed(study: Study) -> list[Confirmed]:
             dict(zip(names, candidate.search, strict=False)),
             dict(zip(names, candidate.confirmed or [], strict=False)),
             _of_seeds(study, candidate) if candidate.confirmed else {},
+            candidate.diverged,
         )
         for candidate in candidates
     ]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import listed
-from bench.store import own_code, provenance, seal, snapshot
+from bench.store import own_code, provenance, seal, shapes, snapshot
 from bench.store.run import Run
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bench.training.process_group import ProcessGroup
 
 ROUNDING = ("torch", "numpy", "pillow")  # packages of which another version may compute or read other numbers
-KEPT = ("code", "packages", "machine", "device", "devices", "threads", "own_code", "parts", "command")
 Record = Mapping[str, Any]  # what provenance.json holds
 
 
@@ -38,7 +37,7 @@ def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, st
     if deviations := [*before.get("deviations", []), *new_deviations]:
         recorded["deviations"] = deviations
     if changed:
-        earlier = {name: before[name] for name in KEPT if name in before}
+        earlier = {name: before[name] for name in shapes.TRAINED_WITH if name in before}
         recorded["earlier"] = [*before.get("earlier", []), {"until": step, **earlier}]
     run.write("provenance.json", recorded)
 
