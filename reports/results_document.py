@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
+from reports.all_claims import all_claims
 from reports.by_label import by_label
 from reports.claims import Judged, judge
 from reports.claims_figure import claims_figure
-from reports.claims_table import claims_table, gain_text
+from reports.claims_table import claims_table
 from reports.costs import cost_table, with_warnings
 from reports.figures import per_frame
 from reports.made_blocks import BLOCK, refuse_strange_marks
@@ -25,6 +26,10 @@ from reports.table import Table, horizon_slices, table
 
 SLICE = 10  # frames
 MADE = "<!-- made by `bench results write`: edit nothing here -->"
+HOW_TO_READ = (
+    "A column per file of scores: verdict, gain \\[its interval over seeds\\], and the seeds that it rests on. "
+    "Units stand in its section."
+)
 PARTS = ("claims", "scores", "costs")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 Records = Mapping[str, Record]
@@ -38,7 +43,8 @@ def document(records: Records, page: Path, folder: Path) -> str:
         f"Every number on this page comes from the scores of record in `{folder}/`, by `bench results write {page}`. "
         f"`bench results check {page}` says whether it still does. How claims are decided: [claims.md](claims.md)."
     )
-    return "\n\n".join([MADE, "# Results", intro, "## All claims", _all_claims(records), *sections]) + "\n"
+    claimed = all_claims({name: (record.results, judged(record)) for name, record in records.items()})
+    return "\n\n".join([MADE, "# Results", intro, "## All claims", HOW_TO_READ, claimed, *sections]) + "\n"
 
 
 def figures(records: Records) -> dict[str, Figure]:
@@ -108,24 +114,6 @@ def _scores(results: Results) -> Table:
     names = [score.partition("/")[2] for score in _standard(results)]
     horizon = results.metadata.horizon
     return with_warnings(table(results, names, frames=horizon_slices(SLICE, horizon) if horizon > SLICE else ()), results)
-
-
-def _all_claims(records: Records) -> str:
-    lines = ["| claim | verdict | gain | seeds | experiment |", "| --- | --- | ---: | ---: | --- |"]
-    for name, record in records.items():
-        for judgement in judged(record):
-            cells = [
-                escaped(judgement.claim.sentence),
-                f"**{judgement.verdict}**" if judgement.decided else judgement.verdict,
-                gain_text(record.results, judgement),
-            ]
-            lines.append(f"| {' | '.join([*cells, str(len(judgement.seeds)), f'[{escaped(name)}](#{_anchor(name)})'])} |")
-    return "\n".join(lines)
-
-
-def _anchor(name: str) -> str:
-    """How GitHub calls the heading that is this name."""
-    return re.sub(r"[^\w-]", "", name.lower().replace(" ", "-"))
 
 
 def _section(name: str, record: Record, page: Path) -> str:

@@ -1,0 +1,57 @@
+"""All claims of a page of results: a table per experiment, a line per claim, a column per file of scores that judges it."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from reports.claims import Judged
+from reports.claims_table import gain_text
+from reports.quantities import several
+from reports.render import escaped
+from reports.results import Results
+
+Judgements = Mapping[str, tuple[Results, Sequence[Judged]]]
+"""Name of a file of scores -> its scores, and its claims with their verdicts."""
+
+
+def all_claims(judgements: Judgements) -> str:
+    """One experiment after the other, so that what it claims can be compared between scales and data sets."""
+    by_experiment: dict[str, dict[str, tuple[Results, Sequence[Judged]]]] = {}
+    for name, (results, judged) in judgements.items():
+        if judged:
+            by_experiment.setdefault(results.name, {})[name] = (results, judged)
+    return "\n\n".join(map(_of_experiment, by_experiment.values()))
+
+
+def anchor(name: str) -> str:
+    """How GitHub calls the heading that is this name."""
+    return re.sub(r"[^\w-]", "", name.lower().replace(" ", "-"))
+
+
+def _of_experiment(judgements: Judgements) -> str:
+    by_file = {name: _by_claim(*judged) for name, judged in judgements.items()}
+    claims = dict.fromkeys(claim for cells in by_file.values() for claim in cells)
+    heads = ["claim", *(f"[{escaped(name)}](#{anchor(name)})" for name in by_file)]
+    lines = [heads, ["---"] * len(heads)]
+    lines += [[escaped(claim[0]), *(cells.get(claim, "") for cells in by_file.values())] for claim in claims]
+    question = next(results.question for results, _ in judgements.values())
+    return "\n".join([f"**{escaped(question)}**\n", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def _by_claim(results: Results, judged: Sequence[Judged]) -> dict[tuple[str, int], str]:
+    """(sentence of a claim, how often it was said before) -> its verdict in words."""
+    said: Counter[str] = Counter()
+    cells = {}
+    for judgement in judged:
+        sentence = judgement.claim.sentence
+        cells[sentence, said[sentence]] = _verdict(results, judgement)
+        said[sentence] += 1
+    return cells
+
+
+def _verdict(results: Results, judgement: Judged) -> str:
+    """The verdict, the gain and what it rests on: "**holds** +1.40 [+0.70, +2.10], 10 seeds"."""
+    if judgement.gain is None:
+        return judgement.verdict
+    verdict = f"**{judgement.verdict}**" if judgement.decided else judgement.verdict
+    return f"{verdict} {gain_text(results, judgement)}, {several(len(judgement.seeds), 'seed')}"
