@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
+from baselines.layers.padding import half
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
@@ -35,7 +36,7 @@ class ConvTTCell(nn.Module):
     def __init__(self, inputs: int, hidden: int, order: int, history: int, rank: int, kernel: int):
         super().__init__()
         self.order, self.rank, self.window = order, rank, history - order + 1
-        self.project = nn.Conv2d(hidden, order * self.window * rank, kernel, padding=kernel // 2, bias=False)
+        self.project = nn.Conv2d(hidden, order * self.window * rank, kernel, padding=half(kernel), bias=False)
         self.project_bias = nn.Parameter(torch.zeros(order, rank, 1, 1))
         self.couple = nn.ModuleList(nn.Conv2d(rank, rank, kernel, padding="same") for _ in range(order - 1))
         self.gates = nn.Conv2d(inputs + rank, 4 * hidden, kernel, padding="same")

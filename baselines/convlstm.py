@@ -13,6 +13,7 @@ reads and predicts instead of an encoder and a forecaster, and the mean squared 
 import torch
 from torch import Tensor, nn
 
+from baselines.layers.padding import half
 from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
@@ -26,8 +27,8 @@ class Cell(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, kernel: int):
         super().__init__()
-        self.from_input = nn.Conv2d(inputs, 4 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_input = nn.Conv2d(inputs, 4 * hidden, kernel, padding=half(kernel), bias=False)
+        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """x, h, c -> the new h and c."""
@@ -41,7 +42,7 @@ class PeepholeCell(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, kernel: int, height: int, width: int):
         super().__init__()
-        self.gates = nn.Conv2d(inputs + hidden, 4 * hidden, kernel, padding=kernel // 2)
+        self.gates = nn.Conv2d(inputs + hidden, 4 * hidden, kernel, padding=half(kernel))
         self.peep_i, self.peep_f, self.peep_o = (nn.Parameter(torch.zeros(hidden, height, width)) for _ in range(3))
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

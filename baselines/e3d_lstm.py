@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from baselines.layers.padding import half
 from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
@@ -35,7 +36,7 @@ class WindowConv(nn.Conv2d):
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int):
-        super().__init__(2 * inputs, outputs, kernel, padding=kernel // 2)
+        super().__init__(2 * inputs, outputs, kernel, padding=half(kernel))
 
     def forward(self, window: Tensor) -> Tensor:
         """[B, 2, inputs, H, W] -> [B, 2, outputs, H, W]."""

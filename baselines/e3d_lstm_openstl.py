@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.e3d_lstm import recall
+from baselines.layers.padding import half
 from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
@@ -32,9 +33,9 @@ class Cell(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, kernel: int, map: tuple[int, int]):
         super().__init__()
-        same_size_conv = partial(nn.Conv2d, kernel_size=kernel, padding=kernel // 2, bias=False)
+        same_size_conv = partial(nn.Conv2d, kernel_size=kernel, padding=half(kernel), bias=False)
         self.from_input = same_size_conv(2 * inputs, 7 * hidden)
-        self.from_hidden = nn.Conv2d(2 * hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_hidden = nn.Conv2d(2 * hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
         self.cell_norm = nn.LayerNorm((2 * hidden, *map))
         self.from_new_cell = same_size_conv(2 * hidden, hidden)
         self.from_new_memory = same_size_conv(2 * hidden, hidden)

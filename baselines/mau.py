@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from baselines.layers.padding import half
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
 
@@ -34,7 +35,7 @@ class MAUCell(nn.Module):
         hidden, height, width = shape
         self.residual = residual
         self.from_spatial = nn.Conv2d(hidden, 4 * hidden, kernel, padding="same")
-        self.from_temporal = nn.Conv2d(hidden, hidden, kernel, padding=kernel // 2)
+        self.from_temporal = nn.Conv2d(hidden, hidden, kernel, padding=half(kernel))
         self.from_fused = nn.Conv2d(hidden, 3 * hidden, kernel, padding="same")
         self.spatial_norm = nn.LayerNorm((3 * hidden, height, width))
         self.query_norm = nn.LayerNorm((hidden, height, width))

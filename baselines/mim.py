@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from baselines.layers.padding import half
 from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.layers.zeros import zeros
 from baselines.predrnn import FORGET_BIAS, STLSTM
@@ -48,8 +49,8 @@ class PeepholeLSTM(nn.Module):
 
     def __init__(self, hidden: int, kernel: int, height: int, width: int):
         super().__init__()
-        self.from_input = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_input = nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
+        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
         self.peep_if = nn.Parameter(torch.zeros(2 * hidden, height, width))
         self.peep_o = nn.Parameter(torch.zeros(hidden, height, width))
 
@@ -66,9 +67,9 @@ class MIMBlock(nn.Module):
 
     def __init__(self, hidden: int, kernel: int, height: int, width: int):
         super().__init__()
-        self.from_input = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_hidden = nn.Conv2d(hidden, 3 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_memory = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_input = nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
+        self.from_hidden = nn.Conv2d(hidden, 3 * hidden, kernel, padding=half(kernel), bias=False)
+        self.from_memory = nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
         self.stationary = PeepholeLSTM(hidden, kernel, height, width)
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
 

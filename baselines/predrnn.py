@@ -12,6 +12,7 @@ OpenSTL's is equal. Layer norm after the convolutions is an option there, off in
 import torch
 from torch import Tensor, nn
 
+from baselines.layers.padding import half
 from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
@@ -35,10 +36,10 @@ class STLSTM(nn.Module):
             norm = nn.LayerNorm((convolution.out_channels, *norm_map)) if norm_map else None
             return nn.Sequential(convolution, norm) if norm else convolution
 
-        self.from_input = normed(nn.Conv2d(inputs, 7 * hidden, kernel, padding=kernel // 2, bias=False))
-        self.from_hidden = normed(nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False))
-        self.from_memory = normed(nn.Conv2d(hidden, 3 * hidden, kernel, padding=kernel // 2, bias=False))
-        self.output_gate = normed(nn.Conv2d(2 * hidden, hidden, kernel, padding=kernel // 2, bias=False))
+        self.from_input = normed(nn.Conv2d(inputs, 7 * hidden, kernel, padding=half(kernel), bias=False))
+        self.from_hidden = normed(nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False))
+        self.from_memory = normed(nn.Conv2d(hidden, 3 * hidden, kernel, padding=half(kernel), bias=False))
+        self.output_gate = normed(nn.Conv2d(2 * hidden, hidden, kernel, padding=half(kernel), bias=False))
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
 
     def forward(self, x: Tensor, h: Tensor, c: Tensor, m: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:

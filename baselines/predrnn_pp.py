@@ -13,6 +13,7 @@ whose output it never uses is not made.
 import torch
 from torch import Tensor, nn
 
+from baselines.layers.padding import half
 from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.layers.zeros import zeros
 from baselines.rollout import Recurrent
@@ -29,9 +30,9 @@ class CausalLSTM(nn.Module):
     def __init__(self, inputs: int, hidden: int, kernel: int):
         super().__init__()
         self.from_input = _conv(inputs, 7 * hidden, kernel)
-        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_cell = nn.Conv2d(hidden, 3 * hidden, kernel, padding=kernel // 2, bias=False)
-        self.from_memory = nn.Conv2d(hidden, 3 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_hidden = nn.Conv2d(hidden, 4 * hidden, kernel, padding=half(kernel), bias=False)
+        self.from_cell = nn.Conv2d(hidden, 3 * hidden, kernel, padding=half(kernel), bias=False)
+        self.from_memory = nn.Conv2d(hidden, 3 * hidden, kernel, padding=half(kernel), bias=False)
         self.from_new_cell = _conv(hidden, 4 * hidden, kernel)
         self.from_new_memory = _conv(hidden, hidden, kernel)
         self.merge = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
@@ -55,7 +56,7 @@ class GradientHighway(nn.Module):
     def __init__(self, hidden: int, kernel: int):
         super().__init__()
         self.from_input = _conv(hidden, 2 * hidden, kernel)
-        self.from_state = nn.Conv2d(hidden, 2 * hidden, kernel, padding=kernel // 2, bias=False)
+        self.from_state = nn.Conv2d(hidden, 2 * hidden, kernel, padding=half(kernel), bias=False)
         for convolution in (self.from_input, self.from_state):
             nn.init.uniform_(convolution.weight, -0.001, 0.001)  # of the authors' code
 
@@ -102,4 +103,4 @@ class PredRNNpp(Recurrent):
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return nn.Conv2d(inputs, outputs, kernel, padding=half(kernel), bias=False)

@@ -29,6 +29,8 @@ class Learner:
     def __init__(self, model: LMC, context: int, horizon: int, steps: int, warmup: int | None, warmup_horizon: int):
         if not isinstance(model, LMC):
             raise ValueError(f"it works only with LMC-Memory, not {type(model).__name__}; use 'direct'")
+        if warmup_horizon < 1:
+            raise ValueError(f"warmup_horizon must be at least 1 frame, got {warmup_horizon}")
         self.model = model
         self.context = context
         self.frames = context + horizon

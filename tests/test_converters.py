@@ -136,6 +136,13 @@ def test_values_that_are_no_numbers_are_refused_by_name():
     refused(weights, "'cell_list.1.conv_h.0.weight' holds values that are no finite numbers")
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.int64])
+def test_whole_numbers_for_weights_are_refused_by_name(name, kind):
+    weights = {key: tensor.mul(100).to(kind) for key, tensor in SAMPLES[name].weights().items()}
+    refused(weights, f"holds {str(kind).removeprefix('torch.')}, not floating-point numbers; quantised weights are not read")
+
+
 WRAPPINGS = {
     "plain": lambda weights: weights,
     "ordered": collections.OrderedDict,
@@ -165,6 +172,21 @@ def test_weights_are_taken_out_of_what_they_are_wrapped_in(wrapping, tmp_path):
     state = read(saved(tmp_path / "model.pth", WRAPPINGS[wrapping](weights)))
     assert state.tensors.keys() == weights.keys()
     assert all(torch.equal(state.tensors[key], tensor) for key, tensor in weights.items())
+
+
+@pytest.mark.parametrize("average", ["model_ema", "ema_state_dict", "state_dict_ema"])
+def test_further_weights_beside_those_that_are_taken_are_named(average, tmp_path):
+    weights = SAMPLES["convlstm"].weights()
+    averaged = {f"module.{key}": tensor / 2 for key, tensor in weights.items()}
+    state = read(saved(tmp_path / "model.pth", {"model": weights, average: averaged, "best": {"psnr": torch.tensor(20.0)}}))
+    assert state.others == (average,) and torch.equal(state.tensors["conv_last.weight"], weights["conv_last.weight"])
+
+
+def test_the_one_name_that_is_not_behind_the_prefix_of_the_others_is_blamed():
+    weights = {f"model.{key}": tensor for key, tensor in SAMPLES["predrnn"].weights().items()}
+    refused(
+        {**weights, "ema.decay": torch.tensor(0.99)}, "known here: 'ema.decay' is not behind 'model.', as its other names are"
+    )
 
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])

@@ -2,15 +2,20 @@
 
 import csv
 import json
+import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from bench.common.errors import BenchError
+from bench.converters.recognition import recognised
+from bench.converters.state_dict import unwrapped
 from bench.data.preparing.prepare import prepare
-from bench.external.published import TABLE, TOLERANCES, compare, rows, verdict
+from bench.external.published import TABLE, TOLERANCES, compare, doubt, rows, verdict
 from bench.metrics import frame_metrics
-from tests.checkpoint_samples import OPENSTL, SAMPLES, saved
+from tests.checkpoint_samples import OPENSTL, SAMPLES, hollow, saved
 from tests.data_samples import write_frames
 
 
@@ -65,6 +70,53 @@ def test_what_no_score_of_ours_can_settle_cannot_be_told_and_says_why(ready, tmp
     table = own_table(tmp_path / "t.csv", lpips=5)
     answer = json.loads(ready("reproduce", "mine", "--table", table, "--json")[1])
     assert answer["verdict"] == "cannot be told" and answer["scores"][0]["ours"] is None and answer["scores"][0]["why"]
+
+
+def test_weights_of_another_size_than_the_published_ones_give_no_verdict(ready, tmp_path):
+    table = own_table(tmp_path / "t.csv", psnr=5, megabytes=60)
+    code, out, _ = ready("reproduce", "mine", "--table", table)
+    assert code == 0 and re.search(
+        r"cannot be told \(psnr: the file holds 0.\d MB of weights, and the published one 60 MB\)", out
+    )
+    code, _, err = ready("reproduce", "mine", "--table", own_table(tmp_path / "t.csv", psnr=5, megabytes="60 MB"))
+    assert code == 2 and "line 2: could not convert string to float: '60 MB'" in err
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in rows() if row.model and row.model in OPENSTL and row.megabytes], ids=lambda r: r.name
+)
+def test_the_tables_megabytes_are_those_of_the_files_weights(row):
+    name = "convlstm_l" if "convlstm_l" in row.name else row.model
+    state = unwrapped(hollow(name), row.path)
+    sizes = [sum(tensor.nbytes for tensor in t.values()) for t in (state.tensors, recognised(state).weights)]
+    assert not doubt(replace(row, obstacle=""), True, "", sizes)
+
+
+def test_a_test_set_that_is_not_the_published_one_gives_no_verdict(bench, tmp_path):
+    array = np.random.default_rng(0).integers(0, 255, (20, 3, 64, 64), np.uint8)
+    np.save(tmp_path / "mnist_test_seq.npy", array)
+    code, _, err = bench("prepare", "moving_mnist_fixed", "--source", tmp_path)
+    assert code == 0, err
+    saved(tmp_path / "mine.pth", SAMPLES["convlstm"].weights())
+    table = own_table(tmp_path / "t.csv", psnr=5, data="moving_mnist_fixed")
+    code, out, err = bench("reproduce", "mine", "--table", table)
+    assert code == 0 and "cannot be told (psnr: the test set is not the published one: its MD5 sum is another)" in out, err
+
+
+def test_a_table_that_names_two_rows_alike_is_refused(ready, tmp_path):
+    table = own_table(tmp_path / "t.csv", psnr=5)
+    table.write_text(table.read_text() + table.read_text().splitlines()[1] + "\n")
+    code, _, err = ready("reproduce", "mine", "--table", table)
+    assert code == 2 and "has 2 rows by the name of 'mine'; each needs a name of its own" in err
+
+
+def test_a_table_as_spreadsheets_save_it_is_read_or_its_columns_are_named(ready, tmp_path):
+    table = own_table(tmp_path / "t.csv", psnr=5, obstacle="none of it")
+    table.write_text("\ufeff" + table.read_text(), "utf-8")
+    assert ready("reproduce", "mine", "--table", table)[0] == 0
+    table.write_text(table.read_text("utf-8-sig").replace(",", ";"), "utf-8")
+    code, _, err = ready("reproduce", "mine", "--table", table)
+    assert code == 2 and "has no column 'name': it has 'name;address;" in err and "between commas" in err
 
 
 def test_a_file_is_told_by_its_name_or_its_hash(ready, tmp_path):
@@ -129,9 +181,9 @@ def test_the_tolerance_is_a_part_an_amount_and_half_a_digit(tmp_path):
     (row,) = rows(own_table(tmp_path / "t.csv", mse_sum="20.0", ssim="0.90"))
     inside = {"openstl/mse_sum": 20.249, "openstl/ssim": 0.8931}  # 1 % and 0.05; 0.002 and 0.005
     outside = {"openstl/mse_sum": 20.251, "openstl/ssim": 0.8929}
-    assert [c.verdict for c in compare(row, inside, True, {})] == ["stands", "stands"]
-    assert [c.verdict for c in compare(row, outside, True, {})] == ["does not stand"] * 2
-    assert verdict(compare(row, inside | {"openstl/ssim": 0.8}, True, {})) == "does not stand"
+    assert [c.verdict for c in compare(row, inside, "", {})] == ["stands", "stands"]
+    assert [c.verdict for c in compare(row, outside, "", {})] == ["does not stand"] * 2
+    assert verdict(compare(row, inside | {"openstl/ssim": 0.8}, "", {})) == "does not stand"
     assert set(TOLERANCES) == set(frame_metrics())
 
 

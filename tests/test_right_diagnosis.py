@@ -42,6 +42,14 @@ main()
             ("run", "mine.py", "--set", "optimizer.beta1=5"),
             "variant 'tiny': optimizer 'adam': Invalid beta parameter at index 0",
         ),
+        (
+            ("run", "mine.py", "--set", "learner.warmup_horizon=0"),
+            "variant 'tiny': learner 'memory_alignment': warmup_horizon must be at least 1 frame, got 0",
+        ),
+        (
+            ("run", "mine.py", "--set", "data.size=8", "--set", "data.digit=4"),
+            "variant 'tiny': SSIM with the gaussian window needs frames of at least 11x11 pixels, got 8x8",
+        ),
         (("run", "mine.py", "--set", "optimizer.lr=0"), "variant 'tiny': optimizer 'adam': lr must be above 0, got 0.0"),
     ],
 )

@@ -45,7 +45,7 @@ def reproduce(
     dataset = _dataset(row, path, checkpoint)
     if not path.is_file():
         _fetch(row)
-    outcome = _Outcome(row, path, published.check(row, path), *_scored(row, path, dataset, clips))
+    outcome = _Outcome(row, path, published.check(row, path), dataset.unpublished(), *_scored(row, path, dataset, clips))
     if as_json:
         _output.print_json(outcome.as_dict())
     else:
@@ -59,7 +59,7 @@ def _dataset(row: Published, path: Path, checkpoint: Path | None) -> Dataset:
     missing: list[str] = []
     dataset: Dataset = row.data.checked("datasets").build()
     try:
-        dataset.fingerprint()
+        dataset.split_fingerprint("test")
     except Blocked as error:
         missing.append(f"the test set: {error}")
     if not path.is_file():
@@ -102,20 +102,27 @@ def _scored(row: Published, path: Path, dataset: Dataset, clips: int | None) -> 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a checkpoint was compared with, and how. whole: clips of the whole test set, 0 where it is generated without end."""
+    """What a checkpoint was compared with, and how.
+
+    unpublished: why the test set is not the published one. whole: clips of all of it, 0 where it is generated without end.
+    """
 
     row: Published
     path: Path
     sha256: str
+    unpublished: str
     trained: Trained
     scores: Scores
     whole: int
 
     @property
     def compared(self) -> list[Comparison]:
-        from bench.external.published import compare
+        from bench.external.published import compare, doubt
 
-        return compare(self.row, self.scores.means(), len(self.scores.values) == self.whole, self.scores.missing())
+        used_bytes = sum(tensor.nbytes for tensor in self.trained.weights.values())
+        is_whole = len(self.scores.values) == self.whole
+        doubtful = doubt(self.row, is_whole, self.unpublished, (self.trained.file_bytes, used_bytes))
+        return compare(self.row, self.scores.means(), doubtful, self.scores.missing())
 
     @property
     def verdict(self) -> str:

@@ -11,7 +11,11 @@ LAYERS = (
     "memory.motion_matching_encoder.{n}", "memory.motion_context_encoder.{n}", "memory.embedder.{n}",
 )  # fmt: skip
 NAMES = ("memory.memory_w", *(f"{layer}.{kind}" for layer in LAYERS for kind in ("weight", "bias")))
-NOTE = "Its files do not tell whether frames go through a sigmoid, as its KTH model's do: --set model.output=sigmoid."
+UNTOLD = ("output", "temperature", "decompose", "shuffled")
+NOTE = (
+    "Weights do not tell whether frames go through a sigmoid, as its authors' KTH model's do (--set model.output=sigmoid), nor "
+    "the temperature, decompose and shuffled of a model of this suite."
+)
 
 
 def plan(weights: Weights) -> Plan:
@@ -23,4 +27,4 @@ def plan(weights: Weights) -> Plan:
     except ValueError as error:
         raise Misfit(str(error).removeprefix("it is no LMC-Memory: ")) from error
     channels = int(options.pop("channels"))
-    return Plan(options, channels, None, notes=(NOTE,))
+    return Plan(options, channels, None, untold={NOTE: UNTOLD})

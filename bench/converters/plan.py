@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from bench.common.errors import BenchError
+from bench.converters.state_dict import other_names, wrong_type
 from bench.spec import catalog
 
 Shape = tuple[int | None, ...]
@@ -76,7 +77,7 @@ class Plan:
     defaults: parameters of ours that may all be missing, with their initial values.
     size: (height, width) of frames where the weights are tied to one. probe: a size that the model can be built for.
     context: how many frames the model sees where weights are tied to a number.
-    notes: what a user has to know, in sentences.
+    notes: what a user has to know, in sentences. untold: the same of options that weights do not show -> the names of these.
     """
 
     options: dict[str, Any]
@@ -88,6 +89,7 @@ class Plan:
     probe: tuple[int, int] = (64, 64)
     context: int | None = None
     notes: tuple[str, ...] = ()
+    untold: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Weights(Mapping[str, Tensor]):
@@ -160,7 +162,8 @@ def carried_out(plan: Plan, weights: Mapping[str, Tensor], model: str) -> dict[s
             network = catalog.build("models", model, plan.options, shape=frame, context=plan.context or 10, horizon=10)
     except BenchError as error:
         raise Misfit(f"its sizes cannot be: {error}") from error
-    shapes: dict[str, Shape] = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    ours_by_name = network.state_dict()
+    shapes: dict[str, Shape] = {name: tuple(tensor.shape) for name, tensor in ours_by_name.items()}
     parameters = plan.parameters if plan.parameters is not None else {name: same(name) for name in shapes}
     assert parameters.keys() == shapes.keys(), f"{model}: the plan is not that of the model"
     defaulted = _absent(plan.defaults, parameters, weights)
@@ -181,6 +184,8 @@ def carried_out(plan: Plan, weights: Mapping[str, Tensor], model: str) -> dict[s
             converted[ours] = torch.full(shape, defaulted[ours])
         else:
             converted[ours] = source.make(*(weights[key] for key in source.keys)).reshape(shape)
+        if words := wrong_type(source.keys[0], converted[ours], ours_by_name[ours]):
+            raise Misfit(words)
         if not _finite(converted[ours]):
             raise Misfit(f"'{source.keys[0]}' holds values that are no finite numbers")
     return converted
@@ -199,18 +204,10 @@ def _absent(
 
 
 def _compare(expected: Mapping[str, Shape], weights: Mapping[str, Tensor]) -> None:
-    missing = [key for key in expected if key not in weights]
-    extra = [key for key in weights if key not in expected]
-    if missing or extra:
-        problems = [f"'{missing[0]}' is missing{_more(missing)}"] if missing else []
-        problems += [f"'{extra[0]}' is not expected{_more(extra)}"] if extra else []
-        raise Misfit(" and ".join(problems))
+    if words := other_names(expected, weights):
+        raise Misfit(words)
     for key, shape in expected.items():
         actual = tuple(weights[key].shape)
         if len(actual) != len(shape) or any(b not in (None, a) for a, b in zip(actual, shape, strict=True)):
             expected_text = ", ".join("?" if size is None else str(size) for size in shape)
             raise Misfit(f"'{key}' has the shape {list(actual)}, not [{expected_text}]")
-
-
-def _more(keys: Sequence[str]) -> str:
-    return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.common.errors import BenchError, listed
 from bench.converters.plan import Misfit, Weights, carried_out
-from bench.converters.state_dict import StateDict
+from bench.converters.state_dict import StateDict, odd_name
 from bench.spec.component import Component
 
 CONVERTERS = {
@@ -84,7 +84,9 @@ def recognised(state: StateDict, model: str | None = None, options: Mapping[str,
         # whether the user says so or the names do
         verdict = f"is not {family_name}:" if model else f"looks like {family_name}, but"
         raise BenchError(f"{state.path} {verdict} {error}") from error
-    return Conversion(family_name, component, converted, plan.channels, plan.size, plan.context, plan.notes)
+    untold = [note for note, names in plan.untold.items() if not set(names) & (options or {}).keys()]
+    notes = (*plan.notes, *untold)
+    return Conversion(family_name, component, converted, plan.channels, plan.size, plan.context, notes)
 
 
 def family(state: StateDict, model: str | None = None) -> str:
@@ -98,10 +100,8 @@ def family(state: StateDict, model: str | None = None) -> str:
     best = max(shares, key=lambda name: shares[name])
     if model is None:
         if shares[best] < FEWEST:
-            raise BenchError(
-                f"{state.path} is of no family that is known here: no model has a '{next(iter(state.tensors))}'. Known are "
-                f"{listed([_family_name(name) for name in CONVERTERS])}"
-            )
+            known = listed([_family_name(name) for name in CONVERTERS])
+            raise BenchError(f"{state.path} is of no family that is known here: {_strange(state)}. Known are {known}")
         return best
     if model not in CONVERTERS:
         raise BenchError(f"no published weights are known for {model}; `--model` takes {listed(CONVERTERS)}")
@@ -111,6 +111,17 @@ def family(state: StateDict, model: str | None = None) -> str:
             f"{state.path} looks like {_family_name(best)}, not like {_family_name(model)}, which has no '{unknown_name}'"
         )
     return model
+
+
+def _strange(state: StateDict) -> str:
+    """What no family has: a name that is not behind the prefix of all others, or the first name."""
+    odd, prefix = odd_name(state.tensors)
+    if odd:
+        return f"'{odd}' is not behind '{prefix}', as its other names are"
+    unnamed = f"no model has a '{next(iter(state.tensors))}'"
+    return unnamed + (
+        "; of weights that this suite trained, --model and --set say the model" if state.inside == "'model'" else ""
+    )
 
 
 def _share(name: str, tensors: Mapping[str, Tensor]) -> float:

@@ -1,8 +1,8 @@
-"""Extracts the weights of a checkpoint file from whatever they are wrapped in. Reads only tensors; executes nothing."""
+"""Extracts the weights of a checkpoint file from whatever they are wrapped in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.common.errors import BenchError
+from bench.converters.torch_files import Leftover, content
 
 WRAPPERS = ("state_dict", "net_param", "model_state_dict", "model", "network", "net")
 """Keys under which code bases store the weights among other things, the most specific first: Lightning, OpenSTL, thuml."""
@@ -20,25 +21,6 @@ PREFIXES = ("module.", "model.", "network.", "net.")
 
 COMPILED = "_orig_mod."  # stands where torch.compile wrapped a module: before all names, or inside them
 
-LEFTOVERS = (
-    "argparse.Namespace", "builtins.getattr", "__builtin__.getattr", "pathlib.PosixPath", "pathlib._local.PosixPath",
-    "torch.optim.lr_scheduler.OneCycleLR", "torch.optim.lr_scheduler.ReduceLROnPlateau",
-    "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype",
-    "numpy._core.multiarray.scalar", "numpy._core.multiarray._reconstruct",
-)  # fmt: skip
-"""Objects that training scripts save with the weights. They are read as `Leftover`, which does nothing."""
-
-
-class Leftover:
-    """Replaces an object in a file that is not needed and not created: settings, a schedule, a NumPy number."""
-
-    def __new__(cls, *_: Any) -> Leftover:
-        return object.__new__(cls)
-
-    def __init__(self, *_: Any): ...
-
-    def __setstate__(self, state: Any) -> None: ...
-
 
 @dataclass(frozen=True)
 class StateDict:
@@ -46,12 +28,16 @@ class StateDict:
 
     inside: where in the file they were, in words; empty where the file is the state dict itself.
     stored: the floating-point type they were stored in, such as float16.
+    others: the names of further weights beside them, which are not taken, such as a moving average.
+    trained_as: what a checkpoint of this suite says of its model; None in files of others.
     """
 
     path: Path
     tensors: dict[str, Tensor]
     inside: str = ""
     stored: str = "float32"
+    others: tuple[str, ...] = ()
+    trained_as: Mapping[str, Any] | None = None
 
 
 def read(path: Path) -> StateDict:
@@ -59,40 +45,43 @@ def read(path: Path) -> StateDict:
     return unwrapped(content(path), path)
 
 
-def content(path: Path) -> Any:
-    """The content of a file: plain values, tensors and `Leftover`s. Any other object is refused, not created."""
-    allowed = [(Leftover, name) for name in LEFTOVERS]
-    try:
-        with torch.serialization.safe_globals(allowed):  # type: ignore[arg-type]
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise BenchError(f"cannot read the checkpoint {path}: {error.strerror or error}") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # zip, pickle and tensor errors of all sorts, as the bytes will have it
-        raise BenchError(f"{path} is no checkpoint of weights alone: {_reason(error)}") from error
-
-
 def unwrapped(contents: Any, path: Path) -> StateDict:
     """The weights in what a file holds. path: for messages."""
-    inside = []
+    trained_as = contents.get("trained_as") if isinstance(contents, Mapping) else None
+    ours = isinstance(trained_as, Mapping)
+    inside: list[str] = []
+    others: dict[str, Mapping[str, Any]] = {}
     while isinstance(contents, Mapping) and not all(isinstance(value, Tensor) for value in contents.values()):
         wrapper = next((name for name in WRAPPERS if isinstance(contents.get(name), Mapping)), None)
         if wrapper is None:
             name, value = next((name, value) for name, value in contents.items() if not isinstance(value, Tensor))
-            raise BenchError(f"{path} is no state dict: it holds {type(value).__name__} by the name of {name!r}")
+            raise BenchError(f"{path} is no state dict: it holds {_kind(value)} by the name of {name!r}")
         inside.append(wrapper)
+        others |= {str(name): value for name, value in contents.items() if name != wrapper and isinstance(value, Mapping)}
         contents = contents[wrapper]
     if not isinstance(contents, Mapping):
-        raise BenchError(f"{path} is no state dict but {type(contents).__name__}")
+        raise BenchError(f"{path} is no state dict but {_kind(contents)}")
     for name in contents:
         if not isinstance(name, str):
             raise BenchError(f"{path} is no state dict: it holds Tensor by the name of {name!r}")
-    tensors, prefix = bare_names(contents)
+    tensors, prefix = (contents, "") if ours else bare_names(contents)
     location = [f"'{name}'" for name in inside] + ([f"behind '{prefix}'"] if prefix else [])
     floating = [tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()]
     stored = str(max(set(floating), key=floating.count)).removeprefix("torch.") if floating else "float32"
-    return StateDict(path, {name: _plain(name, tensor, path) for name, tensor in tensors.items()}, ", ".join(location), stored)
+    plain = {name: _plain(name, tensor, path) for name, tensor in tensors.items()}
+    further = tuple(name for name, value in others.items() if _of_same_names(value, plain))
+    return StateDict(path, plain, ", ".join(location), stored, further, trained_as if ours else None)
+
+
+def _of_same_names(others: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a value that lies beside weights is another set of them: most of its tensors bear their names."""
+    named = {name: value for name, value in others.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return 2 * len(bare_names(named)[0].keys() & tensors.keys()) > len(tensors)
+
+
+def _kind(value: Any) -> str:
+    """What a value is, for messages."""
+    return "an object that is not read" if isinstance(value, Leftover) else type(value).__name__
 
 
 def bare_names(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
@@ -107,17 +96,40 @@ def bare_names(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
     return {names[name]: tensor for name, tensor in tensors.items()}, removed
 
 
+def other_names(expected: Collection[str], actual: Collection[str]) -> str:
+    """In words, which names of weights are missing and which are not expected: the first of each, and how many more."""
+    missing, extra = [name for name in expected if name not in actual], [name for name in actual if name not in expected]
+    problems = [
+        f"'{names[0]}' is {words}{_more(names)}" for names, words in ((missing, "missing"), (extra, "not expected")) if names
+    ]
+    return " and ".join(problems)
+
+
+def odd_name(names: Collection[str]) -> tuple[str, str]:
+    """(name, prefix) of the first name that is not behind a wrapper's prefix as nine of ten others are; empty if none is."""
+    for prefix in PREFIXES:
+        outside = [name for name in names if not name.startswith(prefix)]
+        if 0 < len(outside) <= len(names) / 10:
+            return outside[0], prefix
+    return "", ""
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
+
+def wrong_type(name: str, tensor: Tensor, parameter: Tensor) -> str:
+    """In words, that a tensor holds whole numbers where the model has floating-point ones; empty where it does not.
+
+    They are what is left of quantised weights without their scale, so no value of them is right.
+    """
+    if not parameter.is_floating_point() or tensor.is_floating_point():
+        return ""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"'{name}' holds {kind}, not floating-point numbers; quantised weights are not read"
+
+
 def _plain(name: str, tensor: Tensor, path: Path) -> Tensor:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.is_meta:
         raise BenchError(f"{path}: '{name}' is no plain tensor of numbers ({tensor.dtype}, {tensor.layout})")
     return tensor.detach().float() if tensor.is_floating_point() else tensor.detach()
-
-
-def _reason(error: Exception) -> str:
-    """Why torch refused to read a file, in words."""
-    text = str(error)
-    if (global_name := text.partition("GLOBAL ")[2]) or "blocked by default" in text or "Unsupported global" in text:
-        return f"it asks to run {global_name.split()[0] if global_name else 'code'}, which is never done"
-    if "Trying to call reduce" in text or "Can only" in text:
-        return "it holds more than tensors, and nothing else in a file is ever made"
-    return "cut off, damaged, or with more in it than tensors"

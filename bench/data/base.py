@@ -57,6 +57,10 @@ class Dataset(ABC):
         """The name of the video that each fixed clip is cut from, in the order of their numbers; None where there are none."""
         return None
 
+    def unpublished(self) -> str:
+        """Why the fixed test clips are not those that published numbers are of; empty where nothing tells."""
+        return ""
+
     def remarks(self, split: Split, frames: int) -> list[str]:
         """What a user should know of the fixed clips of `frames` frames, as sentences: videos that are too short, and so on."""
         return []

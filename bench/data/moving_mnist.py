@@ -168,6 +168,12 @@ class MovingMNISTFixed(Dataset):
         """How the test set was made, for a table's footnote."""
         return f"Moving-MNIST test clips: the first frames of the fixed set {self.name} (checksum {self._test.fingerprint()})"
 
+    def unpublished(self) -> str:
+        """That another file was prepared than the published one, or a set of one's own."""
+        if self.name != PUBLISHED:
+            return f"the test set is '{self.name}', not {PUBLISHED}"
+        return "the test set is not the published one: its MD5 sum is another" if self._test.packed.manifest.notes else ""
+
     def train_bytes(self) -> int:
         """As of the generator."""
         return self._generator().train_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from bench.common.errors import BenchError, listed
 from bench.converters.recognition import CONVERTERS, recognised
 from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
-from bench.spec.component import Component
+from bench.spec.component import Component, component_from_json
 from bench.spec.runspec import Precision
 from bench.spec.typed import parsed
 from bench.store import own_code
@@ -38,6 +38,7 @@ class Trained:
     trained_size: (height, width) of the frames that a run was trained on; it may see others, which its scores say nothing of.
     remarks: what a foreign file was recognised as, and what else a user has to know of it.
     changes: sentences on code of the user's own that has changed since a run was trained.
+    file_bytes: of all weights in a foreign file, also of those that the model does not use.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Trained:
     remarks: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     trained_size: tuple[int, int] | None = None
+    file_bytes: int = 0
 
     def build(self, shape: tuple[int, int, int], device: torch.device, context: int | None = None) -> nn.Module:
         """The model for frames of shape (C, H, W) with its weights, in evaluation mode.
@@ -154,13 +156,40 @@ def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
     if not path.is_file():
         raise BenchError(f"there is no checkpoint file {path}")
     state = read(path)
+    if state.trained_as is not None:
+        return _of_this_suite(state, state.trained_as, name, options)
     if name and (name not in CONVERTERS or _ours_by_name(name, options, state.tensors)):
         return Trained(path.name, Component(name, **options), state.tensors)
     recognition = recognised(state, name, options)
+    others = f"note: {path.name} has further weights, in {listed(state.others)}; they were not taken" if state.others else ""
     return Trained(
         path.name, recognition.model, recognition.weights, recognition.context, channels=recognition.channels,
         size=recognition.size, sees=recognition.context,
-        remarks=(f"{path.name}: {_provenance(recognition.summary, state)}", *(f"note: {note}" for note in recognition.notes)),
+        remarks=(
+            f"{path.name}: {_provenance(recognition.summary, state)}",
+            *(f"note: {note}" for note in recognition.notes),
+            *filter(None, [others]),
+        ),
+        file_bytes=sum(tensor.nbytes for tensor in state.tensors.values()),
+    )  # fmt: skip
+
+
+def _of_this_suite(state: StateDict, trained_as: Mapping[str, Any], name: str | None, options: dict[str, Any]) -> Trained:
+    """A checkpoint of ours that lies outside its run, by what it says of its model. BenchError if the user says otherwise."""
+    path = state.path
+    fields = {"context": int, "horizon": int, "shape": list, "precision": str}
+    understood = all(type(trained_as.get(key)) is kind for key, kind in fields.items())
+    if not understood or trained_as["precision"] not in get_args(Precision):
+        raise BenchError(f"{path} does not say as what its weights were trained; copy it from its run again")
+    model = component_from_json("model", "models", trained_as.get("model"))
+    if name and name != model.name:
+        raise BenchError(f"{path} holds weights of {model.name}, not of {name}")
+    if model.but(**options).checked("models").identity != model.identity:
+        raise BenchError(f"{path} was trained as {model!r}; --set says otherwise, and weights are of one model")
+    channels, *size = trained_as["shape"]
+    return Trained(
+        path.name, model, state.tensors, trained_as["context"], trained_as["horizon"], channels=channels,
+        trained_size=tuple(size), precision=trained_as["precision"], remarks=(f"{path.name}: trained here as {model!r}",),
     )  # fmt: skip
 
 

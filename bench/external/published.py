@@ -8,6 +8,7 @@ published number, where there is such a reason.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bench.common.download import Progress, download
-from bench.common.errors import BenchError, did_you_mean
+from bench.common.errors import BenchError, did_you_mean, listed
 from bench.common.reading import sha256_of
 from bench.metrics import METRICS
 from bench.metrics.protocols import PROTOCOLS
@@ -111,19 +112,25 @@ STANDS, FALLS, OPEN = "stands", "does not stand", "cannot be told"
 def rows(table: Path = TABLE) -> list[Published]:
     """The rows of a table; a BenchError names the line and the column that cannot be right."""
     try:
-        with open(table, newline="", encoding="utf-8") as file:
+        with open(table, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
             if missing := [name for name in NEEDED if name not in columns]:
-                raise BenchError(f"{table} has no column '{missing[0]}'; it needs {', '.join(NEEDED)} and columns of scores")
+                found = f"it has {listed(map(repr, columns))}" if columns else "it is empty"
+                needed = f"it needs {', '.join(NEEDED)} and columns of scores, between commas"
+                raise BenchError(f"{table} has no column '{missing[0]}': {found}; {needed}")
             allowed = {*PLAIN, *NEEDED, "model", "options", *TOLERANCES}
             if unknown := [name for name in columns if name not in allowed]:
                 raise BenchError(
                     f"{table} has a column '{unknown[0]}'{did_you_mean(unknown[0], allowed) or ' that is not known'}"
                 )
-            return [_row(values, table, number) for number, values in enumerate(reader, 2)]
+            table_rows = [_row(values, table, number) for number, values in enumerate(reader, 2)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"cannot read the table {table}: {error}") from error
+    named = Counter(row.name for row in table_rows)
+    if twice := [name for name, count in named.items() if count > 1]:
+        raise BenchError(f"{table} has {named[twice[0]]} rows by the name of '{twice[0]}'; each needs a name of its own")
+    return table_rows
 
 
 def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
@@ -136,6 +143,8 @@ def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
     scores = {metric: text[metric] for metric in TOLERANCES if text.get(metric)}
     try:
         lengths = int(text["context"]), int(text["horizon"])
+        if float(text.get("megabytes") or 1) <= 0:
+            raise ValueError(f"megabytes is {text['megabytes']}")
         for metric, value in scores.items():
             if float(value) != float(value):
                 raise ValueError(f"{metric} is {value}")
@@ -202,8 +211,27 @@ def check(row: Published, path: Path) -> str:
     return sha256
 
 
-def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Mapping[str, str]) -> list[Comparison]:
-    """Every published figure beside ours. means: ours by 'protocol/metric'. whole: whether the whole test set was scored.
+def doubt(row: Published, whole: bool, unpublished: str, weight_bytes: Sequence[int]) -> str:
+    """Why no score can settle the published number; empty where one can.
+
+    whole: whether the whole test set was scored. unpublished: why that is not the published one. weight_bytes: of all weights
+    in the file, in float32, and of those in use. The table has one of the two, rounded.
+    """
+    if row.obstacle:
+        return row.obstacle
+    if not whole:
+        return "only a part of the test set was scored"
+    if unpublished:
+        return unpublished
+    if row.megabytes and not row.sha256:
+        megabytes = [size / 1e6 for size in weight_bytes]
+        if not any(abs(size - float(row.megabytes)) <= 1 for size in megabytes):
+            return f"the file holds {megabytes[0]:.1f} MB of weights, and the published one {row.megabytes} MB"
+    return ""
+
+
+def compare(row: Published, means: Mapping[str, float], doubtful: str, missing: Mapping[str, str]) -> list[Comparison]:
+    """Every published figure beside ours. means: ours by 'protocol/metric'. doubtful: why none can be told; mostly empty.
 
     missing: why a score is empty, by 'protocol/metric'.
     """
@@ -215,10 +243,8 @@ def compare(row: Published, means: Mapping[str, float], whole: bool, missing: Ma
         tolerance = share * abs(float(printed)) + amount + _half_a_digit(printed)
         if scaled is None:
             verdict, why = OPEN, missing.get(f"{row.protocol}/{metric}", "there is no score")
-        elif row.obstacle:
-            verdict, why = OPEN, row.obstacle
-        elif not whole:
-            verdict, why = OPEN, "only a part of the test set was scored"
+        elif doubtful:
+            verdict, why = OPEN, doubtful
         else:
             verdict, why = (STANDS if abs(scaled - float(printed)) <= tolerance else FALLS), ""
         compared.append(Comparison(metric, printed, scaled, tolerance, verdict, why))

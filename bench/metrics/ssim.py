@@ -26,6 +26,13 @@ WINDOWS: dict[Window, list[float]] = {
 K1, K2 = 0.01, 0.03
 
 
+def refuse_small_frames(height: int, width: int, window: Window = "gaussian") -> None:
+    """BenchError if no window lies wholly inside a frame."""
+    size = len(WINDOWS[window])
+    if min(height, width) < size:
+        raise BenchError(f"SSIM with the {window} window needs frames of at least {size}x{size} pixels, got {height}x{width}")
+
+
 def ssim(prediction: Tensor, target: Tensor, data_range: float = 1.0, window: Window = "gaussian") -> Tensor:
     """Structural similarity in [-1, 1], [B, T, C, H, W] -> [B, T]: the mean over all windows that lie wholly inside the frame.
 
@@ -59,8 +66,7 @@ def ssim_of(maps: Tensor, data_range: float, window: Window) -> Tensor:
     """`ssim` of two frames, from their `ssim_maps`."""
     weights = WINDOWS[window]
     size, (height, width) = len(weights), maps.shape[1:3]
-    if min(height, width) < size:
-        raise BenchError(f"SSIM with the {window} window needs frames of at least {size}x{size} pixels, got {height}x{width}")
+    refuse_small_frames(height, width, window)
     means = _mean_along(_mean_along(maps, 1, weights), 2, weights)
     sample = size**2 / (size**2 - 1) if window == "uniform" else 1
     return _similarity(means, data_range, sample).mean((0, 1, -1))

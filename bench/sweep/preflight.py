@@ -17,6 +17,7 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
 
     from bench.evaluation.evaluate import clips_to_score
     from bench.evaluation.sets import checked
+    from bench.metrics.ssim import refuse_small_frames
     from bench.training.initial import initial_weights
     from bench.training.learner import build_learner
     from bench.training.model import build_model
@@ -34,6 +35,7 @@ def preflight(planned_runs: Sequence[PlannedRun]) -> None:
         seen_identities.add(identity)
         data = spec.data.build()
         try:
+            refuse_small_frames(*data.shape[1:])
             with torch.device("meta"):
                 model = build_model(spec, data)
                 build_learner(spec, model)

@@ -22,6 +22,8 @@ from bench.common.errors import BenchError
 from bench.common.files import write_bytes
 from bench.common.machine import available_memory
 from bench.common.reading import content
+from bench.converters.state_dict import other_names, wrong_type
+from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files
 from bench.store.labels import trained_anew
 from bench.store.run import Run
@@ -57,6 +59,17 @@ def forget_best_after(folder: Path, step: int) -> None:
 def forget_former_best(folder: Path) -> None:
     """Remove all but the newest of the best, once nothing goes on from before it: it alone is what a trained run selects."""
     _remove(checkpoint_files.newest_first(folder, "best")[1:])
+
+
+def trained_as(spec: RunSpec, shape: tuple[int, ...]) -> dict[str, Any]:
+    """What weights do not tell of themselves, so that a file is understood outside its run. shape: (C, H, W) of frames."""
+    return {
+        "model": spec.model.as_read,
+        "context": spec.context,
+        "horizon": spec.horizon,
+        "shape": list(shape),
+        "precision": spec.precision,
+    }
 
 
 def _step(path: Path) -> int:
@@ -162,8 +175,14 @@ def restore_random(state: dict[str, Any], device: torch.device) -> None:
 
 def load_weights(model: nn.Module, weights: dict[str, Any], source: str) -> None:
     """Load weights into a model; BenchError, saying what does not fit, if they are of another model."""
+    parameters = model.state_dict()
+    words = other_names(parameters, weights) or next(
+        filter(None, (wrong_type(name, weights[name], parameter) for name, parameter in parameters.items())), ""
+    )
+    if words:
+        raise BenchError(f"{source} does not fit the model: {words}")
     try:
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except RuntimeError as error:  # shapes
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise BenchError(f"{source} does not fit the model: {first}") from error

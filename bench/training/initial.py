@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from bench.common.errors import BenchError
 from bench.common.reading import sha256_of
 from bench.converters.recognition import CONVERTERS, recognised
-from bench.converters.state_dict import read
+from bench.converters.state_dict import read, wrong_type
 from bench.spec.runspec import RunSpec
 
 
@@ -25,7 +25,8 @@ def initial_weights(spec: RunSpec, model: nn.Module) -> dict[str, Tensor]:
     if (actual := sha256_of(path)) != sha256:
         raise BenchError(f"init: {path} has changed since this run was planned (sha256 {actual[:12]}, then {sha256[:12]})")
     state = read(path)
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    parameters = model.state_dict()
+    shapes = {name: tensor.shape for name, tensor in parameters.items()}
     weights = state.tensors
     if weights.keys() != shapes.keys() and spec.model.name in CONVERTERS:
         weights = recognised(state, spec.model.name, spec.model.options).weights
@@ -35,6 +36,8 @@ def initial_weights(spec: RunSpec, model: nn.Module) -> dict[str, Tensor]:
         if weights[name].shape != shape:
             sizes = f"{list(weights[name].shape)}, and the model's is {list(shape)}"
             raise BenchError(f"init: '{name}' in {path} has the shape {sizes}; --set model.OPTION=VALUE gives the file's sizes")
+        if words := wrong_type(name, weights[name], parameters[name]):
+            raise BenchError(f"init: {path}: {words}")
     return {name: weights[name] for name in shapes}
 
 

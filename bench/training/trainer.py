@@ -170,18 +170,21 @@ class Trainer:
         self.run.append(self.progress.step, {f"validation/{name}": value for name, value in scores.items()})
         if self.spec.select == "best" and scores["psnr"] > self.progress.best:
             self.progress.best = scores["psnr"]
-            checkpoint.save_best(self.checkpoints, self.progress.step, {"model": self.model.state_dict()})
+            checkpoint.save_best(self.checkpoints, self.progress.step, self._weights())
 
     def _save(self) -> None:
         self.progress.seconds, self.last_saved = time.monotonic() - self.started_at, time.monotonic()
         state = {
-            "model": self.model.state_dict(),
+            **self._weights(),
             "optimizer": self.optimizer.state_dict(),
             "random": checkpoint.random_state(self.device),
             "progress": vars(self.progress),
         }
         checkpoint.save(self.checkpoints, self.progress.step, state)
         self.run.set_status("running", step=self.progress.step)
+
+    def _weights(self) -> dict[str, Any]:
+        return {"trained_as": checkpoint.trained_as(self.spec, self.data.shape), "model": self.model.state_dict()}
 
     def _restore(self) -> None:
         if not self.group.is_main:
