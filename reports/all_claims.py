@@ -40,12 +40,12 @@ def _of_experiment(judgements: Judgements) -> str:
 
 def _by_claim(results: Results, judged: Sequence[Judged]) -> dict[tuple[str, int], str]:
     """(sentence of a claim, how often it was said before) -> its verdict in words."""
-    said: Counter[str] = Counter()
+    occurrences: Counter[str] = Counter()
     cells = {}
     for judgement in judged:
         sentence = judgement.claim.sentence
-        cells[sentence, said[sentence]] = _verdict(results, judgement)
-        said[sentence] += 1
+        cells[sentence, occurrences[sentence]] = _verdict(results, judgement)
+        occurrences[sentence] += 1
     return cells
 
 

@@ -19,7 +19,7 @@ SPECS = {
 
 
 @pytest.fixture(params=SPECS)
-def trained_alone(request, store):
+def trained_and_copied(request, store):
     """(a trained run, a copy of its checkpoint under another name, somewhere else)."""
     spec = SPECS[request.param].but(steps=2, validate_every=2)
     run = store.run(spec)
@@ -30,8 +30,8 @@ def trained_alone(request, store):
     return run, copy
 
 
-def test_a_copied_checkpoint_predicts_as_its_run_does(trained_alone, bench, tmp_path):
-    run, copy = trained_alone
+def test_a_copied_checkpoint_predicts_as_its_run_does(trained_and_copied, bench, tmp_path):
+    run, copy = trained_and_copied
     np.save(tmp_path / "clip.npy", np.random.default_rng(0).random((11, 1, 16, 16)).astype(np.float32))
     arrays = []
     for source in (run.name, copy):

@@ -100,8 +100,8 @@ def family(state: StateDict, model: str | None = None) -> str:
     best = max(shares, key=lambda name: shares[name])
     if model is None:
         if shares[best] < FEWEST:
-            known = listed([_family_name(name) for name in CONVERTERS])
-            raise BenchError(f"{state.path} is of no family that is known here: {_strange(state)}. Known are {known}")
+            families = listed([_family_name(name) for name in CONVERTERS])
+            raise BenchError(f"{state.path} is of no family that is known here: {_unknown_name(state)}. Known are {families}")
         return best
     if model not in CONVERTERS:
         raise BenchError(f"no published weights are known for {model}; `--model` takes {listed(CONVERTERS)}")
@@ -113,13 +113,13 @@ def family(state: StateDict, model: str | None = None) -> str:
     return model
 
 
-def _strange(state: StateDict) -> str:
+def _unknown_name(state: StateDict) -> str:
     """What no family has: a name that is not behind the prefix of all others, or the first name."""
     odd, prefix = odd_name(state.tensors)
     if odd:
         return f"'{odd}' is not behind '{prefix}', as its other names are"
-    unnamed = f"no model has a '{next(iter(state.tensors))}'"
-    return unnamed + (
+    first = f"no model has a '{next(iter(state.tensors))}'"
+    return first + (
         "; of weights that this suite trained, --model and --set say the model" if state.inside == "'model'" else ""
     )
 

@@ -66,9 +66,9 @@ def content(path: Path) -> Any:
 def _refuse_other_formats(path: Path) -> None:
     with open(path, "rb") as file:
         head = file.read(512)
-    for position, mark, what in FORMATS:
+    for position, mark, description in FORMATS:
         if head[position:].startswith(mark):
-            raise BenchError(f"{path} is {what}")
+            raise BenchError(f"{path} is {description}")
 
 
 def _refuse_damaged(path: Path) -> None:

@@ -116,9 +116,9 @@ def rows(table: Path = TABLE) -> list[Published]:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
             if missing := [name for name in NEEDED if name not in columns]:
-                found = f"it has {listed(map(repr, columns))}" if columns else "it is empty"
+                columns_found = f"it has {listed(map(repr, columns))}" if columns else "it is empty"
                 needed = f"it needs {', '.join(NEEDED)} and columns of scores, between commas"
-                raise BenchError(f"{table} has no column '{missing[0]}': {found}; {needed}")
+                raise BenchError(f"{table} has no column '{missing[0]}': {columns_found}; {needed}")
             allowed = {*PLAIN, *NEEDED, "model", "options", *TOLERANCES}
             if unknown := [name for name in columns if name not in allowed]:
                 raise BenchError(
