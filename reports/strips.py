@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from reports.results import Results
 from reports.style import PAGE, paper
 
+NOT_FINITE = (255, 0, 255)  # magenta, as in `bench predict`
 GIVEN, PREDICTED = "#009E73", "#D55E00"  # frames around context and predictions
 LABEL = 18  # letters in a line of a strip's label: an inch
 # Of an animation: pictures in a row (as many of 128 pixels fit into the page), pixels between them, height of letters, of lines
@@ -71,7 +72,8 @@ def strip(
         under = [""] * len(shown) if psnr is None else [f"{psnr[frame]:.1f}" for frame in shown]
         rows.append((model, predicted[shown], under, "PSNR (dB)" if any(under) else ""))
         if errors:
-            rows.append(("error", np.abs(np.clip(predicted, 0, 1) - truth)[shown], [""] * len(shown), ""))
+            clamped = np.where(np.isfinite(predicted), np.clip(predicted, 0, 1), np.nan)
+            rows.append(("error", np.abs(clamped - truth)[shown], [""] * len(shown), ""))
     across = max(len(past), len(shown))
     side = (PAGE - 1) / across
     with paper():
@@ -104,10 +106,15 @@ def _row(axes: Sequence[Axes], label: str, frames: np.ndarray, under: Sequence[s
 
 
 def pixels(frame: np.ndarray) -> np.ndarray:
-    """[C, H, W] in [0, 1] as bytes: [H, W] for one channel, [H, W, 3] for three."""
-    levels = (np.clip(frame, 0, 1) * 255).round().astype(np.uint8)
+    """[C, H, W] in [0, 1] as bytes: [H, W] for one channel, [H, W, 3] for three and where a number is not finite (magenta)."""
+    levels = (np.clip(np.nan_to_num(frame), 0, 1) * 255).round().astype(np.uint8)
     if len(levels) not in (1, 3):
         raise ValueError(f"frames have 1 or 3 channels, got {len(levels)}")
+    lost = ~np.isfinite(frame).all(0)
+    if lost.any():
+        coloured = np.broadcast_to(levels, (3, *lost.shape)).transpose(1, 2, 0).copy()
+        coloured[lost] = NOT_FINITE
+        return coloured
     return levels[0] if len(levels) == 1 else levels.transpose(1, 2, 0)
 
 

@@ -232,6 +232,17 @@ def test_absent_digits_are_blocked_with_the_command():
         digits("train")
 
 
+def test_other_digits_never_replace_those_that_are_there(tmp_path, data_root):
+    prepare("mnist", {"source": str(write_mnist(tmp_path / "source"))})
+    before = opened().checksum
+    other = str(write_mnist(tmp_path / "other", train=90, t10k=40))
+    for name in ("mnist", "moving_mnist"):
+        with pytest.raises(BenchError, match=r"-ubyte was prepared from another file than .*; remove .*mnist first"):
+            prepare(name, {"source": other})
+        prepare(name, {"source": str(tmp_path / "source")})
+    assert opened().checksum == before
+
+
 def test_a_source_that_is_damaged_leaves_what_was_there(tmp_path, data_root):
     prepare("mnist", {"source": str(write_mnist(tmp_path / "source"))})
     before = opened().checksum

@@ -7,6 +7,7 @@ import torch
 from bench.common.errors import BenchError, Blocked
 from bench.data import mnist
 from bench.data.bouncing import draws, paint, scenes, trajectories
+from bench.data.moving_mnist import fixed_folder
 from bench.data.painting import paint_on_device
 from bench.data.preparing.prepare import prepare
 from bench.spec import catalog
@@ -186,6 +187,31 @@ def test_a_file_that_is_not_the_fixed_set_is_refused(digits):
     (digits / "mnist_test_seq.npy").write_bytes(b"\x93NUMPY cut")
     with pytest.raises(BenchError, match="cannot be read"):
         prepare("moving_mnist_fixed", {"source": str(digits)})
+
+
+def test_another_fixed_test_set_never_replaces_the_one_that_is_there(digits):
+    arrays = np.random.default_rng(0).integers(0, 256, (2, 20, 3, 64, 64), dtype=np.uint8)
+    np.save(digits / "mnist_test_seq.npy", arrays[0])
+    prepare("moving_mnist_fixed", {"source": str(digits)})
+    before = data("moving_mnist_fixed").fingerprint()
+    np.save(digits / "mnist_test_seq.npy", arrays[1])
+    with pytest.raises(BenchError, match=r"was prepared from other clips or with other settings \(the source files differ\)"):
+        prepare("moving_mnist_fixed", {"source": str(digits)})
+    np.save(digits / "mnist_test_seq.npy", arrays[0])
+    prepare("moving_mnist_fixed", {"source": str(digits)})
+    assert data("moving_mnist_fixed").fingerprint() == before
+    folder = fixed_folder("mnist_test_seq")
+    (folder / "manifest.json").unlink()
+    with pytest.raises(BenchError, match="is there but not a prepared data set; remove it or move it away"):
+        prepare("moving_mnist_fixed", {"source": str(digits)})
+    assert (folder / "test.u8").exists()
+
+
+def test_clips_of_other_digits_never_replace_frozen_ones(digits, monkeypatch):
+    prepare("moving_mnist", {"clips": 2, "frames": 3})
+    monkeypatch.setattr("bench.data.preparing.moving_mnist.FIXED_SEED", 9)
+    with pytest.raises(BenchError, match=r"other clips or with other settings \(seed: \d+ there, 9 asked\); remove it first"):
+        prepare("moving_mnist", {"clips": 2, "frames": 3})
 
 
 @pytest.mark.parametrize("only_t10k", [False, True])

@@ -41,7 +41,7 @@ def test_a_model_of_fixed_frames_or_size_refuses_others_in_words(bench, tmp_path
     np.save(tmp_path / "clip.npy", np.zeros((5, 1, 32, 32), np.float32))
     mim = saved(tmp_path / "mim.pth", SAMPLES["mim"].weights())
     code, _, err = bench("predict", mim, tmp_path / "clip.npy", "--context", 3)
-    assert code == 2 and "the weights in mim.pth are tied to frames of 16x24; these are of 32x32" in err
+    assert code == 2 and "the weights in mim.pth are tied to frames of 24x16; these are of 32x32" in err
     tau = saved(tmp_path / "tau.pth", SAMPLES["tau"].weights())
     np.save(tmp_path / "two.npy", np.zeros((5, 2, 32, 24), np.float32))
     code, _, err = bench("predict", tau, tmp_path / "two.npy", "--context", 4, "--pictures", 0, "--array", "out.npy")

@@ -278,7 +278,18 @@ def test_what_has_no_mean_says_why_in_text_and_json(bench, pair, tmp_path):
         assert metrics["psnr"]["mean"] is None and "not finite: 1 of 3 clips, the first is clip 2" in metrics["psnr"]["reason"]
         assert metrics["psnr"]["per_frame"][2] is None and metrics["psnr"]["per_frame"][0] > 0
     assert "not finite: 1 of 3 clips, the first is clip 2" in bench("eval", "--predictions", "spoilt.npz")[1]
-    spoilt[1, 2, 0, 3, 3] = np.inf
-    np.savez(tmp_path / "spoilt.npz", prediction=spoilt, target=target)
-    out = bench("eval", "--predictions", "spoilt.npz")[1]
-    assert "no mean of openstl mse_sum, mae_sum: not finite: 1 of 3 clips" in out
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf])
+def test_an_infinite_prediction_counts_as_nan_under_every_protocol_and_never_as_white_or_black(bench, pair, tmp_path, number):
+    prediction, target, _ = pair
+    tables = []
+    for lost in (np.nan, number):
+        spoilt = prediction.astype(np.float32) / 255
+        spoilt[1][spoilt[1] > 0.9] = lost
+        np.savez(tmp_path / "spoilt.npz", prediction=spoilt, target=target)
+        tables.append(json.loads(bench("eval", "--predictions", "spoilt.npz", "--json")[1])["protocols"])
+    assert tables[0] == tables[1]
+    for metrics in tables[1].values():
+        for metric in set(metrics) - {"lpips"}:
+            assert metrics[metric]["mean"] is None and "not finite: 1 of 3 clips" in metrics[metric]["reason"]

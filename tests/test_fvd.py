@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from bench.evaluation.evaluate import scored
 from bench.evaluation.scores import load, read_header
-from bench.evaluation.sets import REPLICATES, Features, set_score
+from bench.evaluation.sets import REPLICATES, Features, SetScorer, set_score
 from bench.metrics import METRICS, fvd, networks, set_metrics
 from bench.metrics.i3d import I3D, folded, same
 from bench.metrics.networks import i3d_branches
@@ -50,6 +50,17 @@ def test_frames_are_resized_to_a_shorter_side_of_224_and_cut_at_the_centre():
     assert prepared.shape == (1, 1, 2, 224, 224)
     assert prepared.min() == -1 and 0.9 < prepared.max() <= 1
     assert prepared[0, 0, 0, 0].argmax().item() in range(112, 119), "column 32 of 64 begins at the centre"
+
+
+def test_an_infinite_pixel_leaves_a_set_without_a_score_as_nan_does():
+    scorer = SetScorer([])
+    scorer._extractors, scorer._collected = {"mean": lambda clips: clips.mean((2, 3, 4))}, {"mean": ([], [])}
+    frames = torch.rand(3, 2, 1, 4, 4)
+    predictions = frames.clone()
+    predictions[1, 0, 0, 0, 0] = torch.inf
+    scorer.add(predictions, frames)
+    predicted, true = (torch.cat(chunks) for chunks in scorer._collected["mean"])
+    assert predicted.isnan().tolist() == [[False, False], [True, False], [False, False]] and not true.isnan().any()
 
 
 def test_same_padding_puts_the_odd_zero_behind():

@@ -122,7 +122,7 @@ def test_a_damaged_file_is_a_reason_and_not_a_crash(cache: None):
 
 
 def test_frames_too_small_for_alexnet_have_no_lpips_and_a_reason(cache: None):
-    assert load((1, 30, 64)) == (None, "it needs frames of at least 31x31 pixels, these have 30x64")
+    assert load((1, 30, 64)) == (None, "it needs frames of at least 31x31 pixels, these have 64x30")
     assert load((2, 64, 64)) == (None, "it needs frames of 1 or 3 channels, these have 2")
     network = LPIPS(weights.tensors(ALEXNET), weights.heads())
     with pytest.raises(BenchError, match="at least 31x31"):

@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from bench.common.errors import BenchError
 from bench.metrics.pixelwise import mae, mse, psnr
 from bench.metrics.ssim import ssim
+from bench.metrics.views import without_infinite
 
 GOLDEN = Path(__file__).parent / "data" / "golden" / "metrics.npz"
 WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -118,7 +119,14 @@ def test_ssim_keeps_five_decimals_where_float32_is_weakest(name: str, window: st
 
 
 def test_frames_smaller_than_the_window_are_refused_in_words():
-    with pytest.raises(BenchError, match="gaussian window needs frames of at least 11x11 pixels, got 10x16"):
+    with pytest.raises(BenchError, match="gaussian window needs frames of at least 11x11 pixels, got 16x10"):
         ssim(torch.zeros(1, 1, 1, 10, 16), torch.zeros(1, 1, 1, 10, 16))
-    with pytest.raises(BenchError, match="uniform window needs frames of at least 7x7 pixels, got 16x6"):
+    with pytest.raises(BenchError, match="uniform window needs frames of at least 7x7 pixels, got 6x16"):
         ssim(torch.zeros(1, 1, 1, 16, 6), torch.zeros(1, 1, 1, 16, 6), window="uniform")
+
+
+def test_the_way_to_nan_of_infinite_numbers_leaves_finite_ones_as_they_are_to_the_bit():
+    limits = torch.finfo(torch.float32)
+    numbers = torch.tensor([0.0, -0.0, 1.0, -2.5, limits.max, limits.min, limits.tiny / 8, 0.1])
+    assert without_infinite(numbers).view(torch.int32).equal(numbers.view(torch.int32))
+    assert without_infinite(torch.tensor([torch.inf, -torch.inf, torch.nan])).isnan().all()

@@ -127,7 +127,7 @@ def test_a_model_that_cannot_take_so_few_frames_is_refused_with_its_line(faded, 
     sys.modules.pop(module(tmp_path).stem)
     code, _, err = faded("eval", run.name, "--clips", "2", "--context", "2")
     assert code == 2 and "Traceback" not in err
-    assert f"Fading failed on 2 context frames of 1x16x16 ({module(tmp_path).name}, line 11): IndexError: " in err
+    assert f"Fading failed on 2 context frames [1, 16, 16] ({module(tmp_path).name}, line 11): IndexError: " in err
 
 
 def test_a_model_that_returns_too_few_frames_is_refused_where_it_trains():

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from bench.common.errors import BenchError
+from bench.external import frames, predict
 from bench.external.models import Trained
 from bench.spec.component import Component
 
@@ -54,8 +55,74 @@ def test_predict_reads_any_layout_and_range_that_is_said(finished, tmp_path):
     words = ("--array", "numbers.npy", "--pictures", "0")
     assert finished("predict", run, "clip.npy", *words)[0] == 0
     plain_frames = np.load(tmp_path / "numbers.npy")
+    words = ("--array", "others.npy", "--pictures", "0")
     assert finished("predict", run, "other.npy", "--layout", "HWT", "--range", "0..255", *words)[0] == 0
-    assert np.array_equal(np.load(tmp_path / "numbers.npy"), plain_frames)
+    assert np.array_equal(np.load(tmp_path / "others.npy"), plain_frames)
+
+
+def test_predictions_never_replace_the_input_or_an_earlier_array(finished, tmp_path):
+    run, clip = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"], np.zeros((12, 1, 16, 16), np.float32)
+    np.save(tmp_path / "clip.npy", clip)
+    (tmp_path / "same.npy").symlink_to("clip.npy")
+    (tmp_path / "hard.npy").hardlink_to(tmp_path / "clip.npy")
+    (tmp_path / "nowhere.npy").symlink_to("gone")
+    for name in ("clip.npy", "clip", "same.npy", "hard.npy"):
+        code, _, err = finished("predict", run, "clip.npy", "--array", name)
+        assert code == 2 and "is the input, which the predictions would replace; choose another name" in err
+    assert finished("predict", run, "clip.npy", "--array", "numbers", "--pictures", "0")[0] == 0
+    for name in ("numbers", "nowhere"):
+        code, _, err = finished("predict", run, "clip.npy", "--array", name)
+        assert code == 2 and f"--array {name}.npy is there already; choose another name, or remove it" in err
+    assert np.array_equal(np.load(tmp_path / "clip.npy"), clip) and not (tmp_path / "predictions").exists()
+
+
+def test_predictions_never_replace_the_pictures_that_they_are_made_of(finished, tmp_path):
+    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
+    np.save(tmp_path / "clips.npy", np.random.default_rng(0).integers(0, 256, (2, 12, 1, 16, 16), np.uint8))
+    assert finished("predict", run, "clips.npy", "--out", "out")[0] == 0
+    contents = {path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*.*"))}
+    for source, out in (("out/clip_00001", "out"), ("out/clip_00001/prediction.gif", "out/clip_00001")):
+        code, _, err = finished("predict", run, source, "--out", out, "--context", "1")
+        assert code == 2 and "is where the input's frames are" in err
+    assert {path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*.*"))} == contents
+
+
+def test_predict_says_which_frames_are_not_finite_paints_them_and_fails_where_none_is_left(finished, tmp_path, monkeypatch):
+    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
+    np.save(tmp_path / "clips.npy", np.random.default_rng(0).integers(0, 256, (3, 12, 1, 16, 16), np.uint8))
+    predicted = predict.predict
+
+    def diverging(*args, **options):
+        for clips, predictions in predicted(*args, **options):
+            predictions[1:, 1:3, 0, :4] = np.nan
+            predictions[1:, 1:3, 0, 4:8] = np.inf
+            yield clips, predictions
+
+    monkeypatch.setattr(predict, "predict", diverging)
+    code, _, err = finished("predict", run, "clips.npy", "--out", "out")
+    assert code == 0 and "warning: not finite: 4 of 9 predicted frames, in 2 of 3 clips" in err
+    shown = [Image.open(tmp_path / "out" / "clip_00001" / f"predicted_{number:05d}.png") for number in (9, 10)]
+    assert shown[0].mode == "L" and set(shown[1].crop((0, 0, 16, 8)).get_flattened_data()) == {(255, 0, 255)}
+    assert (255, 0, 255) in set(Image.open(tmp_path / "out" / "clip_00001" / "strip.png").get_flattened_data())
+    np.save(tmp_path / "one.npy", np.zeros((1, 12, 1, 16, 16), np.uint8))
+    monkeypatch.setattr(
+        predict, "predict", lambda *args, **_: iter([(args[1][0:1], np.full((1, 3, 1, 16, 16), np.nan, np.float32))])
+    )
+    code, _, err = finished("predict", run, "one.npy", "--out", "none")
+    assert code == 1 and "not finite: 3 of 3 predicted frames, in 1 of 1 clip" in err
+
+
+def test_predict_says_that_colour_is_made_grey(finished, tmp_path):
+    run = json.loads(finished("plan", "mine.py", "--json")[1])[0]["run"]
+    clip = np.random.default_rng(0).integers(0, 256, (12, 3, 16, 16), np.uint8)
+    np.save(tmp_path / "colour.npy", clip)
+    code, _, err = finished("predict", run, "colour.npy")
+    assert code == 0 and f"note: colour is made grey (ITU-R 601 luma), since {run} has 1 channel" in err
+    np.save(tmp_path / "grey.npy", clip[:, :1])
+    assert "note: " not in finished("predict", run, "grey.npy")[2]
+    assert frames.read(tmp_path / "grey.npy").channel_notes(3, "mine") == [
+        "note: grey is repeated in three channels, since mine has 3 channels"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +137,12 @@ def test_predict_reads_any_layout_and_range_that_is_said(finished, tmp_path):
         (["tiny.txt", "clips.npy"], "does not tell clips from time; say it: --layout NTHW, --layout TNHW"),
         (["tiny.txt", "clip.npy", "--layout", "THW"], "has 4 axes [12, 1, 16, 16], and --layout THW names 3"),
         (["tiny.txt", "gt_and_pd"], "gt1.png and pd1.png do not say which frame comes first"),
+        (["tiny.txt", "text.npy"], "text.npy is no NumPy array: it does not begin as .npy files do"),
+        (["tiny.txt", "cut.npy"], "cut.npy cannot be read as an array: EOF"),
+        (["tiny.txt", "none.npy"], "none.npy is empty: [0, 12, 1, 16, 16]; give clips with frames and pixels in them"),
+        (["tiny.txt", "flat.npy"], "flat.npy is empty: [12, 1, 0, 16]"),
+        (["tiny.txt", "clip.npy", "--out", "tiny.txt"], "--out tiny.txt: tiny.txt is no folder, and the predictions go into"),
+        (["tiny.txt", "clip.npy", "--array", "tiny.txt/a.npy"], "--array tiny.txt: tiny.txt is no folder"),
         (["tiny.txt", "bad.npy"], "must be [T, C, H, W] or [B, T, C, H, W]"),
         (
             ["tiny.txt", "bright.npy"],
@@ -86,8 +159,12 @@ def test_predicting_from_what_is_no_model_or_no_clip_is_refused_in_words(bench, 
     for name in ("gt1", "pd1"):
         Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "gt_and_pd" / f"{name}.png")
     (tmp_path / "tiny.txt").write_text("not weights")
+    (tmp_path / "text.npy").write_text("hello")
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "clip.npy").read_bytes()[:40])
+    np.save(tmp_path / "none.npy", np.zeros((0, 12, 1, 16, 16), np.float32))
+    np.save(tmp_path / "flat.npy", np.zeros((12, 1, 0, 16), np.float32))
     code, _, err = bench("predict", *words)
-    assert code == 2 and message in err and "Traceback" not in err
+    assert code == 2 and message in err and "Traceback" not in err and err.count("cannot be read") < 2
 
 
 def test_predict_on_frames_unlike_those_of_the_training_says_so_or_what_it_takes(finished, store, tmp_path):

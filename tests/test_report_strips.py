@@ -76,6 +76,17 @@ def test_values_beyond_black_and_white_are_clipped_and_colour_stays():
     assert image.get_array()[0, 0].tolist() == [255, 0, 0]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_not_finite_is_magenta_in_its_frame_and_its_error(channels):
+    truth = np.zeros((1, channels, 8, 8))
+    predicted = truth.copy()
+    predicted[0, 0, :4], predicted[0, 0, 4, :2] = np.nan, np.inf
+    images = [axis.get_images() for axis in strip(truth, truth, {"mine": predicted}, errors=True).axes]
+    for (image,) in images[2:]:
+        lost = (np.asarray(image.get_array()) == [255, 0, 255]).all(-1)
+        assert lost.sum() == 4 * 8 + 2 and lost[:4].all() and (np.asarray(image.get_array())[~lost] == 0).all()
+
+
 def test_frames_of_two_channels_are_refused_in_words():
     with pytest.raises(ValueError, match="frames have 1 or 3 channels, got 2"):
         strip(np.zeros((1, 2, 8, 8)), np.zeros((1, 2, 8, 8)), {})

@@ -32,7 +32,9 @@ def predict_(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the pictures go. Default: predictions/RUN-INPUT, by their names.")
     ] = None,
-    array: Annotated[Path | None, typer.Option(metavar="FILE.npy", help="Also save the unclamped float32 predictions.")] = None,
+    array: Annotated[
+        Path | None, typer.Option(metavar="FILE.npy", help="Also save the unclamped float32 predictions, in a new file.")
+    ] = None,
     pictures: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="How many clips of an array get pictures. Default: all.")
     ] = None,
@@ -58,7 +60,7 @@ def predict_(
     lists what loads.
 
     Writes PNG frames, a strip of all of them, and a GIF; beside the truth if the input has frames after the context. Any number
-    of clips takes the same memory.
+    of clips takes the same memory. What is not finite is magenta in the pictures; exit code 1 if no predicted frame is finite.
     """
     from bench.common.arrays import growing
     from bench.common.machine import default_device
@@ -66,30 +68,31 @@ def predict_(
     from bench.data.value_range import parse_ranges
     from bench.external import models
     from bench.external.frames import read
-    from bench.external.predict import forget_clips, predict, write
+    from bench.external.predict import Tally, forget_clips, predict, refuse_lost_files, write
     from bench.external.side import Reading
 
     if pictures == 0 and not array:
         raise BenchError("nothing to write: --pictures is 0 and there is no --array")
-    if out and out.resolve() == source.resolve():
-        raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
+    array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
+    refuse_lost_files(source, out, array)
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))
     device = default_device()
     trained = models.find(run_or_checkpoint, _options.store(store_path), model, settings or [])
     _output.say((*trained.remarks, *trained.changes))
-    out = out or _own_folder(trained.name, source)
+    if out is None:
+        refuse_lost_files(source, out := _own_folder(trained.name, source), None)
     shape = (trained.channels or clips.shape[2], *clips.shape[3:])
     context_length = context or trained.context or 10
     network = trained.build(shape, device, context_length)
-    _output.say(trained.size_notes(shape))
+    _output.say([*trained.size_notes(shape), *clips.channel_notes(shape[0], trained.name)])
     ahead = horizon or max(clips.shape[1] - context_length, 0) or trained.horizon or 10
-    array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
-    drawn, number, paths = len(clips) if pictures is None else pictures, 0, []
+    drawn, number, paths, tally = len(clips) if pictures is None else pictures, 0, [], Tally()
     if drawn and shape[0] not in (1, 3):
         raise BenchError(f"frames of {shape[0]} channels are no pictures; use --pictures 0 --array FILE.npy")
     with growing(array, (len(clips), ahead, *shape)) as append:
         for batch, predictions in predict(network, clips, shape[0], context_length, ahead, device, trained.precision):
             append(predictions)
+            tally.add(predictions)
             for clip, prediction in zip(batch, predictions, strict=True):
                 if number < drawn:
                     folder = out / f"clip_{number:05d}" if len(clips) > 1 else out
@@ -103,6 +106,9 @@ def predict_(
         print(f"  {path}")
     if len(paths) > SHOWN:
         print(f"  and so on, for {several(min(drawn, len(clips)), 'clip')} in {out}")
+    _output.say(tally.notes())
+    if not tally.finite_frames:
+        raise typer.Exit(1)
 
 
 def _own_folder(name: str, source: Path) -> Path:

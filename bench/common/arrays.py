@@ -104,6 +104,8 @@ def growing(
 def _header(file: BinaryIO | Any, path: Path) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """(shape, whether columns come first, type) of what follows in an opened .npy file."""
     preamble = file.read(10)  # magic, version, and the header's length, in version 1 of two bytes, in version 2 of four
+    if not preamble.startswith(np.lib.format.MAGIC_PREFIX):
+        raise Unreadable(path, "is no NumPy array: it does not begin as .npy files do")
     preamble += file.read(2) if preamble[6:7] == b"\2" else b""
     length = int.from_bytes(preamble[8:], "little")
     if length > LONGEST_HEADER:

@@ -16,12 +16,18 @@ FrameArray = NDArray[np.floating]
 GAP = 2  # pixels between frames
 LABEL = 12  # height of a line of text in pixels
 PAPER = 255  # white
+NOT_FINITE = (255, 0, 255)  # magenta, which no one takes for a prediction
 
 
 def image(frame: NDArray[np.floating]) -> Image.Image:
-    """One frame [C, H, W] as a picture."""
-    pixels = np.round(np.nan_to_num(np.clip(frame, 0, 1)) * 255).astype(np.uint8)
-    return Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    """One frame [C, H, W] as a picture; magenta where it is not finite, in colours then."""
+    pixels = np.round(np.clip(np.nan_to_num(frame), 0, 1) * 255).astype(np.uint8)
+    picture = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+    lost = ~np.isfinite(frame).all(0)
+    if lost.any():
+        picture = picture.convert("RGB")
+        picture.paste(NOT_FINITE, mask=Image.fromarray(lost))
+    return picture
 
 
 def strip(rows: dict[str, FrameArray], first: dict[str, int] | None = None) -> Image.Image:

@@ -20,6 +20,10 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")  # of Pillow; others, such as E
 MOST_PIXELS = 2**26  # of a frame: 8192 x 8192, the largest video that there is a standard for
 MOST_BYTES = 2**30  # of a file that holds one picture
 DEEP = ("I", "F")  # Pillow's modes of more than 8 bits begin with these
+TRANSPARENT = "is transparent in places; save frames without an alpha channel"
+ORIENTATION = 0x0112  # tag of EXIF; 1: as it is stored
+BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF 6.0
+WHITE_IS_ZERO, UNSIGNED, SIGNED = 0, 1, 2  # values of the last two
 GREY = ("1", "L", "LA")
 LUMA = (19595, 38470, 7471)  # ITU-R 601 in 65,536ths, as Pillow makes colour grey
 
@@ -46,7 +50,10 @@ def refuse_huge(width: int, height: int, path: Path) -> None:
 
 
 def read_picture(path: Path, grey: bool = False) -> NDArray[Any]:
-    """One picture, [1, H, W] or [3, H, W], of uint8, uint16, int32 or float32. Raises what Pillow raises for a damaged file."""
+    """One picture, [1, H, W] or [3, H, W], of uint8, uint16, int32, uint32 or float32, turned as its EXIF says.
+
+    Raises what Pillow raises for a damaged file.
+    """
     with open_picture(path) as picture:
         frame = pixels(picture, path, grey)
     return frame[None] if frame.ndim == 2 else np.moveaxis(frame, 2, 0)
@@ -57,13 +64,35 @@ def pixels(picture: Image, path: Path, grey: bool = False) -> NDArray[Any]:
     count = getattr(picture, "n_frames", 1)
     if picture.format != "MPO" and count > 1:  # an MPO is a photograph with small copies of itself
         raise BenchError(f"{path} holds {count} pictures; a frame is one picture in a file of its own")
-    if picture.mode.startswith(DEEP):
-        return np.asarray(picture).astype(np.uint16 if picture.mode.startswith("I;16") else np.asarray(picture).dtype)
-    if any("16" in str(tile[3]) for tile in getattr(picture, "tile", ())):
+    number_type = _number_type(picture, path)
+    if any("16" in str(tile[3]) for tile in getattr(picture, "tile", ())) and not picture.mode.startswith(DEEP):
         raise BenchError(f"{path} has colours of 16 bits, which cannot be read whole; save 8 bits, or arrays")
+    picture.load()  # which turns a TIFF, and forgets that it was to be turned
+    if picture.getexif().get(ORIENTATION, 1) != 1:
+        from PIL import ImageOps
+
+        picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith(DEEP):
+        numbers = np.asarray(picture)
+        return numbers.view(np.uint32) if number_type == np.uint32 else numbers.astype(number_type or numbers.dtype)
     if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
-        raise BenchError(f"{path} is transparent in places; save frames without an alpha channel")
+        raise BenchError(f"{path} {TRANSPARENT}")
     return np.asarray(picture.convert("L" if grey or picture.mode in GREY else "RGB"))
+
+
+def _number_type(picture: Image, path: Path) -> Any:
+    """The type of a picture's numbers where Pillow has another for it. BenchError for a TIFF whose numbers it misreads."""
+    if picture.format != "TIFF":
+        return np.uint16 if picture.mode.startswith("I;16") else None
+    tags: Any = getattr(picture, "tag_v2", {})
+    bits, kinds = tags.get(BITS, (1,)), tags.get(SAMPLE_FORMAT, (UNSIGNED,))
+    if picture.mode.startswith(DEEP) and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+        raise BenchError(f"{path} says that 0 is white (WhiteIsZero); save it with 0 as black")
+    if SIGNED in kinds and not picture.mode.startswith(DEEP):
+        raise BenchError(f"{path} holds signed numbers of {max(bits)} bits, which cannot be read; save unsigned ones")
+    if picture.mode == "I" and max(bits) == 32 and SIGNED not in kinds:
+        return np.uint32
+    return np.uint16 if picture.mode.startswith("I;16") else None
 
 
 def made_grey(frames: NDArray[Any]) -> NDArray[Any]:

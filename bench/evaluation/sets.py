@@ -77,10 +77,13 @@ class SetScorer:
         for name in self.names:
             if name not in self.metadata:
                 self._load(name, set_metrics()[name], target)
+        from bench.metrics.views import without_infinite  # imports torch
+
         for first in range(0, len(target) if self._extractors else 0, AT_ONCE):
             chunk = slice(first, first + AT_ONCE)
+            pair = (without_infinite(prediction[chunk]).clamp(0, 1), target[chunk])
             for name, extract in self._extractors.items():
-                for collected, clips in zip(self._collected[name], (prediction[chunk].clamp(0, 1), target[chunk]), strict=True):
+                for collected, clips in zip(self._collected[name], pair, strict=True):
                     collected.append(extract(clips).float().cpu())
             on_clips(min(first + AT_ONCE, len(target)))
 

@@ -24,7 +24,7 @@ def failing_in_words(model: nn.Module, context: int, shape: Sequence[int]) -> It
         if isinstance(error, BenchError) or lack_of(error) or "OutOfMemory" in type(error).__name__ or not _of(model, error):
             raise
         raise BenchError(
-            f"{type(model).__name__} failed on {context} context frames of {'x'.join(map(str, shape))} "
+            f"{type(model).__name__} failed on {context} context frames {list(shape)} "
             f"({_line(error)}): {type(error).__name__}: {str(error).partition(chr(10))[0]}"
         ) from error
 

@@ -16,6 +16,7 @@ from bench.data.value_range import Extent, ValueRange, decide
 from bench.external.side import Reading
 from bench.external.side_arrays import open_array
 from bench.external.side_pictures import in_time, pictures_in, stacked
+from reports.quantities import several
 
 BATCH = 16  # clips read together
 
@@ -40,6 +41,13 @@ class Clips:
             if extent.dtype == np.uint8 and extent.largest is not None and extent.largest > 1:
                 break
         self._scale = decide(extent, str(source), ranges)
+
+    def channel_notes(self, channels: int, name: str) -> list[str]:
+        """A sentence if frames of a model's channels are made of these. name: of the model."""
+        if self.shape[2] == channels or {self.shape[2], channels} != {1, 3}:
+            return []
+        change = "colour is made grey (ITU-R 601 luma)" if channels == 1 else "grey is repeated in three channels"
+        return [f"note: {change}, since {name} has {several(channels, 'channel')}"]
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -68,14 +76,16 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
         raise BenchError(f"there is no {path}; give a folder of frames, a video, or a .npy array [T, C, H, W]")
     if is_array:
         array = open_array(path)
+        if 0 in array.shape:
+            raise BenchError(f"{path} is empty: {list(array.shape)}; give clips with frames and pixels in them")
         layout = reading.layout or layout_of(array.shape, str(path), one_clip=True)
         if not reading.layout and array.ndim == len("NTCHW"):
             refuse_doubtful_time(arranged(array, layout, str(path)), layout, str(path))
         return Clips(path, None, ranges, layout)
     if path.suffix.lower() in formats.VIDEOS:
-        from bench.data.video import channels_first, frames
+        from bench.data.video import whole_clip
 
-        return Clips(path, np.stack([channels_first(frame) for frame in frames(path)])[None], ranges)
+        return Clips(path, whole_clip(path)[None], ranges)
     if path.suffix.lower() in formats.PICTURES:
         raise BenchError(f"{path} is one picture; give the folder that holds the frames of the clip")
     other_readers = formats.read_elsewhere([path], "bench predict")
@@ -92,4 +102,4 @@ def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
         return np.asarray((clips * luma[:, None, None]).sum(2, keepdims=True), np.float32)
     if own_channels == 1 and channels == 3:
         return np.repeat(clips, 3, axis=2)
-    raise BenchError(f"the model wants {channels} channels and the input has {own_channels}")
+    raise BenchError(f"the model wants frames of {several(channels, 'channel')}, and those of the input have {own_channels}")

@@ -98,7 +98,7 @@ class Trained:
     def _fits(self, shape: tuple[int, int, int], context: int) -> None:
         """Refuse frames that do not fit foreign weights."""
         if self.size and self.size != shape[1:]:
-            tied_size, frame_size = ("x".join(map(str, side)) for side in (self.size, shape[1:]))
+            tied_size, frame_size = _sides(self.size), _sides(shape[1:])
             raise BenchError(f"the weights in {self.name} are tied to frames of {tied_size}; these are of {frame_size}")
         if self.remarks and self.channels and self.channels != shape[0]:
             raise BenchError(f"{self.name} sees frames of {self.channels} channels; these have {shape[0]}")

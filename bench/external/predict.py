@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -18,9 +19,53 @@ from bench.external.failing import failing_in_words
 from bench.external.frames import BATCH, Clips, fitted
 from bench.spec.runspec import Precision
 from bench.training.model import min_context
+from reports.quantities import several
 
 FloatFrames = NDArray[np.float32]
 STRIP, ANIMATION = "strip.png", "prediction.gif"
+
+
+def refuse_lost_files(source: Path, out: Path | None, array: Path | None) -> None:
+    """BenchError if predictions could not be written to `out` and `array`, or only over the input or over an earlier array."""
+    if array and array.exists() and source.exists() and array.samefile(source):
+        raise BenchError(f"--array {array} is the input, which the predictions would replace; choose another name")
+    if array and (array.exists() or array.is_symlink()):
+        raise BenchError(f"--array {array} is there already; choose another name, or remove it")
+    for option, folder in (("--out", out), ("--array", array and array.parent)):
+        existing_path = folder and next(
+            (path for path in (folder, *folder.parents) if path.exists() or path.is_symlink()), None
+        )
+        if existing_path and not existing_path.is_dir():
+            raise BenchError(
+                f"{option} {folder}: {existing_path} is no folder, and the predictions go into one; choose another"
+            )
+    if out and _is_written(source.resolve(), out.resolve()):
+        raise BenchError(f"--out {out} is where the input's frames are, and the next prediction would read these as well")
+
+
+def _is_written(source: Path, out: Path) -> bool:
+    """Whether predictions into a folder replace the input: its pictures, an animation, or a clip of an earlier prediction."""
+    replaced = source.name == ANIMATION or re.fullmatch(r"clip_\d{5}", source.name)
+    return source == out or bool(replaced and source.parent == out)
+
+
+class Tally:
+    """Counts the predicted frames and clips that hold a number which is not finite."""
+
+    def __init__(self) -> None:
+        self.clips = self.frames = self.finite_clips = self.finite_frames = 0
+
+    def add(self, predictions: FloatFrames) -> None:
+        """Count some clips, [b, T, C, H, W]."""
+        finite = np.asarray(np.isfinite(predictions).all(axis=(2, 3, 4)))
+        self.clips, self.finite_clips = self.clips + len(finite), self.finite_clips + int(finite.all(1).sum())
+        self.frames, self.finite_frames = self.frames + finite.size, self.finite_frames + int(finite.sum())
+
+    def notes(self) -> list[str]:
+        """A sentence if there are such frames."""
+        lost_frames, lost_clips = self.frames - self.finite_frames, self.clips - self.finite_clips
+        frames = f"{lost_frames} of {several(self.frames, 'predicted frame')}"
+        return [f"warning: not finite: {frames}, in {lost_clips} of {several(self.clips, 'clip')}"] if lost_frames else []
 
 
 @torch.inference_mode()

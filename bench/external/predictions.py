@@ -210,7 +210,7 @@ class _DoubtfulRange:
             return
         for bounds in self.errors:
             pixels = (frames.astype(np.float64) - bounds.black) / bounds.span
-            self.errors[bounds] += float(np.nansum(np.square(pixels - target)))
+            self.errors[bounds] += float(np.square(np.where(np.isfinite(pixels), pixels - target, 0)).sum())
 
     def refuse(self) -> None:
         """Refuse numbers that are better predictions under another range."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bench.common.arrays import mapped, npz
 from bench.common.errors import BenchError, listed
 from bench.common.machine import available_memory
+from bench.common.reading import Unreadable
 from bench.data.layout import arranged, layout_of, refuse_doubtful_time
 from bench.external.side import PREDICTION, TARGET, Reading, Side, Sides
 
@@ -60,6 +61,8 @@ def open_array(path: Path) -> NDArray[Any]:
     """The array of a .npy file, memory-mapped; a BenchError if it holds none."""
     try:
         return mapped(path)
+    except Unreadable:
+        raise  # its message names the file
     except (OSError, ValueError, EOFError) as error:
         raise BenchError(f"{path} cannot be read as an array: {error}") from error
 

@@ -86,7 +86,7 @@ def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tup
 def unfit(channels: int, height: int, width: int) -> str | None:
     """Why LPIPS cannot compare frames of this shape; None if it can."""
     if min(height, width) < SMALLEST:
-        return f"it needs frames of at least {SMALLEST}x{SMALLEST} pixels, these have {height}x{width}"
+        return f"it needs frames of at least {SMALLEST}x{SMALLEST} pixels, these have {width}x{height}"
     return None if channels in (1, 3) else f"it needs frames of 1 or 3 channels, these have {channels}"
 
 

@@ -30,7 +30,7 @@ def refuse_small_frames(height: int, width: int, window: Window = "gaussian") ->
     """BenchError if no window lies wholly inside a frame."""
     size = len(WINDOWS[window])
     if min(height, width) < size:
-        raise BenchError(f"SSIM with the {window} window needs frames of at least {size}x{size} pixels, got {height}x{width}")
+        raise BenchError(f"SSIM with the {window} window needs frames of at least {size}x{size} pixels, got {width}x{height}")
 
 
 def ssim(prediction: Tensor, target: Tensor, data_range: float = 1.0, window: Window = "gaussian") -> Tensor:

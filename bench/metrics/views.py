@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Literal
 
@@ -11,15 +12,20 @@ Pixels = Literal["clamped", "raw", "uint8"]
 """What a rule sees of a prediction: clamped to [0, 1]; raw, as the model gave it; clamped and rounded to 0 ... 255."""
 
 
+def without_infinite(prediction: Tensor) -> Tensor:
+    """The prediction with NaN for infinite numbers: clamped, these would be black or white and score like good pixels."""
+    return prediction.nan_to_num(math.nan, math.nan, math.nan)
+
+
 class Views:
     """Frames of one chunk of clips.
 
-    prediction: [B, T, C, H, W] as the model gave it. target: the same shape, in [0, 1]. networks: what metrics have loaded, by
-    their names.
+    prediction: [B, T, C, H, W] as the model gave it; infinite numbers become NaN. target: the same shape, in [0, 1]. networks:
+    what metrics have loaded, by their names.
     """
 
     def __init__(self, prediction: Tensor, target: Tensor, networks: Mapping[str, Any]):
-        self.prediction, self.target, self.networks = prediction.float(), target.float(), networks
+        self.prediction, self.target, self.networks = without_infinite(prediction.float()), target.float(), networks
         self._results: dict[Hashable, Tensor | tuple[Tensor, Tensor]] = {}
 
     def frames(self, pixels: Pixels = "clamped") -> tuple[Tensor, Tensor]:

@@ -202,9 +202,7 @@ def _frames(
 
 def _numbered(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """The grey frames of a video with their numbers, from 0: of an AVI file all, of a folder the pictures that are there."""
-    import numpy as np
-    from PIL import Image
-
+    from bench.data.pictures import read_picture
     from bench.data.video import frames
 
     if not path.is_dir():
@@ -213,10 +211,12 @@ def _numbered(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     pictures = {int(match[1]): inside for inside in path.iterdir() if (match := PICTURE.fullmatch(inside.name))}
     for number in sorted(pictures):
         try:
-            with Image.open(pictures[number]) as picture:
-                yield number - 1, np.asarray(picture.convert("L"), np.uint8)
-        except (OSError, SyntaxError) as error:
+            (frame,) = read_picture(pictures[number], grey=True)
+        except (OSError, SyntaxError, ValueError) as error:
             raise BenchError(f"{pictures[number]} cannot be read as a picture: {error}") from error
+        if frame.dtype != "uint8":
+            raise BenchError(f"{pictures[number]} holds {frame.dtype}, and KTH's pictures have 8 bits; save those")
+        yield number - 1, frame
 
 
 def _shortfalls(sequences: Sequence[packed.Sequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:

@@ -48,10 +48,15 @@ def prepare_mnist(*, source: str | None = None, progress: Progress) -> list[str]
     files, remarks = (_files_in(Path(source)), []) if source else _fetched(progress)
     if not _has_digits(files):
         raise BenchError(f"{source} holds none of MNIST's files {_names()}; --source takes the folder that they are in")
+    contents: dict[str, bytes] = {}
     for done, (name, path) in enumerate(files.items()):
         progress(done, len(files), name)
-        if remark := _install(name, path):
-            remarks.append(remark)
+        contents[name] = _checked(name, path)
+        if not _is_published(name, contents[name]):
+            remarks.append(f"{path} is not MNIST's published {name} (its content has another SHA-256)")
+    for name, content in contents.items():
+        if not (folder() / name).exists() or (folder() / name).read_bytes() != content:
+            write_bytes(folder() / name, content)
     present = [name for name in SHA256 if (folder() / name).exists()]
     manifest.seal(folder(), present, {"dataset": "mnist"}, remarks)
     progress(len(files), len(files), "mnist")
@@ -62,8 +67,8 @@ def prepare_mnist(*, source: str | None = None, progress: Progress) -> list[str]
     return [f"{folder()}: {listed(present)}", *remarks]
 
 
-def _install(name: str, path: Path) -> str:
-    """Check one file and write it decompressed. Returns a remark if it is not the published one."""
+def _checked(name: str, path: Path) -> bytes:
+    """What one file holds, decompressed. BenchError if that is no digits, or not what was prepared before."""
     from bench.data.preparing.idx import idx_bytes, read_idx
 
     array = read_idx(path)
@@ -71,9 +76,9 @@ def _install(name: str, path: Path) -> str:
         raise BenchError(f"{path} does not hold images of {SIDE}x{SIDE} pixels: its dimensions are {array.shape}")
     content = idx_bytes(array)
     target = folder() / name
-    if not target.exists() or target.read_bytes() != content:
-        write_bytes(target, content)
-    return "" if _is_published(name, content) else f"{path} is not MNIST's published {name} (its content has another SHA-256)"
+    if target.exists() and not target.samefile(path) and target.read_bytes() != content:
+        raise BenchError(f"{target} was prepared from another file than {path}; remove {folder()} first")
+    return content
 
 
 def _is_published(name: str, content: bytes) -> bool:

@@ -14,6 +14,7 @@ from bench.common.arrays import mapped
 from bench.common.download import download
 from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing, write_json
+from bench.common.reading import Unreadable
 from bench.data import manifest
 from bench.data.layout import arranged, parse_layout, refuse_doubtful_time
 from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
@@ -41,9 +42,10 @@ def prepare_moving_mnist(
     """
     dataset = MovingMNIST(only_t10k=only_t10k)
     try:
-        lines = [f"the digits are ready: {dataset.fingerprint()}"]
+        lines = [] if source else [f"the digits are ready: {dataset.fingerprint()}"]
     except Blocked:
-        lines = prepare_mnist(source=source, progress=progress)
+        lines = []
+    lines = lines or prepare_mnist(source=source, progress=progress)  # of a source that is named: it must not be another
     if clips is None:
         return lines
     if clips < 1 or frames < 1:
@@ -87,7 +89,8 @@ def _published(path: Path, layout: str | None) -> NDArray[np.uint8]:
     try:
         array: NDArray[np.uint8] = mapped(path)
     except (OSError, ValueError, EOFError) as error:
-        raise BenchError(f"{path} cannot be read ({error}); fetch it again from {URL}") from error
+        reason = error.strerror if isinstance(error, Unreadable) else error
+        raise BenchError(f"{path} cannot be read ({reason}); fetch it again from {URL}") from error
     clips = arranged(array, parse_layout(layout), str(path)) if layout else None
     if clips is None and array.ndim == 4 and array.shape[0] == LENGTH != array.shape[1]:
         clips = array.swapaxes(0, 1)[:, :, None]
@@ -109,9 +112,16 @@ def _freeze(
     folder: Path, pieces: Iterable[NDArray[np.uint8]], clips: int, frames: int, settings: dict[str, Any], progress: Progress,
     notes: Iterable[str] = (),
 ) -> None:  # fmt: skip
-    """Write clips [N, T, 64, 64] as the test split of a prepared folder, which gets its name once it is whole."""
-    from bench.data.packed import INDEX
+    """Write clips [N, T, 64, 64] as the test split of a prepared folder, which gets its name once it is whole.
 
+    BenchError if the folder is there with other content.
+    """
+    from bench.data.packed import INDEX
+    from bench.data.preparing.packing import prepared_otherwise
+
+    ready = manifest.find(folder)
+    if ready is None and folder.exists():
+        raise BenchError(f"{folder} is there but not a prepared data set; remove it or move it away")
     partial = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
     partial.mkdir(parents=True)
     try:
@@ -121,7 +131,9 @@ def _freeze(
                 progress(min((done + 1) * AT_ONCE, clips), clips, folder.name)
         sequences = [(str(number), frames) for number in range(clips)]
         write_json(partial / INDEX, {"shape": [1, SIZE, SIZE], "splits": {"test": sequences}})
-        manifest.seal(partial, [INDEX, "test.u8"], settings, notes)
+        prepared = manifest.seal(partial, [INDEX, "test.u8"], settings, notes)
+        if ready is not None and ready.checksum != prepared.checksum:
+            raise BenchError(prepared_otherwise(folder, ready, prepared.settings, "clips"))
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(partial, folder)
     finally:

@@ -68,9 +68,7 @@ def pack(
     settings = json.loads(json.dumps({**settings, "sources": sources}))  # tuples become lists, as in the manifest
     ready = manifest.find(folder)
     if ready is not None and ready.settings != settings:
-        raise BenchError(
-            f"{folder} was prepared from other videos or with other settings ({_differences(ready, settings)}); remove it first"
-        )
+        raise BenchError(prepared_otherwise(folder, ready, settings, "videos"))
     if ready is not None:
         return ready
     if folder.exists():
@@ -221,7 +219,9 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{width}x{height} pixels with {channels} channel{'s' * (channels > 1)}"
 
 
-def _differences(ready: Manifest, settings: Mapping[str, Any]) -> str:
+def prepared_otherwise(folder: Path, ready: Manifest, settings: Mapping[str, Any], sources: str) -> str:
+    """The message about a folder that is ready with other content. sources: what it is prepared from."""
     changed = [key for key in {**ready.settings, **settings} if ready.settings.get(key) != settings.get(key)]
     differing = [f"{key}: {ready.settings.get(key)} there, {settings.get(key)} asked" for key in changed if key != "sources"]
-    return ", ".join(differing or ["the source files differ"])
+    differences = ", ".join(differing or ["the source files differ"])
+    return f"{folder} was prepared from other {sources} or with other settings ({differences}); remove it first"
