@@ -10,6 +10,7 @@ from bench.common.errors import BenchError
 from bench.data.pictures import ORIENTATION, read_picture
 from bench.data.preparing.prepare import prepare
 from bench.external.frames import read
+from bench.external.side_pictures import read_frame
 from bench.spec import catalog
 
 TURNED = {
@@ -36,6 +37,12 @@ def test_a_photograph_is_turned_as_its_exif_says(tmp_path, suffix, orientation):
     with Image.open(save_turned(tmp_path / f"plain.{suffix}", 1)) as picture:
         stored = np.asarray(picture.convert("L"))
     assert np.array_equal(read_picture(path, grey=True)[0], TURNED[orientation](stored))
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage here", b"Exif\0\0II*\0", b"Exif\0\0"])
+def test_a_photograph_whose_exif_is_broken_is_read_as_it_is_stored(tmp_path, exif):
+    Image.fromarray(UPRIGHT).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_picture(tmp_path / "a.png")[0], UPRIGHT)
 
 
 def test_16_bits_are_turned_as_well(tmp_path):
@@ -82,6 +89,14 @@ def write_tiff(path, code, values, bits, photometric, sample_format):
 def test_a_tiff_is_read_with_the_numbers_that_it_holds(tmp_path, code, values, bits, photometric, sample_format, dtype):
     numbers = read_picture(write_tiff(tmp_path / "a.tiff", code, values, bits, photometric, sample_format))
     assert numbers.dtype == dtype and numbers.ravel().tolist() == list(values)
+
+
+def test_a_tiff_of_a_kind_that_is_not_read_is_refused_in_words(tmp_path):
+    write_tiff(tmp_path / "a.tiff", "d", range(8), 64, 1, 3)
+    with pytest.raises(
+        BenchError, match=r"a.tiff cannot be read as a picture: cannot identify a picture \(PNG, .*TIFF\) of a kind"
+    ):
+        read_frame(tmp_path / "a.tiff")
 
 
 def test_a_tiff_of_8_bits_in_which_0_is_white_is_inverted(tmp_path):

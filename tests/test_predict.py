@@ -142,6 +142,7 @@ def test_predict_says_that_colour_is_made_grey(finished, tmp_path):
         (["tiny.txt", "none.npy"], "none.npy is empty: [0, 12, 1, 16, 16]; give clips with frames and pixels in them"),
         (["tiny.txt", "flat.npy"], "flat.npy is empty: [12, 1, 0, 16]"),
         (["tiny.txt", "clip.npy", "--out", "tiny.txt"], "--out tiny.txt: tiny.txt is no folder, and the predictions go into"),
+        (["tiny.txt", "clip.npy", "--array", "."], "--array . is a folder; name a file"),
         (["tiny.txt", "clip.npy", "--array", "tiny.txt/a.npy"], "--array tiny.txt: tiny.txt is no folder"),
         (["tiny.txt", "bad.npy"], "must be [T, C, H, W] or [B, T, C, H, W]"),
         (

@@ -1,6 +1,7 @@
 """Videos are read as players show them, whole and at an even rate, or refused in words."""
 
 import re
+import struct
 from fractions import Fraction
 
 import av
@@ -68,7 +69,11 @@ def test_a_video_that_was_written_as_a_stream_is_damaged_where_it_ends_within_a_
 
 def test_a_matroska_file_that_ends_before_the_time_that_it_says_is_damaged(tmp_path):
     path = write(tmp_path / "a.mkv")
-    path.write_bytes(path.read_bytes().replace(b"00:00:00.480000000", b"00:00:00.980000000"))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"00:00:00.480000000", b"00:00:00.980000000"))
+    assert len(list(frames(path))) == 12  # a tag that an earlier file has left, since the whole file lasts 0.48 s
+    longer = struct.pack(">d", 980).join(content.split(struct.pack(">d", 480)))  # in milliseconds, as FFmpeg writes it
+    path.write_bytes(longer.replace(b"00:00:00.480000000", b"00:00:00.980000000"))
     with pytest.raises(Damaged, match=r"has frames up to second 0\.44 and says that it lasts 0\.98"):
         list(frames(path))
 

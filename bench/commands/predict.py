@@ -73,6 +73,8 @@ def predict_(
 
     if pictures == 0 and not array:
         raise BenchError("nothing to write: --pictures is 0 and there is no --array")
+    if array and not array.name:
+        raise BenchError(f"--array {array} is a folder; name a file, such as predictions.npy")
     array = array and array.with_name(array.name.removesuffix(".npy") + ".npy")
     refuse_lost_files(source, out, array)
     clips = read(source, Reading(parse_layout(layout) if layout else None), parse_ranges(ranges or []))

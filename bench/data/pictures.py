@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,13 +32,15 @@ LUMA = (19595, 38470, 7471)  # ITU-R 601 in 65,536ths, as Pillow makes colour gr
 @contextmanager
 def open_picture(path: Path, formats: tuple[str, ...] = FORMATS) -> Iterator[Image]:
     """Open a picture of one of these formats without unpacking it; BenchError if it declares too many pixels."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with opened(path, MOST_BYTES) as file:
         try:
             picture = Image.open(file, formats=formats)
         except Image.DecompressionBombError as error:
             raise BenchError(f"{path} declares more than the {MOST_PIXELS:,} pixels that are read ({error})") from error
+        except UnidentifiedImageError as error:  # which names the opened file by a number
+            raise UnidentifiedImageError(f"cannot identify a picture ({', '.join(formats)}) of a kind that is read") from error
         with picture:
             refuse_huge(picture.width, picture.height, path)
             yield picture
@@ -68,7 +71,7 @@ def pixels(picture: Image, path: Path, grey: bool = False) -> NDArray[Any]:
     if any("16" in str(tile[3]) for tile in getattr(picture, "tile", ())) and not picture.mode.startswith(DEEP):
         raise BenchError(f"{path} has colours of 16 bits, which cannot be read whole; save 8 bits, or arrays")
     picture.load()  # which turns a TIFF, and forgets that it was to be turned
-    if picture.getexif().get(ORIENTATION, 1) != 1:
+    if _orientation(picture) != 1:
         from PIL import ImageOps
 
         picture = ImageOps.exif_transpose(picture)
@@ -78,6 +81,14 @@ def pixels(picture: Image, path: Path, grey: bool = False) -> NDArray[Any]:
     if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
         raise BenchError(f"{path} {TRANSPARENT}")
     return np.asarray(picture.convert("L" if grey or picture.mode in GREY else "RGB"))
+
+
+def _orientation(picture: Image) -> Any:
+    """How a picture is to be turned; as it is stored where its EXIF is broken, as viewers do."""
+    try:
+        return picture.getexif().get(ORIENTATION, 1)
+    except (SyntaxError, ValueError, KeyError, TypeError, struct.error):  # what Pillow raises for broken EXIF
+        return 1
 
 
 def _number_type(picture: Image, path: Path) -> Any:

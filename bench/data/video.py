@@ -1,5 +1,6 @@
 """Reading videos frame by frame with PyAV, and saying which file is damaged or shows other than its frames alone tell."""
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -114,13 +115,13 @@ def _turned(pixels: NDArray[np.uint8], matrix: NDArray[np.int32], path: Path) ->
 
 def _declared_end(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
     """When a Matroska file says that its video ends, in seconds; 0 where it does not say."""
-    if container.format.name.startswith("matroska"):
-        if duration := stream.metadata.get("DURATION"):
-            hours, minutes, seconds = duration.split(":")
-            return Fraction(hours) * 3600 + Fraction(minutes) * 60 + Fraction(seconds.strip("\0 "))
-        if len(container.streams) == 1 and container.duration:  # of several, the longest counts
-            return Fraction(container.duration, av.time_base)
-    return Fraction(0)
+    if not container.format.name.startswith("matroska") or not container.duration:
+        return Fraction(0)
+    whole_file = Fraction(container.duration, av.time_base)
+    if duration := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)\0*", stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = map(Fraction, duration.groups())
+        return min(whole_file, 3600 * hours + 60 * minutes + seconds)  # programs that cut a file may leave the old duration
+    return whole_file if len(container.streams) == 1 else Fraction(0)  # of several streams, the longest counts
 
 
 def _refuse_uneven(times: Sequence[Fraction], tick: Fraction, ends: Fraction, path: Path) -> None:
