@@ -67,6 +67,24 @@ def test_a_video_that_was_written_as_a_stream_is_damaged_where_it_ends_within_a_
         list(frames(path))
 
 
+def test_a_matroska_file_without_the_length_of_any_part_is_damaged_where_it_ends_within_a_frame(tmp_path):
+    path = write(tmp_path / "a.mkv", options={"live": "1"})
+    content = path.read_bytes()
+    size = content.index(b"\x1f\x43\xb6\x75") + 4  # of the one cluster, in two bytes
+    content = content[:size] + b"\x7f\xff" + content[size + 2 :]  # unknown, as browsers write it
+    path.write_bytes(content)
+    assert len(list(frames(path))) == 12
+    path.write_bytes(content[:-20])
+    with pytest.raises(Damaged, match="is cut off"):
+        list(frames(path))
+
+
+def test_what_follows_the_end_of_a_video_is_no_part_of_it(tmp_path):
+    path = write(tmp_path / "a.mkv")
+    path.write_bytes(path.read_bytes() + b"\xec\x8fa void of 15 bytes, cut"[:9])
+    assert len(list(frames(path))) == 12
+
+
 def test_a_matroska_file_that_ends_before_the_time_that_it_says_is_damaged(tmp_path):
     path = write(tmp_path / "a.mkv")
     content = path.read_bytes()
@@ -84,6 +102,10 @@ def test_an_avi_file_of_several_lists_is_whole_where_the_last_one_ends(tmp_path)
     path.write_bytes(content + further)
     refuse_cut_off(path)
     path.write_bytes(content + further[:-30])
+    with pytest.raises(Damaged, match="is cut off"):
+        refuse_cut_off(path)
+    odd = content[:4] + (len(content) - 7).to_bytes(4, "little") + content[8:] + b"x"
+    path.write_bytes(odd + b"\0" + further[:-30])  # lists begin at even bytes
     with pytest.raises(Damaged, match="is cut off"):
         refuse_cut_off(path)
 
