@@ -50,7 +50,7 @@ def test_what_a_user_says_of_a_copied_checkpoint_must_be_what_it_says_itself(ben
     shutil.copy(next((run.path / "checkpoints").glob("step-*.pt")), tmp_path / "shared.pt")
     np.save(tmp_path / "clip.npy", np.zeros((11, 1, 16, 16), np.float32))
     words = ("predict", "shared.pt", "clip.npy", "--pictures", 0, "--array", "out.npy")
-    assert bench(*words, "--model", "convlstm", "--set", "model.hidden=8")[0] == 0
+    assert bench(*words[:-1], "first.npy", "--model", "convlstm", "--set", "model.hidden=8")[0] == 0
     code, _, err = bench(*words, "--model", "predrnn")
     assert code == 2 and "shared.pt holds weights of convlstm, not of predrnn" in err
     code, _, err = bench(*words, "--set", "model.hidden=16")
