@@ -242,6 +242,8 @@ def test_an_experiment_s_runs_are_kept_and_shown(finished, tmp_path):
     assert finished("results", "keep", "mine.py", "--seeds", "0,")[0] == 0
     commands = load(tmp_path / "evidence" / "mine-small-digits.zip").commands  # make the record again, and no other
     assert commands == {"Trained by": "bench run mine.py --seeds 0,", "Kept by": "bench results keep mine.py --seeds 0,"}
+    assert finished("results", "keep", "mine.py", "--name", "my scores")[0] == 0
+    assert load(tmp_path / "evidence" / "my scores.zip").commands["Kept by"] == "bench results keep mine.py --name 'my scores'"
 
 
 def test_filling_a_page_without_blocks_changes_nothing(record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,7 @@ def keep(
     training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
     keeping = replace(choice, seeds=chosen_seeds).command("results keep", anywhere=True)
+    keeping += f" --name {shlex.quote(called)}" if called else ""
     with _output.doing() as tell:
         tell("keeping scores")
         record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)
