@@ -92,7 +92,7 @@ class MAU(Recurrent):
         if shrink < 1 or shrink & (shrink - 1):
             raise ValueError(f"shrink must be a power of two, got {shrink}")
         if height % shrink or width % shrink:
-            raise ValueError(f"frames of {height}x{width} cannot shrink {shrink} times: use a shrink that divides both sides")
+            raise ValueError(f"frames of {width}x{height} cannot shrink {shrink} times: use a shrink that divides both sides")
         self.window, self.recall = window, recall
         halvings = range(shrink.bit_length() - 1)
         self.embed = nn.Conv2d(channels, hidden, 1)

@@ -101,7 +101,7 @@ class PhyDNet(Recurrent):
         super().__init__()
         channels, rows, columns = shape
         if rows % 4 or columns % 4:
-            raise ValueError(f"frames are halved twice: both sides must be divisible by 4, got {rows}x{columns}")
+            raise ValueError(f"frames are halved twice: both sides must be divisible by 4, got {columns}x{rows}")
         if width % (2 * GROUPS):
             raise ValueError(f"width must be a multiple of {2 * GROUPS} (group norms over its half), got {width}")
         if not residual or residual[-1] < 1 or kernel % 2 == 0:

@@ -186,7 +186,7 @@ class SwinLSTM(Recurrent):
         scales = len(depths)
         multiple = window * 2 ** (scales + 1 if scales > 1 else 1)
         if rows % multiple or columns % multiple:
-            raise ValueError(f"windows must tile the map at every scale: sides divisible by {multiple}, got {rows}x{columns}")
+            raise ValueError(f"windows must tile the map at every scale: sides divisible by {multiple}, got {columns}x{rows}")
         if not scales or len(heads) != scales or any((width << scale) % count for scale, count in enumerate(heads)):
             raise ValueError(f"each scale needs a depth, and heads that divide its width; got {depths}, {heads}, width {width}")
         stages_down = [(scale, depths[scale], heads[scale], Merge(width << scale)) for scale in range(scales)]

@@ -77,7 +77,7 @@ class TrajGRU(nn.Module):
         super().__init__()
         channels, height, width = patched(shape, patch)
         if height % 4 or width % 4:
-            raise ValueError(f"it halves frames twice, so {4 * patch} must divide both sides; got {shape[1]}x{shape[2]}")
+            raise ValueError(f"it halves frames twice, so {4 * patch} must divide both sides; got {shape[2]}x{shape[1]}")
         fine, middle, coarse = hidden
         self.patch = patch
         self.down = nn.ModuleList([

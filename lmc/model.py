@@ -101,7 +101,7 @@ class LMC(nn.Module):
         channels, height, breadth = shape
         factor = 16 if memory else 4
         if height % factor or breadth % factor:
-            raise ValueError(f"LMC needs frames with sides divisible by {factor}, got {height}x{breadth}")
+            raise ValueError(f"LMC needs frames with sides divisible by {factor}, got {breadth}x{height}")
         if width < 4 or width % 4:
             raise ValueError(f"LMC needs a width that is a multiple of 4, got {width}")
         if min(layers, slots) < 1 or temperature <= 0:

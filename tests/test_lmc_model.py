@@ -60,8 +60,8 @@ def test_any_channels_and_any_sides_divisible_by_16_work(shape):
 @pytest.mark.parametrize(
     ("shape", "options", "words"),
     [
-        ((1, 40, 32), {}, "sides divisible by 16, got 40x32"),
-        ((1, 30, 32), {"memory": False}, "sides divisible by 4, got 30x32"),
+        ((1, 40, 32), {}, "sides divisible by 16, got 32x40"),
+        ((1, 30, 32), {"memory": False}, "sides divisible by 4, got 32x30"),
         ((1, 32, 32), {"width": 6}, "a width that is a multiple of 4, got 6"),
         ((1, 32, 32), {"slots": 0}, "layers, slots and temperature above 0, got 1, 0 and 1.0"),
         ((1, 32, 32), {"temperature": 0.0}, "layers, slots and temperature above 0"),

@@ -68,5 +68,5 @@ def test_the_net_matches_the_reference_in_inference_and_under_a_training_mask(na
 def test_sizes_that_cannot_shrink_are_refused_in_words():
     with pytest.raises(ValueError, match="power of two"):
         MAU((1, 12, 12), shrink=3)
-    with pytest.raises(ValueError, match="10x12 cannot shrink 4 times"):
+    with pytest.raises(ValueError, match="12x10 cannot shrink 4 times"):
         MAU((1, 10, 12))

@@ -99,7 +99,7 @@ def test_training_on_the_moment_loss_lowers_it():
 
 
 def test_sizes_that_cannot_work_are_refused_in_words():
-    with pytest.raises(ValueError, match="divisible by 4, got 30x32"):
+    with pytest.raises(ValueError, match="divisible by 4, got 32x30"):
         PhyDNet((1, 30, 32))
     with pytest.raises(ValueError, match="multiple of 32"):
         PhyDNet((1, 32, 32), width=48)

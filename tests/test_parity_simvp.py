@@ -117,7 +117,7 @@ def test_in_use_a_prediction_does_not_depend_on_the_batch():
 
 
 def test_sizes_that_cannot_work_are_refused_in_words():
-    with pytest.raises(ValueError, match="divisible by 4, got 30x32"):
+    with pytest.raises(ValueError, match="divisible by 4, got 32x30"):
         SimVP((1, 30, 32), 10)
     with pytest.raises(ValueError, match="context \\* spatial divisible by 8"):
         SimVP((1, 32, 32), 3, spatial=4, translator="incepu")

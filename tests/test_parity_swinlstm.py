@@ -110,7 +110,7 @@ def test_the_chance_of_dropping_a_branch_rises_to_the_coarsest_map_and_falls_aft
 
 
 def test_sizes_that_windows_cannot_tile_and_heads_that_do_not_fit_are_refused_in_words():
-    with pytest.raises(ValueError, match="divisible by 32, got 48x64"):
+    with pytest.raises(ValueError, match="divisible by 32, got 64x48"):
         SwinLSTM((1, 48, 64))
     with pytest.raises(ValueError, match="heads that divide its width"):
         SwinLSTM((1, 32, 32), width=16, heads=(3, 3))

@@ -78,5 +78,5 @@ def test_a_patch_becomes_channels_row_by_row_with_colours_innermost():
 
 def test_patches_that_do_not_tile_the_frame_are_refused():
     assert patched((3, 8, 12), 4) == (48, 2, 3)
-    with pytest.raises(ValueError, match="patches of 4x4 pixels do not tile frames of 8x10"):
+    with pytest.raises(ValueError, match="patches of 4x4 pixels do not tile frames of 10x8"):
         patched((1, 8, 10), 4)

@@ -32,7 +32,7 @@ class AllAtOnce(nn.Module):
         channels, rows, columns = shape
         shrink = 2 ** (spatial_layers // 2)
         if rows % shrink or columns % shrink:
-            raise ValueError(f"{spatial_layers} spatial layers need sides divisible by {shrink}, got {rows}x{columns}")
+            raise ValueError(f"{spatial_layers} spatial layers need sides divisible by {shrink}, got {columns}x{rows}")
         if spatial_layers < 1 or temporal_layers < 2 or spatial % 2:
             raise ValueError("SimVP needs a spatial layer of even width and two temporal ones")
         self.context = context

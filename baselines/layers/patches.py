@@ -7,7 +7,7 @@ def patched(shape: tuple[int, int, int], patch: int) -> tuple[int, int, int]:
     """(C, H, W) of a frame once patchified. ValueError if patches do not tile the frame."""
     channels, height, width = shape
     if height % patch or width % patch:
-        raise ValueError(f"patches of {patch}x{patch} pixels do not tile frames of {height}x{width}; choose a divisor of both")
+        raise ValueError(f"patches of {patch}x{patch} pixels do not tile frames of {width}x{height}; choose a divisor of both")
     return patch * patch * channels, height // patch, width // patch
 
 
