@@ -142,7 +142,7 @@ def _load_records(folder: Path) -> dict[str, Record]:
     """All scores of record in a folder, by name."""
     from reports.record import SUFFIX, load
 
-    paths = sorted(folder.glob(f"*{SUFFIX}"))
+    paths = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem)
     if not paths:
         raise BenchError(f"no scores of record are in {folder}; `bench results keep EXPERIMENT` puts some there")
     try:
