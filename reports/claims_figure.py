@@ -31,15 +31,20 @@ LEFT, RIGHT = 0.35, 0.74  # parts of the width: sentences end at the one, verdic
 
 def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
     """A panel per unit. Dots: one a seed; bar: the anytime-valid interval; dashed: what is claimed at least; shaded: the margin
-    within which nothing differs."""
+    within which nothing differs.
+
+    Claims that are not measured are counted below, unless none is measured.
+    """
+    measured = [judgement for judgement in judged if judgement.verdict != UNMEASURED]
     panels: dict[str, list[Judged]] = {}
-    for judgement in judged:
+    for judgement in measured or judged:
         panels.setdefault(_unit(results, judgement), []).append(judgement)
     sentences = {
         unit: [textwrap.wrap(judgement.claim.sentence, LETTERS) for judgement in group] for unit, group in panels.items()
     }
     tall = {unit: LINE * sum(map(_lines, wrapped)) for unit, wrapped in sentences.items()}  # inches
-    height = sum(tall.values()) + FOOT * len(tall)
+    missing = len(judged) - len(measured) if measured else 0
+    height = sum(tall.values()) + FOOT * len(tall) + (LINE if missing else 0)
     with paper():
         figure = Figure(figsize=(PAGE, height))
         figure.set_layout_engine("none")
@@ -49,6 +54,9 @@ def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
             panel = figure.add_axes((LEFT, top / height, RIGHT - LEFT, tall[unit] / height))
             _panel(panel, results, group, unit, sentences[unit])
             top -= FOOT
+        if missing:
+            words = f"not measured here: {missing} of {len(judged)} claims"
+            figure.text(0.005, 0.3 * LINE / height, words, color=GREY, va="bottom", fontsize=7.5)
     return figure
 
 

@@ -247,8 +247,11 @@ def test_the_picture_shows_every_sentence_and_verdict_and_is_the_same_each_time(
     first, second = (printed(claims_figure(scored, judged), "svg") for _ in range(2))
     assert first == second
     assert printed(claims_figure(scored, judged), "png")[:4] == b"\x89PNG"
-    texts = [text.get_text() for text in claims_figure(scored, judged).axes[0].texts]
+    drawn = claims_figure(scored, judged)
+    texts = [text.get_text() for text in drawn.axes[0].texts]
     assert "The memory helps." in texts and any(text.startswith("holds, 6 seeds") for text in texts)
+    assert "Gone." not in texts and [text.get_text() for text in drawn.texts] == ["not measured here: 1 of 3 claims"]
+    assert "Gone." in [text.get_text() for text in claims_figure(scored, judged[2:]).axes[0].texts]
 
 
 def test_a_table_of_claims_has_one_row_a_claim_headed_claim():
