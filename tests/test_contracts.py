@@ -56,6 +56,12 @@ LESSONS = {
     ),
 }
 
+
+def _with(option):
+    """The models that have an option."""
+    return [name for name in catalog.CATALOG["models"] if option in {known.name for known in catalog.signature("models", name)}]
+
+
 LEARNED = [name for name in catalog.CATALOG["models"] if name not in TINY or TINY[name][1] != "nothing"]
 every_model = pytest.mark.parametrize("name", catalog.CATALOG["models"])
 every_learned_model = pytest.mark.parametrize("name", LEARNED)
@@ -103,20 +109,16 @@ def test_a_size_that_cannot_work_is_refused_in_words(name):
         assert predict(model, clips(shape=(1, 15, 18))).shape == (2, HORIZON, 1, 15, 18)
 
 
-@every_learned_model
+@pytest.mark.parametrize("name", _with("kernel"))
 def test_an_even_kernel_is_refused_in_words_where_frames_would_change_their_size(name):
-    if "kernel" not in {option.name for option in catalog.signature("models", name)}:
-        pytest.skip("has no kernel to choose")
     for kernel in (2, 4):
         with pytest.raises(BenchError, match=f"kernel must be odd.*got .*{kernel}"):
             tiny(name, options={**TINY[name][0], "kernel": kernel})
 
 
-@every_learned_model
+@pytest.mark.parametrize("name", _with("drop_path"))
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 2.0])
 def test_a_rate_that_is_no_probability_is_refused_in_words(name, rate):
-    if "drop_path" not in {option.name for option in catalog.signature("models", name)}:
-        pytest.skip("leaves no branch out")
     with pytest.raises(BenchError, match="drop_path must be at least 0"):
         tiny(name, options={**TINY[name][0], "drop_path": rate})
 
