@@ -59,7 +59,11 @@ LESSONS = {
 
 def _with(option):
     """The models that have an option."""
-    return [name for name in catalog.CATALOG["models"] if option in {known.name for known in catalog.signature("models", name)}]
+    return [
+        name
+        for name in catalog.CATALOG["models"]
+        if option in {declared.name for declared in catalog.signature("models", name)}
+    ]
 
 
 LEARNED = [name for name in catalog.CATALOG["models"] if name not in TINY or TINY[name][1] != "nothing"]
