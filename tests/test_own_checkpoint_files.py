@@ -39,7 +39,7 @@ def test_a_copied_checkpoint_predicts_as_its_run_does(trained_and_copied, bench,
         assert code == 0, err
         arrays.append(np.load(tmp_path / f"{len(arrays)}.npy"))
     assert np.array_equal(*arrays)
-    assert f"shared.pt: trained here as {run.spec.model!r}" in err
+    assert f"shared.pt: a checkpoint of this suite, {run.spec.model!r}" in err
 
 
 def test_what_a_user_says_of_a_copied_checkpoint_must_be_what_it_says_itself(bench, store, tmp_path):
@@ -60,15 +60,19 @@ def test_what_a_user_says_of_a_copied_checkpoint_must_be_what_it_says_itself(ben
 @pytest.mark.parametrize(
     ("trained_as", "words"),
     [
-        ({"model": 3}, "shared.pt does not say as what its weights were trained"),
+        ({"model": 3}, "model must be an object with a name and options"),
+        ({"horizon": None}, "shared.pt does not say as what its weights were trained"),
+        ({"context": -1}, "shared.pt does not say as what its weights were trained"),
+        ({"shape": []}, "shared.pt does not say as what its weights were trained"),
+        ({"shape": [1, "16", 16]}, "shared.pt does not say as what its weights were trained"),
+        ({"precision": ["bf16"]}, "shared.pt does not say as what its weights were trained"),
         ({"model": {"name": "convlstn", "options": {}}}, "there is no model 'convlstn'"),
         ({"model": {"name": "theirs:Model", "options": {}}}, "bench --trust theirs"),
     ],
 )
 def test_what_a_file_of_a_stranger_says_of_itself_is_checked(trained_as, words, bench, tmp_path):
-    about = {"context": 9, "horizon": 2, "shape": [1, 16, 16], "precision": "float32", **trained_as}
-    if trained_as["model"] == 3:
-        del about["horizon"]
+    sizes = {"context": 9, "horizon": 2, "shape": [1, 16, 16]}
+    about = {"model": {"name": "black", "options": {}}, "precision": "float32", **sizes, **trained_as}
     torch.save({"trained_as": about, "model": {"weight": torch.zeros(2)}}, tmp_path / "shared.pt")
     np.save(tmp_path / "clip.npy", np.zeros((11, 1, 16, 16), np.float32))
     code, _, err = bench("predict", "shared.pt", "clip.npy")

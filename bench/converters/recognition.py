@@ -118,10 +118,7 @@ def _unknown_name(state: StateDict) -> str:
     odd, prefix = odd_name(state.tensors)
     if odd:
         return f"'{odd}' is not behind '{prefix}', as its other names are"
-    first = f"no model has a '{next(iter(state.tensors))}'"
-    return first + (
-        "; of weights that this suite trained, --model and --set say the model" if state.inside == "'model'" else ""
-    )
+    return f"no model has a '{next(iter(state.tensors))}' (--model and --set say what a checkpoint of this suite is of)"
 
 
 def _share(name: str, tensors: Mapping[str, Tensor]) -> float:

@@ -39,6 +39,11 @@ class StateDict:
     others: tuple[str, ...] = ()
     trained_as: Mapping[str, Any] | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Of all tensors together."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
 
 def read(path: Path) -> StateDict:
     """The weights in a file. BenchError, saying what it is, for anything but a set of named tensors."""

@@ -159,7 +159,7 @@ def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
     if state.trained_as is not None:
         return _of_this_suite(state, state.trained_as, name, options)
     if name and (name not in CONVERTERS or _ours_by_name(name, options, state.tensors)):
-        return Trained(path.name, Component(name, **options), state.tensors)
+        return Trained(path.name, Component(name, **options), state.tensors, file_bytes=state.nbytes)
     recognition = recognised(state, name, options)
     others = f"note: {path.name} has further weights, in {listed(state.others)}; they were not taken" if state.others else ""
     return Trained(
@@ -170,26 +170,28 @@ def from_file(path: Path, name: str | None, options: dict[str, Any]) -> Trained:
             *(f"note: {note}" for note in recognition.notes),
             *filter(None, [others]),
         ),
-        file_bytes=sum(tensor.nbytes for tensor in state.tensors.values()),
+        file_bytes=state.nbytes,
     )  # fmt: skip
 
 
 def _of_this_suite(state: StateDict, trained_as: Mapping[str, Any], name: str | None, options: dict[str, Any]) -> Trained:
     """A checkpoint of ours that lies outside its run, by what it says of its model. BenchError if the user says otherwise."""
     path = state.path
-    fields = {"context": int, "horizon": int, "shape": list, "precision": str}
-    understood = all(type(trained_as.get(key)) is kind for key, kind in fields.items())
-    if not understood or trained_as["precision"] not in get_args(Precision):
+    shape: Any = trained_as.get("shape")
+    sizes = [trained_as.get("context"), trained_as.get("horizon"), *(shape if type(shape) is list else ())]
+    are_sizes = len(sizes) == 5 and all(type(size) is int and size > 0 for size in sizes)
+    if not are_sizes or trained_as.get("precision") not in get_args(Precision):
         raise BenchError(f"{path} does not say as what its weights were trained; copy it from its run again")
     model = component_from_json("model", "models", trained_as.get("model"))
     if name and name != model.name:
         raise BenchError(f"{path} holds weights of {model.name}, not of {name}")
     if model.but(**options).checked("models").identity != model.identity:
         raise BenchError(f"{path} was trained as {model!r}; --set says otherwise, and weights are of one model")
-    channels, *size = trained_as["shape"]
+    context, horizon, channels, height, width = map(int, sizes)
     return Trained(
-        path.name, model, state.tensors, trained_as["context"], trained_as["horizon"], channels=channels,
-        trained_size=tuple(size), precision=trained_as["precision"], remarks=(f"{path.name}: trained here as {model!r}",),
+        path.name, model, state.tensors, context, horizon, channels=channels, trained_size=(height, width),
+        precision=trained_as["precision"], remarks=(f"{path.name}: a checkpoint of this suite, {model!r}",),
+        file_bytes=state.nbytes,
     )  # fmt: skip
 
 
