@@ -12,6 +12,7 @@ from bench.data import manifest
 from bench.data.packed import Packed
 from bench.data.preparing import packing
 from bench.data.preparing.packing import Video, pack
+from bench.data.preparing.sources import Damaged
 
 
 @pytest.fixture
@@ -158,6 +159,31 @@ def test_frames_of_two_sizes_in_a_video_are_refused(tmp_path, videos):
 
     with pytest.raises(BenchError, match=r"train.txt changes: 3x2 pixels .* 3x4 pixels .* at frame 2; pass --size"):
         packed(tmp_path, videos, growing)
+
+
+def broken(video):
+    """Reads nothing: the training video cannot be read, the others show what nobody wants."""
+    raise (Damaged if video.split == "train" else BenchError)(f"{video.path.name} is broken")
+    yield
+
+
+def test_all_videos_that_cannot_be_used_are_named_at_once_in_their_order(tmp_path, videos):
+    with pytest.raises(BenchError) as error:
+        packed(tmp_path, videos, broken)
+    assert str(error.value).splitlines() == [
+        "3 of 3 videos cannot be used:",
+        "  train.txt is broken; --skip-damaged leaves such videos out",
+        "  val.txt is broken",
+        "  test.txt is broken",
+    ]
+    with pytest.raises(BenchError, match=r"2 of 3 videos cannot be used:\n  val.txt is broken\n  test.txt is broken$"):
+        packed(tmp_path, videos, broken, skip_damaged=True)
+
+
+def test_a_mistake_that_concerns_all_videos_is_told_before_all_were_read(tmp_path, videos):
+    many = [Video("train", f"{n}", videos[0].path) for n in range(packing.MOST_REFUSED + 5)]
+    with pytest.raises(BenchError, match="10 of 10 videos cannot be used, and 5 more were not looked at:"):
+        packed(tmp_path, many, broken)
 
 
 def test_videos_of_two_sizes_are_refused_by_name(tmp_path, videos):

@@ -27,6 +27,7 @@ from bench.data.manifest import Manifest
 from bench.data.preparing.sources import SPLITS, Damaged, Progress, stamp
 
 COPY = 16 * 2**20  # bytes at a time
+MOST_REFUSED = 10  # videos that are named at once: a mistake in the settings concerns all of them
 RESIZE = "pass --size to bring all frames to one size"
 LEFT_OUT = "left out: "  # begins the note on a video that could not be read
 GREY = "pass --grey to make them all grey"
@@ -88,9 +89,13 @@ def pack(
 def _read_all(
     partial: Path, videos: Sequence[Video], read: Reader, progress: Progress, skip_damaged: bool
 ) -> tuple[list[tuple[Video, Path]], list[str]]:
-    """The parts of all videos, in the videos' order, and a note for each video that was left out."""
+    """The parts of all videos, in the videos' order, and a note for each video that was left out.
+
+    A video that cannot be used does not stop the others, so that one error names them all.
+    """
     parts = {video: partial / f"{video.split}-{video.name}-{_digest(stamp(video.path))}" for video in videos}
     skipped: dict[Video, str] = {}
+    refused: dict[Video, BenchError] = {}
     pool = ThreadPoolExecutor(os.cpu_count())  # decoding and resizing release the GIL
     try:
         futures = {pool.submit(_write_part, part, video, read): video for video, part in parts.items()}
@@ -98,15 +103,30 @@ def _read_all(
             video = futures[future]
             try:
                 future.result()
-            except Damaged as error:
-                if not skip_damaged:
-                    raise Damaged(f"{error}; --skip-damaged leaves such videos out") from error
-                skipped[video] = f"{LEFT_OUT}{error}"
+            except BenchError as error:
+                if skip_damaged and isinstance(error, Damaged):
+                    skipped[video] = f"{LEFT_OUT}{error}"
+                else:
+                    refused[video] = error
             progress(done, len(videos), video.name)
+            if len(refused) == MOST_REFUSED:
+                break
     finally:
         pool.shutdown(cancel_futures=True)
+    if refused:
+        raise _refusal([refused[video] for video in videos if video in refused], done, len(videos))
     whole_parts = [(video, parts[video]) for video in videos if video not in skipped]
     return whole_parts, [skipped[video] for video in videos if video in skipped]
+
+
+def _refusal(errors: Sequence[BenchError], looked_at: int, total: int) -> BenchError:
+    """One error for all videos that cannot be used: its own if there is one, else a line for each."""
+    left_out = "; --skip-damaged leaves such videos out"
+    messages = [f"{error}{left_out if isinstance(error, Damaged) else ''}" for error in errors]
+    if len(messages) == 1:
+        return BenchError(messages[0])
+    unseen = f", and {total - looked_at} more were not looked at" if looked_at < total else ""
+    return BenchError("\n  ".join([f"{len(messages)} of {looked_at} videos cannot be used{unseen}:", *messages]))
 
 
 def _write_part(part: Path, video: Video, read: Reader) -> None:
