@@ -1,4 +1,4 @@
-"""All claims of a page of results: a table per experiment, a line per claim, a column per file of scores that judges it."""
+"""Claims with their verdicts in several files of scores: a line per claim, a column per file that judges it."""
 
 import re
 from collections import Counter
@@ -10,12 +10,13 @@ from reports.quantities import several
 from reports.render import escaped
 from reports.results import Results
 
+NOT_CLAIMED = "–"
 Judgements = Mapping[str, tuple[Results, Sequence[Judged]]]
 """Name of a file of scores -> its scores, and its claims with their verdicts."""
 
 
 def all_claims(judgements: Judgements) -> str:
-    """One experiment after the other, so that what it claims can be compared between scales and data sets."""
+    """A table per experiment, so that what it claims can be compared between scales and data sets."""
     by_experiment: dict[str, dict[str, tuple[Results, Sequence[Judged]]]] = {}
     for name, (results, judged) in judgements.items():
         if judged:
@@ -28,14 +29,19 @@ def anchor(name: str) -> str:
     return re.sub(r"[^\w-]", "", name.lower().replace(" ", "-"))
 
 
+def verdicts(judgements: Judgements, heads: Sequence[str]) -> list[str]:
+    """The lines of one table in Markdown: two of its head, then one per claim. heads: of the columns, as Markdown."""
+    by_file = [_by_claim(*judged) for judged in judgements.values()]
+    claims = dict.fromkeys(claim for cells in by_file for claim in cells)
+    lines = [["claim", *heads], ["---"] * (1 + len(heads))]
+    lines += [[escaped(claim[0]), *(cells.get(claim, NOT_CLAIMED) for cells in by_file)] for claim in claims]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
 def _of_experiment(judgements: Judgements) -> str:
-    by_file = {name: _by_claim(*judged) for name, judged in judgements.items()}
-    claims = dict.fromkeys(claim for cells in by_file.values() for claim in cells)
-    heads = ["claim", *(f"[{escaped(name)}](#{anchor(name)})" for name in by_file)]
-    lines = [heads, ["---"] * len(heads)]
-    lines += [[escaped(claim[0]), *(cells.get(claim, "") for cells in by_file.values())] for claim in claims]
     question = next(results.question for results, _ in judgements.values())
-    return "\n".join([f"**{escaped(question)}**\n", *(f"| {' | '.join(line)} |" for line in lines)])
+    heads = [f"[{escaped(name)}](#{anchor(name)})" for name in judgements]
+    return "\n".join([f"**{escaped(question)}**\n", *verdicts(judgements, heads)])
 
 
 def _by_claim(results: Results, judged: Sequence[Judged]) -> dict[tuple[str, int], str]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from matplotlib.figure import Figure
 
-from reports.all_claims import all_claims
+from reports.all_claims import all_claims, verdicts
 from reports.by_label import by_label
 from reports.claims import Judged, judge
 from reports.claims_figure import claims_figure
@@ -28,9 +28,9 @@ SLICE = 10  # frames
 MADE = "<!-- made by `bench results write`: edit nothing here -->"
 HOW_TO_READ = (
     "A column per file of scores: verdict, gain \\[its interval over seeds\\], and the seeds that it rests on. "
-    "Units stand in its section."
+    "Units stand in its section. –: nothing is claimed there."
 )
-PARTS = ("claims", "scores", "costs")
+PARTS = ("claims", "scores", "costs", "verdicts")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 Records = Mapping[str, Record]
 """Name of the file, without its end -> scores of record."""
@@ -66,8 +66,9 @@ def picture_names(records: Records) -> list[str]:
 def filled(text: str, records: Records) -> str:
     """A page with its blocks made anew: what stands between `<!-- results NAME PART ROWS -->` and `<!-- /results -->`.
 
-    PART: claims, scores or costs. ROWS: which ones, 1,3,4; all if not given. Raises ValueError where a block names a record, a
-    part or a row that does not exist, and where a mark of a block is written otherwise.
+    PART: claims, scores or costs; or verdicts, with a column for each NAME of several that are separated by commas.
+    ROWS: which ones, 1,3,4; all if not given. Raises ValueError where a block names a record, a part or a row that does not
+    exist, and where a mark of a block is written otherwise.
     """
     refuse_strange_marks(text)
     return BLOCK.sub(lambda match: f"{match['begin']}{_block(match, records)}{match['end']}", text)
@@ -84,19 +85,35 @@ def judged(record: Record) -> list[Judged]:
 
 
 def _block(match: re.Match[str], records: Records) -> str:
-    name, part = match["name"], match["part"]
-    if name not in records:
-        raise ValueError(f"there are no scores of record '{name}'; there are {', '.join(records) or 'none'}")
+    names, part = match["name"].split(","), match["part"]
+    if unknown := [name for name in names if name not in records]:
+        raise ValueError(f"there are no scores of record '{unknown[0]}'; there are {', '.join(records) or 'none'}")
     if part not in PARTS:
         raise ValueError(f"a block shows {', '.join(PARTS)}; got '{part}'")
-    part_table = _part(records[name], part)
+    if len(names) > 1 and part != "verdicts":
+        raise ValueError(
+            f"a block of {part} shows one file of scores, and one of verdicts may show several; got {match['name']}"
+        )
+    lines = _verdicts({name: records[name] for name in names}) if part == "verdicts" else _bare(_part(records[names[0]], part))
+    head, rows = lines[:2], lines[2:]
     if match["rows"]:
         numbers = [int(number) for number in match["rows"].split(",") if number]
-        if not all(1 <= number <= len(part_table.rows) for number in numbers):
-            raise ValueError(f"the {part} of '{name}' have rows 1 to {len(part_table.rows)}; got {match['rows']}")
-        part_table = replace(part_table, rows=tuple(part_table.rows[number - 1] for number in numbers))
-    bare = replace(part_table, footnotes=(), rows=tuple(replace(row, marks=()) for row in part_table.rows))
-    return "\n".join(line for line in markdown(bare).splitlines() if line.startswith("|")) + "\n"
+        if not all(1 <= number <= len(rows) for number in numbers):
+            raise ValueError(f"the {part} of '{match['name']}' have rows 1 to {len(rows)}; got {match['rows']}")
+        rows = [rows[number - 1] for number in numbers]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def _bare(shown: Table) -> list[str]:
+    """A table's lines in Markdown, without title, marks and footnotes."""
+    bare = replace(shown, footnotes=(), rows=tuple(replace(row, marks=()) for row in shown.rows))
+    return [line for line in markdown(bare).splitlines() if line.startswith("|")]
+
+
+def _verdicts(records: Records) -> list[str]:
+    """A column for each file of scores, headed by what follows its experiment's name: "medium-actions"."""
+    heads = [escaped(name.removeprefix(f"{record.results.name}-")) for name, record in records.items()]
+    return verdicts({name: (record.results, judged(record)) for name, record in records.items()}, heads)
 
 
 def _part(record: Record, part: str) -> Table:

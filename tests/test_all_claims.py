@@ -35,7 +35,7 @@ def test_a_claim_that_several_files_judge_is_one_line_with_a_column_for_each(sco
     assert [line.split(" | ")[0] for line in lines] == ["| It helps.", "| It helps at equal updates."]
     medium, small = lines[0].strip("| ").split(" | ")[1:]
     assert medium == small and medium == "**holds** +3.00 [+3.00, +3.00], 6 seeds"
-    assert lines[1].strip("|").split(" | ")[1:] == ["", "not measured "]
+    assert lines[1].strip("| ").split(" | ")[1:] == ["–", "not measured"]
 
 
 def test_each_experiment_has_a_table_under_its_question(scores):

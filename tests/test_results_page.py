@@ -196,10 +196,24 @@ def test_blocks_in_a_page_that_people_write_are_filled_and_the_rest_is_left(page
     assert not (tmp_path / "README").exists()
 
 
+def test_a_block_of_verdicts_has_a_column_for_each_file_of_scores(record):
+    unlike = replace(record, claims=CLAIMS[1:])
+    name = record.results.name
+    mark = f"<!-- results {name}-medium,{name}-small verdicts 1 -->\n"
+    text = filled(f"{mark}<!-- /results -->", {f"{name}-medium": record, f"{name}-small": unlike})
+    head, _, line = text.removeprefix(mark).splitlines()[:-1]
+    assert head == "| claim | medium | small |"
+    claim, medium, small = line.strip("| ").split(" | ")
+    assert claim == "The memory helps." and medium.startswith("**holds** +") and small == "–"
+
+
 @pytest.mark.parametrize(
     ("block", "why"),
     [
         ("toy claims 1,9", "have rows 1 to 2; got 1,9"),
+        ("toy verdicts 3", "have rows 1 to 2; got 3"),
+        ("toy,toy claims", "a block of claims shows one file of scores"),
+        ("toy,toi verdicts", "no scores of record 'toi'"),
         ("toy clams", "a block shows"),
         ("toi claims", "no scores of record 'toi'"),
     ],

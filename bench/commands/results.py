@@ -77,8 +77,8 @@ def write(page: Page, records: Records = RECORDS) -> None:
     """Write the page, or the blocks in it, from the scores of record.
 
     A page that people write has blocks: what stands between `<!-- results NAME claims 1,2 -->` and `<!-- /results -->` is made
-    anew (NAME of a file of scores; claims, scores or costs; which rows). Any other page is written as a whole, with pictures in
-    a folder of its name.
+    anew (NAME of a file of scores; claims, scores or costs; which rows). `NAME,NAME verdicts` has a column for each file. Any
+    other page is written as a whole, with pictures in a folder of its name.
     """
     from reports import files
     from reports.results_document import figures, has_blocks
