@@ -63,7 +63,7 @@ def test_a_run_directory_that_is_deleted_under_its_worker_ends_that_run_alone_an
     other.create(FLOOR)
 
     def deleted_at_step_two():
-        if doomed.latest().get("step") == 2:
+        if doomed.metrics.latest().get("step") == 2:
             shutil.rmtree(doomed.path)
         return False
 

@@ -67,6 +67,6 @@ def _assert_mlflow_equals(path, store):
         copy = copies[planned.run.identity()]
         assert copy.info.status == "FINISHED"
         for name in ("loss/storing", "loss/matching", "validation/psnr"):
-            truth = [(int(line["step"]), line[name]) for line in planned.run.metrics() if name in line]
+            truth = [(int(line["step"]), line[name]) for line in planned.run.metrics.lines() if name in line]
             sent = [(point.step, point.value) for point in client.get_metric_history(copy.info.run_id, name)]
             assert sorted(sent) == sorted(truth)

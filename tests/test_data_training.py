@@ -49,7 +49,7 @@ def test_the_data_sets_fingerprint_is_in_the_provenance(run):
 def test_a_prepared_set_that_has_changed_is_noticed_before_training(run, tmp_path):
     (data_root() / "kth" / "16x16" / "train.u8").write_bytes(b"short")
     assert executed(run) == FAILED and "train.u8 has changed (5 bytes" in run.status().reason
-    assert not list(run.metrics())
+    assert not list(run.metrics.lines())
     with pytest.raises(BenchError, match=r"train.u8 has changed"):  # and planning notices it as well
         Store(tmp_path / "runs").run(spec())
 

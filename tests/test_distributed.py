@@ -49,9 +49,9 @@ def single_process(tmp_path_factory):
 
 def _assert_alike(run, single_process, tolerance=1e-5):
     assert_close(_weights(run), _weights(single_process), rtol=tolerance, atol=tolerance)
-    for name, value in single_process.latest().items():
+    for name, value in single_process.metrics.latest().items():
         if name.startswith("loss/"):
-            assert run.latest()[name] == pytest.approx(value, rel=tolerance)
+            assert run.metrics.latest()[name] == pytest.approx(value, rel=tolerance)
 
 
 def test_two_processes_train_what_one_does(tmp_path, single_process):
@@ -59,7 +59,7 @@ def test_two_processes_train_what_one_does(tmp_path, single_process):
     assert execute(run, [], "cpu", lambda: False, devices=2) == FINISHED
     _assert_alike(run, single_process)
     assert run.provenance()["devices"] == 2
-    assert [line["step"] for line in run.metrics()] == [line["step"] for line in single_process.metrics()]
+    assert [line["step"] for line in run.metrics.lines()] == [line["step"] for line in single_process.metrics.lines()]
 
 
 @pytest.mark.gpu
@@ -129,7 +129,7 @@ def test_every_clip_of_a_batch_is_one_processs(clips, size):
 @pytest.mark.parametrize(("first", "then"), [(2, 1), (1, 2)])
 def test_what_some_devices_have_begun_others_finish(tmp_path, single_process, first, then):
     run = _run(tmp_path, SPEC)
-    assert execute(run, [], "cpu", lambda: bool(run.latest()), devices=first) == INTERRUPTED
+    assert execute(run, [], "cpu", lambda: bool(run.metrics.latest()), devices=first) == INTERRUPTED
     assert 0 < run.status().step < SPEC.steps and run.status().kind == "stopped"
     assert execute(run, [], "cpu", lambda: False, devices=then) == FINISHED
     _assert_alike(run, single_process)

@@ -82,7 +82,10 @@ def test_a_run_that_was_stopped_on_a_gpu_ends_as_the_one_that_was_not(tmp_path, 
     stops = iter([False] * 7 + [True] + [False] * 20)
     assert execute(stopped, [], "cuda", lambda: next(stops)) == INTERRUPTED
     assert execute(stopped, [], "cuda", lambda: False) == FINISHED
-    deviation = abs(whole.latest()["loss/matching"] - stopped.latest()["loss/matching"]) / whole.latest()["loss/matching"]
+    deviation = (
+        abs(whole.metrics.latest()["loss/matching"] - stopped.metrics.latest()["loss/matching"])
+        / whole.metrics.latest()["loss/matching"]
+    )
     record_property("deviation", deviation)
     assert deviation < 1e-3
 
@@ -122,5 +125,5 @@ def test_a_compiled_run_ends_as_a_plain_one(tmp_path):
         began = time.monotonic()
         assert execute(run, [], "cuda", lambda: False) == FINISHED
         print(f"{name}: {time.monotonic() - began:.1f} s")
-        ends.append(run.latest()["loss/matching"])
+        ends.append(run.metrics.latest()["loss/matching"])
     assert ends[1] == pytest.approx(ends[0], rel=1e-2)

@@ -163,7 +163,7 @@ def test_what_writes_inside_a_run_does_not_follow_links_either(tmp_path, thesis,
     run.create(TINY)
     (run.path / "metrics.jsonl").symlink_to(thesis / "data.json")
     with pytest.raises(OSError):
-        run.append(1, {"loss/x": 0.1})
+        run.metrics.append(1, {"loss/x": 0.1})
     (run.path / "checkpoints").symlink_to(thesis)
     from bench.training import checkpoint
 

@@ -84,7 +84,7 @@ def test_a_run_in_micro_batches_ends_as_the_run_with_whole_batches_and_says_so(t
     assert execute(cut_up, [], "cpu", lambda: next(stops)) == INTERRUPTED
     assert execute(cut_up, [], "cpu", lambda: False) == FINISHED
     assert_close(_weights(cut_up), _weights(whole), rtol=1e-5, atol=1e-5)
-    assert cut_up.latest()["loss/storing"] == pytest.approx(whole.latest()["loss/storing"], rel=1e-5)
+    assert cut_up.metrics.latest()["loss/storing"] == pytest.approx(whole.metrics.latest()["loss/storing"], rel=1e-5)
     assert cut_up.provenance()["deviations"] == ["trained in 2 micro-batches of 2 clips: the same up to rounding"]
     assert "deviations" not in whole.provenance()
 

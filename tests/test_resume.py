@@ -31,7 +31,7 @@ class Killed(BaseException):
 def _outcome(run):
     """All that a run leaves behind: its scores and its curves, but not when."""
     scores = load(run.scores_file(EVALUATION.at(run.spec).key)).values
-    curves = [{key: value for key, value in line.items() if key != "time"} for line in run.metrics()]
+    curves = [{key: value for key, value in line.items() if key != "time"} for line in run.metrics.lines()]
     return scores, curves
 
 
@@ -108,7 +108,7 @@ def test_once_a_run_is_another_process_s_nothing_more_is_written_into_it(tmp_pat
         of_old = trainer.Trainer(run, spec.data.build(), CPU, Control(is_lost=lambda: next(answers)))
         of_old.resume()
         of_old.train()
-    logged_lines = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics()]
+    logged_lines = [(line["step"], *(name for name in line if name.startswith("validation"))) for line in run.metrics.lines()]
     assert max(step for step, *names in logged_lines if names) == 1 and run.status().step == 1
     assert [path.name.split("-")[1] for path in run.path.glob("checkpoints/best-*")] == ["00000001"]
 
@@ -161,9 +161,9 @@ def test_a_process_killed_again_and_again_leaves_nothing_to_repair(tmp_path, del
     run = Store(tmp_path / "killed").run(spec)
     run.create(spec)
     for _ in range(3):
-        before = run.latest()
+        before = run.metrics.latest()
         child = _worker(run)
-        while child.poll() is None and run.latest() == before:
+        while child.poll() is None and run.metrics.latest() == before:
             time.sleep(0.001)
         time.sleep(delay)
         if child.poll() is None:

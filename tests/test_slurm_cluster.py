@@ -74,7 +74,7 @@ def undisturbed(tmp_path_factory):
 
 def _outcome(planned):
     assert planned.state == FINISHED, planned
-    curves = [{key: value for key, value in line.items() if key != "time"} for line in planned.run.metrics()]
+    curves = [{key: value for key, value in line.items() if key != "time"} for line in planned.run.metrics.lines()]
     return load(planned.run.scores_file(planned.evaluations[0].key)).values, curves
 
 
@@ -119,7 +119,7 @@ def _until(true):
 
 def _in_the_middle(runs):
     """Wait until these runs train; their jobs."""
-    _until(lambda: all(5 < run.latest().get("step", 0) < 90 for run in runs))
+    _until(lambda: all(5 < run.metrics.step() < 90 for run in runs))
     return [tickets.ticket(run).job for run in runs]
 
 

@@ -28,7 +28,7 @@ from bench.common import lease
 from bench.store.run import Run
 run = Run(Path({path!r}))
 owned = lease.take(run.path)
-def begin(step): run.set_status('running', step=step); run.append(step, {{}})
+def begin(step): run.set_status('running', step=step); run.metrics.append(step, {{}})
 def end(state, kind): run.set_status(state, kind=kind, trained=state == 'finished'); owned.release(); sys.exit()
 """
 
@@ -60,7 +60,7 @@ def job(cluster, store, monkeypatch):
 
 
 def _notify(run, number):
-    while not run.latest():
+    while not run.metrics.latest():
         time.sleep(0.02)
     os.kill(os.getpid(), number)
 

@@ -36,21 +36,21 @@ def test_a_status_file_cut_in_half_is_an_interrupted_run(run):
 
 
 def test_a_line_of_metrics_cut_in_half_is_passed_over(run):
-    run.append(1, {"loss": 0.5})
+    run.metrics.append(1, {"loss": 0.5})
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"step": 2, "lo')
-    assert [line["step"] for line in run.metrics()] == [1]
-    run.cut_metrics(1)
-    run.append(2, {"loss": 0.25})
-    assert [line["loss"] for line in run.metrics()] == [0.5, 0.25]
+    assert [line["step"] for line in run.metrics.lines()] == [1]
+    run.metrics.cut(1)
+    run.metrics.append(2, {"loss": 0.25})
+    assert [line["loss"] for line in run.metrics.lines()] == [0.5, 0.25]
 
 
 def test_metrics_are_cut_back_to_a_step(run):
     for step in (1, 2, 3):
-        run.append(step, {"loss": 1 / step})
-    run.cut_metrics(2)
-    assert [line["step"] for line in run.metrics()] == [1, 2]
-    assert run.latest()["loss"] == 0.5
+        run.metrics.append(step, {"loss": 1 / step})
+    run.metrics.cut(2)
+    assert [line["step"] for line in run.metrics.lines()] == [1, 2]
+    assert run.metrics.latest()["loss"] == 0.5
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_trace(tmp_path):

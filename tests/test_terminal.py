@@ -70,9 +70,9 @@ def test_following_a_log_shows_the_steps_that_the_progress_display_has(store, ti
     monkeypatch.setattr("bench.sweep.logs.STEPS_S", 0.0)
     run = store.run(tiny)
     run.create(tiny)
-    run.append(1, {"loss/storing": 0.5})
+    run.metrics.append(1, {"loss/storing": 0.5})
     owned = lease.take(run.path)
-    threading.Timer(0.2, lambda: run.append(2, {"loss/storing": 0.25, "validation/psnr": 12.5})).start()
+    threading.Timer(0.2, lambda: run.metrics.append(2, {"loss/storing": 0.25, "validation/psnr": 12.5})).start()
     threading.Timer(0.5, owned.release).start()
     line = "".join(follow(run, 0))
     assert line.startswith("step 2/6  ") and "storing 0.2500" in line and "val 12.50 dB" in line and line.count("\n") == 1

@@ -144,7 +144,7 @@ def test_a_late_writer_does_not_make_its_directory_again(store):
     from bench.training import checkpoint
 
     for write in (
-        lambda: run.set_status("running", step=3), lambda: run.append(1, {"loss/x": 0.1}), lambda: run.ask_to_stop("x"),
+        lambda: run.set_status("running", step=3), lambda: run.metrics.append(1, {"loss/x": 0.1}), lambda: run.ask_to_stop("x"),
         lambda: checkpoint.save(run.path / "checkpoints", 3, {"model": {}}), lambda: run.set_micro_batches(2),
     ):  # fmt: skip
         with pytest.raises(OSError):

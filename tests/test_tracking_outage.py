@@ -326,7 +326,7 @@ def _assert_equal(server, store):
         copied = mlflow_runs[run.identity()]
         assert copied.info.status == "FINISHED"
         for name in ("loss/matching", "loss/storing", "validation/psnr"):
-            logged = [(line["step"], line[name]) for line in run.metrics() if name in line]
+            logged = [(line["step"], line[name]) for line in run.metrics.lines() if name in line]
             sent = [(point.step, point.value) for point in client.get_metric_history(copied.info.run_id, name)]
             assert sorted(sent) == logged
         assert "spec.json" in {file.path for file in client.list_artifacts(copied.info.run_id)}

@@ -71,7 +71,7 @@ def test_no_speed_is_told_of_the_first_steps_which_take_longer_than_others(run, 
 
 def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair, run, owned):
     _lines(run, [100.0, 100.5, 101.0])
-    run.append(3, {"validation/psnr": 12.345})
+    run.metrics.append(3, {"validation/psnr": 12.345})
     board = Board(store, pair)
     board.refresh()
     shown = _text(board)
@@ -219,7 +219,7 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
     for step, when in ((1232, now - 1), (1233, now - 0.5), (1234, now)):
         with open(run.path / "metrics.jsonl", "a") as file:
             file.write(json.dumps({"step": step, "time": when, "loss/storing": 0.271828, "loss/matching": 0.314159}) + "\n")
-    run.append(1234, {"validation/psnr": 12.345})
+    run.metrics.append(1234, {"validation/psnr": 12.345})
     owned = lease.take(run.path)
     board = Board(store, experiment)
     board.refresh()

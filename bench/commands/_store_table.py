@@ -67,4 +67,4 @@ def _progress(run: Run) -> dict[str, Any]:
         with contextlib.suppress(OSError):
             last_write = max(last_write, os.lstat(f"{run.path}{os.sep}{name}").st_mtime)
     age = max(0.0, time.time() - last_write) if last_write else None
-    return {"validation_psnr": run.newest("validation/psnr"), "age_seconds": age}
+    return {"validation_psnr": run.metrics.newest("validation/psnr"), "age_seconds": age}

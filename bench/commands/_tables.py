@@ -71,7 +71,7 @@ def _print_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def as_dict(planned: PlannedRun) -> dict[str, Any]:
     """The same as plain values."""
-    latest = planned.run.latest()
+    latest = planned.run.metrics.latest()
     return {
         "variant": planned.label, "seed": planned.seed, "run": planned.run.name, "path": str(planned.run.path),
         "state": planned.state, "why": planned.why,

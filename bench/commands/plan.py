@@ -149,7 +149,7 @@ def _print_total(
 
     runs = unique(planned_runs)
     to_do = [planned for planned in runs if planned.state in TO_DO]
-    steps = sum(planned.spec.steps - int(planned.run.latest().get("step", 0)) for planned in to_do if planned.state != TO_SCORE)
+    steps = sum(planned.spec.steps - planned.run.metrics.step() for planned in to_do if planned.state != TO_SCORE)
     print(f"\n{len(to_do)} of {len(runs)} runs to do, {steps:,} training steps, in {store.root}")
     blocked = Counter(planned.why for planned in runs if planned.state == BLOCKED)
     for why, count in blocked.items():

@@ -198,7 +198,7 @@ def _training(planned_runs: Sequence[PlannedRun]) -> pd.DataFrame:
     rows = [
         (planned.label, planned.seed, int(line["step"]), name, value)
         for planned in planned_runs
-        for line in planned.run.metrics()
+        for line in planned.run.metrics.lines()
         for name, value in line.items()
         if name not in ("step", "time")
     ]

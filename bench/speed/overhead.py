@@ -170,7 +170,7 @@ class _Training:
             clip = self.data.batch(self.spec.seed, self.step, self.spec.batch, self.learner.frames)
             losses = take_step(self.spec, self.model, self.learner, self.optimizer, clip, self.step)
             if with_metrics:
-                self.run.append(self.step, {f"loss/{name}": float(loss) for name, loss in losses.items()})
+                self.run.metrics.append(self.step, {f"loss/{name}": float(loss) for name, loss in losses.items()})
             self.step += 1
         torch.set_num_threads(threads)
 
@@ -185,7 +185,7 @@ def starting(store: Store) -> OverheadRow:
         command, environment = worker.command(run, [], "cpu", 1), worker.environment(run, 1)
         began = time.time()
         spent = _least(lambda: subprocess.run(command, env=environment, stderr=subprocess.DEVNULL), rounds=1)  # noqa: B023
-        starts.append((next(iter(run.metrics()))["time"] - began, spent[1]))
+        starts.append((next(iter(run.metrics.lines()))["time"] - began, spent[1]))
         imports.append(_least(lambda: subprocess.run([sys.executable, "-c", "import torch"]), rounds=1))
     wall, processor = map(min, zip(*starts, strict=True))
     remark = f"importing torch alone: {lasting(min(imports)[0])}; processor time of the whole process"
@@ -206,7 +206,7 @@ def _experiment(variants: dict[str, RunSpec]) -> Experiment:
 def _write(run: Run) -> None:
     """The metrics of a whole run."""
     for step in range(1, LINES + 1):
-        run.append(step, {"loss/storing": 1 / step, "loss/matching": 1 / step, "rate": 0.002})
+        run.metrics.append(step, {"loss/storing": 1 / step, "loss/matching": 1 / step, "rate": 0.002})
 
 
 def _scores() -> Scores:

@@ -14,12 +14,10 @@ runs/lmc-3fa9c1d2e4b7/
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -28,12 +26,13 @@ from typing import Any
 
 from bench.common import lease, trust
 from bench.common.errors import BenchError
-from bench.common.files import appending, read_json, write_bytes, write_json
-from bench.common.reading import LARGE, Unreadable, content, json_at, json_in, tail, tail_at
-from bench.common.records import LARGEST, fitting, known_fields
+from bench.common.files import read_json, write_json
+from bench.common.reading import LARGE, Unreadable, json_at, json_in
+from bench.common.records import fitting, known_fields
 from bench.spec.runspec import RunSpec
 from bench.store import shapes
 from bench.store.failures import Failure
+from bench.store.metrics_log import MetricsLog
 
 
 class State(StrEnum):
@@ -52,7 +51,6 @@ NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = tuple(
 
 RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
 IDENTITY = re.compile(r"[\w.:-]{1,200}")  # what its identity is made of, which becomes part of a query
-MAX_SECONDS = 2**40  # since 1970; what is later is no time
 STARTING_S = 60.0  # seconds that a process may take to load before it takes its lease
 MAX_PARTS = 2**16  # into which a batch is cut
 
@@ -202,48 +200,10 @@ class Run:
         """Train with that many micro-batches from the next start on."""
         self.write("deviations.json", {"micro_batches": parts})
 
-    def append(self, step: int, values: dict[str, float]) -> None:
-        """Append one line of metrics."""
-        line = json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n"
-        with appending(self.path / "metrics.jsonl") as file:
-            file.write(line.encode())
-
-    def metrics(self) -> Iterator[dict[str, float]]:
-        """The lines of metrics.jsonl. Skips lines that a crash has cut in half, and lines without numbers."""
-        try:
-            text = content(self.path / "metrics.jsonl", LARGE, self.path)
-        except OSError:
-            return
-        yield from _lines(text)
-
-    def cut_metrics(self, step: int) -> None:
-        """Forget what was logged after `step`: a resumed run logs it again."""
-        lines = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
-        write_bytes(self.path / "metrics.jsonl", "".join(lines).encode(), self.path)
-
-    def recent(self) -> list[dict[str, float]]:
-        """The last lines of metrics.jsonl, as many as stand in its last kilobytes."""
-        try:
-            return list(_lines(tail(self.path / "metrics.jsonl", 8192, self.path)[0]))  # the first is mostly cut in half
-        except OSError:
-            return []
-
-    def latest(self) -> dict[str, float]:
-        """The newest value of each metric, from the end of the file alone."""
-        values: dict[str, float] = {}
-        for line in self.recent():
-            values |= line
-        return values
-
-    def newest(self, metric: str) -> float | None:
-        """The newest value of one metric in the end of the file; only lines that name it are parsed."""
-        name = json.dumps(metric).encode()
-        try:
-            text = tail_at(self.path, "metrics.jsonl", 8192)
-        except OSError:
-            return None
-        candidate_lines = (line for line in reversed(text.splitlines()) if name in line)
-        return next((line[metric] for raw_line in candidate_lines for line in _lines(raw_line) if metric in line), None)
+    @property
+    def metrics(self) -> MetricsLog:
+        """What was logged while it trained."""
+        return MetricsLog(self.path)
 
     def scores_file(self, key: str) -> Path:
         """Where the scores of the evaluation with that key are."""
@@ -276,22 +236,3 @@ def stop_requested(folder: Path) -> str:
 def damage(error: OSError) -> str:
     """What is wrong with a file of a run, for its row in a table: with the file's name, without its path."""
     return f"{Path(str(error.filename)).name} {error.strerror}"
-
-
-def _lines(text: bytes) -> Iterator[dict[str, float]]:
-    """The valid lines of metrics: a step from 0 up, and numbers by name."""
-    for raw_line in text.splitlines():
-        try:
-            line = json.loads(raw_line)
-        except (ValueError, RecursionError):
-            continue
-        if type(line) is not dict or type(line.get("step")) is not int or not 0 <= line["step"] < LARGEST:
-            continue
-        if all(type(value) is float or type(value) is int for value in line.values()) and _is_time(
-            line.setdefault("time", 0.0)
-        ):
-            yield line
-
-
-def _is_time(seconds: float) -> bool:
-    return 0 <= seconds < MAX_SECONDS  # also false for what is no number

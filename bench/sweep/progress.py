@@ -34,7 +34,7 @@ class Display(LiveView):
         self.active: dict[str, PlannedRun] = {}
         self.printed: dict[str, float] = {}  # when a plain line was last printed of a run
         to_do = [planned for planned in planned_runs if planned.state in TO_DO]
-        self.steps = {planned.run.name: int(planned.run.latest().get("step", 0)) for planned in to_do}
+        self.steps = {planned.run.name: planned.run.metrics.step() for planned in to_do}
         self.all_steps = sum({planned.run.name: planned.spec.steps for planned in to_do}.values())
 
     def started(self, planned: PlannedRun) -> None:

@@ -49,7 +49,7 @@ class Pace:
     @classmethod
     def of(cls, run: Run) -> Pace | None:
         """None before the first line."""
-        lines = run.recent()
+        lines = run.metrics.recent()
         if not lines:
             return None
         latest = {name: value for line in lines for name, value in line.items()}
@@ -101,7 +101,7 @@ class RunLine(NamedTuple):
         if planned.state == FINISHED:
             return cls(planned, planned.spec.steps, Pace.of(planned.run), "")
         where = lease.holder(planned.run.path) or "" if planned.state == RUNNING else planned.why
-        return cls(planned, int(planned.run.latest().get("step", 0)), Pace.of(planned.run), where)
+        return cls(planned, planned.run.metrics.step(), Pace.of(planned.run), where)
 
     def figures(self) -> str:
         """All figures of an active run; of any other run its step only."""

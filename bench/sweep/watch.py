@@ -82,7 +82,7 @@ class Board:
         states = Counter(planned.state for planned in self.planned_runs)
         parts = [f"{count} {state}" for state, count in states.items()]
         unfinished = [planned for planned in self.planned_runs if planned.state in (*TO_DO, *ACTIVE)]
-        steps_left = sum(planned.spec.steps - int(planned.run.latest().get("step", 0)) for planned in unfinished)
+        steps_left = sum(planned.spec.steps - planned.run.metrics.step() for planned in unfinished)
         paces = [pace for planned in self.planned_runs if planned.state == RUNNING and (pace := Pace.of(planned.run))]
         speed = sum(pace.speed or 0.0 for pace in paces)
         parts += [f"{steps_left:,} steps to go"] if steps_left else []

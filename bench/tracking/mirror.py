@@ -108,7 +108,7 @@ class Copy:
                 "bench.seed": str(planned.seed),
                 "bench.order": f"{self.order:03}",
             }
-            began = int(next(iter(planned.run.metrics()), {}).get("time", planned.run.status().updated) * 1000)
+            began = int(next(iter(planned.run.metrics.lines()), {}).get("time", planned.run.status().updated) * 1000)
             name = f"{planned.label} · seed {planned.seed}"
             run_id = str(self.client.create_run(self.experiment_id, start_time=began, run_name=name, tags=tags).info.run_id)
         settings = {"variant": planned.label, **_settings(planned.spec)}
@@ -158,7 +158,7 @@ def _training(planned: PlannedRun, after: int) -> tuple[list[Metric], int]:
     covered = planned.run.status().step
     metrics = [
         Metric(name, value, int(line["time"] * 1000), int(line["step"]))
-        for line in planned.run.metrics()
+        for line in planned.run.metrics.lines()
         if after < line["step"] <= covered
         for name, value in line.items()
         if name not in ("step", "time")

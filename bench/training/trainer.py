@@ -154,7 +154,7 @@ class Trainer:
         self.control.check_owned()
         if logged:
             means = {f"loss/{name}": total / progress.summed for name, total in progress.sums.items()}
-            self.run.append(progress.step, {**means, "rate": self.optimizer.param_groups[0]["lr"]})
+            self.run.metrics.append(progress.step, {**means, "rate": self.optimizer.param_groups[0]["lr"]})
             progress.sums, progress.summed = {}, 0
         if validated:
             self._validate()
@@ -167,7 +167,7 @@ class Trainer:
         with torch.random.fork_rng():
             scores = validate(self.model, self.data, self.spec, self.device)
         self.control.check_owned()  # it can take minutes
-        self.run.append(self.progress.step, {f"validation/{name}": value for name, value in scores.items()})
+        self.run.metrics.append(self.progress.step, {f"validation/{name}": value for name, value in scores.items()})
         if self.spec.select == "best" and scores["psnr"] > self.progress.best:
             self.progress.best = scores["psnr"]
             checkpoint.save_best(self.checkpoints, self.progress.step, self._weights())
@@ -206,7 +206,7 @@ class Trainer:
                     f"{trained_anew(self.run)}"
                 ) from error
         if self.group.is_main:
-            self.run.cut_metrics(self.progress.step)
+            self.run.metrics.cut(self.progress.step)
             if self.progress.step:
                 self._declare(self._lost_metrics())
             checkpoint.forget_best_after(self.checkpoints, self.progress.step)
@@ -228,7 +228,9 @@ class Trainer:
 
     def _lost_metrics(self) -> str:
         """Which steps before the checkpoint have lost their logged losses, in words; empty if none."""
-        logged_steps = [int(line["step"]) for line in self.run.metrics() if any(name.startswith("loss/") for name in line)]
+        logged_steps = [
+            int(line["step"]) for line in self.run.metrics.lines() if any(name.startswith("loss/") for name in line)
+        ]
         first = min(logged_steps, default=self.progress.step + 1)
         expected = _log_every(self.spec.steps)
         lost = expected <= self.progress.step and first > expected

@@ -115,8 +115,8 @@ class Board(LiveView):
 
     def _step(self, trial: FrozenTrial) -> int:
         """The step of the run that is being trained."""
-        steps = (Run(self.study.store.root / name).latest().get("step", 0) for name in runs_of(trial))
-        return int(next((step for step in reversed(list(steps)) if step), 0))
+        steps = (Run(self.study.store.root / name).metrics.step() for name in runs_of(trial))
+        return next((step for step in reversed(list(steps)) if step), 0)
 
     def tally(self) -> str:
         """How far the search is, and the best so far."""

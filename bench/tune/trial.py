@@ -52,7 +52,7 @@ class OpenTrial:
         total, before = 0.0, 0
         for index, planned in enumerate(self.planned_runs):
             step, value = 0, 0.0
-            for line in planned.run.metrics():
+            for line in planned.run.metrics.lines():
                 if self._logged in line:
                     step, value = int(line["step"]), line[self._logged]
                     yield before + step, (total + value) / (index + 1)
@@ -100,7 +100,7 @@ def seconds(run: Run) -> float:
     """Seconds of training so far; of a run that ended early, what its log shows, pauses left out."""
     if "train_seconds" in (provenance := run.provenance()):
         return float(provenance["train_seconds"])
-    times = [line["time"] for line in run.metrics() if "time" in line]
+    times = [line["time"] for line in run.metrics.lines() if "time" in line]
     gaps = [late - early for early, late in pairwise(times)]
     typical = median(gaps) if gaps else 0.0
     return sum(gap if gap <= PAUSE * typical else typical for gap in gaps) + typical
