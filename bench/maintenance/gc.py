@@ -7,7 +7,6 @@ an interrupted one left in `.trash/`. Files of a run that is running or queued a
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -19,14 +18,10 @@ from pathlib import Path
 from bench.common import lease, removal
 from bench.common.errors import BenchError
 from bench.common.files import make_folder
-from bench.common.reading import inside, is_folder, is_regular, json_in
-from bench.common.records import known_fields
-from bench.common.search_names import TUNED
+from bench.common.reading import inside, is_folder
 from bench.costs.measured import CACHE
-from bench.spec.experiment import SCALES
-from bench.spec.loading import load, names
-from bench.spec.runspec import RunSpec
-from bench.store import checkpoint_files, shapes, snapshot
+from bench.maintenance.unneeded_runs import known_to, starting_files, unneeded
+from bench.store import checkpoint_files, snapshot
 from bench.store.run import FINISHED, Run
 from bench.store.store import Store
 from bench.store.tickets import ticket
@@ -73,14 +68,15 @@ def find(store: Store, caches: bool = False, runs: bool = False) -> list[Waste]:
     wastes += [Waste("sweeps", path, size_of(path)) for path in inside(store.root / ".sweeps") if _over(path)]
     all_runs = store.runs()
     idle = [run for run in all_runs if run_status(run).state not in ACTIVE]
+    needed_hashes = starting_files(all_runs)
     for run in idle:
-        wastes += _of_run(run, _initial(all_runs))
+        wastes += _of_run(run, needed_hashes)
     wastes += [Waste("code", path, size_of(path)) for path in _unused_code(store)]
     wastes += [Waste("slurm", path, _size(path)) for path in _ended_jobs(store)]
     if caches and (path := store.root / CACHE).exists():
         wastes.append(Waste(CACHES, path, size_of(path)))
     if runs:
-        whole = [Waste(RUNS, run.path, size_of(run.path), run, _known_to(run)) for run in _unneeded(store, all_runs, idle)]
+        whole = [Waste(RUNS, run.path, size_of(run.path), run, known_to(run)) for run in unneeded(store, all_runs, idle)]
         names = {waste.path.name for waste in whole}
         wastes = [*(waste for waste in wastes if waste.run is None or waste.run.name not in names), *whole]
     order = [*KINDS, CACHES, RUNS]
@@ -105,11 +101,6 @@ def size_of(path: Path) -> int:
     if not is_folder(path):
         return _size(path)
     return sum(_size(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
-
-
-def _initial(runs: Iterable[Run]) -> set[str]:
-    """The hashes, as names of checkpoints have them, of the files that the training of these runs starts from."""
-    return {run.spec.init_sha256[: checkpoint_files.DIGITS] for run in runs if run.spec.init}
 
 
 def _of_run(run: Run, initial: Collection[str]) -> Iterator[Waste]:
@@ -177,48 +168,6 @@ def _unused_code(store: Store) -> list[Path]:
             if run_status(run).state in ACTIVE and (code := snapshot.of(run)):
                 needed.add(code.folder)
     return [path for path in inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
-
-
-def _unreferenced(store: Store, runs: list[Run]) -> list[Run]:
-    """Runs that no experiment of the suite, at any scale and with any seeds, and no search of this store refers to."""
-    from bench.tune.study import run_names  # takes a second to import
-
-    loaded = [load(name, scale) for name in names() for scale in SCALES]
-    for folder in inside(store.root / "tuning"):
-        study, _, scale = folder.name.rpartition("-")
-        if not is_regular(folder / "result.json"):
-            continue
-        with contextlib.suppress(BenchError):  # it has found nothing yet
-            loaded.append(load(TUNED + study, scale))
-    used_specs = {_but_for_its_seed(spec) for experiment in loaded for spec in experiment.variants.values()}
-    searched_runs = run_names(store)
-    return [run for run in runs if _but_for_its_seed(run.spec) not in used_specs and run.name not in searched_runs]
-
-
-def _unneeded(store: Store, all_runs: list[Run], idle: list[Run]) -> list[Run]:
-    """Runs that nothing refers to, and none of whose checkpoints a run that stays starts from."""
-    unneeded = _unreferenced(store, idle)
-    while True:
-        names = {run.name for run in unneeded}
-        initial = _initial(run for run in all_runs if run.name not in names)
-        spared = [run for run in unneeded if initial & set(map(checkpoint_files.digest_of, inside(run.path / "checkpoints")))]
-        if not spared:
-            return unneeded
-        unneeded = [run for run in unneeded if run not in spared]
-
-
-def _but_for_its_seed(spec: RunSpec) -> str:
-    return json.dumps(spec.but(seed=0).differences(), sort_keys=True)
-
-
-def _known_to(run: Run) -> str:
-    """The experiments and variants that this run was copied to MLflow as."""
-    names = []
-    for path in inside(run.path / "mlflow"):
-        with contextlib.suppress(OSError):
-            note = known_fields(json_in(path, run.path) or {}, shapes.COPIED, path)
-            names.append(f"{note['experiment']} {note['variant']}" if {"experiment", "variant"} <= note.keys() else path.stem)
-    return ", ".join(sorted(names))
 
 
 def _remove_run(store: Store, run: Run) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
 import uuid
 from dataclasses import asdict, dataclass
@@ -19,16 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from bench.common import trust
 from bench.common.errors import BenchError
-from bench.common.files import make_folder, write_json
-from bench.common.reading import LARGE, inside, is_regular, opened
+from bench.common.files import write_json
+from bench.common.reading import inside, is_regular
 from bench.common.records import fitting
-from bench.common.urls import has_secret, shown, without_secrets
 from bench.spec.experiment import Evaluation
 from bench.store import search_results, shapes
 from bench.store.failures import Failure
@@ -36,6 +32,7 @@ from bench.store.run import RUN_NAME
 from bench.store.search_results import STUDY_NAME, Aim, NothingFound, journal, making, noted, others
 from bench.store.store import Store
 from bench.tune.objectives import OBJECTIVES
+from bench.tune.storage import first_line, open_record, refuse_secrets
 
 CLIPS = {"small": 128, "medium": 240, "paper": 1000}  # of the validation split that judge a trial
 HORIZONS = {"medium": 30}  # frames over which they do; at other scales as many as a trial trains with
@@ -121,10 +118,10 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     study_json = noted(folder, store)
     store.root.mkdir(parents=True, exist_ok=True)
     if url is not None:
-        _refuse_secrets(url)
+        refuse_secrets(url)
         trust.remember_storage(url)
     url = url or study_json.get("storage")
-    storage = _storage(store, url, making=True)
+    storage = open_record(store, url, making=True)
     directions: list[Any] = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
     try:
         record = optuna.create_study(
@@ -150,13 +147,13 @@ def find(store: Store, name: str, scale: str) -> Study:
         raise BenchError(f"there is no study '{name}' (scale {scale}) {in_store}; `{making(store, name, scale)}` makes it")
     url = study_json.get("storage")
     try:
-        record = optuna.load_study(study_name=called(name, scale), storage=_storage(store, url))
+        record = optuna.load_study(study_name=called(name, scale), storage=open_record(store, url))
     except BenchError:
         raise
     except KeyError:
         raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
     except Exception as error:  # whatever Optuna makes of a record that somebody else has written
-        raise BenchError(f"the record of the study '{name}' (scale {scale}) is damaged: {_first_line(error)}") from error
+        raise BenchError(f"the record of the study '{name}' (scale {scale}) is damaged: {first_line(error)}") from error
     return Study(name, Aim.from_json(study_json["aim"]), store, folder, study_json["owner"], url, record)
 
 
@@ -188,82 +185,3 @@ def _same(name: str, existing: Aim, requested: Aim) -> None:
         raise BenchError(
             f"the study '{name}' belongs to `{existing_command}`, not to `{requested_command}`; --study NAME starts another one"
         )
-
-
-def _storage(store: Store, url: str | None, making: bool = False) -> BaseStorage:
-    """Where the record is: the store's journal, or a database that the user of this machine has named himself.
-
-    making: whether it may be created; readers create nothing.
-    """
-    if url is None:
-        path = journal(store)
-        if making:
-            make_folder(path.parent, store.root)
-        try:
-            with opened(path, LARGE, store.root):  # refuses what is no regular file
-                pass
-        except FileNotFoundError:
-            if not making:
-                raise BenchError(f"the record of the searches of {store.root} is gone: there is no {path}") from None
-        if making:
-            _mend(path)
-        return JournalStorage(JournalFileBackend(str(path)))
-    _refuse_secrets(url)
-    if not trust.is_trusted_storage(url):
-        raise trust.Untrusted(
-            f"study.json has its record in the database {shown(url)}, which nobody on this machine has named: "
-            f"`bench tune ... --storage {shown(url)}` does, if it is yours"
-        )
-    try:
-        if not making:
-            _refuse_missing(url)
-        return get_storage(url) if making else get_storage(RDBStorage(url, skip_table_creation=True))
-    except BenchError:
-        raise
-    except ImportError as error:
-        raise BenchError(f"the storage {shown(url)} needs a driver that is not installed: {error}") from error
-    except Exception as error:
-        raise BenchError(f"cannot use the storage {shown(url)}: {_first_line(error)}") from error
-
-
-def _refuse_missing(url: str) -> None:
-    """Refuse a SQLite file that is not there: opening it would create it."""
-    from sqlalchemy.engine import make_url
-
-    address = make_url(url)
-    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
-        raise BenchError(f"the storage {shown(url)} is not there")
-
-
-def _refuse_secrets(url: str) -> None:
-    """Refuse an address with a password: it is written to study.json, which anybody may read."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        address = make_url(url)
-    except ArgumentError:
-        raise BenchError(f"--storage takes an address such as postgresql://host/database, got '{shown(url)}'") from None
-    if address.password or has_secret(url):
-        raise BenchError("--storage must not hold a password, since it is written down; use PGPASSWORD or ~/.pgpass")
-
-
-def _first_line(error: BaseException) -> str:
-    return without_secrets(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
-
-
-def _mend(path: Path) -> None:
-    """Cut off a half-written last line, which a crash has left: nothing after it could be read."""
-    if not path.exists() or not (size := path.stat().st_size):
-        return
-    with open(path, "rb") as file:
-        file.seek(size - 1)
-        if file.read() == b"\n":
-            return
-    lock = JournalFileSymlinkLock(str(path))
-    lock.acquire()
-    try:
-        whole = path.read_bytes().rfind(b"\n") + 1
-        os.truncate(path, whole)
-    finally:
-        lock.release()
