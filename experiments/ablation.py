@@ -1,4 +1,4 @@
-"""Which part of LMC-Memory earns its keep?
+"""Which parts of LMC-Memory help?
 
 Removes one part at a time, as the paper's ablation does, beside a ConvLSTM and two predictions that learn nothing;
 `memory_size` has more sizes. Small scale: 13 minutes on two cores; every learned variant lands 2 to 4 dB above copying the
@@ -48,7 +48,7 @@ def experiment(scale: str) -> Experiment:
     }
     evaluation = EVALUATION[scale]
     return Experiment(
-        question="Which part of LMC-Memory earns its keep?",
+        question="Which parts of LMC-Memory help?",
         variants=variants,
         seeds=SEEDS[scale],
         evaluation=evaluation,
@@ -58,6 +58,7 @@ def experiment(scale: str) -> Experiment:
 
 PAPER = "Lee et al., CVPR 2021, ablation of the memory"
 CONTROL = "a control of this suite"
+EQUAL_UPDATES = "a predictor without memory that gets as many weight updates"
 
 
 def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
@@ -77,7 +78,7 @@ def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
             source=PAPER,
         ),
         Claim(
-            "Query decomposition helps: asking the memory at every place is better than asking once for the whole frame.",
+            "Query decomposition helps: a query for every place of a frame is better than one for the whole frame.",
             *("full", "no query decomposition"),
             within=NEGLIGIBLE,
             source=PAPER,
@@ -91,7 +92,7 @@ def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
             source="Lee et al., CVPR 2021: the memory is there for the long term",
         ),
         Claim(
-            "The few frames that are seen address the memory as the long motion does that they belong to.",
+            "A few frames select the same memory slots as the long motion that they belong to.",
             *("full", CHANCE, ALIGNMENT),
             source="Lee et al., CVPR 2021: what memory alignment learning is for",
         ),
@@ -101,14 +102,14 @@ def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
 def control_claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
     """The same against the controls: whether it is the memory that helps, and not what comes with it."""
     against = {
-        "no memory, equal updates": "The memory helps also against a predictor that updates its weights as often.",
-        "no memory, equal updates and parameters": "The memory helps also against a predictor as large, updated as often.",
-        "no alignment, equal updates": "Memory alignment helps also against training in one phase with as many updates.",
-        "untrained slots": "The memory has to learn: slots that do are better than random ones.",
-        "shuffled addresses": "The memory has to be asked the right thing: slots read at random are worse.",
+        "no memory, equal updates": f"The memory helps against {EQUAL_UPDATES}.",
+        "no memory, equal updates and parameters": f"The memory helps against {EQUAL_UPDATES}, and is as large.",
+        "no alignment, equal updates": "Memory alignment helps against training in one phase with as many weight updates.",
+        "untrained slots": "Learning helps the memory: trained slots are better than random ones.",
+        "shuffled addresses": "Addressing helps: the slots that a query selects are better than slots read at random.",
     }
     further = Claim(
-        "The further one predicts, the more the memory helps, also against a predictor that updates its weights as often.",
+        f"The further one predicts, the more the memory helps, against {EQUAL_UPDATES}.",
         *("full", "no memory, equal updates"),
         frames=far(full, evaluation),
         more_than=near(full, evaluation),

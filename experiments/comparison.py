@@ -46,7 +46,7 @@ def claims(label: str, lmc: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...
     """LMC-Memory against one model of each kind, where the paper sees its strength: in the last third of the horizon."""
     return tuple(
         Claim(
-            f"LMC-Memory predicts distant frames better than {rival}{', also with as many updates' * (label != MODEL)}.",
+            f"LMC-Memory predicts distant frames better than {rival}{', both with as many weight updates' * (label != MODEL)}.",
             *(label, rival),
             frames=far(lmc, evaluation),
             within=NEGLIGIBLE,

@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from reports.claim import ALIGNMENT
 from reports.claims import Judged
-from reports.claims_table import gain_text
+from reports.claims_table import frames_text, gain_text, metric_of
 from reports.quantities import several
 from reports.render import escaped
 from reports.results import Results
@@ -56,8 +57,14 @@ def _by_claim(results: Results, judged: Sequence[Judged]) -> dict[tuple[str, int
 
 
 def _verdict(results: Results, judgement: Judged) -> str:
-    """The verdict, the gain and what it rests on: "**holds** +1.40 [+0.70, +2.10], 10 seeds"."""
+    """The verdict, the gain and what it rests on: "**holds** +1.40 [+0.70, +2.10] dB, frames 1-10, 10 seeds"."""
     if judgement.gain is None:
         return judgement.verdict
     verdict = f"**{judgement.verdict}**" if judgement.decided else judgement.verdict
-    return f"{verdict} {gain_text(results, judgement)}, {several(len(judgement.seeds), 'seed')}"
+    claim, gain = judgement.claim, gain_text(results, judgement)
+    if claim.metric == ALIGNMENT:
+        measured = f"{gain} (correlation)"
+    else:
+        unit = metric_of(results, claim).unit
+        measured = f"{gain}{f' {unit}' if unit else ''}, {frames_text(results, claim)}"
+    return f"{verdict} {measured}, {several(len(judgement.seeds), 'seed')}"

@@ -2,16 +2,21 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import blended_transform_factory
 
 from reports.claim import ALIGNMENT
-from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, Judged
-from reports.claims_table import CORRELATION, gain_text, metric_of, more_text
+from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, Judged
+from reports.claims_table import CORRELATION, compared, gain_text, metric_of, more_text
 from reports.columns import shown
 from reports.results import Results
 from reports.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, paper
@@ -25,44 +30,76 @@ LOOKS = {
     UNMEASURED: (GREY, ""),
 }
 LETTERS = 38  # of a sentence on one line
+SMALLER = 44  # letters on a line of what is compared, which is written smaller
 LINE, FOOT = 0.135, 0.5  # inches that a line of text takes, and a panel's axis
 LEFT, RIGHT = 0.35, 0.74  # parts of the width: sentences end at the one, verdicts begin at the other
 
 
 def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
-    """A panel per unit. Dots: one a seed; bar: the anytime-valid interval; dashed: what is claimed at least; shaded: the margin
-    within which nothing differs.
+    """A panel per unit, and below them what the marks mean.
 
     Claims that are not measured are counted below, unless none is measured.
     """
-    measured = [judgement for judgement in judged if judgement.verdict != UNMEASURED]
+    measured = [judgement for judgement in judged if judgement.verdict != UNMEASURED] or list(judged)
     panels: dict[str, list[Judged]] = {}
-    for judgement in measured or judged:
+    for judgement in measured:
         panels.setdefault(_unit(results, judgement), []).append(judgement)
-    sentences = {
-        unit: [textwrap.wrap(judgement.claim.sentence, LETTERS) for judgement in group] for unit, group in panels.items()
-    }
-    tall = {unit: LINE * sum(map(_lines, wrapped)) for unit, wrapped in sentences.items()}  # inches
-    missing = len(judged) - len(measured) if measured else 0
-    height = sum(tall.values()) + FOOT * len(tall) + (LINE if missing else 0)
+    texts = {unit: [_Text.of(results, judgement) for judgement in group] for unit, group in panels.items()}
+    tall = {unit: LINE * sum(text.lines for text in group) for unit, group in texts.items()}  # inches
+    missing = len(judged) - len(measured)
+    below = 2 * LINE + (LINE if missing else 0)
+    height = 1.5 * LINE + sum(tall.values()) + FOOT * len(tall) + below
     with paper():
         figure = Figure(figsize=(PAGE, height))
         figure.set_layout_engine("none")
-        top = height
+        title = f"{results.name}, {results.scale} scale, {results.metadata.dataset}"
+        figure.text(0.005, 1 - 0.4 * LINE / height, title, weight="bold", va="top", fontsize=8)
+        top = height - 1.5 * LINE
         for unit, group in panels.items():
             top -= tall[unit]
             panel = figure.add_axes((LEFT, top / height, RIGHT - LEFT, tall[unit] / height))
-            _panel(panel, results, group, unit, sentences[unit])
+            _panel(panel, results, group, unit, texts[unit])
             top -= FOOT
+        position: Any = {"loc": "lower left", "bbox_to_anchor": (-0.005, (below - 2 * LINE) / height)}
+        figure.legend(handles=_legend(judged), ncols=4, borderaxespad=0, handlelength=1.6, columnspacing=1.6, **position)
         if missing:
             words = f"not measured here: {missing} of {len(judged)} claims"
             figure.text(0.005, 0.3 * LINE / height, words, color=GREY, va="bottom", fontsize=7.5)
     return figure
 
 
-def _lines(sentence: Sequence[str]) -> int:
-    """How many lines of text a claim takes: its sentence's, at least the three of its verdict, and one to the next claim."""
-    return max(3, len(sentence)) + 1
+@dataclass(frozen=True)
+class _Text:
+    """What stands left of a claim's interval: its sentence, and in smaller letters what is compared."""
+
+    sentence: list[str]
+    compared: list[str]
+
+    @classmethod
+    def of(cls, results: Results, judgement: Judged) -> "_Text":
+        claim = judgement.claim
+        return cls(textwrap.wrap(claim.sentence, LETTERS), textwrap.wrap(compared(results, claim), SMALLER))
+
+    @property
+    def lines(self) -> int:
+        """How many lines it takes: at least the three of the verdict, and one to the next claim."""
+        return max(3, len(self.sentence) + len(self.compared)) + 1
+
+
+def _legend(judged: Sequence[Judged]) -> list[Artist]:
+    """What the marks are, as far as any claim has them."""
+    together = (
+        f", {100 * (1 - ALPHA):g}% for all {len(judged)} claims together" if len(judged) > 1 else f", {100 * (1 - ALPHA):g}%"
+    )
+    handles: list[Artist] = [
+        Line2D([], [], color=GREY, marker="|", markersize=5, linewidth=0, label="a seed"),
+        Line2D([], [], color=GREY, linewidth=2.2, marker="D", markerfacecolor="white", label=f"mean and interval{together}"),
+    ]
+    if any(judgement.claim.within for judgement in judged):
+        handles.append(Patch(facecolor=BLUE, alpha=0.1, linewidth=0, label="no difference: the whole interval in here"))
+    if any(judgement.claim.at_least for judgement in judged):
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=0.8, label="claimed at least"))
+    return handles
 
 
 def _unit(results: Results, judgement: Judged) -> str:
@@ -73,22 +110,12 @@ def _unit(results: Results, judgement: Judged) -> str:
     return f"gain in {shown(judgement.claim.score, metric)}{unit}"
 
 
-def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, sentences: Sequence[Sequence[str]]) -> None:
-    heights = np.array([_lines(lines) for lines in sentences])
+def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, texts: Sequence[_Text]) -> None:
+    heights = np.array([text.lines for text in texts])
     centres = heights.cumsum() - heights / 2
-    transform = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
-    for judgement, centre, height, lines in zip(group, centres, heights, sentences, strict=True):
-        panel.text(0.005, centre, "\n".join(lines), transform=transform, va="center", fontsize=7.5)
-        panel.text(
-            RIGHT + 0.015,
-            centre,
-            _described(results, judgement),
-            color=LOOKS[judgement.verdict][0],
-            transform=transform,
-            va="center",
-            fontsize=7.5,
-        )
-        _line(panel, results, judgement, float(centre), float(height))
+    for judgement, centre, text in zip(group, centres, texts, strict=True):
+        _write(panel, results, judgement, float(centre), text)
+        _line(panel, results, judgement, float(centre), text.lines)
     panel.axvline(0, color=INK, linewidth=0.8, zorder=1)
     panel.set_ylim(float(heights.sum()), 0)
     panel.yaxis.set_visible(False)
@@ -97,8 +124,31 @@ def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, se
     clips = f", clips of '{results.metadata.label}'" if results.metadata.label else ""
     panel.set_xlabel(f"{unit}{clips}; to the right is better")
     _fit(panel, results, group)
+    for judgement, centre in zip(group, centres, strict=True):
+        _mark_hidden_ends(panel, results, judgement, float(centre))
     if not any(judgement.gains for judgement in group):
         panel.set_xticks([])
+
+
+def _write(panel: Axes, results: Results, judgement: Judged, centre: float, text: _Text) -> None:
+    """The sentence and what is compared on the left, the verdict on the right; heights are in lines."""
+    transform = blended_transform_factory(panel.figure.transFigure, panel.transData)  # x in parts of the figure's width
+    top = centre - (len(text.sentence) + len(text.compared)) / 2
+    style: Any = {"transform": transform, "fontsize": 7.5}
+    panel.text(0.005, top, "\n".join(text.sentence), va="top", **style)
+    panel.text(0.005, top + len(text.sentence), "\n".join(text.compared), va="top", color=GREY, **{**style, "fontsize": 6.5})
+    colour = LOOKS[judgement.verdict][0]
+    panel.text(RIGHT + 0.015, centre, _described(results, judgement), color=colour, va="center", **style)
+
+
+def _mark_hidden_ends(panel: Axes, results: Results, judgement: Judged, centre: float) -> None:
+    """An arrow where an interval goes on beyond the axis."""
+    scale = metric_of(results, judgement.claim).scale
+    for end, edge, beyond, arrow in zip(
+        (judgement.low, judgement.high), panel.get_xlim(), (np.less, np.greater), "<>", strict=True
+    ):
+        if end is not None and beyond(end * scale, edge):
+            panel.plot(edge, centre, arrow, color=LOOKS[judgement.verdict][0], markersize=5, clip_on=False)
 
 
 def _line(panel: Axes, results: Results, judgement: Judged, centre: float, height: float) -> None:
@@ -121,8 +171,8 @@ def _line(panel: Axes, results: Results, judgement: Judged, centre: float, heigh
                 linewidth=2.2,
                 solid_capstyle="butt",
             )
-        hollow = {} if judgement.decided else {"markerfacecolor": "white"}
-        panel.plot(judgement.gain * scale, centre, marker, color=colour, markersize=6, zorder=3, **hollow)  # type: ignore[arg-type]
+        look: Any = {"markeredgecolor": "white", "markeredgewidth": 0.6} if judgement.decided else {"markerfacecolor": "white"}
+        panel.plot(judgement.gain * scale, centre, marker, color=colour, markersize=7, zorder=3, **look)
 
 
 def _described(results: Results, judgement: Judged) -> str:

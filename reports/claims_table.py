@@ -68,11 +68,16 @@ def compared(results: Results, claim: Claim) -> str:
         return f"{claim.better}: correlation of storing and matching, same clip against others{clips}"
     metric = results.metrics.get(claim.metric, CORRELATION)
     name = shown(claim.score, metric) + (f" ({metric.unit})" if metric.unit and "1e" not in metric.unit else "")
-    frames = _span(claim.frames) if claim.frames else f"frames 1-{results.metadata.horizon}"
-    against = f" against {_span(claim.more_than).removeprefix('frames ').removeprefix('frame ')}" if claim.more_than else ""
     protocol = "" if claim.protocol == "standard" else f", protocol {claim.protocol}"
     least = f", by {_number(results, claim, claim.at_least)} at least" if claim.at_least else ""
-    return f"{claim.better}, {claim.than}: {name}, {frames}{against}{protocol}{least}{clips}"
+    return f"{claim.better}, {claim.than}: {name}, {frames_text(results, claim)}{protocol}{least}{clips}"
+
+
+def frames_text(results: Results, claim: Claim) -> str:
+    """The frames that a claim is about: "frames 21-30 against 1-10"."""
+    frames = _span(claim.frames) if claim.frames else f"frames 1-{results.metadata.horizon}"
+    against = _span(claim.more_than).removeprefix("frames ").removeprefix("frame ") if claim.more_than else ""
+    return f"{frames} against {against}" if against else frames
 
 
 def _span(frames: tuple[int, int]) -> str:
@@ -121,7 +126,7 @@ def more_text(judgement: Judged) -> str:
 
 def _remarks(results: Results, judgement: Judged) -> list[str]:
     claim = judgement.claim
-    margin = f"A gain within ±{_number(results, claim, claim.within)} makes no difference." if claim.within else ""
+    margin = f"No difference: the whole interval within ±{_number(results, claim, claim.within)}." if claim.within else ""
     sentences = [f"Not measured: {judgement.why.rstrip('.')}." if judgement.verdict == UNMEASURED else "", margin]
     if judgement.open_over_clips:
         sentences.append(
@@ -201,7 +206,8 @@ def _how_to_read(results: Results, judged: Sequence[Judged]) -> list[str]:
         f"[ ]: anytime-valid interval of that mean over seeds (t-mixture confidence sequence), {100 * (1 - ALPHA):g}% "
         f"{together}however often one looks and whenever one stops. It begins with {begins(alpha)} seeds.",
         "Over clips: half the 95% interval over test clips, for these trained models.",
-        "Holds: the whole interval is above what is claimed; is refuted: below; makes no difference: within the stated margin.",
+        "Holds: the whole interval is above what is claimed (0, if nothing else is said); is refuted: below; "
+        "makes no difference: within the stated margin.",
         "More seeds: what an undecided claim would probably take if mean and spread stay as they are.",
     ]
 

@@ -27,8 +27,8 @@ from reports.table import Table, horizon_slices, table
 SLICE = 10  # frames
 MADE = "<!-- made by `bench results write`: edit nothing here -->"
 HOW_TO_READ = (
-    "A column per file of scores: verdict, gain \\[its interval over seeds\\], and the seeds that it rests on. "
-    "Units stand in its section. –: nothing is claimed there."
+    "A column per file of scores: verdict, mean gain \\[its interval over seeds\\], frames, and number of seeds. "
+    "\\[?\\]: too few seeds for an interval. –: not claimed there."
 )
 PARTS = ("claims", "scores", "costs", "verdicts")
 COMMIT = re.compile(r"\b[0-9a-f]{40}\b")

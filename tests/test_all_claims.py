@@ -34,7 +34,7 @@ def test_a_claim_that_several_files_judge_is_one_line_with_a_column_for_each(sco
     assert head == "| claim | [toy-medium](#toy-medium) | [toy-small](#toy-small) |"
     assert [line.split(" | ")[0] for line in lines] == ["| It helps.", "| It helps at equal updates."]
     medium, small = lines[0].strip("| ").split(" | ")[1:]
-    assert medium == small and medium == "**holds** +3.00 [+3.00, +3.00], 6 seeds"
+    assert medium == small and medium == "**holds** +3.00 [+3.00, +3.00] dB, frames 1-12, 6 seeds"
     assert lines[1].strip("| ").split(" | ")[1:] == ["–", "not measured"]
 
 

@@ -235,7 +235,7 @@ def test_margins_are_in_the_unit_of_the_score_and_shown_in_the_unit_of_the_table
     scored = scored_with_gains([0.012, 0.010, 0.011, 0.012, 0.013, 0.011], column="standard/lpips")
     judged = the(scored, Claim("?", "full", "plain", metric="lpips", within=0.02))
     assert judged.verdict == REFUTED  # surely worse, by less than the margin: the stronger statement wins
-    assert "A gain within ±20.0 makes no difference." in claims_text(scored, [judged], "markdown")
+    assert "No difference: the whole interval within ±20.0." in claims_text(scored, [judged], "markdown")
     near = scored_with_gains([0.001, -0.002, 0.0, 0.001, -0.001, 0.002], column="standard/lpips")
     assert the(near, Claim("?", "full", "plain", metric="lpips", within=0.02)).verdict == NO_DIFFERENCE
 
@@ -250,8 +250,21 @@ def test_the_picture_shows_every_sentence_and_verdict_and_is_the_same_each_time(
     drawn = claims_figure(scored, judged)
     texts = [text.get_text() for text in drawn.axes[0].texts]
     assert "The memory helps." in texts and any(text.startswith("holds, 6 seeds") for text in texts)
-    assert "Gone." not in texts and [text.get_text() for text in drawn.texts] == ["not measured here: 1 of 3 claims"]
+    assert "full, plain: PSNR (dB), frames 1-4" in texts and "Gone." not in texts
+    assert [text.get_text() for text in drawn.texts] == ["toy, paper scale, moving digits", "not measured here: 1 of 3 claims"]
+    marks = [text.get_text() for text in drawn.legends[0].texts]
+    assert marks[:2] == ["a seed", "mean and interval, 95% for all 3 claims together"] and "no difference" in marks[2]
     assert "Gone." in [text.get_text() for text in claims_figure(scored, judged[2:]).axes[0].texts]
+
+
+def test_an_interval_that_goes_on_beyond_the_picture_ends_in_an_arrow():
+    def arrows(gains):
+        scored = scored_with_gains(gains)
+        lines = claims_figure(scored, judge(scored, [BETTER])).axes[0].lines
+        return {line.get_marker() for line in lines} & {"<", ">"}
+
+    assert arrows([0.0, 1.0, 0.0, 1.0]) == {"<", ">"}
+    assert arrows([0.9, 1.0, 1.1, 1.0, 0.95, 1.05]) == set()
 
 
 def test_a_table_of_claims_has_one_row_a_claim_headed_claim():

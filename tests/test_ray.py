@@ -79,9 +79,7 @@ def test_a_worker_and_then_a_node_that_are_lost_in_the_middle_cost_nothing_but_t
 
         def ended(self, planned): ...
         def tick(self):
-            training = [
-                planned.run for planned in scheduler.active.values() if 0 < planned.run.metrics.step() < 140
-            ]
+            training = [planned.run for planned in scheduler.active.values() if 0 < planned.run.metrics.step() < 140]
             if len(training) == 2 and not self.killed:
                 self.killed = training[0].name
                 os.kill(_parent(int(lease.holder(training[0].path).rpartition(" ")[2])), signal.SIGKILL)
