@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reports.claim import ALIGNMENT
 from reports.claims import Judged
 from reports.claims_table import frames_text, gain_text, metric_of
+from reports.columns import unit_of
 from reports.quantities import several
 from reports.render import escaped
 from reports.results import Results
@@ -65,6 +66,6 @@ def _verdict(results: Results, judgement: Judged) -> str:
     if claim.metric == ALIGNMENT:
         measured = f"{gain} (correlation)"
     else:
-        unit = metric_of(results, claim).unit
+        unit = unit_of(metric_of(results, claim))
         measured = f"{gain}{f' {unit}' if unit else ''}, {frames_text(results, claim)}"
     return f"{verdict} {measured}, {several(len(judgement.seeds), 'seed')}"

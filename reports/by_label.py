@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reports.columns import Column, shown
+from reports.columns import Column, with_unit
 from reports.footnotes import Footnote
 from reports.results import Results, mean_of_known
 from reports.table import Row, Table, mean_cell, seeds_scored
@@ -25,6 +25,6 @@ def by_label(results: Results, score: str) -> Table | None:
             cells.append(mean_cell(runs[~np.isnan(runs)], column))
         rows.append(Row(variant, seeds_scored(results, variant), tuple(cells)))
     counts = ", ".join(f"{(labels == name).sum()} of {name}" for name in names)
-    title = f"{shown(score, metric)}{f' ({metric.unit})' if metric.unit else ''} by what the clips show"
+    title = f"{with_unit(score, metric)} by what the clips show"
     notes = (Footnote(f"Clips: {counts}."), Footnote("±: 95% interval of the mean over seeds (Student's t)."))
     return Table(title, columns, tuple(rows), notes)

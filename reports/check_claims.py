@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from reports.checked import Checked, Difference
 from reports.latex import printable
 from reports.latex_tables import Line
-from reports.table import Table
+from reports.table import Row, Table
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 TITLES = {"claim", "compared", "verdict"}  # that every table of claims has
@@ -21,14 +21,18 @@ def compare_claims(sheet: Sequence[Line], claims: Table, checked: Checked) -> No
     """Hold every cell against the table of claims as it is now. A claim that is not in it is unmatched."""
     titles = next(line.cells for line in sheet if line.header)
     checked.tables += 1
-    rows = {_text(row.label): row for row in claims.rows}
+    rows: dict[str, list[Row]] = {}
+    for row in claims.rows:
+        rows.setdefault(_text(row.label), []).append(row)
     for line in (line for line in sheet if not line.header):
         by_title = dict(zip(titles, line.cells, strict=False))
-        row = rows.get(_text(by_title["claim"]))
-        if row is None:
+        alike = rows.get(_text(by_title["claim"]), [])
+        if not alike:
             checked.unchecked += sum(len(NUMBER.findall(cell)) for cell in line.cells)
             checked.unmatched.append(f"the claim '{by_title['claim']}' (line {line.number}): there is no such claim")
             continue
+        compared = _text(by_title.get("compared", ""))
+        row = next((row for row in alike if _text(row.cells[0].text) == compared), alike[0])
         expected = {column.title: cell.text for column, cell in zip(claims.columns, row.cells, strict=True)}
         expected["seeds"] = row.seeds
         for title, cell_text in by_title.items():

@@ -20,6 +20,7 @@ ALPHA = 0.05  # the chance of any wrong verdict among the claims of an experimen
 HOLDS, REFUTED, NO_DIFFERENCE, UNDECIDED, UNMEASURED = (
     "holds", "is refuted", "makes no difference", "undecided", "not measured",
 )  # fmt: skip
+NO_PAIR = "no seed has scores of both"
 DECIDED = (HOLDS, REFUTED, NO_DIFFERENCE)
 Alignments = Mapping[tuple[str, int], np.ndarray]
 """(variant, seed) -> by how much storing and matching address the same clip more alike than different clips do, as the
@@ -61,9 +62,16 @@ class Judged:
     @property
     def open_over_clips(self) -> bool:
         """Whether other test clips could turn a claim that is decided over seeds."""
-        if self.gain is None or self.clips_half is None or self.verdict not in (HOLDS, REFUTED):
+        if self.gain is None or self.clips_half is None or not self.decided:
             return False
+        if self.verdict == NO_DIFFERENCE:
+            return abs(self.gain) + self.clips_half >= (self.claim.within or 0.0)
         return abs(self.gain - self.claim.at_least) <= self.clips_half
+
+    @property
+    def wants_seeds(self) -> bool:
+        """Whether more seeds may decide it: it is undecided, or every seed so far has lost a score."""
+        return self.verdict == UNDECIDED or self.why == NO_PAIR
 
 
 def alignments(memories: Memories, variants: Collection[str]) -> Alignments:
@@ -98,7 +106,7 @@ def verdict(values: Sequence[float], alpha: float, at_least: float = 0.0, within
 def _judged(results: Results, claim: Claim, aligned: Alignments, alpha: float) -> Judged:
     pair, seeds, why = _gains(results, claim, aligned)
     if why or not pair.size:
-        return Judged(claim, UNMEASURED, why or "no seed has scores of both", alpha=alpha)
+        return Judged(claim, UNMEASURED, why or NO_PAIR, alpha=alpha)
     gains = tuple(float(gain) for gain in pair.mean(1))
     low, high = anytime.interval(gains, alpha) or (None, None)
     state = verdict(gains, alpha, claim.at_least, claim.within)
@@ -135,6 +143,8 @@ def _gains(results: Results, claim: Claim, aligned: Alignments) -> tuple[np.ndar
     last = max(span[1] for span in (claim.frames, claim.more_than, (1, 1)) if span)
     if last > results.metadata.horizon:
         return no_scores, (), f"it is about frame {last}, and {results.metadata.horizon} are predicted"
+    if claim.more_than and claim.frames == claim.more_than:
+        return no_scores, (), "it compares these frames with themselves"
     difference = _difference(results, claim, claim.frames)
     if claim.more_than:
         difference = difference - _difference(results, claim, claim.more_than)
@@ -151,8 +161,11 @@ def _difference(results: Results, claim: Claim, frames: tuple[int, int] | None) 
 
 
 def _aligned(claim: Claim, aligned: Alignments) -> tuple[np.ndarray, tuple[int, ...], str]:
-    """By how much storing and matching address the same clip more alike than different clips: [seeds, clips]."""
-    seeds = sorted(seed for variant, seed in aligned if variant == claim.better)
+    """By how much storing and matching address the same clip more alike than different clips: [seeds, clips].
+
+    A seed whose weights are not finite has none, and neither has one clip alone.
+    """
+    seeds = sorted(seed for variant, seed in aligned if variant == claim.better and np.isfinite(aligned[variant, seed]).all())
     if not seeds:
         return np.empty((0, 0)), (), f"no memory of '{claim.better}' with a storing path could be looked into"
     return np.stack([aligned[claim.better, seed] for seed in seeds]), tuple(seeds), ""

@@ -16,8 +16,8 @@ from matplotlib.transforms import blended_transform_factory
 
 from reports.claim import ALIGNMENT
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, Judged
-from reports.claims_table import CORRELATION, compared, gain_text, metric_of, more_text
-from reports.columns import shown
+from reports.claims_table import compared, gain_text, metric_of, more_text
+from reports.columns import with_unit
 from reports.results import Results
 from reports.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, paper
 
@@ -105,9 +105,7 @@ def _legend(judged: Sequence[Judged]) -> list[Artist]:
 def _unit(results: Results, judgement: Judged) -> str:
     if judgement.claim.metric == ALIGNMENT:
         return "gain in correlation of storing and matching"
-    metric = results.metrics.get(judgement.claim.metric, CORRELATION)
-    unit = f" ({metric.unit})" if metric.unit else f" (×{metric.scale:g})" if metric.scale != 1 else ""
-    return f"gain in {shown(judgement.claim.score, metric)}{unit}"
+    return f"gain in {with_unit(judgement.claim.score, metric_of(results, judgement.claim))}"
 
 
 def _panel(panel: Axes, results: Results, group: Sequence[Judged], unit: str, texts: Sequence[_Text]) -> None:

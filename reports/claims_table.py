@@ -11,7 +11,7 @@ from typing import Any
 from reports.anytime import begins
 from reports.claim import ALIGNMENT, Claim
 from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
-from reports.columns import Column, shown
+from reports.columns import Column, with_unit
 from reports.costs import COSTS, EQUAL, HELD_EQUAL
 from reports.footnotes import SMALL_SCALE, Footnote
 from reports.quantities import lasting, several
@@ -21,6 +21,7 @@ from reports.table import Cell, Row, Table
 from reports.trivial import failing, failing_claims, failing_notes
 
 CORRELATION = Metric("up", "", 3)
+MORE_DIGITS = 9  # that a number may get; what then reads alike differs by rounding alone
 _OF_ONE_LABEL = "Only clips of '{}': a verdict holds for these, and intervals allow for looking at one label, not at several."
 
 
@@ -67,10 +68,11 @@ def compared(results: Results, claim: Claim) -> str:
     if claim.metric == ALIGNMENT:
         return f"{claim.better}: correlation of storing and matching, same clip against others{clips}"
     metric = results.metrics.get(claim.metric, CORRELATION)
-    name = shown(claim.score, metric) + (f" ({metric.unit})" if metric.unit and "1e" not in metric.unit else "")
     protocol = "" if claim.protocol == "standard" else f", protocol {claim.protocol}"
     least = f", by {_number(results, claim, claim.at_least)} at least" if claim.at_least else ""
-    return f"{claim.better}, {claim.than}: {name}, {frames_text(results, claim)}{protocol}{least}{clips}"
+    return (
+        f"{claim.better}, {claim.than}: {with_unit(claim.score, metric)}, {frames_text(results, claim)}{protocol}{least}{clips}"
+    )
 
 
 def frames_text(results: Results, claim: Claim) -> str:
@@ -88,20 +90,24 @@ def _span(frames: tuple[int, int]) -> str:
 def gain_text(results: Results, judgement: Judged) -> str:
     """ "+0.42 [+0.11, +0.73]"; without an interval where the seeds are too few for one.
 
-    It has more digits than the metric's where an end of the interval would be read as 0: its sign decides.
+    It has more digits than the metric's where an end of the interval would be read as what it is held against: 0, what is
+    claimed, the margin.
     """
     if judgement.gain is None:
         return "–"
+    claim, metric = judgement.claim, metric_of(results, judgement.claim)
     ends = [end for end in (judgement.low, judgement.high) if end is not None]
-    metric = metric_of(results, judgement.claim)
-    digits = max((_digits(end * metric.scale, metric.digits) for end in ends), default=metric.digits)
+    limits = {0.0, claim.at_least, claim.within or 0.0, -(claim.within or 0.0)}
+    pairs = [(end * metric.scale, limit * metric.scale) for end in ends for limit in limits]
+    digits = max((_digits(end, metric.digits, limit) for end, limit in pairs), default=metric.digits)
     text, *texts = (f"{value * metric.scale:+z.{digits}f}" for value in (judgement.gain, *ends))
     return f"{text} [{', '.join(texts) if len(texts) == 2 else '?'}]"
 
 
-def _digits(value: float, digits: int) -> int:
-    """The decimal places, `digits` at least, with which a value that is not 0 does not read as 0."""
-    return max(digits, math.ceil(-math.log10(2 * abs(value)))) if value and math.isfinite(value) else digits
+def _digits(value: float, digits: int, limit: float = 0.0) -> int:
+    """The decimal digit_counts, `digits` at least, with which a value that is not the limit does not read as the limit."""
+    digit_counts = range(digits, digits + MORE_DIGITS + 1)
+    return next((count for count in digit_counts if f"{value:z.{count}f}" != f"{limit:z.{count}f}"), digits)
 
 
 def _number(results: Results, claim: Claim, value: float, sign: bool = False) -> str:
@@ -153,6 +159,10 @@ def _end_without_score(results: Results, claim: Claim, label: str, run: Mapping[
     """How a run ended that has no score for a claim: "diverged"; empty if it has one, or may still get one."""
     if run["state"] in ("diverged", "failed"):
         return str(run["state"])
+    if claim.metric == ALIGNMENT:
+        return "has no alignment that is finite" if run["state"] == "finished" else ""
+    if isinstance(reason := run.get(f"{claim.metric}_missing"), str) and reason:
+        return f"has no {claim.metric.upper()} ({reason})"
     if claim.score in results.columns:
         clips = int(results.clips_lost(claim.score)[results.variants.index(label), results.seeds.index(run["seed"])])
         if clips:

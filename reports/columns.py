@@ -70,9 +70,18 @@ def _column(results: Results, score: str, span: tuple[int, int], whole: bool, ma
 
 def header(score: str, metric: Metric) -> str:
     """What a score is called over a column and at an axis: "PSNR (dB) ↑", "LPIPS (×10⁻³) ↓"."""
-    unit = re.sub(r"1e(-?\d+)", lambda match: "×10" + match[1].translate(RAISED), metric.shown_unit)
-    arrow = "↑" if metric.direction == "up" else "↓"
-    return " ".join(filter(None, [shown(score, metric), f"({unit})" if unit else "", arrow]))
+    return f"{with_unit(score, metric)} {'↑' if metric.direction == 'up' else '↓'}"
+
+
+def with_unit(score: str, metric: Metric) -> str:
+    """What a score is called where its direction is clear: "PSNR (dB)", "LPIPS (×10⁻³)"."""
+    unit = unit_of(metric)
+    return shown(score, metric) + (f" ({unit})" if unit else "")
+
+
+def unit_of(metric: Metric) -> str:
+    """The unit of what is shown of a metric, with its power of ten: "dB", "×10⁻³"."""
+    return re.sub(r"1e(-?\d+)", lambda match: "×10" + match[1].translate(RAISED), metric.shown_unit)
 
 
 def shown(score: str, metric: Metric) -> str:

@@ -19,7 +19,7 @@ import pandas as pd
 from reports.claim import Claim
 from reports.claims import Alignments
 from reports.files import write
-from reports.results import Metadata, Metric, Results
+from reports.results import Metadata, Metric, Results, seed_column
 
 VERSION = 1
 SUFFIX = ".zip"
@@ -147,7 +147,7 @@ def _table(document: Mapping[str, Any], scored: Sequence[tuple[str, int]], colum
     codes = [document["variants"].index(variant) for variant, _ in scored]
     table: dict[str, Any] = {
         "variant": pd.Categorical.from_codes(np.repeat(np.array(codes, np.int16), rows_per_run), dtype=kind),
-        "seed": np.repeat(np.array([seed for _, seed in scored], np.int32), rows_per_run),
+        "seed": np.repeat(seed_column([seed for _, seed in scored]), rows_per_run),
         "clip": np.tile(np.repeat(np.array(clips, np.int32), frames), len(scored)),
         "frame": np.tile(np.arange(1, frames + 1, dtype=np.int16), len(scored) * len(clips)),
     }

@@ -258,6 +258,11 @@ def _score_columns(scores: pd.DataFrame) -> list[str]:
     return [str(column) for column in scores.columns if "/" in str(column)]
 
 
+def seed_column(seeds: Sequence[int]) -> np.ndarray:
+    """Seeds as a column of scores has them: in four bytes each if they fit, since there are millions of rows."""
+    return np.array(seeds, np.int32 if max(seeds, default=0) < 2**31 else np.int64)
+
+
 def mean_of_known(values: np.ndarray, axis: int, least: int | np.ndarray = 1) -> np.ndarray:
     """The mean along an axis of what is finite, in float64; NaN where less than `least` (at least one) is."""
     finite = np.isfinite(values)

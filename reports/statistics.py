@@ -135,7 +135,8 @@ def bootstrap(pair: np.ndarray, seed: int = 0) -> tuple[float, float] | tuple[No
         return None, None
     by_seed, by_clip = _weights(seeds, seed), _weights(clips, seed + 1)
     means = np.einsum("rc,rc->r", by_seed @ pair, by_clip)
-    stretch = math.sqrt(seeds / (seeds - 1)) * student(seeds - 1) / NormalDist().inv_cdf((1 + LEVEL) / 2)
+    reach = NormalDist().inv_cdf((1 + LEVEL) / 2) if seeds > 2 else math.sqrt(2)  # two seeds: resamples end at one of them
+    stretch = math.sqrt(seeds / (seeds - 1)) * student(seeds - 1) / reach
     means += (stretch - 1) * (by_seed @ pair.mean(1) - pair.mean())
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

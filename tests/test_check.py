@@ -7,6 +7,9 @@ import pytest
 
 from reports.ablation import ablation
 from reports.check import check
+from reports.claim import Claim
+from reports.claims import judge
+from reports.claims_table import claims_table
 from reports.costs import cost_table
 from reports.documents import tables
 from reports.page import choices, page
@@ -304,6 +307,13 @@ def test_claims_in_a_document_are_held_against_their_verdicts_of_now(finished, t
     file.write_text(text.replace("Training beats copying", "Copying beats training"))
     code, out, _ = finished("report", "mine.py", "--check", file)
     assert code == 1 and "the claim 'Copying beats training.' (line " in out and "there is no such claim" in out, out
+
+
+def test_two_claims_in_the_same_words_are_told_apart_by_what_they_compare(scored):
+    claims = [Claim("It is better.", *scored.variants[:2], frames=frames) for frames in ((1, 1), (2, 2))]
+    now = claims_table(scored, judge(scored, claims))
+    checked = check(scored, render(now, "markdown"), "markdown", claims=lambda: now)
+    assert checked.tables == 1 and checked.numbers and not checked.differences
 
 
 def test_a_table_without_scores_is_named_in_plain_words(scored):

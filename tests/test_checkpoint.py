@@ -1,5 +1,6 @@
 """Checkpoints: whole, or passed over; read without executing anything."""
 
+import errno
 import pickle
 import random
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from bench.common.errors import BenchError
-from bench.store import checkpoint_files
+from bench.store import checkpoint_files, failures
 from bench.training import checkpoint
 from tests.hostile import Hostile
 
@@ -73,6 +74,15 @@ def test_a_checkpoint_that_cannot_be_read_just_now_is_not_taken_for_damaged(tmp_
         with pytest.raises(MemoryError):
             checkpoint.newest(tmp_path)
     assert path.exists() and checkpoint.newest(tmp_path) == {"step": 1}
+
+
+def test_a_read_error_of_the_system_is_no_fault_of_the_checkpoint(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, 1, {"step": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "content", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
+        with pytest.raises(OSError, match="Input/output error") as error:
+            checkpoint.newest(tmp_path)
+    assert failures.is_retried(failures.of(error.value)) and checkpoint.newest(tmp_path) == {"step": 1}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from reports.claim import ALIGNMENT, CHANCE, Claim
 from reports.claims import HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, alignments, judge
 from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
-from reports.claims_table import claims_table, gain_text
+from reports.claims_table import claims_table, compared, gain_text
 from reports.memory import Addressing, Memories
+from reports.results import seed_column
 from reports.style import printed
 from tests.report_samples import results, runs
 
@@ -58,6 +59,28 @@ def test_an_end_of_an_interval_that_is_not_0_is_not_printed_as_0_since_its_sign_
     assert gain_text(scored, judged) == "+0.0003 [-0.0001, +0.0007]"
     assert gain_text(scored, replace(judged, gains=(0.004,), low=-0.31, high=0.32)) == "+0.00 [-0.31, +0.32]"
     assert gain_text(scored, replace(judged, gains=(0.0,), low=0.0, high=0.0)) == "+0.00 [+0.00, +0.00]"
+
+
+def test_an_end_of_an_interval_is_not_printed_as_the_limit_that_it_does_not_reach():
+    scored = scored_with_gains([1.0] * SEEDS)
+    least = replace(the(scored, Claim("?", "full", "plain", at_least=0.5)), gains=(0.7,), low=0.498, high=0.9)
+    assert gain_text(scored, least) == "+0.700 [+0.498, +0.900]"
+    margin = replace(the(scored, Claim("?", "full", "plain", within=0.1)), gains=(0.01,), low=-0.08, high=0.0996)
+    assert gain_text(scored, margin) == "+0.0100 [-0.0800, +0.0996]"
+
+
+def test_frames_that_are_compared_with_themselves_are_no_claim():
+    scored = scored_with_gains([1.0] * SEEDS)
+    judged = the(scored, Claim("?", "full", "plain", frames=(1, 2), more_than=(1, 2), within=0.1))
+    assert judged.verdict == UNMEASURED and judged.why == "it compares these frames with themselves"
+
+
+def test_the_gain_of_a_scaled_metric_stands_with_its_power_of_ten():
+    scored = scored_with_gains([0.0012] * SEEDS, column="standard/lpips")
+    claim = Claim("?", "plain", "full", metric="lpips")
+    judged = the(scored, claim)
+    assert gain_text(scored, judged).startswith("+1.2 ") and "LPIPS (×10⁻³)" in compared(scored, claim)
+    assert "LPIPS (×10⁻³)" in claims_figure(scored, [judged]).axes[0].get_xlabel()
 
 
 def test_a_claim_is_about_its_frames():
@@ -155,6 +178,53 @@ def test_a_verdict_that_other_clips_could_turn_says_so():
     judged = the(scored, BETTER)
     assert judged.verdict == HOLDS and judged.open_over_clips
     assert "Decided for these 3 test clips" in claims_text(scored, [judged], "markdown")
+
+
+def test_a_margin_that_other_clips_could_leave_says_so():
+    clips = np.array([[2.0], [-2.0], [0.0]]) + np.zeros((3, 2))  # clips differ, and the mean over them does not
+    rows = {
+        (label, seed): 20 + (clips + seed / 1000 if label == "full" else 0 * clips)
+        for label in ("full", "plain")
+        for seed in range(6)
+    }
+    judged = the(results(rows), Claim("?", "full", "plain", within=0.1))
+    assert judged.verdict == NO_DIFFERENCE and judged.open_over_clips
+
+
+def test_a_memory_whose_addresses_are_not_finite_counts_for_no_claim_and_is_named():
+    scored = scored_with_gains([1.0] * SEEDS)
+    aligned = {("full", seed): np.array([0.5, 0.6]) + seed / 1000 for seed in range(SEEDS)}
+    aligned["full", 0] = np.array([0.5, np.nan])
+    claim = Claim("?", "full", CHANCE, ALIGNMENT)
+    judged = the(scored, claim, aligned=aligned)
+    assert judged.verdict == HOLDS and judged.seeds == (1, 2, 3, 4, 5)
+    text = claims_text(scored, [judged], "markdown").replace("\\", "")
+    assert "Without seeds that have no score: 'full' has no alignment that is finite with seed 0." in text
+    assert json.loads(claims_text(scored, [judged], "json"))["claims"][0]["outlier"] is None
+    alone = {run: np.array([np.nan]) for run in aligned}  # one clip: there is no other to compare it with
+    assert the(scored, claim, aligned=alone).verdict == UNMEASURED
+
+
+def test_a_seed_without_lpips_says_why_and_not_that_it_blew_up():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05], column="standard/lpips")
+    values = scored.scores["standard/lpips"].mask((scored.scores["variant"] == "full") & (scored.scores["seed"] == 2))
+    without = (scored.runs["variant"] == "full") & (scored.runs["seed"] == 2)
+    planned = scored.runs.assign(lpips_missing=np.where(without, "no weights", ""))
+    scored = replace(scored, scores=scored.scores.assign(**{"standard/lpips": values}), runs=planned)
+    judged = the(scored, Claim("?", "full", "plain", metric="lpips"))
+    assert judged.seeds == (0, 1, 3, 4, 5)
+    assert "'full' has no LPIPS (no weights) with seed 2" in claims_text(scored, [judged], "markdown")
+
+
+def test_seeds_of_any_size_that_runs_take_are_judged():
+    large = 2**32 - 1
+    values = {
+        (label, seed): 20 + better + np.zeros((2, 4))
+        for label, better in (("full", 1.0), ("plain", 0.0))
+        for seed in (0, large)
+    }
+    assert the(results(values), BETTER).seeds == (0, large)
+    assert seed_column([0, large]).tolist() == [0, large] and seed_column([0, 7]).dtype == np.int32
 
 
 def test_a_seed_that_diverged_is_named():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.common.errors import BenchError
+from bench.common.files import write_json
 from bench.evidence.rounds import Record, next_round
 from bench.spec import Claim, Experiment
 from bench.spec.loading import load
@@ -14,7 +15,7 @@ from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.seeds import widened, with_seeds
 from reports.anytime import begins
-from reports.claims import HOLDS, UNDECIDED, UNMEASURED, Judged
+from reports.claims import HOLDS, NO_PAIR, UNDECIDED, UNMEASURED, Judged
 from tests.conftest import FLOOR, TINY
 
 FEWER, WIDE = TINY.but(model=TINY.model.but(slots=2)), TINY.but(model=TINY.model.but(width=8))
@@ -41,6 +42,12 @@ def test_undecided_claims_alone_get_seeds_and_what_is_not_trained_none():
     assert next_round(five, verdicts, 20) == {"full": [5]}
     assert next_round(five, [judged(HELPS, HOLDS, 5)], 20) == {}
     assert next_round(five, [judged(HELPS, UNMEASURED)], 20) == {}
+
+
+def test_a_claim_whose_seeds_have_all_diverged_gets_others():
+    lost = Judged(HELPS, UNMEASURED, NO_PAIR)
+    assert next_round(FOUR, [lost], 20) == {"full": [1, 2, 3, 4], "few": [1, 2, 3, 4]}
+    assert next_round(FOUR, [lost], 1) == {}
 
 
 def test_the_first_round_goes_to_where_an_interval_can_begin():
@@ -80,6 +87,18 @@ def test_rounds_are_kept_for_each_question_apart(store):
     assert record.applied(FOUR).further == {"full": (1, 2), "few": (2,)}
     for other in (FOUR.edited(["steps=7"]), with_claims(WIDER), FOUR.only(["full", "few"])):
         assert Record.of(other, store).rounds() == []
+
+
+def test_rounds_are_found_again_when_a_claim_is_put_into_other_words(store):
+    Record.of(FOUR, store).add({"full": [1]}, after=0)
+    reworded = [replace(claim, sentence="In plainer words.", source="who says so") for claim in FOUR.claims]
+    assert Record.of(replace(FOUR, claims=tuple(reworded)), store).rounds() == [{"full": [1]}]
+
+
+def test_rounds_that_an_older_version_wrote_are_found(store):
+    path = store.root / ".decide" / "four-small-61678436.json"
+    write_json(path, {"rounds": [{"full": [1]}]})
+    assert Record.of(FOUR, store).path == path and Record.of(FOUR, store).rounds() == [{"full": [1]}]
 
 
 def test_of_two_schedulers_that_choose_the_same_round_one_writes_it_down(store):

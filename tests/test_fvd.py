@@ -163,7 +163,8 @@ def test_a_machine_without_the_weights_says_so():
 
 def test_a_prediction_that_is_not_finite_has_no_fvd(toy: None):
     broken = ((torch.full_like(prediction, torch.nan), target) for prediction, target in pairs())
-    assert not scored(broken, 7, {}, torch.device("cpu"), sets=["fvd"]).set_scores()
+    computed = scored(broken, 7, {}, torch.device("cpu"), sets=["fvd"])
+    assert not computed.set_scores() and computed.metadata["sets"]["fvd"]["missing"] == "a prediction is not finite"
 
 
 @pytest.mark.slow

@@ -42,6 +42,11 @@ def test_rescoring_adds_fvd_and_leaves_the_scores_of_frames_alone(finished, tmp_
     assert load(path).set_scores() == after.set_scores()
 
 
+def test_scores_of_record_are_kept_of_runs_that_have_fvd_too(rescored):
+    code, out, err = rescored("results", "keep", "mine.py")
+    assert code == 0 and "wrote evidence/mine-small-digits.zip: 2 runs" in out, err
+
+
 def test_every_format_shows_one_column_without_frames_and_a_footnote_with_the_number_of_clips(rescored, scores, tmp_path):
     value = scores.set_scores()["fvd2018/fvd"]
     words = ("report", "mine.py", "--metrics", "psnr,fvd", "--frames", "1,2")

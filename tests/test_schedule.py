@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from bench.common import lease
+from bench.common import lease, machine
 from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.spec.component import Component
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.run import FAILED, FINISHED, RUNNING, Run
+from bench.store.run import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 from bench.sweep.executor import Executor
-from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry_failed
+from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, in_smaller_parts, plan, retry_failed
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler
 from tests.many_runs import yardstick
@@ -150,6 +150,61 @@ def test_a_process_that_the_kernel_killed_for_want_of_memory_counts_as_out_of_me
     executor.death = OUT_OF_MEMORY
     Scheduler(planned_runs, store, executor).run()
     assert planned_runs[0].run.status().state == FINISHED and planned_runs[0].run.micro_batches() == 2
+
+
+def test_what_is_killed_after_a_stop_is_not_taken_for_out_of_memory(store, five):
+    class StoppedWhileItRuns(Pretend):
+        def submit(self, run, evaluations):
+            scheduler.stop()
+            return super().submit(run, evaluations)
+
+    planned_runs = plan(five, store)
+    executor = StoppedWhileItRuns({planned.run.name: [None] for planned in planned_runs})
+    executor.death = OUT_OF_MEMORY
+    scheduler = Scheduler(planned_runs, store, executor)
+    scheduler.run()
+    (name,) = executor.started
+    assert Run(store.root / name).micro_batches() == 1 and Run(store.root / name).status().state == INTERRUPTED
+
+
+def test_only_a_kill_of_the_last_seconds_counts_as_one_for_want_of_memory(monkeypatch):
+    counted = [0]
+    monkeypatch.setattr(machine, "kernel_kills", lambda: counted[0])
+    monkeypatch.setattr(machine, "LOOK_S", 0)
+    kills = machine.KernelKills()
+    counted[0] = 1  # something else on this machine, long ago
+    kills.look()
+    kills.look()
+    assert not kills.recent()
+    counted[0] = 2
+    assert kills.recent()
+
+
+def test_a_signal_without_a_name_is_told_by_its_number():
+    assert machine.signal_name(9) == "SIGKILL" and machine.signal_name(40) == "signal 40"
+
+
+def test_parts_go_on_to_single_clips_whatever_the_batch(store, tiny):
+    spec = tiny.but(batch=6)
+    run = store.run(spec)
+    run.create(spec)
+    parts = []
+    while in_smaller_parts(run):
+        parts.append(run.micro_batches())
+    assert parts == [2, 4, 6]
+
+
+def test_a_module_that_cannot_be_read_fails_its_run_alone(store, five):
+    planned_runs = plan(five, store)
+
+    def note(run):
+        if run.name == planned_runs[1].run.name:
+            raise BenchError("my_models.py: half edited")
+
+    Scheduler(planned_runs, store, Pretend({}), prepare=note).run()
+    status = planned_runs[1].run.status()
+    assert (status.state, status.kind, status.reason) == (FAILED, "changed", "my_models.py: half edited")
+    assert [planned.run.status().state for planned in planned_runs].count(FINISHED) == 4
 
 
 def test_a_run_that_was_asked_to_stop_is_left_alone_until_the_next_time(store, five):

@@ -1,18 +1,21 @@
 """eval, rescore and weights: scores of anything, made again without training, the same as before."""
 
 import json
+import re
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 
-from bench.evaluation.scores import Scores, load, read_header
+from bench.evaluation.scores import DamagedScores, Scores, load, read_header, verify
 from bench.metrics.lpips import alexnet_features
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
+from tests.test_check import CLAIMING
 
 
 @pytest.fixture
@@ -216,6 +219,18 @@ def test_damaged_scores_and_predictions_are_made_again(finished, run):
     assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)
 
 
+def test_claims_are_judged_by_the_other_runs_where_a_byte_of_a_score_has_changed(finished, run, tmp_path):
+    (tmp_path / "mine.py").write_text(CLAIMING)
+    path = run.scores_file(EVALUATION.at(TINY).key)
+    with zipfile.ZipFile(path) as archive:
+        member = max(archive.infolist(), key=lambda entry: entry.file_size)
+    content = bytearray(path.read_bytes())
+    content[member.header_offset + member.compress_size // 2 + 60] ^= 1
+    path.write_bytes(content)
+    code, out, err = finished("report", "mine.py", "--claims")
+    assert code == 0 and "not measured" in out, err
+
+
 NAMES = ["standard/psnr", "lmc2021/psnr", "standard/ssim"]
 VALUES = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
 
@@ -227,6 +242,20 @@ def test_the_scores_of_one_protocol_are_read_alone(tmp_path):
     assert np.array_equal(read.values, VALUES[..., [0, 2]])
     whole = load(tmp_path / "scores.npz")
     assert all(np.array_equal(whole[name], VALUES[..., position]) for position, name in enumerate(NAMES))
+
+
+@pytest.mark.parametrize(("offset", "value"), [(8, 1), (10, 14), (10, 98)], ids=["encrypted", "lzma", "ppmd"])
+def test_a_file_of_scores_that_says_it_is_packed_otherwise_is_damaged(tmp_path, offset, value):
+    path = tmp_path / "scores.npz"
+    Scores(VALUES, NAMES, {}).save(path)
+    content = bytearray(path.read_bytes())
+    for mark, position in ((b"PK\1\2", offset), (b"PK\3\4", offset - 2)):  # in the directory, and before each array
+        for entry in re.finditer(re.escape(mark), bytes(content)):
+            content[entry.start() + position] = value
+    path.write_bytes(content)
+    for read in (read_header, load, verify):
+        with pytest.raises(DamagedScores):
+            read(path)
 
 
 def test_scores_from_before_each_protocol_lay_by_itself_are_still_read(tmp_path):

@@ -45,6 +45,23 @@ def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pa
     assert planned_runs[0].run.status().state == FINISHED
 
 
+def test_the_users_own_model_is_noted_as_it_was_at_the_first_run_that_needs_it(store, tmp_path, monkeypatch):
+    module = tmp_path / "my_edited_floor.py"
+    module.write_text("from baselines.trivial import CopyLast\n\nclass Mine(CopyLast):\n    pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code_copy, notes = snapshot.take(store), []
+    for seed in range(2):
+        spec = FLOOR.but(model=Component("my_edited_floor:Mine"), seed=seed)
+        run = store.run(spec)
+        run.create(spec)
+        code_copy.note(run)
+        notes.append(snapshot.of(run).own)
+        module.write_text(module.read_text() + "# edited while the sweep goes on\n")
+    assert notes[0] == notes[1] and len(notes[0]) == 1
+    with pytest.raises(snapshot.Changed, match=r"my_edited_floor\.py"):
+        snapshot.verify(run)
+
+
 def test_a_run_whose_planned_code_is_gone_refuses(store, run):
     snapshot.Snapshot(str(store.root / ".code" / "gone"), "0123456789ab").note(run)
     assert execute(run, [], "cpu", lambda: False) == FAILED

@@ -1,6 +1,8 @@
 """Run directories and who owns them."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +12,7 @@ import pytest
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.files import replacing, write_json
+from bench.spec.runspec import RunSpec
 from bench.store.labels import remember
 from bench.store.run import FAILED, FINISHED, INTERRUPTED, RUNNING
 from bench.store.run_names import find_run
@@ -125,6 +128,72 @@ def test_an_owner_that_was_believed_dead_finds_that_it_has_lost_the_run(run, mon
     threading.Event().wait(0.2)
     assert first_lease.lost
     first_lease.release()
+
+
+def test_an_owner_whose_directory_was_made_anew_never_takes_the_new_owner_s_lease_for_its_own(run, store, tiny, monkeypatch):
+    monkeypatch.setattr(lease, "HEARTBEAT", 0.01)
+    old = lease.take(run.path)
+    shutil.rmtree(run.path)
+    run.create(tiny)
+    new = lease.take(run.path)
+    assert new.path == old.path  # lease-0 again
+    threading.Event().wait(0.2)
+    assert old.is_lost() and not new.is_lost()
+    old.release()
+    assert lease.holder(run.path)
+    new.release()
+    assert lease.holder(run.path) is None
+
+
+def test_a_lease_that_was_lost_stays_lost_when_its_directory_comes_back(run):
+    owned = lease.take(run.path)
+    run.path.rename(run.path.with_name("away"))
+    assert owned.is_lost()
+    run.path.with_name("away").rename(run.path)
+    assert owned.is_lost()
+
+
+def test_a_record_that_cannot_be_read_just_now_is_not_written_over(run, monkeypatch):
+    run.metrics.append(1, {"loss": 0.5})
+    run.write("provenance.json", {"flops": 7})
+
+    def failing(*_, **__):
+        raise OSError(errno.EIO, "Input/output error", "a file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.store.metrics_log.content", failing)
+        patch.setattr("bench.store.run.json_in", failing)
+        with pytest.raises(OSError, match="Input/output"):
+            run.metrics.cut(1)
+        with pytest.raises(OSError, match="Input/output"):
+            run.provenance(to_write=True)
+        assert run.provenance() == {"deviations": ["a file Input/output error"]}  # readers are told
+    assert [line["loss"] for line in run.metrics.lines()] == [0.5] and run.provenance() == {"flops": 7}
+
+
+def test_a_number_in_the_metrics_that_no_float_can_hold_is_passed_over(run):
+    run.metrics.append(1, {"loss": 0.5})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write(f'{{"step": 2, "loss": {10**400}}}\n')
+    assert run.metrics.latest()["loss"] == 0.5 and run.metrics.step() == 1
+
+
+def test_a_run_whose_data_are_absent_is_found_by_its_spec_and_the_store_read_once(store, tiny, monkeypatch):
+    specs = [tiny.but(seed=seed) for seed in range(4)]
+    for spec in specs:
+        store.run(spec).create(spec)
+    absent_specs = [RunSpec.from_json(spec.to_json()) for spec in specs]
+    for spec in absent_specs:
+        vars(spec)["fingerprint"] = None
+    listings, listing = [], store.listing
+    monkeypatch.setattr(store, "listing", lambda: listings.append(1) or listing())
+    assert [store.run(spec).name for spec in absent_specs] == [store.run(spec).name for spec in specs]
+    assert len(listings) == 1
+    later = tiny.but(seed=9)
+    store.run(later).create(later)
+    absent = RunSpec.from_json(later.to_json())
+    vars(absent)["fingerprint"] = None
+    assert store.run(absent).path.exists() and len(listings) == 2
 
 
 def test_a_run_set_aside_is_kept_and_one_that_goes_on_is_not_touched(store, run):

@@ -1,8 +1,11 @@
 """Secrets and control characters stay where they are, names become files of their own."""
 
+import contextlib
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,6 +104,29 @@ def test_long_labels_and_labels_alike_have_notes_of_their_own_and_all_are_copied
 
 def test_names_become_file_names_that_every_system_takes():
     assert slug("a b/ü") == "a-b--" and len(slug("x" * 300)) == 60 and slug("x" * 300) != slug("x" * 301)
+
+
+def test_a_database_that_a_process_was_killed_over_is_mended_and_kept(tmp_path, empty_mlflow):
+    path = tmp_path / "mlflow.db"
+    shutil.copy(empty_mlflow, path)
+    killed = (
+        f"import os, sqlite3; tables = sqlite3.connect({str(path)!r}); tables.execute('PRAGMA cache_size = 1'); "
+        "tables.execute('CREATE TABLE large (text)'); "
+        "tables.executemany('INSERT INTO large VALUES (?)', [('x' * 5000,)] * 200); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", killed], check=False)
+    assert path.with_name("mlflow.db-journal").stat().st_size  # half of a transaction stands in the file
+    assert database.is_whole(path) and not path.with_name("mlflow.db-journal").exists()
+
+
+def test_a_database_that_another_process_holds_is_whole(tmp_path, empty_mlflow, monkeypatch):
+    path = tmp_path / "mlflow.db"
+    shutil.copy(empty_mlflow, path)
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *words, **options: connect(*words, **{**options, "timeout": 0.01}))
+    with contextlib.closing(connect(path)) as tables:
+        tables.execute("BEGIN EXCLUSIVE")
+        assert database.is_whole(path)
 
 
 @pytest.mark.parametrize("how", ["half made", "no database", "empty", "no version"])

@@ -83,9 +83,7 @@ def with_next_round(experiment: Experiment, store: Store, most: int) -> Experime
 
 def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
     """What the round is for, and what it trains."""
-    from reports.claims import UNDECIDED
-
-    left = sum(claim.verdict == UNDECIDED for claim in verdicts)
+    left = sum(claim.wants_seeds for claim in verdicts)
     print(f"\nround {number}: {left} of {len(verdicts)} claims undecided")
     for label, seeds in chosen.items():
         print(f"  {label}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
@@ -93,11 +91,10 @@ def _announce(number: int, chosen: Round, verdicts: Sequence[Judged]) -> None:
 
 def _conclude(experiment: Experiment, results: Results, verdicts: Sequence[Judged], most: int, spent: str, command: str) -> int:
     """Show the verdicts, and why undecided claims stay so; 0, since all was done that was asked for."""
-    from reports.claims import UNDECIDED
     from reports.claims_grid import claims_grid
 
     _output.console().print(claims_grid(results, verdicts))
-    left = sum(claim.verdict == UNDECIDED for claim in verdicts)
+    left = sum(claim.wants_seeds for claim in verdicts)
     if left and spent:
         print(f"{left} of {len(verdicts)} claims undecided, and {spent}; `{command}` continues from here")
     elif left:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from reports.memory import Memories
     from reports.results import Results
 
+Content = TypeVar("Content")
 Protocol = Annotated[
     str,
     typer.Option(
@@ -60,17 +61,22 @@ class Selection:
     @cached_property
     def results(self) -> Results:
         """Read when first asked for: hundreds of runs take seconds."""
-        from bench.evaluation.scores import DamagedScores
         from bench.metrics import set_metrics
-        from bench.reporting.damage import without
         from bench.reporting.results import results
 
         of_sets = [name for name in self.metrics if name in set_metrics()] or None
+        return self._whole(
+            lambda: results(self.experiment, self.planned_runs, self.protocols, self.label, self.external_results, sets=of_sets)
+        )
+
+    def _whole(self, read: Callable[[], Content]) -> Content:
+        """What is read of the runs. One whose scores turn out damaged has failed by that, and the others are read again."""
+        from bench.evaluation.scores import DamagedScores
+        from bench.reporting.damage import without
+
         while True:
             try:
-                return results(
-                    self.experiment, self.planned_runs, self.protocols, self.label, self.external_results, sets=of_sets
-                )
+                return read()
             except DamagedScores as error:
                 self.planned_runs = without(self.planned_runs, error)
 
@@ -85,7 +91,7 @@ class Selection:
         from bench.evidence.judging import judged
 
         tell("judging claims")
-        return judged(self.experiment, self.planned_runs, self.label, tell)
+        return self._whole(lambda: judged(self.experiment, self.planned_runs, self.label, tell))
 
     def memories(self, tell: Callable[[str], None]) -> Memories:
         """How memory slots are addressed. tell: gets the run whose memory is analysed."""

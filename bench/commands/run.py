@@ -197,6 +197,7 @@ def _hand_over(
 ) -> None:
     """Queue the unfinished runs with an executor that needs no waiting process."""
     from bench.store import snapshot
+    from bench.sweep import active
     from bench.sweep.labelling import Labelling
     from bench.sweep.plan import QUEUED
     from bench.sweep.scheduler import Scheduler
@@ -206,9 +207,10 @@ def _hand_over(
         raise BenchError("--detach needs an executor whose runs outlive this process: --executor slurm")
     queued = sum(planned.state == QUEUED for planned in planned_runs)
     labelling = Labelling(experiment_name(experiment), planned_runs)
-    scheduler = Scheduler(planned_runs, store, executor, [labelling], prepare=snapshot.take(store).note)
-    scheduler.hand_over()
-    tickets = executor.detach()
+    with active.register_sweep(store, experiment_name(experiment), command):  # until they have tickets, their code is needed
+        scheduler = Scheduler(planned_runs, store, executor, [labelling], prepare=snapshot.take(store).note)
+        scheduler.hand_over()
+        tickets = executor.detach()
     jobs = ", ".join(dict.fromkeys(ticket.job.partition("_")[0] for ticket in tickets))  # an array's elements as one
     named = f" as {executor.queue.name} job {jobs}" if jobs else ""
     print(f"queued {len(tickets)} runs of {experiment.name}{named}", end="")

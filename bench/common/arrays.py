@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import math
 import os
 import zipfile
@@ -36,7 +37,7 @@ def npz(path: Path, max_bytes: int = MAX_BYTES, root: Path | None = None) -> Ite
                 if declared > max_bytes:
                     raise Unreadable(path, f"declares {declared:,} bytes of arrays, and at most {max_bytes:,} are read")
                 yield arrays
-        except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError) as error:
             raise Unreadable(path, f"is damaged: {error}") from error
 
 
@@ -46,7 +47,7 @@ def member(arrays: Any, name: str, path: Path) -> NDArray[Any]:
         raise Unreadable(path, f"holds no array '{name}'")
     try:
         content = arrays.zip.read(f"{name}.npy")
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         raise Unreadable(path, f"is damaged: {error}") from error
     file = io.BytesIO(content)
     shape, fortran, dtype = _header(file, path)
@@ -65,7 +66,7 @@ def header(arrays: Any, name: str, path: Path) -> tuple[tuple[int, ...], np.dtyp
         with arrays.zip.open(f"{name}.npy") as file:
             shape, _, dtype = _header(file, path)
             offset = file.tell()
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         raise Unreadable(path, f"is damaged: {error}") from error
     if math.prod(shape) * dtype.itemsize != members[f"{name}.npy"].file_size - offset:
         raise Unreadable(path, f"is damaged: '{name}' declares {list(shape)} values of {dtype}, and holds others")

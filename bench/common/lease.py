@@ -15,6 +15,7 @@ import re
 import socket
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,11 +38,13 @@ class Lease:
     """Ownership of a run directory, kept alive by a thread until released."""
 
     path: Path
+    token: str = ""  # that its file holds: one of the same number may be somebody else's, in a directory that was made anew
     lost: bool = False
 
     def is_lost(self) -> bool:
-        """Whether the directory is somebody else's now, or gone: nothing more may be written."""
-        return self.lost or not self.path.exists()
+        """Whether the directory is somebody else's now, or gone: nothing more may be written. What is lost stays lost."""
+        self.lost = self.lost or not self.path.exists()
+        return self.lost
 
     def __post_init__(self) -> None:
         self._ended = threading.Event()
@@ -49,18 +52,26 @@ class Lease:
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT):
+            if self.lost or not self._is_ours():
+                self.lost = True
+                return
             try:
                 os.utime(self.path)
-                self.lost = _number(self.path) < _newest(self.path.parent)
             except OSError:
                 self.lost = True  # the run directory is gone
+
+    def _is_ours(self) -> bool:
+        """Whether the file still holds the token, and no newer lease is there."""
+        owner = _read_in(self.path.parent, self.path.name)
+        ours = owner is not None and owner.get("token", "") == self.token
+        return ours and _number(self.path) >= _newest(self.path.parent)
 
     def release(self) -> None:
         """Let the next owner in at once."""
         self._ended.set()
-        if not self.is_lost():
+        if not self.is_lost() and self._is_ours():
             with contextlib.suppress(OSError):  # on a full disk: the end of this process says the same
-                write_json(self.path, {**_owner(), "released": True}, self.path.parent)
+                write_json(self.path, {**_owner(self.token), "released": True}, self.path.parent)
 
 
 def take(folder: Path) -> Lease | None:
@@ -74,8 +85,9 @@ def take(folder: Path) -> Lease | None:
     except FileExistsError:
         return None  # somebody was faster
     try:
+        token = uuid.uuid4().hex
         with os.fdopen(handle, "w") as file:
-            json.dump(_owner(), file)
+            json.dump(_owner(token), file)
     except OSError:
         path.unlink(missing_ok=True)  # on a full disk: an empty lease would look like an owner
         raise
@@ -85,7 +97,7 @@ def take(folder: Path) -> Lease | None:
     for number in range(max(0, newest - 1), newest + 1):
         with contextlib.suppress(OSError):  # gone already, or a directory of that name
             (folder / f"lease-{number}").unlink()
-    return Lease(path)
+    return Lease(path, token)
 
 
 def holder(folder: Path) -> str | None:
@@ -155,8 +167,9 @@ def _read_in(folder: Path, name: str) -> dict[str, Any] | None:
     return owner if well_formed and "started" in owner else None
 
 
-def _owner() -> dict[str, object]:
-    return {"host": socket.gethostname(), "space": _space(), "process": os.getpid(), "started": _start_of(os.getpid())}
+def _owner(token: str) -> dict[str, object]:
+    process = {"process": os.getpid(), "started": _start_of(os.getpid())}
+    return {"host": socket.gethostname(), "space": _space(), **process, "token": token}
 
 
 def _local_status(owner: dict[str, Any]) -> bool:

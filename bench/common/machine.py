@@ -6,7 +6,10 @@ import contextlib
 import os
 import platform
 import resource
+import signal
 import sys
+import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo, on x86 and on Arm: what makes bfloat16 worth while
+LOOK_S = 5.0  # seconds between two looks at what the kernel has killed
 
 
 def cores() -> int:
@@ -91,10 +95,53 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+class KernelKills:
+    """Whether the kernel has killed a process for want of memory, in the last seconds before it is asked.
+
+    Look again and again while a process runs: what was killed hours before it ended was another one.
+    """
+
+    def __init__(self) -> None:
+        self._counts = deque([kernel_kills()], maxlen=2)
+        self._looked_at = time.monotonic()
+
+    def look(self) -> None:
+        """Note the present number, at most every few seconds."""
+        if time.monotonic() - self._looked_at >= LOOK_S:
+            self._looked_at = time.monotonic()
+            self._counts.append(kernel_kills())
+
+    def recent(self) -> bool:
+        """Whether there was one since the last look but one."""
+        return kernel_kills() > self._counts[0]
+
+
 def kernel_kills() -> int:
-    """How many processes of this machine the kernel has killed for want of memory so far; 0 where it does not say."""
+    """How many processes the kernel has killed for want of memory so far; 0 where it does not say.
+
+    Those of this process's control group where the system counts them, else those of the whole machine.
+    """
+    for path in (_group_events(), Path("/proc/vmstat")):
+        with contextlib.suppress(OSError):
+            counts = dict(line.split()[:2] for line in path.read_text().splitlines())
+            if "oom_kill" in counts:
+                return int(counts["oom_kill"])
+    return 0
+
+
+def _group_events() -> Path:
+    """Where Linux counts what happens to the memory of this process's control group (version 2)."""
     try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+        lines = []
+    group = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    return Path("/sys/fs/cgroup") / group / "memory.events"
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9; "signal 40" for one that has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

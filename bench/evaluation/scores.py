@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import re
 import zipfile
@@ -224,5 +225,5 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except OSError as error:
         raise DamagedScores(path, error.strerror or error) from error
-    except (zlib.error, zipfile.BadZipFile, ValueError, KeyError, EOFError, MemoryError) as error:
+    except (zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError, KeyError, EOFError, RuntimeError, MemoryError) as error:
         raise DamagedScores(path, error) from error

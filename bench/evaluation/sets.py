@@ -105,4 +105,7 @@ class SetScorer:
             score = set_score(name, features[name])
             if np.isfinite(score.value):
                 self.metadata[name] |= {"value": score.value, "replicates": score.replicates.tolist()}
+            else:
+                alone = len(features[name].prediction) < 2
+                self.metadata[name]["missing"] = "it needs two clips" if alone else "a prediction is not finite"
         return features

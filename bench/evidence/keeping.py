@@ -38,6 +38,7 @@ def record(
         scores=scored.scores[keys + score_names],
         runs=scored.runs.drop(columns=list(DROPPED), errors="ignore").assign(reason=""),
         metrics={name: metric for name, metric in scored.metrics.items() if name in names},
+        sets={},
     )
     if not len(small.scores):
         raise BenchError(f"no run of {experiment.name} has scores that could be kept")

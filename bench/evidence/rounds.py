@@ -18,7 +18,7 @@ from bench.spec.experiment import Experiment
 from bench.store.store import Store
 from bench.sweep.seeds import fresh, seeds_of, with_seeds
 from reports.anytime import begins
-from reports.claims import UNDECIDED, Judged
+from reports.claims import Judged
 
 Round = Mapping[str, Sequence[int]]
 """Label -> the seeds that are added to it."""
@@ -32,15 +32,13 @@ class Record:
 
     @classmethod
     def of(cls, experiment: Experiment, store: Store) -> Record:
-        """Another data set, other claims or other variants are another record."""
-        identity = {
-            "variants": {label: spec.but(seed=0).key for label, spec in experiment.variants.items()},
-            "seeds": experiment.seeds,
-            "evaluation": experiment.evaluation.key,
-            "claims": [asdict(claim) for claim in experiment.claims],
-        }
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
-        return cls(store.root / ".decide" / f"{experiment.name}-{experiment.scale}-{digest}.json")
+        """Another data set, other claims or other variants are another record; the words of a claim may change."""
+        claims = [asdict(claim) for claim in experiment.claims]
+        worded, bare = (
+            store.root / ".decide" / f"{experiment.name}-{experiment.scale}-{_digest(experiment, described)}.json"
+            for described in (claims, [{**claim, "sentence": "", "source": ""} for claim in claims])
+        )
+        return cls(worded if worded.exists() else bare)  # older versions took the words, too
 
     def rounds(self) -> list[Round]:
         """In the order in which they were chosen; none if there is no record that can be read."""
@@ -61,13 +59,23 @@ class Record:
         return experiment
 
 
+def _digest(experiment: Experiment, claims: Sequence[Mapping[str, object]]) -> str:
+    identity = {
+        "variants": {label: spec.but(seed=0).key for label, spec in experiment.variants.items()},
+        "seeds": experiment.seeds,
+        "evaluation": experiment.evaluation.key,
+        "claims": claims,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+
+
 def next_round(experiment: Experiment, judged: Sequence[Judged], most: int) -> Round:
-    """The seeds to add to the variants of undecided claims; none if all are decided or have `most` seeds.
+    """The seeds to add to the variants of claims that more seeds may decide; none if all are decided or have `most` seeds.
 
     One seed for each claim, or as many as a first confidence interval needs. most: seeds that a claim may have.
     """
     chosen: dict[str, set[int]] = {}
-    for claim in (claim for claim in judged if claim.verdict == UNDECIDED):
+    for claim in (claim for claim in judged if claim.wants_seeds):
         labels = [label for label in claim.claim.variants if experiment.variants[label].steps > 0]
         seed_sets = [seeds_of(experiment, label) for label in labels]
         shared = set.intersection(*seed_sets) if seed_sets else set()

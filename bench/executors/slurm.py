@@ -126,7 +126,8 @@ class Slurm(Executor):
         for submission in gathered:
             submission.future.set_result("stopped before it was queued")
         for run in runs:
-            run.ask_to_stop("asked to stop by the process that queued it")
+            with contextlib.suppress(OSError):  # a directory that is gone, or a full disk; the others are asked all the same
+                run.ask_to_stop("asked to stop by the process that queued it")
         queue.cancel(runs, waiting_only=True)
 
     def kill(self) -> None:
@@ -201,8 +202,12 @@ class Slurm(Executor):
             runs, evaluations = [str(s.run.path) for s in unqueued], [tuple(s.evaluations) for s in unqueued]
             jobs = _patiently(submitter, self._job(), runs, evaluations)
             for submission, job in zip(unqueued, jobs, strict=True):
-                put(submission.run, "slurm", job)
-        self._watched += unqueued
+                try:
+                    put(submission.run, "slurm", job)
+                except OSError as error:  # its directory is gone: without a ticket nobody could follow the job
+                    submission.future.set_exception(error)
+                else:
+                    self._watched.append(submission)
 
     def _job(self) -> partial[None]:
         """What a job calls with the directory and the evaluations of its run."""

@@ -62,7 +62,7 @@ def _execute(
         )  # fmt: skip
         notice.pass_on_to(child)
         death = worker.run_to_end(child)
-        if death == OUT_OF_MEMORY:
+        if death == OUT_OF_MEMORY and not notice.signal_name:  # else SLURM may have killed it
             run.set_status(FAILED, kind=Failure.MEMORY, reason=death)
         elif death:
             _say(log, death)

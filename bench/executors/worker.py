@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from bench.common.machine import kernel_kills
+from bench.common.machine import LOOK_S, KernelKills, signal_name
 from bench.spec.experiment import Evaluation, evaluations_to_json
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
@@ -60,8 +60,13 @@ def settings(threads: int, device: str = "cpu") -> dict[str, str]:
 
 def run_to_end(child: subprocess.Popen[bytes]) -> str:
     """Wait for a worker. Returns how it was ended, in words; empty if it ended by itself."""
-    kills_before = kernel_kills()
-    code = child.wait()
-    if code == -signal.SIGKILL and kernel_kills() > kills_before:
+    kills = KernelKills()
+    while True:
+        try:
+            code = child.wait(timeout=LOOK_S)
+            break
+        except subprocess.TimeoutExpired:
+            kills.look()
+    if code == -signal.SIGKILL and kills.recent():
         return OUT_OF_MEMORY
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else ""
+    return f"killed by {signal_name(-code)}" if code < 0 else ""

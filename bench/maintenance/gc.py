@@ -91,7 +91,7 @@ def remove(store: Store, waste: Waste) -> bool:
         return False
     if waste.kind == "code" and waste.path not in _unused_code(store):
         return False  # a sweep has begun meanwhile
-    if waste.kind == "checkpoints" and not checkpoint_files.is_whole(_newest(waste.path)):
+    if waste.kind == "checkpoints" and not ((newest := _newest(waste.path)) and checkpoint_files.is_whole(newest)):
         return False  # it may be needed: the newest one is damaged
     return _discard(store, waste.path)
 
@@ -125,9 +125,9 @@ def _folders_of(run: Run) -> list[Path]:
     return [run.path, *(path for path in inside(run.path) if is_folder(path))]
 
 
-def _newest(path: Path) -> Path:
-    """The newest checkpoint of the kind of this one."""
-    return checkpoint_files.newest_first(path.parent, path.name.partition("-")[0])[0]
+def _newest(path: Path) -> Path | None:
+    """The newest checkpoint of the kind of this one; None where all are gone."""
+    return next(iter(checkpoint_files.newest_first(path.parent, path.name.partition("-")[0])), None)
 
 
 def _temporary(paths: Iterable[Path]) -> Iterator[Path]:

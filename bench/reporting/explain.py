@@ -199,7 +199,7 @@ def _set_value(scores: Scores, metric: str, shown: np.ndarray) -> dict[str, Any]
     recomputed = set_score(metric, features, shown) if features else None
     return {
         "mean": _plain([recomputed.value])[0] if recomputed else None,
-        "deviation_over_clips": float(recomputed.replicates.std(ddof=1)) if recomputed else None,
+        "deviation_over_clips": _plain([recomputed.replicates.std(ddof=1)])[0] if recomputed else None,
         "clips": len(shown),
         "protocol_version": recorded.get("version"),
         "by": recorded.get("by") or recorded.get("missing"),

@@ -21,7 +21,7 @@ from bench.reporting.sources import Source, check_comparable, lacking, read_sour
 from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment, Scale
 from bench.sweep.plan import PlannedRun
-from reports.results import Metadata, Results
+from reports.results import Metadata, Results, seed_column
 
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
 
@@ -118,7 +118,7 @@ def _rows(sources: Sequence[Source], labels: Sequence[str], shown: NDArray[np.in
     codes = [labels.index(source.label) for source in sources]
     columns: dict[str, Any] = {
         "variant": pd.Categorical.from_codes(np.repeat(np.array(codes, np.int16), rows), dtype=variants),
-        "seed": np.repeat(np.array([source.seed for source in sources], np.int32), rows),
+        "seed": np.repeat(seed_column([source.seed for source in sources]), rows),
         "clip": np.concatenate([np.repeat(shown.astype(np.int32), length) for length in frames]),
         "frame": np.concatenate([np.tile(np.arange(1, length + 1, dtype=np.int16), len(shown)) for length in frames]),
     }

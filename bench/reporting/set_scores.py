@@ -77,12 +77,22 @@ def _note(
         return ""
     clips, frames, _ = scored[0].header.shape
     count = clips if shown is None else len(shown)
-    without = [label for label, row in zip(labels, values, strict=True) if not np.isfinite(row).any()]
+    without = [
+        f"'{label}' ({_why(name, sources, label)})"
+        for label, row in zip(labels, values, strict=True)
+        if not np.isfinite(row).any()
+    ]
     sentences = [
         f"{metric.label} (protocol {metric.protocol}, version {_metadata(name, scored[0])['version']}) is a number of the "
         f"whole set, here of {count} clips x {frames} predicted frames; {metric.about}.",
         "Its ±: 95% over clips (bootstrap) and seeds.",
         f"{metric.label} by {_metadata(name, scored[0])['by']}.",
-        f"It was not computed for {listed(without)}." if without else "",
+        f"Without it: {listed(without)}." if without else "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def _why(name: str, sources: Sequence[Source], label: str) -> str:
+    """Why a variant has no score of the set, though others have one."""
+    reasons = (_metadata(name, source).get("missing") for source in sources if source.label == label)
+    return next(filter(None, reasons), "it was not computed")

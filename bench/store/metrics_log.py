@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.common.files import appending, write_bytes
-from bench.common.reading import LARGE, content, tail, tail_at
+from bench.common.reading import LARGE, Unreadable, content, tail, tail_at
 from bench.common.records import LARGEST
 
 NAME = "metrics.jsonl"
@@ -36,8 +36,12 @@ class MetricsLog:
         yield from _lines(text)
 
     def cut(self, step: int) -> None:
-        """Forget what was logged after `step`: a resumed run logs it again."""
-        lines = [json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step]
+        """Forget what was logged after `step`: a resumed run logs it again. An OSError where the file cannot be read now."""
+        try:
+            text = content(self.folder / NAME, LARGE, self.folder)
+        except (FileNotFoundError, Unreadable):
+            text = b""
+        lines = [json.dumps(line) + "\n" for line in _lines(text) if line["step"] <= step]
         write_bytes(self.folder / NAME, "".join(lines).encode(), self.folder)
 
     def recent(self) -> list[dict[str, float]]:
@@ -78,10 +82,13 @@ def _lines(text: bytes) -> Iterator[dict[str, float]]:
             continue
         if type(line) is not dict or type(line.get("step")) is not int or not 0 <= line["step"] < LARGEST:
             continue
-        if all(type(value) is float or type(value) is int for value in line.values()) and _is_time(
-            line.setdefault("time", 0.0)
-        ):
+        if all(map(_is_number, line.values())) and _is_time(line.setdefault("time", 0.0)):
             yield line
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a float, or a whole number that a float can be made of."""
+    return type(value) is float or (type(value) is int and -LARGEST < value < LARGEST)
 
 
 def _is_time(seconds: float) -> bool:

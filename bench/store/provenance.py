@@ -118,7 +118,7 @@ def threads_of(provenance: Mapping[str, Any]) -> int | None:
     """
     per_process = provenance.get("machine", {}).get("threads")
     threads = provenance.get("threads") or (per_process and per_process * provenance.get("devices", 1))
-    return int(threads) if threads else None
+    return int(threads) if threads and threads > 0 else None
 
 
 def _version(package: str) -> str:

@@ -214,12 +214,17 @@ class Run:
         float32, float16 in older stores."""
         return self.path / "predictions" / f"{key}.npy"
 
-    def provenance(self) -> dict[str, Any]:
-        """Code, machine, data and cost, as far as recorded. For a damaged file, only what is wrong with it."""
+    def provenance(self, to_write: bool = False) -> dict[str, Any]:
+        """Code, machine, data and cost, as far as recorded. For a damaged file, only what is wrong with it.
+
+        to_write: it will be written with more in it, so a file that cannot be read now is an OSError: nothing may be lost.
+        """
         path = self.path / "provenance.json"
         try:
             values: dict[str, Any] = fitting(json_in(path, self.path, LARGE) or {}, shapes.PROVENANCE, path)
         except OSError as error:
+            if to_write and not isinstance(error, Unreadable):
+                raise
             return {"deviations": [damage(error)]}
         return values
 

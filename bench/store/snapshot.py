@@ -43,8 +43,11 @@ class Snapshot:
     own: dict[str, str] = field(default_factory=dict)  # files of the user's own -> hash
 
     def note(self, run: Run) -> None:
-        """Write into a run directory which code it is to be executed with."""
-        modules = {str(path): seal.digest(path.read_bytes()) for path in own_code.modules(run.spec)}
+        """Write into a run directory which code it is to be executed with. Files of the user's own: as they were at the first
+        run that needs them, so that one that is edited later is noticed."""
+        paths = own_code.modules(run.spec)
+        self.own.update({str(path): seal.digest(path.read_bytes()) for path in paths if str(path) not in self.own})
+        modules = {str(path): self.own[str(path)] for path in paths}
         run.write("code.json", asdict(Snapshot(self.folder, self.digest, modules)))
 
 

@@ -21,6 +21,7 @@ class Store:
     def __init__(self, root: Path | str | None = None):
         path = Path(root or os.environ.get("BENCH_STORE", "runs")).absolute()
         self.root = path.resolve() if path.is_symlink() else path  # a link that the user has made himself is followed
+        self._found: tuple[int, dict[str, Run]] = (-1, {})  # when the folder changed last, and its runs by their specs
 
     def run(self, spec: RunSpec) -> Run:
         """The directory of a spec, which need not exist yet.
@@ -29,8 +30,18 @@ class Store:
         """
         run = Run(self.root / f"{spec.model.name.rpartition(':')[2]}-{spec.key}")
         if spec.fingerprint is None and not run.path.exists():
-            return next((other for other in self.runs() if other.spec.differences() == spec.differences()), run)
+            return self._by_spec().get(spec.key_with(None), run)
         return run
+
+    def _by_spec(self) -> dict[str, Run]:
+        """Every run by its key without data; read anew when a directory has come or gone."""
+        try:
+            changed = os.stat(self.root).st_mtime_ns
+        except OSError:
+            return {}
+        if self._found[0] != changed:
+            self._found = changed, {run.spec.key_with(None): run for run in reversed(self.runs())}
+        return self._found[1]
 
     def runs(self) -> list[Run]:
         """Every run directory with a readable spec, sorted by name."""

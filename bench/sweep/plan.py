@@ -136,8 +136,8 @@ def in_smaller_parts(run: Run) -> bool:
 
     False if that cannot help: it was scoring, or each part is already a single clip.
     """
-    parts = 2 * run.micro_batches()
-    if run.status().trained or parts > run.spec.batch:
+    parts = min(2 * run.micro_batches(), run.spec.batch)
+    if run.status().trained or parts == run.micro_batches():
         return False
     run.set_micro_batches(parts)
     run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from bench.common import lease
+from bench.common.errors import BenchError
 from bench.common.files import appending
 from bench.store import failures
 from bench.store.failures import Failure
@@ -143,6 +144,9 @@ class Scheduler:
         except OSError as error:
             self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
             return
+        except BenchError as error:  # of the user's module, which is gone or half edited
+            self._fail(planned, Failure.CHANGED, str(error))
+            return
         for watcher in self.watchers:
             watcher.started(planned)
         self.active[future] = planned
@@ -153,7 +157,7 @@ class Scheduler:
             self._settle(
                 replace(planned, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh")
             )
-        elif status.kind == Failure.MEMORY or (how_it_died == failures.OUT_OF_MEMORY and status.state == INTERRUPTED):
+        elif status.kind == Failure.MEMORY or (self._lacked_memory(how_it_died) and status.state == INTERRUPTED):
             self._in_smaller_parts(planned, status, how_it_died)
         elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
             self._resume(planned, status, how_it_died)
@@ -161,6 +165,10 @@ class Scheduler:
             self._note_error(status)
             current = self._refresh(planned)
             self._settle(replace(current, state=FAILED, why=status.reason) if status.state == FAILED else current)
+
+    def _lacked_memory(self, how_it_died: str) -> bool:
+        """Whether the kernel has killed it for want of memory; what dies after a stop, this scheduler may have killed."""
+        return how_it_died == failures.OUT_OF_MEMORY and not self.stopped_at
 
     def _resume(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Restart it, unless it has died several times without progress."""
@@ -177,7 +185,12 @@ class Scheduler:
 
     def _in_smaller_parts(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Out of memory: go on with smaller parts of each batch, where that can help."""
-        if in_smaller_parts(planned.run):
+        try:
+            smaller = in_smaller_parts(planned.run)
+        except OSError as error:
+            self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
+            return
+        if smaller:
             self.waiting.appendleft(planned)
         else:
             doing = "while scoring" if status.trained else "even with one clip at a time"

@@ -56,13 +56,22 @@ def ready(path: Path) -> bool:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a database has the tables that MLflow makes first and last; read without importing MLflow."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as tables:
-            tables.execute("SELECT 1 FROM experiments, runs, latest_metrics LIMIT 1").fetchall()
-            return bool(tables.execute("SELECT version_num FROM alembic_version").fetchall())
-    except sqlite3.Error:
-        return False
+    """Whether a database has the tables that MLflow makes first and last; read without importing MLflow.
+
+    Opened for writing where that is allowed: only so SQLite takes back what a killed process has half written. One that another
+    process holds is whole.
+    """
+    for mode in ("rw", "ro"):
+        try:
+            with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)) as tables:
+                tables.execute("SELECT 1 FROM experiments, runs, latest_metrics LIMIT 1").fetchall()
+                return bool(tables.execute("SELECT version_num FROM alembic_version").fetchall())
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                return True
+        except sqlite3.Error:
+            return False
+    return False
 
 
 def make(path: Path) -> None:

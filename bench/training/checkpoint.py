@@ -21,7 +21,7 @@ from torch import nn
 from bench.common.errors import BenchError
 from bench.common.files import write_bytes
 from bench.common.machine import available_memory
-from bench.common.reading import content
+from bench.common.reading import Unreadable, content
 from bench.converters.state_dict import other_names, wrong_type
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files
@@ -119,6 +119,8 @@ def read(path: Path) -> dict[str, Any]:
     try:
         encoded = content(path, available_memory(), path.parent.parent if match else None)
     except OSError as error:
+        if match and not isinstance(error, Unreadable):
+            raise  # the system's, and perhaps gone at the next try
         raise BenchError(f"cannot read the checkpoint {path}: {error.strerror}") from error
     if match and checkpoint_files.digest(encoded) != match[3]:
         raise Damaged(f"the checkpoint {path.name} is damaged: its content does not match the hash in its name")

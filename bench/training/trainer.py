@@ -217,7 +217,7 @@ class Trainer:
 
     def _declare(self, deviation: str) -> None:
         """Store in the provenance, once, what is missing of the steps before; nothing if that is empty."""
-        provenance = self.run.provenance()
+        provenance = self.run.provenance(to_write=True)
         declared = provenance.get("deviations", [])
         if deviation and not any(text.startswith(deviation) for text in declared):
             log.warning("%s", deviation)

@@ -16,7 +16,7 @@ from bench.store import search_results
 from bench.store.run import DIVERGED, FINISHED
 from bench.store.search_results import Candidate, Result
 from bench.sweep.plan import PlannedRun, plan_run, retry_failed, unique
-from bench.tune.objectives import OBJECTIVES, value
+from bench.tune.objectives import OBJECTIVES, NoValue, value
 from bench.tune.study import RETRIED, Study, finished, settings
 from bench.tune.trial import present, runs_in_record, seconds
 
@@ -75,7 +75,7 @@ def _candidate(study: Study, trial: FrozenTrial, seeds: int) -> Candidate:
     planned_runs = _runs_of(study, trial, seeds)
     confirmed = None
     if all(planned.state == FINISHED for planned in planned_runs):
-        with contextlib.suppress(DamagedScores):  # the next search computes them again
+        with contextlib.suppress(DamagedScores, NoValue):  # damaged ones are computed again by the next search
             confirmed = [value(name, planned_runs) for name in study.aim.objectives]
     diverged = [planned.seed for planned in planned_runs if planned.state == DIVERGED]
     spec = RunSpec.from_json(trial.user_attrs["spec"])

@@ -10,6 +10,7 @@ from typing import Literal
 from bench.common.errors import BenchError, did_you_mean
 from bench.evaluation.scores import load
 from bench.metrics import METRICS
+from bench.store.failures import Failure
 from bench.sweep.plan import PlannedRun
 from reports.quantities import counted, lasting
 
@@ -68,8 +69,16 @@ def prunable(names: Sequence[str]) -> bool:
     return len(names) == 1 and bool(OBJECTIVES[names[0]].logged)
 
 
+class NoValue(BenchError):
+    """A finished run lacks what it is to be judged by. kind: of failure, as `bench.store.failures` sorts them."""
+
+    def __init__(self, message: str, kind: Failure):
+        super().__init__(message)
+        self.kind = kind
+
+
 def value(name: str, planned_runs: Sequence[PlannedRun]) -> float:
-    """The mean of an objective over the finished runs of a trial."""
+    """The mean of an objective over the finished runs of a trial; NoValue where one has none."""
     return fmean(_of_run(name, planned) for planned in planned_runs)
 
 
@@ -83,10 +92,14 @@ def shown(name: str, value: float) -> str:
 
 def _of_run(name: str, planned: PlannedRun) -> float:
     if cost := OBJECTIVES[name].cost:
-        return float(planned.run.provenance()[cost])
-    scores = load(planned.run.scores_file(planned.evaluations[0].key)).means()
-    if f"standard/{name}" not in scores:
-        raise BenchError(
-            f"{planned.run.name} has no {name} on the validation split; `bench weights status` says what LPIPS needs"
-        )
-    return scores[f"standard/{name}"]
+        try:
+            return float(planned.run.provenance()[cost])
+        except KeyError:
+            raise NoValue(f"{planned.run.name} has no {name} on record", Failure.DAMAGED) from None
+    scores = load(planned.run.scores_file(planned.evaluations[0].key))
+    means = scores.means()
+    if f"standard/{name}" in means:
+        return means[f"standard/{name}"]
+    if why := scores.metadata.get(f"{name}_missing"):
+        raise NoValue(f"{planned.run.name} was scored without {name.upper()}: {why}", Failure.DAMAGED)
+    raise NoValue(f"{planned.run.name} has predictions that are not finite", Failure.DIVERGED)

@@ -20,7 +20,7 @@ from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
 from bench.sweep.plan import PlannedRun, retry_failed
 from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces
-from bench.tune.objectives import value
+from bench.tune.objectives import NoValue, value
 from bench.tune.spaces import Space
 from bench.tune.study import RETRIED, SURPLUS, Study, finished
 from bench.tune.trial import OpenTrial, runs_in_record, runs_of_trial, seconds
@@ -172,13 +172,21 @@ class Search:
         planned = open_trial.unfinished()
         if planned is None:
             self._report(open_trial)
-            self._tell(
-                open_trial, TrialState.COMPLETE, [value(name, open_trial.planned_runs) for name in self.study.aim.objectives]
-            )
+            self._complete(open_trial)
         elif planned.state in (FAILED, DIVERGED, BLOCKED):
             self._fail(open_trial, planned)
         elif not self.scheduler.has(planned):
             self.scheduler.add(planned)
+
+    def _complete(self, open_trial: OpenTrial) -> None:
+        """Tell what a trial is worth; one whose runs lack that has failed."""
+        try:
+            values = [value(name, open_trial.planned_runs) for name in self.study.aim.objectives]
+        except NoValue as error:
+            self.open_trials.remove(open_trial)
+            self._tell_failed(open_trial.trial, error.kind, str(error), open_trial.planned_runs)
+        else:
+            self._tell(open_trial, TrialState.COMPLETE, values)
 
     def _report(self, open_trial: OpenTrial) -> None:
         """Report every validation; if the pruner decides so, store that and ask the run to stop."""

@@ -78,8 +78,12 @@ def run(
     planned_runs = [
         planned for trial in study.trials() for planned in runs_in_record(study, trial)
     ]  # for MLflow, which may lack some
-    with _exclusive(study), active.register_sweep(study.store, called(study.name, study.aim.scale), command) as sweep:
+    with _exclusive(study) as owned, active.register_sweep(study.store, called(study.name, study.aim.scale), command) as sweep:
         code = snapshot.take(study.store)
+
+        def stop_requested() -> str:
+            return f"another `bench tune` has taken {study.name} over" if owned.is_lost() else sweep.stop_requested()
+
         tracker = Tracker(study.store, called(study.name, study.aim.scale), planned_runs)
         labelling = Labelling(called(study.name, study.aim.scale), planned_runs)
         trouble = ""
@@ -89,7 +93,7 @@ def run(
             if search.open():
                 with Board(console, study, plan.trials) as board:
                     watchers: list[Watcher] = [search, board, labelling, tracker]
-                    scheduler = Scheduler([], study.store, executor, watchers, sweep.stop_requested, code.note)
+                    scheduler = Scheduler([], study.store, executor, watchers, stop_requested, code.note)
                     search.watch(scheduler)
                     interrupted = _go(scheduler, console.print)
             if not interrupted and confirmation.best and not search.open():
@@ -132,12 +136,12 @@ def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
 
 
 @contextlib.contextmanager
-def _exclusive(study: Study) -> Iterator[None]:
+def _exclusive(study: Study) -> Iterator[lease.Lease]:
     """Hold the study's lease, so that only one search of it runs in a store."""
     owned = lease.take(study.folder)
     if owned is None:
         raise BenchError(f"another `bench tune` works on the study '{study.name}': {lease.holder(study.folder)}")
     try:
-        yield
+        yield owned
     finally:
         owned.release()

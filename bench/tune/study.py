@@ -129,6 +129,8 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
         )
     except ValueError as error:
         raise BenchError(f"the study '{name}' cannot be used: {error}") from error
+    except Exception as error:  # whatever Optuna makes of a record that is damaged
+        raise BenchError(f"the record of the study '{name}' (scale {aim.scale}) is damaged: {first_line(error)}") from error
     if "aim" in record.user_attrs:
         _same(name, Aim.from_json(record.user_attrs["aim"]), aim)
     else:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from bench.common.errors import BenchError
 from bench.common.files import read_json, write_json
-from bench.common.machine import kernel_kills
+from bench.common.machine import KernelKills, signal_name
 from bench.spec.experiment import Evaluation, evaluations_from_json, evaluations_to_json
 from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.run import FAILED, FINISHED, INTERRUPTED, Run
@@ -58,7 +58,7 @@ def train_together(
     devices: at most as many as a batch has clips. threads: of the processor, for all of them together.
     """
     log.info("%s on %d devices", run.name, devices)
-    killed_before = kernel_kills()
+    kills = KernelKills()
     with tempfile.TemporaryDirectory(prefix="bench-team-") as folder, contextlib.ExitStack() as stack:
         processes: list[subprocess.Popen[bytes]] = []
         for rank in range(devices):
@@ -69,10 +69,11 @@ def train_together(
             if control.stop_requested() and not stopping:
                 stopping = True
                 _tell_to_stop(processes[0])
+            kills.look()
             time.sleep(POLL_S)
         if not control.is_lost():
             _wait_for_outcomes(processes, folder)
-        return _verdict(processes, [_reported_outcome(folder, rank) for rank in range(devices)], kernel_kills() > killed_before)
+        return _verdict(processes, [_reported_outcome(folder, rank) for rank in range(devices)], kills.recent())
 
 
 def _start(
@@ -123,7 +124,7 @@ def _verdict(processes: list[subprocess.Popen[bytes]], outcomes: list[Outcome | 
             if process.returncode == -signal.SIGKILL and out_of_memory:
                 return Outcome(FAILED, Failure.MEMORY, OUT_OF_MEMORY)
             code = process.returncode
-            ending = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            ending = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
             return Outcome(INTERRUPTED, "", f"process {rank + 1} of {len(processes)} {ending}")
     return Outcome(INTERRUPTED, "", "the processes of the run lost each other")
 

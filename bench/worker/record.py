@@ -28,7 +28,7 @@ def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, st
 
     parts: how training in parts departs from the spec, in words; empty if it does not.
     """
-    before = run.provenance() if step else {}  # of steps that are trained once more nothing is left
+    before = run.provenance(to_write=True) if step else {}  # of steps that are trained once more nothing is left
     now = {**_now(run, data, device, group), "parts": parts}
     since = f" (from step {step + 1} on)" if step else ""
     changed = [*changes(before, now)] if step else []

@@ -63,6 +63,7 @@ def train_and_score(
         parts = spec_deviation(trainer.model, spec.batch, run.micro_batches(), group)
         record.begin(run, data, device, group, step, parts)
     model, progress = trainer.train(), trainer.progress
+    control.check_owned()
     if not trained:
         if goes_on or "train_seconds" not in run.provenance():
             _record(run, {"train_seconds": progress.seconds, **_costs(spec, model, data, device), "written": time.time()})
@@ -114,12 +115,14 @@ def _score(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, de
     from bench.training.control import Interrupted
 
     def stop_between_chunks(done: int, total: int) -> None:
+        control.check_owned()
         if control.stop_requested() and done < total:
             raise Interrupted
 
     keep = run.predictions_file(evaluation.key) if evaluation.keep_predictions else None
     precision = run.spec.precision
     scores = evaluate(model, data, run.spec.context, evaluation, device, precision, keep, stop_between_chunks)
+    control.check_owned()
     _keep_pictures(run, model, data, evaluation, device)
     scores.save(run.scores_file(evaluation.key))  # last: once it exists, the evaluation is complete
     log.info("scored %d clips: %s", len(scores.values), {k: round(v, 4) for k, v in scores.means().items()})
@@ -156,7 +159,7 @@ def _record_seconds(run: Run, scoring: dict[str, float], training: float | None,
 
 
 def _record(run: Run, values: dict[str, Any]) -> None:
-    run.write("provenance.json", {**run.provenance(), **values})
+    run.write("provenance.json", {**run.provenance(to_write=True), **values})
 
 
 def _peak_memory(device: torch.device) -> int:
