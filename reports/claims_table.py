@@ -160,7 +160,7 @@ def _end_without_score(results: Results, claim: Claim, label: str, run: Mapping[
     if run["state"] in ("diverged", "failed"):
         return str(run["state"])
     if claim.metric == ALIGNMENT:
-        return "has no alignment that is finite" if run["state"] == "finished" else ""
+        return "has no alignment" if run["state"] == "finished" else ""
     if isinstance(reason := run.get(f"{claim.metric}_missing"), str) and reason:
         return f"has no {claim.metric.upper()} ({reason})"
     if claim.score in results.columns:

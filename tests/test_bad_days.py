@@ -176,5 +176,5 @@ def test_an_owner_in_another_container_of_the_same_name_is_not_taken_for_dead(st
     run = store.run(tiny)
     run.create(tiny)
     path = _on_another_host(run)
-    write_json(path, {**lease._owner(), "space": "another container", "process": 2**22 + 1})
+    write_json(path, {**lease._owner(""), "space": "another container", "process": 2**22 + 1})
     assert lease.holder(run.path) is not None and lease.take(run.path) is None
