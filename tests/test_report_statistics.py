@@ -144,7 +144,7 @@ def test_intervals_hold_the_truth_and_nulls_pass_whichever_noise_rules(seed_nois
             for _ in range(300)
         ]
         differences = compare(pairs)
-        assert np.mean([d.low <= 0 <= d.high for d in differences]) > 0.94
+        assert np.mean([d.low <= 0 <= d.high for d in differences]) > (0.96 if seeds == 2 else 0.92)
         assert np.mean([d.p < 0.05 for d in differences]) < 0.08
 
 
