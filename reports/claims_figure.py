@@ -61,7 +61,9 @@ def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
             _panel(panel, results, group, unit, texts[unit])
             top -= FOOT
         position: Any = {"loc": "lower left", "bbox_to_anchor": (-0.005, (below - 2 * LINE) / height)}
-        figure.legend(handles=_legend(judged), ncols=4, borderaxespad=0, handlelength=1.6, columnspacing=1.6, **position)
+        figure.legend(
+            handles=_legend(measured, len(judged)), ncols=4, borderaxespad=0, handlelength=1.6, columnspacing=1.6, **position
+        )
         if missing:
             words = f"not measured here: {missing} of {len(judged)} claims"
             figure.text(0.005, 0.3 * LINE / height, words, color=GREY, va="bottom", fontsize=7.5)
@@ -86,18 +88,17 @@ class _Text:
         return max(3, len(self.sentence) + len(self.compared)) + 1
 
 
-def _legend(judged: Sequence[Judged]) -> list[Artist]:
-    """What the marks are, as far as any claim has them."""
-    together = (
-        f", {100 * (1 - ALPHA):g}% for all {len(judged)} claims together" if len(judged) > 1 else f", {100 * (1 - ALPHA):g}%"
-    )
+def _legend(shown_claims: Sequence[Judged], count: int) -> list[Artist]:
+    """What the marks of the claims that are shown mean. count: of all claims, which the intervals hold for together."""
+    together = f" for all {count} claims together" if count > 1 else ""
+    interval = f"mean and interval, {100 * (1 - ALPHA):g}%{together}"
     handles: list[Artist] = [
         Line2D([], [], color=GREY, marker="|", markersize=5, linewidth=0, label="a seed"),
-        Line2D([], [], color=GREY, linewidth=2.2, marker="D", markerfacecolor="white", label=f"mean and interval{together}"),
+        Line2D([], [], color=GREY, linewidth=2.2, marker="D", markerfacecolor="white", label=interval),
     ]
-    if any(judgement.claim.within for judgement in judged):
+    if any(judgement.claim.within for judgement in shown_claims):
         handles.append(Patch(facecolor=BLUE, alpha=0.1, linewidth=0, label="no difference: the whole interval in here"))
-    if any(judgement.claim.at_least for judgement in judged):
+    if any(judgement.claim.at_least for judgement in shown_claims):
         handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=0.8, label="claimed at least"))
     return handles
 

@@ -90,15 +90,15 @@ def _span(frames: tuple[int, int]) -> str:
 def gain_text(results: Results, judgement: Judged) -> str:
     """ "+0.42 [+0.11, +0.73]"; without an interval where the seeds are too few for one.
 
-    It has more digits than the metric's where an end of the interval would be read as what it is held against: 0, what is
-    claimed, the margin.
+    It has more digits than the metric's where an end of the interval, or a gain without one, would be read as what it is held
+    against: 0, what is claimed, the margin.
     """
     if judgement.gain is None:
         return "–"
     claim, metric = judgement.claim, metric_of(results, judgement.claim)
     ends = [end for end in (judgement.low, judgement.high) if end is not None]
     limits = {0.0, claim.at_least, claim.within or 0.0, -(claim.within or 0.0)}
-    pairs = [(end * metric.scale, limit * metric.scale) for end in ends for limit in limits]
+    pairs = [(end * metric.scale, limit * metric.scale) for end in ends or [judgement.gain] for limit in limits]
     digits = max((_digits(end, metric.digits, limit) for end, limit in pairs), default=metric.digits)
     text, *texts = (f"{value * metric.scale:+z.{digits}f}" for value in (judgement.gain, *ends))
     return f"{text} [{', '.join(texts) if len(texts) == 2 else '?'}]"

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -76,6 +77,11 @@ def tiny() -> RunSpec:
 def pair() -> Experiment:
     """A learned variant and a floor."""
     return Experiment("Does it run?", {"tiny": TINY, "copy": FLOOR}, evaluation=EVALUATION, name="pair")
+
+
+@pytest.fixture
+def five(pair, tiny):
+    return replace(pair, variants={str(n): tiny.but(seed=n) for n in range(1)}, seeds=(0, 1, 2, 3, 4))
 
 
 EXPERIMENT = """

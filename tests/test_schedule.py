@@ -4,62 +4,22 @@ import errno
 import shutil
 import subprocess
 import sys
-from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
-from bench.common import lease, machine
+from bench.common import lease
 from bench.common.errors import BenchError
 from bench.executors import worker
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.spec.component import Component
-from bench.store.failures import OUT_OF_MEMORY
-from bench.store.run import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
-from bench.sweep.executor import Executor
-from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, in_smaller_parts, plan, retry_failed
+from bench.store.run import FAILED, FINISHED, RUNNING, Run
+from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry_failed
 from bench.sweep.preflight import preflight
 from bench.sweep.scheduler import Scheduler
 from tests.many_runs import yardstick
-
-
-class Pretend(Executor):
-    """An executor whose runs end as they are told to: a state, `failed code` for a kind, or None for a process that dies."""
-
-    slots, death = 2, "killed by SIGKILL"
-
-    def __init__(self, ends):
-        self.ends, self.started, self.most, self.stopped = ends, [], 0, False
-        self.active = []
-
-    def submit(self, run, evaluations):
-        self.started.append(run.name)
-        ends = self.ends.get(run.name, [FINISHED])
-        end = ends.pop(0) if len(ends) > 1 else ends[0]
-        if end is None:
-            run.set_status(RUNNING)
-        else:
-            state, _, kind = end.partition(" ")
-            run.set_status(state, kind=kind, trained=end == FINISHED, reason="" if end == FINISHED else "as told")
-        if end == FINISHED:
-            for evaluation in evaluations:
-                run.scores_file(evaluation.key).parent.mkdir(exist_ok=True)
-                run.scores_file(evaluation.key).write_bytes(b"")
-        future: Future[str] = Future()
-        future.set_result("" if end else self.death)
-        return future
-
-    def stop(self):
-        self.stopped = True
-
-    def kill(self):
-        self.stopped = True
-
-
-@pytest.fixture
-def five(pair, tiny):
-    return replace(pair, variants={str(n): tiny.but(seed=n) for n in range(1)}, seeds=(0, 1, 2, 3, 4))
+from tests.schedule_samples import Pretend
 
 
 def _states(experiment, store):
@@ -133,65 +93,6 @@ def test_three_runs_with_the_same_error_in_a_row_end_the_sweep_in_words(store, f
     scheduler.run()
     assert len(executor.started) == 3 and scheduler.halted == "3 runs in a row failed with the same error: as told"
     assert _states(five, store) == [FAILED] * 3 + [NEW] * 2
-
-
-def test_out_of_memory_halves_the_micro_batches_until_one_clip_is_left(store, five):
-    planned_runs = plan(five, store)  # batches of 2 clips
-    helped, hopeless = planned_runs[0].run, planned_runs[1].run
-    executor = Pretend({helped.name: ["failed memory", FINISHED], hopeless.name: ["failed memory"]})
-    Scheduler(planned_runs, store, executor).run()
-    assert helped.status().state == FINISHED and helped.micro_batches() == 2
-    assert executor.started.count(hopeless.name) == 2 and "even with one clip at a time" in hopeless.status().reason
-
-
-def test_a_process_that_the_kernel_killed_for_want_of_memory_counts_as_out_of_memory(store, five):
-    planned_runs = plan(five, store)
-    executor = Pretend({planned_runs[0].run.name: [None, FINISHED]})
-    executor.death = OUT_OF_MEMORY
-    Scheduler(planned_runs, store, executor).run()
-    assert planned_runs[0].run.status().state == FINISHED and planned_runs[0].run.micro_batches() == 2
-
-
-def test_what_is_killed_after_a_stop_is_not_taken_for_out_of_memory(store, five):
-    class StoppedWhileItRuns(Pretend):
-        def submit(self, run, evaluations):
-            scheduler.stop()
-            return super().submit(run, evaluations)
-
-    planned_runs = plan(five, store)
-    executor = StoppedWhileItRuns({planned.run.name: [None] for planned in planned_runs})
-    executor.death = OUT_OF_MEMORY
-    scheduler = Scheduler(planned_runs, store, executor)
-    scheduler.run()
-    (name,) = executor.started
-    assert Run(store.root / name).micro_batches() == 1 and Run(store.root / name).status().state == INTERRUPTED
-
-
-def test_only_a_kill_of_the_last_seconds_counts_as_one_for_want_of_memory(monkeypatch):
-    counted = [0]
-    monkeypatch.setattr(machine, "kernel_kills", lambda: counted[0])
-    monkeypatch.setattr(machine, "LOOK_S", 0)
-    kills = machine.KernelKills()
-    counted[0] = 1  # something else on this machine, long ago
-    kills.look()
-    kills.look()
-    assert not kills.recent()
-    counted[0] = 2
-    assert kills.recent()
-
-
-def test_a_signal_without_a_name_is_told_by_its_number():
-    assert machine.signal_name(9) == "SIGKILL" and machine.signal_name(40) == "signal 40"
-
-
-def test_parts_go_on_to_single_clips_whatever_the_batch(store, tiny):
-    spec = tiny.but(batch=6)
-    run = store.run(spec)
-    run.create(spec)
-    parts = []
-    while in_smaller_parts(run):
-        parts.append(run.micro_batches())
-    assert parts == [2, 4, 6]
 
 
 def test_a_module_that_cannot_be_read_fails_its_run_alone(store, five):

@@ -4,29 +4,22 @@ import io
 import json
 import time
 from collections import Counter
-from dataclasses import replace
 
-import numpy as np
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
 from bench.common.errors import BenchError
-from bench.evaluation.scores import Scores
 from bench.maintenance import gc
-from bench.spec.experiment import Experiment
 from bench.store.run import FAILED
 from bench.store.run_names import find_run
 from bench.store.search_results import Aim, journal
 from bench.store.store import Store
-from bench.sweep.plan import plan
-from bench.tune import confirm, objectives, spaces
+from bench.tune import confirm, spaces
 from bench.tune.display import Board
-from bench.tune.objectives import NoValue
 from bench.tune.search import Plan
 from bench.tune.spaces import Space
 from bench.tune.study import begin, find, finished
-from tests.conftest import EVALUATION
-from tests.tune_samples import PLAN, Pretend, draw, few, quality, search
+from tests.tune_samples import Pretend, draw, few, search
 
 
 @pytest.fixture(autouse=True)
@@ -130,36 +123,6 @@ def test_a_diverged_trial_is_a_failure_with_its_reason_and_counts(store):
     assert len(study.trials()) == 10 == len(executor.started)
 
 
-def test_a_trial_whose_predictions_are_not_finite_is_a_failure_and_the_search_goes_on(store, monkeypatch):
-    of_run, asked_runs = objectives._of_run, []
-
-    def sometimes(name, planned):
-        asked_runs.append(planned.run.name)
-        if planned.run.name == asked_runs[0]:
-            raise objectives.NoValue(f"{planned.run.name} has predictions that are not finite", "diverged")
-        return of_run(name, planned)
-
-    monkeypatch.setattr(objectives, "_of_run", sometimes)
-    study, _, searching = search(store, plan=replace(PLAN, trials=4))
-    failed = [trial for trial in study.trials() if trial.state == TrialState.FAIL]
-    assert len(failed) == 1 and failed[0].user_attrs["reason"].endswith("has predictions that are not finite")
-    assert searching.open() == 0 and not searching.open_trials
-
-
-@pytest.mark.parametrize(("missing", "kind"), [("no weights", "damaged"), ("", "diverged")])
-def test_why_a_run_has_no_value_is_told(store, tiny, missing, kind):
-    (planned,) = plan(Experiment("?", {"tiny": tiny}, evaluation=EVALUATION), store)
-    planned.run.create(tiny)
-    scores = np.full((1, 2, 1), np.nan, np.float32)
-    metadata = {"lpips_missing": missing}
-    Scores(scores, ["standard/lpips"], metadata).save(planned.run.scores_file(planned.evaluations[0].key))
-    with pytest.raises(NoValue, match=missing or "not finite") as error:
-        objectives.value("lpips", [planned])
-    assert error.value.kind == kind
-    with pytest.raises(NoValue, match="has no cost on record"):
-        objectives.value("cost", [planned])
-
-
 def test_a_trial_lost_to_the_machine_does_not_count_and_is_tried_again_with_its_settings(store):
     whole, _, _ = search(store, plan=Plan(3, "random", "none"), name="whole")
     lost = whole.trials()[1].user_attrs["runs"][0]
@@ -236,25 +199,6 @@ def test_a_sampler_whose_package_is_missing_says_what_to_install(store, monkeypa
     monkeypatch.setattr("bench.tune.samplers.find_spec", lambda name: None)
     with pytest.raises(BenchError, match="--sampler cmaes needs the package cmaes: pip install cmaes"):
         search(store, plan=Plan(2, "cmaes"))
-
-
-def test_several_objectives_give_a_front_on_which_nothing_is_beaten(store):
-    study, _, _ = search(store, plan=Plan(15, "random", "none"), objectives=("psnr", "cost"))
-    front = study.ranking()
-    assert len(front) > 1 and front == sorted(front, key=lambda trial: -trial.values[0])
-    for trial in front:
-        assert not any(other.values[0] > trial.values[0] and other.values[1] < trial.values[1] for other in study.trials())
-
-
-def test_the_mean_over_seeds_counts_and_a_poor_first_seed_ends_the_trial(store):
-    study, executor, _ = search(store, Pretend(2, seconds=0.05), Plan(12), seeds=3)
-    best = study.ranking()[0]
-    specs = [find_run(store, name).spec for name in best.user_attrs["runs"]]
-    assert [spec.seed for spec in specs] == [0, 1, 2]
-    assert best.values[0] == pytest.approx(sum(map(quality, specs)) / 3)
-    assert max(best.intermediate_values) == 27  # three runs of nine steps
-    pruned = [trial for trial in study.trials() if trial.state == TrialState.PRUNED]
-    assert pruned and len(executor.started) < 3 * 12
 
 
 def test_after_the_timeout_nothing_is_asked_for_and_what_goes_on_is_finished(store):

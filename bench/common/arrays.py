@@ -22,6 +22,8 @@ from bench.common.reading import Unreadable, opened
 
 LONGEST_HEADER = 10_000  # bytes of an array's header, as NumPy has it
 MAX_BYTES = 2**30  # bytes of the arrays of a file in a store, unpacked
+NOT_AS_WRITTEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+"""What reading a zip file raises that is damaged, or says that it is encrypted or packed in a way that NumPy never uses."""
 
 
 @contextmanager
@@ -37,7 +39,7 @@ def npz(path: Path, max_bytes: int = MAX_BYTES, root: Path | None = None) -> Ite
                 if declared > max_bytes:
                     raise Unreadable(path, f"declares {declared:,} bytes of arrays, and at most {max_bytes:,} are read")
                 yield arrays
-        except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, lzma.LZMAError) as error:
+        except NOT_AS_WRITTEN as error:
             raise Unreadable(path, f"is damaged: {error}") from error
 
 
@@ -47,7 +49,7 @@ def member(arrays: Any, name: str, path: Path) -> NDArray[Any]:
         raise Unreadable(path, f"holds no array '{name}'")
     try:
         content = arrays.zip.read(f"{name}.npy")
-    except (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+    except (OSError, *NOT_AS_WRITTEN) as error:
         raise Unreadable(path, f"is damaged: {error}") from error
     file = io.BytesIO(content)
     shape, fortran, dtype = _header(file, path)
@@ -66,7 +68,7 @@ def header(arrays: Any, name: str, path: Path) -> tuple[tuple[int, ...], np.dtyp
         with arrays.zip.open(f"{name}.npy") as file:
             shape, _, dtype = _header(file, path)
             offset = file.tell()
-    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
+    except NOT_AS_WRITTEN as error:
         raise Unreadable(path, f"is damaged: {error}") from error
     if math.prod(shape) * dtype.itemsize != members[f"{name}.npy"].file_size - offset:
         raise Unreadable(path, f"is damaged: '{name}' declares {list(shape)} values of {dtype}, and holds others")

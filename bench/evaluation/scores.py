@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import lzma
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.common.arrays import header, member, npz
+from bench.common.arrays import NOT_AS_WRITTEN, header, member, npz
 from bench.common.errors import BenchError
 from bench.common.files import replacing
 from bench.common.reading import Unreadable, parsed
@@ -225,5 +222,5 @@ def _opened(path: Path) -> Iterator[Any]:
         raise
     except OSError as error:
         raise DamagedScores(path, error.strerror or error) from error
-    except (zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError, KeyError, EOFError, RuntimeError, MemoryError) as error:
+    except (KeyError, MemoryError, *NOT_AS_WRITTEN) as error:
         raise DamagedScores(path, error) from error

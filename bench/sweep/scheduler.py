@@ -142,7 +142,7 @@ class Scheduler:
             self.executor.waiting = len(self.waiting)
             future = self.executor.submit(planned.run, planned.evaluations)
         except OSError as error:
-            self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
+            self._fail_by(planned, error)
             return
         except BenchError as error:  # of the user's module, which is gone or half edited
             self._fail(planned, Failure.CHANGED, str(error))
@@ -188,7 +188,7 @@ class Scheduler:
         try:
             smaller = in_smaller_parts(planned.run)
         except OSError as error:
-            self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
+            self._fail_by(planned, error)
             return
         if smaller:
             self.waiting.appendleft(planned)
@@ -211,6 +211,10 @@ class Scheduler:
         with contextlib.suppress(OSError):
             planned.run.set_status(FAILED, kind=kind, reason=reason)
         self._settle(replace(planned, state=FAILED, why=reason))
+
+    def _fail_by(self, planned: PlannedRun, error: OSError) -> None:
+        """Mark a run as failed by an error of the system."""
+        self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
 
     def _settle(self, planned: PlannedRun) -> None:
         """Follow a run that another process works on now; otherwise tell the watchers that it has ended."""
