@@ -15,6 +15,8 @@ from bench.common.errors import BenchError
 from reports.quantities import several, sized
 
 if TYPE_CHECKING:
+    from bench.spec.experiment import Experiment
+    from bench.store.store import Store
     from reports.record import Record
 
 app = typer.Typer(help="Keep scores in a repository, and make pages from them.", no_args_is_help=True)
@@ -34,42 +36,70 @@ def keep(
     called: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Of the file. Default: experiment, scale and data set.")
     ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="From this store alone, whatever is on record.")] = False,
     store_path: _options.StorePath = None,
 ) -> None:
     """Keep an experiment's scores in one compact file, to be committed.
 
     Per clip and frame, of all seeds that the store has, rounded to a tenth of the last digit that tables print; with the
-    claims, what memories do as far as claims are about it, costs, and the commands that made them.
+    claims, what memories do as far as claims are about it, costs, and the commands that made them. Runs that the store lacks
+    and a file of the folder has, on the same clips, are taken from there: seeds may be trained on several machines.
     """
-    from bench.evidence import rounds
+    from bench.evidence.combining import combined, recorded_runs, refuse_loss
     from bench.evidence.keeping import record
-    from reports.record import SUFFIX, load, save
-    from reports.results_document import judged
+    from bench.sweep.seeds import widened
+    from reports.record import SUFFIX, save
 
     store = _options.store(store_path)
-    choice = _options.Choice(name, scale, seeds, only, settings)
-    experiment = choice.experiment()
     chosen_seeds = None if seeds == _options.ALL else seeds  # all are what `keep` takes by itself
-    decided = chosen_seeds is None and bool(rounds.Record.of(experiment, store).rounds())
-    count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
-    trained = chosen_seeds or (str(count) if count and not decided else None)
-    training = replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
+    choice = _options.Choice(name, scale, chosen_seeds, only, settings)
+    experiment = choice.experiment()
+    by_name = {} if anew else _load_records(records, "--anew does without them")
+    if chosen_seeds is None:
+        experiment = widened(experiment, store, recorded_runs(by_name.values(), experiment))
+    training = _training(choice, experiment, store)
     chosen = _selection.select(experiment, store, ("standard",), None, [], training)
-    keeping = replace(choice, seeds=chosen_seeds).command("results keep", anywhere=True)
-    keeping += f" --name {shlex.quote(called)}" if called else ""
+    keeping = choice.command("results keep", anywhere=True) + (f" --name {shlex.quote(called)}" if called else "")
     with _output.doing() as tell:
         tell("keeping scores")
-        record_kept = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)
-    path = records / f"{called or f'{experiment.name}-{experiment.scale}-{record_kept.results.metadata.dataset}'}{SUFFIX}"
+        of_store = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)
+        stem = called or f"{experiment.name}-{experiment.scale}-{of_store.results.metadata.dataset}"
+        same_first = [by_name[other] for other in sorted(by_name, key=lambda other: other != stem)]
+        record_kept = combined(of_store, chosen.planned_runs, recorded_runs(same_first, experiment))
+    path = records / f"{stem}{SUFFIX}"
+    if stem in by_name:
+        refuse_loss(by_name[stem], record_kept, str(path))
     try:
         save(record_kept, path)
     except ValueError as error:
         raise BenchError(str(error)) from error
-    for exact, rounded in zip(judged(record_kept), judged(load(path)), strict=True):
+    _tell_what_rounding_changes(record_kept, path)
+    runs, ours = (_runs_scored(scored) for scored in (record_kept, of_store))
+    origin = f" ({ours} of the store, {runs - ours} that were on record)" if runs > ours else ""
+    print(f"wrote {path}: {several(runs, 'run')}{origin}, {sized(path.stat().st_size)}")
+
+
+def _training(choice: _options.Choice, experiment: Experiment, store: Store) -> str:
+    """The command that trains the runs of an experiment whose further seeds are those that there are."""
+    from bench.evidence import rounds
+
+    decided = choice.seeds is None and bool(rounds.Record.of(choice.experiment(), store).rounds())
+    count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
+    trained = choice.seeds or (str(count) if count and not decided else None)
+    return replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
+
+
+def _runs_scored(record: Record) -> int:
+    return len(record.results.scores[["variant", "seed"]].drop_duplicates())
+
+
+def _tell_what_rounding_changes(record: Record, path: Path) -> None:
+    from reports.record import load
+    from reports.results_document import judged
+
+    for exact, rounded in zip(judged(record), judged(load(path)), strict=True):
         if exact.verdict != rounded.verdict:
             print(f"rounding makes '{rounded.verdict}' of '{exact.verdict}': {exact.claim.sentence}", file=sys.stderr)
-    runs = len(record_kept.results.scores[["variant", "seed"]].drop_duplicates())
-    print(f"wrote {path}: {several(runs, 'run')}, {sized(path.stat().st_size)}")
 
 
 @app.command()
@@ -85,7 +115,7 @@ def write(page: Page, records: Records = RECORDS) -> None:
     from reports.style import save
 
     text_now = _text_now(page)
-    by_name = _load_records(records)
+    by_name = _shown_records(records)
     text = _page_text(page, text_now, by_name, records)
     if not has_blocks(text_now):
         for name, figure in figures(by_name).items():
@@ -104,7 +134,7 @@ def check(page: Page, records: Records = RECORDS) -> None:
 
     if not page.is_file():
         raise BenchError(f"there is no page {page}; `bench results write {page}` makes it")
-    text_now, by_name = _text_now(page), _load_records(records)
+    text_now, by_name = _text_now(page), _shown_records(records)
     wrong = changed(text_now, _page_text(page, text_now, by_name, records))
     for number, stated, right in wrong:
         print(f"{page}:{number}  the page says:  {stated}\n{' ' * len(f'{page}:{number}')}  the scores say: {right}")
@@ -138,17 +168,22 @@ def _text_now(page: Path) -> str:
     return text_now
 
 
-def _load_records(folder: Path) -> dict[str, Record]:
-    """All scores of record in a folder, by name."""
+def _load_records(folder: Path, remedy: str = "") -> dict[str, Record]:
+    """All scores of record in a folder, by name. remedy: what to do where one cannot be read."""
     from reports.record import SUFFIX, load
 
-    paths = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem)
-    if not paths:
-        raise BenchError(f"no scores of record are in {folder}; `bench results keep EXPERIMENT` puts some there")
     try:
-        return {path.stem: load(path) for path in paths}
+        return {path.stem: load(path) for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem)}
     except ValueError as error:
-        raise BenchError(str(error)) from error
+        raise BenchError(f"{error}{remedy and f'; {remedy}'}") from error
+
+
+def _shown_records(folder: Path) -> dict[str, Record]:
+    """The scores of record that a page is made from; a BenchError if there are none."""
+    by_name = _load_records(folder)
+    if not by_name:
+        raise BenchError(f"no scores of record are in {folder}; `bench results keep EXPERIMENT` puts some there")
+    return by_name
 
 
 def _page_text(page: Path, text_now: str, by_name: dict[str, Record], folder: Path) -> str:

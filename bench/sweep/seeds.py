@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count, islice, takewhile
@@ -12,17 +12,21 @@ from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 
 
-def widened(experiment: Experiment, store: Store) -> Experiment:
-    """The experiment with the further seeds of each variant in the store, as far as they are consecutive: 0, 1, 2, ..."""
+def widened(experiment: Experiment, store: Store, recorded: Collection[str] = ()) -> Experiment:
+    """The experiment with the further seeds of each variant in the store, as far as they are consecutive: 0, 1, 2, ...
+
+    recorded: names of runs that count as if the store had them.
+    """
     further_seeds: dict[str, tuple[int, ...]] = {}
     for label, spec in experiment.variants.items():
         if spec.steps > 0:
-            further_seeds[label] = tuple(takewhile(partial(_exists, store, spec), beyond(experiment.seeds)))
+            further_seeds[label] = tuple(takewhile(partial(_exists, store, recorded, spec), beyond(experiment.seeds)))
     return with_seeds(experiment, further_seeds)
 
 
-def _exists(store: Store, spec: RunSpec, seed: int) -> bool:
-    return store.run(spec.but(seed=seed)).path.exists()
+def _exists(store: Store, recorded: Collection[str], spec: RunSpec, seed: int) -> bool:
+    run = store.run(spec.but(seed=seed))
+    return run.name in recorded or run.path.exists()
 
 
 def with_seeds(experiment: Experiment, extra_seeds: Mapping[str, Sequence[int]]) -> Experiment:
