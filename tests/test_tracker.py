@@ -30,6 +30,14 @@ def _client(store):
     return MlflowClient(tracking_uri(store))
 
 
+def _close_connections():
+    """As if the process ended: MLflow keeps databases open."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for engine in SqlAlchemyStore._engine_map.values():
+        engine.dispose()
+
+
 def _runs(store):
     client = _client(store)
     experiment = client.get_experiment_by_name("pair-small")
@@ -179,6 +187,20 @@ def test_a_store_that_was_copied_leaves_the_artifacts_of_the_original_alone(copi
     assert all(run.info.artifact_uri.startswith(str(other.root / "mlflow-artifacts")) for run in runs.values())
     assert len(runs) == 2 and _histories(other) == before[0]
     assert sorted((path, path.stat().st_mtime_ns) for path in copied.root.rglob("*") if path.is_file()) == before[1]
+
+
+@pytest.mark.parametrize("how", ["damaged", "made by the copy of another experiment"])
+def test_a_database_that_took_the_place_of_another_gets_every_run_again(copied, pair, how):
+    path = copied.root / "mlflow.db"
+    _close_connections()
+    if how == "damaged":
+        path.write_bytes(b"not a database at all" * 100)
+    else:
+        path.unlink()
+        tracker.sync(copied, "other-small", plan(pair, copied))
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 2
+    assert set(_runs(copied)) == {"tiny · seed 0", "copy · seed 0"}
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 0
 
 
 def test_a_run_trained_afresh_is_a_run_of_its_own(copied, pair):

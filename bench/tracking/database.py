@@ -74,6 +74,16 @@ def is_whole(path: Path) -> bool:
     return False
 
 
+def made(path: Path) -> int | None:
+    """When a database was made, in milliseconds, which tells it from one that took its place; None where it cannot be read."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as tables:
+            row = tables.execute("SELECT creation_time FROM experiments WHERE experiment_id = 0").fetchone()
+    except sqlite3.Error:
+        return None
+    return row[0] if row and isinstance(row[0], int) else None
+
+
 def make(path: Path) -> None:
     """A fresh database: made under another name, so that it is either whole or not there."""
     from mlflow.tracking import MlflowClient

@@ -90,7 +90,8 @@ class Copy:
                 if twin != run_id:
                     client.delete_run(twin)
         sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
-        write_json(self.path, {**sent, **self.identity}, planned.run.path)
+        made = database.made(self.store.root / database.NAME) if is_embedded(self.store) else None
+        write_json(self.path, {**sent, **({"made": made} if made else {}), **self.identity}, planned.run.path)
 
     def _find_or_create(self) -> str:
         """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
@@ -236,8 +237,13 @@ def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
         note = known_fields(json_in(path, planned.run.path) or {}, shapes.COPIED, path)
     except OSError:  # damaged: what was sent is found again by its tags
         return {}
-    gone = is_embedded(store) and not is_regular(store.root / database.NAME)
+    gone = is_embedded(store) and not _is_noted(note, store.root / database.NAME)
     return {} if gone or note.get("target") != digest(tracking_uri(store)) else note
+
+
+def _is_noted(note: dict[str, Any], path: Path) -> bool:
+    """Whether the database is there that a note is about; older notes do not say when theirs was made."""
+    return is_regular(path) and ("made" not in note or note["made"] == database.made(path))
 
 
 def _note_path(planned: PlannedRun, experiment: str) -> Path:
