@@ -219,6 +219,16 @@ def test_damaged_scores_and_predictions_are_made_again(finished, run):
     assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)
 
 
+def test_bench_run_makes_damaged_scores_again_and_says_so(finished, run):
+    before, path = _scores(run), run.scores_file(EVALUATION.at(TINY).key)
+    path.write_bytes(path.read_bytes()[:100])
+    code, out, err = finished("run", "mine.py", "--executor", "inline")
+    assert code == 0, err
+    assert "note: the scores of tiny, seed 0, are made again" in out and "2 of 2 runs finished" in out
+    assert np.array_equal(_scores(run)["standard/psnr"], before["standard/psnr"])
+    assert "nothing to do" in finished("run", "mine.py")[1]
+
+
 def test_claims_are_judged_by_the_other_runs_where_a_byte_of_a_score_has_changed(finished, run, tmp_path):
     (tmp_path / "mine.py").write_text(CLAIMING)
     path = run.scores_file(EVALUATION.at(TINY).key)

@@ -65,6 +65,7 @@ def run(
     from bench.store.run import FINISHED
     from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, changed_code, plan, remarks, retry_failed, unique
     from bench.sweep.preflight import preflight
+    from bench.sweep.unreadable_scores import with_readable_scores
 
     store = _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
@@ -100,6 +101,7 @@ def run(
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, run_command))
     for remark in changed_code(planned_runs):
         print(f"note: {remark}")
+    planned_runs = with_readable_scores(planned_runs, store, lambda remark: print(f"note: {remark}"))
     if all(planned.state == FINISHED for planned in planned_runs):
         count = len(unique(planned_runs))
         subject = f"all {count} runs of {experiment.name} are" if count > 1 else f"the one run of {experiment.name} is"

@@ -88,11 +88,11 @@ class Scores:
 
 
 class DamagedScores(BenchError):
-    """A file of scores that cannot be used; `path` is that file."""
+    """A file of scores that cannot be used: `path` is that file, `why` what is wrong with it."""
 
     def __init__(self, path: Path, why: object):
         super().__init__(f"cannot read the scores {path}: {why}; `bench rescore` makes them again")
-        self.path = path
+        self.path, self.why = path, why
 
 
 @dataclass(frozen=True)

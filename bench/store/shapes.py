@@ -90,5 +90,5 @@ MEASURED = {
 FORECAST = {"probes": [MEASURED], "sizes": {"*": {"*": NUMBER}}}
 COPIED = {
     "run_id": TEXT, "step": WHOLE, "scored": (WHOLE, None), "updated": NUMBER, "state": TEXT, "target": TEXT, "asked": TRUTH,
-    "experiment": TEXT, "variant": TEXT, "uri": TEXT, "made": WHOLE,
+    "experiment": TEXT, "variant": TEXT, "uri": TEXT, "made_at": WHOLE,
 }  # fmt: skip

@@ -74,7 +74,7 @@ def is_whole(path: Path) -> bool:
     return False
 
 
-def made(path: Path) -> int | None:
+def made_at(path: Path) -> int | None:
     """When a database was made, in milliseconds, which tells it from one that took its place; None where it cannot be read."""
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as tables:

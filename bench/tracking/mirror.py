@@ -90,8 +90,8 @@ class Copy:
                 if twin != run_id:
                     client.delete_run(twin)
         sent = {"run_id": run_id, "step": step, "scored": stamp, "updated": status.updated, "state": status.state}
-        made = database.made(self.store.root / database.NAME) if is_embedded(self.store) else None
-        write_json(self.path, {**sent, **({"made": made} if made else {}), **self.identity}, planned.run.path)
+        made_at = database.made_at(self.store.root / database.NAME) if is_embedded(self.store) else None
+        write_json(self.path, {**sent, **({"made_at": made_at} if made_at else {}), **self.identity}, planned.run.path)
 
     def _find_or_create(self) -> str:
         """The MLflow run of a planned run: found by its tags, or made with them; and its parameters."""
@@ -243,7 +243,7 @@ def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
 
 def _is_noted(note: dict[str, Any], path: Path) -> bool:
     """Whether the database is there that a note is about; older notes do not say when theirs was made."""
-    return is_regular(path) and ("made" not in note or note["made"] == database.made(path))
+    return is_regular(path) and ("made_at" not in note or note["made_at"] == database.made_at(path))
 
 
 def _note_path(planned: PlannedRun, experiment: str) -> Path:

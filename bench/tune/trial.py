@@ -9,10 +9,11 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial
 
-from bench.evaluation.scores import DamagedScores, load
+from bench.evaluation.scores import load
 from bench.spec.runspec import RunSpec
 from bench.store.run import FINISHED, Run
 from bench.sweep.plan import PlannedRun, plan_run
+from bench.sweep.unreadable_scores import with_readable_scores
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study, settings
 
@@ -84,16 +85,7 @@ def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
 def present(planned: PlannedRun, study: Study) -> PlannedRun:
     """The run as it is now. Damaged scores are set aside, so that it is to be scored again."""
     current = plan_run(planned.label, planned.spec, study.store, planned.evaluations)
-    if current.state != FINISHED:
-        return current
-    for evaluation in current.evaluations:
-        path = current.run.scores_file(evaluation.key)
-        try:
-            load(path)
-        except DamagedScores:
-            path.replace(f"{path}.damaged")
-            current = plan_run(planned.label, planned.spec, study.store, planned.evaluations)
-    return current
+    return with_readable_scores([current], study.store, read=load)[0]
 
 
 def seconds(run: Run) -> float:

@@ -1,0 +1,42 @@
+"""Finished runs whose scores are damaged: they are to be scored again, from their last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.evaluation.scores import DamagedScores, read_header
+from bench.store.run import FINISHED
+from bench.store.store import Store
+from bench.sweep.plan import PlannedRun, plan_run
+
+SET_ASIDE = ".damaged"  # after the name of a file
+
+
+def with_readable_scores(
+    planned_runs: Sequence[PlannedRun],
+    store: Store,
+    tell: Callable[[str], None] = lambda sentence: None,
+    read: Callable[[Path], object] = read_header,
+) -> list[PlannedRun]:
+    """The runs; damaged scores of finished ones are set aside, so that these are to be scored again.
+
+    tell: called with a sentence for each file that was set aside. read: raises DamagedScores for a file that it cannot read.
+    """
+    return [_readable(planned, store, tell, read) for planned in planned_runs]
+
+
+def _readable(planned: PlannedRun, store: Store, tell: Callable[[str], None], read: Callable[[Path], object]) -> PlannedRun:
+    if planned.state != FINISHED:
+        return planned
+    for evaluation in planned.evaluations:
+        path = planned.run.scores_file(evaluation.key)
+        try:
+            read(path)
+        except DamagedScores as error:
+            path.replace(f"{path}{SET_ASIDE}")
+            tell(
+                f"the scores of {planned.label}, seed {planned.seed}, are made again: {error.why} "
+                f"(the file is {path.name}{SET_ASIDE} now)"
+            )
+    return plan_run(planned.label, planned.spec, store, planned.evaluations)
