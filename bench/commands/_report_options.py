@@ -38,6 +38,13 @@ def refuse_unused(options_in_use: Mapping[str, object]) -> None:
             raise BenchError(f"{table} is a table of its own: {_do_not(unused)} go with it, since {why}")
 
 
+def refuse_options_of_single_tables(options_in_use: Mapping[str, object], protocols: int) -> None:
+    """BenchError where an option chooses a table, though a folder gets all. protocols: how many were asked for."""
+    single = ("--metrics", "--frames", "--format", "--differences", "--costs", "--memory", "--claims", "--published")
+    if protocols > 1 or any(options_in_use[option] for option in single):
+        raise BenchError(f"a folder gets all tables; {listed(single)} and several protocols are for single tables")
+
+
 def _do_not(options: list[str]) -> str:
     """ "--frames does not", "--metrics, --frames do not"."""
     return f"{listed(options)} {'does' if len(options) == 1 else 'do'} not"

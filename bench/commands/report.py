@@ -15,6 +15,7 @@ from bench.common.search_names import SEARCH
 
 if TYPE_CHECKING:
     from bench.commands._selection import Selection
+    from bench.store.store import Store
     from reports.table import Table
 
 METRICS = "psnr,ssim,lpips"
@@ -104,22 +105,9 @@ def report(
     if name.startswith(SEARCH):
         if unused := [option for option, value in options_in_use.items() if value and option not in ("--out", "--format")]:
             raise BenchError(f"{listed(unused)}: not for a search; `bench report {name}` takes --out, --format and --scale")
-        if out and form and _is_folder(out):
-            raise BenchError("a folder gets all tables in every format; --format is for a file or the terminal")
-        form = form or ("" if out and _is_folder(out) else _format(out) if out else "terminal")
-        _searches.show(name.removeprefix(SEARCH), scale, out, form, _options.store(store_path))
+        _search(name.removeprefix(SEARCH), scale, out, form, _options.store(store_path))
         return
     _report_options.refuse_unused(options_in_use)
-    from bench.common.console import has_bold
-    from bench.common.display import plain
-    from bench.common.files import write_bytes
-    from bench.common.wrapping import stated_width
-    from reports.ablation import ablation
-    from reports.costs import cost_table, with_warnings
-    from reports.published_rows import with_published
-    from reports.render import grid, render
-    from reports.table import table
-
     names, protocols, store = _selection.metrics(metrics), _selection.protocols(protocol), _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
     experiment = choice.experiment()
@@ -131,41 +119,69 @@ def report(
     if check:
         sys.exit(_checked_document.compare(chosen, check, protocols, form, ignore_unchecked))
     if out and folder:
-        single = ("--metrics", "--frames", "--format", "--differences", "--costs", "--memory", "--claims", "--published")
-        if len(protocols) > 1 or any(options_in_use[option] for option in single):
-            raise BenchError(
-                "a folder gets all tables; --metrics, --frames, --format, --differences, --costs, --memory, --claims, "
-                "--published and several protocols are for single tables"
-            )
+        _report_options.refuse_options_of_single_tables(options_in_use, len(protocols))
         remade = choice.command("report", anywhere=True)
         _report_folder.write(chosen, store, out, f"{remade} --out {shlex.quote(out.name)}")
-        return
-    if claims:
+    elif claims:
         _claims(chosen, out, form)
-        return
+    else:
+        try:
+            shown = _table(chosen, names, frames, costs, memory, differences, published)
+        except ValueError as error:
+            raise BenchError(str(error)) from error
+        _show(shown, out, form)
+
+
+def _search(name: str, scale: str, out: Path | None, form: str | None, store: Store) -> None:
+    if out and form and _is_folder(out):
+        raise BenchError("a folder gets all tables in every format; --format is for a file or the terminal")
+    form = form or ("" if out and _is_folder(out) else _format(out) if out else "terminal")
+    _searches.show(name, scale, out, form, store)
+
+
+def _table(
+    chosen: Selection, metrics: list[str], frames: str | None, costs: bool, memory: bool, differences: bool, published: bool
+) -> Table:
+    """The one table that the options ask for; a ValueError if it cannot be made."""
+    from reports.ablation import ablation
+    from reports.costs import cost_table, with_warnings
+    from reports.published_rows import with_published
+    from reports.table import table
+
     results = chosen.results
+    if costs:
+        return cost_table(results)
+    if memory:
+        return _memory(chosen)
+    spans = _selection.frames(frames, results.metadata.horizon)
+    scores = (ablation if differences else table)(results, metrics, chosen.protocols, spans)
+    scores = with_warnings(scores, results)
+    return with_published(scores, results) if published else scores
+
+
+def _show(table: Table, out: Path | None, form: str | None) -> None:
+    """Write the table to a file, or print it: on a terminal as wide as that is."""
+    from bench.common.console import has_bold
+    from bench.common.display import plain
+    from bench.common.files import write_bytes
+    from bench.common.wrapping import stated_width
+    from reports.render import grid, render
+
+    form = form or (_format(out) if out else "terminal")
+    console = _output.console()
+    width = console.width if console.is_terminal else stated_width()
+    if form == "terminal" and not out and width:
+        console.print(grid(table, width, has_bold(console)), width=width)
+        return
     try:
-        if costs:
-            shown = cost_table(results)
-        elif memory:
-            shown = _memory(chosen)
-        else:
-            spans = _selection.frames(frames, results.metadata.horizon)
-            shown = with_warnings((ablation if differences else table)(results, names, protocols, spans), results)
-            shown = with_published(shown, results) if published else shown
-        form = form or (_format(out) if out else "terminal")
-        console = _output.console()
-        width = console.width if console.is_terminal else stated_width()
-        text = "" if form == "terminal" and not out and width else render(shown, form)
+        text = render(table, form)
     except ValueError as error:
         raise BenchError(str(error)) from error
     if out:
         write_bytes(out, plain(text).encode())
         print(f"wrote {out}")
-    elif text:
-        _output.print_as_it_is(text)
     else:
-        console.print(grid(shown, width, has_bold(console)), width=width)
+        _output.print_as_it_is(text)
 
 
 def _is_folder(out: Path) -> bool:
