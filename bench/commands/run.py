@@ -60,11 +60,9 @@ def run(
     experiment that are still undecided; `bench report X --claims` shows them. Exit codes: 0 all done, 1 some failed, 2 usage or
     configuration, 130 interrupted but resumable.
     """
-    from bench.common.files import writable
     from bench.store import failures
     from bench.store.run import FINISHED
-    from bench.sweep.plan import ACTIVE, QUEUED, TO_DO, changed_code, plan, remarks, retry_failed, unique
-    from bench.sweep.preflight import preflight
+    from bench.sweep.plan import ACTIVE, TO_DO, changed_code, plan, retry_failed, unique
     from bench.sweep.unreadable_scores import with_readable_scores
 
     store = _options.store(store_path)
@@ -74,33 +72,28 @@ def run(
         raise BenchError("--max-seeds and --hours work only with --decide")
     if decide and (detach or fresh):
         raise BenchError(f"--decide does not go with --{'detach' if detach else 'fresh'}: it needs the scores of every round")
-    planned_runs = plan(experiment, store)
     run_command, report_command, sync_command = (choice.command(verb) for verb in ("run", "report", "sync"))
     next_steps = f"`{report_command}` shows the table, `bench ui{_options.same_store()}` the curves"
     run_command += _executors.on(executor, on, address, workers=workers, per_gpu=per_gpu, devices=devices, threads=threads)
+
+    def executor_for(runs: Sequence[PlannedRun]) -> Executor:
+        return _executors.executor(executor, workers, per_gpu, len(unique(runs)), on, address, devices, threads)
+
     if fresh:
-        for planned in unique(planned_runs):
-            if planned.state == QUEUED:
-                raise BenchError(f"{planned.run.name} is queued ({planned.why}); `bench stop {planned.run.name}` first")
-            if planned.run.path.exists():
-                print(f"{planned.label}, seed {planned.seed}: set aside as {store.set_aside(planned.run)}")
-        planned_runs = plan(experiment, store)
+        _set_aside(plan(experiment, store), store)
     if kinds := failures.kinds(retry or []):
-        print(f"{retry_failed(planned_runs, kinds)} failed runs are tried again")
-        planned_runs = plan(experiment, store)
+        print(f"{retry_failed(plan(experiment, store), kinds)} failed runs are tried again")
+    planned_runs = plan(experiment, store)
+    for remark in changed_code(planned_runs):
+        print(f"note: {remark}")
     if decide:
         run_command += _options.format_options(decide=True, max_seeds=max_seeds, hours=hours)
 
         def go(wider: Experiment, round_runs: Sequence[PlannedRun], stop_requested: Callable[[], str]) -> tuple[bool, str]:
-            preflight([planned for planned in round_runs if planned.state in TO_DO])
-            round_executor = _executors.executor(
-                executor, workers, per_gpu, len(unique(round_runs)), on, address, devices, threads
-            )
-            return _sweep(wider, store, round_runs, round_executor, run_command, stop_requested)
+            _prepare(wider, round_runs, store)
+            return _sweep(wider, store, round_runs, executor_for(round_runs), run_command, stop_requested)
 
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, run_command))
-    for remark in changed_code(planned_runs):
-        print(f"note: {remark}")
     planned_runs = with_readable_scores(planned_runs, store, lambda remark: print(f"note: {remark}"))
     if all(planned.state == FINISHED for planned in planned_runs):
         count = len(unique(planned_runs))
@@ -110,19 +103,12 @@ def run(
         print(next_steps)
         return
     interrupted = False
-    remember_modules(experiment)
     if any(planned.state in (*TO_DO, *ACTIVE) for planned in planned_runs):
-        writable(store.root)
-        preflight([planned for planned in planned_runs if planned.state in TO_DO])
-        for remark in remarks(unique(planned_runs)):
-            print(f"note: {remark}")
-        sweep_executor = _executors.executor(
-            executor, workers, per_gpu, len(unique(planned_runs)), on, address, devices, threads
-        )
+        _prepare(experiment, planned_runs, store)
         if detach:
-            _hand_over(experiment, store, planned_runs, sweep_executor, run_command)
+            _hand_over(experiment, store, planned_runs, executor_for(planned_runs), run_command)
             return
-        interrupted, trouble = _sweep(experiment, store, planned_runs, sweep_executor, run_command)
+        interrupted, trouble = _sweep(experiment, store, planned_runs, executor_for(planned_runs), run_command)
         _mlflow.print_trouble(trouble, f"`{sync_command}`")
         planned_runs = plan(experiment, store)
     code = _tables.summary(planned_runs, interrupted, run_command)
@@ -133,6 +119,32 @@ def run(
     elif any(planned.state == FINISHED for planned in planned_runs):
         print(next_steps)
     sys.exit(code)
+
+
+def _set_aside(planned_runs: Sequence[PlannedRun], store: Store) -> None:
+    """Make room for fresh runs; a BenchError before that if one of them is in a queue."""
+    from bench.sweep.plan import QUEUED, unique
+
+    runs = unique(planned_runs)
+    for planned in runs:
+        if planned.state == QUEUED:
+            raise BenchError(f"{planned.run.name} is queued ({planned.why}); `bench stop {planned.run.name}` first")
+    for planned in runs:
+        if planned.run.path.exists():
+            print(f"{planned.label}, seed {planned.seed}: set aside as {store.set_aside(planned.run)}")
+
+
+def _prepare(experiment: Experiment, planned_runs: Sequence[PlannedRun], store: Store) -> None:
+    """Check all that can be known before the first run starts, and say what a user should know of the data."""
+    from bench.common.files import writable
+    from bench.sweep.plan import TO_DO, remarks, unique
+    from bench.sweep.preflight import preflight
+
+    remember_modules(experiment)
+    writable(store.root)
+    preflight([planned for planned in planned_runs if planned.state in TO_DO])
+    for remark in remarks(unique(planned_runs)):
+        print(f"note: {remark}")
 
 
 def remember_modules(experiment: Experiment) -> None:
