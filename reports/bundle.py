@@ -14,7 +14,7 @@ from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
 from reports.claims_table import claims_table
 from reports.costs import cost_table, with_warnings
-from reports.figures import against_costs, per_frame, sweep, training
+from reports.figures import against_costs, against_sizes, per_frame, training
 from reports.files import write
 from reports.memory import Memories
 from reports.memory_table import kind_measures, memory_table
@@ -124,7 +124,7 @@ def _curves(results: Results, protocol: str, sizes: Mapping[str, float] | None) 
     figures: Figures = {"frames": ("", "", per_frame(results, scores))} if scores else {}
     for score in scores[:1]:  # the metric that comes first stands for quality
         if sizes:
-            figures["sizes"] = ("Memory size", "Quality over the number of slots", sweep(results, score, sizes))
+            figures["sizes"] = ("Memory size", "Quality over the number of slots", against_sizes(results, score, sizes))
         costs = [cost for cost in COMPARED_COSTS if (results.cost(cost).drop(list(results.untrained)) > 0).any()]
         if costs:
             figures["against_costs"] = (SPENT, COSTS_CAPTION, against_costs(results, score, costs))

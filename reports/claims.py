@@ -14,7 +14,7 @@ from reports import anytime
 from reports.claim import ALIGNMENT, Claim
 from reports.memory import Memories, alike
 from reports.results import Results
-from reports.statistics import paired, student
+from reports.statistics import half_interval, paired
 
 ALPHA = 0.05  # the chance of any wrong verdict among the claims of an experiment
 HOLDS, REFUTED, NO_DIFFERENCE, UNDECIDED, UNMEASURED = (
@@ -117,15 +117,9 @@ def _judged(results: Results, claim: Claim, aligned: Alignments, alpha: float) -
         more = None if total is None else total - len(gains)
     cost = sum(results.cost("train_seconds").get(label, np.nan) for label in claim.variants)
     return Judged(
-        claim, state, "", seeds, gains, low, high, pair.shape[1], _over_clips(pair), more, float(cost) if cost > 0 else None,
-        alpha,
+        claim, state, "", seeds, gains, low, high, pair.shape[1], half_interval(pair.mean(0)), more,
+        float(cost) if cost > 0 else None, alpha,
     )  # fmt: skip
-
-
-def _over_clips(pair: np.ndarray) -> float | None:
-    """Half the 95% interval of the mean over clips, of [seeds, clips] gains, by Student's t."""
-    profile = pair.mean(0)
-    return student(len(profile) - 1) * float(profile.std(ddof=1)) / len(profile) ** 0.5 if len(profile) > 1 else None
 
 
 def _gains(results: Results, claim: Claim, aligned: Alignments) -> tuple[np.ndarray, tuple[int, ...], str]:

@@ -1,19 +1,11 @@
 """Texts of others in CSV files: a spreadsheet would compute what begins like a formula."""
 
-import pandas as pd
-
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_cell(text: str) -> str:
     """A text for a cell: one that a spreadsheet would take for a formula begins with an apostrophe; a number stays as it is."""
     return f"'{text}" if text[:1] in FORMULA and text[:1] and not _is_number(text) else text
-
-
-def harmless(table: pd.DataFrame) -> pd.DataFrame:
-    """The table, all its texts as `csv_cell` gives them."""
-    shown = table.map(lambda value: csv_cell(value) if isinstance(value, str) else value)
-    return shown.rename(columns=lambda name: csv_cell(name) if isinstance(name, str) else name)
 
 
 def _is_number(text: str) -> bool:

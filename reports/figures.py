@@ -165,7 +165,7 @@ def _counted(value: float, position: int | None = None) -> str:
     return counted(value)
 
 
-def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = "memory slots") -> Figure:
+def against_sizes(results: Results, score: str, sizes: Mapping[str, float]) -> Figure:
     """The mean score over a size. sizes: variant -> its size; the other variants are drawn as levels to compare with."""
     metric = results.metric(score)
     means = dict(zip(results.variants, results.seed_means(score) * metric.scale, strict=True))
@@ -188,6 +188,6 @@ def sweep(results: Results, score: str, sizes: Mapping[str, float], size: str = 
         panel.set_xscale("log", base=2)
         panel.set_xticks(x, [f"{value:g}" for value in x])
         panel.xaxis.set_minor_locator(NullLocator())
-        panel.set(xlabel=size, ylabel=header(score, metric))
+        panel.set(xlabel="memory slots", ylabel=header(score, metric))
         add_legend(figure, results, spread_title(results, "bars"), unseen)
     return figure

@@ -167,7 +167,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def half_interval(values: np.ndarray) -> float | None:
-    """Half the 95% interval of the mean of independent values (one per seed), by Student's t. One value: None."""
+    """Half the 95% interval of the mean of independent values (one per seed, or per clip), by Student's t. One value: None."""
     if len(values) < 2:
         return None
     return student(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from reports.figures import against_costs, distinct, per_frame, sweep, training
+from reports.figures import against_costs, against_sizes, distinct, per_frame, training
 from reports.memory import Addressing, Memories
 from reports.memory_figures import alignment
 from reports.style import line_styles, paper, printed, save
@@ -62,7 +62,7 @@ def test_a_variant_keeps_its_colour_in_every_figure(toy_results):
         per_frame(toy_results),
         training(toy_results),
         against_costs(toy_results, "standard/psnr"),
-        sweep(toy_results, "standard/psnr", {"full": 100}),
+        against_sizes(toy_results, "standard/psnr", {"full": 100}),
     ]
     assert all(colour in drawn(figure) for figure in figures)
 
@@ -162,14 +162,14 @@ def test_one_seed_draws_no_band_and_says_so():
 
 
 def test_a_sweep_stands_at_its_sizes_in_order(toy_results):
-    figure = sweep(toy_results, "standard/psnr", {"plain": 200, "full": 50})
+    figure = against_sizes(toy_results, "standard/psnr", {"plain": 200, "full": 50})
     assert figure.axes[0].get_xticks().tolist() == [50, 200]
     assert np.asarray(figure.axes[0].get_lines()[0].get_ydata()).tolist() == [27, 15.5]
 
 
 def test_no_bar_of_a_sweep_is_cut_off():
     toy_results = results({("5", 0): [[10]] * 2, ("5", 1): [[20]] * 2, ("10", 0): [[15]] * 2, ("10", 1): [[15.1]] * 2})
-    low, high = sweep(toy_results, "standard/psnr", {"5": 5, "10": 10}).axes[0].get_ylim()
+    low, high = against_sizes(toy_results, "standard/psnr", {"5": 5, "10": 10}).axes[0].get_ylim()
     assert low < 15 - 12.7 * 5 and high > 15 + 12.7 * 5  # Student's t of two seeds times their standard error
 
 

@@ -219,9 +219,13 @@ def test_damaged_scores_and_predictions_are_made_again(finished, run):
     assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)
 
 
-def test_bench_run_makes_damaged_scores_again_and_says_so(finished, run):
+@pytest.mark.parametrize("how", ["cut off", "of other clips"])
+def test_bench_run_makes_damaged_scores_again_and_says_so(finished, run, how):
     before, path = _scores(run), run.scores_file(EVALUATION.at(TINY).key)
-    path.write_bytes(path.read_bytes()[:100])
+    if how == "cut off":
+        path.write_bytes(path.read_bytes()[:100])
+    else:
+        Scores(before.values[:, :1], before.names, before.metadata).save(path)
     code, out, err = finished("run", "mine.py", "--executor", "inline")
     assert code == 0, err
     assert "note: the scores of tiny, seed 0, are made again" in out and "2 of 2 runs finished" in out

@@ -32,9 +32,9 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     from bench.evidence.judging import judged
     from bench.evidence.rounds import Record, next_round
     from bench.store.run import DIVERGED, FINISHED
+    from bench.sweep.damaged_scores import with_readable_scores
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened
-    from bench.sweep.unreadable_scores import with_readable_scores
 
     experiment.refuse_without_claims()
     writable(store.root)

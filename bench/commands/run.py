@@ -62,8 +62,8 @@ def run(
     """
     from bench.store import failures
     from bench.store.run import FINISHED
+    from bench.sweep.damaged_scores import with_readable_scores
     from bench.sweep.plan import ACTIVE, TO_DO, changed_code, plan, retry_failed, unique
-    from bench.sweep.unreadable_scores import with_readable_scores
 
     store = _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)

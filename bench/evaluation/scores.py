@@ -25,6 +25,7 @@ from bench.store import shapes
 
 if TYPE_CHECKING:
     from bench.evaluation.sets import Features
+    from bench.spec.experiment import Evaluation
 
 NAME = re.compile(r"[a-z0-9_]+/[a-z0-9_]+")  # protocol/metric
 MOST_NAMES = 1000
@@ -124,6 +125,16 @@ def _read_header(path: Path, number: int, size: int, modified: int) -> ScoresHea
     """Cached by the state of the file: a report needs it to choose its runs and to make its rows."""
     with _opened(path) as file:
         return _described(file, path)
+
+
+def header_for(path: Path, evaluation: Evaluation, context: int) -> ScoresHeader:
+    """The header of a run's scores; DamagedScores also where they are of other clips than its evaluation asks for."""
+    header = read_header(path)
+    requested = {"split": evaluation.split, "context": context}
+    differing = [name for name, value in requested.items() if header.metadata.get(name, value) != value]
+    if header.shape[1] != evaluation.horizon or (evaluation.clips and header.shape[0] > evaluation.clips) or differing:
+        raise DamagedScores(path, f"they are of other clips than the evaluation {evaluation.key} asks for")
+    return header
 
 
 def load(path: Path, protocols: Collection[str] | None = None) -> Scores:

@@ -10,6 +10,7 @@ runs/lmc-3fa9c1d2e4b7/
     identity.json     which run this is in MLflow    mlflow/          what has been copied there
     code.json         with which code it was planned
     deviations.json   into how many micro-batches each batch is cut after running out of memory
+    analysis/         how the memory's slots are addressed
 """
 
 from __future__ import annotations

@@ -13,19 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.common import lease
-from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run
 from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
-from bench.sweep.plan import QUEUED, PlannedRun
+from bench.sweep.plan import QUEUED, RESUMABLE, TO_SCORE, PlannedRun
 from reports.quantities import remaining
 
 FEWEST_GAPS = 3  # between lines, before a speed is told: the first steps, with all that is done once, take longer
 PAUSE = 30.0  # a gap between two lines that is this many times longer than usual is a pause, not slow training
 LOOKS: dict[str, tuple[str, str]] = {
     RUNNING: ("▶", "cyan"), QUEUED: ("…", "blue"), FINISHED: ("✓", "green"), FAILED: ("✗", "red"), "damaged": ("✗", "red"),
-    DIVERGED: ("∞", "yellow"), INTERRUPTED: ("‖", "yellow"), BLOCKED: ("!", "yellow"),
+    DIVERGED: ("∞", "yellow"), RESUMABLE: ("‖", "yellow"), TO_SCORE: ("‖", "yellow"), BLOCKED: ("!", "yellow"),
 }  # fmt: skip
 """The sign and the colour of a state, in every table and line."""
-OTHER = ("·", "")  # of all other states
+OTHER = ("·", "")  # of what was never started
 COLUMNS = (
     LiveColumn("", 0), LiveColumn("run", 1, least=9, others_width=36), LiveColumn("seed", 3, right=True),
     LiveColumn("state", 2), LiveColumn("", 9), LiveColumn("step", 4, right=True), LiveColumn("steps/s", 8, right=True),

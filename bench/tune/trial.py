@@ -9,11 +9,10 @@ from statistics import median
 import optuna
 from optuna.trial import FrozenTrial
 
-from bench.evaluation.scores import load
 from bench.spec.runspec import RunSpec
 from bench.store.run import FINISHED, Run
+from bench.sweep.damaged_scores import with_readable_scores
 from bench.sweep.plan import PlannedRun, plan_run
-from bench.sweep.unreadable_scores import with_readable_scores
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.study import Study, settings
 
@@ -85,7 +84,7 @@ def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
 def present(planned: PlannedRun, study: Study) -> PlannedRun:
     """The run as it is now. Damaged scores are set aside, so that it is to be scored again."""
     current = plan_run(planned.label, planned.spec, study.store, planned.evaluations)
-    return with_readable_scores([current], study.store, read=load)[0]
+    return with_readable_scores([current], study.store, whole=True)[0]
 
 
 def seconds(run: Run) -> float:

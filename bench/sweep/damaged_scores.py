@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from bench.evaluation.scores import DamagedScores, read_header
+from bench.evaluation.scores import DamagedScores, header_for, load
 from bench.store.run import FINISHED
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun, plan_run
@@ -17,22 +16,24 @@ def with_readable_scores(
     planned_runs: Sequence[PlannedRun],
     store: Store,
     tell: Callable[[str], None] = lambda sentence: None,
-    read: Callable[[Path], object] = read_header,
+    whole: bool = False,
 ) -> list[PlannedRun]:
     """The runs; damaged scores of finished ones are set aside, so that these are to be scored again.
 
-    tell: called with a sentence for each file that was set aside. read: raises DamagedScores for a file that it cannot read.
+    tell: called with a sentence for each file that was set aside. whole: read the scores themselves, not their headers alone.
     """
-    return [_readable(planned, store, tell, read) for planned in planned_runs]
+    return [_readable(planned, store, tell, whole) for planned in planned_runs]
 
 
-def _readable(planned: PlannedRun, store: Store, tell: Callable[[str], None], read: Callable[[Path], object]) -> PlannedRun:
+def _readable(planned: PlannedRun, store: Store, tell: Callable[[str], None], whole: bool) -> PlannedRun:
     if planned.state != FINISHED:
         return planned
     for evaluation in planned.evaluations:
         path = planned.run.scores_file(evaluation.key)
         try:
-            read(path)
+            header_for(path, evaluation, planned.spec.context)
+            if whole:
+                load(path)
         except DamagedScores as error:
             path.replace(f"{path}{SET_ASIDE}")
             tell(
