@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from bench.common.errors import BenchError
-from bench.executors import slurm
 from bench.spec import catalog
 from bench.store import snapshot, tickets
 from bench.store.store import Store
@@ -76,7 +75,7 @@ def test_a_full_disk_does_not_keep_who_waits_from_hearing_of_the_end(cluster, st
     executor, planned = _executor(), plan(four, store)[0]
     planned.run.create(planned.spec)
     future = executor.submit(planned.run, planned.evaluations)
-    monkeypatch.setattr(slurm, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(queue, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     until = time.monotonic() + 20
     while not cluster.scripts() and time.monotonic() < until:
         time.sleep(0.05)
@@ -199,6 +198,7 @@ def test_what_slurm_refuses_is_said_in_its_own_words(cluster, store, four):
         ({"time": 1}, "runs save 120 s before their time limit, which is 1 min"),
         ({"extra": "account=vision"}, "extra takes options as --name=value, got 'account=vision'"),
         ({"cpus": 0}, "must be at least 1"),
+        ({"extra": "--clusters=b"}, "--clusters=b sends jobs to another cluster"),
     ],
 )
 def test_an_impossible_option_is_refused_in_words(cluster, options, message):

@@ -90,6 +90,22 @@ def test_a_finished_run_leaves_the_queue(cluster, job):
     assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None and cluster.calls("scontrol") == []
 
 
+@pytest.mark.parametrize(("kills", "state"), [(2, FINISHED), (5, INTERRUPTED)])
+def test_a_worker_that_is_killed_is_started_again_by_its_job_some_times(cluster, job, kills, state):
+    count = job.run.path / "count"
+    dies = f"begin(3)\nwith open({str(count)!r}, 'a') as file: file.write('x')\n"
+    dies += f"if Path({str(count)!r}).stat().st_size <= {kills}:\n    import os, signal; os.kill(os.getpid(), signal.SIGKILL)\n"
+    log = job(f"{dies}end('finished', '')")
+    assert job.run.status().state == state and count.stat().st_size == 3
+    assert log.count("it is started again at step 3") == 2
+
+
+def test_a_job_whose_ticket_was_never_written_writes_it(cluster, job):
+    tickets.forget(job.run, "1")
+    job("assert (run.path / 'queue.json').exists(); " + FINISHES)
+    assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None
+
+
 def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so_and_else_left_to_bench_run(cluster, job):
     (cluster.folder / "bin" / "scontrol").write_text("#!/bin/sh\nexit 1\n")
     assert "should SLURM not bring it back itself, `bench run` goes on" in job(SAVES, signal.SIGUSR2)

@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,29 @@ def test_the_code_is_copied_once_and_imports_from_its_copy(store, run):
     environment = worker.environment(run, threads=1)
     done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert all(line.startswith(code_copy.folder) for line in done.stdout.splitlines())
+
+
+def test_several_may_check_one_copy_at_the_same_time_while_compiled_files_come_and_go(store):
+    code_copy, errors = snapshot.take(store), []
+
+    def check():
+        try:
+            seal.check(Path(code_copy.folder), code_copy.digest)
+        except (seal.Broken, OSError) as error:
+            errors.append(error)
+
+    for _ in range(5):
+        for package in ("bench", "bench/data", "lmc", "reports"):
+            compiled = Path(code_copy.folder, package, "__pycache__")
+            compiled.mkdir(exist_ok=True)
+            for number in range(50):
+                (compiled / f"{number}.pyc").write_bytes(b"")
+        checks = [threading.Thread(target=check) for _ in range(4)]
+        for thread in checks:
+            thread.start()
+        for thread in checks:
+            thread.join()
+    assert not errors
 
 
 def test_what_is_edited_after_planning_changes_nothing_for_queued_runs(store, pair, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import typer
 
 from bench.commands import _deciding, _executors, _mlflow, _options, _output, _tables, _threads
 from bench.common.errors import BenchError
+from reports.quantities import several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -231,6 +232,9 @@ def _hand_over(
     print(f"; {queued} were queued before" if queued else "")
     if scheduler.waiting:
         print(f"{len(scheduler.waiting)} more do not fit into the queue now; the same command adds them later")
+    if refusals := [error for future in scheduler.active if future.done() and (error := future.exception())]:
+        print(f"{several(len(refusals), 'run')} could not be queued; the same command tries it again")
+        raise BenchError(str(refusals[0])) from refusals[0]
     store_named = _options.same_store()
     print(f"`bench status{store_named}` shows how far they are, `{command}` waits for them", end="; ")
     print(f"`bench stop --all{store_named}` takes them back")

@@ -77,7 +77,7 @@ def _show(sweeps: list[Sweep], runs: list[Run]) -> None:
 
 
 def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[list[Sweep], list[Run]]:
-    """The sweeps and runs that the names mean; a sweep stops its own runs."""
+    """The sweeps and runs that the names mean; a sweep stops the runs that it has started."""
     from bench.store import run_names
 
     chosen_sweeps, chosen_runs = [], []
@@ -101,8 +101,16 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
                 f"'{name}' fits {len(of_runs)} running runs: {run_names.with_variants(of_runs)}; write more of the name"
             )
         chosen_sweeps += of_sweeps
-        chosen_runs += of_runs
+        chosen_runs += of_runs + _queued_for(of_sweeps, runs)
     return chosen_sweeps, chosen_runs
+
+
+def _queued_for(sweeps: list[Sweep], runs: list[Run]) -> list[Run]:
+    """The runs that sweeps wait for in a queue: another process may have put them there, so that a sweep leaves them alone."""
+    from bench.store.labels import labels
+    from bench.store.tickets import ticket
+
+    return [run for run in runs if any(sweep.experiment in labels(run) for sweep in sweeps) and ticket(run)]
 
 
 def _detached(name: str, runs: list[Run]) -> list[Run]:

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.machine import cores
 from bench.executors import worker
@@ -70,6 +71,7 @@ class Ray(Executor):
         command = worker.command(run, evaluations, device, cpus, self.devices, self.exactly)
         settings = worker.environment(run, cpus, device)
         worker_settings = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.settings(cpus, device))}
+        worker_settings["PYTHONDONTWRITEBYTECODE"] = "1"  # the workers of a node share one copy of the code, which each checks
         for name in ("BENCH_DATA", "TORCH_HOME"):
             worker_settings |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
         reference = task.remote(command, worker_settings, str(run.path / "log.txt"), _sealed(run))
@@ -83,7 +85,8 @@ class Ray(Executor):
         for reference, run in list(self._active.items()):
             if run.path.exists():
                 run.ask_to_stop("asked to stop; it goes on from its checkpoint")
-            self.ray.cancel(reference, force=False)
+            if not lease.holder(run.path):  # a task that Ray interrupts would leave its worker alone, and free its GPU too soon
+                self.ray.cancel(reference, force=False)
 
     def kill(self) -> None:
         for reference in list(self._active):

@@ -7,6 +7,7 @@ requeue themselves (bench.executors.slurm_job), and the next `bench run` finds t
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 import shutil
@@ -28,8 +29,8 @@ from bench.executors.slurm_queue import QUEUE
 from bench.spec.experiment import Evaluation
 from bench.store import seal, snapshot
 from bench.store.failures import OUT_OF_MEMORY
-from bench.store.run import INTERRUPTED, Run
-from bench.store.tickets import Ticket, forget, put, ticket
+from bench.store.run import Run
+from bench.store.tickets import Ticket, put, ticket
 from bench.sweep import queue
 from bench.sweep.executor import Executor, Job
 
@@ -54,7 +55,7 @@ class Slurm(Executor):
     as many jobs as it needs. cpus: of each run, which takes as many threads as pay and keeps to their number. threads: that
     many, exactly, and as many cpus. gpus: of each run, which train it together; without GPUs, devices processes do.
     notice: seconds before the time limit at which a run saves and requeues.
-    extra: further options of sbatch, as on its command line: '--account=vision --mem=16G'.
+    extra: further options of sbatch, as on its command line: '--account=vision --mem=16G'; of this cluster alone.
     """
 
     queue = QUEUE
@@ -88,6 +89,7 @@ class Slurm(Executor):
             "job_name": "bench", "wckey": None, "nodes": 1, "ntasks_per_node": 1, "stderr_to_stdout": True,
             "partition": partition, "time": time, "cpus_per_task": threads or cpus, "gpus_per_node": gpus or None,
             "constraint": constraint, "signal_delay_s": notice, "array_parallelism": workers or LARGEST,
+            "srun_args": [f"--cpus-per-task={threads or cpus}"],  # from SLURM 22.05 on, srun does not ask the job for it
             "additional_parameters": {"requeue": True, **_flags(extra)},
         }  # fmt: skip
         self._submitter()  # so that a missing package is found out now
@@ -160,22 +162,23 @@ class Slurm(Executor):
     def _check_jobs(self) -> None:
         """End the futures of jobs that have ended."""
         with self._lock:
-            for submission in self._watched[:]:
-                queued = ticket(submission.run)
-                job = QUEUE.find_job(queued) if queued else Job("completed", ended=True)
-                if job is None or not job.ended:
-                    continue
-                self._watched.remove(submission)
-                if queued:
-                    with contextlib.suppress(OSError):  # on a full disk; the future must get its result all the same
-                        self._note_end(submission.run, queued.job, job)
-                submission.future.set_result(_format_job(queued.job if queued else "", job))
+            watched = self._watched[:]
+        for submission in watched:  # squeue may take long to answer: Ctrl-C, which needs the lock, must not wait for it
+            queued = ticket(submission.run)
+            job = QUEUE.find_job(queued) if queued else Job("completed", ended=True)
+            if job is not None and job.ended:
+                self._end(submission, queued, job)
 
-    def _note_end(self, run: Run, name: str, job: Job) -> None:
-        """Record in the run's directory that its job has ended."""
-        forget(run, name)
-        if job.state == "cancelled" and run.status().state == INTERRUPTED:
-            run.set_status(INTERRUPTED, kind="asked", reason=f"its SLURM job {name} was cancelled")
+    def _end(self, submission: _Submission, queued: Ticket | None, job: Job) -> None:
+        """End the future of a job that has ended, unless the job was cancelled from here meanwhile."""
+        with self._lock:
+            if submission not in self._watched:
+                return
+            self._watched.remove(submission)
+        if queued:
+            with contextlib.suppress(OSError):  # on a full disk; the future must get its result all the same
+                queue.note_end(submission.run, queued, job)
+        submission.future.set_result(_format_job(queued.job if queued else "", job))
 
     def _flush(self) -> None:
         """Submit the gathered runs as arrays; if SLURM refuses, all of their futures get the error."""
@@ -221,12 +224,22 @@ class Slurm(Executor):
             raise BenchError("executor 'slurm' wants submitit: pip install -c constraints.txt -e '.[slurm]'") from error
         submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
         path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
-        setup = [f"export PYTHONPATH={shlex.quote(path)}", "export PYTHONSAFEPATH=1"]
+        setup = [f"export {name}={shlex.quote(value)}" for name, value in {"PYTHONPATH": path, **_settings()}.items()]
+        setup.append("unset SLURM_EXPORT_ENV")  # by --export=NONE: what is exported here would not reach the run
         if run and (planned := snapshot.of(run)):  # the job's code is that copy, which cannot check itself
             check = [sys.executable, "-I", "-c", Path(seal.__file__).read_text(), planned.folder, planned.digest]
             setup.insert(0, f"{shlex.join(check)} || exit 1")
         submitter.update_parameters(**self.parameters, setup=setup)
         return submitter
+
+
+def _settings() -> dict[str, str]:
+    """What a job needs to know of the environment here, if the cluster does not hand it on.
+
+    Compiled files are not written: the jobs of an array share one copy of the code, which each of them checks.
+    """
+    folders = {name: str(Path(os.environ[name]).absolute()) for name in ("BENCH_DATA", "TORCH_HOME") if os.environ.get(name)}
+    return {"PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", **folders}
 
 
 @contextmanager
@@ -266,6 +279,11 @@ def _flags(extra: str) -> dict[str, str | bool]:
     flags: dict[str, str | bool] = {}
     for word in shlex.split(extra):
         name, equals, value = word.removeprefix("--").partition("=")
+        if name == "clusters":
+            raise BenchError(
+                f"executor 'slurm': {word} sends jobs to another cluster, which squeue does not show here; "
+                "start the command on a login node of that cluster"
+            )
         if not word.startswith("--"):
             raise BenchError(f"executor 'slurm': extra takes options as --name=value, got '{word}'")
         flags[name] = value if equals else True

@@ -25,6 +25,7 @@ from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.run import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
 from bench.sweep.plan import in_smaller_parts
+from bench.sweep.scheduler import MOST_DEATHS
 
 IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
 
@@ -35,6 +36,8 @@ def work(threads: int, devices: int, path: str, evaluations: Sequence[Evaluation
     if not run.path.is_dir():
         raise BenchError(f"{path} is not on {_node()}: the store must be a folder that all nodes share")
     step_before = run.status().step
+    if ticket(run) is None:  # whoever queued this job was killed before it could note it
+        put(run, "slurm", job)
     with appending(run.path / "log.txt") as log:
         restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
         _say(log, f"SLURM job {job} on {_node()}{f', restarted ({restarts})' if restarts else ''}")
@@ -52,7 +55,11 @@ def _execute(
     notice: _Notice,
     log: IO[bytes],
 ) -> None:
-    """Run the worker to its end, and again with more micro-batches after running out of memory. log: gets its output."""
+    """Run the worker to its end; again with more micro-batches after running out of memory, and again if it was killed.
+
+    log: gets its output.
+    """
+    deaths: dict[int, int] = {}  # step -> how often the worker was killed there
     visible_gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
     device = "cpu" if visible_gpus in ("", "NoDevFiles") else "cuda"
     while True:
@@ -66,9 +73,18 @@ def _execute(
             run.set_status(FAILED, kind=Failure.MEMORY, reason=death)
         elif death:
             _say(log, death)
-        if notice.signal_name or run.status().kind != Failure.MEMORY or not in_smaller_parts(run):
+        status = run.status()
+        if notice.signal_name or run.stop_requested():
             return
-        _say(log, run.status().reason)
+        if status.kind == Failure.MEMORY:
+            if not in_smaller_parts(run):
+                return
+            _say(log, run.status().reason)
+        elif death and status.state == INTERRUPTED and deaths.get(status.step, 0) < MOST_DEATHS:
+            deaths[status.step] = deaths.get(status.step, 0) + 1
+            _say(log, f"it is started again at step {status.step}")
+        else:
+            return
 
 
 def _after(run: Run, job: str, notice: _Notice, step_before: int) -> str:

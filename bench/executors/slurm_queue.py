@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,8 +38,8 @@ class SlurmQueue:
     name = "SLURM"
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal handler may come in between, and cancel
-        self._answers: dict[int, tuple[float, dict[str, _Listed] | None]] = {}  # user -> (when asked, job -> how it is)
+        # user -> (when asked, job -> how it is). Without a lock: a signal handler that cancels may come in anywhere.
+        self._answers: dict[int, tuple[float, dict[str, _Listed] | None]] = {}
 
     def find_job(self, ticket: Ticket) -> Job | None:
         """The present state of the job; GONE if SLURM does not know it, None if SLURM cannot be asked."""
@@ -50,16 +49,14 @@ class SlurmQueue:
     def is_of(self, ticket: Ticket, store: Path) -> bool:
         """Whether SLURM says that the job was submitted for this store: it executes a script in the store's folder."""
         entry = self._listed(ticket)
-        folders = {str(folder / "slurm") + os.sep for folder in (store, store.resolve())}
-        return entry is not None and entry.command.startswith(tuple(folders))
+        return entry is not None and Path(entry.command).parent.resolve() == (store / "slurm").resolve()
 
     def _listed(self, ticket: Ticket) -> _Listed | None:
-        with self._lock:
-            asked_at, jobs = self._answers.get(ticket.user, (0.0, None))
-            is_unlisted = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
-            if is_unlisted or time.time() - asked_at > FRESH:
-                asked_at, jobs = time.time(), _jobs_of(ticket.user)
-                self._answers[ticket.user] = (asked_at, jobs)
+        asked_at, jobs = self._answers.get(ticket.user, (0.0, None))
+        is_unlisted = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
+        if is_unlisted or time.time() - asked_at > FRESH:
+            asked_at, jobs = time.time(), _jobs_of(ticket.user)
+            self._answers[ticket.user] = (asked_at, jobs)
         return None if jobs is None else jobs.get(ticket.job, _Listed(Job("gone", ended=True)))
 
     def cancel(self, tickets: Sequence[Ticket], waiting_only: bool) -> None:
@@ -71,8 +68,7 @@ class SlurmQueue:
 
     def refresh(self) -> None:
         """Discard the answers, so that squeue is asked again."""
-        with self._lock:
-            self._answers.clear()
+        self._answers.clear()
 
 
 QUEUE = SlurmQueue()
@@ -80,11 +76,15 @@ QUEUE = SlurmQueue()
 
 
 def tell(*command: str) -> str | None:
-    """The output of one of SLURM's tools; None if the tool is missing, fails, or does not answer in time."""
+    """The output of one of SLURM's tools; None if the tool is missing, fails, or does not answer in time.
+
+    What the user has set for his own views of the queue (SQUEUE_STATES, SQUEUE_PARTITION, ...) is left out: it hides jobs.
+    """
     if shutil.which(command[0]) is None:
         return None
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("SQUEUE_")}
     try:
-        process = subprocess.run(command, capture_output=True, text=True, timeout=CONTROLLER_TIMEOUT_S)
+        process = subprocess.run(command, capture_output=True, text=True, timeout=CONTROLLER_TIMEOUT_S, env=variables)
     except (subprocess.TimeoutExpired, OSError):
         return None
     return process.stdout if process.returncode == 0 else None
@@ -92,7 +92,7 @@ def tell(*command: str) -> str | None:
 
 def _jobs_of(user: int) -> dict[str, _Listed] | None:
     """All jobs of a user that SLURM knows; ended jobs are known for some minutes."""
-    columns = ["--noheader", "--array", "--states=all", "--format=%i|%T|%N|%r|%o"]
+    columns = ["--noheader", "--array", "--all", "--states=all", "--format=%i|%T|%N|%r|%o"]
     answer = tell("squeue", f"--user={user}", *columns)
     if answer is None:
         return None

@@ -10,12 +10,14 @@ import os
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("bench", "lmc", "baselines", "experiments", "reports")
 OTHER_FILES = ("code.json",)  # what else lies in a copy
 COMPILED = "__pycache__"
+TRIES = 5  # at removing compiled files
 
 
 class Broken(Exception):
@@ -31,8 +33,12 @@ def fingerprint(root: Path) -> str:
 def files(root: Path) -> Iterator[Path]:
     """The suite's files under `root`, relative to it."""
     for package in PACKAGES:
-        for path in sorted((root / package).rglob("*")):
-            if path.is_file() and COMPILED not in path.parts and not path.name.startswith("."):
+        paths = []
+        for inner, folder_names, file_names in os.walk(root / package):
+            folder_names[:] = [name for name in folder_names if name != COMPILED]  # others may be removing it just now
+            paths += [Path(inner, name) for name in file_names if not name.startswith(".")]
+        for path in sorted(paths):
+            if path.is_file():
                 yield path.relative_to(root)
 
 
@@ -51,17 +57,25 @@ def check(folder: Path, expected: str) -> None:
     if stray := sorted(set(os.listdir(folder)) - {*PACKAGES, *OTHER_FILES, COMPILED}):
         raise Broken(f"holds {stray[0]}, which is not of the suite")
     for inner, folder_names, file_names in os.walk(folder):
+        if COMPILED in folder_names:
+            folder_names.remove(COMPILED)
+            _remove(os.path.join(inner, COMPILED))
         for name in (*folder_names, *file_names):
             mode = os.lstat(os.path.join(inner, name)).st_mode
             if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
                 raise Broken(f"holds {name}, which is a link or no file")
-        if COMPILED in folder_names:
-            folder_names.remove(COMPILED)
-            shutil.rmtree(os.path.join(inner, COMPILED), ignore_errors=True)
-            if os.path.lexists(os.path.join(inner, COMPILED)):
-                raise Broken("holds compiled files that cannot be removed")
     if (actual := fingerprint(folder)) != expected:
         raise Broken(f"is not what its name says: its fingerprint is {actual}")
+
+
+def _remove(compiled: str) -> None:
+    """Remove compiled files; other jobs may be doing the same, or be writing some."""
+    for _ in range(TRIES):
+        shutil.rmtree(compiled, ignore_errors=True)
+        if not os.path.lexists(compiled):
+            return
+        time.sleep(0.1)
+    raise Broken("holds compiled files that cannot be removed")
 
 
 def main() -> int:

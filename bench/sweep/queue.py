@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.common.errors import BenchError
 from bench.spec import catalog
-from bench.store.run import Run
+from bench.store.run import INTERRUPTED, Run
 from bench.store.tickets import Ticket, forget, ticket
 from bench.sweep.executor import Job, Queue
 
@@ -30,6 +30,23 @@ def waits(run: Run) -> bool:
     stored_ticket = ticket(run)
     job = _find_job(stored_ticket) if stored_ticket else None
     return job is not None and job.waiting
+
+
+def note_end(run: Run, stored_ticket: Ticket, job: Job) -> None:
+    """Record in a run's directory that its job has ended; one that somebody cancelled is not to be queued again at once."""
+    forget(run, stored_ticket.job)
+    if job.state == "cancelled" and run.status().state == INTERRUPTED:
+        queue = _queue_of(stored_ticket.executor)
+        name = queue.name if queue else stored_ticket.executor
+        run.set_status(INTERRUPTED, kind="asked", reason=f"its {name} job {stored_ticket.job} was cancelled")
+
+
+def note_if_cancelled(run: Run) -> None:
+    """Record that somebody has cancelled a run's job, if so."""
+    stored_ticket = ticket(run)
+    job = _find_job(stored_ticket) if stored_ticket else None
+    if stored_ticket and job is not None and job.ended and job.state == "cancelled" and run.status().state == INTERRUPTED:
+        note_end(run, stored_ticket, job)
 
 
 def cancel(runs: Sequence[Run], waiting_only: bool = False) -> list[Ticket]:

@@ -22,6 +22,8 @@ from bench.store import failures
 from bench.store.failures import Failure
 from bench.store.run import FAILED, FINISHED, INTERRUPTED, Run, Status
 from bench.store.store import Store
+from bench.store.tickets import ticket
+from bench.sweep import queue
 from bench.sweep.executor import Executor
 from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, in_smaller_parts, plan_run, unique
 
@@ -63,6 +65,7 @@ class Scheduler:
         self.active: dict[Future[str], PlannedRun] = {}
         self.stopped_at: float | None = None
         self.halted = ""
+        self._queued_elsewhere = 0
         self._deaths: dict[str, tuple[int, int]] = {}  # run -> (step, deaths at that step)
         self._equal_errors: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
         for planned in unique(planned_runs):
@@ -100,12 +103,18 @@ class Scheduler:
 
     def hand_over(self) -> None:
         """Start what fits into the executor and return: for executors whose runs outlive this process."""
+        self._count_queue()
         while self._may_start():
             self._start(self.waiting.popleft())
 
     def _may_start(self) -> bool:
-        room = self.waiting and len(self.active) < self.executor.slots and not self.halted
+        room = self.waiting and len(self.active) + self._queued_elsewhere < self.executor.slots and not self.halted
         return bool(room) and self.executor.has_room(self.waiting[0].run)
+
+    def _count_queue(self) -> None:
+        """How many runs of the plan another process has put into the executor's queue, which takes so many and no more."""
+        has_queue = self.executor.queue is not None
+        self._queued_elsewhere = sum(ticket(other.run) is not None for other in self.running_elsewhere) if has_queue else 0
 
     def stop(self) -> None:
         """Ask every run to save its work and end; on a second call, kill them."""
@@ -119,9 +128,23 @@ class Scheduler:
         if self.active:
             done, _ = wait(self.active, timeout=TICK_S, return_when=FIRST_COMPLETED)
             for future in done:
-                self._handle_end(self.active.pop(future), future.result())
+                planned = self.active.pop(future)
+                error = future.exception()
+                if isinstance(error, BenchError):
+                    self._put_back(planned, error)
+                elif isinstance(error, OSError):  # its directory is gone, or the disk is full
+                    self._fail_by(planned, error)
+                else:
+                    self._handle_end(planned, future.result())
         elif self.running_elsewhere and not self.stopped_at:
             time.sleep(TICK_S)
+
+    def _put_back(self, planned: PlannedRun, refusal: BenchError) -> None:
+        """The executor does not take a run: start no more, but follow those that it has. BenchError if it has none."""
+        self.waiting.appendleft(planned)
+        self.halted = str(refusal)
+        if not self.active and not self.running_elsewhere:
+            raise refusal
 
     def _start_or_watch(self, planned: PlannedRun) -> None:
         """Start a run, unless its owner on another host may be alive though its clock says otherwise: watch that first."""
@@ -226,6 +249,7 @@ class Scheduler:
 
     def _check_elsewhere(self) -> None:
         for planned in self.running_elsewhere[:]:
+            queue.note_if_cancelled(planned.run)
             current = self._refresh(planned)
             if current.state not in ACTIVE and not lease.is_undecided(current.run.path):
                 self.running_elsewhere.remove(planned)
@@ -234,6 +258,7 @@ class Scheduler:
                     self.waiting.append(current)
                 else:
                     self._settle(current)
+        self._count_queue()
 
     def _refresh(self, planned: PlannedRun) -> PlannedRun:
         return plan_run(planned.label, planned.spec, self.store, planned.evaluations)
