@@ -12,7 +12,7 @@ __version__ = "0.2.0"
 def results(experiment: str, **options: Any) -> Any:
     """What the store has of an experiment: `.scores`, `.runs` and `.means()`, as pandas DataFrames.
 
-    Options are those of `bench.reporting.frames.frames`: scale, seeds, settings, protocols, store. It is imported when it is
-    asked for, so that `import bench` costs nothing.
+    Options are those of `bench.reporting.dataframes.dataframes`: scale, seeds, settings, protocols, store. It is imported when
+    it is asked for, so that `import bench` costs nothing.
     """
-    return import_module("bench.reporting.frames").frames(experiment, **options)
+    return import_module("bench.reporting.dataframes").dataframes(experiment, **options)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bench.evidence.rounds import Record
+from bench.evidence.rounds import SeedRounds
 from bench.spec.loading import load
 from bench.store.store import Store
 from bench.sweep.plan import plan
@@ -97,4 +97,4 @@ def outcome(path, store):
         f"{planned.label} {planned.seed}": scores.load(planned.run.scores_file(planned.evaluations[0].key)).values.tobytes()
         for planned in planned_runs
     }
-    return {"rounds": Record.of(experiment, stored).rounds(), "verdicts": verdicts, "scores": values}
+    return {"rounds": SeedRounds.of(experiment, stored).rounds(), "verdicts": verdicts, "scores": values}

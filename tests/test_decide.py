@@ -8,7 +8,7 @@ import pytest
 
 from bench.common.errors import BenchError
 from bench.common.files import write_json
-from bench.evidence.rounds import Record, next_round
+from bench.evidence.rounds import SeedRounds, next_round
 from bench.spec import Claim, Experiment
 from bench.spec.loading import load
 from bench.store.store import Store
@@ -80,31 +80,31 @@ def test_further_seeds_come_after_all_declared_ones_in_the_plan():
 
 
 def test_rounds_are_kept_for_each_question_apart(store):
-    record = Record.of(FOUR, store)
+    record = SeedRounds.of(FOUR, store)
     record.add({"full": [1]}, after=0)
-    Record.of(FOUR, store).add({"full": [2], "few": [2]}, after=1)
+    SeedRounds.of(FOUR, store).add({"full": [2], "few": [2]}, after=1)
     assert record.rounds() == [{"full": [1]}, {"full": [2], "few": [2]}]
     assert record.applied(FOUR).further == {"full": (1, 2), "few": (2,)}
     for other in (FOUR.edited(["steps=7"]), with_claims(WIDER), FOUR.only(["full", "few"])):
-        assert Record.of(other, store).rounds() == []
+        assert SeedRounds.of(other, store).rounds() == []
 
 
 def test_rounds_are_found_again_when_a_claim_is_put_into_other_words(store):
-    Record.of(FOUR, store).add({"full": [1]}, after=0)
+    SeedRounds.of(FOUR, store).add({"full": [1]}, after=0)
     reworded = [replace(claim, sentence="In plainer words.", source="who says so") for claim in FOUR.claims]
-    assert Record.of(replace(FOUR, claims=tuple(reworded)), store).rounds() == [{"full": [1]}]
+    assert SeedRounds.of(replace(FOUR, claims=tuple(reworded)), store).rounds() == [{"full": [1]}]
 
 
 def test_rounds_that_an_older_version_wrote_are_found(store):
     path = store.root / ".decide" / "four-small-61678436.json"
     write_json(path, {"rounds": [{"full": [1]}]})
-    assert Record.of(FOUR, store).path == path and Record.of(FOUR, store).rounds() == [{"full": [1]}]
+    assert SeedRounds.of(FOUR, store).path == path and SeedRounds.of(FOUR, store).rounds() == [{"full": [1]}]
 
 
 def test_of_two_schedulers_that_choose_the_same_round_one_writes_it_down(store):
     for _ in range(2):
-        Record.of(FOUR, store).add({"full": [1]}, after=0)
-    assert Record.of(FOUR, store).rounds() == [{"full": [1]}]
+        SeedRounds.of(FOUR, store).add({"full": [1]}, after=0)
+    assert SeedRounds.of(FOUR, store).rounds() == [{"full": [1]}]
 
 
 def with_claims(*claims):
@@ -112,7 +112,7 @@ def with_claims(*claims):
 
 
 def test_a_damaged_record_is_as_good_as_none(store):
-    record = Record.of(FOUR, store)
+    record = SeedRounds.of(FOUR, store)
     record.add({"full": [1]}, after=0)
     record.path.write_text("{")
     assert record.rounds() == [] and record.applied(FOUR) == FOUR

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.commands._deciding import until_decided
-from bench.evidence.rounds import Record
+from bench.evidence.rounds import SeedRounds
 from bench.spec.experiment import Experiment
 from bench.store.run import FAILED
 from bench.sweep.plan import plan
@@ -92,12 +92,12 @@ def test_a_round_that_was_interrupted_is_the_one_that_goes_on(store, tmp_path, c
     assert decide(store, ends_after=7) == 130
     out = capsys.readouterr().out
     assert "round 1" in out and f"interrupted; `{COMMAND}` continues from here" in out
-    assert len(Record.of(EXPERIMENT, store).rounds()) == 1
+    assert len(SeedRounds.of(EXPERIMENT, store).rounds()) == 1
     assert decide(store) == 0
     assert "round 1" not in capsys.readouterr().out  # it was announced before
     undisturbed = type(store)(tmp_path / "undisturbed")
     decide(undisturbed)
-    assert Record.of(EXPERIMENT, store).rounds() == Record.of(EXPERIMENT, undisturbed).rounds()
+    assert SeedRounds.of(EXPERIMENT, store).rounds() == SeedRounds.of(EXPERIMENT, undisturbed).rounds()
     assert seeds(store) == seeds(undisturbed)
 
 

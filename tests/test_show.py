@@ -10,7 +10,7 @@ import yaml
 from bench import results
 from bench.commands._settings import whole_settings
 from bench.common.errors import BenchError
-from bench.reporting.frames import DataFrames
+from bench.reporting.dataframes import DataFrames
 from tests.conftest import FLOOR, TINY
 
 

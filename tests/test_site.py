@@ -46,7 +46,7 @@ def test_the_site_builds_without_a_warning_and_has_every_command(tmp_path):
     for name in get_command(app).commands:
         page = (tmp_path / "site" / "reference" / "commands" / f"{name}.html").read_text()
         assert f"bench {name}" in page and "--help" in page
-    scores = (tmp_path / "site" / "reference" / "python" / "bench.reporting.frames.html").read_text()
+    scores = (tmp_path / "site" / "reference" / "python" / "bench.reporting.dataframes.html").read_text()
     assert "one row per variant, seed, clip and frame" in scores
     for page in DOCS.rglob("*.md"):
         assert (tmp_path / "site" / page.relative_to(DOCS).with_suffix(".html")).exists(), page

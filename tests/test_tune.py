@@ -15,7 +15,7 @@ from bench.store.run_names import find_run
 from bench.store.search_results import Aim, journal
 from bench.store.store import Store
 from bench.tune import confirm, spaces
-from bench.tune.display import Board
+from bench.tune.display import SearchProgress
 from bench.tune.search import Plan
 from bench.tune.spaces import Space
 from bench.tune.study import begin, find, finished
@@ -284,7 +284,7 @@ def test_the_table_hides_no_setting_and_no_result_on_a_narrow_screen(store):
     study, _, _ = search(store, plan=Plan(3))
     for width in (60, 80, 120):
         console = Console(width=width, record=True, force_terminal=True, file=io.StringIO())
-        board = Board(console, study, 5)
+        board = SearchProgress(console, study, 5)
         console.print(board._table(study.trials()))
         shown = console.export_text()
         assert "…" not in shown and max(map(len, shown.splitlines())) <= width
@@ -297,7 +297,7 @@ def test_the_table_shows_settings_curve_state_and_the_best_so_far(store):
 
     study, _, _ = search(store, plan=Plan(3))
     console = Console(width=140, record=True, force_terminal=True)
-    board = Board(console, study, 5)
+    board = SearchProgress(console, study, 5)
     console.print(board._table(study.trials()))
     shown = console.export_text()
     assert "lr=" in shown and "slots=" in shown and "at step 9" in shown and "3 of 5 trials, best" in shown

@@ -76,7 +76,7 @@ def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scal
             "; there are psnr, ssim, mse, lpips, cost (FLOPs per clip), seconds (of training)",
         ),
         (["list", "experiments", "tuned"], "there are no searches in "),
-        (["show", "tune:lmc"], "there is no study 'lmc' (scale small)"),
+        (["show", "tune:lmc"], "there is no search 'lmc' (scale small)"),
         (["tune", "lmc", "--objective", "psnr,psnr"], "--objective takes one or several different names"),
         (["tune", "lmc", "--objective", "psnr,cost", "--pruner", "median"], "--pruner median needs one objective"),
         (
@@ -89,7 +89,7 @@ def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scal
         (["tune", "lmc", "--storage", "nonsense"], "--storage takes an address such as postgresql://host/database"),
         (["run", "tuned-lmc"], "no search 'lmc' (scale small)"),
         (["run", "tuned-comparison"], "no search 'lmc' (scale small)"),
-        (["report", "tune:lmc"], "there is no study 'lmc' (scale small)"),
+        (["report", "tune:lmc"], "there is no search 'lmc' (scale small)"),
         (["sync", "tune:lmc", "--scale", "paper"], "`bench tune lmc --scale paper --objective psnr` makes it"),
         (["ui", "--optuna"], "there are no searches in"),
     ],
@@ -178,7 +178,7 @@ def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store)
     owned = lease.take(begin(store, "small", Aim("small.py", "small")).folder)
     code, _, err = bench("tune", "small.py", "--trials", 1, "--executor", "inline")
     owned.release()
-    assert code == 2 and "another `bench tune` works on the study 'small'" in err
+    assert code == 2 and "another `bench tune` works on the search 'small'" in err
 
 
 def test_a_search_that_is_taken_for_an_experiment_is_pointed_to(bench, store):
@@ -210,14 +210,14 @@ def test_show_prints_the_settings_of_a_trial_in_full_and_what_sets_trials_apart(
 
 
 def test_a_search_for_two_objectives_says_by_which_its_best_is_the_best(bench, store):
-    from bench.tune.display import Board
+    from bench.tune.display import SearchProgress
 
     study, _, _ = search(store, plan=Plan(3), objectives=("psnr", "cost"))
     best = study.ranking()[0].number
     out = bench("report", "tune:sample")[1]
     assert f"Best: trial {best}, by PSNR, the first objective." in out and "Best: by PSNR, the first objective, among" in out
     assert "`bench show tune:sample TRIAL` prints all settings" in out
-    tally = Board(Console(), study, 3).tally()
+    tally = SearchProgress(Console(), study, 3).tally()
     assert "best by PSNR: " in tally and tally.endswith(f" FLOPs per clip (trial {best})")
 
 

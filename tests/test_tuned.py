@@ -62,7 +62,7 @@ def test_a_tuned_experiment_claims_that_its_settings_are_better_than_those_the_s
 
 
 def test_what_is_not_trained_is_not_set_apart_by_settings_of_training(finished, tmp_path):
-    from bench.reporting.gallery import configurations
+    from bench.reporting.variant_settings import configurations
 
     base, winner = TINY.but(steps=4), TINY.but(steps=4, optimizer=TINY.optimizer.but(lr=0.123), batch=3)
     result = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "batch=3", winner, [16.0], [1], [15.9])], base)

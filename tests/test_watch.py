@@ -21,7 +21,7 @@ from bench.sweep.live_table import LiveView
 from bench.sweep.logs import follow, last_lines
 from bench.sweep.progress import Display
 from bench.sweep.run_table import Pace
-from bench.sweep.watch import Board, watch
+from bench.sweep.watch import StoreView, watch
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_no_speed_is_told_of_the_first_steps_which_take_longer_than_others(run, 
 def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair, run, owned):
     _lines(run, [100.0, 100.5, 101.0])
     run.metrics.append(3, {"validation/psnr": 12.345})
-    board = Board(store, pair)
+    board = StoreView(store, pair)
     board.refresh()
     shown = _text(board)
     assert "tiny" in shown and "3/6" in shown and "12.35 dB" in shown and "matching 0.3333" in shown
@@ -80,7 +80,7 @@ def test_a_board_shows_step_speed_loss_validation_and_where_a_run_is(store, pair
 
 
 def test_a_board_of_a_store_finds_runs_that_appear_later(store, tiny, run):
-    board = Board(store)
+    board = StoreView(store)
     board.refresh()
     assert len(board.planned_runs) == 1
     store.run(tiny.but(seed=5)).create(tiny.but(seed=5))
@@ -95,7 +95,7 @@ def test_on_a_low_screen_what_goes_on_and_what_failed_comes_first(store, tiny, p
     failed = store.run(tiny.but(seed=29))
     failed.create(tiny.but(seed=29))
     failed.set_status("failed", kind="code", reason="as told")
-    board = Board(store, many)
+    board = StoreView(store, many)
     board.refresh()
     shown = _text(board, width=100, height=12)
     assert "as told" in shown and "not shown)" in shown and len(shown.splitlines()) <= 12
@@ -111,7 +111,7 @@ def test_without_a_terminal_there_is_a_line_per_change_and_an_end(store, pair, r
         owned.release()
 
     threading.Thread(target=end).start()
-    watch(Board(store, pair), Console(width=200))
+    watch(StoreView(store, pair), Console(width=200))
     out = capsys.readouterr().out
     assert out.index("tiny  seed 0  running") < out.index("tiny  seed 0  failed") < out.index("2 runs: 1 failed, 1 new")
     assert out.count("copy") == 1
@@ -131,7 +131,7 @@ def test_watching_a_sweep_that_has_just_been_started_waits_for_it(store, pair, t
 
     beginning = threading.Thread(target=begin)
     beginning.start()
-    watch(Board(store), Console(width=200))
+    watch(StoreView(store), Console(width=200))
     beginning.join()
     out = capsys.readouterr().out
     assert "nothing is running in" in out and "running" in out
@@ -140,7 +140,7 @@ def test_watching_a_sweep_that_has_just_been_started_waits_for_it(store, pair, t
 def test_watching_where_nothing_is_going_on_says_so_and_ends(store, capsys, monkeypatch):
     monkeypatch.setattr("bench.sweep.watch.REFRESH", 0.02)
     monkeypatch.setattr("bench.sweep.watch.BEGIN_S", 0.1)
-    watch(Board(store), Console(width=200))
+    watch(StoreView(store), Console(width=200))
     assert capsys.readouterr().out.splitlines() == [
         f"nothing is running in {store.root}; waiting 0 s for a run to start",
         "0 runs",
@@ -221,7 +221,7 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
             file.write(json.dumps({"step": step, "time": when, "loss/storing": 0.271828, "loss/matching": 0.314159}) + "\n")
     run.metrics.append(1234, {"validation/psnr": 12.345})
     owned = lease.take(run.path)
-    board = Board(store, experiment)
+    board = StoreView(store, experiment)
     board.refresh()
     shown = _text(board, width, 30).replace("│", " ")
     console = Console(width=width, record=True, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115
@@ -257,7 +257,7 @@ def test_a_line_that_stays_is_folded_between_words_and_a_path_stays_whole():
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_variants_that_differ_in_their_last_words_are_told_apart_on_any_screen(store, tiny, width):
     labels = ["no alignment", "no alignment, equal updates", "no alignment, equal updates and frames", "ConvLSTM"]
-    board = Board(store, Experiment("?", {label: tiny.but(steps=9 + n) for n, label in enumerate(labels)}))
+    board = StoreView(store, Experiment("?", {label: tiny.but(steps=9 + n) for n, label in enumerate(labels)}))
     board.refresh()
     rows = [line for line in _text(board, width, 30).splitlines() if "no alignment" in line or "ConvLSTM" in line]
     names = [line.partition(" 0 new")[0].strip() for line in rows]

@@ -30,7 +30,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     """
     from bench.common.files import writable
     from bench.evidence.judging import judged
-    from bench.evidence.rounds import Record, next_round
+    from bench.evidence.rounds import SeedRounds, next_round
     from bench.store.run import DIVERGED, FINISHED
     from bench.sweep.damaged_scores import with_readable_scores
     from bench.sweep.plan import ACTIVE, TO_DO, plan
@@ -38,7 +38,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
 
     experiment.refuse_without_claims()
     writable(store.root)
-    record = Record.of(experiment, store)
+    record = SeedRounds.of(experiment, store)
     end = None if hours is None else time.monotonic() + 3600 * hours
 
     def spent() -> str:
@@ -68,13 +68,13 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
 def with_next_round(experiment: Experiment, store: Store, most: int) -> Experiment:
     """The experiment with the seeds of all rounds that were begun, and, if those are over, of the next one."""
     from bench.evidence.judging import judged
-    from bench.evidence.rounds import Record, next_round
+    from bench.evidence.rounds import SeedRounds, next_round
     from bench.store.run import FINISHED
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened, with_seeds
 
     experiment.refuse_without_claims()
-    wider = Record.of(experiment, store).applied(widened(experiment, store))
+    wider = SeedRounds.of(experiment, store).applied(widened(experiment, store))
     states = {planned.state for planned in plan(wider, store)}
     if states & {*TO_DO, *ACTIVE} or FINISHED not in states:
         return wider

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.commands import _options, _output
+from bench.commands import _output
+from bench.commands._data_set import dataset
 from bench.common.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.data.base import Dataset, Split
-    from bench.external.predictions import Clips, Scored
+    from bench.data.base import Split
+    from bench.external.predictions import Scored, SetClips
     from bench.external.side import Sides
     from bench.spec.component import Component
 
@@ -51,15 +52,15 @@ def score_frames(
         return score(sides, stated_ranges, default_device(), keep, progress, sets)
 
 
-def _clips(sides: Sides, data: Component | None, context: int | None, split: Split) -> Clips | None:
+def _clips(sides: Sides, data: Component | None, context: int | None, split: Split) -> SetClips | None:
     """The clips that predictions belong to, by --data or by a manifest; None if only the targets can tell."""
     from bench.data.clip_names import ClipManifest
-    from bench.external.predictions import Clips
+    from bench.external.predictions import SetClips
 
     count, horizon = sides.prediction.count, sides.prediction.shape[0]
     if data:
         context_length = context or 10
-        return Clips(dataset(data), split, context_length, export_command(data, context_length, horizon, count, split))
+        return SetClips(dataset(data), split, context_length, export_command(data, context_length, horizon, count, split))
     if sides.manifest is None:
         return None
     manifest = ClipManifest.from_json(sides.manifest, f"the manifest of {sides.source}")
@@ -75,33 +76,7 @@ def _clips(sides: Sides, data: Component | None, context: int | None, split: Spl
             f"the manifest of {sides.source} is of clips of '{manifest.data}' with the fingerprint {manifest.fingerprint}, and "
             f"here that is {data_set.split_fingerprint(exported)}: other videos, or prepared otherwise"
         )
-    return Clips(data_set, exported, manifest.context, export_command(component, manifest.context, horizon, count, exported))
-
-
-def chosen_split(text: str) -> Split:
-    """The split that --split names."""
-    if text not in ("test", "val"):
-        raise BenchError(f"--split is val or test, got '{text}'")
-    return "val" if text == "val" else "test"
-
-
-def dataset(component: Component, settings: list[str] | None = None) -> Dataset:
-    """The data set of a name with `data.NAME=VALUE` settings."""
-    built: Dataset = with_settings(component, settings or []).checked("datasets").build()
-    return built
-
-
-def with_settings(component: Component, settings: list[str]) -> Component:
-    """A data set's component, changed by --set OPTION=VALUE or data.OPTION=VALUE."""
-    from bench.spec.typed import parsed
-
-    _options.refuse_name_of_a_set(component.name)
-    for setting in settings:
-        key, equals, text = setting.removeprefix("data.").partition("=")
-        if not equals:
-            raise BenchError(f"--set takes OPTION=VALUE, such as digits=3; got '{setting}'")
-        component = component.but(**{key: parsed(text)})
-    return component
+    return SetClips(data_set, exported, manifest.context, export_command(component, manifest.context, horizon, count, exported))
 
 
 def export_command(data: Component, context: int, horizon: int, clips: int, split: Split) -> str:

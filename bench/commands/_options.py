@@ -30,7 +30,7 @@ Scale = Annotated[
 _SEEDS = "How many seeds (3 means 0, 1, 2), or which (0,7,9; one alone: 7,); all: what the store has, variant by variant."
 Seeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=f"{_SEEDS} Default: the experiment's.")]
 StoredSeeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=_SEEDS)]
-Only = Annotated[str | None, typer.Option(metavar="LABELS", help="Only these variants, comma separated.")]
+Only = Annotated[str | None, typer.Option(metavar="VARIANTS", help="Only these variants, comma separated.")]
 Set = Annotated[
     list[str] | None,
     typer.Option(

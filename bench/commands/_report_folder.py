@@ -19,7 +19,7 @@ def write(chosen: Selection, store: Store, folder: Path, remade: str) -> None:
     remade: the command that writes them again.
     """
     from bench.metrics.protocols import PROTOCOLS
-    from bench.reporting import gallery
+    from bench.reporting import gallery, variant_settings
     from bench.reporting.results import results, under
     from bench.tracking.tracker import experiment_name
     from reports.bundle import bundle
@@ -33,7 +33,7 @@ def write(chosen: Selection, store: Store, folder: Path, remade: str) -> None:
         others = under((name for name in PROTOCOLS if name != protocol), main_results, planned_runs, label, external_results)
         tell("choosing clips to show")
         shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", external_results)
-        configurations, sizes = gallery.configurations(experiment), gallery.sizes(experiment)
+        configurations, sizes = variant_settings.configurations(experiment), variant_settings.sizes(experiment)
         claims = chosen.judged(tell)[1] if experiment.claims else ()
         memories = chosen.memories(tell)
         tell("drawing tables, figures and the page")

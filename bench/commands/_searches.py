@@ -83,7 +83,7 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
     record = find(store, canonical(study), scale)
     search = searched(record)
     if not len(search.trials):
-        raise BenchError(f"the study '{study}' has no trials yet; `{making(store, canonical(study), scale)}` asks for some")
+        raise BenchError(f"the search '{study}' has no trials yet; `{making(store, canonical(study), scale)}` asks for some")
     if out and not form:
         _everything(record, search, out)
         return

@@ -47,7 +47,7 @@ def show_(
 
     Writes a contact sheet (PNG) and an animation (GIF) of some clips of each split, and counts clips, actions and persons.
     """
-    from bench.commands._eval_frames import with_settings
+    from bench.commands._data_set import with_settings
     from bench.data.preparing.show import show
     from bench.spec.component import Component
 
@@ -72,7 +72,7 @@ def export_(
     Writes them in the suite's order, with names that tell which clip is which, and a manifest. Predictions that bear these
     names are scored by `bench eval --predictions`.
     """
-    from bench.commands._eval_frames import chosen_split, dataset, with_settings
+    from bench.commands._data_set import chosen_split, dataset, with_settings
     from bench.data.preparing.export import export
     from bench.spec.component import Component
 

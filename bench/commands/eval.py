@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import _options, _output, _selection
-from bench.commands._eval_frames import chosen_split, dataset, score_frames, with_settings
+from bench.commands._data_set import chosen_split, dataset, with_settings
+from bench.commands._eval_frames import score_frames
 from bench.commands._score_table import as_dict, print_scores
 from bench.common.errors import BenchError, listed
 

@@ -83,7 +83,7 @@ def _training(choice: _options.Choice, experiment: Experiment, store: Store) -> 
     """The command that trains the runs of an experiment whose further seeds are those that there are."""
     from bench.evidence import rounds
 
-    decided = choice.seeds is None and bool(rounds.Record.of(choice.experiment(), store).rounds())
+    decided = choice.seeds is None and bool(rounds.SeedRounds.of(choice.experiment(), store).rounds())
     count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
     trained = choice.seeds or (str(count) if count and not decided else None)
     return replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided

@@ -38,9 +38,9 @@ def status(
     if watching and as_json:
         raise BenchError("--watch shows every change on a terminal; --json prints the state once: leave out one of them")
     if watching:
-        from bench.sweep.watch import Board, watch
+        from bench.sweep.watch import StoreView, watch
 
-        watch(Board(store, experiment), _output.console())
+        watch(StoreView(store, experiment), _output.console())
         return
     runs, unreadable = ([], []) if experiment else store.listing()
     planned_runs = plan(experiment, store) if experiment else [run_status(run) for run in runs]

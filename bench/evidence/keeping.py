@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from bench.common.errors import BenchError
 from bench.evidence.judging import aligned
-from bench.reporting.gallery import configurations
 from bench.reporting.results import results
+from bench.reporting.variant_settings import configurations
 from bench.spec.experiment import Experiment
 from bench.sweep.plan import PlannedRun
 from reports.record import Record

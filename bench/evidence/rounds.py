@@ -25,13 +25,13 @@ Round = Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
-class Record:
+class SeedRounds:
     """The rounds of one experiment in a store: `.decide/ablation-medium-3fa9c1d2.json`."""
 
     path: Path
 
     @classmethod
-    def of(cls, experiment: Experiment, store: Store) -> Record:
+    def of(cls, experiment: Experiment, store: Store) -> SeedRounds:
         """Another data set, other claims or other variants are another record; the words of a claim may change."""
         claims = [asdict(claim) for claim in experiment.claims]
         worded, bare = (

@@ -24,7 +24,7 @@ from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.run import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
-from bench.sweep.plan import in_smaller_parts
+from bench.sweep.plan import with_smaller_micro_batches
 from bench.sweep.scheduler import MOST_DEATHS
 
 IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
@@ -77,7 +77,7 @@ def _execute(
         if notice.signal_name or run.stop_requested():
             return
         if status.kind == Failure.MEMORY:
-            if not in_smaller_parts(run):
+            if not with_smaller_micro_batches(run):
                 return
             _say(log, run.status().reason)
         elif death and status.state == INTERRUPTED and deaths.get(status.step, 0) < MOST_DEATHS:

@@ -21,7 +21,7 @@ from reports.quantities import several
 BATCH = 16  # clips read together
 
 
-class Clips:
+class UserClips:
     """Clips of a user, [B, T, C, H, W] in [0, 1]: any slice of them, read when it is asked for.
 
     clips: in memory, with the numbers of the file; None to read slices of the array `source` in a layout, so that it does not
@@ -61,7 +61,7 @@ class Clips:
         return arranged(open_array(self.source), self._layout, str(self.source))
 
 
-def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueRange] | None = None) -> Clips:
+def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueRange] | None = None) -> UserClips:
     """Clips from a folder of pictures, a video, or a .npy array [T, C, H, W] or [B, T, C, H, W], or as its layout says."""
     reading = reading or Reading()
     is_array = path.suffix.lower() == ".npy"
@@ -71,7 +71,7 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
         pictures = pictures_in(path)
         if not pictures and (folders := [folder for folder in sorted(path.iterdir()) if folder.is_dir()]):
             raise BenchError(f"{path} holds no pictures but folders; name one of its {len(folders)}, such as {folders[0]}")
-        return Clips(path, stacked(in_time(path, pictures))[None], ranges)
+        return UserClips(path, stacked(in_time(path, pictures))[None], ranges)
     if not path.exists():
         raise BenchError(f"there is no {path}; give a folder of frames, a video, or a .npy array [T, C, H, W]")
     if is_array:
@@ -81,11 +81,11 @@ def read(path: Path, reading: Reading | None = None, ranges: Mapping[str, ValueR
         layout = reading.layout or layout_of(array.shape, str(path), one_clip=True)
         if not reading.layout and array.ndim == len("NTCHW"):
             refuse_doubtful_time(arranged(array, layout, str(path)), layout, str(path))
-        return Clips(path, None, ranges, layout)
+        return UserClips(path, None, ranges, layout)
     if path.suffix.lower() in formats.VIDEOS:
         from bench.data.video import whole_clip
 
-        return Clips(path, whole_clip(path)[None], ranges)
+        return UserClips(path, whole_clip(path)[None], ranges)
     if path.suffix.lower() in formats.PICTURES:
         raise BenchError(f"{path} is one picture; give the folder that holds the frames of the clip")
     other_readers = formats.read_elsewhere([path], "bench predict")

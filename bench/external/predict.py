@@ -16,7 +16,7 @@ from bench.common.errors import BenchError
 from bench.common.images import image, save_gif, save_png, side_by_side, strip
 from bench.evaluation.evaluate import autocast
 from bench.external.failing import failing_in_words
-from bench.external.frames import BATCH, Clips, fitted
+from bench.external.frames import BATCH, UserClips, fitted
 from bench.spec.runspec import Precision
 from bench.training.model import min_context
 from reports.quantities import several
@@ -71,7 +71,7 @@ class Tally:
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    clips: Clips,
+    clips: UserClips,
     channels: int,
     context: int,
     horizon: int,

@@ -30,7 +30,7 @@ Ranges = dict[str, ValueRange]
 
 
 @dataclass(frozen=True)
-class Clips:
+class SetClips:
     """The fixed clips that predictions belong to. export: the command that writes them with their names."""
 
     data: Dataset
@@ -69,7 +69,7 @@ def score(
 
 
 def score_on(
-    sides: Sides, clips: Clips, ranges: Ranges, device: torch.device, keep: Path | None = None,
+    sides: Sides, clips: SetClips, ranges: Ranges, device: torch.device, keep: Path | None = None,
     progress: Progress | None = None, sets: Sequence[str] = (),
 ) -> Scored:  # fmt: skip
     """The scores of the predictions against the first clips of a data set, which they are matched with by name.
@@ -114,7 +114,7 @@ class _Matching:
     position: Callable[[int, NDArray[np.float32]], int]
 
 
-def _matching(sides: Sides, clips: Clips, count: int) -> _Matching:
+def _matching(sides: Sides, clips: SetClips, count: int) -> _Matching:
     prediction = sides.prediction
     positions = {name: position for position, name in enumerate(prediction.names or ())}
     origins = clips.data.origins(clips.split, clips.context + prediction.shape[0])

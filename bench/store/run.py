@@ -53,7 +53,7 @@ NEW, FINISHED, RUNNING, INTERRUPTED, FAILED, DIVERGED, BLOCKED = STATES = tuple(
 RUN_NAME = re.compile(r".+-[0-9a-f]{12}")  # what the directory of a run is called
 IDENTITY = re.compile(r"[\w.:-]{1,200}")  # what its identity is made of, which becomes part of a query
 STARTING_S = 60.0  # seconds that a process may take to load before it takes its lease
-MAX_PARTS = 2**16  # into which a batch is cut
+MOST_MICRO_BATCHES = 2**16  # into which a batch is cut
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Run:
             parts = known_fields(json_in(path, self.path) or {}, shapes.MICRO_BATCHES, path).get("micro_batches", 1)
         except OSError:
             return 1
-        return int(parts) if 1 <= parts <= MAX_PARTS else 1
+        return int(parts) if 1 <= parts <= MOST_MICRO_BATCHES else 1
 
     def set_micro_batches(self, parts: int) -> None:
         """Train with that many micro-batches from the next start on."""

@@ -44,7 +44,7 @@ class Aim:
     def from_json(cls, values: dict[str, Any]) -> Aim:
         """The aim in a study's file, which another version may have written."""
         if not {"space", "scale", "objectives"} <= values.keys():
-            raise BenchError("the study's description is damaged: it lacks its search space, scale or objectives")
+            raise BenchError("the search's description is damaged: it lacks its search space, scale or objectives")
         return made_of(cls, values)
 
     def command(self, study: str = "") -> str:

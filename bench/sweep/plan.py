@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -112,7 +113,7 @@ def changed_code(planned_runs: Sequence[PlannedRun]) -> list[str]:
             seeds.setdefault((listed(files), planned.label), []).append(planned.seed)
     return [
         f"{files} has changed since '{label}' was trained (seed {listed(map(str, numbers))}); "
-        f"`bench run ... --only '{label}' --fresh` trains it anew"
+        f"`bench run ... --only {shlex.quote(label)} --fresh` trains it anew"
         for (files, label), numbers in seeds.items()
     ]
 
@@ -131,7 +132,7 @@ def retry_failed(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> 
     return len(failed_runs)
 
 
-def in_smaller_parts(run: Run) -> bool:
+def with_smaller_micro_batches(run: Run) -> bool:
     """Out of memory: let the run continue with twice as many micro-batches, which changes only rounding.
 
     False if that cannot help: it was scoring, or each part is already a single clip.
@@ -140,7 +141,7 @@ def in_smaller_parts(run: Run) -> bool:
     if run.status().trained or parts == run.micro_batches():
         return False
     run.set_micro_batches(parts)
-    run.set_status(INTERRUPTED, reason=f"out of memory; goes on with each batch in {parts} parts")
+    run.set_status(INTERRUPTED, reason=f"out of memory; goes on with {parts} micro-batches a batch")
     return True
 
 
@@ -155,7 +156,7 @@ def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
         return FAILED, f"damaged: {error.filename}: {error.strerror}"
     return (
         FAILED,
-        f"damaged: {run.path / 'spec.json'} asks for another run; `bench run ... --only LABEL --fresh` sets it aside",
+        f"damaged: {run.path / 'spec.json'} asks for another run; `bench run ... --only VARIANT --fresh` sets it aside",
     )
 
 

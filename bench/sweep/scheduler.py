@@ -25,7 +25,7 @@ from bench.store.store import Store
 from bench.store.tickets import ticket
 from bench.sweep import queue
 from bench.sweep.executor import Executor
-from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, in_smaller_parts, plan_run, unique
+from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique, with_smaller_micro_batches
 
 TICK_S = 0.5  # seconds between two checks
 SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
@@ -181,7 +181,7 @@ class Scheduler:
                 replace(planned, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh")
             )
         elif status.kind == Failure.MEMORY or (self._lacked_memory(how_it_died) and status.state == INTERRUPTED):
-            self._in_smaller_parts(planned, status, how_it_died)
+            self._with_smaller_micro_batches(planned, status, how_it_died)
         elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
             self._resume(planned, status, how_it_died)
         else:
@@ -206,10 +206,10 @@ class Scheduler:
         else:
             self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({ending}); see log.txt")
 
-    def _in_smaller_parts(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
-        """Out of memory: go on with smaller parts of each batch, where that can help."""
+    def _with_smaller_micro_batches(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
+        """Out of memory: go on with smaller micro-batches, where that can help."""
         try:
-            smaller = in_smaller_parts(planned.run)
+            smaller = with_smaller_micro_batches(planned.run)
         except OSError as error:
             self._fail_by(planned, error)
             return

@@ -30,7 +30,7 @@ FULL_REFRESH_S = 20.0  # seconds between two refreshes of finished runs, which h
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
 
 
-class Board:
+class StoreView:
     """The runs of an experiment, or of a store, as of the last refresh."""
 
     def __init__(self, store: Store, experiment: Experiment | None = None):
@@ -102,7 +102,7 @@ class Board:
         )
 
 
-def watch(board: Board, console: Console) -> None:
+def watch(board: StoreView, console: Console) -> None:
     """On a terminal a table until q or Ctrl-C, elsewhere a line per change until nothing is running."""
     if not console.is_terminal:
         _lines(board, console)
@@ -117,7 +117,7 @@ def watch(board: Board, console: Console) -> None:
     console.print(board.totals(), highlight=False)
 
 
-def _lines(board: Board, console: Console) -> None:
+def _lines(board: StoreView, console: Console) -> None:
     _wait_for_a_run(board, console)
     printed: dict[str, tuple[str, float]] = {}
     while True:
@@ -135,7 +135,7 @@ def _lines(board: Board, console: Console) -> None:
         board.refresh()
 
 
-def _wait_for_a_run(board: Board, console: Console) -> None:
+def _wait_for_a_run(board: StoreView, console: Console) -> None:
     """Refresh until a sweep or run is active; one that was started just now needs some seconds to appear."""
     board.refresh()
     if not board.over():

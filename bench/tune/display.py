@@ -27,7 +27,7 @@ SIGNS = {
 }  # fmt: skip
 
 
-class Board(LiveView):
+class SearchProgress(LiveView):
     """A watcher of the scheduler that reads the study's record alone."""
 
     def __init__(self, console: Console, study: Study, budget: int):

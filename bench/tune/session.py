@@ -22,7 +22,7 @@ from bench.sweep.progress import Display
 from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
 from bench.tracking.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
-from bench.tune.display import Board
+from bench.tune.display import SearchProgress
 from bench.tune.search import Plan, Search
 from bench.tune.spaces import Space
 from bench.tune.study import Study, called, evaluation
@@ -91,7 +91,7 @@ def run(
             interrupted = False
             search = Search(study, space, plan, planned_runs)
             if search.open():
-                with Board(console, study, plan.trials) as board:
+                with SearchProgress(console, study, plan.trials) as board:
                     watchers: list[Watcher] = [search, board, labelling, tracker]
                     scheduler = Scheduler([], study.store, executor, watchers, stop_requested, code.note)
                     search.watch(scheduler)
@@ -140,7 +140,7 @@ def _exclusive(study: Study) -> Iterator[lease.Lease]:
     """Hold the study's lease, so that only one search of it runs in a store."""
     owned = lease.take(study.folder)
     if owned is None:
-        raise BenchError(f"another `bench tune` works on the study '{study.name}': {lease.holder(study.folder)}")
+        raise BenchError(f"another `bench tune` works on the search '{study.name}': {lease.holder(study.folder)}")
     try:
         yield owned
     finally:

@@ -181,8 +181,8 @@ def refuse_changes(space: Space, study: str, recorded: Mapping[str, BaseDistribu
     for name, distribution in distributions(space).items():
         if name in recorded and not _compatible(recorded[name], distribution):
             raise BenchError(
-                f"the study '{study}' took '{name}' from {shown(recorded[name])}, and the search space takes it from "
-                f"{shown(distribution)} now; `--study NAME` starts another study, or undo the change to continue this one"
+                f"the search '{study}' took '{name}' from {shown(recorded[name])}, and the search space takes it from "
+                f"{shown(distribution)} now; `--study NAME` starts another search, or undo the change to continue this one"
             )
 
 

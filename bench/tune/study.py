@@ -128,9 +128,9 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
             study_name=called(name, aim.scale), storage=storage, directions=directions, load_if_exists=True
         )
     except ValueError as error:
-        raise BenchError(f"the study '{name}' cannot be used: {error}") from error
+        raise BenchError(f"the search '{name}' cannot be used: {error}") from error
     except Exception as error:  # whatever Optuna makes of a record that is damaged
-        raise BenchError(f"the record of the study '{name}' (scale {aim.scale}) is damaged: {first_line(error)}") from error
+        raise BenchError(f"the record of the search '{name}' (scale {aim.scale}) is damaged: {first_line(error)}") from error
     if "aim" in record.user_attrs:
         _same(name, Aim.from_json(record.user_attrs["aim"]), aim)
     else:
@@ -146,16 +146,16 @@ def find(store: Store, name: str, scale: str) -> Study:
     study_json = noted(folder, store)
     if not {"aim", "owner"} <= study_json.keys():
         in_store = f"in {store.root}{others(store)}"
-        raise BenchError(f"there is no study '{name}' (scale {scale}) {in_store}; `{making(store, name, scale)}` makes it")
+        raise BenchError(f"there is no search '{name}' (scale {scale}) {in_store}; `{making(store, name, scale)}` makes it")
     url = study_json.get("storage")
     try:
         record = optuna.load_study(study_name=called(name, scale), storage=open_record(store, url))
     except BenchError:
         raise
     except KeyError:
-        raise BenchError(f"the record of the study '{name}' (scale {scale}) is gone from its storage") from None
+        raise BenchError(f"the record of the search '{name}' (scale {scale}) is gone from its storage") from None
     except Exception as error:  # whatever Optuna makes of a record that somebody else has written
-        raise BenchError(f"the record of the study '{name}' (scale {scale}) is damaged: {first_line(error)}") from error
+        raise BenchError(f"the record of the search '{name}' (scale {scale}) is damaged: {first_line(error)}") from error
     return Study(name, Aim.from_json(study_json["aim"]), store, folder, study_json["owner"], url, record)
 
 
@@ -185,5 +185,6 @@ def _same(name: str, existing: Aim, requested: Aim) -> None:
     if existing != requested:
         existing_command, requested_command = existing.command(name), requested.command(name)
         raise BenchError(
-            f"the study '{name}' belongs to `{existing_command}`, not to `{requested_command}`; --study NAME starts another one"
+            f"the search '{name}' belongs to `{existing_command}`, not to `{requested_command}`; "
+            "--study NAME starts another one"
         )

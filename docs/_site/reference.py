@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PUBLIC = {  # what experiments, plug-ins and notebooks import
-    "Results": ("bench", "bench.reporting.frames"),
+    "Results": ("bench", "bench.reporting.dataframes"),
     "Experiments": (
         *("bench.spec.experiment", "bench.spec.runspec", "bench.spec.component", "reports.claim", "experiments.recipes"),
     ),

@@ -39,7 +39,7 @@ class DataFrames:
         return runs.mean().where(runs.count().eq(runs.size(), axis=0)).reset_index()
 
 
-def frames(
+def dataframes(
     experiment: str,
     scale: str = "small",
     seeds: Sequence[int] | None = None,
