@@ -41,26 +41,11 @@ def explain(
     --json adds each clip's.
     """
     from bench.commands import _explanation
-    from bench.metrics import METRICS, set_metrics
     from bench.reporting.explain import cost, score
     from reports.costs import COSTS
 
-    protocol, metric, frame = _column(metric, protocol, frame)
-    if protocol in {set_metric.protocol for set_metric in set_metrics().values()}:  # such a metric implies its protocol
-        protocol = "standard"
-    requested = metric.strip().lower().replace("-", "_")
-    cost_name = requested if requested in COSTS else ""
-    if (
-        requested not in (*METRICS, *COSTS)
-        and not did_you_mean(requested, METRICS)
-        and (hint := did_you_mean(requested, COSTS))
-    ):
-        raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
-    names, protocols = [cost_name] if cost_name else _selection.metrics(metric), _selection.protocols(protocol)
-    if names[0] in set_metrics() and (frame or len(names) > 1):
-        raise BenchError(f"no single frame has {METRICS[names[0]].label}: it is a number of the whole set of clips")
-    if len(names) > 1 or len(protocols) > 1:
-        raise BenchError("name one metric and one protocol: a cell has one of each")
+    names, protocols, frame = _one_cell(metric, protocol, frame)
+    cost_name = names[0] if names[0] in COSTS else ""
     if cost_name and (frame or differences or label):
         raise BenchError(f"{cost_name} is a cost of whole runs: --frame, --differences and --label do not go with it")
     choice = _options.Choice(name, scale, seeds, only, settings)
@@ -93,6 +78,30 @@ def explain(
         _explanation.print_cost(cell)
     else:
         _explanation.print_score(cell)
+
+
+def _one_cell(metric: str, protocol: str, frame: str | None) -> tuple[list[str], tuple[str, ...], str | None]:
+    """The one metric or cost, the one protocol and the frames that are named; a BenchError where a table has no such cell."""
+    from bench.metrics import METRICS, set_metrics
+    from reports.costs import COSTS
+
+    protocol, metric, frame = _column(metric, protocol, frame)
+    if protocol in {set_metric.protocol for set_metric in set_metrics().values()}:  # such a metric implies its protocol
+        protocol = "standard"
+    requested = metric.strip().lower().replace("-", "_")
+    if (
+        requested not in (*METRICS, *COSTS)
+        and not did_you_mean(requested, METRICS)
+        and (hint := did_you_mean(requested, COSTS))
+    ):
+        raise BenchError(f"there is no metric and no cost '{metric}'{hint}")
+    names = [requested] if requested in COSTS else _selection.metrics(metric)
+    protocols = _selection.protocols(protocol)
+    if names[0] in set_metrics() and (frame or len(names) > 1):
+        raise BenchError(f"no single frame has {METRICS[names[0]].label}: it is a number of the whole set of clips")
+    if len(names) > 1 or len(protocols) > 1:
+        raise BenchError("name one metric and one protocol: a cell has one of each")
+    return names, protocols, frame
 
 
 def _column(metric: str, protocol: str, frame: str | None) -> tuple[str, str, str | None]:

@@ -174,7 +174,7 @@ def _sweep(
     from bench.sweep.labelling import Labelling
     from bench.sweep.plan import unique
     from bench.sweep.progress import Display
-    from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
+    from bench.sweep.scheduler import Scheduler, Watcher, finished, run_to_end
     from bench.tracking.tracker import Tracker, experiment_name
 
     title = experiment_name(experiment)
@@ -190,11 +190,8 @@ def _sweep(
         scheduler = Scheduler(
             planned_runs, store, executor, watchers, lambda: stop_requested() or sweep.stop_requested(), code.note
         )
-        with interruptible(scheduler, console.print):
-            scheduler.run()
-    if scheduler.halted:
-        print(f"stopped scheduling: {scheduler.halted}")
-    return scheduler.stopped_at is not None, tracker.close()
+        stopped = run_to_end(scheduler, console.print)
+    return stopped, tracker.close()
 
 
 def _catch_up(experiment: Experiment, store: Store, planned_runs: Sequence[PlannedRun], sync_command: str) -> None:

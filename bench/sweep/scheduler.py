@@ -269,6 +269,15 @@ def finished(planned_runs: Sequence[PlannedRun]) -> bool:
     return all(planned.state == FINISHED for planned in planned_runs)
 
 
+def run_to_end(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
+    """Run until all runs have ended, or until Ctrl-C; say why if no more were started. Returns whether it was stopped."""
+    with interruptible(scheduler, say):
+        scheduler.run()
+    if scheduler.halted:
+        say(f"no more runs are started: {scheduler.halted}")
+    return scheduler.stopped_at is not None
+
+
 @contextlib.contextmanager
 def interruptible(scheduler: Scheduler, say: Callable[[str], None]) -> Iterator[None]:
     """Within the block, Ctrl-C and SIGTERM let runs save their work and end; a second signal ends them at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from bench.sweep.labelling import Labelling
 from bench.sweep.plan import ACTIVE, TO_DO, PlannedRun, plan_run, unique
 from bench.sweep.preflight import preflight
 from bench.sweep.progress import Display
-from bench.sweep.scheduler import Scheduler, Watcher, finished, interruptible
+from bench.sweep.scheduler import Scheduler, Watcher, finished, run_to_end
 from bench.tracking.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
 from bench.tune.display import SearchProgress
@@ -95,7 +95,7 @@ def run(
                     watchers: list[Watcher] = [search, board, labelling, tracker]
                     scheduler = Scheduler([], study.store, executor, watchers, stop_requested, code.note)
                     search.watch(scheduler)
-                    interrupted = _go(scheduler, console.print)
+                    interrupted = run_to_end(scheduler, console.print)
             if not interrupted and confirmation.best and not search.open():
                 interrupted = _confirm(study, confirmation, planned_runs, executor, console, tracker, sweep, code)
         finally:
@@ -124,15 +124,7 @@ def _confirm(
     console.print("the best trials again, on fresh seeds", highlight=False)
     with Display(console, unique(fresh), sum(finished([planned]) for planned in unique(fresh))) as display:
         watchers: list[Watcher] = [display, Labelling(called(study.name, study.aim.scale), fresh), tracker]
-        return _go(Scheduler(fresh, study.store, executor, watchers, sweep.stop_requested, code.note), console.print)
-
-
-def _go(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
-    with interruptible(scheduler, say):
-        scheduler.run()
-    if scheduler.halted:
-        say(f"stopped: {scheduler.halted}")
-    return scheduler.stopped_at is not None
+        return run_to_end(Scheduler(fresh, study.store, executor, watchers, sweep.stop_requested, code.note), console.print)
 
 
 @contextlib.contextmanager
