@@ -171,10 +171,11 @@ def _sweep(
     """
     from bench.store import snapshot
     from bench.sweep import active
+    from bench.sweep.interruption import run_to_end
     from bench.sweep.labelling import Labelling
     from bench.sweep.plan import unique
     from bench.sweep.progress import Display
-    from bench.sweep.scheduler import Scheduler, Watcher, finished, run_to_end
+    from bench.sweep.scheduler import Scheduler, Watcher, finished
     from bench.tracking.tracker import Tracker, experiment_name
 
     title = experiment_name(experiment)

@@ -7,7 +7,6 @@ requeue themselves (bench.executors.slurm_job), and the next `bench run` finds t
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shlex
 import shutil
@@ -24,7 +23,7 @@ from typing import Any
 
 from bench.common import lease
 from bench.common.errors import BenchError
-from bench.executors import slurm_job, worker
+from bench.executors import slurm_job, slurm_options, worker
 from bench.executors.slurm_queue import QUEUE
 from bench.spec.experiment import Evaluation
 from bench.store import seal, snapshot
@@ -90,7 +89,7 @@ class Slurm(Executor):
             "partition": partition, "time": time, "cpus_per_task": threads or cpus, "gpus_per_node": gpus or None,
             "constraint": constraint, "signal_delay_s": notice, "array_parallelism": workers or LARGEST,
             "srun_args": [f"--cpus-per-task={threads or cpus}"],  # from SLURM 22.05 on, srun does not ask the job for it
-            "additional_parameters": {"requeue": True, **_flags(extra)},
+            "additional_parameters": {"requeue": True, **slurm_options.flags(extra)},
         }  # fmt: skip
         self._submitter()  # so that a missing package is found out now
         self._lock = threading.RLock()
@@ -224,22 +223,15 @@ class Slurm(Executor):
             raise BenchError("executor 'slurm' wants submitit: pip install -c constraints.txt -e '.[slurm]'") from error
         submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
         path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
-        setup = [f"export {name}={shlex.quote(value)}" for name, value in {"PYTHONPATH": path, **_settings()}.items()]
+        setup = [
+            f"export {name}={shlex.quote(value)}" for name, value in {"PYTHONPATH": path, **slurm_options.environment()}.items()
+        ]
         setup.append("unset SLURM_EXPORT_ENV")  # by --export=NONE: what is exported here would not reach the run
         if run and (planned := snapshot.of(run)):  # the job's code is that copy, which cannot check itself
             check = [sys.executable, "-I", "-c", Path(seal.__file__).read_text(), planned.folder, planned.digest]
             setup.insert(0, f"{shlex.join(check)} || exit 1")
         submitter.update_parameters(**self.parameters, setup=setup)
         return submitter
-
-
-def _settings() -> dict[str, str]:
-    """What a job needs to know of the environment here, if the cluster does not hand it on.
-
-    Compiled files are not written: the jobs of an array share one copy of the code, which each of them checks.
-    """
-    folders = {name: str(Path(os.environ[name]).absolute()) for name in ("BENCH_DATA", "TORCH_HOME") if os.environ.get(name)}
-    return {"PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", **folders}
 
 
 @contextmanager
@@ -272,19 +264,3 @@ def _format_job(name: str, job: Job) -> str:
         return OUT_OF_MEMORY
     hint = f"; what it said before the run began is in slurm/{name}_0_log.out of the store" if job.state == "failed" else ""
     return "" if job.state == "completed" else f"SLURM job {name} ended as {job.state}{hint}"
-
-
-def _flags(extra: str) -> dict[str, str | bool]:
-    """'--account=vision --exclusive' as options by name."""
-    flags: dict[str, str | bool] = {}
-    for word in shlex.split(extra):
-        name, equals, value = word.removeprefix("--").partition("=")
-        if name == "clusters":
-            raise BenchError(
-                f"executor 'slurm': {word} sends jobs to another cluster, which squeue does not show here; "
-                "start the command on a login node of that cluster"
-            )
-        if not word.startswith("--"):
-            raise BenchError(f"executor 'slurm': extra takes options as --name=value, got '{word}'")
-        flags[name] = value if equals else True
-    return flags

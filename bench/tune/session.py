@@ -15,11 +15,12 @@ from bench.store import snapshot
 from bench.store.search_results import Aim, Result
 from bench.store.store import Store
 from bench.sweep import active
+from bench.sweep.interruption import run_to_end
 from bench.sweep.labelling import Labelling
 from bench.sweep.plan import ACTIVE, TO_DO, PlannedRun, plan_run, unique
 from bench.sweep.preflight import preflight
 from bench.sweep.progress import Display
-from bench.sweep.scheduler import Scheduler, Watcher, finished, run_to_end
+from bench.sweep.scheduler import Scheduler, Watcher, finished
 from bench.tracking.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
 from bench.tune.display import SearchProgress
