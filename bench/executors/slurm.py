@@ -223,9 +223,8 @@ class Slurm(Executor):
             raise BenchError("executor 'slurm' wants submitit: pip install -c constraints.txt -e '.[slurm]'") from error
         submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
         path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
-        setup = [
-            f"export {name}={shlex.quote(value)}" for name, value in {"PYTHONPATH": path, **slurm_options.environment()}.items()
-        ]
+        variables = {"PYTHONPATH": path, **slurm_options.environment()}
+        setup = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         setup.append("unset SLURM_EXPORT_ENV")  # by --export=NONE: what is exported here would not reach the run
         if run and (planned := snapshot.of(run)):  # the job's code is that copy, which cannot check itself
             check = [sys.executable, "-I", "-c", Path(seal.__file__).read_text(), planned.folder, planned.digest]

@@ -11,7 +11,7 @@ from bench.common.errors import BenchError
 
 def flags(extra: str) -> dict[str, str | bool]:
     """'--account=vision --exclusive' as options by name."""
-    flags: dict[str, str | bool] = {}
+    by_name: dict[str, str | bool] = {}
     for word in shlex.split(extra):
         name, equals, value = word.removeprefix("--").partition("=")
         if name == "clusters":
@@ -21,8 +21,8 @@ def flags(extra: str) -> dict[str, str | bool]:
             )
         if not word.startswith("--"):
             raise BenchError(f"executor 'slurm': extra takes options as --name=value, got '{word}'")
-        flags[name] = value if equals else True
-    return flags
+        by_name[name] = value if equals else True
+    return by_name
 
 
 def environment() -> dict[str, str]:
