@@ -9,6 +9,7 @@ import pytest
 from bench.executors.inline import Inline
 from bench.spec import loading
 from bench.spec.experiment import Experiment
+from bench.store.run import DIVERGED
 from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
@@ -99,7 +100,7 @@ def test_no_run_on_record_is_dropped_in_silence(keep, tmp_path):
     before = path.read_bytes()
     code, _, err = keep("mine.py", "--only", "copy")
     assert code == 2 and len(err.splitlines()) == 1 and path.read_bytes() == before
-    assert "has 2 runs that this would drop: tiny seeds 0, 1" in err and "--anew" in err
+    assert "this would drop from evidence/mine-small-digits.zip: runs (tiny seeds 0, 1)" in err and "--anew" in err
     assert keep("mine.py", "--only", "copy", "--anew")[0] == 0
     assert load(path).results.scores["variant"].unique().tolist() == ["copy"]
 
@@ -111,14 +112,69 @@ def test_scores_on_other_clips_are_not_mixed_in(keep, tmp_path):
     store = Store(tmp_path / "runs")
     Scheduler(plan(replace(loading.load("mine.py", "small"), seeds=(2,)), store), store, Inline()).run()
     code, _, err = keep("mine.py", "--seeds", "3")
-    assert code == 2 and "(their clips: 3, here 2)" in err and len(err.splitlines()) == 1
+    assert code == 2 and "copy seed 0): their clips: 3, here 2; " in err and len(err.splitlines()) == 1
     code, out, err = keep("mine.py", "--seeds", "3", "--name", "other")
     assert code == 0, err
     assert "1 run, " in out
 
 
-def test_a_damaged_record_stops_it_unless_nothing_of_it_is_wanted(keep, tmp_path):
+def test_a_damaged_record_is_replaced_on_demand_alone_and_one_of_another_name_is_left_out(keep, tmp_path):
     (tmp_path / "evidence" / "mine-small-digits.zip").write_bytes(b"damaged")
     code, _, err = keep("mine.py", "--seeds", "3")
     assert code == 2 and "is damaged" in err and "--anew" in err
+    code, out, err = keep("mine.py", "--seeds", "3", "--name", "other")
+    assert code == 0 and "; it was left out" in err and "2 runs, " in out
     assert keep("mine.py", "--seeds", "3", "--anew")[0] == 0
+
+
+def test_a_run_that_has_diverged_here_does_not_get_the_scores_that_it_had_elsewhere(keep, tmp_path):
+    run = Store(tmp_path / "runs").run(TINY.but(seed=1))
+    run.create(TINY.but(seed=1))
+    run.set_status(DIVERGED, reason="the loss is nan")
+    code, _, err = keep("mine.py")
+    assert code == 2 and "runs (tiny seed 1)" in err and "diverged" in err
+
+
+def test_how_a_memory_is_addressed_comes_from_the_record_that_has_it_and_is_not_lost(keep, tmp_path):
+    path = tmp_path / "evidence" / "mine-small-digits.zip"
+    whole = load(path)
+    save(replace(whole, alignments={}), tmp_path / "evidence" / "a.zip")
+    assert keep("mine.py")[0] == 0 and sorted(load(path).alignments) == [("tiny", 0), ("tiny", 1), ("tiny", 2)]
+    whole = load(path)
+    save(replace(whole, alignments={}), path)
+    code, _, err = keep("mine.py")
+    assert code == 0 and "tiny seeds 0, 1: how its memory is addressed is not on record" in err
+    save(replace(whole, alignments={**whole.alignments, ("copy", 0): whole.alignments["tiny", 0]}), path)
+    code, _, err = keep("mine.py")
+    assert code == 2 and "alignments (copy seed 0)" in err
+
+
+def test_seeds_that_neither_the_store_nor_a_comparable_record_has_are_no_part_of_it(keep, tmp_path):
+    path = tmp_path / "evidence" / "mine-small-digits.zip"
+    whole = load(path)
+    other_clips = replace(whole.results.metadata, fingerprint="digits-9")
+    path.unlink()
+    save(replace(whole, results=replace(whole.results, metadata=other_clips)), tmp_path / "evidence" / "else.zip")
+    shutil.rmtree(Store(tmp_path / "runs").run(TINY.but(seed=2)).path)
+    assert keep("mine.py")[0] == 0
+    runs = load(path).results.runs
+    assert sorted(zip(runs["variant"], runs["seed"], strict=True)) == [("copy", 0), ("tiny", 0)]
+
+
+def test_words_about_the_clips_do_not_keep_records_apart(keep, tmp_path):
+    path = tmp_path / "evidence" / "mine-small-digits.zip"
+    whole = load(path)
+    reworded = replace(whole.results.metadata, other_clips="in other words", notes=["Clips: in other words."])
+    save(replace(whole, results=replace(whole.results, metadata=reworded)), path)
+    code, out, err = keep("mine.py")
+    assert code == 0 and "2 that were on record" in out, err
+
+
+def test_two_variants_that_share_a_run_are_both_kept_however_often(keep, tmp_path):
+    twins = CLAIMING.replace("{LABEL: TINY,", '{"tiny": TINY, "twin": TINY,').replace("LABEL", '"tiny"')
+    (tmp_path / "mine.py").write_text(twins)
+    for _ in range(2):
+        code, _, err = keep("mine.py")
+        assert code == 0, err
+    scores = load(tmp_path / "evidence" / "mine-small-digits.zip").results.scores
+    assert scores.groupby("variant", observed=True)["seed"].nunique().to_dict() == {"tiny": 3, "twin": 3, "copy": 1}

@@ -45,7 +45,7 @@ def keep(
     claims, what memories do as far as claims are about it, costs, and the commands that made them. Runs that the store lacks
     and a file of the folder has, on the same clips, are taken from there: seeds may be trained on several machines.
     """
-    from bench.evidence.combining import combined, recorded_runs, refuse_loss
+    from bench.evidence.combining import combined, lacks, recorded_runs, refuse_loss, without_runs_nowhere
     from bench.evidence.keeping import record
     from bench.sweep.seeds import widened
     from reports.record import SUFFIX, save
@@ -53,19 +53,22 @@ def keep(
     store = _options.store(store_path)
     chosen_seeds = None if seeds == _options.ALL else seeds  # all are what `keep` takes by itself
     choice = _options.Choice(name, scale, chosen_seeds, only, settings)
-    experiment = choice.experiment()
-    by_name = {} if anew else _load_records(records, "--anew does without them")
-    if chosen_seeds is None:
-        experiment = widened(experiment, store, recorded_runs(by_name.values(), experiment))
-    training = _training(choice, experiment, store)
-    chosen = _selection.select(experiment, store, ("standard",), None, [], training)
-    keeping = choice.command("results keep", anywhere=True) + (f" --name {shlex.quote(called)}" if called else "")
+    declared = choice.experiment()
+    by_name, unreadable = ({}, {}) if anew else _readable_records(records)
+    experiment = declared if chosen_seeds else widened(declared, store, recorded_runs(by_name.values(), declared))
+    chosen = _selection.select(experiment, store, ("standard",), None, [], choice.command("run"))
     with _output.doing() as tell:
         tell("keeping scores")
-        of_store = record(experiment, chosen.planned_runs, {"Trained by": training, "Kept by": keeping}, tell)
+        of_store = record(experiment, chosen.planned_runs, {}, tell)
         stem = called or f"{experiment.name}-{experiment.scale}-{of_store.results.metadata.dataset}"
+        if stem in unreadable:
+            raise BenchError(f"{unreadable[stem]}; --name NAME keeps another file, --anew replaces it")
         same_first = [by_name[other] for other in sorted(by_name, key=lambda other: other != stem)]
         record_kept = combined(of_store, chosen.planned_runs, recorded_runs(same_first, experiment))
+        record_kept = without_runs_nowhere(record_kept, declared.seeds)
+    keeping = choice.command("results keep", anywhere=True) + (f" --name {shlex.quote(called)}" if called else "")
+    commands = {"Trained by": _training(choice, declared, record_kept, store), "Kept by": keeping}
+    record_kept = replace(record_kept, commands=commands)
     path = records / f"{stem}{SUFFIX}"
     if stem in by_name:
         refuse_loss(by_name[stem], record_kept, str(path))
@@ -73,19 +76,22 @@ def keep(
         save(record_kept, path)
     except ValueError as error:
         raise BenchError(str(error)) from error
+    for remark in (*lacks(record_kept), *(f"{why}; it was left out" for why in unreadable.values())):
+        print(f"note: {remark}", file=sys.stderr)
     _tell_what_rounding_changes(record_kept, path)
     runs, ours = (_runs_scored(scored) for scored in (record_kept, of_store))
     origin = f" ({ours} of the store, {runs - ours} that were on record)" if runs > ours else ""
     print(f"wrote {path}: {several(runs, 'run')}{origin}, {sized(path.stat().st_size)}")
 
 
-def _training(choice: _options.Choice, experiment: Experiment, store: Store) -> str:
-    """The command that trains the runs of an experiment whose further seeds are those that there are."""
+def _training(choice: _options.Choice, declared: Experiment, record: Record, store: Store) -> str:
+    """The command that trains the runs of a record, with as many seeds as it has."""
     from bench.evidence import rounds
 
-    decided = choice.seeds is None and bool(rounds.SeedRounds.of(choice.experiment(), store).rounds())
-    count = max((max(seeds) + 1 for seeds in experiment.further.values()), default=0)
-    trained = choice.seeds or (str(count) if count and not decided else None)
+    decided = choice.seeds is None and bool(rounds.SeedRounds.of(declared, store).rounds())
+    scored = {int(seed) for seed in record.results.scores["seed"].unique()}
+    further = scored - set(declared.seeds)
+    trained = choice.seeds or (str(max(further) + 1) if further and not decided else None)
     return replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
 
 
@@ -168,19 +174,24 @@ def _text_now(page: Path) -> str:
     return text_now
 
 
-def _load_records(folder: Path, remedy: str = "") -> dict[str, Record]:
-    """All scores of record in a folder, by name. remedy: what to do where one cannot be read."""
+def _readable_records(folder: Path) -> tuple[dict[str, Record], dict[str, str]]:
+    """All scores of record in a folder by name, and why others there cannot be read."""
     from reports.record import SUFFIX, load
 
-    try:
-        return {path.stem: load(path) for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem)}
-    except ValueError as error:
-        raise BenchError(f"{error}{remedy and f'; {remedy}'}") from error
+    by_name, unreadable = {}, {}
+    for path in sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem):
+        try:
+            by_name[path.stem] = load(path)
+        except ValueError as error:
+            unreadable[path.stem] = str(error)
+    return by_name, unreadable
 
 
 def _shown_records(folder: Path) -> dict[str, Record]:
     """The scores of record that a page is made from; a BenchError if there are none."""
-    by_name = _load_records(folder)
+    by_name, unreadable = _readable_records(folder)
+    for why in unreadable.values():
+        raise BenchError(why)
     if not by_name:
         raise BenchError(f"no scores of record are in {folder}; `bench results keep EXPERIMENT` puts some there")
     return by_name

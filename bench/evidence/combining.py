@@ -6,8 +6,9 @@ the name that the plan gives it. Its scores count if they are of the same clips 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,17 @@ import pandas as pd
 
 from bench.common.errors import BenchError, listed
 from bench.spec.experiment import Experiment
-from bench.sweep.plan import PlannedRun
-from reports.quantities import several
+from bench.store.run import DIVERGED, FAILED
+from bench.sweep.plan import NEW, PlannedRun
+from reports.claim import ALIGNMENT
 from reports.record import Record
 from reports.results import Results
+
+SAME_CLIPS = ("dataset", "split", "fingerprint", "context", "horizon", "clips", "selection", "label", "cut")
+"""What must be equal of two records' metadata; the rest are words, or follows from it."""
+NETWORK = re.compile(r"^LPIPS by .*sha256 of its tensors (\w+)")
+Pair = tuple[str, int]
+"""A variant and a seed."""
 
 
 class RecordedRun(NamedTuple):
@@ -28,29 +36,36 @@ class RecordedRun(NamedTuple):
     variant: str
     seed: int
 
+    @property
+    def content(self) -> tuple[bool, int]:
+        """How much of the run is on record: its memory's alignment, and so many scores."""
+        return (self.variant, self.seed) in self.record.alignments, len(self.record.results.columns)
 
-def recorded_runs(records: Iterable[Record], experiment: Experiment) -> dict[str, RecordedRun]:
-    """Run name -> its scores, of records over the experiment's horizon; the first record that has a run counts."""
+
+def recorded_runs(records: Iterable[Record], experiment: Experiment) -> dict[str, list[RecordedRun]]:
+    """Run name -> where its scores are, in records over the experiment's horizon."""
     horizons = {experiment.evaluation.at(spec).horizon for spec in experiment.variants.values()}
-    runs: dict[str, RecordedRun] = {}
+    runs: dict[str, list[RecordedRun]] = {}
     for record in records:
         if record.results.metadata.horizon in horizons:
-            for name, (variant, seed) in _scored_names(record.results).items():
-                runs.setdefault(name, RecordedRun(record, variant, seed))
+            for name, (variant, seed) in _scored(record.results):
+                runs.setdefault(name, []).append(RecordedRun(record, variant, seed))
     return runs
 
 
-def combined(ours: Record, planned_runs: Sequence[PlannedRun], recorded: Mapping[str, RecordedRun]) -> Record:
-    """The record with those planned runs, too, that it has no scores of and an earlier record has."""
-    scored = set(_scored_names(ours.results).values())
-    added = {
-        (planned.label, planned.seed): recorded[planned.run.name]
-        for planned in planned_runs
-        if (planned.label, planned.seed) not in scored and planned.run.name in recorded
-    }
-    added = {pair: run for pair, run in added.items() if not unlike(run.record.results, ours.results)}
-    if not added:
-        return ours
+def combined(ours: Record, planned_runs: Sequence[PlannedRun], recorded: Mapping[str, Sequence[RecordedRun]]) -> Record:
+    """The record with those planned runs, too, that the store lacks and an earlier record has.
+
+    A run that has diverged or failed in the store has done so. What no record has either is left out, unless it is declared.
+    """
+    scored = _pairs(ours.results.scores)
+    added: dict[Pair, RecordedRun] = {}
+    for planned in planned_runs:
+        pair = planned.label, planned.seed
+        if pair not in scored and planned.state not in (DIVERGED, FAILED):
+            candidates = [run for run in recorded.get(planned.run.name, ()) if not unlike(run.record.results, ours.results)]
+            if candidates:
+                added[pair] = max(candidates, key=lambda run: run.content)  # the first of equals
     alignments = {
         pair: run.record.alignments[run.variant, run.seed]
         for pair, run in added.items()
@@ -60,49 +75,85 @@ def combined(ours: Record, planned_runs: Sequence[PlannedRun], recorded: Mapping
     return replace(ours, results=results, alignments={**ours.alignments, **alignments})
 
 
+def without_runs_nowhere(record: Record, declared: Sequence[int]) -> Record:
+    """The record without rows of seeds beyond the declared ones that neither the store nor an earlier record has."""
+    scored, runs = _pairs(record.results.scores), record.results.runs
+    pairs = zip(runs["variant"].astype(str), runs["seed"].astype(int), runs["state"], strict=True)
+    there = [state != NEW or seed in declared or (variant, seed) in scored for variant, seed, state in pairs]
+    return replace(record, results=replace(record.results, runs=runs[there].reset_index(drop=True)))
+
+
+def lacks(record: Record) -> Iterator[str]:
+    """A sentence for each claim that rests on fewer runs than others, since the records they come from lack something."""
+    for label in {claim.better for claim in record.claims if claim.metric == ALIGNMENT}:
+        seeds = sorted(seed for variant, seed in _pairs(record.results.scores) if variant == label)
+        if missing := [seed for seed in seeds if (label, seed) not in record.alignments]:
+            yield f"{_named(label, missing)}: how its memory is addressed is not on record; claims about that go without it"
+
+
 def refuse_loss(earlier: Record, later: Record, where: str) -> None:
-    """BenchError if the later record lacks a run that the earlier one, at `where`, has scores of."""
-    left = set(_scored_names(later.results))
-    lost = [pair for name, pair in _scored_names(earlier.results).items() if name not in left]
+    """BenchError if the later record lacks scores or alignments of a run that the earlier one, at `where`, has."""
+    lost: dict[str, dict[str, list[int]]] = {}  # what -> variant -> seeds
+    kept_contents = dict(_contents(later))
+    for (name, variant, seed), contents in _contents(earlier):
+        present = kept_contents.get((name, variant, seed)) or next(
+            (other for (other_name, _, _), other in kept_contents.items() if other_name == name), frozenset()
+        )
+        for what in contents - present if present else ("runs",):
+            lost.setdefault(what, {}).setdefault(variant, []).append(seed)
     if lost:
-        seeds = pd.DataFrame(lost, columns=["variant", "seed"]).groupby("variant", sort=False)["seed"].apply(list)
-        runs = [f"{variant} seed{'s' * (len(of) > 1)} {', '.join(map(str, of))}" for variant, of in seeds.items()]
-        why = unlike(earlier.results, later.results) or "they are not chosen here, or their settings are others now"
+        losses = [f"{what} ({listed(_named(v, s) for v, s in by.items())})" for what, by in lost.items()]
+        why = unlike(earlier.results, later.results) or (
+            "they are not chosen here, have other settings now, or have failed, diverged or lost their scores"
+        )
         raise BenchError(
-            f"{where} has {several(len(lost), 'run')} that this would drop: {listed(runs)} ({why}); "
+            f"this would drop from {where}: {'; '.join(losses)}: {why}; "
             "--anew keeps what the store has alone, --name NAME keeps both"
         )
 
 
 def unlike(earlier: Results, results: Results) -> str:
     """In what scores on record are not comparable with these, as words; empty where they are."""
-    facts, facts_here = ({**asdict(scored.metadata), "missing": None} for scored in (earlier, results))
-    for name, value in facts.items():
-        if facts_here[name] != value:
-            return f"their {name.replace('_', ' ')}: {_short(value)}, here {_short(facts_here[name])}"
+    for name in SAME_CLIPS:
+        recorded, here = getattr(earlier.metadata, name), getattr(results.metadata, name)
+        if recorded != here:
+            return f"their {name}: {recorded or 'none'}, here {here or 'none'}"
     if dict(earlier.protocols) != dict(results.protocols):
         return "they were scored by another version of a protocol"
+    networks = [{match[1] for note in each.metadata.notes if (match := NETWORK.match(note))} for each in (earlier, results)]
+    if all(networks) and networks[0] != networks[1]:
+        return "their LPIPS was computed with other weights"
     return "" if np.array_equal(earlier.clips, results.clips) else "they were scored on other clips"
 
 
-def _short(value: object) -> str:
-    words = " ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-    return words or "none"
+def _named(variant: str, seeds: Sequence[int]) -> str:
+    return f"{variant} seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
-def _scored_names(results: Results) -> dict[str, tuple[str, int]]:
-    """Run name -> the variant and the seed of every run with scores."""
+def _scored(results: Results) -> Iterator[tuple[str, Pair]]:
+    """The name, and the variant and seed, of every run with scores; two variants may share a run."""
     scored = _pairs(results.scores)
-    rows = results.runs[["key", "variant", "seed"]].itertuples(index=False)
-    return {str(key): (str(variant), int(seed)) for key, variant, seed in rows if (str(variant), int(seed)) in scored}
+    for key, variant, seed in results.runs[["key", "variant", "seed"]].itertuples(index=False):
+        if (str(variant), int(seed)) in scored:
+            yield str(key), (str(variant), int(seed))
 
 
-def _pairs(table: pd.DataFrame) -> Collection[tuple[str, int]]:
+def _contents(record: Record) -> Iterator[tuple[tuple[str, str, int], frozenset[str]]]:
+    """Of every scored run its name, variant and seed, and what is there of it: finite scores, and an alignment."""
+    results = record.results
+    for name, (variant, seed) in _scored(results):
+        rows = (results.scores["variant"] == variant) & (results.scores["seed"] == seed)
+        finite = [column for column in results.columns if np.isfinite(results.scores.loc[rows, column]).any()]
+        aligned = ["alignments"] if (variant, seed) in record.alignments else []
+        yield (name, variant, seed), frozenset([*finite, *aligned])
+
+
+def _pairs(table: pd.DataFrame) -> set[Pair]:
     pairs = table[["variant", "seed"]].drop_duplicates().itertuples(index=False)
     return {(str(variant), int(seed)) for variant, seed in pairs}
 
 
-def _scores(results: Results, added: Mapping[tuple[str, int], RecordedRun]) -> pd.DataFrame:
+def _scores(results: Results, added: Mapping[Pair, RecordedRun]) -> pd.DataFrame:
     """The scores with those of the added runs under the labels of the experiment, in the order of its variants."""
     columns = list(results.scores.columns)
     tables = [results.scores]
@@ -115,7 +166,7 @@ def _scores(results: Results, added: Mapping[tuple[str, int], RecordedRun]) -> p
     return table.astype(kinds).sort_values(["variant", "seed"], kind="stable", ignore_index=True)
 
 
-def _runs(results: Results, added: Mapping[tuple[str, int], RecordedRun]) -> pd.DataFrame:
+def _runs(results: Results, added: Mapping[Pair, RecordedRun]) -> pd.DataFrame:
     """The runs, those that were added as the earlier record has them."""
     rows = []
     for row in results.runs.to_dict("records"):
