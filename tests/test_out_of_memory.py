@@ -1,4 +1,4 @@
-"""What runs out of memory goes on in smaller parts, and nothing else is taken for it."""
+"""What runs out of memory goes on with smaller micro-batches, and nothing else is taken for it."""
 
 from bench.common import machine
 from bench.store.failures import OUT_OF_MEMORY

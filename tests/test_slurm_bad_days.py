@@ -92,6 +92,20 @@ def test_a_job_that_cannot_be_queued_again_does_not_end_the_watch_over_the_other
     assert not thread.is_alive() and not raised
 
 
+def test_a_refusal_does_not_end_the_watch_over_what_others_have_queued(cluster, store, four, waiting):
+    _hand_over(plan(four, store), store)
+    scheduler, thread, raised = waiting(plan(four, store))
+    cluster.refuse("Job violates accounting/QOS policy")
+    cluster.say(_1_0="NODE_FAIL", _1_1="RUNNING", _1_2="RUNNING", _1_3="RUNNING")
+    while not scheduler.halted:
+        time.sleep(0.05)
+    time.sleep(1)
+    assert thread.is_alive()
+    cluster.say(_1_1="CANCELLED", _1_2="CANCELLED", _1_3="CANCELLED")
+    thread.join(timeout=20)
+    assert not thread.is_alive() and not raised
+
+
 def test_jobs_that_somebody_cancels_are_not_queued_again_by_a_process_that_only_watches(cluster, store, four, waiting):
     _hand_over(plan(four, store), store)
     _, thread, _ = waiting(plan(four, store))
@@ -124,13 +138,15 @@ def test_ctrl_c_does_not_wait_for_a_controller_that_is_slow_to_answer(cluster, s
         if not waits.is_set():
             waits.set()
             answers.wait(10)
-        return jobs_of(user)
+            return jobs_of(user)
+        time.sleep(0.2)
+        return None
 
     monkeypatch.setattr(slurm_queue, "_jobs_of", slow)
     waits.wait(10)
     before = time.monotonic()
     scheduler.stop()
-    assert time.monotonic() - before < 5 and cluster.calls("scancel")
+    assert time.monotonic() - before < 5 and cluster.calls("scancel")  # 4 runs, of which the controller was asked once or twice
     answers.set()
     thread.join(timeout=20)
     assert not thread.is_alive()

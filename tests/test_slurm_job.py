@@ -124,7 +124,7 @@ def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_
     assert len(cluster.calls("scontrol")) == 1 + slurm_job.IDLE
 
 
-def test_a_detached_job_that_runs_out_of_memory_goes_on_by_itself_with_smaller_parts(cluster, job):
+def test_a_detached_job_that_runs_out_of_memory_goes_on_by_itself_with_smaller_micro_batches(cluster, job):
     log = job("begin(3); end(*(('failed', 'memory') if run.micro_batches() == 1 else ('finished', '')))")
     assert job.run.status().state == FINISHED and job.run.micro_batches() == 2
     assert "out of memory; goes on with 2 micro-batches a batch" in log and not cluster.calls("sbatch")

@@ -191,7 +191,7 @@ def _sweep(
         scheduler = Scheduler(
             planned_runs, store, executor, watchers, lambda: stop_requested() or sweep.stop_requested(), code.note
         )
-        stopped = run_to_end(scheduler, console.print)
+        stopped = run_to_end(scheduler, console)
     return stopped, tracker.close()
 
 

@@ -106,11 +106,12 @@ def _chosen(names: list[str], sweeps: list[Sweep], runs: list[Run]) -> tuple[lis
 
 
 def _queued_for(sweeps: list[Sweep], runs: list[Run]) -> list[Run]:
-    """The runs that sweeps wait for in a queue: another process may have put them there, so that a sweep leaves them alone."""
+    """The runs in a queue that sweeps wait for, and nobody else: another process may have put them there."""
     from bench.store.labels import labels
     from bench.store.tickets import ticket
 
-    return [run for run in runs if any(sweep.experiment in labels(run) for sweep in sweeps) and ticket(run)]
+    experiments = {sweep.experiment for sweep in sweeps}
+    return [run for run in runs if ticket(run) and (named := labels(run)) and experiments.issuperset(named)]
 
 
 def _detached(name: str, runs: list[Run]) -> list[Run]:

@@ -95,6 +95,12 @@ class DamagedScores(BenchError):
         super().__init__(f"cannot read the scores {path}: {why}; `bench rescore` makes them again")
         self.path, self.why = path, why
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the file itself is at fault, and not a disk or a memory that fails just now."""
+        cause = self.__cause__
+        return isinstance(cause, Unreadable) or not isinstance(cause, (OSError, MemoryError))
+
 
 @dataclass(frozen=True)
 class ScoresHeader:

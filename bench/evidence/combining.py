@@ -79,8 +79,8 @@ def without_runs_nowhere(record: Record, declared: Sequence[int]) -> Record:
     """The record without rows of seeds beyond the declared ones that neither the store nor an earlier record has."""
     scored, runs = _pairs(record.results.scores), record.results.runs
     pairs = zip(runs["variant"].astype(str), runs["seed"].astype(int), runs["state"], strict=True)
-    there = [state != NEW or seed in declared or (variant, seed) in scored for variant, seed, state in pairs]
-    return replace(record, results=replace(record.results, runs=runs[there].reset_index(drop=True)))
+    exist = [state != NEW or seed in declared or (variant, seed) in scored for variant, seed, state in pairs]
+    return replace(record, results=replace(record.results, runs=runs[exist].reset_index(drop=True)))
 
 
 def lacks(record: Record) -> Iterator[str]:
@@ -93,16 +93,16 @@ def lacks(record: Record) -> Iterator[str]:
 
 def refuse_loss(earlier: Record, later: Record, where: str) -> None:
     """BenchError if the later record lacks scores or alignments of a run that the earlier one, at `where`, has."""
-    lost: dict[str, dict[str, list[int]]] = {}  # what -> variant -> seeds
+    lost: dict[str, dict[str, list[int]]] = {}  # content -> variant -> seeds
     kept_contents = dict(_contents(later))
     for (name, variant, seed), contents in _contents(earlier):
         present = kept_contents.get((name, variant, seed)) or next(
             (other for (other_name, _, _), other in kept_contents.items() if other_name == name), frozenset()
         )
-        for what in contents - present if present else ("runs",):
-            lost.setdefault(what, {}).setdefault(variant, []).append(seed)
+        for content in contents - present if present else ("runs",):
+            lost.setdefault(content, {}).setdefault(variant, []).append(seed)
     if lost:
-        losses = [f"{what} ({listed(_named(v, s) for v, s in by.items())})" for what, by in lost.items()]
+        losses = [f"{content} ({listed(_named(*of) for of in by_variant.items())})" for content, by_variant in lost.items()]
         why = unlike(earlier.results, later.results) or (
             "they are not chosen here, have other settings now, or have failed, diverged or lost their scores"
         )
@@ -115,13 +115,15 @@ def refuse_loss(earlier: Record, later: Record, where: str) -> None:
 def unlike(earlier: Results, results: Results) -> str:
     """In what scores on record are not comparable with these, as words; empty where they are."""
     for name in SAME_CLIPS:
-        recorded, here = getattr(earlier.metadata, name), getattr(results.metadata, name)
-        if recorded != here:
-            return f"their {name}: {recorded or 'none'}, here {here or 'none'}"
+        recorded, present = getattr(earlier.metadata, name), getattr(results.metadata, name)
+        if recorded != present:
+            return f"their {name}: {recorded or 'none'}, here {present or 'none'}"
     if dict(earlier.protocols) != dict(results.protocols):
         return "they were scored by another version of a protocol"
-    networks = [{match[1] for note in each.metadata.notes if (match := NETWORK.match(note))} for each in (earlier, results)]
-    if all(networks) and networks[0] != networks[1]:
+    network, other_network = (
+        {match[1] for note in scored.metadata.notes if (match := NETWORK.match(note))} for scored in (earlier, results)
+    )
+    if network and other_network and network != other_network:
         return "their LPIPS was computed with other weights"
     return "" if np.array_equal(earlier.clips, results.clips) else "they were scored on other clips"
 

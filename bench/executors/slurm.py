@@ -92,12 +92,13 @@ class Slurm(Executor):
             "additional_parameters": {"requeue": True, **slurm_options.flags(extra)},
         }  # fmt: skip
         self._submitter()  # so that a missing package is found out now
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of the lists below; never held while SLURM is asked, since Ctrl-C needs it
+        self._submitting = threading.Lock()
         self._gathered: list[_Submission] = []
         self._latest = 0.0
         self._watched: list[_Submission] = []
         self._tending = False
-        self._killed = False
+        self._stopped = self._killed = False
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
         """Queue the run, together with others that are submitted within a second."""
@@ -122,14 +123,12 @@ class Slurm(Executor):
     def stop(self) -> None:
         """Cancel waiting jobs; running ones save their work and end, and are not requeued."""
         with self._lock:
+            self._stopped = True
             gathered, self._gathered = self._gathered, []
             runs = [submission.run for submission in self._watched]
         for submission in gathered:
             submission.future.set_result("stopped before it was queued")
-        for run in runs:
-            with contextlib.suppress(OSError):  # a directory that is gone, or a full disk; the others are asked all the same
-                run.ask_to_stop("asked to stop by the process that queued it")
-        queue.cancel(runs, waiting_only=True)
+        _take_back(runs)
 
     def kill(self) -> None:
         """Cancel every job; SLURM kills what does not end by itself within its KillWait."""
@@ -137,10 +136,11 @@ class Slurm(Executor):
             return
         self._killed = True
         with self._lock:
-            queue.cancel([submission.run for submission in self._watched])
-            for submission in (*self._gathered, *self._watched):
-                submission.future.set_result("cancelled")
-            self._gathered, self._watched = [], []
+            gathered, self._gathered = self._gathered, []
+            watched, self._watched = self._watched, []
+        queue.cancel([submission.run for submission in watched])
+        for submission in (*gathered, *watched):
+            submission.future.set_result("cancelled")
 
     def _tend(self) -> None:
         """Submit gathered runs and watch submitted ones, as long as there are any."""
@@ -181,8 +181,9 @@ class Slurm(Executor):
 
     def _flush(self) -> None:
         """Submit the gathered runs as arrays; if SLURM refuses, all of their futures get the error."""
-        with self._lock:
-            gathered, self._gathered = self._gathered, []
+        with self._submitting:
+            with self._lock:
+                gathered, self._gathered = self._gathered, []
             try:
                 for start in range(0, len(gathered), LARGEST):
                     self._submit_array(gathered[start : start + LARGEST])
@@ -209,7 +210,19 @@ class Slurm(Executor):
                 except OSError as error:  # its directory is gone: without a ticket nobody could follow the job
                     submission.future.set_exception(error)
                 else:
-                    self._watched.append(submission)
+                    self._watch(submission)
+
+    def _watch(self, submission: _Submission) -> None:
+        """Follow a job from now on; one that was stopped while sbatch took it is taken back."""
+        with self._lock:
+            if not self._killed:
+                self._watched.append(submission)
+            stopped, killed = self._stopped, self._killed
+        if killed:
+            queue.cancel([submission.run])
+            submission.future.set_result("cancelled")
+        elif stopped:
+            _take_back([submission.run])
 
     def _job(self) -> partial[None]:
         """What a job calls with the directory and the evaluations of its run."""
@@ -231,6 +244,14 @@ class Slurm(Executor):
             setup.insert(0, f"{shlex.join(check)} || exit 1")
         submitter.update_parameters(**self.parameters, setup=setup)
         return submitter
+
+
+def _take_back(runs: Sequence[Run]) -> None:
+    """Cancel what waits, and ask what runs to save and end."""
+    for run in runs:
+        with contextlib.suppress(OSError):  # a directory that is gone, or a full disk; the others are asked all the same
+            run.ask_to_stop("asked to stop by the process that queued it")
+    queue.cancel(runs, waiting_only=True)
 
 
 @contextmanager

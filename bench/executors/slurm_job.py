@@ -74,12 +74,14 @@ def _execute(
         elif death:
             _say(log, death)
         status = run.status()
-        if notice.signal_name or run.stop_requested():
+        if notice.signal_name:
             return
         if status.kind == Failure.MEMORY:
-            if not with_smaller_micro_batches(run):
+            if not with_smaller_micro_batches(run) or run.stop_requested():
                 return
             _say(log, run.status().reason)
+        elif run.stop_requested():
+            return
         elif death and status.state == INTERRUPTED and deaths.get(status.step, 0) < MOST_DEATHS:
             deaths[status.step] = deaths.get(status.step, 0) + 1
             _say(log, f"it is started again at step {status.step}")

@@ -55,7 +55,8 @@ class SlurmQueue:
         asked_at, jobs = self._answers.get(ticket.user, (0.0, None))
         is_unlisted = jobs is not None and ticket.job not in jobs and ticket.submitted > asked_at - LISTING_DELAY_S
         if is_unlisted or time.time() - asked_at > FRESH:
-            asked_at, jobs = time.time(), _jobs_of(ticket.user)
+            jobs = _jobs_of(ticket.user)
+            asked_at = time.time()  # afterwards: a controller that does not answer is not asked again for every run
             self._answers[ticket.user] = (asked_at, jobs)
         return None if jobs is None else jobs.get(ticket.job, _Listed(Job("gone", ended=True)))
 

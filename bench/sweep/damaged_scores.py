@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from bench.evaluation.scores import DamagedScores, header_for, load
+from bench.spec.experiment import Evaluation
 from bench.store.run import FINISHED
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun, plan_run
@@ -30,14 +32,25 @@ def _readable(planned: PlannedRun, store: Store, tell: Callable[[str], None], wh
         return planned
     for evaluation in planned.evaluations:
         path = planned.run.scores_file(evaluation.key)
-        try:
-            header_for(path, evaluation, planned.spec.context)
-            if whole:
-                load(path)
-        except DamagedScores as error:
-            path.replace(f"{path}{SET_ASIDE}")
-            tell(
-                f"the scores of {planned.label}, seed {planned.seed}, are made again: {error.why} "
-                f"(the file is {path.name}{SET_ASIDE} now)"
-            )
+        if (damage := _damage(path, evaluation, planned.spec.context, whole)) is None:
+            continue
+        scores = f"the scores of {planned.label}, seed {planned.seed},"
+        if damage.is_lasting and _damage(path, evaluation, planned.spec.context, whole):  # nobody has made them again meanwhile
+            try:
+                path.replace(f"{path}{SET_ASIDE}")
+                tell(f"{scores} are made again: {damage.why} (the file is {path.name}{SET_ASIDE} now)")
+            except OSError as error:
+                tell(f"{scores} cannot be used, {damage.why}, and not be set aside: {error.strerror}")
+        elif not damage.is_lasting:
+            tell(f"{scores} cannot be read just now: {damage.why}")
     return plan_run(planned.label, planned.spec, store, planned.evaluations)
+
+
+def _damage(path: Path, evaluation: Evaluation, context: int, whole: bool) -> DamagedScores | None:
+    try:
+        header_for(path, evaluation, context)
+        if whole:
+            load(path)
+    except DamagedScores as error:
+        return error
+    return None

@@ -6,11 +6,17 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 
+from rich.console import Console
+
 from bench.sweep.scheduler import Scheduler
 
 
-def run_to_end(scheduler: Scheduler, say: Callable[[str], None]) -> bool:
+def run_to_end(scheduler: Scheduler, console: Console) -> bool:
     """Run until all runs have ended, or until Ctrl-C; say why if no more were started. Returns whether it was stopped."""
+
+    def say(sentence: str) -> None:  # which may quote an error, with brackets in it
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
     with _interruptible(scheduler, say):
         scheduler.run()
     if scheduler.halted:

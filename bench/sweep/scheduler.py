@@ -65,6 +65,8 @@ class Scheduler:
         self.stopped_at: float | None = None
         self.halted = ""
         self._queued_elsewhere = 0
+        self._refusal: BenchError | None = None  # why the executor took no more runs
+        self._followed = False  # whether any run has ended here or elsewhere
         self._deaths: dict[str, tuple[int, int]] = {}  # run -> (step, deaths at that step)
         self._equal_errors: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
         for planned in unique(planned_runs):
@@ -96,9 +98,17 @@ class Scheduler:
                 self.stop()
             if self.stopped_at and time.monotonic() - self.stopped_at > SAVE_TIMEOUT_S:
                 self.executor.kill()
-            starts_no_more = self.stopped_at or self.halted
-            if not self.active and (starts_no_more or not (self.waiting or self.running_elsewhere)):
-                return
+            if not self.active and not self._goes_on():
+                break
+        if self._refusal and not self._followed:
+            raise self._refusal
+
+    def _goes_on(self) -> bool:
+        """Whether there is something to do without any active run: to start some, or to follow those of other processes."""
+        if self.stopped_at:
+            return False
+        follows = self.running_elsewhere and (self._refusal or not self.halted)
+        return bool(follows or (self.waiting and not self.halted))
 
     def hand_over(self) -> None:
         """Start what fits into the executor and return: for executors whose runs outlive this process."""
@@ -139,11 +149,9 @@ class Scheduler:
             time.sleep(TICK_S)
 
     def _put_back(self, planned: PlannedRun, refusal: BenchError) -> None:
-        """The executor does not take a run: start no more, but follow those that it has. BenchError if it has none."""
+        """The executor does not take a run: start no more, but follow those that go on. It is an error if none did."""
         self.waiting.appendleft(planned)
-        self.halted = str(refusal)
-        if not self.active and not self.running_elsewhere:
-            raise refusal
+        self.halted, self._refusal = str(refusal), refusal
 
     def _start_or_watch(self, planned: PlannedRun) -> None:
         """Start a run, unless its owner on another host may be alive though its clock says otherwise: watch that first."""
@@ -174,6 +182,7 @@ class Scheduler:
         self.active[future] = planned
 
     def _handle_end(self, planned: PlannedRun, how_it_died: str) -> None:
+        self._followed = True
         status = planned.run.status()
         if not planned.run.path.exists():
             self._settle(
@@ -248,10 +257,12 @@ class Scheduler:
 
     def _check_elsewhere(self) -> None:
         for planned in self.running_elsewhere[:]:
-            queue.note_if_cancelled(planned.run)
+            with contextlib.suppress(OSError):  # on a full disk, or in a directory of somebody else
+                queue.note_if_cancelled(planned.run)
             current = self._refresh(planned)
             if current.state not in ACTIVE and not lease.is_undecided(current.run.path):
                 self.running_elsewhere.remove(planned)
+                self._followed = True
                 stopped_by_user = current.state == RESUMABLE and current.run.status().kind == "asked"
                 if current.state in TO_DO and not stopped_by_user:
                     self.waiting.append(current)

@@ -96,7 +96,7 @@ def run(
                     watchers: list[Watcher] = [search, board, labelling, tracker]
                     scheduler = Scheduler([], study.store, executor, watchers, stop_requested, code.note)
                     search.watch(scheduler)
-                    interrupted = run_to_end(scheduler, console.print)
+                    interrupted = run_to_end(scheduler, console)
             if not interrupted and confirmation.best and not search.open():
                 interrupted = _confirm(study, confirmation, planned_runs, executor, console, tracker, sweep, code)
         finally:
@@ -125,7 +125,7 @@ def _confirm(
     console.print("the best trials again, on fresh seeds", highlight=False)
     with Display(console, unique(fresh), sum(finished([planned]) for planned in unique(fresh))) as display:
         watchers: list[Watcher] = [display, Labelling(called(study.name, study.aim.scale), fresh), tracker]
-        return run_to_end(Scheduler(fresh, study.store, executor, watchers, sweep.stop_requested, code.note), console.print)
+        return run_to_end(Scheduler(fresh, study.store, executor, watchers, sweep.stop_requested, code.note), console)
 
 
 @contextlib.contextmanager
