@@ -1,8 +1,8 @@
-"""How a baseline learns from a clip: which frames it is fed, and which of its outputs count.
+"""How a baseline learns from a batch of clips: which frames it is fed, and which of its outputs count.
 
-A learner names its phases, each `phase(clip, step) -> loss`, each followed by one optimizer step. The clip
+A learner names its phases, each `phase(clips, step) -> loss`, each followed by one optimizer step. The clips
 [B, frames, C, H, W] and the number of the step are all it needs; masks are drawn from torch's global CPU generator.
-A phase that needs random numbers has an entry in `draws`: draw(clips, step) draws them for a whole batch, one row per clip.
+A phase that needs random numbers has an entry in `draws`: draw(count, step) draws them for a whole batch, one row per clip.
 Code that splits a batch draws once and passes each part its rows as the third argument; without it the phase draws by itself.
 Steps of the same `variant` do the same operations, so that a GPU may replay them.
 
@@ -74,14 +74,14 @@ class Direct:
     def variant(self, step: int) -> None:
         """All steps do the same work."""
 
-    def prediction(self, clip: Tensor, step: int) -> Tensor:
+    def prediction(self, clips: Tensor, step: int) -> Tensor:
         """The loss of running freely after the context."""
-        context = clip[:, : self.context]
+        context = clips[:, : self.context]
         if isinstance(self.model, Recurrent):
             outputs, state = rollout(self.model.step, context, self.frames)
         else:
             outputs, state = self.model(context, self.horizon), None
-        outputs, target = outputs[:, -self.scored :], clip[:, -self.scored :]
+        outputs, target = outputs[:, -self.scored :], clips[:, -self.scored :]
         squared = loss(self.model, outputs, target, state)
         return squared + functional.l1_loss(outputs.to(target.dtype), target) if self.absolute else squared
 
@@ -99,19 +99,19 @@ class FeedingMaskLearner:
     def variant(self, step: int) -> None:
         """All steps do the same work, whatever their masks."""
 
-    def prediction(self, clip: Tensor, step: int, keep: Tensor | None = None) -> Tensor:
+    def prediction(self, clips: Tensor, step: int, keep: Tensor | None = None) -> Tensor:
         """The loss of one rollout under this step's mask."""
         assert isinstance(self.model, Recurrent)
-        keep = self.keep(clip.shape[0], step) if keep is None else keep
-        outputs, state = rollout(self.model.step, clip, self.frames, keep)
-        return loss(self.model, outputs, clip[:, 1:], state)
+        keep = self.keep(len(clips), step) if keep is None else keep
+        outputs, state = rollout(self.model.step, clips, self.frames, keep)
+        return loss(self.model, outputs, clips[:, 1:], state)
 
-    def keep(self, clips: int, step: int) -> Tensor:
-        """Where the true frame is fed: booleans [clips, frames-1]."""
+    def keep(self, count: int, step: int) -> Tensor:
+        """Where the true frame is fed: booleans [count, frames-1]."""
         raise NotImplementedError
 
-    def _all_kept(self, clips: int) -> Tensor:
-        return torch.ones(clips, self.frames - 1, dtype=torch.bool)
+    def _all_kept(self, count: int) -> Tensor:
+        return torch.ones(count, self.frames - 1, dtype=torch.bool)
 
 
 class ScheduledSampling(FeedingMaskLearner):
@@ -124,10 +124,10 @@ class ScheduledSampling(FeedingMaskLearner):
         super().__init__(model, context, horizon, steps)
         self.end = _fraction("end", end)
 
-    def keep(self, clips: int, step: int) -> Tensor:
+    def keep(self, count: int, step: int) -> Tensor:
         """One draw for every clip and frame after the context."""
-        keep = self._all_kept(clips)
-        keep[:, self.context :] = torch.rand(clips, self.horizon - 1) < self.probability(step)
+        keep = self._all_kept(count)
+        keep[:, self.context :] = torch.rand(count, self.horizon - 1) < self.probability(step)
         return keep
 
     def probability(self, step: int) -> float:
@@ -155,12 +155,12 @@ class ReverseScheduledSampling(FeedingMaskLearner):
         super().__init__(model, context, horizon, steps)
         self.start, self.end, self.decay = _fraction("start", start), _fraction("end", end), _fraction("decay", decay)
 
-    def keep(self, clips: int, step: int) -> Tensor:
+    def keep(self, count: int, step: int) -> Tensor:
         """One draw for every clip and frame but the first."""
         in_context, after_context = self.probabilities(step)
-        keep = self._all_kept(clips)
-        keep[:, 1 : self.context] = torch.rand(clips, self.context - 1) < in_context
-        keep[:, self.context :] = torch.rand(clips, self.horizon - 1) < after_context
+        keep = self._all_kept(count)
+        keep[:, 1 : self.context] = torch.rand(count, self.context - 1) < in_context
+        keep[:, self.context :] = torch.rand(count, self.horizon - 1) < after_context
         return keep
 
     def probabilities(self, step: int) -> tuple[float, float]:
@@ -184,9 +184,9 @@ class TeacherForcing(FeedingMaskLearner):
         super().__init__(model, context, horizon, steps)
         self.end = _fraction("end", end)
 
-    def keep(self, clips: int, step: int) -> Tensor:
+    def keep(self, count: int, step: int) -> Tensor:
         """One draw for the whole batch."""
-        keep = self._all_kept(clips)
+        keep = self._all_kept(count)
         keep[:, self.context :] = torch.rand(()) < self.probability(step)
         return keep
 

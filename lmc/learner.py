@@ -1,9 +1,9 @@
 """How LMC-Memory learns: memory alignment (Lee et al., CVPR 2021), and its ablation that only matches.
 
-A learner has named `phases`, each `phase(clip, step) -> loss` followed by one optimizer step, and says how many `frames` a
-clip needs. It holds no state: the clip, the step number and torch's global generator are all it needs.
+A learner has named `phases`, each `phase(clips, step) -> loss` followed by one optimizer step, and says how many `frames` a
+clip needs. It holds no state: the clips, the step number and torch's global generator are all it needs.
 
-A phase that needs random numbers has an entry in `draws`: draw(clips, step) draws them for a whole batch, one row per clip.
+A phase that needs random numbers has an entry in `draws`: draw(count, step) draws them for a whole batch, one row per clip.
 Code that splits a batch draws once and passes each part its rows as the third argument; without it the phase draws by itself.
 Steps of the same `variant` do the same operations, so that a GPU may replay them.
 """
@@ -42,10 +42,10 @@ class Learner:
         """Whether a step belongs to the warm-up, which predicts fewer frames."""
         return step < self.warmup
 
-    def split(self, clip: Tensor, step: int) -> tuple[Tensor, Tensor]:
+    def split(self, clips: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """The context [B, context, C, H, W] and the frames to predict after it, fewer of them during warm-up."""
         last = self.warmup_frames if step < self.warmup else self.frames
-        return clip[:, : self.context], clip[:, self.context : last]
+        return clips[:, : self.context], clips[:, self.context : last]
 
 
 class MatchingOnly(Learner):
@@ -63,9 +63,9 @@ class MatchingOnly(Learner):
             raise ValueError("matching_only does not train the motion-context encoder: build the LMC with storing=False")
         self.phases = {"matching": self.matching}
 
-    def matching(self, clip: Tensor, step: int) -> Tensor:
+    def matching(self, clips: Tensor, step: int) -> Tensor:
         """The loss of predicting by what the context recalls."""
-        context, future = self.split(clip, step)
+        context, future = self.split(clips, step)
         return loss(self.model(context, future.shape[1]), future)
 
 
@@ -97,31 +97,31 @@ class MemoryAlignment(Learner):
         self.phases = {"storing": self.storing, "matching": self.matching}
         self.draws = {"storing": self.offsets}
 
-    def storing(self, clip: Tensor, step: int, offsets: Tensor | None = None) -> Tensor:
+    def storing(self, clips: Tensor, step: int, offsets: Tensor | None = None) -> Tensor:
         """The loss of predicting by what the long window recalls; memory learns what to keep."""
-        context, future = self.split(clip, step)
-        motion = self.memory.recall(self.memory.query(self.window(clip, step, offsets), "storing"))
+        context, future = self.split(clips, step)
+        motion = self.memory.recall(self.memory.query(self.window(clips, step, offsets), "storing"))
         return loss(self.model.predict(context, future.shape[1], motion), future)
 
-    def matching(self, clip: Tensor, step: int) -> Tensor:
+    def matching(self, clips: Tensor, step: int) -> Tensor:
         """The loss of predicting by what the context recalls; the memory itself gets no gradient."""
-        context, future = self.split(clip, step)
+        context, future = self.split(clips, step)
         motion = self.memory.recall(self.memory.query(context, "matching"), frozen=True)
         return loss(self.model.predict(context, future.shape[1], motion), future)
 
-    def window(self, clip: Tensor, step: int, offsets: Tensor | None = None) -> Tensor:
-        """The long sequence [B, long, C, H, W] of a clip; during warm-up, all frames that are seen and predicted."""
+    def window(self, clips: Tensor, step: int, offsets: Tensor | None = None) -> Tensor:
+        """The long sequences [B, long, C, H, W] of clips; during warm-up, all frames that are seen and predicted."""
         if step < self.warmup:
-            return clip[:, : self.warmup_frames]
-        offset = (self.offsets(len(clip), step) if offsets is None else offsets)[0]
+            return clips[:, : self.warmup_frames]
+        offset = (self.offsets(len(clips), step) if offsets is None else offsets)[0]
         if offset.is_cuda:  # reading the number would make the host wait
-            return clip.index_select(1, offset + torch.arange(self.long, device=clip.device))
-        return clip[:, int(offset) : int(offset) + self.long]
+            return clips.index_select(1, offset + torch.arange(self.long, device=clips.device))
+        return clips[:, int(offset) : int(offset) + self.long]
 
-    def offsets(self, clips: int, step: int) -> Tensor:
-        """Where the long window begins, integers [clips]: one draw for the whole batch, and none during warm-up."""
+    def offsets(self, count: int, step: int) -> Tensor:
+        """Where the long window begins, integers [count]: one draw for the whole batch, and none during warm-up."""
         offset = torch.tensor(0) if step < self.warmup else torch.randint(self.frames - self.long + 1, ())
-        return offset.expand(clips)
+        return offset.expand(count)
 
 
 def loss(prediction: Tensor, future: Tensor) -> Tensor:

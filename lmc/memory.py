@@ -30,8 +30,8 @@ class Memory(nn.Module):
     temperature: of the softmax over cosine similarities. At 1 (the paper) addressing stays soft: similarities lie in [-1, 1].
     storing: whether there is a motion-context encoder.
     train_slots: False leaves the slots as they are drawn (a control).
-    shuffled: the addressing weights are permuted before reading, anew at every training step, and reversed in evaluation, which
-        must give the same scores twice: what is recalled then does not depend on the clip (a control).
+    shuffled: the addressing weights are permuted before reading: at random at every training step, reversed in evaluation, so
+        that scores can be repeated. Then the slots that are read are not those that the query matches (a control).
     """
 
     def __init__(

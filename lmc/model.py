@@ -74,7 +74,7 @@ class LMC(nn.Module):
     storing: has a motion-context encoder, which only the storing phase of training uses. False for the ablation without
         alignment, where it would be dead weight.
     train_slots: False is a control: slots stay as they were drawn, and only what addresses and reads them learns.
-    shuffled: True is a control: what is recalled says nothing of the clip (see `Memory`).
+    shuffled: True is a control: other slots are read than those that the query matches (see `Memory`).
     zero_output_bias: the bias of the decoder's last layer begins at 0. PyTorch draws it from ±1/3 for frames of one channel (it
         takes a transposed convolution's outputs for its fan-in). At the lower end a run begins with frames far below black,
         lifts them by driving its cells into saturation within ten steps, and predicts black for hundreds.

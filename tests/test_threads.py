@@ -22,7 +22,7 @@ from bench.store.run import FINISHED
 from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.training.control import Control, Interrupted
-from bench.training.threads import candidates, paying, threads_that_pay
+from bench.training.threads import candidates, paying, use_threads_that_pay
 from bench.worker import waiting
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
@@ -234,7 +234,7 @@ def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):
     for measured in (False, True):
         run = Store(tmp_path / str(measured)).run(TINY)
         run.create(TINY)
-        assert execute(run, [EVALUATION], "cpu", lambda: False, threads=2, measure=measured) == FINISHED
+        assert execute(run, [EVALUATION], "cpu", lambda: False, threads=2, measure_threads=measured) == FINISHED
         outcomes.append(scores.load(run.scores_file(EVALUATION.at(TINY).key)).values)
     assert sorted(thread_counts[0]) == [1, 2] and min(thread_counts[0].values()) > 0
     assert np.array_equal(*outcomes, equal_nan=True) and run.provenance()["threads"] == 1
@@ -243,13 +243,13 @@ def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):
 def test_who_is_asked_to_stop_while_measuring_has_decided_nothing(monkeypatch):
     monkeypatch.setattr("bench.training.threads.TOO_SHORT", 0.0)
     with pytest.raises(Interrupted):
-        threads_that_pay(TINY, TINY.data.build(), 2, Control(lambda: True))
+        use_threads_that_pay(TINY, TINY.data.build(), 2, Control(lambda: True))
     torch.set_num_threads(1)
 
 
 def test_one_thread_is_neither_offered_nor_measured(monkeypatch):
     monkeypatch.setattr("bench.training.threads.build_model", lambda *arguments: pytest.fail("it measured"))
-    assert threads_that_pay(TINY, TINY.data.build(), 1) == 1
+    assert use_threads_that_pay(TINY, TINY.data.build(), 1) == 1
 
 
 def test_what_a_sweep_is_about_to_do_is_said_with_what_runs_keep_that_have_begun(free, store, pair):

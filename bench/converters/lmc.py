@@ -1,6 +1,5 @@
 """LMC-Memory of its authors. Our model's parameters bear the names of their published checkpoints."""
 
-from pathlib import Path
 from typing import Any
 
 from bench.converters.plan import Misfit, Plan, Weights
@@ -20,11 +19,15 @@ NOTE = (
 
 def plan(weights: Weights) -> Plan:
     """The plan for such a file: ours."""
-    from lmc.checkpoint import sizes
-
-    try:
-        options: dict[str, Any] = sizes(dict(weights), Path("it"))
-    except ValueError as error:
-        raise Misfit(str(error).removeprefix("it is no LMC-Memory: ")) from error
-    channels = int(options.pop("channels"))
-    return Plan(options, channels, None, untold={NOTE: UNTOLD})
+    first = weights.shape("encoder.0.weight")
+    if len(first) != 4:
+        raise Misfit("'encoder.0.weight' is missing or no convolution")
+    options: dict[str, Any] = {
+        "width": first[0],
+        "layers": len({name.split(".")[1] for name in weights if name.startswith("convlstm_list.")}),
+        "memory": "memory.memory_w" in weights,
+    }
+    if options["memory"]:
+        options["slots"] = weights["memory.memory_w"].shape[:1].numel()
+        options["storing"] = "memory.motion_context_encoder.0.weight" in weights
+    return Plan(options, first[1], None, untold={NOTE: UNTOLD})

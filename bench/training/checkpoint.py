@@ -37,7 +37,7 @@ class Damaged(BenchError):
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state of a run at a step, then remove all but the newest two, and the best that neither of them knows."""
+    """Write the state of a run at a step, then remove older ones; the best of each that stays is kept."""
     path = _write(folder, "step", step, state)
     newest_states, best_ones = (checkpoint_files.newest_first(folder, word) for word in ("step", "best"))
     needed = {next((best for best in best_ones if _step(best) <= _step(newest)), None) for newest in newest_states[:KEEP]}
@@ -46,18 +46,18 @@ def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
 
 
 def save_best(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state with the best validation score so far. The one before it stays until `save`: a run that is killed in
-    between goes on from a checkpoint that knows no other."""
+    """Write the state with the best validation score so far. The previous one stays until `save`, since a run that is
+    killed in between resumes from a checkpoint that needs it."""
     return _write(folder, "best", step, state)
 
 
 def forget_best_after(folder: Path, step: int) -> None:
-    """Remove the best of a life of the run that was killed before it had saved that step."""
+    """Remove best weights of later steps; the process that wrote them was killed before it saved such a step."""
     _remove(path for path in checkpoint_files.newest_first(folder, "best") if _step(path) > step)
 
 
 def forget_former_best(folder: Path) -> None:
-    """Remove all but the newest of the best, once nothing goes on from before it: it alone is what a trained run selects."""
+    """Keep only the newest best weights, once training is complete and no earlier step is resumed from."""
     _remove(checkpoint_files.newest_first(folder, "best")[1:])
 
 

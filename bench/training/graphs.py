@@ -3,7 +3,7 @@
 A small model's step on a GPU is thousands of kernels of a few microseconds each, and starting them from Python takes longer
 than they take. A recorded graph starts them all at once. It runs the same kernels on the same numbers, so scores do not move.
 
-A graph is fixed: it reads the clip, and what was drawn for it, from the same memory every time. So a learner must say which
+A graph is fixed: it reads the clips, and what was drawn for them, from the same memory every time. So a learner must say which
 steps do the same work: `variant(step)`, any hashable value. Learners without it, and steps that cannot be recorded, run
 unrecorded.
 """
@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bench.evaluation.evaluate import autocast
 from bench.spec.runspec import Precision
-from bench.training.learner import Learner, draw_of
+from bench.training.learner import Learner, backward, draw_of
 
 WARM_UP = 2  # steps that run unrecorded first: libraries choose their algorithms, and torch.compile compiles
 log = logging.getLogger(__name__)
@@ -28,10 +27,10 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Recording:
-    """A recorded pass. clip, drawn (the learner's random numbers): its inputs. loss, gradients: its outputs."""
+    """A recorded pass. clips, drawn (the learner's random numbers): its inputs. loss, gradients: its outputs."""
 
     graph: torch.cuda.CUDAGraph
-    clip: Tensor
+    clips: Tensor
     drawn: Tensor | None
     loss: Tensor
     gradients: list[tuple[nn.Parameter, Tensor]]
@@ -53,36 +52,29 @@ class RecordedPhases:
         self.variant: Callable[[int], Hashable] | None = getattr(learner, "variant", None)
         self.possible = self.variant is not None
 
-    def __call__(self, phase: str, clip: Tensor, step: int) -> Tensor:
-        """The loss of a phase on a clip [B, frames, C, H, W], with its gradients."""
+    def __call__(self, phase: str, clips: Tensor, step: int) -> Tensor:
+        """The loss of a phase on clips [B, frames, C, H, W], with its gradients."""
         if not self.possible or self.variant is None:
-            return self._run(phase, clip, step, None)
+            return backward(self.learner, phase, clips, step, self.precision)
         draw = draw_of(self.learner, phase)
-        drawn = draw(len(clip), step).contiguous().pin_memory().to(clip.device, non_blocking=True) if draw else None
-        key = phase, self.variant(step), clip.shape
+        drawn = draw(len(clips), step).contiguous().pin_memory().to(clips.device, non_blocking=True) if draw else None
+        key = phase, self.variant(step), clips.shape
         if key not in self.recordings and self.warm_ups[key] >= WARM_UP:
-            self._record(key, phase, clip, drawn, step)
+            self._record(key, phase, clips, drawn, step)
         if key in self.recordings:
-            return self._replay(self.recordings[key], clip, drawn)
+            return self._replay(self.recordings[key], clips, drawn)
         self.warm_ups[key] += 1
-        return self._run(phase, clip, step, drawn)
+        return backward(self.learner, phase, clips, step, self.precision, drawn)
 
-    def _run(self, phase: str, clip: Tensor, step: int, drawn: Tensor | None) -> Tensor:
-        """Run the phase unrecorded."""
-        with autocast(self.precision, clip.device):
-            loss: Tensor = self.learner.phases[phase](clip, step, *(() if drawn is None else (drawn,)))
-        loss.backward()
-        return loss.detach()
-
-    def _record(self, key: Hashable, phase: str, clip: Tensor, drawn: Tensor | None, step: int) -> None:
+    def _record(self, key: Hashable, phase: str, clips: Tensor, drawn: Tensor | None, step: int) -> None:
         graph = torch.cuda.CUDAGraph()
-        inputs = clip.clone(), None if drawn is None else drawn.clone()
+        inputs = clips.clone(), None if drawn is None else drawn.clone()
         gradients = [parameter.grad for parameter in self.parameters]
         for parameter in self.parameters:
             parameter.grad = None  # so that the recorded pass makes its own
         try:
             with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
-                loss = self._run(phase, inputs[0], step, inputs[1])
+                loss = backward(self.learner, phase, inputs[0], step, self.precision, inputs[1])
             new_gradients = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
             self.recordings[key] = Recording(graph, *inputs, loss, new_gradients)
         except RuntimeError as error:  # what cannot be recorded, such as reading a number, or does not fit beside the rest
@@ -92,8 +84,8 @@ class RecordedPhases:
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
 
-    def _replay(self, recording: Recording, clip: Tensor, drawn: Tensor | None) -> Tensor:
-        recording.clip.copy_(clip)
+    def _replay(self, recording: Recording, clips: Tensor, drawn: Tensor | None) -> Tensor:
+        recording.clips.copy_(clips)
         if recording.drawn is not None and drawn is not None:
             recording.drawn.copy_(drawn)
         recording.graph.replay()

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.layers.drop_path import DropPath
-from bench.evaluation.evaluate import autocast
 from bench.spec.runspec import RunSpec
 from bench.training.graphs import RecordedPhases
-from bench.training.learner import Learner, draw_of
+from bench.training.learner import Learner, backward, draw_of
 from bench.training.process_group import SINGLE, ProcessGroup, running_statistics
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
@@ -29,7 +28,7 @@ def take_step(
     model: nn.Module,
     learner: Learner,
     optimizer: torch.optim.Optimizer,
-    clip: Tensor,
+    clips: Tensor,
     step: int,
     micro_batches: int = 1,
     group: ProcessGroup = SINGLE,
@@ -37,22 +36,19 @@ def take_step(
 ) -> dict[str, Tensor]:
     """One optimizer step per phase; the loss of each, over the whole batch. Nothing here makes the host wait for the device.
 
-    clip: the clips of the batch that are this process's share, all of them where it trains alone.
+    clips: those of the batch that are this process's share, all of them where it trains alone.
     recorded: replays whole batches on a GPU; None computes them as the learner is written.
     """
     model.train()
     losses = {}
-    for phase, loss_of in learner.phases.items():
+    for phase in learner.phases:
         optimizer.zero_grad()
         if recorded and micro_batches == 1 and group.size == 1:
-            loss = recorded(phase, clip, step)
+            losses[phase] = recorded(phase, clips, step)
         elif micro_batches == 1 and group.size == 1:
-            with autocast(spec.precision, clip.device):
-                loss = loss_of(clip, step)
-            loss.backward()
+            losses[phase] = backward(learner, phase, clips, step, spec.precision)
         else:
-            loss = _in_parts(spec, model, learner, phase, clip, step, micro_batches, group)
-        losses[phase] = loss.detach()
+            losses[phase] = _in_parts(spec, model, learner, phase, clips, step, micro_batches, group)
         if spec.clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), spec.clip_norm)
         optimizer.step()
@@ -64,7 +60,7 @@ def _in_parts(
     model: nn.Module,
     learner: Learner,
     phase: str,
-    clip: Tensor,
+    clips: Tensor,
     step: int,
     micro_batches: int,
     group: ProcessGroup,
@@ -74,15 +70,12 @@ def _in_parts(
     drawn = draw(spec.batch, step) if draw else None
     share = group.share(spec.batch)
     losses = []
-    with torch.random.fork_rng([clip.device] if clip.device.type == "cuda" else []):
+    with torch.random.fork_rng([clips.device] if clips.device.type == "cuda" else []):
         for part in cut(share, micro_batches):
             torch.manual_seed(_seed(spec.seed, step, phase, part.start))  # for random layers of the model
-            rows = () if drawn is None else (drawn[part.start : part.stop],)
-            with autocast(spec.precision, clip.device):
-                loss = learner.phases[phase](clip[part.start - share.start : part.stop - share.start], step, *rows)
-            loss = loss * (len(part) / spec.batch)
-            loss.backward()
-            losses.append(loss.detach())
+            rows = None if drawn is None else drawn[part.start : part.stop]
+            part_clips = clips[part.start - share.start : part.stop - share.start]
+            losses.append(backward(learner, phase, part_clips, step, spec.precision, rows, len(part) / spec.batch))
     total = torch.stack(losses).sum()
     if group.size > 1:
         statistics = running_statistics(model)

@@ -28,8 +28,8 @@ ENOUGH = 30.0  # seconds of measuring after which each number of threads is time
 log = logging.getLogger(__name__)
 
 
-def threads_that_pay(spec: RunSpec, data: Dataset, offered: int, control: Control = UNCONTROLLED) -> int:
-    """How many of the offered threads to use: 1, 2, 4 ... or all of them. Sets this number for the process.
+def use_threads_that_pay(spec: RunSpec, data: Dataset, offered: int, control: Control = UNCONTROLLED) -> int:
+    """Let this process compute with 1, 2, 4 ... or all of the offered threads, as many as pay; their number.
 
     Measured with a temporary model, before the Trainer seeds the random generators. Interrupted if a stop is requested.
     """
@@ -65,12 +65,12 @@ def _measured(spec: RunSpec, data: Dataset, offered: int, control: Control) -> d
     model = build_model(spec, data)
     learner = build_learner(spec, model)
     optimizer = spec.optimizer.build(parameters=model.parameters())
-    clip = next(iter(batches(data, spec.seed, 0, 1, spec.batch, learner.frames, torch.device("cpu"))))
+    clips = next(iter(batches(data, spec.seed, 0, 1, spec.batch, learner.frames, torch.device("cpu"))))
 
     def timed(threads: int) -> float:
         torch.set_num_threads(threads)
         step_start = time.perf_counter()
-        take_step(spec, model, learner, optimizer, clip, 0)
+        take_step(spec, model, learner, optimizer, clips, 0)
         return time.perf_counter() - step_start
 
     timed(1)  # warm up: memory and primitives are made once

@@ -102,8 +102,8 @@ class Trainer:
     def train(self) -> nn.Module:
         """The trained model that the spec selects, after `resume`.
 
-        Raises Interrupted once a checkpoint is written after a stop was requested, or without writing anything once another
-        process owns the run; Diverged (by `Losses.read`) when a loss is found to be not finite, before it is written.
+        Raises Interrupted after a requested stop (a checkpoint is saved first) or when another process owns the run (nothing
+        is written); Diverged, by `Losses.read`, when a loss is NaN or infinite (before it is written).
         """
         if self.learner.phases:
             self._train_to_the_end()
@@ -126,15 +126,15 @@ class Trainer:
         recorded = RecordedPhases(self.model, self.learner, spec.precision) if self.device.type == "cuda" else None
         self.started_at, self.last_saved = time.monotonic() - progress.seconds, time.monotonic()
         share = group.share(spec.batch)
-        for clip in batches(
+        for clips in batches(
             self.data, spec.seed, progress.step, spec.steps, spec.batch, self.learner.frames, self.device, share
         ):
             settings = schedule(progress.step, base_rate)
-            for parameters in self.optimizer.param_groups:
-                parameters["lr"] = settings["lr"]
-                parameters["betas"] = (settings.get("beta1", parameters["betas"][0]), parameters["betas"][1])
+            for param_group in self.optimizer.param_groups:
+                beta1, beta2 = param_group["betas"]
+                param_group["lr"], param_group["betas"] = settings["lr"], (settings.get("beta1", beta1), beta2)
             losses = take_step(
-                spec, self.model, self.learner, self.optimizer, clip, progress.step, micro_batches, group, recorded
+                spec, self.model, self.learner, self.optimizer, clips, progress.step, micro_batches, group, recorded
             )
             progress.step += 1
             if group.is_main:
@@ -208,23 +208,26 @@ class Trainer:
         if self.group.is_main:
             self.run.metrics.cut(self.progress.step)
             if self.progress.step:
-                self._declare(self._lost_metrics())
+                self._record_deviation(self._lost_metrics())
             checkpoint.forget_best_after(self.checkpoints, self.progress.step)
-            if self.progress.step < self.spec.steps and self.progress.best > -math.inf and not self._has_best():
-                self.progress.best = -math.inf
-                self._declare(f"the best weights up to step {self.progress.step} are gone: selected among those after it")
+            self._forget_lost_best()
             self.group.wait()
 
-    def _declare(self, deviation: str) -> None:
+    def _forget_lost_best(self) -> None:
+        """Forget which weights were the best so far, and say so, if these are gone."""
+        progress = self.progress
+        is_known = progress.best > -math.inf and progress.step < self.spec.steps
+        if is_known and not newest_first(self.checkpoints, "best"):
+            progress.best = -math.inf
+            self._record_deviation(f"the best weights up to step {progress.step} are gone: selected among those after it")
+
+    def _record_deviation(self, deviation: str) -> None:
         """Store in the provenance, once, what is missing of the steps before; nothing if that is empty."""
         provenance = self.run.provenance(to_write=True)
         declared = provenance.get("deviations", [])
         if deviation and not any(text.startswith(deviation) for text in declared):
             log.warning("%s", deviation)
             self.run.write("provenance.json", {**provenance, "deviations": [*declared, deviation]})
-
-    def _has_best(self) -> bool:
-        return self.spec.select != "best" or bool(newest_first(self.checkpoints, "best"))
 
     def _lost_metrics(self) -> str:
         """Which steps before the checkpoint have lost their logged losses, in words; empty if none."""

@@ -202,13 +202,15 @@ def main() -> None:
     if options.threads > 1:
         waiting.begin(options.device)
     run = Run(options.directory)
-    group_arguments = (options.folder, options.device, options.rank, options.size)
-    outcome = outcome_of(run, lambda: _take_part(run, options.evaluations, *group_arguments, Control(stop_requested.is_set)))
+    control = Control(stop_requested.is_set)
+    outcome = outcome_of(
+        run,
+        lambda: _take_part(run, options.evaluations, options.folder, options.device, options.rank, options.size, control),
+    )
     write_json(Path(options.folder) / f"{options.rank}.json", asdict(outcome))
     logging.shutdown()
-    os._exit(
-        int(outcome.state != FINISHED)
-    )  # what communicates with processes that may be dead is not taken down in good order
+    exit_code = int(outcome.state != FINISHED)
+    os._exit(exit_code)  # what communicates with processes that may be dead is not taken down in good order
 
 
 def _listen_to_the_worker(stop_requested: threading.Event, folder: str) -> None:

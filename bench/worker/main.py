@@ -38,18 +38,18 @@ def execute(
     devices: int = 1,
     threads: int = 1,
     started_at: float | None = None,
-    measure: bool = False,
+    measure_threads: bool = False,
 ) -> str:
     """Do the remaining work of a run directory and return its final state. Errors of the work become the run's outcome.
 
     devices: on how many of the device's kind to train, as far as the batch has clips for them; for more than one, `threads` of
-    the processor are divided among them. started_at: when the process that does nothing else began (`time.monotonic`). measure:
-    whether to find out first how many of the threads pay.
+    the processor are divided among them. started_at: start of this worker process by `time.monotonic`; None if it does other
+    work too. measure_threads: whether to find out first how many of the threads pay.
     """
     try:
         held_lease = lease.take(run.path)
     except OSError as error:
-        log.error("%s cannot be owned: %s", run.path, error.strerror or error)
+        log.error("cannot take the lease of %s: %s", run.path, error.strerror or error)
         return FAILED
     if held_lease is None:
         return RUNNING  # somebody else is at it
@@ -59,7 +59,8 @@ def execute(
     def work() -> Outcome | None:
         device_count = min(devices, run.spec.batch)
         if device_count == 1 or run.status().trained or run.spec.steps == 0:
-            train_and_score(run, evaluations, device, control, started_at=started_at, offered=threads if measure else 1)
+            max_threads = threads if measure_threads else 1
+            train_and_score(run, evaluations, device, control, started_at=started_at, max_threads=max_threads)
             return None
         from bench.worker.distributed import train_together
 
@@ -107,7 +108,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--devices", type=int, default=1, help="how many of these devices train it together")
     parser.add_argument("--threads", type=int, default=1, help="at most; fewer if fewer pay or were used before")
-    parser.add_argument("--exactly", action="store_true", help="so many threads, whatever the run had before")
+    parser.add_argument(
+        "--exactly", action="store_true", help="use exactly --threads, even if the run began with another number"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     run = Run(options.directory)
@@ -120,9 +123,17 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(threads)
         if threads > 1:
             waiting.begin(options.device)
-    measure = earlier_threads is None and not options.exactly and options.device == "cpu"
-    settings = (options.device, stop_requested, options.devices, threads, STARTED, measure)
-    return 0 if execute(run, options.evaluations, *settings) == FINISHED else 1
+    state = execute(
+        run,
+        options.evaluations,
+        options.device,
+        stop_requested,
+        devices=options.devices,
+        threads=threads,
+        started_at=STARTED,
+        measure_threads=earlier_threads is None and not options.exactly and options.device == "cpu",
+    )
+    return 0 if state == FINISHED else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""On record in provenance.json: with what a run is trained, and what of that changed while it was trained.
+"""Writes provenance.json: with what a run is trained, and what of that changed when the run was resumed.
 
 A run may go on with other code, other packages, on another machine. It then says so, as a deviation that names the step from
 which on, and keeps what was on record before under `earlier`.
@@ -23,16 +23,16 @@ ROUNDING = ("torch", "numpy", "pillow")  # packages of which another version may
 Record = Mapping[str, Any]  # what provenance.json holds
 
 
-def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, step: int, parts: str) -> None:
+def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, step: int, batch_deviation: str) -> None:
     """Record with what a run is trained after a step, and as deviations what was otherwise up to it.
 
-    parts: how training in parts departs from the spec, in words; empty if it does not.
+    batch_deviation: how training in parts of a batch departs from the spec, in words; empty if it does not.
     """
     before = run.provenance(to_write=True) if step else {}  # of steps that are trained once more nothing is left
-    now = {**_now(run, data, device, group), "parts": parts}
+    now = {**_now(run, data, device, group), "parts": batch_deviation}
     since = f" (from step {step + 1} on)" if step else ""
     changed = [*changes(before, now)] if step else []
-    new_deviations = [f"{words}{since}" for words in (*changed, _change_of_parts(before, parts)) if words]
+    new_deviations = [f"{words}{since}" for words in (*changed, _change_of_parts(before, batch_deviation)) if words]
     recorded = {**before, **now}
     if deviations := [*before.get("deviations", []), *new_deviations]:
         recorded["deviations"] = deviations
@@ -43,7 +43,7 @@ def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, st
 
 
 def changes(before: Record, now: Record) -> Iterator[str]:
-    """In words, what of the training differs; what is not on record is not compared, and if nothing is, that is the answer."""
+    """One sentence for each thing that has changed. What is not on record is not compared; where nothing is, one says so."""
     if not before.keys() - {"deviations"}:
         yield "with what it was trained before is not on record: its provenance.json was gone or damaged"
         return
@@ -113,12 +113,12 @@ def _hardware(record: Record) -> tuple[str, str]:
     return kind, f"({names[number]})" if number < len(names) else ""
 
 
-def _change_of_parts(before: Record, parts: str) -> str:
+def _change_of_parts(before: Record, batch_deviation: str) -> str:
     """How training in parts departs from the spec from now on, if that has changed."""
     if "parts" in before:
-        return (parts or "trained on whole batches again") if parts != before["parts"] else ""
+        return (batch_deviation or "trained on whole batches again") if batch_deviation != before["parts"] else ""
     declared = before.get("deviations", [])  # by older versions, which have recorded no more of it
-    return "" if any(text.startswith(parts) for text in declared) else parts
+    return "" if any(text.startswith(batch_deviation) for text in declared) else batch_deviation
 
 
 def _number(count: int, thing: str) -> str:

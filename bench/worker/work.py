@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.spec.runspec import RunSpec
     from bench.training.control import Control
     from bench.training.process_group import ProcessGroup
+    from bench.training.trainer import Trainer
 
 PICTURES = 4  # clips of the test split that are kept as pictures
 log = logging.getLogger(__name__)
@@ -32,18 +33,18 @@ def train_and_score(
     control: Control,
     group: ProcessGroup | None = None,
     started_at: float | None = None,
-    offered: int = 1,
+    max_threads: int = 1,
 ) -> None:
     """Resume training and score what is not scored yet; as the main process, if there are several.
 
-    started_at: when the process that does nothing else began, by `time.monotonic`; None if it does more, or is one of several.
-    offered: threads of the processor, of which as many are used as pay; 1 leaves the number unchanged.
+    started_at: start of this worker process, by `time.monotonic`; None if it does other work too, or is one of several.
+    max_threads: threads of the processor, of which as many are used as pay; 1 leaves the number unchanged.
     """
     import torch
 
     from bench.training.process_group import SINGLE
     from bench.training.step import spec_deviation
-    from bench.training.threads import threads_that_pay
+    from bench.training.threads import use_threads_that_pay
     from bench.training.trainer import Trainer
 
     spec, group = run.spec, group or SINGLE
@@ -52,21 +53,21 @@ def train_and_score(
     run.set_status(RUNNING)
     device = torch.device(device_name)
     data = spec.data.build()
-    if offered > 1 and not trained and spec.steps:
-        threads_that_pay(spec, data, offered, control)
+    if max_threads > 1 and not trained and spec.steps:
+        use_threads_that_pay(spec, data, max_threads, control)
     log.info("%s on %s, threads: %d, data %s", run.name, device, torch.get_num_threads(), data.fingerprint())
-    _check(spec, data, device, run.provenance())
+    _check_data_and_precision(spec, data, device, run.provenance())
     trainer = Trainer(run, data, device, control, group)
     step = trainer.resume()
-    goes_on = step < spec.steps if trainer.learner.phases and spec.steps else not trained
-    if goes_on:  # what is trained keeps its record, wherever it is scored
-        parts = spec_deviation(trainer.model, spec.batch, run.micro_batches(), group)
-        record.begin(run, data, device, group, step, parts)
+    trains = step < spec.steps if trainer.learner.phases and spec.steps else not trained
+    if trains:  # what is trained keeps its record, wherever it is scored
+        batch_deviation = spec_deviation(trainer.model, spec.batch, run.micro_batches(), group)
+        record.begin(run, data, device, group, step, batch_deviation)
     model, progress = trainer.train(), trainer.progress
     control.check_owned()
     if not trained:
-        if goes_on or "train_seconds" not in run.provenance():
-            _record(run, {"train_seconds": progress.seconds, **_costs(spec, model, data, device), "written": time.time()})
+        if trains or "train_seconds" not in run.provenance():
+            _record(run, {"train_seconds": progress.seconds, **_costs(trainer, model), "written": time.time()})
         run.set_status(RUNNING, step=spec.steps, trained=True)
     scoring: dict[str, float] = {}
     for evaluation in (evaluation.at(spec) for evaluation in evaluations):
@@ -78,7 +79,7 @@ def train_and_score(
         _record_seconds(run, scoring, progress.seconds if step == 0 else None, started_at)
 
 
-def _check(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[str, Any]) -> None:
+def _check_data_and_precision(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[str, Any]) -> None:
     """Warn of slow arithmetic; BenchError if the data are not those that the run began with."""
     from bench.common.machine import has_bf16
 
@@ -89,25 +90,19 @@ def _check(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[st
         raise BenchError(f"the data have changed since this run began (now {fingerprint}, then {recorded['fingerprint']})")
 
 
-def _costs(spec: RunSpec, model: nn.Module, data: Dataset, device: torch.device) -> dict[str, Any]:
-    """What a trained model costs: parameters, updates, operations, memory and the time of a rollout."""
+def _costs(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
+    """What a trained model costs: parameters, weight updates, operations, memory and the time of a rollout."""
     from bench.training.flops import flops, parameters, parameters_used, rollout_seconds
 
+    spec, shape = trainer.spec, trainer.data.shape
     return {
         "parameters": parameters(model),
-        "parameters_used": parameters_used(model, data.shape, spec.context),
-        "updates": updates(spec, model),
-        "flops": flops(model, data.shape, spec.context, spec.horizon),
-        "peak_memory_bytes": _peak_memory(device),
-        "rollout_seconds_per_clip": rollout_seconds(model, data.shape, spec.context, spec.horizon, spec.precision),
+        "parameters_used": parameters_used(model, shape, spec.context),
+        "updates": spec.steps * len(trainer.learner.phases),  # one for each phase at every step
+        "flops": flops(model, shape, spec.context, spec.horizon),
+        "peak_memory_bytes": _peak_memory(trainer.device),
+        "rollout_seconds_per_clip": rollout_seconds(model, shape, spec.context, spec.horizon, spec.precision),
     }
-
-
-def updates(spec: RunSpec, model: nn.Module) -> int:
-    """How often training changes the weights: once for each phase of the learner at every step."""
-    from bench.training.learner import build_learner
-
-    return spec.steps * len(build_learner(spec, model).phases)
 
 
 def _score(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, control: Control) -> None:
@@ -149,8 +144,8 @@ def _keep_pictures(run: Run, model: nn.Module, data: Dataset, evaluation: Evalua
 def _record_seconds(run: Run, scoring: dict[str, float], training: float | None, started_at: float | None) -> None:
     """Record timings for the forecasts of `bench plan`: seconds of each evaluation, and the overhead of a worker.
 
-    training: seconds, None if other processes had a part in it. started_at: when this process began, None if it did other
-    work too.
+    training: seconds, None if other processes had a part in it. started_at: start of this worker process, None if it does
+    other work too.
     """
     spent: dict[str, Any] = {"score_seconds": scoring}
     if started_at is not None and training is not None:
