@@ -1,11 +1,13 @@
 """A published number stands beside ours only where data set, horizon and protocol agree, and is never ranked."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bench.data.preparing import moving_mnist
 from bench.data.preparing.prepare import prepare
 from bench.reporting.other_clips import other_clips
 from bench.spec.component import Component
@@ -139,9 +141,10 @@ def test_no_difference_is_shown_to_scores_of_other_clips_and_a_footnote_says_whi
 @pytest.mark.parametrize(
     ("component", "evaluation", "difference"),
     [
-        (Component("moving_mnist_fixed"), Evaluation(clips=6), ""),
-        (Component("moving_mnist_fixed"), Evaluation(), ""),
-        (Component("moving_mnist_fixed"), Evaluation(clips=4), "4 of 6 test clips"),
+        (Component("moving_mnist_fixed"), Evaluation(clips=6), "of a test set that is not the published one"),
+        (Component("moving_mnist_fixed"), Evaluation(clips=4),
+         "of a test set that is not the published one and 4 of 6 test clips"),
+        (Component("moving_mnist_fixed", name="6x20"), Evaluation(), "of moving_mnist_fixed with name=6x20"),
         (Component("moving_mnist"), Evaluation(clips=10_000), "generated here"),
         (Component("moving_mnist", only_t10k=True, digits=3), Evaluation(clips=4),
          "of moving_mnist with digits=3, only_t10k=True and generated here"),
@@ -155,6 +158,21 @@ def test_a_report_knows_how_its_clips_differ_from_the_published_test_set(compone
     prepare("moving_mnist_fixed", {"source": str(tmp_path)})
     spec = TINY.but(data=component, context=10, horizon=10)
     assert other_clips(spec, evaluation, evaluation.clips or 6) == difference
+
+
+@pytest.mark.parametrize(("clips", "difference"), [(6, ""), (None, ""), (4, "4 of 6 test clips")])
+def test_the_whole_published_test_set_is_told_by_its_md5_sum(clips, difference, tmp_path, monkeypatch):
+    path = tmp_path / "mnist_test_seq.npy"
+    np.save(path, np.zeros((20, 6, 64, 64), np.uint8))
+    monkeypatch.setattr(moving_mnist, "MD5", hashlib.md5(path.read_bytes()).hexdigest())
+    prepare("moving_mnist_fixed", {"source": str(tmp_path)})
+    spec = TINY.but(data=Component("moving_mnist_fixed"), context=10, horizon=10)
+    assert other_clips(spec, Evaluation(clips=clips), clips or 6) == difference
+
+
+def test_a_test_set_that_is_not_here_is_not_taken_for_the_published_one():
+    spec = TINY.but(data=Component("moving_mnist_fixed"), context=10, horizon=10)
+    assert other_clips(spec, Evaluation(), 6) == "perhaps not of the published test set, which is not on this machine"
 
 
 def test_numbers_of_test_clips_that_nobody_else_has_are_not_compared(toy_results):

@@ -14,8 +14,16 @@ def other_clips(spec: RunSpec, evaluation: Evaluation, scored: int | None) -> st
     without_effect = (*data.training_options, "cut")
     changed = {name: value for name, value in spec.data.identity["options"].items() if name not in without_effect}
     options = ", ".join(f"{name}={value}" for name, value in changed.items())
-    parts = [f"of {spec.data.name} with {options}" if options else "", _part(data, spec, evaluation, scored)]
-    return " and ".join(filter(None, parts))
+    of_others = f"of {spec.data.name} with {options}" if options else _unpublished(data)
+    return " and ".join(filter(None, [of_others, _part(data, spec, evaluation, scored)]))
+
+
+def _unpublished(data: Dataset) -> str:
+    """Whether the prepared test set is another one than was published; empty where nothing tells."""
+    try:
+        return "of a test set that is not the published one" if data.unpublished() else ""
+    except Blocked:
+        return "perhaps not of the published test set, which is not on this machine"
 
 
 def _part(data: Dataset, spec: RunSpec, evaluation: Evaluation, scored: int | None) -> str:
