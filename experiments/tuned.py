@@ -5,29 +5,34 @@ cost of the search is in the report's table of costs.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 from bench.common.search_names import SEARCH, TUNED
 from bench.metrics import METRICS
 from bench.spec import Claim, Experiment, RunSpec
 from bench.spec.loading import canonical
-from bench.store.search_results import Result, existing, read, reporting
+from bench.store.search_results import Result, existing, read, report_command
 from bench.store.store import Store
 from experiments import comparison
 from experiments.recipes import trivial_baseline
 from experiments.spans import NEGLIGIBLE
 
 
-def tuned(subject: str, scale: str) -> Experiment:
-    """The experiment with the results of the studies of that name in the store; BenchError where there are none yet."""
-    return _tuned_comparison(scale) if subject == "comparison" else _tuned_model(subject, scale)
+def tuned(subject: str, scale: str, folder: Path | str | None = None) -> Experiment:
+    """The experiment with the results of the studies of that name in the store; BenchError where there are none yet.
+
+    folder: of the store; that of the environment if not given.
+    """
+    store = Store(folder)
+    return _tuned_comparison(store, scale) if subject == "comparison" else _tuned_model(store, subject, scale)
 
 
-def hint(name: str) -> str:
+def hint(name: str, folder: Path | str | None = None) -> str:
     """What a name that no experiment has may mean, for the end of a message: a search of the store; nothing if it is none."""
-    store, study = Store(), canonical(name).removeprefix(SEARCH).removeprefix("tuned:")
+    store, study = Store(folder), canonical(name).removeprefix(SEARCH).removeprefix("tuned:")
     searches = existing(store)
     if scales := [scale for other, scale in searches if other == study]:
-        return f"; a search of that name exists: `{reporting(store, study, scales[0])}`"
+        return f"; a search of that name exists: `{report_command(store, study, scales[0])}`"
     if not canonical(name).startswith("tune"):
         return ""
     prefix = SEARCH if name.startswith(SEARCH) else TUNED
@@ -39,12 +44,12 @@ def hint(name: str) -> str:
     return f"; from the searches in {store.root} there are {names}"
 
 
-def _tuned_model(study: str, scale: str) -> Experiment:
+def _tuned_model(store: Store, study: str, scale: str) -> Experiment:
     """The winner of one study, the starting point of its search space, and trivial baselines.
 
     A space without a starting point is compared with the recipe of the same model on the same clips, if any.
     """
-    result, compared = read(Store(), study, scale), comparison.experiment(scale)
+    result, compared = read(store, study, scale), comparison.experiment(scale)
     spec = result.candidates[0].spec
     alike = next((recipe for recipe in compared.variants.values() if _alike(recipe, spec)), None)
     base = result.base or alike
@@ -80,11 +85,11 @@ def _claims(result: Result, label: str, base_label: str) -> tuple[Claim, ...]:
     return (claim,)
 
 
-def _tuned_comparison(scale: str) -> Experiment:
+def _tuned_comparison(store: Store, scale: str) -> Experiment:
     """The comparison, with every trained model at the settings of its own study."""
     compared = comparison.experiment(scale)
     results: dict[str, Result] = {
-        label: read(Store(), spec.model.name, scale) for label, spec in compared.variants.items() if spec.steps
+        label: read(store, spec.model.name, scale) for label, spec in compared.variants.items() if spec.steps
     }
     return replace(
         compared,

@@ -1,6 +1,7 @@
 """An experiment can be read setting by setting, and its scores taken into Python."""
 
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from bench import results
 from bench.commands._settings import whole_settings
 from bench.common.errors import BenchError
 from bench.reporting.dataframes import DataFrames
-from tests.conftest import FLOOR, TINY
+from tests.conftest import FLOOR, TINY, trained_run
 
 
 def test_show_prints_every_setting_of_a_variant_and_the_command_that_runs_it(bench):
@@ -54,6 +55,35 @@ def test_a_mean_for_python_is_missing_where_a_score_is_not_finite_as_in_the_tabl
     means = DataFrames(scores, pd.DataFrame()).means().set_index("variant")
     assert np.isnan(means.loc["a", "standard/psnr"]) and means.loc["b", "standard/psnr"] == 21
     assert means.loc["a", "standard/ssim"] == 0.6 and np.isnan(means.loc["b", "standard/ssim"])
+
+
+@pytest.mark.parametrize(("seeds", "planned"), [(1, [0]), ("0,", [0]), ([0], [0]), ("2", [0, 1]), ("all", [0, 1])])
+def test_python_names_seeds_as_the_command_line_does(finished, finished_store, seeds, planned):
+    second = TINY.but(seed=1)
+    finished_store.run(second).create(second)
+    runs = results("mine.py", seeds=seeds, store=finished_store.root).runs
+    assert list(runs.loc[runs["variant"] == "tiny", "seed"]) == planned
+
+
+def test_python_is_told_in_words_which_seeds_are_none(finished):
+    with pytest.raises(BenchError, match="seeds takes a count of at least 1"):
+        results("mine.py", seeds=0)
+
+
+def test_one_protocol_or_one_setting_for_python_needs_no_list(finished):
+    found = results("mine.py", protocols="standard", settings="learner.warmup=0")
+    assert {name.partition("/")[0] for name in found.scores if "/" in name} == {"standard"}
+
+
+def test_a_damaged_file_of_scores_is_a_failed_run_for_python_too(finished, finished_store):
+    path = next(trained_run(finished_store.root.parent).path.glob("scores/*.npz"))
+    with zipfile.ZipFile(path) as archive:
+        number = archive.getinfo("standard.npy").header_offset + 250
+    written = bytearray(path.read_bytes())
+    written[number] ^= 255  # among the values, whose header is as it was
+    path.write_bytes(written)
+    found = results("mine.py")
+    assert list(found.runs["state"]) == ["failed", "finished"] and set(found.scores["variant"]) == {"copy"}
 
 
 def test_python_is_told_in_words_that_nothing_is_there(bench, tmp_path):

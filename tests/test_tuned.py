@@ -4,6 +4,10 @@ import json
 import os
 from dataclasses import replace
 
+import pytest
+
+from bench import results
+from bench.common.errors import BenchError
 from bench.spec import loading
 from bench.spec.experiment import Experiment
 from bench.store import search_results
@@ -110,6 +114,14 @@ def test_the_store_named_on_the_command_line_is_where_tuned_settings_are_looked_
     code, _, err = bench("plan", "tuned-lmc", "--store", tmp_path / "other")
     assert code == 2 and str(tmp_path / "other") in err
     os.environ.pop("BENCH_STORE")
+
+
+def test_python_takes_tuned_settings_from_the_store_that_it_names(monkeypatch, tmp_path):
+    monkeypatch.setenv("BENCH_STORE", str(tmp_path / "environment"))
+    result = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "", TINY, [16.0], [1], [15.9])])
+    search_results.write(Store(tmp_path / "named"), result)
+    with pytest.raises(BenchError, match="no run of tuned_own .* is finished yet"):  # and not that there is no search
+        results("tuned_own", store=tmp_path / "named")
 
 
 def test_the_tuned_comparison_has_the_settings_and_the_costs_of_every_search(finished, tmp_path):

@@ -140,6 +140,8 @@ class Choice:
         if self.only is not None:
             experiment = experiment.only(_labels(self.only, experiment.variants))
         if self.seeds and self.seeds != ALL:
+            from bench.sweep.seeds import numbers
+
             experiment = replace(experiment, seeds=numbers(self.seeds))
         for setting in self.settings or []:
             if setting.startswith("data="):
@@ -200,24 +202,6 @@ def format_options(**options: Any) -> str:
     """Options as they are typed, each after a space: ` --decide --max-seeds 9`; those that are None or False are left out."""
     typed = {f" --{name.replace('_', '-')}": value for name, value in options.items() if value is not None}
     return "".join(name if value is True else f"{name} {value:g}" for name, value in typed.items() if value is not False)
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """The seeds that `3` or `0,7,9` stands for."""
-    from bench.spec.experiment import MOST_SEEDS
-
-    try:
-        seeds = tuple(int(word) for word in text.split(",") if word.strip())
-    except ValueError:
-        raise BenchError(f"--seeds takes a count (3), a list (0,7,9) or all, got '{text}'") from None
-    if not seeds or min(seeds) < 0 or (len(seeds) == 1 and "," not in text and seeds[0] < 1):
-        alone = "; seed 0 alone is written '0,'" if text.strip() == "0" else ""
-        raise BenchError(f"--seeds takes a count of at least 1, or a list of numbers from 0 up, got '{text}'{alone}")
-    if max(seeds) >= 2**32 or ("," not in text and seeds[0] > MOST_SEEDS):
-        raise BenchError(f"--seeds takes a count of at most {MOST_SEEDS:,}, or numbers below 2^32, got '{text:.40}'")
-    if len(set(seeds)) < len(seeds):
-        raise BenchError(f"--seeds names a seed twice: '{text}'")
-    return seeds if "," in text else tuple(range(seeds[0]))
 
 
 def store(path: Path | None) -> Store:

@@ -65,20 +65,16 @@ class Selection:
         from bench.reporting.results import results
 
         of_sets = [name for name in self.metrics if name in set_metrics()] or None
-        return self._whole(
-            lambda: results(self.experiment, self.planned_runs, self.protocols, self.label, self.external_results, sets=of_sets)
+        return self._read(
+            lambda runs: results(self.experiment, runs, self.protocols, self.label, self.external_results, sets=of_sets)
         )
 
-    def _whole(self, read: Callable[[], Content]) -> Content:
-        """What is read of the runs. One whose scores turn out damaged has failed by that, and the others are read again."""
-        from bench.evaluation.scores import DamagedScores
-        from bench.reporting.damage import without
+    def _read(self, read: Callable[[list[PlannedRun]], Content]) -> Content:
+        """What is read of the runs that are not damaged."""
+        from bench.reporting.damage import read_undamaged
 
-        while True:
-            try:
-                return read()
-            except DamagedScores as error:
-                self.planned_runs = without(self.planned_runs, error)
+        self.planned_runs, content = read_undamaged(self.planned_runs, read)
+        return content
 
     def verify(self) -> None:
         """Read every byte of all scores first, for a report that shows all of them."""
@@ -91,7 +87,7 @@ class Selection:
         from bench.evidence.judging import judged
 
         tell("judging claims")
-        return self._whole(lambda: judged(self.experiment, self.planned_runs, self.label, tell))
+        return self._read(lambda runs: judged(self.experiment, runs, self.label, tell))
 
     def memories(self, tell: Callable[[str], None]) -> Memories:
         """How memory slots are addressed. tell: gets the run whose memory is analysed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from bench.common.errors import BenchError
 from bench.evaluation.scores import DamagedScores, header_for, verify
@@ -12,6 +13,8 @@ from bench.spec.experiment import Experiment
 from bench.store.run import FAILED, FINISHED
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun, plan
+
+Content = TypeVar("Content")
 
 
 def readable_runs(
@@ -46,6 +49,18 @@ def without(planned_runs: Sequence[PlannedRun], damage: DamagedScores) -> list[P
     if left == list(planned_runs) or not any(planned.state == FINISHED for planned in left):
         raise damage
     return left
+
+
+def read_undamaged(
+    planned_runs: Sequence[PlannedRun], read: Callable[[list[PlannedRun]], Content]
+) -> tuple[list[PlannedRun], Content]:
+    """What is read of the runs, and these. One whose scores turn out damaged has failed by that; the others are read again."""
+    left = list(planned_runs)
+    while True:
+        try:
+            return left, read(left)
+        except DamagedScores as error:
+            left = without(left, error)
 
 
 def verified(planned_runs: Sequence[PlannedRun]) -> list[PlannedRun]:

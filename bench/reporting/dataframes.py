@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from bench.metrics.protocols import PROTOCOLS, checked
-from bench.reporting.damage import readable_runs
+from bench.reporting.damage import read_undamaged, readable_runs
 from bench.reporting.results import results
+from bench.spec.experiment import Experiment
 from bench.spec.loading import load
 from bench.store.store import Store
+from bench.sweep.seeds import numbers, widened
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,34 @@ class DataFrames:
 def dataframes(
     experiment: str,
     scale: str = "small",
-    seeds: Sequence[int] | None = None,
-    settings: Sequence[str] = (),
-    protocols: Sequence[str] = (),
+    seeds: int | str | Sequence[int] | None = None,
+    settings: str | Sequence[str] = (),
+    protocols: str | Sequence[str] = (),
     store: str | os.PathLike[str] | None = None,
 ) -> DataFrames:
     """What the store has of an experiment, by name or Python file; BenchError if no run is finished.
 
-    seeds, settings: as `--seeds` and `--set` (["model.slots=50"]). protocols: some of `bench list protocols`; all by default.
-    store: the folder of runs; $BENCH_STORE or ./runs by default.
+    seeds: as `--seeds` (3, "0,7,9", "all"), or which ([0, 7, 9]). settings: as `--set` ("model.slots=50"), one or several.
+    protocols: one or several of `bench list protocols`; all by default. store: the folder of runs, and of the searches of
+    tuned experiments; $BENCH_STORE or ./runs by default. A run whose scores are damaged counts as failed.
     """
-    edited = load(experiment, scale).edited(settings) if settings else load(experiment, scale)
-    if seeds is not None:
-        edited = replace(edited, seeds=tuple(seeds))
     opened = Store(Path(store or os.environ.get("BENCH_STORE") or "runs"))
-    scored = results(edited, readable_runs(edited, opened), checked(protocols) if protocols else list(PROTOCOLS))
+    loaded = _with_seeds(load(experiment, scale, opened.root), seeds)
+    edited = loaded.edited([settings] if isinstance(settings, str) else settings) if settings else loaded
+    widest = widened(edited, opened) if _are_all(seeds) else edited
+    chosen = checked([protocols] if isinstance(protocols, str) else protocols) if protocols else list(PROTOCOLS)
+    _, scored = read_undamaged(readable_runs(widest, opened), lambda runs: results(widest, runs, chosen))
     return DataFrames(scored.scores, scored.runs)
+
+
+def _are_all(seeds: int | str | Sequence[int] | None) -> bool:
+    """Whether every seed in the store is meant."""
+    return isinstance(seeds, str) and seeds.strip() == "all"
+
+
+def _with_seeds(experiment: Experiment, seeds: int | str | Sequence[int] | None) -> Experiment:
+    """The experiment with these seeds; with its own for None and "all"."""
+    if seeds is None or _are_all(seeds):
+        return experiment
+    named = numbers(str(seeds), "seeds") if isinstance(seeds, (int, str)) else tuple(seeds)
+    return replace(experiment, seeds=named)

@@ -21,19 +21,22 @@ from bench.common.search_names import TUNED
 from bench.spec.experiment import SCALES, Experiment
 
 
-def load(name: str, scale: str = "small") -> Experiment:
-    """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns."""
+def load(name: str, scale: str = "small", store: Path | str | None = None) -> Experiment:
+    """The experiment of that name, or in that Python file: what its function `experiment(scale)` returns.
+
+    store: the folder of runs in which the searches of tuned experiments are; that of the environment if not given.
+    """
     if scale not in SCALES:
         raise BenchError(f"there is no scale '{scale}'{did_you_mean(scale, SCALES) or '; there are ' + listed(SCALES)}")
     if canonical(name).startswith(TUNED) and not name.endswith(".py"):
-        tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale)
+        tuned = importlib.import_module("experiments.tuned").tuned(canonical(name).removeprefix(TUNED), scale, store)
         return _named(tuned, canonical(name), scale)
     importlib.import_module("numpy")  # before torch: while that imports numpy itself, from C, a Ctrl-C is lost
-    module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name)
+    module = module_of(Path(name), "experiment") if name.endswith(".py") else _from_name(name, store)
     make: Callable[[str], Experiment] | None = getattr(module, "experiment", None)
     if make is None:
         raise BenchError(f"{name} defines no function `experiment(scale)`; experiments/ablation.py shows one")
-    with in_words(name, "experiment(scale)"):
+    with errors_of_user_file(name, "experiment(scale)"):
         loaded = make(scale)
     if not isinstance(loaded, Experiment):
         raise BenchError(f"`experiment(scale)` of {name} must return an Experiment, got {type(loaded).__name__}")
@@ -44,7 +47,7 @@ def load(name: str, scale: str = "small") -> Experiment:
 
 
 @contextlib.contextmanager
-def in_words(file: str, call: str, kind: type[BenchError] = BenchError) -> Iterator[None]:
+def errors_of_user_file(file: str, call: str, kind: type[BenchError] = BenchError) -> Iterator[None]:
     """Within the block, an error of the user's own file (.py) becomes one of `kind`; one of the suite keeps its traceback."""
     try:
         yield
@@ -86,9 +89,9 @@ def _folder() -> Path:
     return Path(module_spec.origin).parent
 
 
-def _from_name(name: str) -> ModuleType:
+def _from_name(name: str, store: Path | str | None) -> ModuleType:
     if canonical(name) not in names():
-        if search := importlib.import_module("experiments.tuned").hint(name):
+        if search := importlib.import_module("experiments.tuned").hint(name, store):
             raise BenchError(f"there is no experiment '{name}'{search}")
         raise BenchError(f"there is no experiment '{name}'{did_you_mean_file(name, names())}")
     return importlib.import_module(f"experiments.{canonical(name)}")

@@ -1,4 +1,4 @@
-"""Seeds of an experiment's variants in addition to those that it declares."""
+"""The seeds of an experiment's variants: as they are named, and those in addition to the declared ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,26 @@ from dataclasses import replace
 from functools import partial
 from itertools import count, islice, takewhile
 
-from bench.spec.experiment import Experiment
+from bench.common.errors import BenchError
+from bench.spec.experiment import MOST_SEEDS, Experiment
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
+
+
+def numbers(text: str, option: str = "--seeds") -> tuple[int, ...]:
+    """The seeds that `3` or `0,7,9` stands for. option: what it is called where it was given."""
+    try:
+        seeds = tuple(int(word) for word in text.split(",") if word.strip())
+    except ValueError:
+        raise BenchError(f"{option} takes a count (3), a list (0,7,9) or all, got '{text}'") from None
+    if not seeds or min(seeds) < 0 or (len(seeds) == 1 and "," not in text and seeds[0] < 1):
+        alone = "; seed 0 alone is written '0,'" if text.strip() == "0" else ""
+        raise BenchError(f"{option} takes a count of at least 1, or a list of numbers from 0 up, got '{text}'{alone}")
+    if max(seeds) >= 2**32 or ("," not in text and seeds[0] > MOST_SEEDS):
+        raise BenchError(f"{option} takes a count of at most {MOST_SEEDS:,}, or numbers below 2^32, got '{text:.40}'")
+    if len(set(seeds)) < len(seeds):
+        raise BenchError(f"{option} names a seed twice: '{text}'")
+    return seeds if "," in text else tuple(range(seeds[0]))
 
 
 def widened(experiment: Experiment, store: Store, recorded: Collection[str] = ()) -> Experiment:
