@@ -25,7 +25,10 @@ Name = Annotated[
 ]
 Scale = Annotated[
     str,
-    typer.Option(metavar="SCALE", help="small: minutes on two cores. medium: ten times as long. paper: the published recipe."),
+    typer.Option(
+        metavar="SCALE",
+        help="small: minutes on two cores. medium: 10 to 16 times as many iterations. paper: the published recipe.",
+    ),
 ]
 _SEEDS = "How many seeds (3 means 0, 1, 2), or which (0,7,9; one alone: 7,); all: what the store has, variant by variant."
 Seeds = Annotated[str | None, typer.Option(metavar="N|LIST|all", help=f"{_SEEDS} Default: the experiment's.")]

@@ -1,7 +1,7 @@
 """Whether a model gains from more threads of the processor: measured with a few steps before training begins.
 
-The number of operations (FLOPs) does not predict it: at small scale two threads make SimVP 1.5 times as fast, but PhyDNet, with
-three times as many operations, no faster at all.
+The number of operations (FLOPs) does not predict it: at small scale two threads make SimVP 1.65 times as fast, but PhyDNet,
+with three times as many operations, 1.15 times (docs/threads.md).
 """
 
 from __future__ import annotations
