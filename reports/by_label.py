@@ -3,7 +3,7 @@
 import numpy as np
 
 from reports.columns import Column, with_unit
-from reports.footnotes import Footnote
+from reports.footnotes import Footnote, changed_settings
 from reports.results import Results, mean_of_known
 from reports.table import Row, Table, mean_cell, seeds_scored
 
@@ -26,5 +26,9 @@ def by_label(results: Results, score: str) -> Table | None:
         rows.append(Row(variant, seeds_scored(results, variant), tuple(cells)))
     counts = ", ".join(f"{(labels == name).sum()} of {name}" for name in names)
     title = f"{with_unit(score, metric)} by what the clips show"
-    notes = (Footnote(f"Clips: {counts}."), Footnote("±: 95% interval of the mean over seeds (Student's t)."))
+    notes = (
+        *changed_settings(results),
+        Footnote(f"Clips: {counts}."),
+        Footnote("±: 95% interval of the mean over seeds (Student's t)."),
+    )
     return Table(title, columns, tuple(rows), notes)

@@ -13,7 +13,8 @@ from reports.claim import ALIGNMENT, Claim
 from reports.claims import ALPHA, UNDECIDED, UNMEASURED, Judged
 from reports.columns import Column, with_unit
 from reports.costs import COSTS, EQUAL, HELD_EQUAL
-from reports.footnotes import SMALL_SCALE, Footnote
+from reports.csv_cells import csv_cell
+from reports.footnotes import SMALL_SCALE, Footnote, changed_settings
 from reports.quantities import lasting, several
 from reports.results import Metric, Results
 from reports.statistics import outlier
@@ -47,7 +48,12 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     marked = [Footnote(text, mark) for text, mark in notes.items()]
     general = [Footnote(text) for text in (*_how_to_read(results, judged), *failing_notes(failures, rates=False))]
     return Table(
-        f"{results.question} What is claimed", columns, tuple(rows), (*marked, *general), "claim", f"{results.name}-claims"
+        f"{results.question} What is claimed",
+        columns,
+        tuple(rows),
+        (*marked, *changed_settings(results), *general),
+        "claim",
+        f"{results.name}-claims",
     )
 
 
@@ -227,14 +233,16 @@ def claims_csv(results: Results, judged: Sequence[Judged]) -> str:
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(
-        ["claim", "compared", "verdict", "gain", "low", "high", "over_clips", "seeds", "more_seeds", "source", "why"]
+        ["claim", "compared", "verdict", "gain", "low", "high", "over_clips", "seeds", "more_seeds", "source", "why", "changed"]
     )
+    changed = csv_cell(", ".join(results.metadata.changed))
     for judgement in judged:
         numbers = (judgement.gain, judgement.low, judgement.high, judgement.clips_half)
         texts = ["" if number is None else f"{number:.6g}" for number in numbers]
         more = "" if judgement.more is None else judgement.more
-        words = [judgement.claim.sentence, compared(results, judgement.claim), judgement.verdict]
-        writer.writerow([*words, *texts, len(judgement.seeds), more, judgement.claim.source, judgement.why])
+        words = [csv_cell(text) for text in (judgement.claim.sentence, compared(results, judgement.claim), judgement.verdict)]
+        origin = [csv_cell(text) for text in (judgement.claim.source, judgement.why)]
+        writer.writerow([*words, *texts, len(judgement.seeds), more, *origin, changed])
     return page.getvalue()
 
 
@@ -252,5 +260,5 @@ def claims_json(results: Results, judged: Sequence[Judged]) -> str:
     ]
     failures = [asdict(group) for group in failing(results)]
     identity = {"name": results.name, "scale": results.scale, "label": results.metadata.label or None}
-    document = {**identity, "claims": entries, "failing": failures}
+    document = {**identity, "changed": list(results.metadata.changed), "claims": entries, "failing": failures}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"

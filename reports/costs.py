@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from reports.columns import Column
-from reports.footnotes import Footnote
+from reports.footnotes import Footnote, changed_settings
 from reports.metric import Metric
 from reports.quantities import counted, lasting, short, sized
 from reports.results import Results
@@ -39,7 +39,12 @@ def cost_table(results: Results) -> Table:
         for variant in results.variants
     ]
     sentences = [*equal_to_first(results), *_started(results)]
-    notes = [Footnote("Means over the runs of a variant."), *map(Footnote, sentences), *warnings(results)]
+    notes = [
+        *changed_settings(results),
+        Footnote("Means over the runs of a variant."),
+        *map(Footnote, sentences),
+        *warnings(results),
+    ]
     return Table("What each variant costs", tuple(columns), tuple(rows), tuple(notes), name=f"{results.name}-costs")
 
 

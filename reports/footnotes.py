@@ -15,10 +15,20 @@ SMALL_SCALE = "Small scale: a smoke test of the machinery; draw no conclusions f
 
 @dataclass(frozen=True)
 class Footnote:
-    """A sentence or two. mark: the sign in the table that it explains, empty for what holds for all of it."""
+    """A sentence or two. mark: the sign in the table that it explains, empty for what holds for all of it.
+
+    in_rows: whether each row of a CSV file, which has no footnotes, repeats it.
+    """
 
     text: str
     mark: str = ""
+    in_rows: bool = False
+
+
+def changed_settings(results: Results) -> list[Footnote]:
+    """That settings were changed for all variants, so that nobody takes the numbers for the experiment's own."""
+    changed = ", ".join(results.metadata.changed)
+    return [Footnote(f"Changed in every variant that has it: {changed}.", in_rows=True)] if changed else []
 
 
 def footnotes(
@@ -68,6 +78,7 @@ def footnotes(
     return [
         *(Footnote(f"Protocol {_protocol(results, name)}.", mark) for name, mark in protocol_marks.items() if mark),
         *(Footnote(text, mark) for text, mark in numbered.items()),
+        *changed_settings(results),
         *(Footnote(text) for text in general if text),
     ], marks
 

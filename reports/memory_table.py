@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from reports.columns import Column
-from reports.footnotes import SMALL_SCALE, Footnote
+from reports.footnotes import SMALL_SCALE, Footnote, changed_settings
 from reports.memory import Addressing, Memories, Shown, alike, entropy, usage
 from reports.memory_kinds import information, information_by_chance, long_path, own_kind
 from reports.metric import Metric
@@ -81,7 +81,13 @@ def memory_table(results: Results, memories: Memories) -> Table:
         rows.append(Row(variant, seeds, (_slots(runs), *_cells(runs, columns[1:], measures)), marks))
     marked = [Footnote(text, mark) for text, mark in notes.items()]
     general = [Footnote(text) for text in _how_to_read(results, memories)]
-    return Table("What the memories do", columns, tuple(rows), (*marked, *general), name=f"{results.name}-memory")
+    return Table(
+        "What the memories do",
+        columns,
+        tuple(rows),
+        (*marked, *changed_settings(results), *general),
+        name=f"{results.name}-memory",
+    )
 
 
 def _cells(runs: Sequence[Addressing], columns: Sequence[Column], measures: Sequence[Measure]) -> list[Cell]:

@@ -164,12 +164,13 @@ def comma_separated(table: Table) -> str:
     """One line a row, whole numbers as they are and others to six digits, missing ones empty; the last column holds the
     footnotes that concern it."""
     notes = {note.mark: note.text for note in table.footnotes if note.mark}
+    repeated = [note.text for note in table.footnotes if note.in_rows]
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow([table.subject, *(csv_cell(column.key) for column in table.columns), *_seeds(table, "seeds"), "notes"])
     for row in table.rows:
         values = [csv_cell(cell.words) if cell.value is None else _plain_number(cell.value) for cell in row.cells]
-        words = " ".join(notes[mark] for mark in row.marks)
+        words = " ".join([*(notes[mark] for mark in row.marks), *([] if row.published else repeated)])
         writer.writerow([csv_cell(row.label), *values, *_seeds(table, csv_cell(row.seeds)), csv_cell(words)])
     return page.getvalue()
 
@@ -191,7 +192,7 @@ def as_json(table: Table) -> str:
         for c in table.columns
     ]
     rows = [{**vars(row), "cells": [vars(cell) for cell in row.cells]} for row in table.rows]
-    notes = [vars(note) for note in table.footnotes]
+    notes = [{"text": note.text, "mark": note.mark} for note in table.footnotes]
     return json.dumps({"title": table.title, "columns": columns, "rows": rows, "footnotes": notes}, indent=1, allow_nan=False)
 
 

@@ -20,7 +20,8 @@ class Metadata:
     label: what all clips show, where the others were left out. notes: further footnotes, as sentences.
     trained: the horizon that the models learned, if it is not the one scored. cut: the rule by which the test clips are cut,
     where a data set knows several (KTH). other_clips: how the scored clips differ from the data set's whole test set as it is
-    without options, in words ("3 of 128 test clips"); empty where they do not.
+    without options, in words ("3 of 128 test clips"); empty where they do not. changed: settings that are not the experiment's
+    own, as they were typed ("model.slots=10"), without the data set, which stands above.
     """
 
     dataset: str
@@ -36,6 +37,7 @@ class Metadata:
     trained: int | None = None
     cut: str = ""
     other_clips: str = ""
+    changed: Sequence[str] = ()
 
 
 SCORES = ("variant", "seed", "clip", "frame")

@@ -74,6 +74,19 @@ def test_claims_about_one_label_say_so_in_every_format_and_in_the_picture():
     assert "clips of 'walking'" in claims_figure(scored, [judged]).axes[0].get_xlabel()
 
 
+def test_claims_about_changed_settings_say_so_in_every_format():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    judged, changed = the(scored, BETTER), replace(scored, metadata=replace(scored.metadata, changed=["batch=9"]))
+    for form in ("terminal", "markdown", "latex", "csv", "html", "json"):
+        assert "batch=9" in claims_text(changed, [judged], form), form
+
+
+def test_a_claim_that_begins_like_a_formula_is_text_for_a_spreadsheet():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    judged = the(scored, replace(BETTER, sentence="=1+1"))
+    assert claims_text(scored, [judged], "csv").splitlines()[1].startswith("'=1+1,")
+
+
 def test_margins_are_in_the_unit_of_the_score_and_shown_in_the_unit_of_the_table():
     scored = scored_with_gains([0.012, 0.010, 0.011, 0.012, 0.013, 0.011], column="standard/lpips")
     judged = the(scored, Claim("?", "full", "plain", metric="lpips", within=0.02))

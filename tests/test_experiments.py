@@ -106,6 +106,11 @@ def test_a_setting_that_fits_no_variant_is_refused_and_one_about_training_leaves
         pair.edited(["model.slot=3"])
 
 
+def test_an_experiment_knows_which_of_its_settings_were_changed_and_no_others(pair):
+    edited = pair.edited(["model.slots=7", "batch=2", "model.slots=8", "clip-norm=1"])  # the batch is 2 as it is
+    assert edited.changed == {"model.slots": "8", "clip_norm": "1"} and pair.changed == {}
+
+
 def test_keeping_predictions_does_not_change_what_is_measured():
     assert Evaluation(clips=3, horizon=2).key == Evaluation(clips=3, horizon=2, keep_predictions=True).key
     assert Evaluation(clips=3, horizon=2).key != Evaluation(clips=4, horizon=2).key

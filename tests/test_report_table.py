@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from reports.ablation import ablation
 from reports.columns import header
-from reports.render import render
+from reports.costs import cost_table
+from reports.render import FORMATS, render
 from reports.results import Metric
 from reports.table import every_nth_frame, horizon_slices, table
 from tests.report_samples import results, runs, scores
@@ -158,6 +160,16 @@ def test_scores_beyond_the_horizon_that_was_trained_for_say_so():
     toy_results = results(TWO)
     toy_results = results(TWO, metadata=replace(toy_results.metadata, trained=1))
     assert any("then 2 predicted by models trained for 1." in note.text for note in table(toy_results).footnotes)
+
+
+def test_every_format_says_which_settings_were_changed_and_nothing_where_none_were():
+    own = results(TWO)
+    changed = results(TWO, metadata=replace(own.metadata, changed=["model.slots=10"]))
+    for make in (table, ablation, cost_table):
+        for form in FORMATS:
+            said = "Changed in every variant that has it: model.slots=10."
+            assert said in " ".join(render(make(changed), form).split()), (make, form)
+            assert "Changed" not in render(make(own), form)
 
 
 def test_metrics_stand_in_their_declared_order_and_not_in_that_of_the_scores():

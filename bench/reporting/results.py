@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -18,9 +18,10 @@ from bench.reporting.other_clips import other_clips
 from bench.reporting.run_rows import external_row, run_row
 from bench.reporting.set_scores import gathered, known_sets, missing
 from bench.reporting.sources import Source, check_comparable, lacking, read_sources
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation, Experiment, Scale
+from bench.spec.runspec import RunSpec
 from bench.sweep.plan import PlannedRun
+from reports.quantities import several
 from reports.results import Metadata, Results, seed_column
 
 SELECTION = {"last": "the last checkpoint", "best": "the checkpoint with the best validation PSNR"}
@@ -65,6 +66,7 @@ def results(
         metrics={name: metric for name, metric in METRICS.items() if name in set_names or name not in set_metrics()},
         protocols=metadata.get("protocols", {}),
         metadata=_metadata(
+            experiment,
             _first_scored(planned_runs, ours),
             metadata,
             ours[0].header.shape[0] if ours else None,
@@ -162,10 +164,14 @@ def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experim
 
 
 def _metadata(
-    planned: PlannedRun, metadata: dict[str, Any], scored: int | None, clips: int, label: str | None, missing: dict[str, str]
-) -> Metadata:
+    experiment: Experiment, planned: PlannedRun, metadata: dict[str, Any], scored: int | None, clips: int, label: str | None,
+    missing: dict[str, str],
+) -> Metadata:  # fmt: skip
     """scored: clips that runs were scored on, of which `clips` are shown."""
     spec, evaluation = planned.spec, planned.evaluations[0]
+    trained = {name: variant for name, variant in experiment.variants.items() if variant.steps} or {planned.label: spec}
+    horizons, selections = (_by_value(trained, setting) for setting in ("horizon", "select"))
+    horizon = next(iter(horizons)) if len(horizons) == 1 else None
     return Metadata(
         dataset=spec.data.name,
         split=evaluation.split,
@@ -173,14 +179,45 @@ def _metadata(
         context=spec.context,
         horizon=evaluation.horizon or spec.horizon,
         clips=clips,
-        selection=SELECTION[spec.select],
+        selection=_selections(selections),
         missing=missing,
         label=label or "",
-        notes=[published(note) for note in (*_shortage(evaluation, scored), *_notes(metadata))],
-        trained=spec.horizon if (evaluation.horizon or 0) > spec.horizon else None,
-        cut=spec.data.options.get("cut", catalog.defaults("datasets", spec.data.name).get("cut", "")),
+        notes=[published(note) for note in (*_shortage(evaluation, scored), *_horizons(horizons), *_notes(metadata))],
+        trained=horizon if horizon and (evaluation.horizon or 0) > horizon else None,
+        cut=spec.options_of("data").get("cut", ""),
         other_clips=other_clips(spec, evaluation, scored),
+        changed=[published(text) for text in _changed(experiment)],
     )
+
+
+def _by_value(variants: Mapping[str, RunSpec], setting: str) -> dict[Any, list[str]]:
+    """The labels of the variants that have each value of a setting."""
+    labels: dict[Any, list[str]] = {}
+    for label, spec in variants.items():
+        labels.setdefault(getattr(spec, setting), []).append(f"'{label}'")
+    return labels
+
+
+def _selections(labels: Mapping[str, Sequence[str]]) -> str:
+    """Which checkpoint was scored: "the last checkpoint"; where variants differ, of which ones."""
+    if len(labels) == 1:
+        return SELECTION[next(iter(labels))]
+    return "; ".join(f"{SELECTION[selection]} of {listed(variants)}" for selection, variants in labels.items())
+
+
+def _horizons(labels: Mapping[int, Sequence[str]]) -> list[str]:
+    """Which variants were trained for how many frames, where they differ."""
+    if len(labels) == 1:
+        return []
+    parts = (f"{several(horizon, 'frame')} ({listed(variants)})" for horizon, variants in labels.items())
+    return [f"Models were trained for different numbers of predicted frames: {', '.join(parts)}."]
+
+
+def _changed(experiment: Experiment) -> list[str]:
+    """The settings that were changed, as they were typed; the data set is named in every table."""
+    in_proportion = len({spec.steps for spec in experiment.variants.values() if spec.steps}) > 1
+    controls = {"steps": " (controls that train longer do so in proportion)"} if in_proportion else {}
+    return [f"{name}={value}{controls.get(name, '')}" for name, value in experiment.changed.items() if name != "data"]
 
 
 def _shortage(evaluation: Evaluation, scored: int | None) -> list[str]:

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from typing import Literal, get_args
 
 from bench.common.errors import BenchError, did_you_mean, listed
-from bench.common.records import made_of
+from bench.common.json_schemas import made_of
 from bench.metrics.protocols import checked, metrics_of
 from bench.spec.runspec import RunSpec
 from reports.claim import ALIGNMENT, Claim
@@ -83,7 +83,9 @@ class Experiment:
     searched: what the search for a variant's settings has cost (`trials`, `tuning_seconds`), for variants that were tuned.
     seeds: their numbers, or how many as `--seeds 3` means them: 0, 1 and 2.
     claims: what the comparison is to decide. further: label -> seeds of this variant in addition to `seeds`, because a claim
-    about it was still undecided. base_steps: of the first variant that is trained, whichever of them are chosen.
+    about it was still undecided. base_steps: steps of the first variant that is trained, also after `only` has
+    dropped it; `--set steps=N` changes the others in proportion.
+    changed: the settings that `edited` has changed, by name, as text.
     """
 
     question: str
@@ -96,6 +98,7 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     further: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     base_steps: int = 0
+    changed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         variants, seeds = self.variants, self.seeds
@@ -176,8 +179,9 @@ class Experiment:
         steps=N is for the experiment's first variant that is trained. Others keep their proportion to it: a control that
         trains twice as long goes on doing so.
         """
-        edited = dict(self.variants)
+        edited, changed = dict(self.variants), dict(self.changed)
         for setting in settings:
+            before = {label: spec.flat() for label, spec in edited.items()}
             refusals: list[BenchError] = []
             if setting.partition("=")[0].strip() == "seed":
                 raise BenchError(f"--set {setting}: seeds are chosen with --seeds, for all variants alike")
@@ -194,8 +198,11 @@ class Experiment:
             if len(refusals) == len(concerned):
                 refusals.sort(key=lambda refusal: "did you mean" not in str(refusal))  # another variant may know better
                 raise refusals[0] if refusals else BenchError(f"--set {setting} concerns training, and no variant is trained")
+            if any(spec.flat() != before[label] for label, spec in edited.items()):
+                name, _, value = setting.partition("=")
+                changed[name.strip().replace("-", "_")] = value.strip()
         self._refuse_twins(edited)
-        return replace(self, variants=edited)
+        return replace(self, variants=edited, changed=changed)
 
     def _refuse_twins(self, edited: Mapping[str, RunSpec]) -> None:
         """BenchError if an edit has made two variants equal: the table would show one run under two names."""
