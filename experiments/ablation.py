@@ -11,6 +11,7 @@ with a memory that is there but cannot remember. `bench report ablation --differ
 """
 
 from bench.spec import ALIGNMENT, CHANCE, Claim, Component, Evaluation, Experiment, RunSpec
+from experiments.controls import CONTROL, EQUAL_UPDATES, LONG_TERM, SAME_LOSS, longer, without_memory
 from experiments.recipes import EVALUATION, LMC, MEDIUM, MOVING_MNIST, SMALL, trivial_baseline
 from experiments.spans import NEGLIGIBLE, far, near
 
@@ -19,15 +20,14 @@ SLOTS = {"small": (10,), "medium": (), "paper": (50, 200)}
 PEER = {"small": SMALL["ConvLSTM"], "medium": MEDIUM["ConvLSTM"], "paper": MOVING_MNIST["ConvLSTM"]}
 # The width at which a predictor without memory has the parameters of the full model in use, within 2%.
 WIDER = {"medium": 48, "paper": 124}
-SAME_LOSS = Component("direct", absolute=True)  # LMC-Memory's: absolute and squared error, on its own predictions alone
+PAPER = "Lee et al., CVPR 2021, ablation of the memory"
 
 
 def experiment(scale: str) -> Experiment:
     """Full model first, then one component less in every row, each with its controls."""
     full, peer = LMC[scale], PEER[scale]
-    matching_only = Component("matching_only")
-    no_memory = full.but(model=full.model.but(memory=False), learner=matching_only)
-    no_alignment = full.but(model=full.model.but(storing=False), learner=matching_only)
+    no_memory = without_memory(full)
+    no_alignment = full.but(model=full.model.but(storing=False), learner=Component("matching_only"))
     convlstm = full.but(model=peer.model, learner=peer.learner, optimizer=peer.optimizer, schedule=peer.schedule)
     all_controls = scale in WIDER
     variants = {
@@ -56,44 +56,45 @@ def experiment(scale: str) -> Experiment:
     )
 
 
-PAPER = "Lee et al., CVPR 2021, ablation of the memory"
-CONTROL = "a control of this suite"
-EQUAL_UPDATES = "a predictor without memory that gets as many weight updates"
-
-
 def claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
     """What the paper says of its parts, in the mean over the horizon, and that the memory serves the long term."""
     return (
         Claim(
             "The memory helps: predictions are closer to what happens with it than without it.",
-            *("full", "no memory"),
+            better="full",
+            than="no memory",
             within=NEGLIGIBLE,
             source=PAPER,
         ),
         Claim(
             "Memory alignment helps: a memory that learns long motions first, and then to find them from short ones, is better "
             "than one that learns from short ones alone.",
-            *("full", "no alignment"),
+            better="full",
+            than="no alignment",
             within=NEGLIGIBLE,
             source=PAPER,
         ),
         Claim(
             "Query decomposition helps: a query for every place of a frame is better than one for the whole frame.",
-            *("full", "no query decomposition"),
+            better="full",
+            than="no query decomposition",
             within=NEGLIGIBLE,
             source=PAPER,
         ),
         Claim(
             "The further one predicts, the more the memory helps.",
-            *("full", "no memory"),
+            better="full",
+            than="no memory",
             frames=far(full, evaluation),
             more_than=near(full, evaluation),
             within=NEGLIGIBLE,
-            source="Lee et al., CVPR 2021: the memory is there for the long term",
+            source=LONG_TERM,
         ),
         Claim(
             "A few frames select the same memory slots as the long motion that they belong to.",
-            *("full", CHANCE, ALIGNMENT),
+            better="full",
+            than=CHANCE,
+            metric=ALIGNMENT,
             source="Lee et al., CVPR 2021: what memory alignment learning is for",
         ),
     )
@@ -110,7 +111,8 @@ def control_claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
     }
     further = Claim(
         f"The further one predicts, the more the memory helps, against {EQUAL_UPDATES}.",
-        *("full", "no memory, equal updates"),
+        better="full",
+        than="no memory, equal updates",
         frames=far(full, evaluation),
         more_than=near(full, evaluation),
         within=NEGLIGIBLE,
@@ -120,11 +122,6 @@ def control_claims(full: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...]:
         *(Claim(sentence, "full", control, within=NEGLIGIBLE, source=CONTROL) for control, sentence in against.items()),
         further,
     )
-
-
-def longer(spec: RunSpec) -> RunSpec:
-    """Twice as many steps: with one phase, as many updates as LMC-Memory's two."""
-    return spec.but(steps=2 * spec.steps)
 
 
 def _wider(no_memory: RunSpec, width: int) -> RunSpec:

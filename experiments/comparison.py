@@ -11,7 +11,7 @@ scale: Moving-MNIST, 10 -> 10 frames, three seeds.
 from collections.abc import Mapping
 
 from bench.spec import Claim, Evaluation, Experiment, RunSpec
-from experiments.ablation import SAME_LOSS
+from experiments.controls import SAME_LOSS
 from experiments.recipes import EVALUATION, MEDIUM, MOVING_MNIST, SMALL, trivial_baseline
 from experiments.spans import NEGLIGIBLE, far
 
@@ -47,7 +47,8 @@ def claims(label: str, lmc: RunSpec, evaluation: Evaluation) -> tuple[Claim, ...
     return tuple(
         Claim(
             f"LMC-Memory predicts distant frames better than {rival}{', both with as many weight updates' * (label != MODEL)}.",
-            *(label, rival),
+            better=label,
+            than=rival,
             frames=far(lmc, evaluation),
             within=NEGLIGIBLE,
             source="Lee et al., CVPR 2021, comparison",

@@ -6,53 +6,57 @@ about 10 minutes on two cores. LMC-Memory updates its weights twice for each bat
 there also with as many updates.
 """
 
-from bench.spec import Claim, Component, Experiment, RunSpec
+from bench.spec import Claim, Experiment
 from experiments import comparison
-from experiments.ablation import CONTROL, EQUAL_UPDATES, longer
 from experiments.comparison import RIVALS
+from experiments.controls import CONTROL, EQUAL_UPDATES, LONG_TERM, longer, without_memory
 from experiments.recipes import EVALUATION, trivial_baseline
 from experiments.spans import NEGLIGIBLE
 
 HORIZON = 40  # frames
 NEAR, FAR, LAST = (1, 10), (21, 30), (31, 40)
-SOURCE = "Lee et al., CVPR 2021: the memory is there for the long term"
 CLAIMS = (
     Claim(
         "The memory still helps 31 to 40 frames ahead.",
-        *("LMC-Memory", "no memory"),
+        better="LMC-Memory",
+        than="no memory",
         frames=LAST,
         within=NEGLIGIBLE,
-        source=SOURCE,
+        source=LONG_TERM,
     ),
     Claim(
         "The memory helps more 31 to 40 frames ahead than in the first ten.",
-        *("LMC-Memory", "no memory"),
+        better="LMC-Memory",
+        than="no memory",
         frames=LAST,
         more_than=NEAR,
         within=NEGLIGIBLE,
-        source=SOURCE,
+        source=LONG_TERM,
     ),
     *(
         Claim(
             f"LMC-Memory predicts frames {frames[0]} to {frames[1]} better than {rival}.",
-            *("LMC-Memory", rival),
+            better="LMC-Memory",
+            than=rival,
             frames=frames,
             within=NEGLIGIBLE,
-            source=SOURCE,
+            source=LONG_TERM,
         )
         for frames in (FAR, LAST)
         for rival in RIVALS
     ),
     Claim(
         f"The memory helps 31 to 40 frames ahead, against {EQUAL_UPDATES}.",
-        *("LMC-Memory", "no memory, equal updates"),
+        better="LMC-Memory",
+        than="no memory, equal updates",
         frames=LAST,
         within=NEGLIGIBLE,
         source=CONTROL,
     ),
     Claim(
         f"The memory helps more 31 to 40 frames ahead than in the first ten, against {EQUAL_UPDATES}.",
-        *("LMC-Memory", "no memory, equal updates"),
+        better="LMC-Memory",
+        than="no memory, equal updates",
         frames=LAST,
         more_than=NEAR,
         within=NEGLIGIBLE,
@@ -69,8 +73,8 @@ def experiment(scale: str) -> Experiment:
         question=f"Who still knows where things are after {HORIZON} frames?",
         variants={
             "LMC-Memory": lmc,
-            "no memory": _without_memory(lmc),
-            "no memory, equal updates": longer(_without_memory(lmc)),
+            "no memory": without_memory(lmc),
+            "no memory, equal updates": longer(without_memory(lmc)),
             **{label: compared.variants[label] for label in RIVALS},
             "copy last frame": trivial_baseline(lmc, "copy_last"),
             "all black": trivial_baseline(lmc, "black"),
@@ -79,7 +83,3 @@ def experiment(scale: str) -> Experiment:
         evaluation=EVALUATION[scale].over(HORIZON),
         claims=CLAIMS,
     )
-
-
-def _without_memory(lmc: RunSpec) -> RunSpec:
-    return lmc.but(model=lmc.model.but(memory=False), learner=Component("matching_only"))

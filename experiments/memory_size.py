@@ -36,7 +36,8 @@ def claims(sizes: tuple[int, ...]) -> tuple[Claim, ...]:
     return tuple(
         Claim(
             f"{more} memory slots predict better than {fewer}.",
-            *(f"{more} slots", f"{fewer} slots"),
+            better=f"{more} slots",
+            than=f"{fewer} slots",
             within=NEGLIGIBLE,
             source="Lee et al., CVPR 2021, sizes of the memory",
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bench.spec import Component, RunSpec, catalog
+from bench.spec import Component, RunSpec
 from experiments.comparison import models
 from experiments.recipes import LMC_MEDIUM, SMALL
 
@@ -47,7 +47,7 @@ def lmc(trial: "Trial", scale: str) -> RunSpec:
 def lmc_start(scale: str) -> dict[str, Any]:
     """The recipe."""
     recipe = _recipe("LMC-Memory", scale)
-    model = _all("models", recipe.model)
+    model = recipe.options_of("model")
     if scale == "medium":
         return {**_start_rated(recipe), "temperature": model["temperature"]}
     return {**_start(recipe), "slots": model["slots"], "temperature": model["temperature"], "long": _long(recipe)}
@@ -60,7 +60,7 @@ def baseline(label: str, trial: "Trial", scale: str) -> RunSpec:
         learners = {component.name: component for component in (SMALL[label].learner, recipe.learner)}
         return _rated(trial, recipe).but(learner=learners[trial.suggest_categorical("learner", sorted(learners))])
     spec = _resized(trial, recipe)
-    if "end" in _all("learners", recipe.learner):
+    if "end" in recipe.options_of("learner"):
         spec = spec.but(learner=recipe.learner.but(end=trial.suggest_float("end", *_shares(recipe))))
     return spec
 
@@ -70,7 +70,7 @@ def baseline_start(label: str, scale: str) -> dict[str, Any]:
     recipe = _recipe(label, scale)
     if scale == "medium":
         return {**_start_rated(recipe), "learner": recipe.learner.name}
-    learner = _all("learners", recipe.learner)
+    learner = recipe.options_of("learner")
     return {**_start(recipe), **({"end": learner["end"]} if "end" in learner else {})}
 
 
@@ -96,7 +96,7 @@ def _resized(trial: "Trial", recipe: RunSpec) -> RunSpec:
     rate = recipe.optimizer.options["lr"]
     size = trial.suggest_categorical("size", SIZES)
     name = WIDTHS.get(recipe.model.name, "hidden")
-    width = _all("models", recipe.model)[name]
+    width = recipe.options_of("model")[name]
     scaled = tuple(round(size * channels) for channels in width) if isinstance(width, (tuple, list)) else round(size * width)
     return recipe.but(
         optimizer=recipe.optimizer.but(lr=trial.suggest_float("lr", rate / TIMES, rate * TIMES, log=True)),
@@ -110,17 +110,12 @@ def _start(recipe: RunSpec) -> dict[str, Any]:
 
 def _long(recipe: RunSpec) -> int:
     """The window that storing sees: the whole clip unless the recipe says otherwise."""
-    return int(_all("learners", recipe.learner)["long"] or recipe.context + recipe.horizon)
+    return int(recipe.options_of("learner")["long"] or recipe.context + recipe.horizon)
 
 
 def _shares(recipe: RunSpec) -> tuple[float, float]:
     """Reverse scheduled sampling ends after it starts."""
-    return max(SHARES[0], _all("learners", recipe.learner).get("start", 0.0)), SHARES[1]
-
-
-def _all(kind: str, component: Component) -> dict[str, Any]:
-    """A component's options, those at their defaults too."""
-    return {**catalog.defaults(kind, component.name), **component.options}
+    return max(SHARES[0], recipe.options_of("learner").get("start", 0.0)), SHARES[1]
 
 
 def _labels() -> dict[str, str]:

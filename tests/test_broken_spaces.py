@@ -3,7 +3,7 @@
 import pytest
 
 from bench.common.errors import BenchError
-from bench.tune.search import Plan
+from bench.tune.search import SearchBudget
 from bench.tune.walk import BrokenSpace
 from tests.tune_samples import BASE, search
 
@@ -63,9 +63,9 @@ def _few(*choices):
 
 
 def test_a_study_is_not_continued_with_other_choices_and_the_message_names_them(store):
-    study, executor, _ = search(store, plan=Plan(2, "random", "none"), draw=_few(4, 8))
+    study, executor, _ = search(store, plan=SearchBudget(2, "random", "none"), draw=_few(4, 8))
     with pytest.raises(BenchError, match="'slots' from 4, 8, and the search space takes it from 4, 8, 12 now; `--study NAME`"):
-        search(store, executor, Plan(4, "random", "none"), draw=_few(4, 8, 12))
+        search(store, executor, SearchBudget(4, "random", "none"), draw=_few(4, 8, 12))
     assert len(study.trials()) == 2
 
 
@@ -75,7 +75,7 @@ def test_an_error_that_only_some_trials_meet_stops_the_search_and_its_trial_goes
             raise BrokenSpace("`space(trial, scale)` of mine.py does not work: KeyError: 8")
         return _few(4, 8)(trial)
 
-    plan = Plan(6, "random", "none")
+    plan = SearchBudget(6, "random", "none")
     _, _, searching = search(store, plan=plan, draw=broken)
     assert "KeyError: 8" in searching.scheduler.halted and searching.open() > 0
     mended, _, searching = search(store, plan=plan, draw=_few(4, 8))

@@ -8,7 +8,7 @@ import pytest
 from bench.common.errors import BenchError
 from bench.spec import catalog
 from bench.spec.component import Component
-from bench.store import own_code
+from bench.store import user_code
 from tests.conftest import TINY
 
 EVERYTHING = [(kind, name) for kind, entries in catalog.CATALOG.items() for name in entries]
@@ -67,7 +67,7 @@ def test_the_file_that_a_class_is_defined_in_is_watched_too(tmp_path, monkeypatc
     (tmp_path / "outer" / "__init__.py").write_text("from .inner import Model\n")
     (tmp_path / "outer" / "inner.py").write_text("class Model:\n    def __init__(self, shape: tuple):\n        pass\n")
     monkeypatch.syspath_prepend(tmp_path)
-    watched = own_code.modules(TINY.but(model=Component("outer:Model")))
+    watched = user_code.files(TINY.but(model=Component("outer:Model")))
     assert watched == [tmp_path / "outer" / "__init__.py", tmp_path / "outer" / "inner.py"]
 
 
@@ -99,7 +99,7 @@ def test_an_installed_package_adds_a_model_by_its_entry_point(tmp_path, monkeypa
         assert "blur" in catalog.names("models")
         assert catalog.build("models", "blur", {}).radius == 3
         spec = TINY.but(model=Component("blur"))  # its code, too, is watched while runs wait
-        assert own_code.modules(spec) == [tmp_path / "throw_away.py"] and own_code.modules(TINY) == []
+        assert user_code.files(spec) == [tmp_path / "throw_away.py"] and user_code.files(TINY) == []
     finally:
         catalog._installed.cache_clear()
         catalog.signature.cache_clear()

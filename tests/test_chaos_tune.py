@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from bench.store.store import Store
-from bench.tune.study import find, finished
+from bench.tune.study import counts_towards_budget, find
 from tests.sweep_samples import bench, owners
 
 KILLS, TRIALS = 10, 6
@@ -39,7 +39,7 @@ def _finished_trials(folder):
     """Settings, state and values of every finished trial."""
     trials = find(Store(folder / "runs"), "mine", "small").trials()
     assert not [trial.number for trial in trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
-    return {(str(trial.params), trial.state.name, tuple(trial.values)) for trial in trials if finished(trial)}
+    return {(str(trial.params), trial.state.name, tuple(trial.values)) for trial in trials if counts_towards_budget(trial)}
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def test_a_read_error_of_the_system_is_no_fault_of_the_checkpoint(tmp_path, monk
         patch.setattr(checkpoint, "content", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
         with pytest.raises(OSError, match="Input/output error") as error:
             checkpoint.newest(tmp_path)
-    assert failures.is_retried(failures.of(error.value)) and checkpoint.newest(tmp_path) == {"step": 1}
+    assert failures.is_retried(failures.kind_of(error.value)) and checkpoint.newest(tmp_path) == {"step": 1}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from bench.common.errors import BenchError
 from bench.training import compiling
 from bench.training.flops import flops
-from bench.training.optim import Adam
+from bench.training.optimizer import Adam
 from bench.training.step import take_step
 from lmc.learner import MatchingOnly
 from lmc.model import LMC
@@ -50,13 +50,13 @@ def noted(monkeypatch):
 
 
 def test_hot_methods_are_compiled_and_the_weights_keep_their_names(noted):
-    model = compiling.compiled(Doubling(), CPU)
+    model = compiling.compile_in_place(Doubling(), CPU)
     assert noted[1:] == ["Step.step"] and list(model.state_dict()) == ["inner.weight"]
     assert_close(model(torch.ones(3)), torch.full((3,), 2.0))
 
 
 def test_of_lmc_memory_the_step_the_decoder_and_the_motion_encoders_are_compiled(noted):
-    compiling.compiled(LMC((1, 16, 16), width=4, layers=1, slots=3), CPU)
+    compiling.compile_in_place(LMC((1, 16, 16), width=4, layers=1, slots=3), CPU)
     assert noted[1:] == ["LMC.advance", "LMC.decode", "Memory.query"]
 
 
@@ -64,7 +64,7 @@ def test_of_lmc_memory_the_step_the_decoder_and_the_motion_encoders_are_compiled
     ("model", "names"), [(Step(), ["Step.step"]), (nn.Linear(1, 1), ["Linear.forward"]), (nn.Identity(), [])]
 )
 def test_of_a_model_that_names_nothing_it_is_its_step_or_the_whole_unless_it_learns_nothing(noted, model, names):
-    compiling.compiled(model, CPU)
+    compiling.compile_in_place(model, CPU)
     assert noted[1:] == names
 
 
@@ -83,7 +83,7 @@ def test_a_compiled_model_learns_what_an_uncompiled_one_does_and_counts_the_same
     for compile in (False, True):
         torch.manual_seed(0)
         model = LMC((1, 16, 16), width=4, layers=1, slots=5, storing=False)
-        learner = MatchingOnly(compiling.compiled(model, CPU) if compile else model, context=9, horizon=2, steps=3)
+        learner = MatchingOnly(compiling.compile_in_place(model, CPU) if compile else model, context=9, horizon=2, steps=3)
         optimizer = Adam(model.parameters(), lr=1e-3)
         clip = torch.rand(2, 11, 1, 16, 16, generator=torch.Generator().manual_seed(1))
         losses.append([take_step(tiny, model, learner, optimizer, clip, step) for step in range(3)])

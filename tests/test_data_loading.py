@@ -1,6 +1,8 @@
 """Batches arrive in order and alike, however they are made; resuming at a step gives what a run without a break gets."""
 
 import itertools
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -79,6 +81,16 @@ def test_what_can_move_to_a_gpu():
 def test_bytes_become_exact_fractions_of_255():
     values = torch.arange(256, dtype=torch.uint8)
     assert_close(scaled(values).double(), (values.double() / 255).float().double(), rtol=0, atol=0)
+
+
+def test_digits_are_prepared_where_the_package_for_videos_is_missing(tmp_path):
+    lines = [
+        "import sys, pathlib; sys.modules['av'] = None",
+        "from tests.data_samples import write_mnist",
+        "from bench.data.preparing.prepare import prepare",
+        "prepare('mnist', {'source': str(write_mnist(pathlib.Path(sys.argv[1])))})",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines), tmp_path / "source"], check=True)
 
 
 @pytest.mark.gpu

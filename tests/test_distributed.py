@@ -74,7 +74,7 @@ def test_two_gpus_train_what_one_does(tmp_path):
 class Apart(ProcessGroup):
     """A process of a group that brings along what it would add up, and gets nothing back."""
 
-    def add_up(self, tensors):
+    def all_reduce(self, tensors):
         brought.append([tensor.clone() for tensor in tensors])
 
 

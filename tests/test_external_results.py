@@ -98,7 +98,7 @@ def test_frames_of_other_clips_are_refused_with_the_command_that_scores_the_righ
 def test_targets_that_are_not_the_data_sets_are_refused_and_the_first_one_is_named(finished, clips, tmp_path):
     np.savez(tmp_path / "shifted.npz", prediction=clips, target=np.concatenate([clips[:1], clips[2:], clips[1:2]]))
     code, _, err = finished("eval", "--predictions", "shifted.npz", *DATA)
-    assert code == 2 and "the target of clip 2, frame 1 is not this data set's" in err
+    assert code == 2 and "the target of clip 1 (counted from 0), frame 1 is not this data set's" in err
     np.savez(tmp_path / "rounded.npz", prediction=clips, target=np.rint(clips * 255).astype(np.uint8))
     assert finished("eval", "--predictions", "rounded.npz", *DATA)[0] == 0
 

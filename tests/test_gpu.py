@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import threading
 import time
 
 import pytest
@@ -16,7 +17,7 @@ from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
 from bench.training.graphs import WARM_UP, RecordedPhases
-from bench.training.optim import Adam
+from bench.training.optimizer import Adam
 from bench.training.step import take_step
 from bench.worker.main import execute
 from tests import test_contracts
@@ -70,6 +71,26 @@ def test_recorded_steps_train_as_unrecorded_ones(name, exact):
     assert recorder.recordings, "nothing was recorded"
     assert_close(losses, plain_losses, rtol=1e-5, atol=1e-6)
     assert_close(recorded, plain, rtol=1e-2, atol=3e-4)  # a step moves a weight by 1e-4; some gradients are sums in any order
+
+
+def test_phases_are_recorded_while_another_thread_pins_memory(exact):
+    _, plain_losses, _ = _trained("lmc", GPU, False)  # CUDA is loaded by now
+    over, pinned = threading.Event(), []
+
+    def pin() -> None:
+        while not over.wait(1e-4) and len(pinned) < 2**15:  # at most 2 GiB; none is freed, so each is pinned anew
+            pinned.append(torch.empty(2**16, dtype=torch.uint8).pin_memory())
+
+    thread = threading.Thread(target=pin)
+    thread.start()
+    try:
+        _, losses, recorder = _trained("lmc", GPU, True)
+        assert thread.is_alive(), "the thread had pinned all it may before the recording was over"
+    finally:
+        over.set()
+        thread.join()
+    assert recorder.possible and recorder.recordings
+    assert_close(losses, plain_losses, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

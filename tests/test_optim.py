@@ -5,7 +5,8 @@ import copy
 import pytest
 import torch
 
-from bench.training.optim import Adam, Constant, Cosine, OneCycle
+from bench.training.optimizer import Adam
+from bench.training.schedule import Constant, Cosine, OneCycle
 
 
 def test_cosine_warms_up_then_falls_to_its_floor():

@@ -3,7 +3,8 @@
 from bench.common import machine
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.run import FINISHED, INTERRUPTED, Run
-from bench.sweep.plan import plan, with_smaller_micro_batches
+from bench.sweep.plan import plan
+from bench.sweep.retry import double_micro_batches
 from bench.sweep.scheduler import Scheduler
 from tests.schedule_samples import Pretend
 
@@ -62,6 +63,6 @@ def test_parts_go_on_to_single_clips_whatever_the_batch(store, tiny):
     run = store.run(spec)
     run.create(spec)
     parts = []
-    while with_smaller_micro_batches(run):
+    while double_micro_batches(run):
         parts.append(run.micro_batches())
     assert parts == [2, 4, 6]

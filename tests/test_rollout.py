@@ -9,7 +9,7 @@ from baselines.layers.patches import patched, patchify, unpatchify
 from baselines.learners import Direct
 from baselines.predrnn_v2 import PredRNNv2
 from baselines.rollout import rollout
-from bench.training.compiling import compiled
+from bench.training.compiling import compile_in_place
 
 
 def count(frame, state):
@@ -60,7 +60,7 @@ def test_a_compiled_step_serves_prediction_and_training(monkeypatch, build):
     monkeypatch.setattr(
         torch, "compile", lambda function, **options: lambda *arguments: calls.append(1) or function(*arguments)
     )
-    model = compiled(build((1, 16, 16), hidden=32, layers=1), torch.device("cpu"))
+    model = compile_in_place(build((1, 16, 16), hidden=32, layers=1), torch.device("cpu"))
     calls.clear()
     with torch.inference_mode():
         model(torch.rand(1, 3, 1, 16, 16), 2)

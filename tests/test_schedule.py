@@ -10,13 +10,14 @@ import pytest
 
 from bench.common import lease
 from bench.common.errors import BenchError
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.spec.component import Component
 from bench.store.run import FAILED, FINISHED, RUNNING, Run
-from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan, retry_failed
+from bench.sweep.plan import NEW, RESUMABLE, TO_DO, TO_SCORE, plan
 from bench.sweep.preflight import preflight
+from bench.sweep.retry import retry_failed
 from bench.sweep.scheduler import Scheduler
 from tests.many_runs import yardstick
 from tests.schedule_samples import Pretend
@@ -51,7 +52,7 @@ def test_workers_that_the_system_will_not_start_fail_one_by_one_and_are_tried_ag
 def test_a_worker_keeps_the_memory_it_has_unless_the_user_has_said_otherwise(store, tiny, monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "5")
-    settings = worker.environment(store.run(tiny), threads=3)
+    settings = worker_process.environment(store.run(tiny), threads=3)
     assert settings["OMP_NUM_THREADS"] == "3" and settings["OMP_WAIT_POLICY"] == "ACTIVE"
     assert settings["MALLOC_TRIM_THRESHOLD_"] == "5"
     assert int(settings["MALLOC_MMAP_THRESHOLD_"]) <= 32 * 2**20, "older glibc refuses more, and is then slower than without"

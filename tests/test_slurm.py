@@ -12,7 +12,7 @@ from bench.common.errors import BenchError
 from bench.spec import catalog
 from bench.store import snapshot, tickets
 from bench.store.store import Store
-from bench.sweep import queue
+from bench.sweep import queued_runs
 from bench.sweep.plan import NEW, QUEUED, RESUMABLE, plan
 from bench.sweep.scheduler import Scheduler
 
@@ -75,7 +75,7 @@ def test_a_full_disk_does_not_keep_who_waits_from_hearing_of_the_end(cluster, st
     executor, planned = _executor(), plan(four, store)[0]
     planned.run.create(planned.spec)
     future = executor.submit(planned.run, planned.evaluations)
-    monkeypatch.setattr(queue, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(queued_runs, "forget", lambda *words: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     until = time.monotonic() + 20
     while not cluster.scripts() and time.monotonic() < until:
         time.sleep(0.05)
@@ -97,7 +97,7 @@ def test_where_squeue_does_not_answer_a_queued_run_is_not_taken_for_lost_and_can
     monkeypatch.setenv("PATH", "/nowhere")
     planned = plan(four, store)[0]
     assert planned.state == QUEUED and "no answer from its queue" in planned.why
-    queue.cancel([planned.run])
+    queued_runs.cancel([planned.run])
     assert plan(four, store)[0].state == RESUMABLE
 
 
@@ -155,12 +155,12 @@ def test_runs_that_wait_are_counted_and_not_listed_one_by_one(cluster, store, fo
 
     from rich.console import Console
 
-    from bench.sweep.progress import Display
+    from bench.sweep.progress import SweepProgress
 
     planned_runs = _queued(four, store)
     cluster.say(_1_0="RUNNING", _1_1="PENDING", _1_2="REQUEUED")
     printed = io.StringIO()
-    with Display(Console(file=printed, force_terminal=True, width=100), planned_runs, 0) as display:
+    with SweepProgress(Console(file=printed, force_terminal=True, width=100), planned_runs, 0) as display:
         for planned in planned_runs[:3]:
             display.started(planned)
         display.tick()

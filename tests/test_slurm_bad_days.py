@@ -157,7 +157,7 @@ def test_hidden_partitions_and_a_users_own_views_of_the_queue_hide_no_job(cluste
     _hand_over(plan(four, store), store)
     assert plan(four, store)[0].state == "queued"
     assert all("--all" in call.split() for call in cluster.calls("squeue"))
-    assert "SQUEUE_STATES" not in slurm_queue.tell("env")
+    assert "SQUEUE_STATES" not in slurm_queue.slurm_output("env")
 
 
 def test_a_run_gets_the_cores_and_the_folders_of_its_job_whatever_the_cluster_hands_on(

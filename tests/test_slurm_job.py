@@ -11,10 +11,10 @@ import pytest
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.files import write_json
-from bench.executors import slurm_job, worker
+from bench.executors import slurm_job, worker_process
 from bench.store import tickets
 from bench.store.run import FAILED, FINISHED, INTERRUPTED, RUNNING
-from bench.sweep import queue
+from bench.sweep import queued_runs
 from tests.conftest import EVALUATION, TINY
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install -c constraints.txt -e '.[slurm]'")
@@ -46,7 +46,7 @@ def job(cluster, store, monkeypatch):
 
     def work(script, number=None):
         code = BEGINNING.format(path=str(run.path)) + script
-        monkeypatch.setattr(worker, "command", lambda *_: [sys.executable, "-c", code])
+        monkeypatch.setattr(worker_process, "command", lambda *_: [sys.executable, "-c", code])
         notifier = threading.Thread(target=_notify, args=(run, number)) if number else None
         if notifier:
             notifier.start()
@@ -70,7 +70,7 @@ def test_told_that_its_time_is_up_a_job_saves_and_queues_itself_again(cluster, j
     log = job(SAVES, number)
     assert job.run.status().state == INTERRUPTED and job.run.status().step == 3
     assert cluster.calls("scontrol") == ["requeue 1"] and f"got {number.name} and is queued again" in log
-    assert queue.location(job.run).startswith("SLURM job 1")
+    assert queued_runs.location(job.run).startswith("SLURM job 1")
 
 
 def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_back(cluster, job):
@@ -81,7 +81,7 @@ def test_a_job_that_slurm_is_ending_saves_and_leaves_to_slurm_whether_it_comes_b
 
 def test_a_run_that_was_asked_to_stop_does_not_come_back(cluster, job):
     job("begin(3); run.ask_to_stop('enough'); end('interrupted', 'asked')")
-    assert cluster.calls("scontrol") == [] and queue.location(job.run) == ""
+    assert cluster.calls("scontrol") == [] and queued_runs.location(job.run) == ""
     assert "BEGUN" not in job("print('BEGUN')")  # and a job that starts afterwards leaves it alone
 
 
@@ -110,9 +110,9 @@ def test_a_job_that_slurm_does_not_let_requeue_itself_is_queued_if_slurm_does_so
     (cluster.folder / "bin" / "scontrol").write_text("#!/bin/sh\nexit 1\n")
     assert "should SLURM not bring it back itself, `bench run` goes on" in job(SAVES, signal.SIGUSR2)
     cluster.say(_1="PENDING")
-    assert queue.location(job.run)
+    assert queued_runs.location(job.run)
     cluster.say(_1="COMPLETED")
-    assert not queue.location(job.run) and job.run.status().state == INTERRUPTED
+    assert not queued_runs.location(job.run) and job.run.status().state == INTERRUPTED
 
 
 def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_for_more_time(cluster, job):
@@ -127,7 +127,7 @@ def test_a_run_that_slurm_stops_again_and_again_before_it_gets_any_further_asks_
 def test_a_detached_job_that_runs_out_of_memory_goes_on_by_itself_with_smaller_micro_batches(cluster, job):
     log = job("begin(3); end(*(('failed', 'memory') if run.micro_batches() == 1 else ('finished', '')))")
     assert job.run.status().state == FINISHED and job.run.micro_batches() == 2
-    assert "out of memory; goes on with 2 micro-batches a batch" in log and not cluster.calls("sbatch")
+    assert "out of memory; resumes with 2 micro-batches per batch" in log and not cluster.calls("sbatch")
 
 
 def test_a_job_waits_until_the_lease_of_a_lost_node_has_run_out(cluster, job, monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.executors.local import Local
 from bench.spec.component import Component
 from bench.store import seal, snapshot
@@ -31,7 +31,7 @@ def test_the_code_is_copied_once_and_imports_from_its_copy(store, run):
     assert snapshot.take(store) == code_copy and len(list(store.root.glob(".code/*"))) == 1
     code_copy.note(run)
     code = "import bench.worker.main, lmc, sys; print(bench.__file__, lmc.__file__, sep='\\n')"
-    environment = worker.environment(run, threads=1)
+    environment = worker_process.environment(run, threads=1)
     done = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert all(line.startswith(code_copy.folder) for line in done.stdout.splitlines())
 
@@ -80,7 +80,7 @@ def test_the_users_own_model_is_noted_as_it_was_at_the_first_run_that_needs_it(s
         run = store.run(spec)
         run.create(spec)
         code_copy.note(run)
-        notes.append(snapshot.of(run).own)
+        notes.append(snapshot.planned_for(run).own)
         module.write_text(module.read_text() + "# edited while the sweep goes on\n")
     assert notes[0] == notes[1] and len(notes[0]) == 1
     with pytest.raises(snapshot.Changed, match=r"my_edited_floor\.py"):

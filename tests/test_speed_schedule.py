@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.speed import overhead
 
 
@@ -38,7 +38,7 @@ def test_a_worker_imports_nothing_that_takes_long_but_torch(store, tiny):
     run = store.run(tiny)
     run.create(tiny)
     words = [sys.executable, "-X", "importtime", "-P", "-m", "bench.worker.main", str(run.path)]
-    done = subprocess.run(words, env=worker.environment(run, 1), capture_output=True, text=True)
+    done = subprocess.run(words, env=worker_process.environment(run, 1), capture_output=True, text=True)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert run.status().state == "finished" and "torch" in imported
     assert not imported & {"torch._dynamo", "sklearn", "pandas", "scipy", "skimage", "matplotlib", "mlflow", "optuna", "rich"}

@@ -12,7 +12,7 @@ from bench.spec.runspec import RunSpec
 from bench.speed import results, train
 from bench.speed.timing import Timing
 from bench.speed.train_worker import own_step, plain_step
-from bench.training.optim import Adam
+from bench.training.optimizer import Adam
 from bench.training.step import take_step
 from lmc.learner import MemoryAlignment
 from lmc.model import LMC

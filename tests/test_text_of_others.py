@@ -84,9 +84,9 @@ def test_the_password_of_a_server_is_printed_nowhere_and_kept_nowhere(finished, 
         _, out, err = finished(*words)
         assert "hush" not in out + err, words
     monkeypatch.setattr("sys.argv", ["bench", "tune", "--storage", "postgresql://me:hush@host/db"])
-    from bench.store.provenance import snapshot
+    from bench.store.provenance import collect
 
-    assert "hush" not in json.dumps(snapshot())
+    assert "hush" not in json.dumps(collect())
     assert not any("hush" in path.read_text(errors="replace") for path in (tmp_path / "runs").rglob("*") if path.is_file())
 
 
@@ -192,9 +192,9 @@ def test_metrics_that_are_gone_before_a_checkpoint_are_noted(finished_store, pai
 
 
 def test_what_a_run_writes_about_itself_has_a_shape_by_which_damage_is_known(finished, tmp_path):
-    from bench.store import shapes
+    from bench.store import schemas
 
-    assert set(json.loads((trained_run(tmp_path).path / "provenance.json").read_text())) <= set(shapes.PROVENANCE)
+    assert set(json.loads((trained_run(tmp_path).path / "provenance.json").read_text())) <= set(schemas.PROVENANCE)
 
 
 @pytest.mark.parametrize("cost", ["updates", "parameters_used"])

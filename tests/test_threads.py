@@ -14,7 +14,7 @@ import torch
 from bench.commands import _threads
 from bench.common import load, machine
 from bench.evaluation import scores
-from bench.executors import local, threads, worker
+from bench.executors import local, threads, worker_process
 from bench.executors.inline import Inline
 from bench.executors.local import Local
 from bench.store.provenance import threads_of
@@ -23,7 +23,7 @@ from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.training.control import Control, Interrupted
 from bench.training.threads import candidates, paying, use_threads_that_pay
-from bench.worker import waiting
+from bench.worker import spin_control
 from bench.worker.main import execute
 from tests.conftest import EVALUATION, TINY
 
@@ -185,12 +185,16 @@ def test_how_threads_wait_is_left_to_the_worker_where_there_are_several_and_to_t
     run = store.run(tiny)
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         monkeypatch.delenv(name, raising=False)
-    assert "OMP_WAIT_POLICY" not in worker.environment(run, 2)
-    assert worker.environment(run, 1)["OMP_WAIT_POLICY"] == "PASSIVE" == worker.environment(run, 8, "cuda")["OMP_WAIT_POLICY"]
+    assert "OMP_WAIT_POLICY" not in worker_process.environment(run, 2)
+    assert (
+        worker_process.environment(run, 1)["OMP_WAIT_POLICY"]
+        == "PASSIVE"
+        == worker_process.environment(run, 8, "cuda")["OMP_WAIT_POLICY"]
+    )
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert worker.environment(run, 2)["OMP_WAIT_POLICY"] == "ACTIVE"
-    monkeypatch.setattr(waiting, "Waiting", lambda: pytest.fail("it watches"))
-    waiting.begin()
+    assert worker_process.environment(run, 2)["OMP_WAIT_POLICY"] == "ACTIVE"
+    monkeypatch.setattr(spin_control, "SpinControl", lambda: pytest.fail("it watches"))
+    spin_control.watch()
 
 
 @pytest.mark.parametrize(
@@ -201,19 +205,19 @@ def test_how_threads_wait_is_left_to_the_worker_where_there_are_several_and_to_t
     ],
 )  # fmt: skip
 def test_threads_that_must_share_cores_are_crowded(count, cores, busy, crowded):
-    assert waiting.crowded(count, cores, busy) is crowded
+    assert spin_control.crowded(count, cores, busy) is crowded
 
 
 def test_teams_are_held_while_it_is_crowded_and_some_looks_longer(monkeypatch):
-    monkeypatch.setattr(waiting, "cores", lambda: 2)
-    monkeypatch.setattr(waiting, "_hold_group", lambda release: release.wait())
-    before, watch = threading.active_count(), waiting.Waiting()
+    monkeypatch.setattr(spin_control, "cores", lambda: 2)
+    monkeypatch.setattr(spin_control, "_hold_team", lambda release: release.wait())
+    before, watch = threading.active_count(), spin_control.SpinControl()
     watch.adjust(2, 0.0)
     assert not watch.asleep and threading.active_count() == before
-    for busy in (1.0, 2.0, *[0.0] * (waiting.CALM - 1), 1.0, *[0.0] * (waiting.CALM - 1)):
+    for busy in (1.0, 2.0, *[0.0] * (spin_control.CALM - 1), 1.0, *[0.0] * (spin_control.CALM - 1)):
         watch.adjust(2, busy)
         assert watch.asleep
-    assert threading.active_count() - before == waiting.teams(2, waiting.available())
+    assert threading.active_count() - before == spin_control.teams(2, spin_control.available())
     watch.adjust(2, 0.0)
     assert not watch.asleep
     until = time.monotonic() + 10
@@ -224,7 +228,7 @@ def test_teams_are_held_while_it_is_crowded_and_some_looks_longer(monkeypatch):
 
 @pytest.mark.parametrize(("count", "available"), [(2, 2), (2, 4), (3, 4), (16, 64), (2, 64)])
 def test_teams_that_are_held_are_more_threads_than_cores(count, available):
-    assert count * (1 + waiting.teams(count, available)) > available
+    assert count * (1 + spin_control.teams(count, available)) > available
 
 
 def test_measuring_what_pays_leaves_no_trace_in_the_run(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.store.run import FINISHED, Run
 from bench.store.store import Store
 from bench.training import checkpoint
@@ -33,8 +33,8 @@ def stopped(store):
 
 def _work(run, *words, cores=None):
     """A worker as an executor starts it."""
-    command = worker.command(run, [EVALUATION], "cpu", *words)
-    environment = worker.environment(run, words[0])
+    command = worker_process.command(run, [EVALUATION], "cpu", *words)
+    environment = worker_process.environment(run, words[0])
     prefix = ["taskset", "-c", cores] if cores else []
     subprocess.run([*prefix, *command], env=environment, check=True, capture_output=True)
     return run

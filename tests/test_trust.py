@@ -10,7 +10,7 @@ import pytest
 
 from bench.common import trust
 from bench.common.errors import BenchError
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.spec import catalog
 from bench.spec.component import Component
 from bench.spec.runspec import RunSpec
@@ -137,10 +137,10 @@ def test_a_changed_copy_of_the_code_is_not_executed(store, tiny, tmp_path):
     (Path(copy.folder) / "lmc" / "__init__.py").write_text(EVIL.format(canary=str(tmp_path / "canary")))
     copy.note(run)
     with pytest.raises(BenchError, match="is not what its name says"):
-        worker.environment(run, threads=1)
+        worker_process.environment(run, threads=1)
     second_copy = snapshot.take(store)  # planned anew, it is made anew
     assert seal.fingerprint(Path(second_copy.folder)) == second_copy.digest
-    environment = worker.environment(run, threads=1)
+    environment = worker_process.environment(run, threads=1)
     subprocess.run([sys.executable, "-P", "-c", "import lmc"], env=environment, check=True)
     assert not (tmp_path / "canary").exists()
 
@@ -185,7 +185,7 @@ def test_nothing_that_was_put_beside_the_copied_code_is_executed(store, tiny, tm
     else:
         planted.write_text(EVIL.format(canary=str(canary)))
     try:
-        environment = worker.environment(run, threads=1)
+        environment = worker_process.environment(run, threads=1)
     except BenchError:
         pass
     else:
@@ -199,7 +199,7 @@ def test_the_code_of_a_run_is_looked_for_in_its_own_store_alone(store, tiny, tmp
     other_copy = snapshot.take(Store(tmp_path / "elsewhere"))
     (run.path / "code.json").write_text(json.dumps(asdict(other_copy)))
     with pytest.raises(BenchError):
-        worker.environment(run, threads=1)
+        worker_process.environment(run, threads=1)
 
 
 def test_an_executor_is_something_that_runs_runs(finished):

@@ -16,7 +16,7 @@ from bench.store.store import Store
 from bench.sweep.plan import plan_run
 from bench.sweep.preflight import preflight
 from bench.tune import confirm, spaces
-from bench.tune.search import Plan
+from bench.tune.search import SearchBudget
 from experiments.comparison import models
 from experiments.tuning import SPACES
 from tests.conftest import TINY
@@ -54,7 +54,7 @@ def test_a_space_starts_at_the_recipe_of_the_comparison(name, scale):
 @every_space
 def test_what_a_space_draws_can_be_built_and_is_as_long_as_the_recipe(name, scale, store):
     space = spaces.load(name, scale)
-    points = spaces.grid(space, points=2)
+    points = spaces.grid(space, points_per_range=2)
     for point in (points[0], points[len(points) // 2], points[-1]):
         spec = space.draw(FixedTrial(point))
         preflight([plan_run(name, spec, store, ())])
@@ -182,7 +182,7 @@ def test_a_search_that_is_at_it_is_not_joined_by_another(bench, tmp_path, store)
 
 
 def test_a_search_that_is_taken_for_an_experiment_is_pointed_to(bench, store):
-    study, _, _ = search(store, plan=Plan(2))
+    study, _, _ = search(store, plan=SearchBudget(2))
     confirm.conclude(study, 1, 1)
     hint = "a search of that name exists: `bench report tune:sample`"
     for words in (["status", "tune:sample"], ["report", "sample"], ["plan", "Sample"], ["list", "experiments", "sample"]):
@@ -194,7 +194,7 @@ def test_a_search_that_is_taken_for_an_experiment_is_pointed_to(bench, store):
 
 
 def test_show_prints_the_settings_of_a_trial_in_full_and_what_sets_trials_apart(bench, store):
-    study, _, _ = search(store, plan=Plan(3))
+    study, _, _ = search(store, plan=SearchBudget(3))
     first, second, _ = study.trials()
     shown = json.loads(bench("show", "tune:sample", "1", "--json")[1])
     assert (
@@ -212,7 +212,7 @@ def test_show_prints_the_settings_of_a_trial_in_full_and_what_sets_trials_apart(
 def test_a_search_for_two_objectives_says_by_which_its_best_is_the_best(bench, store):
     from bench.tune.display import SearchProgress
 
-    study, _, _ = search(store, plan=Plan(3), objectives=("psnr", "cost"))
+    study, _, _ = search(store, plan=SearchBudget(3), objectives=("psnr", "cost"))
     best = study.ranking()[0].number
     out = bench("report", "tune:sample")[1]
     assert f"Best: trial {best}, by PSNR, the first objective." in out and "Best: by PSNR, the first objective, among" in out
@@ -238,7 +238,7 @@ def test_set_holds_for_every_trial_and_for_the_base_and_belongs_to_the_study(ben
 
 
 def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
-    study, _, _ = search(store, plan=Plan(3))
+    study, _, _ = search(store, plan=SearchBudget(3))
     result = confirm.conclude(study, 1, 1)
     assert search_results.read(store, "sample", "small") == result
     with pytest.raises(BenchError, match="`bench tune other --scale paper --objective psnr --store "):
@@ -246,7 +246,7 @@ def test_what_a_study_says_of_itself_needs_no_optuna_to_be_read(store):
 
 
 def test_the_dashboard_is_opened_on_the_record_of_the_store(bench, tmp_path, store, monkeypatch):
-    search(store, plan=Plan(1))
+    search(store, plan=SearchBudget(1))
     called = {}
     monkeypatch.setattr("shutil.which", lambda name, path: "/bin/" + name)
     monkeypatch.setattr("bench.common.guarded.run", lambda words, environment: called.update(words=words) or 0)

@@ -7,10 +7,10 @@ from bench.store.run import DIVERGED, FAILED
 from bench.sweep.plan import TO_SCORE
 from bench.tune import confirm
 from bench.tune.objectives import value
-from bench.tune.search import Plan
+from bench.tune.search import SearchBudget
 from bench.tune.study import find
 from bench.tune.tables import searched
-from bench.tune.trial import present
+from bench.tune.trial import refreshed_run
 from reports.tuning_tables import best_table
 from tests.tune_samples import Pretend, search
 
@@ -79,15 +79,15 @@ def test_damaged_scores_of_a_search_are_computed_again_by_the_next_one(tuned, st
 
 
 def test_damaged_scores_of_a_trial_that_was_trained_before_make_it_to_be_scored_again(store):
-    plan = Plan(1, "random", "none")
+    plan = SearchBudget(1, "random", "none")
     study, executor, _ = search(store, plan=plan, name="one")
     [planned] = confirm.everything(study)
     path = planned.run.scores_file(planned.evaluations[0].key)
     path.write_bytes(b"PK")
-    assert present(planned, study).state == TO_SCORE and not path.exists()
+    assert refreshed_run(planned, study).state == TO_SCORE and not path.exists()
     path.write_bytes(b"PK")
     _, executor, searching = search(store, plan=plan, name="other")
-    assert searching.open() == 0 and executor.started == [planned.run.name]
+    assert searching.trials_left() == 0 and executor.started == [planned.run.name]
 
 
 def test_rescore_takes_a_search_as_a_whole(bench, tuned, store):
@@ -99,7 +99,7 @@ def test_rescore_takes_a_search_as_a_whole(bench, tuned, store):
 
 
 def test_a_trial_that_diverges_on_a_fresh_seed_is_not_the_best_of_a_search(store):
-    study, _, _ = search(store, plan=Plan(6, pruner="none"))
+    study, _, _ = search(store, plan=SearchBudget(6, pruner="none"))
     first, second = study.ranking()[:2]
     planned_runs = confirm.plan(study, 2, 2)
     lucky = planned_runs[1].run.name  # the second fresh seed of the trial that scored best in the search

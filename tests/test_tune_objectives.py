@@ -12,7 +12,7 @@ from bench.store.run_names import find_run
 from bench.sweep.plan import plan
 from bench.tune import objectives
 from bench.tune.objectives import NoValue
-from bench.tune.search import Plan
+from bench.tune.search import SearchBudget
 from tests.conftest import EVALUATION
 from tests.tune_samples import PLAN, Pretend, quality, search
 
@@ -48,7 +48,7 @@ def test_why_a_run_has_no_value_is_told(store, tiny, missing, kind):
 
 
 def test_several_objectives_give_a_front_on_which_nothing_is_beaten(store):
-    study, _, _ = search(store, plan=Plan(15, "random", "none"), objectives=("psnr", "cost"))
+    study, _, _ = search(store, plan=SearchBudget(15, "random", "none"), objectives=("psnr", "cost"))
     front = study.ranking()
     assert len(front) > 1 and front == sorted(front, key=lambda trial: -trial.values[0])
     for trial in front:
@@ -56,7 +56,7 @@ def test_several_objectives_give_a_front_on_which_nothing_is_beaten(store):
 
 
 def test_the_mean_over_seeds_counts_and_a_poor_first_seed_ends_the_trial(store):
-    study, executor, _ = search(store, Pretend(2, seconds=0.05), Plan(12), seeds=3)
+    study, executor, _ = search(store, Pretend(2, seconds=0.05), SearchBudget(12), seeds=3)
     best = study.ranking()[0]
     specs = [find_run(store, name).spec for name in best.user_attrs["runs"]]
     assert [spec.seed for spec in specs] == [0, 1, 2]

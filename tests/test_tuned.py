@@ -120,7 +120,7 @@ def test_python_takes_tuned_settings_from_the_store_that_it_names(monkeypatch, t
     monkeypatch.setenv("BENCH_STORE", str(tmp_path / "environment"))
     result = Result("own", "small", ["psnr"], 2, 3.0, [Candidate(1, "", TINY, [16.0], [1], [15.9])])
     search_results.write(Store(tmp_path / "named"), result)
-    with pytest.raises(BenchError, match="no run of tuned_own .* is finished yet"):  # and not that there is no search
+    with pytest.raises(BenchError, match=r"no run of tuned_own .* is finished yet"):  # and not that there is no search
         results("tuned_own", store=tmp_path / "named")
 
 

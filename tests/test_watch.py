@@ -15,11 +15,11 @@ import pytest
 from rich.console import Console
 
 from bench.common import lease
+from bench.common.live_table import LiveView
 from bench.spec.experiment import Experiment
 from bench.sweep import active
-from bench.sweep.live_table import LiveView
 from bench.sweep.logs import follow, last_lines
-from bench.sweep.progress import Display
+from bench.sweep.progress import SweepProgress
 from bench.sweep.run_table import Pace
 from bench.sweep.watch import StoreView, watch
 
@@ -225,7 +225,7 @@ def test_live_views_show_numbers_whole_or_not_at_all_however_narrow_the_terminal
     board.refresh()
     shown = _text(board, width, 30).replace("│", " ")
     console = Console(width=width, record=True, force_terminal=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    display = Display(console, board.planned_runs, 0)
+    display = SweepProgress(console, board.planned_runs, 0)
     display.started(board.planned_runs[0])
     display.tick()
     console.print(display.live.get_renderable())

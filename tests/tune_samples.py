@@ -17,12 +17,12 @@ from bench.store.run import DIVERGED, FINISHED, INTERRUPTED, RUNNING
 from bench.store.search_results import Aim
 from bench.sweep.executor import Executor
 from bench.sweep.scheduler import Scheduler
-from bench.tune.search import Plan, Search
+from bench.tune.search import Search, SearchBudget
 from bench.tune.spaces import Space
 from bench.tune.study import begin
 from tests.conftest import TINY
 
-PLAN = Plan(12)
+PLAN = SearchBudget(12)
 BASE = TINY.but(steps=9, validate_every=1)
 
 

@@ -27,12 +27,12 @@ def dataset(component: Component, settings: list[str] | None = None) -> Dataset:
 
 def with_settings(component: Component, settings: list[str]) -> Component:
     """A data set's component, changed by --set OPTION=VALUE or data.OPTION=VALUE."""
-    from bench.spec.typed import parsed
+    from bench.spec.shell_values import parse_value
 
     _options.refuse_name_of_a_set(component.name)
     for setting in settings:
         key, equals, text = setting.removeprefix("data.").partition("=")
         if not equals:
             raise BenchError(f"--set takes OPTION=VALUE, such as digits=3; got '{setting}'")
-        component = component.but(**{key: parsed(text)})
+        component = component.but(**{key: parse_value(text)})
     return component

@@ -32,7 +32,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     from bench.evidence.judging import judged
     from bench.evidence.rounds import SeedRounds, next_round
     from bench.store.run import DIVERGED, FINISHED
-    from bench.sweep.damaged_scores import with_readable_scores
+    from bench.sweep.damaged_scores import set_aside_damaged_scores
     from bench.sweep.plan import ACTIVE, TO_DO, plan
     from bench.sweep.seeds import widened
 
@@ -47,7 +47,7 @@ def until_decided(experiment: Experiment, store: Store, go: Go, most: int, hours
     while True:
         begun = len(record.rounds())
         wider = record.applied(widened(experiment, store))
-        planned_runs = with_readable_scores(plan(wider, store), store, lambda remark: print(f"note: {remark}"))
+        planned_runs = set_aside_damaged_scores(plan(wider, store), store, lambda remark: print(f"note: {remark}"))
         if any(planned.state in (*TO_DO, *ACTIVE) for planned in planned_runs):
             interrupted, trouble = go(wider, planned_runs, spent)
             planned_runs = plan(wider, store)

@@ -50,12 +50,12 @@ def executor(
 
 def _option(setting: str) -> tuple[str, Any]:
     """The name and the value of one `--on`."""
-    from bench.spec.typed import parsed
+    from bench.spec.shell_values import parse_value
 
     name, equals, text = setting.partition("=")
     if not equals:
         raise BenchError(f"--on takes NAME=VALUE, such as partition=gpu; got '{setting}'")
-    return name.strip().replace("-", "_"), parsed(text)
+    return name.strip().replace("-", "_"), parse_value(text)
 
 
 def on(executor: str, on: Sequence[str] | None, address: str | None, **sizes: int) -> str:

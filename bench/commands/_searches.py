@@ -73,7 +73,7 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
     from bench.common.display import plain
     from bench.common.files import write_bytes
     from bench.spec.loading import canonical
-    from bench.store.search_results import making
+    from bench.store.search_results import search_command
     from bench.tune.study import find
     from bench.tune.tables import searched
     from reports.render import grid, render_all
@@ -83,7 +83,9 @@ def show(study: str, scale: str, out: Path | None, form: str, store: Store) -> N
     record = find(store, canonical(study), scale)
     search = searched(record)
     if not len(search.trials):
-        raise BenchError(f"the search '{study}' has no trials yet; `{making(store, canonical(study), scale)}` asks for some")
+        raise BenchError(
+            f"the search '{study}' has no trials yet; `{search_command(store, canonical(study), scale)}` asks for some"
+        )
     if out and not form:
         _everything(record, search, out)
         return

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from bench.spec import catalog
 from bench.spec.component import Component
-from bench.spec.runspec import KINDS, RunSpec
+from bench.spec.runspec import RunSpec
 
 if TYPE_CHECKING:
     from bench.store.run import Run
@@ -49,8 +48,7 @@ def _settings(spec: RunSpec, part: str) -> Iterator[tuple[str, Any]]:
         yield part, value
         return
     yield part, value.name
-    options = {**catalog.defaults(KINDS[part], value.name), **value.options}
-    yield from ((f"{part}.{option}", setting) for option, setting in options.items())
+    yield from ((f"{part}.{option}", setting) for option, setting in spec.options_of(part).items())
 
 
 def _differs(name: str, settings: Sequence[Mapping[str, Any]]) -> bool:

@@ -120,7 +120,7 @@ def _time(cost: Cost | None) -> str:
 def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str) -> int:
     """Say how it went, and what to do about what failed; the exit code."""
     from bench.store.failures import KINDS, Failure
-    from bench.store.labels import fresh
+    from bench.store.labels import retrain_options
     from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED
     from bench.sweep.plan import unique
 
@@ -137,7 +137,7 @@ def summary(planned_runs: Sequence[PlannedRun], interrupted: bool, command: str)
     for planned in bad:
         is_damaged = planned in failed and planned.run.status().kind == Failure.DAMAGED
         if is_damaged or (planned.state == FAILED and planned not in failed):  # whatever its status.json says
-            print(f"`{training} {fresh(planned.label, planned.seed)}` sets the damaged run aside and trains it anew")
+            print(f"`{training} {retrain_options(planned.label, planned.seed)}` sets the damaged run aside and trains it anew")
     return 130 if interrupted else int(good < len(runs))
 
 

@@ -35,7 +35,7 @@ def causes_and_remedies(experiment: Experiment, planned_runs: Sequence[PlannedRu
 def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[str], list[str]]:
     """What failed, by the first run of each reason; and the commands that try it again."""
     from bench.store import failures
-    from bench.store.labels import fresh
+    from bench.store.labels import retrain_options
     from bench.store.run import BLOCKED, DIVERGED, FAILED
     from bench.sweep.plan import unique
 
@@ -51,7 +51,9 @@ def _failures(planned_runs: Sequence[PlannedRun], training: str) -> tuple[list[s
     kinds = sorted({kind for _, kind in failed} & set(failures.KINDS) - {failures.Failure.DAMAGED})
     remedies = [f"`{training} --retry {kind}` tries again what failed by {kind}" for kind in kinds]
     damaged = [planned for planned, kind in failed if kind == failures.Failure.DAMAGED]
-    return causes, remedies + [f"`{training} {fresh(planned.label, planned.seed)}` trains it anew" for planned in damaged]
+    return causes, remedies + [
+        f"`{training} {retrain_options(planned.label, planned.seed)}` trains it anew" for planned in damaged
+    ]
 
 
 def _other_settings(experiment: Experiment, store: Store) -> str:

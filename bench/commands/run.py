@@ -63,8 +63,9 @@ def run(
     """
     from bench.store import failures
     from bench.store.run import FINISHED
-    from bench.sweep.damaged_scores import with_readable_scores
-    from bench.sweep.plan import ACTIVE, TO_DO, changed_code, plan, retry_failed, unique
+    from bench.sweep.damaged_scores import set_aside_damaged_scores
+    from bench.sweep.plan import ACTIVE, TO_DO, changed_code, plan, unique
+    from bench.sweep.retry import retry_failed
 
     store = _options.store(store_path)
     choice = _options.Choice(name, scale, seeds, only, settings)
@@ -95,7 +96,7 @@ def run(
             return _sweep(wider, store, round_runs, executor_for(round_runs), run_command, stop_requested)
 
         sys.exit(_deciding.until_decided(experiment, store, go, max_seeds or _deciding.MOST, hours, run_command))
-    planned_runs = with_readable_scores(planned_runs, store, lambda remark: print(f"note: {remark}"))
+    planned_runs = set_aside_damaged_scores(planned_runs, store, lambda remark: print(f"note: {remark}"))
     if all(planned.state == FINISHED for planned in planned_runs):
         count = len(unique(planned_runs))
         subject = f"all {count} runs of {experiment.name} are" if count > 1 else f"the one run of {experiment.name} is"
@@ -174,8 +175,8 @@ def _sweep(
     from bench.sweep.interruption import run_to_end
     from bench.sweep.labelling import Labelling
     from bench.sweep.plan import unique
-    from bench.sweep.progress import Display
-    from bench.sweep.scheduler import Scheduler, Watcher, finished
+    from bench.sweep.progress import SweepProgress
+    from bench.sweep.scheduler import Scheduler, Watcher, all_finished
     from bench.tracking.tracker import Tracker, experiment_name
 
     title = experiment_name(experiment)
@@ -184,8 +185,8 @@ def _sweep(
     print(f"{experiment.name} at scale {experiment.scale}: {experiment.question}")
     if sharing := _threads.before(executor, planned_runs):
         print(sharing)
-    done = sum(finished([planned]) for planned in unique(planned_runs))
-    with active.register_sweep(store, title, command) as sweep, Display(console, unique(planned_runs), done) as display:
+    done = sum(all_finished([planned]) for planned in unique(planned_runs))
+    with active.register_sweep(store, title, command) as sweep, SweepProgress(console, unique(planned_runs), done) as display:
         code = snapshot.take(store)
         watchers: list[Watcher] = [display, Labelling(title, planned_runs), tracker]
         scheduler = Scheduler(

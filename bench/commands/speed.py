@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -37,7 +38,10 @@ def speed(
         Path | None,
         typer.Option("--compare", metavar="RESULT.json", help="Compare with an earlier result; exit code 1 if slower."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Where to write the result, besides the store.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Where to write the result, besides the store; again after every row."),
+    ] = None,
     last: Annotated[bool, typer.Option("--last", help="Print the newest result in the store and measure nothing.")] = False,
     as_json: _options.Json = False,
     store_path: _options.StorePath = None,
@@ -45,10 +49,12 @@ def speed(
     """Measure what things cost on this machine.
 
     Every figure is a ratio against a named peer, timed in turn with it in the same run. Results are kept in the store, under
-    speed/. With --compare, a figure below 0.9 times the earlier one is flagged.
+    speed/. With --compare, a figure below 0.9 times the earlier one is flagged. What cannot be measured is a row that says why;
+    then the exit code is 1.
     """
     from bench.common.files import write_json
     from bench.speed import results
+    from bench.speed.timing import NotMeasured
 
     if measure not in ("all", *results.MEASURES):
         hint = did_you_mean(measure, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
@@ -65,7 +71,9 @@ def speed(
         values = results.read(results.newest(root, measure))
         rows_by_measure = {name: rows for name, rows in results.from_json(values).items() if measure in ("all", name)}
     else:
-        rows_by_measure = _measured(measure, chosen)
+        for rows_by_measure in _measured(measure, chosen):
+            if out:  # what is stopped at a time limit loses only the row that it was at
+                write_json(out, results.to_json(rows_by_measure))
         values = results.to_json(rows_by_measure)
         print(f"kept in {results.keep(root, measure, values)}", file=sys.stderr)
     if out:
@@ -76,18 +84,21 @@ def speed(
         _output.print_json({**values, **extra})
     else:
         _print(rows_by_measure, values, compared)
-    sys.exit(int(any(change.slower for change in compared or ())))
+    not_measured = any(isinstance(row, NotMeasured) for rows in rows_by_measure.values() for row in rows)
+    sys.exit(int(not_measured or any(change.slower for change in compared or ())))
 
 
-def _measured(measure: str, chosen: dict[str, Any]) -> dict[str, list[Any]]:
-    """The rows of one measure or of all."""
+def _measured(measure: str, chosen: dict[str, Any]) -> Iterator[dict[str, list[Any]]]:
+    """The rows so far of one measure or of all, again with every row that is added."""
     from bench.speed.results import MEASURES
 
-    return {
-        name: list(import_module(module).measure(**{key: chosen[key] for key in SETTINGS.get(name, set()) & chosen.keys()}))
-        for name, module in MEASURES.items()
-        if measure in ("all", name)
-    }
+    rows_by_measure: dict[str, list[Any]] = {}
+    for name, module in MEASURES.items():
+        if measure in ("all", name):
+            rows_by_measure[name] = []
+            for row in import_module(module).measure(**{key: chosen[key] for key in SETTINGS.get(name, set()) & chosen.keys()}):
+                rows_by_measure[name].append(row)
+                yield rows_by_measure
 
 
 def _print(rows_by_measure: dict[str, list[Any]], values: dict[str, Any], compared: list[Any] | None) -> None:

@@ -34,7 +34,7 @@ def stop(
     They save their work first, whoever started them and on whatever machine; `bench run` continues them. Without a name,
     shows what could be stopped.
     """
-    from bench.sweep import queue
+    from bench.sweep import queued_runs
 
     store = _options.store(store_path)
     sweeps, runs = _active(store)
@@ -53,7 +53,7 @@ def stop(
         sweep.ask_to_stop(reason)
     for run in runs:
         run.ask_to_stop(reason)
-    for ticket in queue.cancel(runs, waiting_only=True):
+    for ticket in queued_runs.cancel(runs, waiting_only=True):
         print(f"{ticket.executor} job {ticket.job}, which a queue.json names, is not of this store; it is left alone")
     groups = ((sweeps, "sweep"), (runs, "run"))
     counted = [f"{len(some)} {word}{'' if len(some) == 1 else 's'}" for some, word in groups if some]

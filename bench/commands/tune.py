@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 from bench.common.search_names import SEARCH, TUNED
 
 if TYPE_CHECKING:
-    from bench.tune.session import Outcome
+    from bench.tune.session import SearchOutcome
     from bench.tune.study import Study
 
 ALL = "comparison"
@@ -111,7 +111,7 @@ def tune(
     from bench.spec.loading import canonical
     from bench.store.search_results import Aim
     from bench.tune import objectives, spaces
-    from bench.tune.search import Plan
+    from bench.tune.search import SearchBudget
     from bench.tune.session import Confirmation, check, run
     from bench.tune.study import begin
 
@@ -119,7 +119,7 @@ def tune(
     if study and len(names) > 1:
         raise BenchError("--study names one search, and comparison is several; leave it out")
     judged = objectives.chosen(objective)
-    plan = Plan(trials, sampler, _pruner(pruner, judged), timeout)
+    budget = SearchBudget(trials, sampler, _pruner(pruner, judged), timeout)
     store = _options.store(store_path)
     writable(store.root)
     confirmation = Confirmation(confirm, confirm_seeds)
@@ -127,7 +127,7 @@ def tune(
     for number, space_name in enumerate(names, 1):
         space = spaces.with_settings(spaces.load(space_name, scale), settings or [])
         aim = Aim(Path(space_name).name, scale, judged, seeds, seed, tuple(settings or []))
-        check(store, space, aim, plan)
+        check(store, space, aim, budget)
         searched = begin(store, canonical(space.name if study is None else study), aim, storage)
         trial_executor = _executors.executor(executor, workers, per_gpu, max(trials, 2), on, address, threads=threads)
         position = f" ({number} of {len(names)})" if len(names) > 1 else ""
@@ -135,7 +135,7 @@ def tune(
         judging = f"{aims} on validation clips, {trials} trials by {sampler}"
         print(f"{searched.name} at scale {scale}{position}: {judging}", flush=True)
         command = _options.command_line()
-        outcomes.append(run(searched, space, plan, confirmation, trial_executor, _output.console(), command))
+        outcomes.append(run(searched, space, budget, confirmation, trial_executor, _output.console(), command))
         _print_best(searched)
         if outcomes[-1].interrupted:
             break
@@ -175,7 +175,7 @@ def _print_best(study: Study) -> None:
         console.print(grid(best, console.width if console.is_terminal else None, has_bold(console)), highlight=False)
 
 
-def _end(name: str, outcomes: list[Outcome]) -> int:
+def _end(name: str, outcomes: list[SearchOutcome]) -> int:
     """Say what to do next; the exit code."""
     from reports.quantities import lasting, several
 
@@ -201,7 +201,7 @@ def _end(name: str, outcomes: list[Outcome]) -> int:
     return int(left > 0 or bool(unconfirmed))
 
 
-def _syncing(outcomes: list[Outcome]) -> str:
+def _syncing(outcomes: list[SearchOutcome]) -> str:
     """The commands that copy to MLflow the searches that it does not have yet."""
     missing = [outcome.result for outcome in outcomes if outcome.trouble]
     return " and ".join(typed("sync", SEARCH + result.study, result.scale) for result in missing)

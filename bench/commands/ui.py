@@ -73,9 +73,9 @@ def ui(
 
 def _dashboard(store: Store, port: int) -> NoReturn:
     """Become optuna-dashboard on the record of this store's searches."""
-    from bench.store.search_results import record
+    from bench.store.search_results import storage_of
 
-    where = record(store)
+    where = storage_of(store)
     command = shutil.which("optuna-dashboard", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if command is None:
         raise BenchError("optuna-dashboard is not installed: pip install 'lmc-bench[dashboard]'")

@@ -22,7 +22,7 @@ def accepts(value: Any, annotation: str) -> bool:
     return _fits(value, _evaluated(annotation))
 
 
-def in_words(annotation: str) -> str:
+def format_annotation(annotation: str) -> str:
     """What a declaration asks for, as messages say it."""
     return "True or False" if annotation == "bool" else annotation
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench.common.errors import BenchError
 from bench.common.files import write_json
+from bench.common.json_schemas import TEXT, known_fields
 from bench.common.reading import json_in
-from bench.common.records import TEXT, known_fields
 from bench.common.urls import digest
 
 VARIABLE = "BENCH_TRUST"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.common.files import write_json
+from bench.common.json_schemas import known_fields, made_of
 from bench.common.reading import json_in
-from bench.common.records import known_fields, made_of
 from bench.spec.runspec import RunSpec
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.run import FINISHED, Run
 from bench.store.store import Store
 
@@ -191,7 +191,7 @@ def keep_sizes(store: Store, fresh: dict[str, dict[str, float]]) -> None:
 def _cache(store: Store) -> dict[str, Any]:
     path = _path(store)
     try:
-        return known_fields(json_in(path, store.root) or {}, shapes.FORECAST, path)
+        return known_fields(json_in(path, store.root) or {}, schemas.FORECAST, path)
     except OSError:  # damaged: it is counted and measured again
         return {}
 

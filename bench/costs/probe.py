@@ -27,12 +27,12 @@ from bench.common.machine import wait_for
 from bench.costs import measured
 from bench.costs.forecast import Machine
 from bench.costs.measured import Measured
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.spec.experiment import Evaluation, evaluations_from_json, evaluations_to_json
 from bench.spec.runspec import RunSpec
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
-from bench.worker import waiting
+from bench.worker import spin_control
 
 if TYPE_CHECKING:
     import torch
@@ -118,7 +118,7 @@ class _Probing:
 
 
 def _start(planned: PlannedRun, machine: Machine, slot: int) -> subprocess.Popen[str]:
-    environment = worker.environment(planned.run, machine.threads)
+    environment = worker_process.environment(planned.run, machine.threads)
     if machine.gpus:
         environment["CUDA_VISIBLE_DEVICES"] = machine.gpus[slot % len(machine.gpus)]
     child = subprocess.Popen(
@@ -145,7 +145,7 @@ def main() -> int:
 
     torch.set_num_threads(job["threads"])
     if job["threads"] > 1:
-        waiting.begin(job["device"])
+        spin_control.watch(job["device"])
     spec, evaluations = RunSpec.from_json(job["spec"]), evaluations_from_json(job["evaluations"])
     for line in _measure(spec, evaluations, torch.device(job["device"])):
         print(json.dumps(line), flush=True)
@@ -153,14 +153,14 @@ def main() -> int:
 
 
 def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device) -> Iterator[dict[str, Any]]:
-    from bench.training.compiling import compiled
+    from bench.training.compiling import compile_in_place
     from bench.training.flops import flops, parameters
     from bench.training.model import build_model
 
     data: Dataset = spec.data.build()
     model = build_model(spec, data).to(device)
     if spec.compile:
-        model = compiled(model, device)
+        model = compile_in_place(model, device)
     step_seconds, ready = None, time.monotonic() - STARTED
     if spec.steps:
         seconds: dict[int, list[float]] = {}

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from bench.common.arrays import NOT_AS_WRITTEN, header, member, npz
 from bench.common.errors import BenchError
 from bench.common.files import replacing
+from bench.common.json_schemas import fitting
 from bench.common.reading import Unreadable, parsed
-from bench.common.records import fitting
 from bench.metrics import set_metrics
-from bench.store import shapes
+from bench.store import schemas
 
 if TYPE_CHECKING:
     from bench.evaluation.sets import Features
@@ -61,9 +61,8 @@ class Scores:
             if why := self.metadata.get(f"{name.partition('/')[2]}_missing"):
                 reasons[name] = str(why)
             elif len(bad_clips):
-                reasons[name] = (
-                    f"not finite: {len(bad_clips)} of {len(self.values)} clips, the first is clip {bad_clips[0] + 1}"
-                )
+                first = f"the first is clip {bad_clips[0]}, counted from 0"
+                reasons[name] = f"not finite: {len(bad_clips)} of {len(self.values)} clips, {first}"
         return reasons
 
     def set_scores(self) -> dict[str, float]:
@@ -171,7 +170,7 @@ def _described(file: Any, path: Path) -> ScoresHeader:
     metric_names = [str(name) for name in names]
     if len(set(metric_names)) < len(metric_names) or not all(NAME.fullmatch(name) for name in metric_names):
         raise Unreadable(path, f"is damaged: its names are {', '.join(metric_names)[:60]!r}")
-    header_values = fitting(parsed(str(metadata).encode(), path), shapes.SCORES, path, "facts")
+    header_values = fitting(parsed(str(metadata).encode(), path), schemas.SCORES, path, "facts")
     first = "values" if "values" in file.files else metric_names[0].partition("/")[0]
     clips, frames = _shape(file, first, path)[:2]
     if (labels := header_values.get("labels")) and len(labels) != clips:

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from bench.common.errors import BenchError
 from bench.common.files import appending
 from bench.common.machine import cores, gpus
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.executors.threads import offered
 from bench.spec.experiment import Evaluation
 from bench.store.provenance import threads_of
@@ -58,13 +58,13 @@ class Local(Executor):
         """Start a child on the run directory; its output goes to the directory's log.txt."""
         device = "cuda" if self.gpus else "cpu"
         thread_count = self.threads_for(run)
-        environment = worker.environment(run, thread_count, device)
+        environment = worker_process.environment(run, thread_count, device)
         with appending(run.path / "log.txt") as log, self._lock:
             slot = self._free[0]
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
             child = subprocess.Popen(
-                worker.command(run, evaluations, device, thread_count, self.devices, exactly=bool(self.exactly)),
+                worker_process.command(run, evaluations, device, thread_count, self.devices, exactly=bool(self.exactly)),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
             )  # fmt: skip
             self._free.remove(slot)
@@ -101,7 +101,7 @@ class Local(Executor):
         self._signal(signal.SIGKILL)
 
     def _wait(self, slot: int, child: subprocess.Popen[bytes], future: Future[str]) -> None:
-        ending = worker.run_to_end(child)
+        ending = worker_process.wait_for_worker(child)
         with self._lock:
             del self._children[slot], self._threads[slot]
             self._free.append(slot)

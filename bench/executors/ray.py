@@ -18,7 +18,7 @@ from typing import Any
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.machine import cores
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.spec.experiment import Evaluation
 from bench.store import snapshot
 from bench.store.failures import OUT_OF_MEMORY
@@ -68,9 +68,11 @@ class Ray(Executor):
         resources = {"num_cpus": cpus, "num_gpus": self.gpus, "max_retries": 0, "name": run.name}
         task = self.ray.remote(**resources)(_work)
         device = "cuda" if self.gpus else "cpu"
-        command = worker.command(run, evaluations, device, cpus, self.devices, self.exactly)
-        settings = worker.environment(run, cpus, device)
-        worker_settings = {name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker.settings(cpus, device))}
+        command = worker_process.command(run, evaluations, device, cpus, self.devices, self.exactly)
+        settings = worker_process.environment(run, cpus, device)
+        worker_settings = {
+            name: settings[name] for name in ("OMP_NUM_THREADS", "PYTHONPATH", *worker_process.settings(cpus, device))
+        }
         worker_settings["PYTHONDONTWRITEBYTECODE"] = "1"  # the workers of a node share one copy of the code, which each checks
         for name in ("BENCH_DATA", "TORCH_HOME"):
             worker_settings |= {name: str(Path(os.environ[name]).absolute())} if name in os.environ else {}
@@ -84,7 +86,7 @@ class Ray(Executor):
         """Workers may be on any node, so the request goes through the run directories; waiting tasks are cancelled."""
         for reference, run in list(self._active.items()):
             if run.path.exists():
-                run.ask_to_stop("asked to stop; it goes on from its checkpoint")
+                run.ask_to_stop("stopped on request; `bench run` resumes it from its checkpoint")
             if not lease.holder(run.path):  # a task that Ray interrupts would leave its worker alone, and free its GPU too soon
                 self.ray.cancel(reference, force=False)
 
@@ -159,7 +161,7 @@ def _refuse_silence(address: str) -> None:
 
 def _sealed(run: Run) -> tuple[str, str] | None:
     """The copy of the code that a run is executed with, and its fingerprint."""
-    planned = snapshot.of(run)
+    planned = snapshot.planned_for(run)
     return (planned.folder, planned.digest) if planned else None
 
 
@@ -182,7 +184,7 @@ def _work(command: list[str], settings: dict[str, str], log: str, sealed: tuple[
             return f"the copy of the code in {sealed[0]} {error}"
     sys.path[:0] = settings["PYTHONPATH"].split(os.pathsep)
     from bench.common.files import appending
-    from bench.executors.worker import run_to_end
+    from bench.executors.worker_process import wait_for_worker
 
     with appending(Path(log)) as output:
         child = subprocess.Popen(
@@ -190,4 +192,4 @@ def _work(command: list[str], settings: dict[str, str], log: str, sealed: tuple[
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **settings},
             start_new_session=True,
         )  # fmt: skip
-        return run_to_end(child)
+        return wait_for_worker(child)

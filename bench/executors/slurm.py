@@ -23,14 +23,14 @@ from typing import Any
 
 from bench.common import lease
 from bench.common.errors import BenchError
-from bench.executors import slurm_job, slurm_options, worker
+from bench.executors import slurm_job, slurm_options, worker_process
 from bench.executors.slurm_queue import QUEUE
 from bench.spec.experiment import Evaluation
 from bench.store import seal, snapshot
 from bench.store.failures import OUT_OF_MEMORY
 from bench.store.run import Run
 from bench.store.tickets import Ticket, put, ticket
-from bench.sweep import queue
+from bench.sweep import queued_runs
 from bench.sweep.executor import Executor, Job
 
 GATHER = 1.0  # seconds without another submission after which the gathered ones become one array
@@ -97,7 +97,7 @@ class Slurm(Executor):
         self._gathered: list[_Submission] = []
         self._latest = 0.0
         self._watched: list[_Submission] = []
-        self._tending = False
+        self._watch_looping = False
         self._stopped = self._killed = False
 
     def submit(self, run: Run, evaluations: Sequence[Evaluation]) -> Future[str]:
@@ -106,9 +106,9 @@ class Slurm(Executor):
         with self._lock:
             self._gathered.append(submission)
             self._latest = time.monotonic()
-            if not self._tending:
-                self._tending = True
-                threading.Thread(target=self._tend, daemon=True).start()
+            if not self._watch_looping:
+                self._watch_looping = True
+                threading.Thread(target=self._watch_loop, daemon=True).start()
         return submission.future
 
     def detach(self) -> list[Ticket]:
@@ -138,18 +138,18 @@ class Slurm(Executor):
         with self._lock:
             gathered, self._gathered = self._gathered, []
             watched, self._watched = self._watched, []
-        queue.cancel([submission.run for submission in watched])
+        queued_runs.cancel([submission.run for submission in watched])
         for submission in (*gathered, *watched):
             submission.future.set_result("cancelled")
 
-    def _tend(self) -> None:
+    def _watch_loop(self) -> None:
         """Submit gathered runs and watch submitted ones, as long as there are any."""
         last_check = time.monotonic()
         while True:
             time.sleep(GATHER / 4)
             with self._lock:
                 if not self._gathered and not self._watched:
-                    self._tending = False
+                    self._watch_looping = False
                     return
                 ready = self._gathered and time.monotonic() - self._latest > GATHER
             if ready:
@@ -176,7 +176,7 @@ class Slurm(Executor):
             self._watched.remove(submission)
         if queued:
             with contextlib.suppress(OSError):  # on a full disk; the future must get its result all the same
-                queue.note_end(submission.run, queued, job)
+                queued_runs.note_end(submission.run, queued, job)
         submission.future.set_result(_format_job(queued.job if queued else "", job))
 
     def _flush(self) -> None:
@@ -194,8 +194,8 @@ class Slurm(Executor):
 
     def _submit_array(self, submissions: Sequence[_Submission]) -> None:
         folder = submissions[0].run.path.parent / "slurm"
-        with _turn(folder):
-            unqueued = [s for s in submissions if not queue.location(s.run) and not lease.holder(s.run.path)]
+        with _submission_lock(folder):
+            unqueued = [s for s in submissions if not queued_runs.location(s.run) and not lease.holder(s.run.path)]
             for submission in submissions:
                 if submission not in unqueued:
                     submission.future.set_result("somebody else has queued it")
@@ -203,7 +203,7 @@ class Slurm(Executor):
                 return
             submitter = self._submitter(folder, unqueued[0].run)
             runs, evaluations = [str(s.run.path) for s in unqueued], [tuple(s.evaluations) for s in unqueued]
-            jobs = _patiently(submitter, self._job(), runs, evaluations)
+            jobs = _submit_with_retries(submitter, self._job(), runs, evaluations)
             for submission, job in zip(unqueued, jobs, strict=True):
                 try:
                     put(submission.run, "slurm", job)
@@ -219,7 +219,7 @@ class Slurm(Executor):
                 self._watched.append(submission)
             stopped, killed = self._stopped, self._killed
         if killed:
-            queue.cancel([submission.run])
+            queued_runs.cancel([submission.run])
             submission.future.set_result("cancelled")
         elif stopped:
             _take_back([submission.run])
@@ -235,11 +235,11 @@ class Slurm(Executor):
         except ImportError as error:
             raise BenchError("executor 'slurm' wants submitit: pip install -c constraints.txt -e '.[slurm]'") from error
         submitter = submitit.SlurmExecutor(folder, max_num_timeout=0)
-        path = worker.environment(run, self.threads)["PYTHONPATH"] if run else ""
+        path = worker_process.environment(run, self.threads)["PYTHONPATH"] if run else ""
         variables = {"PYTHONPATH": path, **slurm_options.environment()}
         setup = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
         setup.append("unset SLURM_EXPORT_ENV")  # by --export=NONE: what is exported here would not reach the run
-        if run and (planned := snapshot.of(run)):  # the job's code is that copy, which cannot check itself
+        if run and (planned := snapshot.planned_for(run)):  # the job's code is that copy, which cannot check itself
             check = [sys.executable, "-I", "-c", Path(seal.__file__).read_text(), planned.folder, planned.digest]
             setup.insert(0, f"{shlex.join(check)} || exit 1")
         submitter.update_parameters(**self.parameters, setup=setup)
@@ -251,11 +251,11 @@ def _take_back(runs: Sequence[Run]) -> None:
     for run in runs:
         with contextlib.suppress(OSError):  # a directory that is gone, or a full disk; the others are asked all the same
             run.ask_to_stop("asked to stop by the process that queued it")
-    queue.cancel(runs, waiting_only=True)
+    queued_runs.cancel(runs, waiting_only=True)
 
 
 @contextmanager
-def _turn(folder: Path) -> Iterator[None]:
+def _submission_lock(folder: Path) -> Iterator[None]:
     """Only one process of a store submits at a time, so that a run is queued once even if several call `bench run`."""
     folder.mkdir(parents=True, exist_ok=True)
     while (held_lease := lease.take(folder)) is None:
@@ -266,7 +266,7 @@ def _turn(folder: Path) -> Iterator[None]:
         held_lease.release()
 
 
-def _patiently(submitter: Any, *array: Any) -> list[str]:
+def _submit_with_retries(submitter: Any, *array: Any) -> list[str]:
     """The jobs of a submitted array, as squeue calls them; BenchError with SLURM's own words where it refuses."""
     for number in range(TRIES):
         try:

@@ -18,13 +18,13 @@ from typing import IO
 from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.files import appending
-from bench.executors import worker
-from bench.executors.slurm_queue import tell
+from bench.executors import worker_process
+from bench.executors.slurm_queue import slurm_output
 from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.run import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
-from bench.sweep.plan import with_smaller_micro_batches
+from bench.sweep.retry import double_micro_batches
 from bench.sweep.scheduler import MOST_DEATHS
 
 IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
@@ -64,11 +64,14 @@ def _execute(
     device = "cpu" if visible_gpus in ("", "NoDevFiles") else "cuda"
     while True:
         child = subprocess.Popen(
-            worker.command(run, evaluations, device, threads, devices, exactly),
-            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=worker.environment(run, threads, device),
-        )  # fmt: skip
+            worker_process.command(run, evaluations, device, threads, devices, exactly),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=worker_process.environment(run, threads, device),
+        )
         notice.pass_on_to(child)
-        death = worker.run_to_end(child)
+        death = worker_process.wait_for_worker(child)
         if death == OUT_OF_MEMORY and not notice.signal_name:  # else SLURM may have killed it
             run.set_status(FAILED, kind=Failure.MEMORY, reason=death)
         elif death:
@@ -77,7 +80,7 @@ def _execute(
         if notice.signal_name:
             return
         if status.kind == Failure.MEMORY:
-            if not with_smaller_micro_batches(run) or run.stop_requested():
+            if not double_micro_batches(run) or run.stop_requested():
                 return
             _say(log, run.status().reason)
         elif run.stop_requested():
@@ -104,7 +107,7 @@ def _after(run: Run, job: str, notice: _Notice, step_before: int) -> str:
         forget(run, job)
         return reason
     put(run, "slurm", job, idle)
-    if _is_ours(job) and tell("scontrol", "requeue", job) is not None:
+    if _is_ours(job) and slurm_output("scontrol", "requeue", job) is not None:
         return f"SLURM job {job} got {notice.signal_name} and is queued again"
     return f"SLURM job {job} got {notice.signal_name}; should SLURM not bring it back itself, `bench run` goes on with the run"
 
@@ -119,7 +122,7 @@ def _wait_for_predecessor(run: Run, notice: _Notice) -> bool:
 
 def _is_ours(job: str) -> bool:
     """Whether this job must requeue itself: it is still running. Otherwise SLURM requeues it, or it was cancelled."""
-    state = tell("squeue", "--noheader", "--array", f"--jobs={job}", "--states=all", "--format=%T")
+    state = slurm_output("squeue", "--noheader", "--array", f"--jobs={job}", "--states=all", "--format=%T")
     return state is None or state.strip() == "RUNNING"
 
 

@@ -64,7 +64,7 @@ class SlurmQueue:
         """Cancel jobs with scancel; running ones get SIGTERM first."""
         jobs = [ticket.job for ticket in tickets]
         for start in range(0, len(jobs), 500):
-            tell("scancel", *(["--state=PENDING"] if waiting_only else []), "--", *jobs[start : start + 500])
+            slurm_output("scancel", *(["--state=PENDING"] if waiting_only else []), "--", *jobs[start : start + 500])
         self.refresh()
 
     def refresh(self) -> None:
@@ -76,7 +76,7 @@ QUEUE = SlurmQueue()
 """One object per process, so that all callers share the answers of squeue."""
 
 
-def tell(*command: str) -> str | None:
+def slurm_output(*command: str) -> str | None:
     """The output of one of SLURM's tools; None if the tool is missing, fails, or does not answer in time.
 
     What the user has set for his own views of the queue (SQUEUE_STATES, SQUEUE_PARTITION, ...) is left out: it hides jobs.
@@ -94,7 +94,7 @@ def tell(*command: str) -> str | None:
 def _jobs_of(user: int) -> dict[str, _Listed] | None:
     """All jobs of a user that SLURM knows; ended jobs are known for some minutes."""
     columns = ["--noheader", "--array", "--all", "--states=all", "--format=%i|%T|%N|%r|%o"]
-    answer = tell("squeue", f"--user={user}", *columns)
+    answer = slurm_output("squeue", f"--user={user}", *columns)
     if answer is None:
         return None
     rows = (line.strip().split("|", 4) for line in answer.splitlines())

@@ -16,8 +16,8 @@ from bench.converters.state_dict import StateDict, read
 from bench.spec import catalog
 from bench.spec.component import Component, component_from_json
 from bench.spec.runspec import Precision
-from bench.spec.typed import parsed
-from bench.store import own_code
+from bench.spec.shell_values import parse_value
+from bench.store import user_code
 from bench.store.run import Run
 from bench.store.run_names import find_run
 from bench.store.store import Store
@@ -135,7 +135,7 @@ def _ours(run: Run, state: dict[str, Any] | None) -> Trained:
     if state is None:
         state = checkpoint.selected(run.path / "checkpoints", spec.select) if spec.steps else {"model": {}}
     step = state.get("progress", {}).get("step", run.status().step)
-    changed = own_code.changed(run, spec)
+    changed = user_code.changed(run, spec)
     channels, *sides = run.provenance().get("shape", [None])
     change = f"note: {listed(changed)} has changed since {run.name} was trained; its weights run in the code of now"
     return Trained(
@@ -216,5 +216,5 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals or not key.startswith("model."):
             raise BenchError(f"a checkpoint's model is described by --set model.OPTION=VALUE, got '{setting}'")
-        options[key.removeprefix("model.").replace("-", "_")] = parsed(text)
+        options[key.removeprefix("model.").replace("-", "_")] = parse_value(text)
     return options

@@ -123,7 +123,7 @@ def _matching(sides: Sides, clips: SetClips, count: int) -> _Matching:
         def by_name(number: int, clip: NDArray[np.float32]) -> int:
             if (name := clip_name(number, clip)) not in positions:
                 raise BenchError(
-                    f"{prediction.subject} has no clip {name}, number {number + 1} of this data set at {clips.context} + "
+                    f"{prediction.subject} has no clip {name}, number {number} (counted from 0) of this data set at {clips.context} + "
                     f"{prediction.shape[0]} frames; its first is {next(iter(positions))}: "
                     f"`{clips.export}` writes the right ones"
                 )
@@ -236,6 +236,6 @@ def _refuse_other_frames(targets: NDArray[np.float32], expected: NDArray[np.floa
     if (errors > TOLERANCE).any():
         clip, frame = np.argwhere(errors > TOLERANCE)[0]
         raise BenchError(
-            f"{subject}: the target of clip {first + clip + 1}, frame {frame + 1} is not this data set's: they differ by up to "
-            f"{errors[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
+            f"{subject}: the target of clip {first + clip} (counted from 0), frame {frame + 1} is not this data set's: "
+            f"they differ by up to {errors[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
         )

@@ -23,7 +23,7 @@ from bench.metrics.protocols import PROTOCOLS
 from bench.metrics.weights import folder
 from bench.spec import catalog
 from bench.spec.component import Component
-from bench.spec.typed import parsed
+from bench.spec.shell_values import parse_value
 
 TABLE = Path(__file__).with_name("checkpoints.csv")
 PLAIN = ("name", "title", "address", "sha256", "megabytes", "obstacle", "source", "note")
@@ -169,7 +169,7 @@ def _settings(words: Sequence[str], row_name: str) -> dict[str, Any]:
     """'sigmoid=true window=3' -> {"sigmoid": True, "window": 3}."""
     if bad := [word for word in words if "=" not in word]:
         raise BenchError(f"{row_name}: options are written NAME=VALUE, got '{bad[0]}'")
-    return {name: parsed(text) for name, _, text in (word.partition("=") for word in words)}
+    return {name: parse_value(text) for name, _, text in (word.partition("=") for word in words)}
 
 
 def find(name_or_file: str, table_rows: Sequence[Published], checkpoint: Path | None = None) -> tuple[Published, Path]:

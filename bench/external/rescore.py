@@ -25,7 +25,7 @@ from bench.spec.experiment import Evaluation
 from bench.store.run import Run
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
-from bench.training.compiling import compiled
+from bench.training.compiling import compile_in_place
 
 OnClips = Callable[[int, int], None]
 """Called with how many clips are done, and how many there are."""
@@ -59,7 +59,7 @@ def rescore(
         pairs = _pairs_of(stored, data, evaluation, spec.context, device)
     else:
         model = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
-        model = (compiled(model, device) if spec.compile else model).eval()
+        model = (compile_in_place(model, device) if spec.compile else model).eval()
         horizon = evaluation.horizon or spec.horizon
         pairs = predictions(model, data, evaluation.split, count, spec.context, horizon, device, spec.precision)
     if outdated and sets is not None:

@@ -71,9 +71,9 @@ def keep(store: Store, scores: Scores, frames: Path, **about: Any) -> ExternalRe
     frames: a file in that name's folder, which is moved to its final path. about: name, seed, what, given, path, hash; the
     provenance (code, machine) is added.
     """
-    from bench.store.provenance import snapshot
+    from bench.store.provenance import collect
 
-    scores = replace(scores, metadata={**scores.metadata, "guest": {**about, **snapshot()}})
+    scores = replace(scores, metadata={**scores.metadata, "guest": {**about, **collect()}})
     external = ExternalResult(scores_path(store, about["name"], about["seed"], scores), scores)
     frames.replace(external.frames)
     scores.save(external.path)

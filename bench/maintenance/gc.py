@@ -165,7 +165,7 @@ def _unused_code(store: Store) -> list[Path]:
     needed = set()
     for run in store.runs():
         with contextlib.suppress(OSError):  # it does not say what it needs
-            if run_status(run).state in ACTIVE and (code := snapshot.of(run)):
+            if run_status(run).state in ACTIVE and (code := snapshot.planned_for(run)):
                 needed.add(code.folder)
     return [path for path in inside(store.root / ".code") if not path.name.startswith(".") and str(path) not in needed]
 

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterable
 
 from bench.common.errors import BenchError
+from bench.common.json_schemas import known_fields
 from bench.common.reading import inside, is_regular, json_in
-from bench.common.records import known_fields
 from bench.common.search_names import TUNED
 from bench.spec.experiment import SCALES
 from bench.spec.loading import load, names
 from bench.spec.runspec import RunSpec
-from bench.store import checkpoint_files, shapes
+from bench.store import checkpoint_files, schemas
 from bench.store.run import Run
 from bench.store.store import Store
 
@@ -39,7 +39,7 @@ def known_to(run: Run) -> str:
     names = []
     for path in inside(run.path / "mlflow"):
         with contextlib.suppress(OSError):
-            note = known_fields(json_in(path, run.path) or {}, shapes.COPIED, path)
+            note = known_fields(json_in(path, run.path) or {}, schemas.COPIED, path)
             names.append(f"{note['experiment']} {note['variant']}" if {"experiment", "variant"} <= note.keys() else path.stem)
     return ", ".join(sorted(names))
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from bench.common.arrays import npz
 from bench.common.errors import BenchError
 from bench.common.files import replacing
-from bench.spec import catalog
 from bench.spec.experiment import Evaluation
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files
@@ -57,7 +56,7 @@ def memories(planned_runs: Sequence[PlannedRun], tell: Callable[[str], None] = l
 
 def has_memory(spec: RunSpec) -> bool:
     """Whether a run's model has a memory to analyse."""
-    return spec.model.name == "lmc" and bool(_option(spec, "memory"))
+    return spec.model.name == "lmc" and bool(spec.options_of("model").get("memory"))
 
 
 def directions(context: NDArray[np.float32]) -> list[str]:
@@ -132,7 +131,7 @@ def _measured(run: Run, evaluation: Evaluation) -> Arrays:
     device = default_device()
     model: Any = find(str(run.path), Store(run.path.parent)).build(data.shape, device)
     memory = model.memory
-    long = min(_option(spec, "long", "learner") or spec.context + spec.horizon, frames)
+    long = min(spec.options_of("learner").get("long") or spec.context + spec.horizon, frames)
     parts: dict[str, list[NDArray[Any]]] = {}
     ways: list[str] = []
 
@@ -170,9 +169,3 @@ def _shown(arrays: Arrays) -> Shown:
     metadata = json.loads(str(arrays["facts"]))
     lists = {name: arrays[name].tolist() for name in ("labels", "numbers", "places")}
     return Shown(frames=arrays["frames"], **lists, **metadata)
-
-
-def _option(spec: RunSpec, name: str, part: str = "model") -> Any:
-    """A setting of a spec's part, its default if it is not set, None where the part has no such setting."""
-    chosen, kind = (spec.model, "models") if part == "model" else (spec.learner, "learners")
-    return chosen.options.get(name, catalog.defaults(kind, chosen.name).get(name))

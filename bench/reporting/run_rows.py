@@ -10,7 +10,7 @@ from typing import Any
 from bench.common.display import published
 from bench.external.results import ExternalResult
 from bench.spec.runspec import RunSpec
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.run import FINISHED
 from bench.sweep.plan import PlannedRun
 
@@ -25,7 +25,7 @@ def run_row(planned: PlannedRun, searched: Mapping[str, float] | None = None) ->
         "state": planned.state,
         "reason": "" if planned.state == FINISHED else planned.why,
         "deviations": "; ".join(provenance.get("deviations", [])),
-        **{name: provenance.get(name) for name in (*shapes.COSTS, "command")},
+        **{name: provenance.get(name) for name in (*schemas.COSTS, "command")},
         **(searched or {}),
         **_made_by(provenance),
         **({"own_code": own_code} if (own_code := _own_code(provenance)) else {}),

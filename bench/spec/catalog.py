@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from bench.common.annotations import accepts, adapt, in_words
+from bench.common.annotations import accepts, adapt, format_annotation
 from bench.common.errors import BenchError, did_you_mean, listed
 from bench.spec import signatures
 from bench.spec.signatures import Option
@@ -61,12 +61,12 @@ CATALOG: dict[str, dict[str, str]] = {
         "videos": "bench.data.videos:Videos",
     },
     "optimizers": {
-        "adam": "bench.training.optim:Adam",
+        "adam": "bench.training.optimizer:Adam",
     },
     "schedules": {
-        "constant": "bench.training.optim:Constant",
-        "cosine": "bench.training.optim:Cosine",
-        "onecycle": "bench.training.optim:OneCycle",
+        "constant": "bench.training.schedule:Constant",
+        "cosine": "bench.training.schedule:Cosine",
+        "onecycle": "bench.training.schedule:OneCycle",
     },
     "executors": {
         "inline": "bench.executors.inline:Inline",
@@ -131,7 +131,7 @@ def check(kind: str, name: str, options: Mapping[str, Any]) -> tuple[str, dict[s
             except OverflowError:
                 raise BenchError(f"{subject}: {option.name} must be at most {LARGEST:,}, got a much larger number") from None
             if not accepts(value, option.annotation):
-                raise BenchError(f"{subject}: {option.name} must be {in_words(option.annotation)}, got {value!r:.60}")
+                raise BenchError(f"{subject}: {option.name} must be {format_annotation(option.annotation)}, got {value!r:.60}")
             _refuse_size(subject, option, value, kind if name in CATALOG[kind] else "")
             checked[option.name] = value
         elif option.required:

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.common.annotations import accepts, adapt, in_words
+from bench.common.annotations import accepts, adapt, format_annotation
 from bench.common.errors import BenchError, Blocked, did_you_mean, listed
 from bench.common.reading import sha256_of
 from bench.spec import catalog
 from bench.spec.component import Component, component_from_json
-from bench.spec.typed import parsed, shortened
+from bench.spec.shell_values import parse_value, shortened
 
 Precision = Literal["float32", "bf16"]
 HASHED = "@sha256:"  # between the path and the hash of a checkpoint that training starts from
@@ -90,7 +90,7 @@ class RunSpec:
         annotation = ANNOTATIONS[name]
         value = adapt(value, annotation)
         if not accepts(value, annotation):
-            raise BenchError(f"{name} must be {in_words(annotation)}, got {shortened(value)}")
+            raise BenchError(f"{name} must be {format_annotation(annotation)}, got {shortened(value)}")
         object.__setattr__(self, name, value)
 
     def but(self, **changes: Any) -> RunSpec:
@@ -110,24 +110,25 @@ class RunSpec:
             hint = self._parts_with(name) or did_you_mean(name, ANNOTATIONS) or _list_of_settings()
             raise BenchError(f"--set {setting}: a run has no '{name}'{hint}")
         if name in KINDS:
-            if dot and option not in self._options_of(name) and (hint := self._parts_with(option)):
+            if dot and option not in self.options_of(name) and (hint := self._parts_with(option)):
                 raise BenchError(f"--set {setting}: {name} '{getattr(self, name).name}' has no '{option}'{hint}")
             component: Component = getattr(self, name)
-            return self.but(**{name: component.but(**{option: parsed(text)}) if dot else Component(text.strip())})
+            return self.but(**{name: component.but(**{option: parse_value(text)}) if dot else Component(text.strip())})
         if dot:
             raise BenchError(f"--set {setting}: '{name}' is a plain value; use {name}=VALUE")
-        value = parsed(text)
+        value = parse_value(text)
         if name == "steps" and self.steps and value == 0:
             raise BenchError(f"--set {setting}: training takes at least 1 step; `--only` leaves out what is not to be trained")
         return self.but(**{name: value})
 
-    def _options_of(self, part: str) -> dict[str, Any]:
-        """The options that a part of the spec takes, with their defaults: those of the model, say."""
-        return catalog.defaults(KINDS[part], getattr(self, part).name)
+    def options_of(self, part: str) -> dict[str, Any]:
+        """Every option that a part of the spec takes ("model"), at its default where the spec does not set it."""
+        component: Component = getattr(self, part)
+        return {**catalog.defaults(KINDS[part], component.name), **component.options}
 
     def _parts_with(self, option: str) -> str:
         """`: did you mean 'optimizer.lr'?`, with every part that takes this option; empty where none does."""
-        settings = [f"'{part}.{option}'" for part in KINDS if option in self._options_of(part)]
+        settings = [f"'{part}.{option}'" for part in KINDS if option in self.options_of(part)]
         return f": did you mean {' or '.join(settings)}?" if settings else ""
 
     @cached_property
@@ -194,8 +195,7 @@ class RunSpec:
             if "." not in name:
                 settings[name] = value
             if name in KINDS:
-                options = {**catalog.defaults(KINDS[name], value), **getattr(self, name).options}
-                settings |= {f"{name}.{option}": setting for option, setting in options.items()}
+                settings |= {f"{name}.{option}": setting for option, setting in self.options_of(name).items()}
         return settings
 
     def depends_on(self, setting: str) -> bool:

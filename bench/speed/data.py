@@ -26,7 +26,7 @@ from bench.data.moving_mnist import MovingMNIST
 from bench.data.packed import PackedDataset
 from bench.data.preparing.packing import Video, pack
 from bench.data.preparing.sources import SPLITS
-from bench.speed.timing import Timing, fastest
+from bench.speed.timing import NotMeasured, Timing, attempt, fastest
 
 CLIPS, FRAMES = 16, 20  # of a batch
 STORED = 200  # frames of the made-up KTH video
@@ -41,20 +41,24 @@ class EmbeddedMovingMNIST(MovingMNIST):
         return resized(28)
 
 
-def measure() -> list[Timing]:
+GENERATORS: dict[str, Callable[[], MovingMNIST | Actions]] = {
+    "moving_mnist": EmbeddedMovingMNIST,
+    "actions": partial(Actions, size=64),
+}
+
+
+def measure() -> Iterator[Timing | NotMeasured]:
     """The generators, the packed loader and, where there is a GPU, generation on it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            rows = [
-                _generator("moving_mnist", EmbeddedMovingMNIST(), Path(folder) / "digits"),
-                _generator("actions", Actions(size=64), Path(folder) / "actions"),
-                _packed(Path(folder) / "kth"),
-            ]
+            for name, build in GENERATORS.items():
+                yield attempt(f"{name}, generated", partial(_generator, name, build(), Path(folder) / name))
+            yield attempt("kth, packed", partial(_packed, Path(folder) / "kth"))
         if torch.cuda.is_available():
-            rows += [_gpu("moving_mnist", EmbeddedMovingMNIST), _gpu("actions", partial(Actions, size=64))]
-        return rows
+            for name, build in GENERATORS.items():
+                yield attempt(f"{name}, generated on the GPU", partial(_gpu, name, build))
     finally:
         torch.set_num_threads(threads)
 

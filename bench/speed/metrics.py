@@ -6,6 +6,9 @@ are installed; and the time of an evaluation that is not spent in the model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
@@ -15,7 +18,7 @@ from bench.metrics.score import score
 from bench.spec import catalog
 from bench.speed.data import EmbeddedMovingMNIST
 from bench.speed.networks import network_rows
-from bench.speed.timing import Timing, clock_of, fastest
+from bench.speed.timing import NotMeasured, Timing, attempt, clock_of, fastest
 
 CLIPS, FRAMES, SIDE = 64, 30, 64
 ROUNDS = 5
@@ -23,17 +26,19 @@ EVALUATED = {"cpu": 4, "cuda": 240}  # clips
 PEER = "looping scikit-image over the frames for one protocol's PSNR and SSIM"
 
 
-def measure() -> list[Timing]:
+def measure() -> Iterator[Timing | NotMeasured]:
     """MSE, MAE, PSNR and SSIM under all four protocols: on one core and, where there is one, on the GPU."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         target = torch.rand(CLIPS, FRAMES, 1, SIDE, SIDE)
         prediction = target + 0.1 * torch.randn_like(target)
-        devices = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
-        rows = [_row(torch.device(device), prediction, target) for device in devices]
-        networks = [row for device in devices for row in network_rows(torch.device(device))]
-        return [*rows, *networks, evaluation(torch.device(devices[-1]))]
+        devices = [torch.device(name) for name in (("cpu", "cuda") if torch.cuda.is_available() else ("cpu",))]
+        for device in devices:
+            yield attempt(_title(device), partial(_row, device, prediction, target))
+        for device in devices:
+            yield from network_rows(device)
+        yield attempt("an evaluation", partial(evaluation, devices[-1]))
     finally:
         torch.set_num_threads(threads)
 
@@ -45,9 +50,12 @@ def _row(device: torch.device, prediction: Tensor, target: Tensor) -> Timing:
         return torch.stack(list(score(*frames).values())).cpu()  # which waits for the GPU
 
     seconds, peer_seconds = fastest(ours, lambda: _looped(prediction, target), ROUNDS)
+    return Timing(_title(device), seconds, PEER, peer_seconds / seconds)
+
+
+def _title(device: torch.device) -> str:
     where = "one core" if device.type == "cpu" else "the GPU"
-    title = f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
-    return Timing(title, seconds, PEER, peer_seconds / seconds)
+    return f"all protocols, {CLIPS} clips of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
 
 
 def evaluation(device: torch.device) -> Timing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 
 import torch
@@ -12,35 +13,52 @@ from torch import Tensor, nn
 
 from bench.metrics import fvd, lpips, weights
 from bench.metrics.networks import ALEXNET
-from bench.speed.timing import Timing, clock_of, fastest
+from bench.speed.timing import NotMeasured, Timing, attempt, clock_of, fastest
 
 CLIPS, FRAMES, SIDE = 4, 10, 64
 ROUNDS = 3
 PRODUCT = 1024  # side of the square matrices whose product shows the peak speed of the device
 
 
-def network_rows(device: torch.device) -> Iterator[Timing]:
+def network_rows(device: torch.device) -> Iterator[Timing | NotMeasured]:
     """A row for LPIPS and one for FVD, if their weights are installed; seconds are of one clip."""
-    clips = torch.rand(2, CLIPS, FRAMES, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
     where = "one core" if device.type == "cpu" else "the GPU"
+    for metric, measure in (("LPIPS", _lpips), ("FVD", _fvd)):
+        name = f"{metric} of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
+        row = attempt(name, partial(measure, name, device))
+        if row is not None:
+            yield row
+
+
+def _lpips(name: str, device: torch.device) -> Timing | None:
+    clips = _clips(device)
     network, _ = lpips.load((1, SIDE, SIDE), device)
     peer = package(device) if network else None
-    if network and peer:
-        seconds, peer_seconds = _seconds(lambda: network(*clips), lambda: _by_package(peer, *clips), device)
-        name = f"LPIPS of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
-        yield Timing(name, seconds, "the lpips package", peer_seconds / seconds)
+    if network is None or peer is None:
+        return None
+    seconds, peer_seconds = _seconds(lambda: network(*clips), lambda: _by_package(peer, *clips), device)
+    return Timing(name, seconds, "the lpips package", peer_seconds / seconds)
+
+
+def _fvd(name: str, device: torch.device) -> Timing | None:
+    clips = _clips(device).flatten(0, 1)
     features, _ = fvd.load((1, SIDE, SIDE), device)
-    if features:
-        product = torch.rand(PRODUCT, PRODUCT, device=device)
-        times = max(1, round(_flops(clips.flatten(0, 1)[:1]) * 2 / (2 * PRODUCT**3)))  # for a predicted clip and its target
+    if features is None:
+        return None
+    product = torch.rand(PRODUCT, PRODUCT, device=device)
+    times = max(1, round(_flops(clips[:1]) * 2 / (2 * PRODUCT**3)))  # for a predicted clip and its target
 
-        def multiplied() -> None:
-            for _ in range(times * CLIPS):
-                torch.mm(product, product)
+    def multiplied() -> None:
+        for _ in range(times * CLIPS):
+            torch.mm(product, product)
 
-        seconds, peer_seconds = _seconds(lambda: features(clips.flatten(0, 1)), multiplied, device)
-        name = f"FVD of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
-        yield Timing(name, seconds, "as many FLOPs in matrix products", peer_seconds / seconds)
+    seconds, peer_seconds = _seconds(lambda: features(clips), multiplied, device)
+    return Timing(name, seconds, "as many FLOPs in matrix products", peer_seconds / seconds)
+
+
+def _clips(device: torch.device) -> Tensor:
+    """Predictions and their targets, [2, B, T, C, H, W]."""
+    return torch.rand(2, CLIPS, FRAMES, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def package(device: torch.device) -> nn.Module | None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from bench.evaluation.scores import Scores
-from bench.executors import worker
+from bench.executors import worker_process
 from bench.metrics.protocols import score_names
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
@@ -32,7 +32,7 @@ from bench.store.run import FINISHED, RUNNING, Run
 from bench.store.store import Store
 from bench.sweep.executor import Executor
 from bench.sweep.plan import plan
-from bench.sweep.progress import Display
+from bench.sweep.progress import SweepProgress
 from bench.sweep.scheduler import Scheduler
 from bench.tracking import tracker
 from experiments.recipes import LMC_SMALL
@@ -89,7 +89,7 @@ def scheduling(store: Store) -> OverheadRow:
     with open(os.devnull, "w") as nowhere:
         began = time.perf_counter(), time.process_time()
         planned_runs = plan(experiment, store)
-        with Display(Console(file=nowhere), planned_runs, 0) as display:
+        with SweepProgress(Console(file=nowhere), planned_runs, 0) as display:
             Scheduler(planned_runs, store, stub, [display], prepare=snapshot.take(store).note).run()
         seconds = time.perf_counter() - began[0] - stub.seconds, time.process_time() - began[1] - stub.processor
     return OverheadRow(
@@ -182,7 +182,7 @@ def starting(store: Store) -> OverheadRow:
         spec = LMC_SMALL.but(steps=1, validation_clips=1, seed=seed)  # it writes a line after its first step
         run = store.run(spec)
         run.create(spec)
-        command, environment = worker.command(run, [], "cpu", 1), worker.environment(run, 1)
+        command, environment = worker_process.command(run, [], "cpu", 1), worker_process.environment(run, 1)
         began = time.time()
         spent = _least(lambda: subprocess.run(command, env=environment, stderr=subprocess.DEVNULL), rounds=1)  # noqa: B023
         starts.append((next(iter(run.metrics.lines()))["time"] - began, spent[1]))

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.common.errors import BenchError
 from bench.common.files import read_json, write_json
+from bench.speed.timing import NotMeasured
 
 MEASURES = {
     "models": "bench.speed.models",
@@ -31,14 +32,14 @@ ROWS = {
 FOLDER = "speed"  # of the store
 SLOWER = 0.9  # of an earlier figure: one that falls below it is flagged
 RowsByMeasure = dict[str, list[Any]]
-"""Rows by measure, each of the class that `ROWS` names in its module."""
+"""Rows by measure, each of the class that `ROWS` names in its module, or NotMeasured."""
 
 
 def to_json(rows_by_measure: RowsByMeasure) -> dict[str, Any]:
     """Rows with the code and the machine that they were measured on."""
     from bench.store import provenance
 
-    metadata = provenance.snapshot()
+    metadata = provenance.collect()
     code = {"commit": metadata["code"]["commit"], "changed": bool(metadata["code"].get("diff"))}
     rows = {
         name: [row._asdict() if hasattr(row, "_asdict") else dict(vars(row)) for row in measure_rows]
@@ -51,7 +52,13 @@ def from_json(values: Mapping[str, Any]) -> RowsByMeasure:
     """The rows of a kept result; a BenchError if its columns are those of another version."""
     try:
         modules = {name: import_module(module) for name, module in MEASURES.items() if name in values}
-        return {name: [getattr(module, ROWS[name])(**row) for row in values[name]] for name, module in modules.items()}
+        return {
+            name: [
+                (NotMeasured if row.keys() == set(NotMeasured._fields) else getattr(module, ROWS[name]))(**row)
+                for row in values[name]
+            ]
+            for name, module in modules.items()
+        }
     except TypeError as error:
         raise BenchError("this result is of another version of the suite, which measured other things") from error
 
@@ -105,18 +112,24 @@ def changes(rows_by_measure: Mapping[str, Sequence[Any]], earlier: Mapping[str, 
     for measure, rows in rows_by_measure.items():
         earlier_figures = {_name(row): _figure(row) for row in earlier_rows.get(measure, ())}
         for row in rows:
-            if earlier_figures.get(_name(row)):
-                yield Change(measure, _name(row), _figure(row) / earlier_figures[_name(row)])
+            figure, earlier_figure = _figure(row), earlier_figures.get(_name(row))
+            if figure is not None and earlier_figure:
+                yield Change(measure, _name(row), figure / earlier_figure)
 
 
 def _name(row: Any) -> str:
     return str(row.name if hasattr(row, "name") else row.model)
 
 
-def _figure(row: Any) -> float:
-    """How fast a row is; larger is faster. Relative to a peer of the same run if it has one, so that machines matter little."""
+def _figure(row: Any) -> float | None:
+    """How fast a row is; larger is faster. Relative to a peer of the same run if it has one, so that machines matter little.
+
+    None if the row or its peer was not measured.
+    """
+    if isinstance(row, NotMeasured):
+        return None
     if hasattr(row, "ratio"):
-        return float(row.ratio)
+        return None if row.ratio is None else float(row.ratio)
     if hasattr(row, "limit"):  # an OverheadRow: seconds of processor time, or a share of the training time
         return 1 / max(row.processor if row.share is None else row.share, 1e-6)
     return float(row.share)

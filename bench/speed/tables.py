@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.common.whole_tables import table_of
 from bench.speed.results import RowsByMeasure
+from bench.speed.timing import NotMeasured
 from reports.quantities import sized
 
 
@@ -17,10 +18,12 @@ def show(rows_by_measure: RowsByMeasure, machine: str, console: Console) -> None
     """Every measure: a table where rows have many columns, otherwise a line a row."""
     console.print(f"on {machine}", highlight=False)
     for name, rows in rows_by_measure.items():
+        lines = rows
         if name in TABLES:
-            TABLES[name](rows, console)
-            continue
-        for row in rows:
+            lines = [row for row in rows if isinstance(row, NotMeasured)]
+            if len(lines) < len(rows):
+                TABLES[name]([row for row in rows if row not in lines], console)
+        for row in lines:
             faster = "" if hasattr(row, "format_row") else f"{row.ratio:.3g} times as fast as {row.peer}"
             line = row.format_row() if not faster else f"{row.name}: {row.seconds * 1000:.1f} ms, {faster}"
             console.print(line, highlight=False)
@@ -48,7 +51,7 @@ def _train(rows: Sequence[Any], console: Console) -> None:
     for row in rows:
         table.add_row(
             row.name, f"{row.seconds:.3f}", f"{row.clips:.2f}", f"{row.tflops:.3f}", f"{row.share:.0%}",
-            sized(row.memory), f"{row.ratio:.2f} x",
+            sized(row.memory), _or_none(row.ratio, "{:.2f} x"),
         )  # fmt: skip
     console.print(table)
 

@@ -1,15 +1,22 @@
-"""Times two ways of doing the same thing in turn, so that other work on the machine slows both alike."""
+"""Times two ways of doing the same thing in turn, so that other work on the machine slows both alike.
+
+What cannot be measured, such as a model that does not fit on the GPU, is a row that says why: the rows after it are measured
+all the same.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from bench.common.errors import BenchError
 from bench.common.machine import wait_for
 
 if TYPE_CHECKING:
     import torch
+
+Measured = TypeVar("Measured")
 
 
 class Timing(NamedTuple):
@@ -19,6 +26,27 @@ class Timing(NamedTuple):
     seconds: float
     peer: str
     ratio: float
+
+
+class NotMeasured(NamedTuple):
+    """A row without figures. name: as far as it is known, what would have been measured. remark: why it was not."""
+
+    name: str
+    remark: str
+
+    def format_row(self) -> str:
+        """One line."""
+        return f"{self.name}: not measured: {self.remark}"
+
+
+def attempt(name: str, measure: Callable[[], Measured]) -> Measured | NotMeasured:
+    """What is measured, or why it cannot be: something is missing, or the memory is too small."""
+    try:
+        return measure()
+    except BenchError as error:
+        return NotMeasured(name, str(error))
+    except (RuntimeError, MemoryError) as error:  # of PyTorch, running out of a GPU's memory among them
+        return NotMeasured(name, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:

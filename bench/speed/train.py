@@ -16,25 +16,27 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bench.common.errors import BenchError
 from bench.common.machine import default_device, has_bf16
-from bench.executors.worker import settings
+from bench.executors.worker_process import settings
 from bench.spec.runspec import Precision, RunSpec
+from bench.speed.timing import NotMeasured
 from experiments.recipes import LMC_KTH, LMC_MOVING_MNIST, LMC_SMALL
 
 Scale = Literal["small", "paper-size"]
+Published = Literal["moving_mnist", "kth"]
 Recipe = tuple[str, RunSpec, tuple[int, int, int]]
 """Its name, what is trained, and the shape of a frame."""
 
 SMALL: Recipe = ("small", LMC_SMALL, (1, 32, 32))
 FEW = LMC_MOVING_MNIST.but(batch=4, horizon=10, learner=LMC_MOVING_MNIST.learner.but(long=20))
 LARGE: Recipe = ("paper-size, 10 -> 10", FEW, (1, 64, 64))
-ON_GPU: list[Recipe] = [
-    ("Moving-MNIST recipe, 10 -> 30", LMC_MOVING_MNIST, (1, 64, 64)),
-    ("KTH recipe, 10 -> 40", LMC_KTH, (1, 128, 128)),
-]
+ON_GPU: dict[Published, Recipe] = {
+    "moving_mnist": ("Moving-MNIST recipe, 10 -> 30", LMC_MOVING_MNIST, (1, 64, 64)),
+    "kth": ("KTH recipe, 10 -> 40", LMC_KTH, (1, 128, 128)),
+}
 ROUNDS = {"small": 15, "paper-size": 3}
 IN_A_ROW = {"cpu": 1, "cuda": 10}  # steps between two looks at the clock
 
@@ -45,7 +47,8 @@ class TrainingRow:
 
     seconds: of an iteration. clips: trained on in a second. tflops: operations of the reordered path, on either path, in a
     second. share: of what a large matrix product reaches. memory: most bytes in use at once. ratio: how many times as fast as
-    the plain path (the median over rounds). warm_up: seconds of the first step, compiling included.
+    the plain path (the median over rounds), None if that could not be measured. warm_up: seconds of the first step, compiling
+    included.
     """
 
     name: str
@@ -54,7 +57,7 @@ class TrainingRow:
     tflops: float
     share: float
     memory: int
-    ratio: float
+    ratio: float | None
     warm_up: float
 
 
@@ -64,16 +67,17 @@ def measure(
     compile: bool = False,
     device: str | None = None,
     batch: int | None = None,
-) -> Iterator[TrainingRow]:
+    recipe: Published | None = None,
+) -> Iterator[TrainingRow | NotMeasured]:
     """The plain path and ours: in that precision, or in float32 and, where there are instructions for it, bfloat16.
 
-    batch: clips of an iteration, instead of the recipe's.
+    batch: clips of an iteration, instead of the recipe's. recipe: at paper size on a GPU, only this one.
     """
     if device == "cuda" and default_device().type != "cuda":
         raise BenchError("PyTorch finds no CUDA device here; leave --device out, or see `bench doctor`")
     device = device or default_device().type
     natural: tuple[Precision, ...] = ("float32", "bf16") if has_bf16(device) else ("float32",)
-    for name, spec, shape in recipes(scale, device):
+    for name, spec, shape in recipes(scale, device, recipe):
         spec = spec.but(batch=batch or spec.batch)
         name = f"{name}, {spec.batch} clips"
         orders = {f"{name}: plain path, float32": {"spec": spec.to_json(), "plain": True}}
@@ -84,40 +88,78 @@ def measure(
         yield from compare(orders, spec, iteration_flops(spec, shape), ROUNDS[scale], device)
 
 
-def recipes(scale: Scale, device: str) -> list[Recipe]:
+def recipes(scale: Scale, device: str, recipe: Published | None = None) -> list[Recipe]:
     """What is trained at a scale: at paper size, on a GPU the published recipes, on a processor what it can do in minutes."""
+    if recipe and (scale, device) != ("paper-size", "cuda"):
+        raise BenchError("--recipe is one of two that are measured with --scale paper-size on a GPU; leave it out")
     if scale == "small":
         return [SMALL]
-    return ON_GPU if device == "cuda" else [LARGE]
+    if device == "cpu":
+        return [LARGE]
+    return [ON_GPU[recipe]] if recipe else list(ON_GPU.values())
 
 
-def compare(orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds: int, device: str) -> Iterator[TrainingRow]:
+def compare(
+    orders: dict[str, dict[str, Any]], spec: RunSpec, flops: int, rounds: int, device: str
+) -> Iterator[TrainingRow | NotMeasured]:
     """A row for each order, the plain one first: all in turn on a processor, one after the other on a GPU."""
-    steps = IN_A_ROW[device]
-    answers: dict[str, list[dict[str, float]]] = {label: [] for label in orders}
-    ends: dict[str, dict[str, float]] = {}
     together = [list(orders)] if device == "cpu" else [[label] for label in orders]
+    plain: list[float] = []
     for labels in together:
-        with ExitStack() as stack:
-            trainers = {label: stack.enter_context(TrainWorker(label, orders[label])) for label in labels}
-            for _ in range(rounds):
-                for label, trainer in trainers.items():
-                    answers[label].append(trainer.ask(steps=steps))
-            ends |= {label: {**trainer.ready, **trainer.ask()} for label, trainer in trainers.items()}
-    plain = [answer["seconds"] for answer in next(iter(answers.values()))]
-    for label, measured in answers.items():
-        seconds = median(answer["seconds"] for answer in measured)
-        ratios = [theirs / answer["seconds"] for theirs, answer in zip(plain, measured, strict=True)]
-        yield TrainingRow(
-            name=label,
-            seconds=seconds,
-            clips=spec.batch / seconds,
-            tflops=flops / seconds / 1e12,
-            share=flops / seconds / median(answer["peak"] for answer in measured),
-            memory=int(ends[label]["peak_memory"]),
-            ratio=median(ratios),
-            warm_up=ends[label]["warm_up"],
-        )
+        for label, measured in in_turn({label: orders[label] for label in labels}, rounds, IN_A_ROW[device]).items():
+            if isinstance(measured, BenchError):
+                yield NotMeasured(label, str(measured))
+                continue
+            of_rounds = [answer["seconds"] for answer in measured.rounds]
+            if orders[label]["plain"]:
+                plain = of_rounds
+            seconds = median(of_rounds)
+            yield TrainingRow(
+                name=label,
+                seconds=seconds,
+                clips=spec.batch / seconds,
+                tflops=flops / seconds / 1e12,
+                share=flops / seconds / median(answer["peak"] for answer in measured.rounds),
+                memory=int(measured.end["peak_memory"]),
+                ratio=median(theirs / ours for theirs, ours in zip(plain, of_rounds, strict=True)) if plain else None,
+                warm_up=measured.end["warm_up"],
+            )
+
+
+class Answers(NamedTuple):
+    """Of one process. rounds: to each request for steps. end: its warm-up and its peak of memory."""
+
+    rounds: list[dict[str, float]]
+    end: dict[str, float]
+
+
+def in_turn(orders: dict[str, dict[str, Any]], rounds: int, steps: int) -> dict[str, Answers | BenchError]:
+    """The answers of processes that take their steps in turn; of one that fails, why. The others go on without it."""
+    answers: dict[str, Answers | BenchError] = {}
+    with ExitStack() as stack:
+        trainers: dict[str, TrainWorker] = {}
+        of_rounds: dict[str, list[dict[str, float]]] = {label: [] for label in orders}
+
+        def attempt(label: str, work: Callable[[], Any]) -> None:
+            if label not in answers:
+                try:
+                    work()
+                except BenchError as error:
+                    answers[label] = error
+
+        def start(label: str) -> None:
+            trainers[label] = stack.enter_context(TrainWorker(label, orders[label]))
+
+        def take_steps(label: str) -> None:
+            of_rounds[label].append(trainers[label].ask(steps=steps))
+
+        def end(label: str) -> None:
+            answers[label] = Answers(of_rounds[label], {**trainers[label].ready, **trainers[label].ask()})
+
+        for work in (start, *[take_steps] * rounds, end):
+            for label in orders:
+                attempt(label, partial(work, label))
+    return {label: answers[label] for label in orders}
 
 
 class TrainWorker:
@@ -135,7 +177,11 @@ class TrainWorker:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True
         )
-        self.ready = self._answer()
+        try:
+            self.ready = self._answer()
+        except BaseException:  # stopped meanwhile, for one: its process must not go on alone
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -20,11 +20,11 @@ from bench.common.errors import BenchError
 from bench.common.machine import peak_memory, wait_for
 from bench.spec.runspec import RunSpec
 from bench.speed.timing import clock_of
-from bench.training.compiling import compiled
+from bench.training.compiling import compile_in_place
 from bench.training.graphs import WARM_UP, RecordedPhases
 from bench.training.learner import build_learner
 from bench.training.step import take_step
-from bench.worker.waiting import Waiting
+from bench.worker.spin_control import SpinControl
 from lmc.learner import MemoryAlignment
 from lmc.plain import PlainLMC
 
@@ -55,7 +55,7 @@ def main(order: dict[str, Any]) -> None:
         return
     say(warm_up=time.perf_counter() - began)
     if "threads" in order:
-        asleep = Waiting()  # the neighbours come with each request: the other measured processes do not count as such
+        asleep = SpinControl()  # the neighbours come with each request: the other measured processes do not count as such
         for line in sys.stdin:
             request = json.loads(line)
             asleep.adjust(order["threads"], request["neighbours"])
@@ -78,7 +78,7 @@ def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Cal
     """A step as `bench run` takes it."""
     model: nn.Module = spec.model.build(shape=shape, context=spec.context, horizon=spec.horizon).to(device)
     if spec.compile:
-        compiled(model, device)
+        compile_in_place(model, device)
     learner = build_learner(spec, model)
     optimizer = spec.optimizer.build(parameters=model.parameters())
     clip = torch.rand(spec.batch, learner.frames, *shape, device=device)

@@ -46,6 +46,16 @@ KINDS: dict[str, Kind] = {
     Failure.CHANGED: Kind("the code is not what it was when the run was planned", retried=True),
     Failure.DIVERGED: Kind("a loss that is not finite: a result", retried=False),
 }
+
+
+class Interruption(StrEnum):
+    """Why a run stopped before its end, without having failed, as status.json names it."""
+
+    BY_USER = "asked"  # by `bench stop`, or its job was cancelled: nothing restarts it by itself
+    BY_SIGNAL = "stopped"  # with its sweep, or by the cluster
+    PEER_LOST = "lost"  # another process of the same training ended
+
+
 OUT_OF_MEMORY = "killed by the kernel for want of memory"
 """What an executor reports for a process that the kernel has killed."""
 
@@ -53,7 +63,7 @@ OUT_OF_MEMORY = "killed by the kernel for want of memory"
 DISK = (errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG)
 
 
-def of(error: OSError) -> str:
+def kind_of(error: OSError) -> str:
     """The kind of failure for an error of the system or of reading a file."""
     if isinstance(error, Unreadable):
         return Failure.DAMAGED

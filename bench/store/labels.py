@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import shlex
 
+from bench.common.json_schemas import fitting
 from bench.common.reading import json_at
-from bench.common.records import fitting
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.run import Run
 
 FILE = "labels.json"
@@ -20,7 +20,7 @@ FILE = "labels.json"
 def labels(run: Run) -> dict[str, str]:
     """The label of a run in each experiment, named as in MLflow: {"ablation-small": "full"}."""
     try:
-        by_experiment: dict[str, str] = fitting(json_at(run.path, FILE) or {}, shapes.LABELS, FILE)
+        by_experiment: dict[str, str] = fitting(json_at(run.path, FILE) or {}, schemas.LABELS, FILE)
     except OSError:
         return {}
     return by_experiment
@@ -35,14 +35,14 @@ def remember(run: Run, experiment: str, label: str) -> None:
         run.write(FILE, {**by_experiment, experiment: label})
 
 
-def trained_anew(run: Run) -> str:
+def retrain_command(run: Run) -> str:
     """The command that sets a run aside and trains it anew, and as what of which experiment, as far as its labels tell."""
     experiment, label = next(iter(labels(run).items()), ("", ""))
     if not label:
         return "`bench run ... --fresh` trains it anew"
-    return f"`bench run ... {fresh(label, run.spec.seed)}` trains it anew, for {experiment}"
+    return f"`bench run ... {retrain_options(label, run.spec.seed)}` trains it anew, for {experiment}"
 
 
-def fresh(label: str, seed: int) -> str:
+def retrain_options(label: str, seed: int) -> str:
     """The options of `bench run` that set one run of an experiment aside and train it anew."""
-    return f"--only {shlex.quote(label)} --seeds {seed}, --fresh"
+    return f"--only {shlex.quote(label)} --seeds {seed}, --fresh"  # "5," is seed 5 alone, "5" would be five seeds

@@ -1,18 +1,21 @@
-"""metrics.jsonl of a run: a line a logged step, with the losses, the learning rate and validation scores of that step."""
+"""metrics.jsonl of a run: one line per logged step, with the losses, the learning rate and validation scores of that step."""
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 from bench.common.files import appending, write_bytes
+from bench.common.json_schemas import LARGEST
 from bench.common.reading import LARGE, Unreadable, content, tail, tail_at
-from bench.common.records import LARGEST
 
 NAME = "metrics.jsonl"
 TAIL = 8192  # bytes that hold the newest lines
 MAX_SECONDS = 2**40  # since 1970; what is later is no time
+PAUSE = 30.0  # a gap between two lines that is this many times longer than usual is a pause, not slow training
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,21 @@ class MetricsLog:
             return None
         candidate_lines = (line for line in reversed(text.splitlines()) if name in line)
         return next((line[metric] for raw_line in candidate_lines for line in _lines(raw_line) if metric in line), None)
+
+
+def steps_per_second(lines: Iterable[Mapping[str, float]], fewest_gaps: int = 1) -> float | None:
+    """The speed of training over these lines, without the pauses between two processes of an interrupted run.
+
+    None where fewer gaps lie between logged steps.
+    """
+    points = sorted({int(line["step"]): line["time"] for line in lines}.items())
+    gaps = [(end - start, last - first) for (first, start), (last, end) in pairwise(points)]
+    if len(gaps) < fewest_gaps:
+        return None
+    usual_pace = median(seconds / steps for seconds, steps in gaps)
+    without_pauses = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual_pace * steps]
+    total = sum(seconds for seconds, _ in without_pauses)
+    return sum(steps for _, steps in without_pauses) / total if total > 0 else None
 
 
 def _lines(text: bytes) -> Iterator[dict[str, float]]:

@@ -26,7 +26,7 @@ LARGEST = 100_000  # bytes of a new file that is kept whole
 PACKAGES = ("torch", "numpy", "scikit-image", "scikit-learn", "lpips", "pandas", "mlflow", "optuna", "pillow")
 
 
-def snapshot() -> dict[str, Any]:
+def collect() -> dict[str, Any]:
     """What produced the numbers, as far as this process can tell."""
     return {
         "command": without_secrets(shlex.join(sys.argv)),

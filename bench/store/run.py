@@ -2,7 +2,7 @@
 
 runs/lmc-3fa9c1d2e4b7/
     spec.json         its settings                   status.json      how far it is, and how it ended
-    metrics.jsonl     one line a logged step         checkpoints/     the newest two, and the best
+    metrics.jsonl     one line per logged step       checkpoints/     the newest two, and the best
     scores/           [clip, frame, metric]          predictions/     predicted frames, and pictures of some
     provenance.json   code, machine, data, cost      log.txt          what the worker printed
     lease-N           who owns the directory         stop.json        asks the owner to save and end
@@ -28,10 +28,10 @@ from typing import Any
 from bench.common import lease, trust
 from bench.common.errors import BenchError
 from bench.common.files import read_json, write_json
+from bench.common.json_schemas import fitting, known_fields
 from bench.common.reading import LARGE, Unreadable, json_at, json_in
-from bench.common.records import fitting, known_fields
 from bench.spec.runspec import RunSpec
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.failures import Failure
 from bench.store.metrics_log import MetricsLog
 
@@ -141,7 +141,7 @@ class Run:
 
     def _status(self) -> dict[str, Any]:
         path = f"{self.path}{os.sep}status.json"
-        values = known_fields(json_at(self.path, "status.json") or {}, shapes.STATUS, path)
+        values = known_fields(json_at(self.path, "status.json") or {}, schemas.STATUS, path)
         if values.get("state", NEW) not in STATES or values.get("step", 0) < 0:
             raise Unreadable(path, f"is damaged: state {values.get('state')!r:.40} at step {values.get('step')}")
         return values
@@ -192,7 +192,7 @@ class Run:
         """Into how many parts each batch is split to fit into memory; 1 unless a readable file says otherwise."""
         path = self.path / "deviations.json"
         try:
-            parts = known_fields(json_in(path, self.path) or {}, shapes.MICRO_BATCHES, path).get("micro_batches", 1)
+            parts = known_fields(json_in(path, self.path) or {}, schemas.MICRO_BATCHES, path).get("micro_batches", 1)
         except OSError:
             return 1
         return int(parts) if 1 <= parts <= MOST_MICRO_BATCHES else 1
@@ -222,7 +222,7 @@ class Run:
         """
         path = self.path / "provenance.json"
         try:
-            values: dict[str, Any] = fitting(json_in(path, self.path, LARGE) or {}, shapes.PROVENANCE, path)
+            values: dict[str, Any] = fitting(json_in(path, self.path, LARGE) or {}, schemas.PROVENANCE, path)
         except OSError as error:
             if to_write and not isinstance(error, Unreadable):
                 raise

@@ -12,14 +12,14 @@ from typing import Any
 from bench.common import trust
 from bench.common.errors import BenchError
 from bench.common.files import write_json
+from bench.common.json_schemas import known_fields, made_of
 from bench.common.reading import LARGE, Unreadable, inside, is_regular, json_in
-from bench.common.records import known_fields, made_of
 from bench.common.search_names import SEARCH
 from bench.common.urls import shown
 from bench.spec.experiment import SCALES
 from bench.spec.loading import canonical
 from bench.spec.runspec import RunSpec
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.store import Store
 
 STUDY_NAME = "[a-z0-9_]+"
@@ -115,7 +115,7 @@ def existing(store: Store) -> list[tuple[str, str]]:
     return sorted((study, scale) for study, _, scale in pairs if re.fullmatch(STUDY_NAME, study) and scale in SCALES)
 
 
-def others(store: Store) -> str:
+def other_searches_hint(store: Store) -> str:
     """The searches that a store does have, for a message that one is not there; nothing where it has none."""
     names = [study + f" --scale {scale}" * (scale != "small") for study, scale in existing(store)]
     return f" (there: {', '.join(names)})" if names else ""
@@ -129,18 +129,18 @@ class NothingFound(BenchError):
     """A search that has not found anything yet."""
 
 
-def noted(folder: Path, store: Store) -> dict[str, Any]:
+def read_study_json(folder: Path, store: Store) -> dict[str, Any]:
     """What a study's study.json says; empty where there is none. One that is damaged is Unreadable."""
     path = folder / "study.json"
-    return known_fields(json_in(path, store.root) or {}, shapes.STUDY, path)
+    return known_fields(json_in(path, store.root) or {}, schemas.STUDY, path)
 
 
-def record(store: Store) -> str:
+def storage_of(store: Store) -> str:
     """The storage of the store's searches, as Optuna's tools take it; BenchError if there is none, or more than one.
 
     A database counts only if the user of this machine has named it himself.
     """
-    storages = {noted(folder, store).get("storage") for folder in _folders(store)}
+    storages = {read_study_json(folder, store).get("storage") for folder in _folders(store)}
     if not storages:
         raise BenchError(f"there are no searches in {store.root} yet; `bench tune lmc` makes one")
     if len(storages) > 1:
@@ -154,16 +154,16 @@ def record(store: Store) -> str:
     return url or str(journal(store))
 
 
-def making(store: Store, study: str, scale: str) -> str:
+def search_command(store: Store, study: str, scale: str) -> str:
     """The command that continues a study, or starts one of that name."""
     aim = Aim(study, scale)
     with contextlib.suppress(OSError):  # damaged: the usual command
-        if aim_values := noted(folder(store, study, scale), store).get("aim"):
+        if aim_values := read_study_json(folder(store, study, scale), store).get("aim"):
             aim = Aim.from_json(aim_values)
     return aim.command(study) + _naming(store)
 
 
-def reporting(store: Store, study: str, scale: str) -> str:
+def report_command(store: Store, study: str, scale: str) -> str:
     """The command that shows what a study has found."""
     return f"bench report {SEARCH}{study}" + ("" if scale == "small" else f" --scale {scale}") + _naming(store)
 
@@ -186,10 +186,10 @@ def write(store: Store, result: Result) -> None:
 def read(store: Store, study: str, scale: str) -> Result:
     """What the study of that name has found; BenchError if it has found nothing yet."""
     path = folder(store, study, scale) / "result.json"
-    values = known_fields(json_in(path, store.root, LARGE) or {}, shapes.RESULT, path)
+    values = known_fields(json_in(path, store.root, LARGE) or {}, schemas.RESULT, path)
     if not values.get("candidates"):
-        searching = f"`{making(store, study, scale)}` searches"
-        in_store = f"in {store.root}{others(store)}"
+        searching = f"`{search_command(store, study, scale)}` searches"
+        in_store = f"in {store.root}{other_searches_hint(store)}"
         raise NothingFound(f"no search '{study}' (scale {scale}) {in_store} has found anything yet; {searching}")
     try:
         candidates = [

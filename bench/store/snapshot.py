@@ -18,11 +18,11 @@ from pathlib import Path
 
 from bench.common.errors import BenchError, listed
 from bench.common.files import FULL, make_folder, write_json
+from bench.common.json_schemas import known_fields
 from bench.common.reading import Unreadable, json_in
-from bench.common.records import known_fields
 from bench.common.removal import move
 from bench.spec import signatures
-from bench.store import own_code, seal, shapes
+from bench.store import schemas, seal, user_code
 from bench.store.provenance import ROOT, code
 from bench.store.run import Run
 from bench.store.store import Store
@@ -45,7 +45,7 @@ class Snapshot:
     def note(self, run: Run) -> None:
         """Write into a run directory which code it is to be executed with. Files of the user's own: as they were at the first
         run that needs them, so that one that is edited later is noticed."""
-        paths = own_code.modules(run.spec)
+        paths = user_code.files(run.spec)
         self.own.update({str(path): seal.digest(path.read_bytes()) for path in paths if str(path) not in self.own})
         modules = {str(path): self.own[str(path)] for path in paths}
         run.write("code.json", asdict(Snapshot(self.folder, self.digest, modules)))
@@ -78,10 +78,10 @@ def take(store: Store) -> Snapshot:
     return Snapshot(str(folder), digest)
 
 
-def of(run: Run) -> Snapshot | None:
+def planned_for(run: Run) -> Snapshot | None:
     """The code that a run was planned with, in the run's own store; None if none was recorded."""
     path = run.path / "code.json"
-    values = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
+    values = known_fields(json_in(path, run.path) or {}, schemas.CODE, path)
     if not values:
         return None
     if "digest" not in values or not DIGEST.fullmatch(values["digest"]):
@@ -91,7 +91,7 @@ def of(run: Run) -> Snapshot | None:
 
 def checked(run: Run) -> Snapshot | None:
     """The code that a run was planned with, after making sure that it still is that code; Changed otherwise."""
-    planned = of(run)
+    planned = planned_for(run)
     if planned is not None:
         try:
             _check(Path(planned.folder), planned.digest)
@@ -121,11 +121,11 @@ def forget(run: Run) -> None:
 
 def verify(run: Run) -> None:
     """Changed, naming the difference, if the present code is not the code that the run was planned with."""
-    planned = of(run)
+    planned = planned_for(run)
     if planned is None:
         return
     try:
-        hashes = {str(path): seal.digest(path.read_bytes()) for path in own_code.modules(run.spec)}
+        hashes = {str(path): seal.digest(path.read_bytes()) for path in user_code.files(run.spec)}
     except (signatures.Unknown, OSError):  # its class or its file is gone
         hashes = {}
     changed = [path for path in sorted({*hashes, *planned.own}) if hashes.get(path) != planned.own.get(path)]

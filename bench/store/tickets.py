@@ -11,10 +11,10 @@ import time
 from dataclasses import asdict, dataclass
 
 from bench.common import trust
+from bench.common.json_schemas import known_fields
 from bench.common.reading import json_in
-from bench.common.records import known_fields
 from bench.spec import catalog
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.run import Run
 
 JOB = re.compile(r"\w[\w.+@:-]{0,63}(\[\d+\][\w.+@:-]{0,63})?")
@@ -41,7 +41,7 @@ def ticket(run: Run) -> Ticket | None:
     """Where the run was queued last; None if it never was, has left the queue, or if what says so is no ticket."""
     path = run.path / "queue.json"
     try:
-        stored = Ticket(**known_fields(json_in(path, run.path) or {}, shapes.QUEUE, path))
+        stored = Ticket(**known_fields(json_in(path, run.path) or {}, schemas.QUEUE, path))
     except (OSError, TypeError):  # damaged, or without a job; the lease keeps a run from going on twice all the same
         return None
     known_executor = stored.executor in catalog.CATALOG["executors"] or trust.is_trusted(stored.executor.partition(":")[0])

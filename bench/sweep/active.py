@@ -17,10 +17,10 @@ from typing import Any
 
 from bench.common import lease
 from bench.common.files import slug, write_json
+from bench.common.json_schemas import known_fields
 from bench.common.reading import inside, is_regular, json_in
-from bench.common.records import known_fields
 from bench.common.urls import without_secrets
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.run import stop_requested
 from bench.store.store import Store
 
@@ -36,7 +36,7 @@ class Sweep:
         """experiment, command, began (seconds since 1970)."""
         path = self.folder / "sweep.json"
         try:
-            return known_fields(json_in(path, self.folder) or {}, shapes.SWEEP, path)
+            return known_fields(json_in(path, self.folder) or {}, schemas.SWEEP, path)
         except OSError:  # damaged: the sweep is shown as active all the same
             return {}
 

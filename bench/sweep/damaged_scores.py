@@ -14,7 +14,7 @@ from bench.sweep.plan import PlannedRun, plan_run
 SET_ASIDE = ".damaged"  # after the name of a file
 
 
-def with_readable_scores(
+def set_aside_damaged_scores(
     planned_runs: Sequence[PlannedRun],
     store: Store,
     tell: Callable[[str], None] = lambda sentence: None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,11 +13,11 @@ from bench.common.errors import BenchError, Blocked, listed
 from bench.common.reading import is_regular
 from bench.spec.experiment import Evaluation, Experiment
 from bench.spec.runspec import RunSpec
-from bench.store import own_code
+from bench.store import user_code
 from bench.store.failures import is_retried
-from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run, Status
+from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run, Status
 from bench.store.store import Store
-from bench.sweep import queue
+from bench.sweep import queued_runs
 
 
 class Work(StrEnum):
@@ -109,40 +109,13 @@ def changed_code(planned_runs: Sequence[PlannedRun]) -> list[str]:
     """Sentences on runs whose code of the user's own has changed since they were trained: a run is known by its settings."""
     seeds: dict[tuple[str, str], list[int]] = {}
     for planned in unique(planned_runs):
-        if files := own_code.changed(planned.run, planned.spec):
+        if files := user_code.changed(planned.run, planned.spec):
             seeds.setdefault((listed(files), planned.label), []).append(planned.seed)
     return [
         f"{files} has changed since '{label}' was trained (seed {listed(map(str, numbers))}); "
         f"`bench run ... --only {shlex.quote(label)} --fresh` trains it anew"
         for (files, label), numbers in seeds.items()
     ]
-
-
-def retry_failed(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:
-    """Let runs that failed by these kinds go on from their last checkpoint, with whole batches; how many there are."""
-    failed_runs = [
-        planned
-        for planned in unique(planned_runs)
-        if planned.state in (FAILED, DIVERGED) and planned.run.status().kind in kinds
-    ]
-    for planned in failed_runs:
-        if planned.run.micro_batches() > 1:
-            planned.run.set_micro_batches(1)
-        planned.run.set_status(INTERRUPTED, reason=f"tried again ({planned.why})")
-    return len(failed_runs)
-
-
-def with_smaller_micro_batches(run: Run) -> bool:
-    """Out of memory: let the run continue with twice as many micro-batches, which changes only rounding.
-
-    False if that cannot help: it was scoring, or each part is already a single clip.
-    """
-    parts = min(2 * run.micro_batches(), run.spec.batch)
-    if run.status().trained or parts == run.micro_batches():
-        return False
-    run.set_micro_batches(parts)
-    run.set_status(INTERRUPTED, reason=f"out of memory; goes on with {parts} micro-batches a batch")
-    return True
 
 
 def _damage(run: Run, spec: RunSpec) -> tuple[str, str] | None:
@@ -176,7 +149,7 @@ def _state(run: Run, spec: RunSpec, missing: tuple[Evaluation, ...]) -> tuple[st
         return RUNNING, f"at step {status.step} of {spec.steps}"
     if status.trained and not missing:
         return FINISHED, "trained and scored"
-    if location := queue.location(run):
+    if location := queued_runs.location(run):
         return QUEUED, f"{location}, at step {status.step} of {spec.steps}"
     failed = status.state == DIVERGED or (status.state == FAILED and not is_retried(status.kind))
     if failed or (status.state == BLOCKED and spec.fingerprint is None):

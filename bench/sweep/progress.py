@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from bench.common.live_table import BAR, LiveView
 from bench.store.run import DIVERGED, FAILED, FINISHED, RUNNING
-from bench.sweep import queue
-from bench.sweep.live_table import BAR, LiveView
+from bench.sweep import queued_runs
 from bench.sweep.plan import TO_DO, PlannedRun
 from bench.sweep.run_table import LOOKS, OTHER, RunLine, run_table
 
@@ -21,7 +21,7 @@ PLAIN_SECONDS = 30.0  # between two plain lines about the same run
 WITH_BAR = 60  # letters of a line that has room for a bar
 
 
-class Display(LiveView):
+class SweepProgress(LiveView):
     """One line for all runs together and one for each, as in `bench status --watch`.
 
     A watcher of the scheduler. It reads only the store, so it never depends on workers.
@@ -29,7 +29,7 @@ class Display(LiveView):
 
     def __init__(self, console: Console, planned_runs: Sequence[PlannedRun], done: int):
         super().__init__(console)
-        self.total, self.done, self.bad, self.queued = len(planned_runs), done, 0, 0
+        self.total, self.done, self.failed, self.queued = len(planned_runs), done, 0, 0
         self.width = max((len(planned.label) for planned in planned_runs), default=0)
         self.active: dict[str, PlannedRun] = {}
         self.printed: dict[str, float] = {}  # when a plain line was last printed of a run
@@ -48,7 +48,7 @@ class Display(LiveView):
         """A run has ended, well or otherwise."""
         self.active.pop(planned.run.name, None)
         self.done += planned.state == FINISHED
-        self.bad += planned.state in (FAILED, DIVERGED)
+        self.failed += planned.state in (FAILED, DIVERGED)
         self.steps[planned.run.name] = planned.spec.steps
         summary = _scores(planned) if planned.state == FINISHED else f"{planned.state}: {planned.why}"
         sign, colour = LOOKS.get(planned.state, OTHER)
@@ -58,7 +58,7 @@ class Display(LiveView):
     def tick(self) -> None:
         """Read the store and show the progress of all runs."""
         lines = [RunLine.of(planned) for planned in self.active.values()]
-        waiting = {line.planned.run.name for line in lines if queue.waits(line.planned.run)}
+        waiting = {line.planned.run.name for line in lines if queued_runs.waits(line.planned.run)}
         self.queued = len(waiting)  # runs that wait in a cluster's queue are counted, not listed
         self.steps |= {line.planned.run.name: line.step for line in lines}
         lines = [line for line in lines if line.planned.run.name not in waiting]
@@ -79,7 +79,7 @@ class Display(LiveView):
         grid = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(self.all_steps, 1), completed=sum(self.steps.values()), width=BAR)
         bars = [bar] if self.console.width >= WITH_BAR else []
-        counted = ((self.bad, "failed"), (self.queued, "queued"))
+        counted = ((self.failed, "failed"), (self.queued, "queued"))
         counts = "".join(f", {count} {kind}" for count, kind in counted if count)
         grid.add_row("all runs", *bars, f"{self.done} of {self.total} runs done{counts}")
         return grid

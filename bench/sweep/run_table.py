@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 from typing import NamedTuple
 
 from rich.progress_bar import ProgressBar
@@ -13,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.common import lease
+from bench.common.live_table import BAR, Cell, LiveColumn, fitting_table
+from bench.store.metrics_log import steps_per_second
 from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING, Run
-from bench.sweep.live_table import BAR, Cell, LiveColumn, fitting_table
 from bench.sweep.plan import QUEUED, RESUMABLE, TO_SCORE, PlannedRun
 from reports.quantities import remaining
 
 FEWEST_GAPS = 3  # between lines, before a speed is told: the first steps, with all that is done once, take longer
-PAUSE = 30.0  # a gap between two lines that is this many times longer than usual is a pause, not slow training
 LOOKS: dict[str, tuple[str, str]] = {
     RUNNING: ("▶", "cyan"), QUEUED: ("…", "blue"), FINISHED: ("✓", "green"), FAILED: ("✗", "red"), "damaged": ("✗", "red"),
     DIVERGED: ("∞", "yellow"), RESUMABLE: ("‖", "yellow"), TO_SCORE: ("‖", "yellow"), BLOCKED: ("!", "yellow"),
@@ -54,7 +52,7 @@ class Pace:
             return None
         latest = {name: value for line in lines for name, value in line.items()}
         losses = {name.removeprefix("loss/"): value for name, value in latest.items() if name.startswith("loss/")}
-        return cls(int(latest["step"]), _speed(lines), losses, latest.get("validation/psnr"))
+        return cls(int(latest["step"]), steps_per_second(lines, FEWEST_GAPS), losses, latest.get("validation/psnr"))
 
     def seconds_left(self, last: int) -> float | None:
         """Seconds to step `last` at this speed."""
@@ -73,18 +71,6 @@ class Pace:
         speed = f"{self.speed:.1f}/s  {remaining(self.seconds_left(last) or 0)} left" if self.speed else ""
         validation = f"val {self.format_validation()}" if self.psnr is not None else ""
         return "  ".join(filter(None, (f"step {self.step}/{last}", speed, validation, self.format_loss())))
-
-
-def _speed(lines: list[dict[str, float]]) -> float | None:
-    """Steps per second over these lines, without the pauses between two processes of an interrupted run."""
-    points = sorted({int(line["step"]): line["time"] for line in lines}.items())
-    gaps = [(end - start, last - first) for (first, start), (last, end) in pairwise(points)]
-    if len(gaps) < FEWEST_GAPS:
-        return None
-    usual_pace = median(seconds / steps for seconds, steps in gaps)
-    without_pauses = [(seconds, steps) for seconds, steps in gaps if seconds <= PAUSE * usual_pace * steps]
-    total = sum(seconds for seconds, _ in without_pauses)
-    return sum(steps for _, steps in without_pauses) / total if total > 0 else None
 
 
 class RunLine(NamedTuple):

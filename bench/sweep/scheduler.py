@@ -18,13 +18,14 @@ from bench.common import lease
 from bench.common.errors import BenchError
 from bench.common.files import appending
 from bench.store import failures
-from bench.store.failures import Failure
+from bench.store.failures import Failure, Interruption
 from bench.store.run import FAILED, FINISHED, INTERRUPTED, Run, Status
 from bench.store.store import Store
 from bench.store.tickets import ticket
-from bench.sweep import queue
+from bench.sweep import queued_runs
 from bench.sweep.executor import Executor
-from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique, with_smaller_micro_batches
+from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique
+from bench.sweep.retry import double_micro_batches
 
 TICK_S = 0.5  # seconds between two checks
 SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
@@ -189,8 +190,8 @@ class Scheduler:
                 replace(planned, state=FAILED, why="its directory was deleted while it ran; `bench run` starts it afresh")
             )
         elif status.kind == Failure.MEMORY or (self._lacked_memory(how_it_died) and status.state == INTERRUPTED):
-            self._with_smaller_micro_batches(planned, status, how_it_died)
-        elif status.state == INTERRUPTED and status.kind != "asked" and not self.stopped_at:
+            self._go_on_with_micro_batches(planned, status, how_it_died)
+        elif status.state == INTERRUPTED and status.kind != Interruption.BY_USER and not self.stopped_at:
             self._resume(planned, status, how_it_died)
         else:
             self._note_error(status)
@@ -214,10 +215,10 @@ class Scheduler:
         else:
             self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({ending}); see log.txt")
 
-    def _with_smaller_micro_batches(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
+    def _go_on_with_micro_batches(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Out of memory: go on with smaller micro-batches, where that can help."""
         try:
-            smaller = with_smaller_micro_batches(planned.run)
+            smaller = double_micro_batches(planned.run)
         except OSError as error:
             self._fail_by(planned, error)
             return
@@ -245,7 +246,7 @@ class Scheduler:
 
     def _fail_by(self, planned: PlannedRun, error: OSError) -> None:
         """Mark a run as failed by an error of the system."""
-        self._fail(planned, failures.of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
+        self._fail(planned, failures.kind_of(error), f"{error.strerror or error}: {error.filename or planned.run.path}")
 
     def _settle(self, planned: PlannedRun) -> None:
         """Follow a run that another process works on now; otherwise tell the watchers that it has ended."""
@@ -258,12 +259,12 @@ class Scheduler:
     def _check_elsewhere(self) -> None:
         for planned in self.running_elsewhere[:]:
             with contextlib.suppress(OSError):  # on a full disk, or in a directory of somebody else
-                queue.note_if_cancelled(planned.run)
+                queued_runs.note_if_cancelled(planned.run)
             current = self._refresh(planned)
             if current.state not in ACTIVE and not lease.is_undecided(current.run.path):
                 self.running_elsewhere.remove(planned)
                 self._followed = True
-                stopped_by_user = current.state == RESUMABLE and current.run.status().kind == "asked"
+                stopped_by_user = current.state == RESUMABLE and current.run.status().kind == Interruption.BY_USER
                 if current.state in TO_DO and not stopped_by_user:
                     self.waiting.append(current)
                 else:
@@ -274,6 +275,6 @@ class Scheduler:
         return plan_run(planned.label, planned.spec, self.store, planned.evaluations)
 
 
-def finished(planned_runs: Sequence[PlannedRun]) -> bool:
+def all_finished(planned_runs: Sequence[PlannedRun]) -> bool:
     """Whether every planned run is trained and scored."""
     return all(planned.state == FINISHED for planned in planned_runs)

@@ -25,7 +25,7 @@ from bench.sweep.run_table import Pace, RunLine, run_table
 from reports.quantities import remaining, several
 
 REFRESH = 1.0  # seconds between two refreshes
-BEGIN_S = 15.0  # seconds in which a `bench run` that was just started is seen
+BEGIN_S = 15.0  # seconds to wait for a `bench run` that was just started to appear
 FULL_REFRESH_S = 20.0  # seconds between two refreshes of finished runs, which hardly change
 FIRST = (RUNNING, FAILED, DIVERGED, BLOCKED, QUEUED)  # what a screen that is too short shows first
 

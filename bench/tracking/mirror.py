@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import BenchError
 from bench.common.files import slug, write_json
+from bench.common.json_schemas import known_fields
 from bench.common.reading import LARGE, inside, is_folder, is_regular, json_in
-from bench.common.records import known_fields
 from bench.common.urls import digest
 from bench.evaluation.scores import Scores, load
 from bench.spec.runspec import RunSpec
-from bench.store import shapes
+from bench.store import schemas
 from bench.store.run import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
@@ -234,7 +234,7 @@ def _note(planned: PlannedRun, experiment: str, store: Store) -> dict[str, Any]:
     """What was sent to this MLflow before; empty if it was another MLflow, or if that is gone."""
     path = _note_path(planned, experiment)
     try:
-        note = known_fields(json_in(path, planned.run.path) or {}, shapes.COPIED, path)
+        note = known_fields(json_in(path, planned.run.path) or {}, schemas.COPIED, path)
     except OSError:  # damaged: what was sent is found again by its tags
         return {}
     gone = is_embedded(store) and not _is_noted(note, store.root / database.NAME)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.common.display import plain
-from bench.store.shapes import COSTS
+from bench.store.schemas import COSTS
 from bench.sweep.plan import PlannedRun
 
 if TYPE_CHECKING:

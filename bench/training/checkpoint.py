@@ -25,7 +25,7 @@ from bench.common.reading import Unreadable, content
 from bench.converters.state_dict import other_names, wrong_type
 from bench.spec.runspec import RunSpec
 from bench.store import checkpoint_files
-from bench.store.labels import trained_anew
+from bench.store.labels import retrain_command
 from bench.store.run import Run
 
 KEEP = 2  # newest checkpoints: one to resume from, one in case that is damaged
@@ -99,7 +99,7 @@ def selected(folder: Path, select: str) -> dict[str, Any]:
     """The checkpoint that a finished run is evaluated with: the last, or the one with the best validation score."""
     state = _first_whole(checkpoint_files.selected(folder, select))
     if state is None:
-        raise Damaged(f"there is no readable checkpoint in {folder}; {trained_anew(Run(folder.parent))}")
+        raise Damaged(f"there is no readable checkpoint in {folder}; {retrain_command(Run(folder.parent))}")
     return state
 
 

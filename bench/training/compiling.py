@@ -19,7 +19,7 @@ from bench.training.model import compile_targets
 SHAPES = 64  # variants of a method that may be compiled: training and evaluation, full and last batches, warm-up
 
 
-def compiled(model: nn.Module, device: torch.device) -> nn.Module:
+def compile_in_place(model: nn.Module, device: torch.device) -> nn.Module:
     """The model itself, its compile targets compiled when they are first called. BenchError where nothing can be compiled."""
     if next(model.parameters(), None) is None:
         return model  # it only copies frames

@@ -61,19 +61,22 @@ class RecordedPhases:
         key = phase, self.variant(step), clips.shape
         if key not in self.recordings and self.warm_ups[key] >= WARM_UP:
             self._record(key, phase, clips, drawn, step)
+            if not self.possible:
+                self._give_back_memory()
         if key in self.recordings:
             return self._replay(self.recordings[key], clips, drawn)
         self.warm_ups[key] += 1
         return backward(self.learner, phase, clips, step, self.precision, drawn)
 
     def _record(self, key: Hashable, phase: str, clips: Tensor, drawn: Tensor | None, step: int) -> None:
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         inputs = clips.clone(), None if drawn is None else drawn.clone()
         gradients = [parameter.grad for parameter in self.parameters]
         for parameter in self.parameters:
             parameter.grad = None  # so that the recorded pass makes its own
         try:
-            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
+            # "thread_local": by default CUDA ends a recording in which another thread pins memory, as loading batches does
+            with torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local"):
                 loss = backward(self.learner, phase, inputs[0], step, self.precision, inputs[1])
             new_gradients = [(parameter, parameter.grad) for parameter in self.parameters if parameter.grad is not None]
             self.recordings[key] = Recording(graph, *inputs, loss, new_gradients)
@@ -81,8 +84,14 @@ class RecordedPhases:
             log.info("phase '%s' runs unrecorded: %s", phase, str(error).partition("\n")[0])
             self.possible = False
         finally:
+            torch.cuda.set_stream(stream)  # a recording that fails leaves its own stream set
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 parameter.grad = gradient
+
+    def _give_back_memory(self) -> None:
+        """Free what earlier recordings hold: with one phase unrecorded, all run unrecorded."""
+        self.recordings.clear()
+        torch.cuda.empty_cache()
 
     def _replay(self, recording: Recording, clips: Tensor, drawn: Tensor | None) -> Tensor:
         recording.clips.copy_(clips)

@@ -34,7 +34,7 @@ class ProcessGroup:
         """The clips of a batch that this process computes; shares differ by at most one clip."""
         return range(clips * self.rank // self.size, clips * (self.rank + 1) // self.size)
 
-    def add_up(self, tensors: list[Tensor]) -> None:
+    def all_reduce(self, tensors: list[Tensor]) -> None:
         """Replace each tensor by its sum over the group, in one message; shapes must be the same in all processes."""
         flat = torch.cat([tensor.flatten() for tensor in tensors])
         try:
@@ -44,10 +44,10 @@ class ProcessGroup:
         for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(summed.view_as(tensor))
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until all processes have called this."""
         if self.size > 1:
-            self.add_up([torch.zeros(1, device=_device())])
+            self.all_reduce([torch.zeros(1, device=_device())])
 
 
 SINGLE = ProcessGroup()

@@ -81,7 +81,7 @@ def _in_parts(
         statistics = running_statistics(model)
         for statistic in statistics:
             statistic *= len(share) / spec.batch
-        group.add_up([*(weight.grad for weight in model.parameters() if weight.grad is not None), *statistics, total])
+        group.all_reduce([*(weight.grad for weight in model.parameters() if weight.grad is not None), *statistics, total])
     return total
 
 

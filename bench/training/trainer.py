@@ -22,10 +22,10 @@ from bench.data.base import Dataset
 from bench.data.loading import batches
 from bench.evaluation.evaluate import validate
 from bench.store.checkpoint_files import is_whole, newest_first
-from bench.store.labels import trained_anew
+from bench.store.labels import retrain_command
 from bench.store.run import Run
 from bench.training import checkpoint
-from bench.training.compiling import compiled
+from bench.training.compiling import compile_in_place
 from bench.training.control import UNCONTROLLED, Control, Interrupted
 from bench.training.graphs import RecordedPhases
 from bench.training.initial import initialise
@@ -88,7 +88,7 @@ class Trainer:
         model = build_model(self.spec, data).to(device)
         if self.spec.init and not any(map(is_whole, newest_first(self.checkpoints, "step"))):
             initialise(self.spec, model)
-        self.model: nn.Module = compiled(model, device) if self.spec.compile else model
+        self.model: nn.Module = compile_in_place(model, device) if self.spec.compile else model
         self.learner = build_learner(self.spec, self.model)
         self.losses = Losses()
 
@@ -188,11 +188,11 @@ class Trainer:
 
     def _restore(self) -> None:
         if not self.group.is_main:
-            self.group.wait()  # until the main process has put damaged checkpoints out of the way
+            self.group.barrier()  # until the main process has put damaged checkpoints out of the way
         state = checkpoint.newest(self.checkpoints)
         if state is None and self.run.status().trained:
             raise checkpoint.Damaged(
-                f"the checkpoints of {self.run.name}, which is trained, are gone; {trained_anew(self.run)}"
+                f"the checkpoints of {self.run.name}, which is trained, are gone; {retrain_command(self.run)}"
             )
         if state is not None:
             try:
@@ -203,7 +203,7 @@ class Trainer:
             except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
                 raise checkpoint.Damaged(
                     f"the newest checkpoint of {self.run.name} is not one of a run ({type(error).__name__}: {error}); "
-                    f"{trained_anew(self.run)}"
+                    f"{retrain_command(self.run)}"
                 ) from error
         if self.group.is_main:
             self.run.metrics.cut(self.progress.step)
@@ -211,7 +211,7 @@ class Trainer:
                 self._record_deviation(self._lost_metrics())
             checkpoint.forget_best_after(self.checkpoints, self.progress.step)
             self._forget_lost_best()
-            self.group.wait()
+            self.group.barrier()
 
     def _forget_lost_best(self) -> None:
         """Forget which weights were the best so far, and say so, if these are gone."""

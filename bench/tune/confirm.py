@@ -15,10 +15,11 @@ from bench.spec.runspec import RunSpec
 from bench.store import search_results
 from bench.store.run import DIVERGED, FINISHED
 from bench.store.search_results import Candidate, Result
-from bench.sweep.plan import PlannedRun, plan_run, retry_failed, unique
+from bench.sweep.plan import PlannedRun, plan_run, unique
+from bench.sweep.retry import retry_failed
 from bench.tune.objectives import OBJECTIVES, NoValue, value
-from bench.tune.study import RETRIED, Study, finished, settings
-from bench.tune.trial import present, runs_in_record, seconds
+from bench.tune.study import RETRIED, Study, counts_towards_budget, format_settings
+from bench.tune.trial import refreshed_run, runs_in_record, seconds
 
 
 def plan(study: Study, best: int, seeds: int) -> list[PlannedRun]:
@@ -30,7 +31,7 @@ def to_train(study: Study, best: int, seeds: int) -> list[PlannedRun]:
     """The same, where those that failed for other reasons than their settings are to be tried again."""
     planned_runs = plan(study, best, seeds)
     retry_failed(planned_runs, RETRIED)
-    return [present(planned, study) for planned in planned_runs]
+    return [refreshed_run(planned, study) for planned in planned_runs]
 
 
 def unfinished(study: Study, best: int, seeds: int) -> list[PlannedRun]:
@@ -61,7 +62,7 @@ def conclude(study: Study, best: int, seeds: int, base: RunSpec | None = None) -
     if all(candidate.settled for candidate in candidates):
         sign = -1 if OBJECTIVES[study.aim.objectives[0]].better == "higher" else 1
         candidates.sort(key=lambda candidate: (len(candidate.diverged), sign * (candidate.confirmed or [0.0])[0]))
-    spent = [trial for trial in study.trials() if finished(trial)]
+    spent = [trial for trial in study.trials() if counts_towards_budget(trial)]
     searching = sum(float(trial.user_attrs.get("seconds", 0)) for trial in spent)
     confirming = sum(seconds(planned.run) for planned in plan(study, best, seeds))
     result = Result(
@@ -80,7 +81,7 @@ def _candidate(study: Study, trial: FrozenTrial, seeds: int) -> Candidate:
     diverged = [planned.seed for planned in planned_runs if planned.state == DIVERGED]
     spec = RunSpec.from_json(trial.user_attrs["spec"])
     tried = [planned.seed for planned in planned_runs]
-    return Candidate(trial.number, settings(trial), spec, list(trial.values), tried, confirmed, diverged)
+    return Candidate(trial.number, format_settings(trial), spec, list(trial.values), tried, confirmed, diverged)
 
 
 def _runs_of(study: Study, trial: FrozenTrial, seeds: int) -> list[PlannedRun]:
@@ -88,6 +89,6 @@ def _runs_of(study: Study, trial: FrozenTrial, seeds: int) -> list[PlannedRun]:
     first = spec.seed + study.aim.seeds
     evaluation = (study.evaluation.at(spec),)
     return [
-        plan_run(f"trial {trial.number} again: {settings(trial)}", spec.but(seed=seed), study.store, evaluation)
+        plan_run(f"trial {trial.number} again: {format_settings(trial)}", spec.but(seed=seed), study.store, evaluation)
         for seed in range(first, first + seeds)
     ]

@@ -8,13 +8,13 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console, Group
 from rich.text import Text
 
+from bench.common.live_table import LiveView
 from bench.common.whole_tables import table_of
 from bench.store.run import FAILED, FINISHED, RUNNING, Run
-from bench.sweep.live_table import LiveView
 from bench.sweep.plan import PlannedRun
 from bench.sweep.run_table import LOOKS
 from bench.tune.objectives import shown
-from bench.tune.study import Study, finished, runs_of, settings
+from bench.tune.study import Study, counts_towards_budget, format_settings, runs_of
 from bench.tune.tables import metric
 from reports.columns import header
 
@@ -70,7 +70,7 @@ class SearchProgress(LiveView):
         for trial, result, curve in zip(shown_trials, results, curves, strict=True):
             cells: list[str | Text] = [
                 str(trial.number),
-                settings(trial),
+                format_settings(trial),
                 *([curve] if any(curves) else []),
                 Text(result, SIGNS[trial.state][1]),
             ]
@@ -80,7 +80,7 @@ class SearchProgress(LiveView):
     def _line(self, trial: FrozenTrial) -> str:
         mark = SIGNS[trial.state][0]
         if trial.state == TrialState.RUNNING:
-            return f"{mark} trial {trial.number} begins  {settings(trial)}"
+            return f"{mark} trial {trial.number} begins  {format_settings(trial)}"
         return f"{mark} trial {trial.number}  {self.outcome(trial)}  {self._curve(trial)}  ({self.tally()})"
 
     def _curves(self, trials: list[FrozenTrial], result: int) -> list[str]:
@@ -88,7 +88,7 @@ class SearchProgress(LiveView):
 
         result: letters of the longest result.
         """
-        least = min(LEAST_SETTINGS, max((len(settings(trial)) for trial in trials), default=0))
+        least = min(LEAST_SETTINGS, max((len(format_settings(trial)) for trial in trials), default=0))
         room = self.console.width - sum(map(len, ("trial", BETWEEN * 3))) - least - result
         for latest in range(LATEST, 0, -1):
             curves = [self._curve(trial, latest) for trial in trials]
@@ -123,7 +123,7 @@ class SearchProgress(LiveView):
         trials = self.study.trials()
         pruned = sum(trial.state == TrialState.PRUNED for trial in trials)
         failed = sum(trial.state == TrialState.FAIL for trial in trials)
-        parts = [f"{sum(map(finished, trials))} of {self.budget} trials"]
+        parts = [f"{sum(map(counts_towards_budget, trials))} of {self.budget} trials"]
         parts += [f"{count} {outcome}" for count, outcome in ((pruned, "pruned"), (failed, "failed")) if count]
         if ranking := self.study.ranking():
             first = self.study.aim.objectives[0]

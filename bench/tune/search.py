@@ -17,20 +17,21 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.common.errors import BenchError
 from bench.store.failures import Failure
 from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, RUNNING
-from bench.sweep.plan import PlannedRun, retry_failed
+from bench.sweep.plan import PlannedRun
+from bench.sweep.retry import retry_failed
 from bench.sweep.scheduler import Scheduler
 from bench.tune import samplers, spaces
 from bench.tune.objectives import NoValue, value
 from bench.tune.spaces import Space
-from bench.tune.study import RETRIED, SURPLUS, Study, finished
+from bench.tune.study import RETRIED, SURPLUS, Study, counts_towards_budget
 from bench.tune.trial import OpenTrial, runs_in_record, runs_of_trial, seconds
 from bench.tune.walk import BrokenSpace
 
-UNTOLD = 60.0  # in a shared study, adopt a running trial that has had no owner for this many seconds
+ADOPT_AFTER_S = 60.0  # in a shared study, adopt a running trial that has had no owner for this many seconds
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchBudget:
     """How to search. trials: the total of finished ones. timeout: seconds after which no trial is started."""
 
     trials: int
@@ -42,15 +43,15 @@ class Plan:
 class Search:
     """A watcher of the scheduler; `watch` it before the scheduler runs. planned_runs: gets the runs of new trials, too."""
 
-    def __init__(self, study: Study, space: Space, plan: Plan, planned_runs: list[PlannedRun]):
-        self.study, self.space, self.plan, self.planned_runs = study, space, plan, planned_runs
+    def __init__(self, study: Study, space: Space, budget: SearchBudget, planned_runs: list[PlannedRun]):
+        self.study, self.space, self.budget, self.planned_runs = study, space, budget, planned_runs
         self.open_trials: list[OpenTrial] = []
         self.lost = 0  # trials that failed for other reasons than their settings; the next search tries them again
-        self._deadline = time.monotonic() + plan.timeout if plan.timeout else None
-        self._points = len(grid) if (grid := spaces.grid(space) if plan.sampler == "grid" else []) else None
+        self._deadline = time.monotonic() + budget.timeout if budget.timeout else None
+        self._points = len(grid) if (grid := spaces.grid(space) if budget.sampler == "grid" else []) else None
         typical = spaces.typical(space)
-        study.record.sampler = samplers.sampler(plan.sampler, study.aim.seed, len(study.aim.objectives), grid)
-        study.record.pruner = samplers.pruner(plan.pruner, typical.validate_every, typical.steps * study.aim.seeds)
+        study.optuna_study.sampler = samplers.sampler(budget.sampler, study.aim.seed, len(study.aim.objectives), grid)
+        study.optuna_study.pruner = samplers.pruner(budget.pruner, typical.validate_every, typical.steps * study.aim.seeds)
 
     def watch(self, scheduler: Scheduler) -> None:
         """Continue the open trials of an earlier search, then ask Optuna for new ones."""
@@ -58,24 +59,24 @@ class Search:
         trials = self.study.trials()
         recorded = {name: d for trial in trials for name, d in trial.distributions.items()}
         spaces.refuse_changes(self.space, self.study.name, recorded)
-        if not trials and self.space.start and self.plan.sampler != "grid":
-            self.study.record.enqueue_trial(self.space.start)
+        if not trials and self.space.start and self.budget.sampler != "grid":
+            self.study.optuna_study.enqueue_trial(self.space.start)
         for trial in trials:
-            if trial.state == TrialState.RUNNING and self._left(trial):
+            if trial.state == TrialState.RUNNING and self._was_abandoned(trial):
                 # Optuna has no public way to go on with a running trial; a new one would train its runs' settings again.
-                self._go_on(optuna.Trial(self.study.record, trial._trial_id), trial)
+                self._go_on(optuna.Trial(self.study.optuna_study, trial._trial_id), trial)
         self._ask_again(trials)
         self._fill()
 
     def started(self, planned: PlannedRun) -> None:
-        for open_trial in self._at(planned):
+        for open_trial in self._open_trials_of(planned):
             open_trial.ours = True
 
     def ended(self, planned: PlannedRun) -> None:
         """One run of a trial has ended: start its next run, or tell Optuna the result."""
-        for open_trial in self._at(planned):
+        for open_trial in self._open_trials_of(planned):
             self._report(open_trial)
-        group = self._at(planned)
+        group = self._open_trials_of(planned)
         pruned = next((open_trial.pruned for open_trial in group if open_trial.pruned), "")
         for open_trial in group:
             open_trial.pruned = open_trial.pruned or pruned
@@ -94,14 +95,14 @@ class Search:
             self._report(open_trial)
         self._fill()
 
-    def open(self) -> int:
+    def trials_left(self) -> int:
         """How many trials are still to be finished."""
-        budget = self.plan.trials if self._points is None else min(self.plan.trials, self._points)
-        return max(0, budget - sum(map(finished, self.study.trials())))
+        total = self.budget.trials if self._points is None else min(self.budget.trials, self._points)
+        return max(0, total - sum(map(counts_towards_budget, self.study.trials())))
 
     def _fill(self) -> None:
         while self._room():
-            trial = self.study.record.ask()
+            trial = self.study.optuna_study.ask()
             self._go_on(trial, self.study.trials()[trial.number])
 
     def _room(self) -> bool:
@@ -114,26 +115,30 @@ class Search:
         if self._points is not None and not waiting and len(_grid_trials(trials)) >= self._points:
             return False
         running = sum(trial.state == TrialState.RUNNING for trial in trials)
-        return sum(map(finished, trials)) + running + self.lost < self.plan.trials
+        return sum(map(counts_towards_budget, trials)) + running + self.lost < self.budget.trials
 
-    def _left(self, trial: FrozenTrial) -> bool:
+    def _was_abandoned(self, trial: FrozenTrial) -> bool:
         """Whether a running trial of the record was left by an earlier search of this store."""
         if "owner" in trial.user_attrs or self.study.url is None:
             return self.study.ours(trial)
         began = trial.datetime_start
-        return began is None or time.time() - began.timestamp() > UNTOLD
+        return began is None or time.time() - began.timestamp() > ADOPT_AFTER_S
 
     def _ask_again(self, trials: Sequence[FrozenTrial]) -> None:
         """Enqueue the settings of trials that failed for other reasons than their settings."""
         replaced = {trial.user_attrs.get("again") for trial in trials}
-        room = self.plan.trials - sum(finished(t) or not t.state.is_finished() for t in trials)
-        lost = [t for t in trials if t.state == TrialState.FAIL and not finished(t) and t.user_attrs.get("kind") != SURPLUS]
+        room = self.budget.trials - sum(counts_towards_budget(t) or not t.state.is_finished() for t in trials)
+        lost = [
+            t
+            for t in trials
+            if t.state == TrialState.FAIL and not counts_towards_budget(t) and t.user_attrs.get("kind") != SURPLUS
+        ]
         for trial in [trial for trial in lost if trial.number not in replaced][: max(0, room)]:
-            self.study.record.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+            self.study.optuna_study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
 
-    def _go_on(self, trial: optuna.Trial, record: FrozenTrial) -> None:
+    def _go_on(self, trial: optuna.Trial, frozen: FrozenTrial) -> None:
         """Draw a trial's settings, or read them from the record, and start its first run."""
-        planned_runs = runs_in_record(self.study, record)
+        planned_runs = runs_in_record(self.study, frozen)
         resumed = bool(planned_runs)
         if not resumed:
             if self._surplus(trial.number):
@@ -153,11 +158,11 @@ class Search:
             trial.set_user_attr("spec", spec.to_json())
             trial.set_user_attr("runs", [planned.run.name for planned in planned_runs])
             self.planned_runs += planned_runs
-        if "again" in record.user_attrs:
+        if "again" in frozen.user_attrs:
             retry_failed(planned_runs, RETRIED)
         open_trial = OpenTrial(self.study, trial, planned_runs)
         self.open_trials.append(open_trial)
-        if "pruned" in record.user_attrs:
+        if "pruned" in frozen.user_attrs:
             self._stop(open_trial)
             self._tell(open_trial, TrialState.PRUNED)
         elif twin := self._pruned_twin(trial.number, planned_runs):
@@ -215,12 +220,12 @@ class Search:
 
     def _tell_failed(self, trial: optuna.Trial, kind: str, reason: str, planned_runs: Sequence[PlannedRun] = ()) -> None:
         self._note(trial, planned_runs, kind=kind, reason=reason)
-        failed = self.study.record.tell(trial, state=TrialState.FAIL)
-        self.lost += not finished(failed) and kind != SURPLUS
+        failed = self.study.optuna_study.tell(trial, state=TrialState.FAIL)
+        self.lost += not counts_towards_budget(failed) and kind != SURPLUS
 
     def _tell(self, open_trial: OpenTrial, state: TrialState, values: list[float] | None = None) -> None:
         self._note(open_trial.trial, open_trial.planned_runs, **({"reason": open_trial.pruned} if open_trial.pruned else {}))
-        self.study.record.tell(open_trial.trial, values, state)
+        self.study.optuna_study.tell(open_trial.trial, values, state)
         self.open_trials.remove(open_trial)
 
     def _note(self, trial: optuna.Trial, planned_runs: Sequence[PlannedRun], **attributes: Any) -> None:
@@ -230,7 +235,7 @@ class Search:
         }.items():
             trial.set_user_attr(name, attribute)
 
-    def _at(self, planned: PlannedRun) -> list[OpenTrial]:
+    def _open_trials_of(self, planned: PlannedRun) -> list[OpenTrial]:
         """The open trials that wait for a run: several if the sampler suggested the same settings twice."""
         return [
             open_trial
@@ -246,8 +251,10 @@ class Search:
 
     def _surplus(self, number: int) -> bool:
         """Whether searches that share the record have started more trials than the budget: the latest ones give up."""
-        earlier = [trial for trial in self.study.trials()[:number] if finished(trial) or not trial.state.is_finished()]
-        return len(earlier) >= self.plan.trials
+        earlier = [
+            trial for trial in self.study.trials()[:number] if counts_towards_budget(trial) or not trial.state.is_finished()
+        ]
+        return len(earlier) >= self.budget.trials
 
 
 def _grid_trials(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 
@@ -15,16 +14,17 @@ from bench.store import snapshot
 from bench.store.search_results import Aim, Result
 from bench.store.store import Store
 from bench.sweep import active
+from bench.sweep.executor import Executor
 from bench.sweep.interruption import run_to_end
 from bench.sweep.labelling import Labelling
 from bench.sweep.plan import ACTIVE, TO_DO, PlannedRun, plan_run, unique
 from bench.sweep.preflight import preflight
-from bench.sweep.progress import Display
-from bench.sweep.scheduler import Scheduler, Watcher, finished
+from bench.sweep.progress import SweepProgress
+from bench.sweep.scheduler import Scheduler, Watcher, all_finished
 from bench.tracking.tracker import Tracker
 from bench.tune import confirm, samplers, spaces
 from bench.tune.display import SearchProgress
-from bench.tune.search import Plan, Search
+from bench.tune.search import Search, SearchBudget
 from bench.tune.spaces import Space
 from bench.tune.study import Study, called, evaluation
 from bench.tune.trial import runs_in_record
@@ -39,7 +39,7 @@ class Confirmation:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SearchOutcome:
     """How a session ended.
 
     open: trials still to be finished. unconfirmed: runs on fresh seeds that have not finished, though all trials have.
@@ -53,15 +53,15 @@ class Outcome:
     trouble: str
 
 
-def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
+def check(store: Store, space: Space, aim: Aim, budget: SearchBudget) -> None:
     """Refuse a search none of whose trials could be drawn or trained, before anything is written."""
-    samplers.sampler(plan.sampler, aim.seed, len(aim.objectives))
-    samplers.pruner(plan.pruner, 1, 1)
+    samplers.sampler(budget.sampler, aim.seed, len(aim.objectives))
+    samplers.pruner(budget.pruner, 1, 1)
     spaces.distributions(space)
     refusals = []
-    for choices in spaces.points(space):
+    for choices in spaces.first_choices(space):
         try:
-            spec = spaces.drawn(space, choices)
+            spec = spaces.spec_for(space, choices)
             spec.data.build().fingerprint()
             preflight([plan_run(space.name, spec, store, (evaluation(aim).at(spec),))])
             return
@@ -73,9 +73,15 @@ def check(store: Store, space: Space, aim: Aim, plan: Plan) -> None:
 
 
 def run(
-    study: Study, space: Space, plan: Plan, confirmation: Confirmation, executor: Any, console: Console, command: str
-) -> Outcome:
-    """Search until the plan is fulfilled and confirm what was found, or until interrupted."""
+    study: Study,
+    space: Space,
+    budget: SearchBudget,
+    confirmation: Confirmation,
+    executor: Executor,
+    console: Console,
+    command: str,
+) -> SearchOutcome:
+    """Search until the budget is spent and confirm what was found, or until interrupted."""
     planned_runs = [
         planned for trial in study.trials() for planned in runs_in_record(study, trial)
     ]  # for MLflow, which may lack some
@@ -90,32 +96,32 @@ def run(
         trouble = ""
         try:
             interrupted = False
-            search = Search(study, space, plan, planned_runs)
-            if search.open():
-                with SearchProgress(console, study, plan.trials) as board:
-                    watchers: list[Watcher] = [search, board, labelling, tracker]
+            search = Search(study, space, budget, planned_runs)
+            if search.trials_left():
+                with SearchProgress(console, study, budget.trials) as progress:
+                    watchers: list[Watcher] = [search, progress, labelling, tracker]
                     scheduler = Scheduler([], study.store, executor, watchers, stop_requested, code.note)
                     search.watch(scheduler)
                     interrupted = run_to_end(scheduler, console)
-            if not interrupted and confirmation.best and not search.open():
+            if not interrupted and confirmation.best and not search.trials_left():
                 interrupted = _confirm(study, confirmation, planned_runs, executor, console, tracker, sweep, code)
         finally:
             trouble = tracker.close()
         result = confirm.conclude(study, confirmation.best, confirmation.seeds, spaces.base(space))
-    left = search.open()
+    left = search.trials_left()
     unconfirmed = [] if left else confirm.unfinished(study, confirmation.best, confirmation.seeds)
-    return Outcome(result, interrupted, left, unconfirmed, trouble)
+    return SearchOutcome(result, interrupted, left, unconfirmed, trouble)
 
 
 def _confirm(
     study: Study,
     confirmation: Confirmation,
     planned_runs: list[PlannedRun],
-    executor: Any,
+    executor: Executor,
     console: Console,
     tracker: Watcher,
-    sweep: Any,
-    code: Any,
+    sweep: active.Sweep,
+    code: snapshot.Snapshot,
 ) -> bool:
     """Train the best trials on fresh seeds; whether that was interrupted."""
     fresh = confirm.to_train(study, confirmation.best, confirmation.seeds)
@@ -123,7 +129,7 @@ def _confirm(
     if not any(planned.state in (*TO_DO, *ACTIVE) for planned in fresh):
         return False
     console.print("the best trials again, on fresh seeds", highlight=False)
-    with Display(console, unique(fresh), sum(finished([planned]) for planned in unique(fresh))) as display:
+    with SweepProgress(console, unique(fresh), sum(all_finished([planned]) for planned in unique(fresh))) as display:
         watchers: list[Watcher] = [display, Labelling(called(study.name, study.aim.scale), fresh), tracker]
         return run_to_end(Scheduler(fresh, study.store, executor, watchers, sweep.stop_requested, code.note), console)
 

@@ -15,7 +15,7 @@ from optuna.distributions import BaseDistribution, check_distribution_compatibil
 
 from bench.common import trust
 from bench.common.errors import BenchError, listed
-from bench.spec.loading import canonical, did_you_mean_file, in_words, module_of
+from bench.spec.loading import canonical, did_you_mean_file, errors_of_user_file, module_of
 from bench.spec.runspec import RunSpec
 from bench.tune.walk import BrokenSpace, Walk, shown
 
@@ -59,20 +59,20 @@ def load(name: str, scale: str) -> Space:
         name = canonical(name)
         draw, start = spaces[name]
 
-    def drawn(trial: Any) -> RunSpec:
-        with in_words(file, "space(trial, scale)", BrokenSpace):
+    def draw_checked(trial: Any) -> RunSpec:
+        with errors_of_user_file(file, "space(trial, scale)", BrokenSpace):
             spec = draw(trial, scale)
         if not isinstance(spec, RunSpec):
             raise BrokenSpace(f"the search space {name} must return a RunSpec, got {type(spec).__name__}")
         trust.allow(spec.modules())  # named by code of the user's own
         return spec
 
-    return Space(name, drawn, _start(file, start, scale) if start else None)
+    return Space(name, draw_checked, _start(file, start, scale) if start else None)
 
 
 def _start(file: str, start: Callable[[str], Any], scale: str) -> dict[str, Any]:
     """The choices that are tried first."""
-    with in_words(file, "start(scale)", BrokenSpace):
+    with errors_of_user_file(file, "start(scale)", BrokenSpace):
         choices = start(scale)
     if not isinstance(choices, dict):
         raise BrokenSpace(f"`start(scale)` of {file} must return a dict of choices, got {type(choices).__name__}")
@@ -88,14 +88,14 @@ def with_settings(space: Space, settings: Sequence[str]) -> Space:
         if path in (searched := _searched(space)) or any(name.startswith(f"{path}.") for name in searched):
             raise BenchError(f"--set {setting}: the search space {space.name} chooses {listed(sorted(searched))} itself")
 
-    def drawn(trial: Any) -> RunSpec:
+    def draw_with_settings(trial: Any) -> RunSpec:
         spec = space.draw(trial)
         for setting in settings:
             spec = spec.edited(setting)
         trust.allow(spec.modules())
         return spec
 
-    return replace(space, draw=drawn) if settings else space
+    return replace(space, draw=draw_with_settings) if settings else space
 
 
 def _searched(space: Space) -> set[str]:
@@ -103,7 +103,7 @@ def _searched(space: Space) -> set[str]:
     flat_specs: list[dict[str, Any]] = []
     for walk in islice(_walks(space, 2, forgiving=True), CORNERS):
         with suppress(BenchError):
-            flat_specs.append(drawn(space, walk.params).flat())
+            flat_specs.append(spec_for(space, walk.params).flat())
     return {
         name for settings in flat_specs for name in settings if any(other.get(name) != settings[name] for other in flat_specs)
     }
@@ -118,17 +118,17 @@ def _refuse_other_arguments(file: str, function: Callable[..., Any], name: str, 
         raise BenchError(f"{file} defines {name}{signature}, and it is called as {name}({', '.join(arguments)})") from None
 
 
-def grid(space: Space, points: int = POINTS) -> list[dict[str, Any]]:
+def grid(space: Space, points_per_range: int = POINTS) -> list[dict[str, Any]]:
     """Every combination of a space's choices, of a range so many evenly spaced points (in logarithm where the range is)."""
-    return [walk.params for walk in _walks(space, points)]
+    return [walk.params for walk in _walks(space, points_per_range)]
 
 
 def typical(space: Space) -> RunSpec:
     """One spec of the space: its start, else the first that there is."""
     refusals = []
-    for choices in points(space):
+    for choices in first_choices(space):
         try:
-            return drawn(space, choices)
+            return spec_for(space, choices)
         except BrokenSpace:
             raise
         except BenchError as error:
@@ -138,10 +138,10 @@ def typical(space: Space) -> RunSpec:
 
 def base(space: Space) -> RunSpec | None:
     """The start of a space, which a search is to improve on; None if it has none."""
-    return drawn(space, space.start) if space.start else None
+    return spec_for(space, space.start) if space.start else None
 
 
-def points(space: Space) -> Iterator[dict[str, Any]]:
+def first_choices(space: Space) -> Iterator[dict[str, Any]]:
     """The start of a space; if it has none, choices spread over it, some of which may be invalid."""
     if space.start:
         yield space.start
@@ -150,8 +150,8 @@ def points(space: Space) -> Iterator[dict[str, Any]]:
     yield from (walk.params for walk in islice(_walks(space, 2, forgiving=True), CORNERS))
 
 
-def drawn(space: Space, values: dict[str, Any]) -> RunSpec:
-    """The spec that a space draws with these choices; a choice that `values` lacks takes its first value."""
+def spec_for(space: Space, values: dict[str, Any]) -> RunSpec:
+    """The spec that a space gives for these choices; a choice that `values` lacks takes its first value."""
     return space.draw(Walk([], POINTS, values))
 
 
@@ -195,14 +195,14 @@ def _compatible(earlier: BaseDistribution, later: BaseDistribution) -> bool:
     return True
 
 
-def _walks(space: Space, points: int, forgiving: bool = False) -> Iterator[Walk]:
+def _walks(space: Space, points_per_range: int, forgiving: bool = False) -> Iterator[Walk]:
     """Depth first: each walk takes the next branch of the last choice that has one left.
 
     forgiving: a walk that the space refuses is yielded, too, with the choices up to there. BrokenSpace is never forgiven.
     """
     path: list[int] = []
     while True:
-        walk = Walk(path, points)
+        walk = Walk(path, points_per_range)
         try:
             space.draw(walk)
         except BenchError as error:

@@ -17,22 +17,22 @@ from bench.store.search_results import journal
 from bench.store.store import Store
 
 
-def open_record(store: Store, url: str | None, making: bool = False) -> BaseStorage:
+def open_record(store: Store, url: str | None, create: bool = False) -> BaseStorage:
     """Where the record is: the store's journal, or a database that the user of this machine has named himself.
 
-    making: whether it may be created; readers create nothing.
+    create: whether it may be created; readers create nothing.
     """
     if url is None:
         path = journal(store)
-        if making:
+        if create:
             make_folder(path.parent, store.root)
         try:
             with opened(path, LARGE, store.root):  # refuses what is no regular file
                 pass
         except FileNotFoundError:
-            if not making:
+            if not create:
                 raise BenchError(f"the record of the searches of {store.root} is gone: there is no {path}") from None
-        if making:
+        if create:
             _mend(path)
         return JournalStorage(JournalFileBackend(str(path)))
     refuse_secrets(url)
@@ -42,9 +42,9 @@ def open_record(store: Store, url: str | None, making: bool = False) -> BaseStor
             f"`bench tune ... --storage {shown(url)}` does, if it is yours"
         )
     try:
-        if not making:
+        if not create:
             _refuse_missing(url)
-        return get_storage(url) if making else get_storage(RDBStorage(url, skip_table_creation=True))
+        return get_storage(url) if create else get_storage(RDBStorage(url, skip_table_creation=True))
     except BenchError:
         raise
     except ImportError as error:

@@ -23,13 +23,21 @@ from optuna.trial import FrozenTrial, TrialState
 from bench.common import trust
 from bench.common.errors import BenchError
 from bench.common.files import write_json
+from bench.common.json_schemas import fitting
 from bench.common.reading import inside, is_regular
-from bench.common.records import fitting
 from bench.spec.experiment import Evaluation
-from bench.store import search_results, shapes
+from bench.store import schemas, search_results
 from bench.store.failures import Failure
 from bench.store.run import RUN_NAME
-from bench.store.search_results import STUDY_NAME, Aim, NothingFound, journal, making, noted, others
+from bench.store.search_results import (
+    STUDY_NAME,
+    Aim,
+    NothingFound,
+    journal,
+    other_searches_hint,
+    read_study_json,
+    search_command,
+)
 from bench.store.store import Store
 from bench.tune.objectives import OBJECTIVES
 from bench.tune.storage import first_line, open_record, refuse_secrets
@@ -57,7 +65,7 @@ class Study:
     folder: Path
     owner: str
     url: str | None
-    record: optuna.Study
+    optuna_study: optuna.Study
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -66,9 +74,9 @@ class Study:
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by number, not to be changed."""
-        trials = self.record.get_trials(deepcopy=False)
+        trials = self.optuna_study.get_trials(deepcopy=False)
         for trial in trials:
-            fitting(trial.user_attrs, shapes.TRIAL, journal(self.store), f"trial {trial.number}")
+            fitting(trial.user_attrs, schemas.TRIAL, journal(self.store), f"trial {trial.number}")
         return trials
 
     def ours(self, trial: FrozenTrial) -> bool:
@@ -79,7 +87,7 @@ class Study:
         """Complete trials with different settings, best first; of several objectives the Pareto front, by the first of them."""
         complete = [trial for trial in self.trials() if trial.state == TrialState.COMPLETE]
         if len(self.aim.objectives) > 1 and complete:
-            front = {trial.number for trial in self.record.best_trials}
+            front = {trial.number for trial in self.optuna_study.best_trials}
             complete = [trial for trial in complete if trial.number in front]
         higher = OBJECTIVES[self.aim.objectives[0]].better == "higher"
         complete.sort(key=lambda trial: (-trial.values[0] if higher else trial.values[0], trial.number))
@@ -91,12 +99,12 @@ def evaluation(aim: Aim) -> Evaluation:
     return Evaluation(clips=CLIPS[aim.scale], horizon=HORIZONS.get(aim.scale), split="val")
 
 
-def finished(trial: FrozenTrial) -> bool:
+def counts_towards_budget(trial: FrozenTrial) -> bool:
     """Whether a trial counts towards the budget: complete, pruned, or failed by its own settings."""
     return trial.state in FINISHED and (trial.state != TrialState.FAIL or trial.user_attrs.get("kind") in COUNTED)
 
 
-def settings(trial: optuna.Trial | FrozenTrial) -> str:
+def format_settings(trial: optuna.Trial | FrozenTrial) -> str:
     """The settings of a trial: lr=0.002 slots=50."""
     short = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in trial.params.items()}
     return " ".join(f"{name}={value}" for name, value in short.items())
@@ -115,13 +123,13 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
     if not re.fullmatch(STUDY_NAME, name):
         raise BenchError(f"--study takes letters, digits and underscores, got '{name}'")
     folder = search_results.folder(store, name, aim.scale)
-    study_json = noted(folder, store)
+    study_json = read_study_json(folder, store)
     store.root.mkdir(parents=True, exist_ok=True)
     if url is not None:
         refuse_secrets(url)
         trust.remember_storage(url)
     url = url or study_json.get("storage")
-    storage = open_record(store, url, making=True)
+    storage = open_record(store, url, create=True)
     directions: list[Any] = ["maximize" if OBJECTIVES[word].better == "higher" else "minimize" for word in aim.objectives]
     try:
         record = optuna.create_study(
@@ -143,10 +151,12 @@ def begin(store: Store, name: str, aim: Aim, url: str | None = None) -> Study:
 def find(store: Store, name: str, scale: str) -> Study:
     """The existing study of that name; BenchError if there is none."""
     folder = search_results.folder(store, name, scale)
-    study_json = noted(folder, store)
+    study_json = read_study_json(folder, store)
     if not {"aim", "owner"} <= study_json.keys():
-        in_store = f"in {store.root}{others(store)}"
-        raise BenchError(f"there is no search '{name}' (scale {scale}) {in_store}; `{making(store, name, scale)}` makes it")
+        in_store = f"in {store.root}{other_searches_hint(store)}"
+        raise BenchError(
+            f"there is no search '{name}' (scale {scale}) {in_store}; `{search_command(store, name, scale)}` makes it"
+        )
     url = study_json.get("storage")
     try:
         record = optuna.load_study(study_name=called(name, scale), storage=open_record(store, url))

@@ -15,7 +15,7 @@ from bench.common.display import published
 from bench.common.errors import BenchError
 from bench.metrics import METRICS
 from bench.store.run import FINISHED
-from bench.store.search_results import Candidate, making, read
+from bench.store.search_results import Candidate, read, search_command
 from bench.sweep.plan import plan_run
 from bench.tune.objectives import value
 from bench.tune.study import Study
@@ -58,7 +58,7 @@ def searched(study: Study, importances: bool = True) -> Searched:
         evaluator=EVALUATOR,
         front=tuple(trial.number for trial in (ranking if len(names) > 1 else ranking[:1])),
         confirmed=_confirmed(study),
-        confirming=f"{making(study.store, study.name, study.aim.scale)} --confirm 1",
+        confirming=f"{search_command(study.store, study.name, study.aim.scale)} --confirm 1",
         notes=_notes(study, trials),
     )
 
@@ -91,7 +91,9 @@ def _importances(study: Study) -> dict[str, float]:
         return {}
     fanova = optuna.importance.FanovaImportanceEvaluator(seed=0)
     try:
-        shares = optuna.importance.get_param_importances(study.record, evaluator=fanova, target=lambda trial: trial.values[0])
+        shares = optuna.importance.get_param_importances(
+            study.optuna_study, evaluator=fanova, target=lambda trial: trial.values[0]
+        )
     except (ValueError, RuntimeError):  # settings or values that do not vary
         return {}
     return {name: float(share) for name, share in shares.items()}

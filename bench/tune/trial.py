@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
-from statistics import median
 
 import optuna
 from optuna.trial import FrozenTrial
 
 from bench.spec.runspec import RunSpec
+from bench.store.metrics_log import steps_per_second
 from bench.store.run import FINISHED, Run
-from bench.sweep.damaged_scores import with_readable_scores
+from bench.sweep.damaged_scores import set_aside_damaged_scores
 from bench.sweep.plan import PlannedRun, plan_run
 from bench.tune.objectives import OBJECTIVES
-from bench.tune.study import Study, settings
-
-PAUSE = 20  # times the median time between two lines of metrics: a longer gap is an interruption
+from bench.tune.study import Study, format_settings
 
 
 class OpenTrial:
@@ -40,7 +37,7 @@ class OpenTrial:
 
     def unfinished(self) -> PlannedRun | None:
         """The run that is next, as it is now; None once all are finished."""
-        now = (present(planned, self.study) for planned in self.planned_runs)
+        now = (refreshed_run(planned, self.study) for planned in self.planned_runs)
         return next((planned for planned in now if planned.state != FINISHED), None)
 
     def news(self) -> Iterator[tuple[int, float]]:
@@ -70,7 +67,7 @@ class OpenTrial:
 def runs_of_trial(study: Study, trial: optuna.Trial | FrozenTrial, spec: RunSpec) -> list[PlannedRun]:
     """The runs of a trial with that spec, one per seed, named by what it tries."""
     seeds = range(spec.seed, spec.seed + study.aim.seeds)
-    label = f"trial {trial.number}: {settings(trial)}"
+    label = f"trial {trial.number}: {format_settings(trial)}"
     return [plan_run(label, spec.but(seed=seed), study.store, (study.evaluation.at(spec),)) for seed in seeds]
 
 
@@ -81,17 +78,15 @@ def runs_in_record(study: Study, trial: FrozenTrial) -> list[PlannedRun]:
     return runs_of_trial(study, trial, RunSpec.from_json(trial.user_attrs["spec"]))
 
 
-def present(planned: PlannedRun, study: Study) -> PlannedRun:
+def refreshed_run(planned: PlannedRun, study: Study) -> PlannedRun:
     """The run as it is now. Damaged scores are set aside, so that it is to be scored again."""
     current = plan_run(planned.label, planned.spec, study.store, planned.evaluations)
-    return with_readable_scores([current], study.store, whole=True)[0]
+    return set_aside_damaged_scores([current], study.store, whole=True)[0]
 
 
 def seconds(run: Run) -> float:
-    """Seconds of training so far; of a run that ended early, what its log shows, pauses left out."""
+    """Seconds of training so far; of a run that ended early, at the speed that its log shows."""
     if "train_seconds" in (provenance := run.provenance()):
         return float(provenance["train_seconds"])
-    times = [line["time"] for line in run.metrics.lines() if "time" in line]
-    gaps = [late - early for early, late in pairwise(times)]
-    typical = median(gaps) if gaps else 0.0
-    return sum(gap if gap <= PAUSE * typical else typical for gap in gaps) + typical
+    speed = steps_per_second(run.metrics.lines())
+    return run.metrics.step() / speed if speed else 0.0

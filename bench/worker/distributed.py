@@ -28,11 +28,11 @@ from bench.common.errors import BenchError
 from bench.common.files import read_json, write_json
 from bench.common.machine import KernelKills, signal_name
 from bench.spec.experiment import Evaluation, evaluations_from_json, evaluations_to_json
-from bench.store.failures import OUT_OF_MEMORY, Failure
+from bench.store.failures import OUT_OF_MEMORY, Failure, Interruption
 from bench.store.run import FAILED, FINISHED, INTERRUPTED, Run
 from bench.training.control import Control
-from bench.worker import waiting
-from bench.worker.outcome import LOST, Outcome, outcome_of
+from bench.worker import spin_control
+from bench.worker.outcome import Outcome, outcome_of
 
 if TYPE_CHECKING:
     import torch
@@ -107,17 +107,17 @@ def _wait_for_outcomes(processes: list[subprocess.Popen[bytes]], folder: str) ->
     deadline = time.monotonic() + GRACE
     while time.monotonic() < deadline and any(process.poll() is None for process in processes):
         outcome = _reported_outcome(folder, 0)
-        if outcome and outcome.kind != LOST:
+        if outcome and outcome.kind != Interruption.PEER_LOST:
             break
         time.sleep(POLL_S)
 
 
 def _verdict(processes: list[subprocess.Popen[bytes]], outcomes: list[Outcome | None], out_of_memory: bool) -> Outcome:
     """The outcome of the run, from the reports and exit codes of the processes; those still running will be killed."""
-    if outcomes[0] and outcomes[0].kind != LOST:
+    if outcomes[0] and outcomes[0].kind != Interruption.PEER_LOST:
         return outcomes[0]
     for outcome in outcomes:
-        if outcome and outcome.state != FINISHED and outcome.kind != LOST:
+        if outcome and outcome.state != FINISHED and outcome.kind != Interruption.PEER_LOST:
             return outcome
     for rank, process in enumerate(processes):
         if process.returncode and not outcomes[rank]:
@@ -200,7 +200,7 @@ def main() -> None:
 
     torch.set_num_threads(options.threads)
     if options.threads > 1:
-        waiting.begin(options.device)
+        spin_control.watch(options.device)
     run = Run(options.directory)
     control = Control(stop_requested.is_set)
     outcome = outcome_of(

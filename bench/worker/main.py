@@ -21,7 +21,7 @@ from bench.spec.experiment import Evaluation, evaluations_from_json
 from bench.store.provenance import threads_of
 from bench.store.run import FAILED, FINISHED, RUNNING, Run
 from bench.training.control import Control
-from bench.worker import waiting
+from bench.worker import spin_control
 from bench.worker.outcome import Outcome, outcome_of
 from bench.worker.work import train_and_score
 
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         torch.set_num_threads(threads)
         if threads > 1:
-            waiting.begin(options.device)
+            spin_control.watch(options.device)
     state = execute(
         run,
         options.evaluations,

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from bench.common.errors import BenchError, Blocked
 from bench.common.reading import Unreadable
 from bench.store import failures
-from bench.store.failures import Failure
+from bench.store.failures import Failure, Interruption
 from bench.store.run import BLOCKED, DIVERGED, FAILED, FINISHED, INTERRUPTED, Run
 from bench.store.snapshot import Changed
 
-LOST = "lost"  # ended because another process of the group has ended
 log = logging.getLogger(__name__)
 
 
@@ -50,10 +49,12 @@ def _outcome(run: Run, error: Exception) -> Outcome:
         case Interrupted():
             request = run.stop_requested()
             return Outcome(
-                INTERRUPTED, "asked" if request else "stopped", request or "asked to stop; it goes on from its checkpoint"
+                INTERRUPTED,
+                Interruption.BY_USER if request else Interruption.BY_SIGNAL,
+                request or "stopped on request; `bench run` resumes it from its checkpoint",
             )
         case PeerLost():
-            return Outcome(INTERRUPTED, LOST, str(error))
+            return Outcome(INTERRUPTED, Interruption.PEER_LOST, str(error))
         case Diverged():
             return Outcome(DIVERGED, Failure.DIVERGED, str(error))
         case Changed():
@@ -68,6 +69,6 @@ def _outcome(run: Run, error: Exception) -> Outcome:
             return Outcome(FAILED, Failure.MEMORY, "out of memory")
     log.error("%s", traceback.format_exc())
     if isinstance(error, OSError):
-        return Outcome(FAILED, failures.of(error), f"{error.strerror or error}: {error.filename or run.path}")
+        return Outcome(FAILED, failures.kind_of(error), f"{error.strerror or error}: {error.filename or run.path}")
     kind = Failure.MEMORY if type(error).__name__ == "OutOfMemoryError" else Failure.CODE
     return Outcome(FAILED, kind, f"{type(error).__name__}: {error}".splitlines()[0])

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bench.common.errors import listed
-from bench.store import own_code, provenance, seal, shapes, snapshot
+from bench.store import provenance, schemas, seal, snapshot, user_code
 from bench.store.run import Run
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def begin(run: Run, data: Dataset, device: torch.device, group: ProcessGroup, st
     if deviations := [*before.get("deviations", []), *new_deviations]:
         recorded["deviations"] = deviations
     if changed:
-        earlier = {name: before[name] for name in shapes.TRAINED_WITH if name in before}
+        earlier = {name: before[name] for name in schemas.TRAINED_WITH if name in before}
         recorded["earlier"] = [*before.get("earlier", []), {"until": step, **earlier}]
     run.write("provenance.json", recorded)
 
@@ -63,7 +63,7 @@ def changes(before: Record, now: Record) -> Iterator[str]:
     threads, threads_before = now["threads"], provenance.threads_of(before) or now["threads"]
     if threads != threads_before and now["device"] == before.get("device", "cpu") == "cpu":
         yield f"trained with {_number(threads, 'thread')}, before with {threads_before}: sums round otherwise"
-    if files := own_code.differing(before.get("own_code", {}), now["own_code"]):
+    if files := user_code.differing(before.get("own_code", {}), now["own_code"]):
         yield f"trained with another version of {listed(files)}"
 
 
@@ -71,20 +71,20 @@ def _now(run: Run, data: Dataset, device: torch.device, group: ProcessGroup) -> 
     """What is known of the training before it begins."""
     import torch
 
-    spec, present = run.spec, provenance.snapshot()
-    planned = snapshot.of(run)  # `snapshot.verify` has made sure that this process executes that code
+    spec, present = run.spec, provenance.collect()
+    planned = snapshot.planned_for(run)  # `snapshot.verify` has made sure that this process executes that code
     digest = planned.digest if planned else seal.fingerprint(snapshot.code_folder())
     return {
         **present,
         "code": {**present["code"], "files": digest},
-        "packages": {**present["packages"], **provenance.packages_of(own_code.module_names(spec))},
+        "packages": {**present["packages"], **provenance.packages_of(user_code.module_names(spec))},
         "fingerprint": data.fingerprint(),
         "device": str(device),
         "devices": group.size,
         "threads": group.size * torch.get_num_threads(),
         "samples": spec.steps * spec.batch,
         "shape": data.shape,
-        "own_code": own_code.hashes(spec),
+        "own_code": user_code.hashes(spec),
     }
 
 

@@ -52,13 +52,13 @@ def environment(run: Run, threads: int, device: str = "cpu") -> dict[str, str]:
 
 def settings(threads: int, device: str = "cpu") -> dict[str, str]:
     """Settings of glibc's memory and of waiting threads, unless the user has set these. Several threads on a processor wait as
-    `bench.worker.waiting` decides."""
+    `bench.worker.spin_control` decides."""
     if {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys() or (threads > 1 and device == "cpu"):
         return KEEPING
     return {**KEEPING, "OMP_WAIT_POLICY": "PASSIVE"}
 
 
-def run_to_end(child: subprocess.Popen[bytes]) -> str:
+def wait_for_worker(child: subprocess.Popen[bytes]) -> str:
     """Wait for a worker. Returns how it was ended, in words; empty if it ended by itself."""
     kills = KernelKills()
     while True:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from bench.common.errors import BenchError
 from bench.spec import catalog
+from bench.store.failures import Interruption
 from bench.store.run import INTERRUPTED, Run
 from bench.store.tickets import Ticket, forget, ticket
 from bench.sweep.executor import Job, Queue
@@ -38,7 +39,7 @@ def note_end(run: Run, stored_ticket: Ticket, job: Job) -> None:
     if job.state == "cancelled" and run.status().state == INTERRUPTED:
         queue = _queue_of(stored_ticket.executor)
         name = queue.name if queue else stored_ticket.executor
-        run.set_status(INTERRUPTED, kind="asked", reason=f"its {name} job {stored_ticket.job} was cancelled")
+        run.set_status(INTERRUPTED, kind=Interruption.BY_USER, reason=f"its {name} job {stored_ticket.job} was cancelled")
 
 
 def note_if_cancelled(run: Run) -> None:

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bench.common.errors import BenchError
+from bench.common.json_schemas import known_fields
 from bench.common.reading import json_in
-from bench.common.records import known_fields
 from bench.spec import catalog, signatures
 from bench.spec.runspec import KINDS, RunSpec
-from bench.store import seal, shapes
+from bench.store import schemas, seal
 from bench.store.run import Run
 
 
-def modules(spec: RunSpec) -> list[Path]:
+def files(spec: RunSpec) -> list[Path]:
     """The files outside the suite that define what a spec names, in full or by an entry point."""
     paths: list[Path] = []
     for part, kind in KINDS.items():
@@ -41,7 +41,7 @@ def _user_class(kind: str, name: str) -> tuple[str, str] | None:
 
 def hashes(spec: RunSpec) -> dict[str, str]:
     """These files by folder and name, "my_models/fading.py" -> a hash of the content: paths differ between machines."""
-    return {_short(path): seal.digest(path.read_bytes()) for path in modules(spec)}
+    return {_short(path): seal.digest(path.read_bytes()) for path in files(spec)}
 
 
 def changed(run: Run, spec: RunSpec) -> list[str]:
@@ -64,7 +64,7 @@ def _recorded(run: Run) -> Mapping[str, str]:
     if not provenance or "own_code" in provenance:
         return dict(provenance.get("own_code", {}))
     path = run.path / "code.json"
-    planned = known_fields(json_in(path, run.path) or {}, shapes.CODE, path)
+    planned = known_fields(json_in(path, run.path) or {}, schemas.CODE, path)
     return {_short(Path(name)): digest for name, digest in planned.get("own", {}).items()}
 
 

@@ -19,7 +19,7 @@ CALM = 5  # measurements in a row that must find free cores before threads spin 
 NUMBERS = 2**20  # as many are divided among threads by any operation
 
 
-class Waiting(threading.Thread):
+class SpinControl(threading.Thread):
     """Watches how busy the other cores are, as long as the process lives."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Waiting(threading.Thread):
             if self._release is None:
                 self._release = threading.Event()
                 for _ in range(teams(threads, available())):
-                    threading.Thread(target=_hold_group, args=(self._release,), daemon=True).start()
+                    threading.Thread(target=_hold_team, args=(self._release,), daemon=True).start()
         elif self._release is not None:
             self._calm += 1
             if self._calm == CALM:
@@ -53,10 +53,10 @@ class Waiting(threading.Thread):
                 self._release = None
 
 
-def begin(device: str = "cpu") -> None:
+def watch(device: str = "cpu") -> None:
     """Watch from now on, unless a GPU computes or the user has said how threads wait."""
     if device == "cpu" and not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
-        Waiting().start()
+        SpinControl().start()
 
 
 def crowded(threads: int, cores: int, busy: float) -> bool:
@@ -74,7 +74,7 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _hold_group(release: threading.Event) -> None:
+def _hold_team(release: threading.Event) -> None:
     import torch
 
     torch.ones(NUMBERS).add_(1.0)  # starts this thread's own team, which lives as long as the thread

@@ -1,6 +1,5 @@
-"""The optimizer and the learning-rate schedules a spec may name."""
+"""The optimizer that a spec may name."""
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-def plain(method: Any) -> Any:
+def without_compile_guard(method: Any) -> Any:
     """An optimizer's method without the wrapper that keeps torch.compile out, which would import a compiler.
 
     Measured on a Xeon core, in a fresh process, from building Adam to its first step: 0.00 s, and with PyTorch's own 1.3 to
@@ -17,17 +16,17 @@ def plain(method: Any) -> Any:
     return getattr(method, "__wrapped__", method)
 
 
-class Plain(torch.optim.Adam):
+class UncompiledAdam(torch.optim.Adam):
     """PyTorch's Adam, which is never compiled."""
 
-    add_param_group = plain(torch.optim.Optimizer.add_param_group)
-    zero_grad = plain(torch.optim.Optimizer.zero_grad)
-    state_dict = plain(torch.optim.Optimizer.state_dict)
-    load_state_dict = plain(torch.optim.Optimizer.load_state_dict)
-    step = torch.no_grad()(plain(torch.optim.Adam.step))
+    add_param_group = without_compile_guard(torch.optim.Optimizer.add_param_group)
+    zero_grad = without_compile_guard(torch.optim.Optimizer.zero_grad)
+    state_dict = without_compile_guard(torch.optim.Optimizer.state_dict)
+    load_state_dict = without_compile_guard(torch.optim.Optimizer.load_state_dict)
+    step = torch.no_grad()(without_compile_guard(torch.optim.Adam.step))
 
 
-class Adam(Plain):
+class Adam(UncompiledAdam):
     """Adam (Kingma and Ba, ICLR 2015), one for all phases of a learner.
 
     idle_momentum: what PyTorch 1.6 did, under which LMC-Memory's published weights were trained: gradients are zeroed where
@@ -76,49 +75,3 @@ class Adam(Plain):
 def laid_out(values: Tensor, parameter: Tensor) -> Tensor:
     """The values in the memory layout of the parameter; a copy only if they have another layout."""
     return values if values.stride() == parameter.stride() else torch.empty_like(parameter).copy_(values)
-
-
-class Constant:
-    """The optimizer's own rate throughout."""
-
-    def __call__(self, step: int, lr: float) -> dict[str, Any]:
-        """What the optimizer's settings are at a step (from 0), given its base rate."""
-        return {"lr": lr}
-
-
-class Cosine:
-    """Linear warm-up, then half a cosine down to `floor` times the rate (Loshchilov and Hutter, ICLR 2017, without restarts).
-
-    warmup: steps until the full rate.
-    """
-
-    def __init__(self, steps: int, warmup: int = 0, floor: float = 0.0):
-        self.steps, self.warmup, self.floor = steps, warmup, floor
-
-    def __call__(self, step: int, lr: float) -> dict[str, Any]:
-        if step < self.warmup:
-            return {"lr": lr * (step + 1) / self.warmup}
-        fraction = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return {"lr": lr * (self.floor + (1 - self.floor) * (1 + math.cos(math.pi * fraction)) / 2)}
-
-
-class OneCycle:
-    """The one-cycle schedule (Smith and Topin, 2019) as the OpenSTL recipes use it: the optimizer's rate is the peak.
-
-    It rises by half a cosine over the first 30% of the steps from peak / 25, then falls to peak / 250,000; Adam's first
-    beta goes from 0.95 down to 0.85 and back.
-    """
-
-    RISING, START, END, BETA = 0.3, 25.0, 1e4, (0.95, 0.85)  # PyTorch's defaults, which OpenSTL keeps
-
-    def __init__(self, steps: int):
-        self.steps = steps
-
-    def __call__(self, step: int, lr: float) -> dict[str, Any]:
-        summit = self.RISING * self.steps - 1
-        if step <= summit:
-            fraction, low, beta = step / max(summit, 1), lr / self.START, self.BETA
-        else:
-            fraction, low, beta = 1 - (step - summit) / max(1, self.steps - 1 - summit), lr / self.START / self.END, self.BETA
-        height = (1 - math.cos(math.pi * fraction)) / 2  # 0 at the foot, 1 at the summit
-        return {"lr": low + (lr - low) * height, "beta1": beta[0] + (beta[1] - beta[0]) * height}

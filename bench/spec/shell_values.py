@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 
-def parsed(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """A value as typed in a shell: a Python literal where it reads as one, else the text; true, false and none in any case."""
     text = text.strip()
     word = {"true": True, "false": False, "none": None}

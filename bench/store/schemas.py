@@ -1,11 +1,11 @@
-"""The fields of a store's files that their readers rely on; see `bench.common.records` for the notation.
+"""The fields of a store's files that their readers rely on; see `bench.common.json_schemas` for the notation.
 
 A file whose fields have other types is damaged. Other fields are allowed: another version may have added them.
 """
 
 from typing import Any
 
-from bench.common.records import NUMBER, TEXT, TRUTH, WHOLE
+from bench.common.json_schemas import NUMBER, TEXT, TRUTH, WHOLE
 
 STATUS = {"state": TEXT, "step": WHOLE, "reason": TEXT, "kind": TEXT, "trained": TRUTH, "updated": NUMBER}
 LABELS = {"*": TEXT}

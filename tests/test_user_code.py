@@ -11,7 +11,7 @@ from baselines.learners import loss
 from bench.common.errors import BenchError
 from bench.evaluation.scores import load
 from bench.external.rescore import rescore
-from bench.store import checkpoint_files, own_code, provenance
+from bench.store import checkpoint_files, provenance, user_code
 from bench.store.run import INTERRUPTED
 from bench.store.store import Store
 from tests.conftest import EVALUATION, TINY
@@ -93,13 +93,13 @@ def test_a_run_that_was_planned_and_never_trained_has_no_older_code(faded, tmp_p
     (run.path / "provenance.json").unlink()
     older = {str(module(tmp_path)): "0123456789ab"}
     run.write("code.json", {"folder": "", "digest": "0123456789ab", "own": older})
-    assert own_code.changed(run, run.spec) == []
+    assert user_code.changed(run, run.spec) == []
     run.write("provenance.json", {"command": "bench run fade.py"})  # as an older version has left it
-    assert own_code.changed(run, run.spec) == [f"{tmp_path.name}/{module(tmp_path).name}"]
+    assert user_code.changed(run, run.spec) == [f"{tmp_path.name}/{module(tmp_path).name}"]
 
 
 def test_classes_of_the_suite_are_no_code_of_the_users(tiny):
-    assert own_code.modules(tiny) == [] and own_code.hashes(tiny) == {}
+    assert user_code.files(tiny) == [] and user_code.hashes(tiny) == {}
 
 
 def test_kept_predictions_of_other_test_clips_are_not_scored_against_those_of_now(finished, tmp_path):
