@@ -92,7 +92,8 @@ def _training(choice: _options.Choice, declared: Experiment, record: Record, sto
     scored = {int(seed) for seed in record.results.scores["seed"].unique()}
     further = scored - set(declared.seeds)
     trained = choice.seeds or (str(max(further) + 1) if further and not decided else None)
-    return replace(choice, seeds=trained).command("run", anywhere=True) + " --decide" * decided
+    deciding = f" --decide --max-seeds {len(scored)}" if decided else ""  # else it would go on where claims are undecided
+    return replace(choice, seeds=trained).command("run", anywhere=True) + deciding
 
 
 def _runs_scored(record: Record) -> int:

@@ -69,14 +69,9 @@ def train_and_score(
         if trains or "train_seconds" not in run.provenance():
             _record(run, {"train_seconds": progress.seconds, **_costs(trainer, model), "written": time.time()})
         run.set_status(RUNNING, step=spec.steps, trained=True)
-    scoring: dict[str, float] = {}
-    for evaluation in (evaluation.at(spec) for evaluation in evaluations):
-        if not run.scores_file(evaluation.key).exists():
-            before_scoring = time.monotonic()
-            _score(run, model, data, evaluation, device, control)
-            scoring[evaluation.key] = time.monotonic() - before_scoring
+    scoring_seconds = _score_missing(run, model, data, evaluations, device, control)
     if not trained:
-        _record_seconds(run, scoring, progress.seconds if step == 0 else None, started_at)
+        _record_seconds(run, scoring_seconds, progress.seconds if step == 0 else None, started_at)
 
 
 def _check_data_and_precision(spec: RunSpec, data: Dataset, device: torch.device, recorded: dict[str, Any]) -> None:
@@ -103,6 +98,19 @@ def _costs(trainer: Trainer, model: nn.Module) -> dict[str, Any]:
         "peak_memory_bytes": _peak_memory(trainer.device),
         "rollout_seconds_per_clip": rollout_seconds(model, shape, spec.context, spec.horizon, spec.precision),
     }
+
+
+def _score_missing(
+    run: Run, model: nn.Module, data: Dataset, evaluations: list[Evaluation], device: torch.device, control: Control
+) -> dict[str, float]:
+    """Score what is not scored yet; the seconds that each evaluation took."""
+    seconds = {}
+    for evaluation in (evaluation.at(run.spec) for evaluation in evaluations):
+        if not run.scores_file(evaluation.key).exists():
+            started = time.monotonic()
+            _score(run, model, data, evaluation, device, control)
+            seconds[evaluation.key] = time.monotonic() - started
+    return seconds
 
 
 def _score(run: Run, model: nn.Module, data: Dataset, evaluation: Evaluation, device: torch.device, control: Control) -> None:
