@@ -275,7 +275,10 @@ def test_what_has_no_mean_says_why_in_text_and_json(bench, pair, tmp_path):
     protocols = json.loads(bench("eval", "--predictions", "spoilt.npz", "--json")[1])["protocols"]
     assert set(protocols) == {"standard", "lmc2021", "openstl", "predrnn"}
     for metrics in protocols.values():
-        assert metrics["psnr"]["mean"] is None and "not finite: 1 of 3 clips, the first is clip 1, counted from 0" in metrics["psnr"]["reason"]
+        assert (
+            metrics["psnr"]["mean"] is None
+            and "not finite: 1 of 3 clips, the first is clip 1, counted from 0" in metrics["psnr"]["reason"]
+        )
         assert metrics["psnr"]["per_frame"][2] is None and metrics["psnr"]["per_frame"][0] > 0
     assert "not finite: 1 of 3 clips, the first is clip 1, counted from 0" in bench("eval", "--predictions", "spoilt.npz")[1]
 

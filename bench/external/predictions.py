@@ -237,5 +237,6 @@ def _refuse_other_frames(targets: NDArray[np.float32], expected: NDArray[np.floa
         clip, frame = np.argwhere(errors > TOLERANCE)[0]
         raise BenchError(
             f"{subject}: the target of clip {first + clip} (counted from 0), frame {frame + 1} is not this data set's: "
-            f"they differ by up to {errors[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context must be the same"
+            f"they differ by up to {errors[clip, frame] * 255:.0f} of 255; the clips, their order, their size and the context "
+            "must be the same"
         )
