@@ -1,6 +1,7 @@
 """Training against the plain path, and results of `bench speed` that are kept, shown again and compared."""
 
 import json
+import signal
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from bench.common.errors import BenchError
 from bench.spec.component import Component
 from bench.spec.runspec import RunSpec
 from bench.speed import results, train
-from bench.speed.timing import Timing
+from bench.speed.timing import NotMeasured, Timing
 from bench.speed.train_worker import own_step, plain_step
 from bench.training.optimizer import Adam
 from bench.training.step import take_step
@@ -109,6 +110,73 @@ def test_a_contestant_that_cannot_train_says_so_in_one_line():
         pass
 
 
+class PretendedWorker:
+    """A worker whose steps take a second, twice as long on the plain path. fails: at which request, of those with that name."""
+
+    fails: dict[str, int] = {}
+    ready = {"warm_up": 3.0}
+
+    def __init__(self, label, order):
+        self.label, self.order, self.requests = label, order, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error): ...
+
+    def ask(self, **request):
+        self.requests += 1
+        if self.fails.get(self.label) == self.requests:
+            raise BenchError(f"'{self.label}' could not be measured: out of memory")
+        return {"seconds": 1 + self.order["plain"], "peak": 10.0} if request else {"peak_memory": 100}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_one_way_of_training_that_fails_leaves_the_others_rows(monkeypatch, device):
+    monkeypatch.setattr(train, "TrainWorker", PretendedWorker)
+    orders = {"plain": {"plain": True}, "float32": {"plain": False}, "bf16": {"plain": False}}
+    monkeypatch.setattr(PretendedWorker, "fails", {"float32": 2})
+    plain, float32, bf16 = train.compare(orders, TINY, 20, rounds=3, device=device)
+    assert (plain.ratio, bf16.ratio, bf16.share, bf16.memory, bf16.warm_up) == (1.0, 2.0, 2.0, 100, 3.0)
+    assert float32 == NotMeasured("float32", "'float32' could not be measured: out of memory")
+    monkeypatch.setattr(PretendedWorker, "fails", {"plain": 1})
+    plain, float32, bf16 = train.compare(orders, TINY, 20, rounds=3, device=device)
+    assert isinstance(plain, NotMeasured) and float32.ratio is bf16.ratio is None and bf16.seconds == 1
+
+
+def test_a_worker_that_is_interrupted_while_it_starts_ends(monkeypatch):
+    started = []
+
+    def interrupted(self):
+        started.append(self.process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.TrainWorker, "_answer", interrupted)
+    order = {"spec": TINY.to_json(), "plain": False, "shape": SHAPE, "device": "cpu", "core": 0}
+    with pytest.raises(KeyboardInterrupt), train.TrainWorker("tiny", order):
+        pass
+    assert started[0].returncode == -signal.SIGKILL
+
+
+def test_rows_are_written_as_they_are_measured_and_one_that_was_not_says_why(bench, monkeypatch, tmp_path):
+    written = []
+
+    def measure(**chosen):
+        yield row(1.2)
+        written.append(json.loads((tmp_path / "rows.json").read_text())["train"])
+        yield NotMeasured("small: bf16", "out of memory")
+        raise KeyboardInterrupt  # as at a time limit
+
+    monkeypatch.setattr(train, "measure", measure)
+    assert bench("speed", "train", "--out", "rows.json")[0] == 130
+    assert [of_row["ratio"] for of_row in written[0]] == [1.2]
+    kept = json.loads((tmp_path / "rows.json").read_text())
+    assert [of_row["name"] for of_row in kept["train"]] == ["small: float32", "small: bf16"]
+    monkeypatch.setattr(train, "measure", lambda **chosen: results.from_json(kept)["train"])
+    code, out, _ = bench("speed", "train", "--compare", "rows.json")
+    assert code == 1 and "small: bf16: not measured: out of memory" in out and "small: float32: 1.00 times" in out
+
+
 def test_figures_that_have_become_slower_are_flagged_and_only_those():
     then = {"train": [row(1.2), row(2.0, "small: bf16")], "data": [Timing("kth", 0.1, "OpenCV", 20.0)]}
     earlier = json.loads(json.dumps(results.to_json(then)))
@@ -135,6 +203,7 @@ def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for
         (["tran"], "there is no measure 'tran': did you mean 'train'?"),
         (["data", "--scale", "small"], "--scale is a setting of measuring with `bench speed train` (or all)"),
         *([] if torch.cuda.is_available() else [(["train", "--device", "cuda"], "PyTorch finds no CUDA device here")]),
+        (["train", "--recipe", "kth"], "--recipe is one of two that are measured with --scale paper-size on a GPU"),
         (["train", "--compare", "nothing.json"], "nothing.json holds no result of `bench speed`"),
         (["data", "--last"], "speed has no result of `bench speed data`; run that first"),
     ],

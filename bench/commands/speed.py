@@ -14,7 +14,7 @@ from bench.commands import _options, _output
 from bench.common.errors import BenchError, did_you_mean, listed
 
 WHAT = "models, train, threads, metrics, data, schedule"
-SETTINGS = {"train": {"scale", "precision", "compile", "device", "batch"}, "threads": {"scale", "precision"}}
+SETTINGS = {"train": {"scale", "precision", "compile", "device", "batch", "recipe"}, "threads": {"scale", "precision"}}
 
 
 def speed(
@@ -34,6 +34,10 @@ def speed(
         Literal["cpu", "cuda"] | None, typer.Option(help="train: the device. Default: the GPU, if there is one.")
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, metavar="N", help="train: batch size. Default: the recipe's.")] = None,
+    recipe: Annotated[
+        Literal["moving_mnist", "kth"] | None,
+        typer.Option(help="train: with --scale paper-size on a GPU, only this published recipe. Default: both."),
+    ] = None,
     against: Annotated[
         Path | None,
         typer.Option("--compare", metavar="RESULT.json", help="Compare with an earlier result; exit code 1 if slower."),
@@ -59,7 +63,8 @@ def speed(
     if measure not in ("all", *results.MEASURES):
         hint = did_you_mean(measure, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
         raise BenchError(f"there is no measure '{measure}'{hint}")
-    chosen = {"scale": scale, "precision": precision, "compile": compile or None, "device": device, "batch": batch}
+    chosen = {"scale": scale, "precision": precision, "compile": compile or None}
+    chosen |= {"device": device, "batch": batch, "recipe": recipe}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     unfit = [] if measure == "all" else [name for name in chosen if name not in SETTINGS.get(measure, ())]
     if unfit or (chosen and last):

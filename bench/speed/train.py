@@ -12,8 +12,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal, NamedTuple
@@ -135,31 +135,29 @@ class Answers(NamedTuple):
 
 def in_turn(orders: dict[str, dict[str, Any]], rounds: int, steps: int) -> dict[str, Answers | BenchError]:
     """The answers of processes that take their steps in turn; of one that fails, why. The others go on without it."""
-    answers: dict[str, Answers | BenchError] = {}
+    ended: dict[str, Answers | BenchError] = {}
     with ExitStack() as stack:
-        trainers: dict[str, TrainWorker] = {}
-        of_rounds: dict[str, list[dict[str, float]]] = {label: [] for label in orders}
+        turns = {label: stack.enter_context(closing(_turns(label, order, rounds, steps))) for label, order in orders.items()}
+        while len(ended) < len(orders):
+            for label in [label for label in orders if label not in ended]:
+                if (result := next(turns[label])) is not None:
+                    ended[label] = result
+    return {label: ended[label] for label in orders}
 
-        def attempt(label: str, work: Callable[[], Any]) -> None:
-            if label not in answers:
-                try:
-                    work()
-                except BenchError as error:
-                    answers[label] = error
 
-        def start(label: str) -> None:
-            trainers[label] = stack.enter_context(TrainWorker(label, orders[label]))
-
-        def take_steps(label: str) -> None:
-            of_rounds[label].append(trainers[label].ask(steps=steps))
-
-        def end(label: str) -> None:
-            answers[label] = Answers(of_rounds[label], {**trainers[label].ready, **trainers[label].ask()})
-
-        for work in (start, *[take_steps] * rounds, end):
-            for label in orders:
-                attempt(label, partial(work, label))
-    return {label: answers[label] for label in orders}
+def _turns(label: str, order: dict[str, Any], rounds: int, steps: int) -> Generator[Answers | BenchError | None]:
+    """Starts a process and takes its steps, some at a time; the last value is its answers, or why there are none."""
+    try:
+        with TrainWorker(label, order) as worker:
+            yield None
+            answers = []
+            for _ in range(rounds):
+                answers.append(worker.ask(steps=steps))
+                yield None
+            end = {**worker.ready, **worker.ask()}
+        yield Answers(answers, end)
+    except BenchError as error:
+        yield error
 
 
 class TrainWorker:

@@ -50,28 +50,40 @@ def main(order: dict[str, Any]) -> None:
         for _ in range(STEPS_BEFORE[device.type]):
             step()
         wait_for(device)
+        say(warm_up=time.perf_counter() - began)
+        if "threads" in order:
+            answer_by_clock(step, order["threads"], device)
+        else:
+            answer(step, "float32" if order["plain"] else spec.precision, device)
     except (BenchError, torch.cuda.OutOfMemoryError) as error:
         say(error=str(error).partition("\n")[0])
-        return
-    say(warm_up=time.perf_counter() - began)
-    if "threads" in order:
-        asleep = SpinControl()  # the neighbours come with each request: the other measured processes do not count as such
-        for line in sys.stdin:
-            request = json.loads(line)
-            asleep.adjust(order["threads"], request["neighbours"])
-            began = time.perf_counter()
-            seconds = timed(step, steps := request["steps"], device)
-            say(seconds=seconds, clock=(time.perf_counter() - began) / steps)
-        return
-    product = matrix_product("float32" if order["plain"] else spec.precision, device)
+
+
+def answer_by_clock(step: Callable[[], object], threads: int, device: torch.device) -> None:
+    """Answer requests for steps with their processor time and their time by the clock."""
+    asleep = SpinControl()  # the neighbours come with each request: the other measured processes do not count as such
+    for line in sys.stdin:
+        request = json.loads(line)
+        asleep.adjust(threads, request["neighbours"])
+        began = time.perf_counter()
+        seconds = timed(step, steps := request["steps"], device)
+        say(seconds=seconds, clock=(time.perf_counter() - began) / steps)
+
+
+def answer(step: Callable[[], object], precision: str, device: torch.device) -> None:
+    """Answer requests for steps with their time, and with the speed of a matrix product that is timed after them."""
+    memory, product = 0, None
     for line in sys.stdin:
         steps = json.loads(line).get("steps")
         if not steps:
-            on_gpu = device.type == "cuda"
-            say(peak_memory=torch.cuda.max_memory_allocated(device) if on_gpu else peak_memory())
+            say(peak_memory=memory)
             continue
+        seconds = timed(step, steps, device)
+        if product is None:
+            memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory()
+            product = matrix_product(precision, device)  # which takes memory itself
         flops, of_product = product
-        say(seconds=timed(step, steps, device), peak=flops / timed(of_product, 1, device))
+        say(seconds=seconds, peak=flops / timed(of_product, 1, device))
 
 
 def own_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> Callable[[], object]:
@@ -108,11 +120,20 @@ def plain_step(spec: RunSpec, shape: tuple[int, ...], device: torch.device) -> C
 
 
 def matrix_product(precision: str, device: torch.device) -> tuple[int, Callable[[], object]]:
-    """How many operations a large matrix product takes, and the product."""
+    """How many operations a large matrix product takes, and the product; on a GPU with TF32, as convolutions compute."""
     side = SIDE[device.type]
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
-    return 2 * side**3, lambda: a @ b
+
+    def multiply() -> None:
+        settings = torch.backends.cuda.matmul
+        before, settings.allow_tf32 = settings.allow_tf32, True
+        try:
+            a @ b
+        finally:
+            settings.allow_tf32 = before  # steps multiply as `bench run` does
+
+    return 2 * side**3, multiply
 
 
 def timed(work: Callable[[], object], times: int, device: torch.device) -> float:
