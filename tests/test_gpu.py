@@ -10,6 +10,8 @@ import torch
 from torch.testing import assert_close
 
 from bench.executors.inline import Inline
+from bench.metrics.full_float32 import full_float32
+from bench.metrics.lpips import LPIPS, WIDTHS, alexnet_features
 from bench.spec.component import Component
 from bench.spec.experiment import Experiment
 from bench.store.run import FINISHED, INTERRUPTED
@@ -41,6 +43,16 @@ def test_predictions_on_a_gpu_are_those_of_the_processor(name, exact):
     assert_close(
         test_contracts.predict(on_gpu, context.to(GPU)).cpu(), test_contracts.predict(model, context), rtol=1e-3, atol=1e-4
     )
+
+
+def test_lpips_on_a_gpu_is_that_of_the_processor():
+    torch.manual_seed(0)
+    metric = LPIPS(alexnet_features().state_dict(), [torch.rand(1, width, 1, 1) for width in WIDTHS])
+    frames = torch.rand(2, 2, 3, 1, 64, 64)
+    on_cpu = metric(*frames)
+    with full_float32():
+        on_gpu = metric.to(GPU)(*frames.to(GPU)).cpu()
+    assert_close(on_gpu, on_cpu, rtol=1e-4, atol=0)
 
 
 def _trained(name, device, recorded, steps=WARM_UP + 3):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.evaluation import evaluate
 from bench.evaluation.scores import DamagedScores, Scores, load, read_header, verify
 from bench.metrics.lpips import alexnet_features
 from bench.spec import catalog
@@ -42,6 +43,26 @@ def test_without_kept_predictions_the_checkpoint_is_run_again(finished, run):
     code, out, _ = finished("rescore", "mine.py", "--only", "tiny")
     assert code == 0 and "scored again from its checkpoint" in out
     assert np.allclose(_scores(run)["standard/psnr"], before["standard/psnr"], atol=1e-3)
+
+
+def test_a_gpu_s_convolutions_are_in_full_float32_for_scores_and_as_before_for_the_model(monkeypatch):
+    seen = []
+
+    def noting(name, result):
+        def note(*of_call, **more):
+            seen.append((name, torch.backends.cudnn.conv.fp32_precision))
+            return result(*of_call, **more)
+
+        return note
+
+    clips = torch.rand(1, 2, 1, 16, 16)
+    pairs = (noting("model", lambda: (clips, clips))() for _ in range(2))
+    monkeypatch.setattr(evaluate, "score", noting("frames", evaluate.score))
+    monkeypatch.setattr(evaluate.SetScorer, "add", noting("sets", evaluate.SetScorer.add))
+    default = torch.backends.cudnn.conv.fp32_precision
+    evaluate.scored(pairs, 2, {}, torch.device("cpu"))
+    assert default == "tf32" and seen == [("model", "tf32"), ("frames", "ieee"), ("sets", "ieee")] * 2
+    assert torch.backends.cudnn.conv.fp32_precision == "tf32"
 
 
 def test_rescoring_one_protocol_leaves_the_others_alone(finished, run):

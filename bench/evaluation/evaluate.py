@@ -17,6 +17,7 @@ from bench.common.errors import BenchError
 from bench.data.base import Dataset, Split
 from bench.evaluation.scores import Scores
 from bench.evaluation.sets import SetScorer
+from bench.metrics.full_float32 import full_float32
 from bench.metrics.protocols import PROTOCOLS, score_names
 from bench.metrics.score import load_networks, score
 from bench.spec.experiment import Evaluation
@@ -95,11 +96,13 @@ def scored(
             channels, height, width = target.shape[2:]
             networks, descriptions = load_networks((channels, height, width), device)
         # sums depend on the order of their terms: contiguous tensors give the same scores whatever layout a model returns
-        columns = score(prediction.contiguous(), target.contiguous(), networks=networks)
+        with full_float32():  # LPIPS and scores of sets are convolutions
+            columns = score(prediction.contiguous(), target.contiguous(), networks=networks)
         empty = np.full(target.shape[:2], np.nan, np.float32)
         parts.append(np.stack([columns[name].float().cpu().numpy() if name in columns else empty for name in names], -1))
         digest.update(target_bytes(target))
-        of_set.add(prediction, target, lambda part, scored_clips=scored_clips: on_clips(scored_clips + part, count))  # type: ignore[misc]
+        with full_float32():
+            of_set.add(prediction, target, lambda part, scored_clips=scored_clips: on_clips(scored_clips + part, count))  # type: ignore[misc]
         scored_clips += len(target)
         on_clips(scored_clips, count)
     features = of_set.features()

@@ -39,7 +39,9 @@ class RunSpec:
     validate_every: steps between two validations. validation_clips: how many clips of the validation split each scores.
     select: the checkpoint that is evaluated: the last, or the one with the best validation PSNR.
     clip_norm: largest gradient norm; larger ones are scaled down to it.
-    precision: float32, or bf16: the model computes in bfloat16 where that is safe, from float32 weights (autocast).
+    precision: float32, or bf16: the model computes in bfloat16 where that is safe, from float32 weights (autocast). On a GPU,
+        float32 means PyTorch's default: convolutions in TF32 (float32 with 10 bits after the binary point), matrix products in
+        full float32. Scores are computed in full float32 in either case.
     init: a checkpoint file that training starts from, ours or of another code base; its content is part of the run's identity,
         where it lies is not. It is kept as PATH@sha256:HASH.
     compile: whether to compile the model's steps with torch.compile first. It takes minutes, which pay on GPUs but seldom on

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.metrics import fvd, lpips, weights
+from bench.metrics.full_float32 import full_float32
 from bench.metrics.networks import ALEXNET
 from bench.speed.timing import NotMeasured, Timing, attempt, clock_of, fastest
 
@@ -105,5 +106,6 @@ def _flops(clip: Tensor) -> int:
 @torch.inference_mode()
 def _seconds(work: Callable[[], object], peer: Callable[[], object], device: torch.device) -> tuple[float, float]:
     """Seconds of one clip, each the least of some rounds."""
-    seconds, peer_seconds = fastest(work, peer, ROUNDS, clock_of(device))
+    with full_float32():  # as scores are computed
+        seconds, peer_seconds = fastest(work, peer, ROUNDS, clock_of(device))
     return seconds / CLIPS, peer_seconds / CLIPS

@@ -66,12 +66,17 @@ def summary(events: Iterable[Any]) -> dict[str, Any]:
     }
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line's."""
+    command_line = argparse.ArgumentParser(prog="python -m bench.speed.profile", description=__doc__)
+    command_line.add_argument("result", type=Path)
+    command_line.add_argument("--compile", action="store_true")
+    return command_line
+
+
 def main() -> None:
     """Profile the Moving-MNIST recipe in bfloat16 and keep the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("result", type=Path)
-    parser.add_argument("--compile", action="store_true")
-    options = parser.parse_args()
+    options = parser().parse_args()
     name, spec, shape = ON_GPU["moving_mnist"]
     profile = profiled(spec.but(precision="bf16", compile=options.compile), shape, torch.device("cuda"))
     write_json(options.result, {"what": name, "gpu": torch.cuda.get_device_name(), **profile})
