@@ -1,14 +1,19 @@
 """What every executor promises, and that one of your own is a class and a name."""
 
 import inspect
+import subprocess
 import sys
 
 import pytest
+import torch
 
 from bench.common import trust
 from bench.common.errors import BenchError
+from bench.common.machine import gpus
+from bench.executors import local, ray
 from bench.spec import catalog
 from bench.sweep.executor import Executor
+from bench.sweep.plan import plan
 
 OWN = """
 from concurrent.futures import Future
@@ -49,6 +54,71 @@ class Library(Executor):
     def stop(self): ...
     def kill(self): ...
 """
+
+
+class PretendedRay:
+    """A cluster of one node."""
+
+    def __init__(self, gpus):
+        self.resources = {"CPU": 8.0, "GPU": float(gpus)}
+
+    def cluster_resources(self):
+        return self.resources
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": self.resources}]
+
+
+def test_ray_gives_a_run_as_many_gpus_as_devices_or_refuses(monkeypatch):
+    monkeypatch.setattr(ray, "_connected", lambda address: PretendedRay(gpus=2))
+    assert ray.Ray(devices=2).gpus == ray.Ray(devices=2).devices == 2
+    assert ray.Ray(devices=2, gpus=0).devices == 2  # processes
+    assert ray.Ray(per_gpu=2).gpus == 0.5
+    for more, reason in (
+        ({"per_gpu": 2}, "with --per-gpu 2 and 2 GPUs in the cluster it has 1"),
+        ({"gpus": 1}, "with --on gpus=1 it has 1"),
+    ):
+        with pytest.raises(BenchError, match=f"--devices 2 gives every run as many GPUs, and {reason}"):
+            ray.Ray(devices=2, **more)
+    with pytest.raises(BenchError, match="2 GPUs in the cluster it has 2"):
+        ray.Ray(devices=3)
+
+
+def test_a_run_goes_to_the_gpu_with_the_fewest_runs(store, five, monkeypatch):
+    children, popen = [], subprocess.Popen
+
+    def sleeping(command, env, **options):
+        child = popen(["sleep", "60"], **options)
+        children.append((env["CUDA_VISIBLE_DEVICES"], child))
+        return child
+
+    monkeypatch.setattr(local, "gpus", lambda: ["4", "5"])
+    monkeypatch.setattr(subprocess, "Popen", sleeping)
+    executor = local.Local(per_gpu=2)
+    runs = [planned.run for planned in plan(five, store)]
+    for planned in plan(five, store):
+        planned.run.create(planned.spec)
+    futures = [executor.submit(run, ()) for run in runs[:4]]
+    try:
+        assert [gpu for gpu, _ in children] == ["4", "5", "4", "5"]
+        for ended in (1, 0, 2):  # one of GPU 5, then both of GPU 4
+            children[ended][1].kill()
+            futures[ended].result(timeout=30)
+        executor.submit(runs[4], ())
+        assert children[4][0] == "4"
+    finally:
+        executor.kill()
+
+
+def test_each_instance_of_a_divided_gpu_is_one_to_run_on(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)  # what CUDA shows any process of several instances
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-a,MIG-b,MIG-c")
+    assert gpus() == ["MIG-a", "MIG-b", "MIG-c"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,4")
+    assert gpus() == ["3"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-a")
+    assert gpus() == []
 
 
 @pytest.fixture

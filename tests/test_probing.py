@@ -9,13 +9,14 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from bench.costs import measured
 from bench.costs.forecast import Machine, forecast, lacking
-from bench.costs.probe import STEPS, News, _measure, probe
+from bench.costs.probe import STEPS, News, WarmUp, _measure, probe
 from bench.sweep.plan import plan
 from tests.conftest import EVALUATION, TINY
 
@@ -116,14 +117,39 @@ def test_a_probe_takes_its_steps_from_all_over_the_run_and_leaves_the_weights_al
 
     steps, real = [], step.take_step
 
-    def noted(spec, model, learner, optimizer, clip, at, *more):
+    def noted(spec, model, learner, optimizer, clip, at, **more):
         steps.append(at)
-        return real(spec, model, learner, optimizer, clip, at, *more)
+        return real(spec, model, learner, optimizer, clip, at, **more)
 
     monkeypatch.setattr(step, "take_step", noted)
     *lines, last = _measure(tiny.but(steps=1000), [EVALUATION.at(tiny)], torch.device("cpu"))
     assert len(lines) == STEPS and min(steps) == 0 and max(steps) > 900 and 300 < sorted(steps)[12] < 800
     assert last["step_seconds"] > 0 and last["parameters"] > 0 and list(last["score_seconds"]) == [EVALUATION.at(tiny).key]
+
+
+def test_the_first_steps_are_not_timed_and_on_a_gpu_the_first_of_every_variant():
+    learner = SimpleNamespace(variant=lambda step: step < 10)
+    on_cpu, on_gpu = (WarmUp(learner, on_gpu, steps=1000) for on_gpu in (False, True))
+    taken = [0, 1, 2, 3, 500, 501, 502, 503, 504]
+    assert [step for step in taken if on_cpu.needs(step)] == [0, 1]
+    assert [step for step in taken if on_gpu.needs(step)] == [0, 1, 2, 500, 501, 502]  # two unrecorded, one that records
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_the_timed_steps_are_recorded_ones(tiny, monkeypatch):
+    from bench.training import step
+
+    recorders, real = [], step.take_step
+
+    def noted(*of_step, recorded):
+        recorders.append((recorded, len(recorded.recordings)))
+        return real(*of_step, recorded=recorded)
+
+    monkeypatch.setattr(step, "take_step", noted)
+    learner = tiny.learner.but(warmup=500)
+    *lines, _ = _measure(tiny.but(steps=1000, learner=learner), [], torch.device("cuda"))
+    assert len(lines) == STEPS and len(recorders) == STEPS + 2 * 3 and recorders[-1][1] == 4  # two variants of two phases
 
 
 def test_a_run_shorter_than_a_probe_is_probed_all_the_same(tiny):

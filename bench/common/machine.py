@@ -30,12 +30,15 @@ def cores() -> int:
 
 
 def gpus() -> list[str]:
-    """The CUDA devices that this process may use, as CUDA_VISIBLE_DEVICES names them."""
+    """The CUDA devices that this process and those that it starts may use, as CUDA_VISIBLE_DEVICES names them."""
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     count = torch.cuda.device_count()
-    return visible.split(",")[:count] if visible else [str(i) for i in range(count)]
+    names = visible.split(",") if visible else [str(i) for i in range(count)]
+    if count and names[0].startswith("MIG-"):  # instances of a GPU: CUDA shows a process one of them, and another to another
+        return [name for name in names if name.startswith("MIG-")]
+    return names[:count]
 
 
 def default_device() -> torch.device:

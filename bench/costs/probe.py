@@ -17,7 +17,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from statistics import mean, median
@@ -182,29 +183,58 @@ def _measure(spec: RunSpec, evaluations: list[Evaluation], device: torch.device)
 def _steps(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> Iterator[tuple[int, float]]:
     """(stretch, seconds) of single steps, in stretches spread over the run, since the cost of a step may change during it."""
     from bench.data.loading import batches
+    from bench.training.graphs import RecordedPhases
     from bench.training.learner import build_learner
     from bench.training.step import take_step
 
     learner = build_learner(spec, model)
+    on_gpu = device.type == "cuda"
+    recorded = RecordedPhases(model, learner, spec.precision) if on_gpu else None  # as runs train there
+    warm_up = WarmUp(learner, on_gpu, spec.steps)
     optimizer = spec.optimizer.build(parameters=model.parameters())
     for group in optimizer.param_groups:
         group["lr"] = 0.0  # steps taken out of order must not change the weights
-    length, total, warm_up = STEPS // STRETCHES, 0.0, WARM_UP
+    length, total = STEPS // STRETCHES, 0.0
+    room = warm_up.least if on_gpu else 0  # before the last stretch, where steps of another variant may have begun
     for stretch in range(STRETCHES):
-        first = stretch * max(0, spec.steps - length) // max(1, STRETCHES - 1)
-        last = min(first + length + warm_up, spec.steps)
-        began = time.perf_counter()
+        first = stretch * max(0, spec.steps - length - room) // max(1, STRETCHES - 1)
+        last = min(first + length + 2 * warm_up.least, spec.steps)  # 2: the variant may change within a stretch
+        began, timed = time.perf_counter(), 0
         for step, clip in enumerate(batches(data, spec.seed, first, last, spec.batch, learner.frames, device), first):
-            take_step(spec, model, learner, optimizer, clip, step)
+            untimed = warm_up.needs(step)
+            take_step(spec, model, learner, optimizer, clip, step, recorded=recorded)
             wait_for(device)
             of_step, began = time.perf_counter() - began, time.perf_counter()
-            if warm_up and spec.steps > WARM_UP:
-                warm_up -= 1
+            if untimed:
                 continue
+            timed += 1
             total += of_step
             yield stretch, of_step
             if total > LIMIT:
                 return
+            if timed == length:
+                break
+
+
+class WarmUp:
+    """Which steps are not timed, of a run of `steps` steps: the first ones, and on a GPU the first ones of every variant.
+
+    There a variant of steps is taken unrecorded first, and the next step records it; what follows is what training costs.
+    """
+
+    def __init__(self, learner: object, on_gpu: bool, steps: int):
+        from bench.training import graphs
+
+        self.least = graphs.WARM_UP + 1 if on_gpu else WARM_UP
+        self.variant: Callable[[int], Hashable] | None = getattr(learner, "variant", None) if on_gpu else None
+        self.possible = steps > self.least
+        self._taken: Counter[Hashable] = Counter()
+
+    def needs(self, step: int) -> bool:
+        """Whether this step, which is about to be taken, belongs to it."""
+        variant = self.variant(step) if self.variant else None
+        self._taken[variant] += 1
+        return self.possible and self._taken[variant] <= self.least
 
 
 def _validating(spec: RunSpec, data: Dataset, model: torch.nn.Module, device: torch.device) -> float:

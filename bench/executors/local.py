@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -60,7 +61,7 @@ class Local(Executor):
         thread_count = self.threads_for(run)
         environment = worker_process.environment(run, thread_count, device)
         with appending(run.path / "log.txt") as log, self._lock:
-            slot = self._free[0]
+            slot = self._next_slot()
             if self.gpus:
                 environment["CUDA_VISIBLE_DEVICES"] = self.gpus[slot % len(self.gpus)]
             child = subprocess.Popen(
@@ -93,6 +94,12 @@ class Local(Executor):
             in_use = sum(self._threads.values())
             own_processes = [os.getpid(), *(child.pid for child in self._children.values())]
         return offered(min(len(self._free), 1 + self.waiting), in_use, own_processes)
+
+    def _next_slot(self) -> int:
+        """The slot that has been free longest, of the GPUs that have the fewest runs."""
+        count = max(1, len(self.gpus))
+        busy = Counter(slot % count for slot in self._children)
+        return min(self._free, key=lambda slot: busy[slot % count])
 
     def stop(self) -> None:
         self._signal(signal.SIGTERM)

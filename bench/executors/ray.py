@@ -56,6 +56,9 @@ class Ray(Executor):
         total = self.ray.cluster_resources()
         self.gpus = min(total.get("GPU", 0.0), devices) / per_gpu if gpus < 0 else gpus
         self.devices = max(int(self.gpus), 1) if self.gpus else devices
+        if devices > 1 and self.devices != devices:
+            why = f"--on gpus={gpus:g}" if gpus >= 0 else f"--per-gpu {per_gpu} and {total['GPU']:g} GPUs in the cluster"
+            raise BenchError(f"--devices {devices} gives every run as many GPUs, and with {why} it has {self.gpus:g}")
         self.cpus = threads or cpus * (1 if self.gpus else devices)
         self._refuse_what_never_fits()
         rooms = [total.get("CPU", 0.0) / self.cpus] + ([total.get("GPU", 0.0) / self.gpus] if self.gpus else [])
