@@ -77,6 +77,6 @@ def test_an_error_that_only_some_trials_meet_stops_the_search_and_its_trial_goes
 
     plan = SearchBudget(6, "random", "none")
     _, _, searching = search(store, plan=plan, draw=broken)
-    assert "KeyError: 8" in searching.scheduler.halted and searching.open() > 0
+    assert "KeyError: 8" in searching.scheduler.halted and searching.trials_left() > 0
     mended, _, searching = search(store, plan=plan, draw=_few(4, 8))
-    assert searching.open() == 0 and [trial.number for trial in mended.trials()] == list(range(6))
+    assert searching.trials_left() == 0 and [trial.number for trial in mended.trials()] == list(range(6))

@@ -90,7 +90,7 @@ def test_a_finished_run_leaves_the_queue(cluster, job):
     assert job.run.status().state == FINISHED and tickets.ticket(job.run) is None and cluster.calls("scontrol") == []
 
 
-@pytest.mark.parametrize(("kills", "state"), [(2, FINISHED), (5, INTERRUPTED)])
+@pytest.mark.parametrize(("kills", "state"), [(2, FINISHED), (5, FAILED)])
 def test_a_worker_that_is_killed_is_started_again_by_its_job_some_times(cluster, job, kills, state):
     count = job.run.path / "count"
     dies = f"begin(3)\nwith open({str(count)!r}, 'a') as file: file.write('x')\n"
@@ -98,6 +98,8 @@ def test_a_worker_that_is_killed_is_started_again_by_its_job_some_times(cluster,
     log = job(f"{dies}end('finished', '')")
     assert job.run.status().state == state and count.stat().st_size == 3
     assert log.count("it is started again at step 3") == 2
+    if state == FAILED:
+        assert job.run.status().reason.startswith("its process died 3 times at step 3 (killed by SIGKILL)")
 
 
 def test_a_job_whose_ticket_was_never_written_writes_it(cluster, job):

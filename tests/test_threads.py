@@ -210,7 +210,7 @@ def test_threads_that_must_share_cores_are_crowded(count, cores, busy, crowded):
 
 def test_teams_are_held_while_it_is_crowded_and_some_looks_longer(monkeypatch):
     monkeypatch.setattr(spin_control, "cores", lambda: 2)
-    monkeypatch.setattr(spin_control, "_hold_team", lambda release: release.wait())
+    monkeypatch.setattr(spin_control, "_hold_threads", lambda release: release.wait())
     before, watch = threading.active_count(), spin_control.SpinControl()
     watch.adjust(2, 0.0)
     assert not watch.asleep and threading.active_count() == before

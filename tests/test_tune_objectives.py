@@ -30,7 +30,7 @@ def test_a_trial_whose_predictions_are_not_finite_is_a_failure_and_the_search_go
     study, _, searching = search(store, plan=replace(PLAN, trials=4))
     failed = [trial for trial in study.trials() if trial.state == TrialState.FAIL]
     assert len(failed) == 1 and failed[0].user_attrs["reason"].endswith("has predictions that are not finite")
-    assert searching.open() == 0 and not searching.open_trials
+    assert searching.trials_left() == 0 and not searching.open_trials
 
 
 @pytest.mark.parametrize(("missing", "kind"), [("no weights", "damaged"), ("", "diverged")])

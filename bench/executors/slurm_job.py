@@ -24,8 +24,7 @@ from bench.spec.experiment import Evaluation
 from bench.store.failures import OUT_OF_MEMORY, Failure
 from bench.store.run import FAILED, INTERRUPTED, RUNNING, Run
 from bench.store.tickets import forget, put, ticket
-from bench.sweep.retry import double_micro_batches
-from bench.sweep.scheduler import MOST_DEATHS
+from bench.sweep.retry import Deaths, double_micro_batches
 
 IDLE = 3  # preemptions without progress after which the run fails: its time limit is too short
 
@@ -59,7 +58,7 @@ def _execute(
 
     log: gets its output.
     """
-    deaths: dict[int, int] = {}  # step -> how often the worker was killed there
+    deaths = Deaths()
     visible_gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")  # by SLURM, where the job has GPUs
     device = "cpu" if visible_gpus in ("", "NoDevFiles") else "cuda"
     while True:
@@ -83,12 +82,12 @@ def _execute(
             if not double_micro_batches(run) or run.stop_requested():
                 return
             _say(log, run.status().reason)
-        elif run.stop_requested():
+        elif run.stop_requested() or not death or status.state != INTERRUPTED:
             return
-        elif death and status.state == INTERRUPTED and deaths.get(status.step, 0) < MOST_DEATHS:
-            deaths[status.step] = deaths.get(status.step, 0) + 1
+        elif deaths.may_restart(status.step):
             _say(log, f"it is started again at step {status.step}")
         else:
+            run.set_status(FAILED, kind=Failure.DIED, reason=deaths.reason(death))
             return
 
 

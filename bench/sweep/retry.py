@@ -1,9 +1,29 @@
-"""Lets runs that failed be tried again: as they were, or with smaller micro-batches."""
+"""When runs are tried again: those that failed, ran out of memory, or whose process died."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from bench.store.run import DIVERGED, FAILED, INTERRUPTED, Run
 from bench.sweep.plan import PlannedRun, unique
+
+MOST_DEATHS = 2  # times that a run's process may die at the same step before the run counts as failed
+
+
+@dataclass
+class Deaths:
+    """How often the process of a run has died without progress: `count` times in a row at `step`."""
+
+    step: int = -1
+    count: int = 0
+
+    def may_restart(self, step: int) -> bool:
+        """Count a death at a step. Whether the run is to be started again."""
+        self.step, self.count = step, self.count + 1 if step == self.step else 1
+        return self.count <= MOST_DEATHS
+
+    def reason(self, ending: str) -> str:
+        """Why the run counts as failed. ending: how its process died the last time, in words."""
+        return f"its process died {self.count} times at step {self.step} ({ending}); see log.txt"
 
 
 def retry_failed(planned_runs: Sequence[PlannedRun], kinds: Collection[str]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
@@ -25,11 +25,10 @@ from bench.store.tickets import ticket
 from bench.sweep import queued_runs
 from bench.sweep.executor import Executor
 from bench.sweep.plan import ACTIVE, RESUMABLE, TO_DO, PlannedRun, plan_run, unique
-from bench.sweep.retry import double_micro_batches
+from bench.sweep.retry import Deaths, double_micro_batches
 
 TICK_S = 0.5  # seconds between two checks
 SAVE_TIMEOUT_S = 20.0  # seconds that runs get to save their work before they are killed; they resume all the same
-MOST_DEATHS = 2  # times that a run's process may die at the same step before the run counts as failed
 MOST_EQUAL_ERRORS = 3  # runs in a row that fail with the same error in the code before no more are started
 
 
@@ -68,7 +67,7 @@ class Scheduler:
         self._queued_elsewhere = 0
         self._refusal: BenchError | None = None  # why the executor took no more runs
         self._followed = False  # whether any run has ended here or elsewhere
-        self._deaths: dict[str, tuple[int, int]] = {}  # run -> (step, deaths at that step)
+        self._deaths: defaultdict[str, Deaths] = defaultdict(Deaths)  # by the names of runs
         self._equal_errors: tuple[str, int] = ("", 0)  # the last error in the code, and how often it came in a row
         for planned in unique(planned_runs):
             self.add(planned)
@@ -204,16 +203,13 @@ class Scheduler:
 
     def _resume(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Restart it, unless it has died several times without progress."""
-        step, deaths = self._deaths.get(planned.run.name, (-1, 0))
-        deaths = deaths + 1 if status.step == step else 1
-        self._deaths[planned.run.name] = (status.step, deaths)
-        ending = how_it_died or "without a word"
-        if deaths <= MOST_DEATHS:
+        deaths, ending = self._deaths[planned.run.name], how_it_died or "without a word"
+        if deaths.may_restart(status.step):
             with contextlib.suppress(OSError), appending(planned.run.path / "log.txt") as log:
                 log.write(f"its process died at step {status.step} ({ending}); it is started again\n".encode())
             self.waiting.appendleft(planned)
         else:
-            self._fail(planned, Failure.DIED, f"its process died {deaths} times at step {status.step} ({ending}); see log.txt")
+            self._fail(planned, Failure.DIED, deaths.reason(ending))
 
     def _go_on_with_micro_batches(self, planned: PlannedRun, status: Status, how_it_died: str) -> None:
         """Out of memory: go on with smaller micro-batches, where that can help."""

@@ -45,7 +45,7 @@ class SpinControl(threading.Thread):
             if self._release is None:
                 self._release = threading.Event()
                 for _ in range(teams(threads, available())):
-                    threading.Thread(target=_hold_team, args=(self._release,), daemon=True).start()
+                    threading.Thread(target=_hold_threads, args=(self._release,), daemon=True).start()
         elif self._release is not None:
             self._calm += 1
             if self._calm == CALM:
@@ -74,7 +74,7 @@ def available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _hold_team(release: threading.Event) -> None:
+def _hold_threads(release: threading.Event) -> None:
     import torch
 
     torch.ones(NUMBERS).add_(1.0)  # starts this thread's own team, which lives as long as the thread
