@@ -11,8 +11,8 @@ from reports.columns import header
 from reports.costs import COSTS
 from reports.panels import add_legend, draw_band, draw_curve, fit_axis, in_short, panels_of, plain_logarithmic, spread_title
 from reports.quantities import counted, lasting, sized
-from reports.results import Results
-from reports.statistics import half_interval, student
+from reports.results import Results, mean_of_known
+from reports.statistics import half_interval
 from reports.style import INK, line_styles, paper
 
 
@@ -35,10 +35,11 @@ def per_frame(results: Results, scores: Sequence[str] | None = None) -> Figure:
                 if not len(runs):
                     why_unseen.setdefault(variant, []).append("no scores")
                     continue
-                middle = runs.mean(0)
+                middle = mean_of_known(runs, axis=0)  # as in the table: a seed counts at the frames where it is finite
                 draw_curve(panel, frames, middle, style, number)
                 if len(runs) > 1:
-                    half = student(len(runs) - 1) * runs.std(0, ddof=1) / np.sqrt(len(runs))
+                    halves = [half_interval(frame[np.isfinite(frame)]) for frame in runs.T]
+                    half = np.array(halves, np.float64)  # None, of a single seed, becomes NaN
                     draw_band(panel, frames, middle - half, middle + half, style)
             for variant, where in fit_axis(panel, results, means).items():
                 why_unseen.setdefault(variant, []).append(where)

@@ -126,6 +126,18 @@ def test_people_read_the_number_before_rounding_and_how_it_came_about(finished):
     assert code == 0 and "to 'tiny', paired over 3 clips (seed 0: " in out and "effect size" in out
 
 
+def test_a_score_that_is_not_finite_is_explained_by_its_clips_and_not_by_its_network(finished, tmp_path):
+    path = Store(tmp_path / "runs").run(TINY).scores_file(EVALUATION.at(TINY).key)
+    scores = load(path)
+    scores.values[1:, 0, scores.names.index("standard/lpips")] = np.nan
+    scores.values[0, :, scores.names.index("standard/lpips")] = 0.5
+    scores.metadata.update(lpips="some network", lpips_missing="")
+    scores.save(path)
+    assert "it could not be computed: not finite on 2 of 3 clips" in finished("explain", "mine.py", "tiny", "lpips")[1]
+    (run,) = explained(finished, "tiny", "lpips")["runs"]
+    assert run["by"] == "some network" and run["missing"] == "not finite on 2 of 3 clips"
+
+
 def test_a_missing_seed_is_listed_and_not_counted(finished):
     explanation = explained(finished, "tiny", "psnr", "--seeds", "2")
     assert [(run["state"], run["mean"] is None) for run in explanation["runs"]] == [("finished", False), ("new", True)]

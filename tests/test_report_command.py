@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from bench.commands import _mlflow, _output
+from bench.evaluation.scores import load
 from bench.store.labels import remember
 from reports import bundle
 from tests.conftest import TINY
@@ -69,6 +70,21 @@ def test_a_folder_s_report_says_what_it_is_doing(finished, tmp_path, monkeypatch
     assert finished("report", "mine.py", "--out", tmp_path / "report")[0] == 0
     memories = ["looking into memories", "looking into memory 1 of 1: tiny, seed 0"]
     assert steps == ["reading scores", "choosing clips to show", *memories, "drawing tables, figures and the page"]
+
+
+def test_a_folder_s_report_of_one_label_has_no_section_of_memories_that_were_measured_over_all(
+    finished, finished_store, monkeypatch
+):
+    shown = []
+    monkeypatch.setattr(bundle, "bundle", lambda *parts: shown.append(parts[7]) or [])
+    monkeypatch.setattr(_mlflow, "announce_report", lambda *parts: None)
+    for path in finished_store.root.glob("*/scores/*.npz"):
+        scores = load(path)
+        scores.metadata["labels"] = ["walking", "running", "walking"]
+        scores.save(path)
+    for words in (("--label", "walking"), ()):
+        assert finished("report", "mine.py", *words, "--out", "report")[0] == 0
+    assert shown[0] is None and shown[1].variants == ["tiny"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from reports.figures import against_costs, against_sizes, distinct, per_frame, t
 from reports.memory import Addressing, Memories
 from reports.memory_figures import alignment
 from reports.style import line_styles, paper, printed, save
+from reports.table import table
 from tests.report_samples import results, runs
 
 SCORES = {
@@ -34,6 +35,13 @@ def toy_results():
         for t in (0, 10)
     ]
     return results(SCORES, runs(*COSTS, LOST), training=pd.DataFrame(steps))
+
+
+def test_a_seed_that_is_not_finite_at_a_frame_counts_at_the_others_as_in_the_table():
+    spoilt = {**SCORES, ("full", 1): [[33, np.nan]] * 2}
+    curve = next(iter(drawn(per_frame(results(spoilt))).values()))
+    assert curve == [32, 21]
+    assert table(results(spoilt), frames=[2]).rows[0].cells[1].value == 21
 
 
 def drawn(figure):

@@ -9,6 +9,7 @@ import pytest
 
 from bench.evaluation.scores import load
 from bench.metrics import METRICS, fvd
+from bench.reporting import set_scores
 from bench.store.store import Store
 from bench.tracking.connection import connect
 from tests.conftest import EVALUATION, TINY
@@ -120,6 +121,16 @@ def test_where_it_cannot_be_had_the_table_says_why(finished):
     )
     assert finished("rescore", "mine.py", "--metrics", "fvd")[0] == 0
     assert "FVD is empty: it needs at least 10 predicted frames, these clips have 2." in finished(*words)[1]
+
+
+def test_a_single_clip_has_none_and_the_reason_is_no_network_and_no_rescoring(bench, tmp_path, monkeypatch):
+    monkeypatch.setitem(METRICS, "fvd", TOY)
+    text = (tmp_path / "mine.py").read_text().replace("EVALUATION)", "replace(EVALUATION, clips=1, metrics=('fvd',)))")
+    (tmp_path / "mine.py").write_text("from dataclasses import replace\n" + text)
+    assert bench("run", "mine.py", "--executor", "inline", "--only", "copy")[0] == 0
+    out = bench("explain", "mine.py", "copy", "fvd", "--only", "copy")[1]
+    assert "there is no value: it could not be computed: it needs two clips" in out
+    assert set_scores.missing("fvd", [], "mine", 1) == "it needs two clips"  # one clip of a label has no reason in its file
 
 
 def test_names_that_are_no_metric_of_a_set_are_refused(finished):

@@ -129,6 +129,22 @@ def test_a_database_that_another_process_holds_is_whole(tmp_path, empty_mlflow, 
         assert database.is_whole(path)
 
 
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_PERM])
+def test_a_database_that_cannot_be_read_just_now_stays_where_it_is(finished_store, pair, empty_mlflow, monkeypatch, code):
+    path = finished_store.root / "mlflow.db"
+    shutil.copy(empty_mlflow, path)
+
+    def refuse(*words, **options):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(BenchError, match=r"mlflow\.db cannot be read now: disk I/O error"):
+        patch.setattr(sqlite3, "connect", refuse)
+        tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert database.is_whole(path) and not list(path.parent.glob("mlflow.db.unusable-*"))
+
+
 @pytest.mark.parametrize("how", ["half made", "no database", "empty", "no version"])
 def test_a_database_that_was_never_finished_is_made_again_from_the_store(finished_store, pair, how, empty_mlflow):
     path = finished_store.root / "mlflow.db"

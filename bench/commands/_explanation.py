@@ -26,7 +26,7 @@ def print_score(cell: dict[str, Any]) -> None:
     protocol = f"protocol {cell['score'].partition('/')[0]} (version {cell['version']})"
     only = f", only clips of '{cell['label']}'" if cell["label"] else ""
     print(f"{prefix}'{cell['variant']}': {cell['title']}, {frames}, {protocol}{only}\n")
-    for line in _reckoned(cell):
+    for line in _calculation_lines(cell):
         print(f"  {line}")
     console.print(_runs(cell["runs"], shown["times"]))
     if scored := [run for run in cell["runs"] if run.get("per_frame")]:
@@ -44,7 +44,7 @@ def print_cost(cell: dict[str, Any]) -> None:
     console.print(_metadata(cell))
 
 
-def _reckoned(cell: dict[str, Any]) -> Iterator[str]:
+def _calculation_lines(cell: dict[str, Any]) -> Iterator[str]:
     """How the number is computed, a line a step."""
     shown, runs = cell["shown"], [run for run in cell["runs"] if run["mean"] is not None]
     if cell["value"] is None:
@@ -92,7 +92,7 @@ def _paired(difference: dict[str, Any], times: float) -> Iterator[str]:
 def _why(cell: dict[str, Any]) -> str:
     """Why there is no number."""
     if any(run["state"] == "finished" for run in cell["runs"]):
-        reason = next((run["by"] for run in cell["runs"] if run.get("by")), "")
+        reason = next((run["missing"] for run in cell["runs"] if run.get("missing")), "")
         return f"it could not be computed{': ' + reason if reason else ''}"
     return "no run is finished"
 

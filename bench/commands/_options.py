@@ -152,6 +152,13 @@ class Choice:
         experiment = experiment.edited(list(self.settings)) if self.settings else experiment
         return with_all_seeds(experiment) if self.seeds == ALL else experiment
 
+    @property
+    def part(self) -> str:
+        """In what the choice is not the whole experiment as it is declared: "only full, seeds 2"; empty where it is."""
+        seeds = "" if self.seeds == ALL else self.seeds
+        chosen = [f"only {self.only}" if self.only else "", f"seeds {seeds}" if seeds else "", *(self.settings or [])]
+        return ", ".join(filter(None, chosen))
+
     def command(self, verb: str, anywhere: bool = False) -> str:
         """What to type to do `verb` with the same runs. anywhere: with a store of one's own, not the one named here."""
         arguments = ["bench", *verb.split(), self.name, *(["--scale", self.scale] if self.scale != "small" else [])]

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from bench.store.store import Store
 
 
-def write(chosen: Selection, store: Store, folder: Path, remade: str) -> None:
+def write(chosen: Selection, store: Store, folder: Path, remade: str, part: str) -> None:
     """Write tables, figures and the page, with all protocols to choose from, and attach them to the experiment in MLflow.
 
-    remade: the command that writes them again.
+    remade: the command that writes them again. part: what of the experiment it shows, such as "walking"; empty for all of it.
     """
     from bench.metrics.protocols import PROTOCOLS
     from bench.reporting import gallery, variant_settings
@@ -35,7 +35,7 @@ def write(chosen: Selection, store: Store, folder: Path, remade: str) -> None:
         shots = gallery.pictures(planned_runs, main_results, f"{protocol}/psnr", external_results)
         configurations, sizes = variant_settings.configurations(experiment), variant_settings.sizes(experiment)
         claims = chosen.judged(tell)[1] if experiment.claims else ()
-        memories = chosen.memories(tell)
+        memories = chosen.memories(tell) if label is None else None  # they are measured over clips of all labels
         tell("drawing tables, figures and the page")
         paths = bundle(main_results, folder, protocol, others, configurations, shots, sizes, memories, claims, remade)
-    _mlflow.announce_report(store, experiment_name(experiment), folder, paths, experiment.question, label or "")
+    _mlflow.announce_report(store, experiment_name(experiment), folder, paths, experiment.question, part)

@@ -121,7 +121,8 @@ def report(
     if out and folder:
         _report_options.refuse_options_of_single_tables(options_in_use, len(protocols))
         remade = choice.command("report", anywhere=True)
-        _report_folder.write(chosen, store, out, f"{remade} --out {shlex.quote(out.name)}")
+        part = ", ".join(filter(None, [label, choice.part]))
+        _report_folder.write(chosen, store, out, f"{remade} --out {shlex.quote(out.name)}", part)
     elif claims:
         _claims(chosen, out, form)
     else:

@@ -43,7 +43,7 @@ def ui(
     store = _options.store(store_path)
     if studies:
         _dashboard(store, port)
-    if connection.remote(store):
+    if connection.has_pages(store):
         print(f"runs are copied to {connection.shown_uri(store)}; open it in a browser")
         return
     if connection.is_embedded(store):
@@ -62,9 +62,10 @@ def ui(
         pages = list(views.pages(store.root / database.NAME).items())[:SHOWN]
         addresses += [f"charts of {plain(name)}: {server}/{page}" for name, page in pages]
     environment = {**os.environ, **connection.ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment["MLFLOW_BACKEND_STORE_URI"] = connection.tracking_uri(store)  # no argument: it may hold a password
     environment["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), QUIET)))
     command = [
-        sys.executable, "-m", "mlflow", "server", "--backend-store-uri", connection.tracking_uri(store),
+        sys.executable, "-m", "mlflow", "server",
         "--default-artifact-root", str(connection.artifact_root(store)),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip

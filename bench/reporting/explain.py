@@ -13,7 +13,8 @@ from bench.evaluation.scores import Scores, ScoresHeader, load, read_header
 from bench.evaluation.sets import set_score
 from bench.external.results import ExternalResult
 from bench.metrics import set_metrics
-from bench.reporting.results import SELECTION, shows
+from bench.reporting.results import SELECTION, clips_with_label
+from bench.reporting.set_scores import why_none
 from bench.store import checkpoint_files
 from bench.store.provenance import own_packages
 from bench.store.run import FINISHED
@@ -21,7 +22,7 @@ from bench.sweep.plan import PlannedRun
 from reports.ablation import ablation
 from reports.columns import Column
 from reports.costs import COSTS
-from reports.quantities import lasting, sized
+from reports.quantities import lasting, several, sized
 from reports.results import Results
 from reports.statistics import compare, paired, student
 from reports.table import Cell, Row, table
@@ -46,7 +47,7 @@ def score(
     table_shown = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
     column, index = table_shown.columns[-1], list(results.variants).index(variant)
     row = table_shown.rows[index]
-    shown = shows(_first(planned_runs), label)
+    shown = clips_with_label(_first(planned_runs), label)
     of_set = metric if name in results.sets else ""
     runs = [_run(planned, column, shown, of_set) for planned in planned_runs if planned.label == variant]
     runs += [_external(external, column, shown, of_set) for external in external_results if external.name == variant]
@@ -197,12 +198,14 @@ def _set_value(scores: Scores, metric: str, shown: np.ndarray) -> dict[str, Any]
     """The score of the whole set, and by how much resampling its clips moves it."""
     recorded, features = scores.metadata.get("sets", {}).get(metric, {}), scores.sets.get(metric)
     recomputed = set_score(metric, features, shown) if features else None
+    value = _plain([recomputed.value])[0] if recomputed else None
     return {
-        "mean": _plain([recomputed.value])[0] if recomputed else None,
+        "mean": value,
         "deviation_over_clips": _plain([recomputed.replicates.std(ddof=1)])[0] if recomputed else None,
         "clips": len(shown),
         "protocol_version": recorded.get("version"),
-        "by": recorded.get("by") or recorded.get("missing"),
+        "by": recorded.get("by") or None,
+        "missing": None if value is not None else recorded.get("missing") or why_none(len(shown)),
     }
 
 
@@ -210,13 +213,16 @@ def _values(scores: Scores, column: Column, shown: np.ndarray) -> dict[str, Any]
     """The mean of a run, its mean at each frame and that of each clip."""
     metric, values = column.score.partition("/")[2], scores[column.score][shown, column.first - 1 : column.last]
     clips = values.mean(1, dtype=np.float64)  # one clip that is not finite leaves the run without a mean, as in the table
+    lost = int((~np.isfinite(clips)).sum())
+    not_finite = f"not finite on {lost} of {several(len(clips), 'clip')}" if lost else None
     return {
         "mean": _plain([clips.mean()])[0],
         "clips": int(np.isfinite(clips).sum()),
         "per_frame": _plain(values.mean(0, dtype=np.float64)),
         "per_clip": dict(zip(map(int, shown), _plain(clips), strict=True)),
         "protocol_version": scores.metadata.get("protocols", {}).get(column.protocol),
-        "by": scores.metadata.get(metric) or scores.metadata.get(f"{metric}_missing"),
+        "by": scores.metadata.get(metric) or None,
+        "missing": scores.metadata.get(f"{metric}_missing") or not_finite,
     }
 
 

@@ -50,7 +50,7 @@ def results(
     metadata = dict(ours[0].header.metadata) if ours else {}
     for name in frame_metrics():  # the first run may have been scored before a network was here
         metadata[name] = next((source.header.metadata[name] for source in ours if source.header.metadata.get(name)), "")
-    shown = shows(ours[0].header, label) if ours else np.arange(0)
+    shown = clips_with_label(ours[0].header, label) if ours else np.arange(0)
     sources = [*ours, *theirs]
     unscored = {(source.label, source.seed): lacking(source) for source in sources}
     rows = [*(_run(planned, experiment) for planned in planned_runs), *map(external_row, external_results)]
@@ -72,7 +72,7 @@ def results(
             ours[0].header.shape[0] if ours else None,
             len(shown),
             label,
-            _missing(sources, set_names, experiment),
+            _missing(sources, set_names, experiment, len(shown)),
         ),
         training=_training(planned_runs) if curves else None,
         external=names,
@@ -92,12 +92,12 @@ def under(
 ) -> Iterator[Results]:
     """The results of `loaded` under other protocols, each read when it is asked for."""
     ours, theirs = read_sources(planned_runs, external_results)
-    shown = shows(ours[0].header, label)
+    shown = clips_with_label(ours[0].header, label)
     rows = loaded.scores[[name for name in loaded.scores.columns if "/" not in str(name)]]
     return (loaded.rescored(_scored(rows, [*ours, *theirs], shown, [name])) for name in protocols)
 
 
-def shows(header: ScoresHeader, label: str | None) -> NDArray[np.int64]:
+def clips_with_label(header: ScoresHeader, label: str | None) -> NDArray[np.int64]:
     """The numbers of the clips that show `label`, of all where it is None; BenchError where none does."""
     if label is None:
         return np.arange(header.shape[0])
@@ -156,11 +156,11 @@ def _first_scored(planned_runs: Sequence[PlannedRun], ours: Sequence[Source]) ->
     return next((planned for planned in planned_runs if ours and planned.label == ours[0].label), planned_runs[0])
 
 
-def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experiment) -> dict[str, str]:
+def _missing(sources: Sequence[Source], sets: Sequence[str], experiment: Experiment, clips: int) -> dict[str, str]:
     """Why a metric has no scores, by metric: its network's weights are missing, or it was not computed."""
     reasons = {name: [source.header.metadata.get(f"{name}_missing", "") for source in sources] for name in frame_metrics()}
     frames = {name: why[0] for name, why in reasons.items() if why and all(why)}
-    return frames | {name: missing(name, sources, experiment.name) for name in sets}
+    return frames | {name: missing(name, sources, experiment.name, clips) for name in sets}
 
 
 def _metadata(

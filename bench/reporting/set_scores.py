@@ -15,6 +15,8 @@ from bench.metrics import set_metrics
 from bench.reporting.sources import Source
 from reports.set_scores import SetScores
 
+LEAST_CLIPS = 2  # that a distance between sets needs
+
 
 def known_sets(sources: Sequence[Source]) -> list[str]:
     """The set metrics that were computed, or tried, for any of these scores."""
@@ -35,11 +37,15 @@ def gathered(
     return SetScores(values, replicates, _note(name, sources, values, labels, shown))
 
 
-def missing(name: str, sources: Sequence[Source], experiment: str) -> str:
-    """Why no run has a score of the set."""
-    reasons = [source.header.metadata.get("sets", {}).get(name, {}).get("missing") for source in sources]
-    not_computed = f"it was not computed; `bench rescore {experiment} --metrics {name}` does"
-    return next(filter(None, reasons), not_computed)
+def missing(name: str, sources: Sequence[Source], experiment: str, clips: int) -> str:
+    """Why no run has a score of the set. clips: how many are shown."""
+    rescoring = f"; `bench rescore {experiment} --metrics {name}` does" if clips >= LEAST_CLIPS else ""
+    return next(filter(None, (_metadata(name, source).get("missing") for source in sources)), why_none(clips) + rescoring)
+
+
+def why_none(clips: int) -> str:
+    """Why there is no score of so many clips, where the file of scores gives no reason."""
+    return "it was not computed" if clips >= LEAST_CLIPS else "it needs two clips"
 
 
 def _metadata(name: str, source: Source) -> dict[str, Any]:
@@ -78,7 +84,7 @@ def _note(
     clips, frames, _ = scored[0].header.shape
     count = clips if shown is None else len(shown)
     without = [
-        f"'{label}' ({_why(name, sources, label)})"
+        f"'{label}' ({_why(name, sources, label, count)})"
         for label, row in zip(labels, values, strict=True)
         if not np.isfinite(row).any()
     ]
@@ -92,7 +98,7 @@ def _note(
     return " ".join(filter(None, sentences))
 
 
-def _why(name: str, sources: Sequence[Source], label: str) -> str:
-    """Why a variant has no score of the set, though others have one."""
+def _why(name: str, sources: Sequence[Source], label: str, clips: int) -> str:
+    """Why a variant has no score of the set."""
     reasons = (_metadata(name, source).get("missing") for source in sources if source.label == label)
-    return next(filter(None, reasons), "it was not computed")
+    return next(filter(None, reasons), why_none(clips))

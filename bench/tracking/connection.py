@@ -112,8 +112,21 @@ def experiment_id(client: MlflowClient, name: str, store: Store, question: str =
 
 
 def remote(store: Store) -> bool:
-    """Whether MLflow is a server, which may not answer."""
+    """Whether MLflow is on a server, of its own or of a database, which may not answer."""
     return not tracking_uri(store).startswith(("sqlite:", "file:"))
+
+
+def has_pages(store: Store) -> bool:
+    """Whether what runs are copied to shows them itself; a database does not, whoever serves it."""
+    return tracking_uri(store).startswith(("http:", "https:", "databricks"))
+
+
+def is_unreachable(error: BaseException, store: Store) -> bool:
+    """Whether MLflow does not answer at all, rather than refuse what was sent: then nothing else would arrive either."""
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    message = str(error)  # MLflow wraps what its HTTP client raises; a 500 may be about the one request
+    return remote(store) and "API request to" in message and "failed with" in message and "too many 500" not in message
 
 
 def format_error(error: BaseException, store: Store) -> str:

@@ -28,6 +28,7 @@ HALF_MADE = (
     "Can't locate revision",
 )  # fmt: skip
 """What SQLite and MLflow say of a database whose making was interrupted, or that is damaged."""
+DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)  # the first: a table is not there
 log = logging.getLogger(__name__)
 
 
@@ -59,19 +60,22 @@ def is_whole(path: Path) -> bool:
     """Whether a database has the tables that MLflow makes first and last; read without importing MLflow.
 
     Opened for writing where that is allowed: only so SQLite takes back what a killed process has half written. One that another
-    process holds is whole.
+    process holds is whole. One that cannot be read just now is a BenchError: it may be whole, and must not be replaced.
     """
+    failure: sqlite3.Error | None = None
     for mode in ("rw", "ro"):
         try:
             with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True)) as tables:
                 tables.execute("SELECT 1 FROM experiments, runs, latest_metrics LIMIT 1").fetchall()
                 return bool(tables.execute("SELECT version_num FROM alembic_version").fetchall())
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without what it adds to the kind
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 return True
-        except sqlite3.Error:
-            return False
-    return False
+            if code in DAMAGE:
+                return False
+            failure = error
+    raise BenchError(f"the MLflow database {path} cannot be read now: {failure}") from failure
 
 
 def made_at(path: Path) -> int | None:
