@@ -72,6 +72,28 @@ def test_the_report_of_a_part_of_the_clips_lies_beside_the_whole_one(store, file
     assert reports(store)[0] == {"kth-paper": {"index.html", "scores.tex", "walking"}}
 
 
+def test_the_link_of_an_experiment_is_to_the_whole_report_and_to_a_part_only_where_there_is_no_whole_one(store, files):
+    def link():
+        return connect(store).get_experiment_by_name("kth-paper").tags["mlflow.note.content"].rpartition("/artifacts/")[2]
+
+    assert attach(store, "kth-paper", files, "?", "bench report kth", "only full") == ""
+    assert link() == "only-full/index.html)"
+    assert attach(store, "kth-paper", files, "?", "bench report kth") == "" and link() == "index.html)"
+    assert attach(store, "kth-paper", files, "?", "bench report kth", "only full") == "" and link() == "index.html)"
+
+
+def test_a_report_of_some_variants_seeds_or_settings_leaves_the_whole_one_in_mlflow(
+    finished, tmp_path, mlflow_ready, monkeypatch
+):
+    monkeypatch.setattr("bench.reporting.gallery.pictures", lambda *_: [])
+    monkeypatch.setattr("reports.bundle.bundle", lambda results, folder, *_, **__: [write(folder / "index.html", b"page")])
+    assert finished("sync", "mine.py")[0] == 0
+    for options in ((), ("--only", "tiny"), ("--seeds", "1"), ("--set", "batch=2")):
+        assert finished("report", "mine.py", *options, "--out", "report")[0] == 0
+    artifacts, _ = reports(Store(tmp_path / "runs"))
+    assert artifacts["mine-small"] == {"index.html", "only-tiny", "seeds-1", "batch-2"}
+
+
 def test_the_report_is_no_run_among_the_curves_and_no_parent_of_them(finished, tmp_path, mlflow_ready, monkeypatch):
     monkeypatch.setattr("bench.reporting.gallery.pictures", lambda *_: [])
     monkeypatch.setattr("reports.bundle.bundle", lambda results, folder, *_, **__: [write(folder / "index.html", b"page")])

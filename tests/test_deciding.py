@@ -111,7 +111,7 @@ def test_a_run_that_fails_ends_it_before_the_next_round(store, capsys):
 
 def test_each_round_says_if_mlflow_could_not_be_reached(store, capsys):
     decide(store, most=1, trouble="connection refused")
-    assert "MLflow could not be reached (connection refused); `bench sync` copies everything later" in capsys.readouterr().out
+    assert "MLflow does not have all runs (connection refused); `bench sync` copies everything later" in capsys.readouterr().out
 
 
 def test_plan_decide_shows_the_runs_so_far_and_those_of_the_next_round(bench, store, capsys):

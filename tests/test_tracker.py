@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bench.common.urls import digest
@@ -11,8 +13,9 @@ from bench.executors.inline import Inline
 from bench.store.store import Store
 from bench.sweep.plan import plan
 from bench.sweep.scheduler import Scheduler
-from bench.tracking import tracker
+from bench.tracking import mirror, tracker, views
 from bench.tracking.connection import tracking_uri
+from tests.conftest import TINY
 
 pytestmark = pytest.mark.usefixtures("mlflow_ready")
 
@@ -96,8 +99,19 @@ def test_an_experiment_has_a_view_of_the_charts_that_matter_first_and_says_its_q
     assert set(charts) - metric_names <= {"frame/standard/lpips", "mean/standard/lpips", "loss/prediction", "loss/storing"}
     assert {chart["metricSectionId"] for chart in saved["compareRunCharts"]} == {s["uuid"] for s in saved["compareRunSections"]}
     by_variant = json.loads(json.loads(experiment.tags["mlflow.sharedViewState.bench-variants"])["state"])
-    assert by_variant["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "variant"}]
+    groups = [{"mode": "param", "groupByData": "variant"}, {"mode": "tag", "groupByData": "bench.settings"}]
+    assert by_variant["groupBy"]["groupByKeys"] == groups
     assert f"(#/experiments/{experiment.experiment_id}/runs?" in experiment.tags["mlflow.note.content"]
+
+
+def test_a_view_that_a_version_before_has_made_is_made_anew(copied, pair):
+    client = _client(copied)
+    number, tag = client.get_experiment_by_name("pair-small").experiment_id, "mlflow.sharedViewState.bench-variants"
+    latest = client.get_experiment(number).tags[tag]
+    client.set_experiment_tag(number, tag, views._saved(views.VARIANTS, views.BY_VARIANT))
+    plan(pair, copied)[0].run.set_status("finished")
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 1
+    assert client.get_experiment(number).tags[tag] == latest
 
 
 def test_a_view_and_a_description_that_somebody_changed_stay(copied, pair):
@@ -159,6 +173,25 @@ def test_a_server_that_is_down_costs_a_word_and_a_later_sync(finished_store, pai
     assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 2
 
 
+def test_a_run_that_mlflow_refuses_holds_up_no_other_and_is_named_with_the_reason(finished_store, pair, monkeypatch):
+    refused = plan(pair, finished_store)[0]
+    monkeypatch.setattr(mirror, "_settings", lambda spec: {"no: such\nname": 1} if spec.steps else spec.flat())
+    with pytest.raises(tracker.Refused, match=r"it refused 1 of 2 runs: tiny, seed 0 \(MlflowException: Invalid value"):
+        tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert _runs(finished_store)["copy · seed 0"].info.status == "FINISHED" and refused.label == "tiny"
+    copying = tracker.Tracker(finished_store, "pair-small", plan(pair, finished_store))
+    assert "it refused 1 of 1 runs: tiny, seed 0" in copying.close()
+    monkeypatch.undo()
+    assert tracker.sync(finished_store, "pair-small", plan(pair, finished_store)) == 1
+
+
+def test_losses_with_names_that_mlflow_refuses_arrive_under_others(finished_store, pair):
+    path = plan(pair, finished_store)[0].run.path / "metrics.jsonl"
+    path.write_text(path.read_text().replace("loss/matching", "loss//l1+l2 (%)"))
+    tracker.sync(finished_store, "pair-small", plan(pair, finished_store))
+    assert len(_histories(finished_store)["tiny · seed 0", "loss/l1-l2 ---"]) == 6
+
+
 def test_what_was_sent_is_noted_with_where(copied):
     note = json.loads(next(copied.root.glob("lmc-*/mlflow/*.json")).read_text())
     assert note["target"] == digest(tracking_uri(copied)) and "uri" not in note and note["step"] == 6
@@ -175,6 +208,30 @@ def test_scores_made_again_reach_mlflow(copied, pair):
     after = _histories(copied)
     assert after["copy · seed 0", "mean/standard/lpips"] == [(0, 0.5)]
     assert {name: points for name, points in after.items() if "lpips" not in name[1]} == before  # nothing is there twice
+
+
+def test_scores_that_have_changed_leave_no_point_and_no_mean_of_the_old_ones(copied, pair):
+    planned = plan(pair, copied)[1]
+    path = planned.run.scores_file(planned.evaluations[0].key)
+    scores = load(path)
+    scores.values[..., scores.names.index("standard/psnr")] = 20.0
+    scores.values[..., scores.names.index("standard/ssim")] = np.nan
+    scores.save(path)
+    assert tracker.sync(copied, "pair-small", plan(pair, copied)) == 1
+    histories = _histories(copied)
+    assert histories["copy · seed 0", "frame/standard/psnr"] == [(1, 20.0), (2, 20.0)]
+    assert ("copy · seed 0", "mean/standard/ssim") not in histories and len(_runs(copied)) == 2
+
+
+def test_seeds_share_the_tag_of_their_settings_and_runs_with_changed_settings_do_not(copied, pair):
+    for spec in (TINY.but(seed=1), TINY.but(batch=3)):
+        copied.run(spec).create(spec)
+        experiment = replace(pair, variants={"tiny": spec}, seeds=(spec.seed,))
+        assert tracker.sync(copied, "pair-small", plan(experiment, copied)) == 1
+    client = _client(copied)
+    mlflow_runs = client.search_runs([client.get_experiment_by_name("pair-small").experiment_id])
+    settings = {(run.data.params["variant"], run.data.params["batch"], run.data.tags["bench.settings"]) for run in mlflow_runs}
+    assert len(mlflow_runs) == 4 and len(settings) == 3  # two seeds of one, another batch, and the copy of the last frame
 
 
 def test_a_store_that_was_copied_leaves_the_artifacts_of_the_original_alone(copied, pair, tmp_path):
@@ -209,4 +266,8 @@ def test_a_run_trained_afresh_is_a_run_of_its_own(copied, pair):
     Scheduler(plan(pair, copied), copied, Inline()).run()
     tracker.sync(copied, "pair-small", plan(pair, copied))
     experiment = _client(copied).get_experiment_by_name("pair-small")
-    assert len(_client(copied).search_runs([experiment.experiment_id])) == 3
+    mlflow_runs = _client(copied).search_runs([experiment.experiment_id])
+    assert len(mlflow_runs) == 3
+    settings = {run.data.tags["bench.run"]: run.data.tags["bench.settings"] for run in mlflow_runs}
+    assert settings.pop(plan(pair, copied)[1].run.identity()) != "replaced"  # the view of means takes it, and not the former
+    assert sorted(value == "replaced" for value in settings.values()) == [False, True]

@@ -218,6 +218,16 @@ def test_the_ui_is_started_without_telemetry_on_this_machine_alone(finished, mlf
     assert words[words.index("--host") + 1] == "127.0.0.1"
 
 
+def test_the_ui_serves_runs_that_are_in_a_database_and_shows_its_password_to_nobody(finished, monkeypatch):
+    started, uri = [], "postgresql://somebody:secret@db.invalid/runs"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr("bench.common.guarded.run", lambda words, environment: started.append((words, environment)) or 0)
+    code, out, _ = finished("ui")
+    [(words, environment)] = started
+    assert code == 0 and "open it in a browser" not in out
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == uri and "secret" not in " ".join(words) + out
+
+
 def test_the_ui_says_where_the_charts_of_each_experiment_are(finished, mlflow_ready, monkeypatch):
     assert finished("sync", "mine.py")[0] == 0
     monkeypatch.setattr("bench.common.guarded.run", lambda *_: time.sleep(0.5))  # a server that answers at once

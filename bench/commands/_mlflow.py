@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def print_trouble(trouble: str, remedy: str = "`bench sync`") -> None:
-    """Say that MLflow could not be reached, if that is so. remedy: the command that copies everything later, in backticks."""
+    """Say why MLflow does not have everything, if that is so. remedy: the command that copies the rest, in backticks."""
     if trouble:
-        print(f"MLflow could not be reached ({trouble}); {remedy} copies everything later")
+        print(f"MLflow does not have all runs ({trouble}); {remedy} copies everything later")
 
 
 def announce_report(store: Store, experiment: str, folder: Path, paths: Sequence[Path], question: str, part: str = "") -> None:
     """Say where a report was written, and attach its files to the experiment in MLflow.
 
-    experiment: its name in MLflow. part: of which part of the test clips the report is, such as "walking".
+    experiment: its name in MLflow. part: what of the experiment the report shows, such as "walking"; empty for all of it.
     """
     from bench.tracking.attach import attach
 
     print(f"wrote {several(len(paths), 'file')} to {folder}; open {folder / 'index.html'}")
     if trouble := attach(store, experiment, paths, question, _options.command_line(), part):
-        print(f"MLflow has not got the report ({trouble}); the same command attaches it later")
+        print(f"the report was not attached to MLflow ({trouble}); run the same command again to attach it")

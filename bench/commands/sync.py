@@ -35,6 +35,8 @@ def sync(
         called, planned_runs = tracker.experiment_name(experiment), plan(experiment, store)
     try:
         count = tracker.sync(store, called, planned_runs, question=question)
+    except tracker.Refused as error:
+        raise BenchError(f"MLflow does not have all runs: {error}; the others are there") from error
     except BenchError:
         raise
     except Exception as error:

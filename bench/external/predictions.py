@@ -123,8 +123,8 @@ def _matching(sides: Sides, clips: SetClips, count: int) -> _Matching:
         def by_name(number: int, clip: NDArray[np.float32]) -> int:
             if (name := clip_name(number, clip)) not in positions:
                 raise BenchError(
-                    f"{prediction.subject} has no clip {name}, number {number} (counted from 0) of this data set at {clips.context} + "
-                    f"{prediction.shape[0]} frames; its first is {next(iter(positions))}: "
+                    f"{prediction.subject} has no clip {name}, number {number} (counted from 0) of this data set at "
+                    f"{clips.context} + {prediction.shape[0]} frames; its first is {next(iter(positions))}: "
                     f"`{clips.export}` writes the right ones"
                 )
             return positions[name]

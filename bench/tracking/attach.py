@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 KIND, NAME = "bench.kind", "report"  # the tag of a report's run
+PAGE = "index.html"
 LOCK_TIMEOUT_S = 10.0  # seconds that a report waits for another process that writes to MLflow
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 def attach(store: Store, experiment: str, files: Sequence[Path], question: str, command: str, part: str = "") -> str:
     """Put the files of a report into its run among the reports; "" if all went well, else the error as text.
 
-    The newest report replaces the one before. part: of which part of the test clips it is, a folder of its own.
+    The newest report replaces the one before. part: what of the experiment it shows, where not all: a folder of its own.
     Never raises: a report is complete without MLflow. Does nothing if MLflow was never used on this store.
     """
     if is_embedded(store) and not os.path.lexists(store.root / database.NAME):
@@ -47,7 +48,8 @@ def attach(store: Store, experiment: str, files: Sequence[Path], question: str, 
                 client.log_artifact(run_id, str(file), slug(part) or None)
             client.set_tag(run_id, "bench.command", without_secrets(command))
             client.set_terminated(run_id)
-            views.describe(client, client.get_experiment(reported), question, f"{reports}/runs/{run_id}")
+            page = f"{reports}/runs/{run_id}/artifacts/{_page(client, run_id, files, part)}"
+            views.describe(client, client.get_experiment(reported), question, page)
             for former in client.search_runs([reported], f"tags.`{KIND}` = '{NAME}'"):  # of a version before
                 client.delete_run(former.info.run_id)
     except Exception as error:  # whatever MLflow raises
@@ -67,6 +69,14 @@ def _run_id(client: MlflowClient, reports: str, experiment: str, question: str) 
     about = f"{question}\n\nOpen `index.html` among the artifacts."
     tags = {KIND: NAME, "bench.experiment": experiment, views.DESCRIPTION: about}
     return str(client.create_run(reports, run_name=experiment, tags=tags).info.run_id)
+
+
+def _page(client: MlflowClient, run_id: str, files: Sequence[Path], part: str) -> str:
+    """The artifact to link to: the page of the whole report where there is one, else that of this part."""
+    whole = {file.path for file in client.list_artifacts(run_id) if not file.is_dir}
+    names = [file.name for file in files]
+    name = PAGE if PAGE in names else next(iter(names), "")
+    return name if name in whole else "/".join(filter(None, [slug(part), name]))
 
 
 def _clear(client: MlflowClient, run_id: str, part: str) -> None:

@@ -7,6 +7,7 @@ cut back.
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,10 @@ from bench.common.urls import digest
 from bench.evaluation.scores import Scores, load
 from bench.spec.runspec import RunSpec
 from bench.store import schemas
-from bench.store.run import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING
+from bench.store.run import DIVERGED, FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
-from bench.tracking import database, origin
+from bench.tracking import database, origin, views
 from bench.tracking.connection import artifact_root, is_embedded, tracking_uri
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ LONGEST_PARAMETER = 6000  # characters; MLflow truncates longer ones silently
 REASON = "bench.reason"  # the tag that says why a run ended otherwise than well
 CUT = 5000  # characters of a tag that MLflow keeps
 BATCH = 1000  # metrics that MLflow takes in one call
+LONGEST_NAME = 250  # letters of a metric's name
 log = logging.getLogger(__name__)
 
 
@@ -64,10 +66,13 @@ class Copy:
     def _send(self) -> None:
         client, planned, note = self.client, self.planned, self.note
         run_id = note["run_id"] if "run_id" in note and self._is_ours(note["run_id"]) else self._find_or_create()
-        metrics, step = _training(planned, int(note.get("step", -1)))
         scores = _scores(planned)
         status = planned.run.status()
         stamp = _scores_stamp(planned)
+        if scores and note.get("scored") != stamp and _replaces(scores, self._sent_metrics(run_id)):
+            client.delete_run(run_id)  # MLflow keeps every point: its curves would have two a frame, and lost means would stay
+            note, run_id = {}, self._find_or_create()
+        metrics, step = _training(planned, int(note.get("step", -1)))
         if scores and stamp is not None and note.get("scored") != stamp:
             metrics += _score_metrics(scores, stamp, self._sent_metrics(run_id))
             metrics += _cost_metrics(planned, stamp, self._sent_metrics(run_id))
@@ -80,6 +85,8 @@ class Copy:
             client.log_inputs(run_id, datasets=origin.dataset(planned))
         client.log_batch(run_id, tags=origin.tags(planned, self.identity["experiment"]))
         client.set_tag(run_id, "bench.state", status.state)
+        client.set_tag(run_id, views.SETTINGS, self._settings_key())  # which runs of a version before lack
+        self._mark_replaced()
         if status.reason:
             client.set_tag(run_id, REASON, status.reason)
         elif REASON in client.get_run(run_id).data.tags:  # of an earlier end
@@ -105,6 +112,7 @@ class Copy:
             write_json(self.path, {"asked": True, **self.identity}, planned.run.path)
             tags = {
                 "bench.run": planned.run.identity(),
+                views.SETTINGS: self._settings_key(),
                 "bench.variant": planned.label,
                 "bench.seed": str(planned.seed),
                 "bench.order": f"{self.order:03}",
@@ -115,6 +123,19 @@ class Copy:
         settings = {"variant": planned.label, **_settings(planned.spec)}
         self.client.log_batch(run_id, params=[Param(key, str(value)[:LONGEST_PARAMETER]) for key, value in settings.items()])
         return run_id
+
+    def _settings_key(self) -> str:
+        """Equal for all seeds of the same settings: runs of a variant that `--set` has changed are no seeds of the others."""
+        fingerprint = self.planned.run.provenance().get("fingerprint") or self.planned.spec.fingerprint
+        return self.planned.spec.but(seed=0).key_with(fingerprint)
+
+    def _mark_replaced(self) -> None:
+        """Take the copies of runs that were set aside for this one out of the means of their variant."""
+        for path in inside(self.store.root / "set-aside"):
+            identity = Run(path).identity() if path.name.startswith(f"{self.planned.run.name}-") else path.name
+            if identity != path.name:  # else no copy bears it
+                for copied in self.client.search_runs([self.experiment_id], f"tags.`bench.run` = '{identity}'"):
+                    self.client.set_tag(copied.info.run_id, views.SETTINGS, views.REPLACED)
 
     def _sent_metrics(self, run_id: str) -> dict[str, float]:
         """The means that MLflow has; sending an equal value again would add a second point."""
@@ -158,13 +179,19 @@ def _training(planned: PlannedRun, after: int) -> tuple[list[Metric], int]:
 
     covered = planned.run.status().step
     metrics = [
-        Metric(name, value, int(line["time"] * 1000), int(line["step"]))
+        Metric(_metric_name(name), value, int(line["time"] * 1000), int(line["step"]))
         for line in planned.run.metrics.lines()
         if after < line["step"] <= covered
         for name, value in line.items()
         if name not in ("step", "time")
     ]
     return metrics, max(after, covered)
+
+
+def _metric_name(name: str) -> str:
+    """A name that MLflow takes, which refuses most signs, and what a path would leave out; learners name their own losses."""
+    parts = (re.sub(r"[^\w.\- :]", "-", part) for part in name.split("/"))
+    return "/".join(part for part in parts if part not in ("", ".", ".."))[:LONGEST_NAME] or "-"
 
 
 def _score_metrics(scores: Scores, stamp: int, sent: dict[str, float]) -> list[Metric]:
@@ -183,6 +210,12 @@ def _score_metrics(scores: Scores, stamp: int, sent: dict[str, float]) -> list[M
     of_sets = {name: value for name, value in scores.set_scores().items() if sent.get(f"mean/{name}") != value}
     metrics += [Metric(f"mean/{name}", value, stamp, 0) for name, value in of_sets.items()]
     return metrics
+
+
+def _replaces(scores: Scores, sent: dict[str, float]) -> bool:
+    """Whether MLflow has another value of a mean, or one of what has no value now; what it lacks can be added."""
+    present = {f"mean/{name}": value for name, value in (scores.means() | scores.set_scores()).items()}
+    return any(present.get(name) != value for name, value in sent.items() if name.startswith("mean/"))
 
 
 def _cost_metrics(planned: PlannedRun, stamp: int, sent: dict[str, float]) -> list[Metric]:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from bench.common.errors import BenchError
 from bench.spec.experiment import Experiment
 from bench.store.store import Store
 from bench.sweep.plan import PlannedRun
@@ -24,7 +25,12 @@ RETRY_S = 30.0  # seconds after a failure in which single runs are not tried
 TRIES = 2  # of sending everything at the end
 SERVER_TIMEOUT_S = 15.0  # seconds without any progress after which the end of a sweep no longer waits for a server
 LOCAL_TIMEOUT_S = 120.0  # the same for the embedded database, which another process may be writing to
+NAMED = 3  # refused runs that a message names
 log = logging.getLogger(__name__)
+
+
+class Refused(BenchError):
+    """MLflow refuses some runs for what they hold; all others were sent."""
 
 
 def experiment_name(experiment: Experiment) -> str:
@@ -42,6 +48,7 @@ def sync(
 ) -> int:
     """Copy what is new of these runs into the MLflow experiment of that name; how many runs had anything new.
 
+    A run that MLflow refuses holds up no other: Refused names it at the end. Without an answer nothing more is tried.
     among: all planned runs, in the declared order that a tag keeps; `planned_runs` if not given. tell: called after each
     step forward. question: of the experiment, for its description.
     """
@@ -53,9 +60,19 @@ def sync(
         client = connect(store)
         tell()
         experiment_id = connection.experiment_id(client, experiment, store, question)
+        refusals = []
         for planned in fresh:
-            Copy(client, experiment_id, experiment, planned, order[planned.label, planned.seed], store).send()
+            try:
+                Copy(client, experiment_id, experiment, planned, order[planned.label, planned.seed], store).send()
+            except Exception as error:  # whatever MLflow raises
+                if connection.is_unreachable(error, store):
+                    raise
+                log.debug("a run was refused", exc_info=True)
+                refusals.append(f"{planned.label}, seed {planned.seed} ({connection.format_error(error, store)})")
             tell()
+    if refusals:
+        more = f"; and {len(refusals) - NAMED} more" if len(refusals) > NAMED else ""
+        raise Refused(f"it refused {len(refusals)} of {len(fresh)} runs: {'; '.join(refusals[:NAMED])}{more}")
     return len(fresh)
 
 

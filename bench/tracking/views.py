@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 TAG = "mlflow.sharedViewState."
+SETTINGS, REPLACED = "bench.settings", "replaced"  # the tag that only seeds of one another share, and of runs set aside
 DESCRIPTION = "mlflow.note.content"
 RUNS, VARIANTS = "bench-runs", "bench-variants"
 NAMES = {RUNS: "What matters first", VARIANTS: "What matters first, mean of each variant's seeds"}
@@ -43,19 +45,23 @@ COLUMNS = (
     "metrics.`run_cost/train_seconds`",
 )  # fmt: skip
 """Of the table of runs, beside the name, the time and the duration."""
+BY_VARIANT = ({"mode": "param", "groupByData": "variant"},)  # as a version before grouped runs
+BY_SETTINGS = (*BY_VARIANT, {"mode": "tag", "groupByData": SETTINGS})
+"""Of what a mean is taken: runs whose settings were changed, and those that were set aside, are groups of their own."""
 
 
 def save(client: MlflowClient, experiment: Experiment) -> None:
-    """Give an experiment the views that it lacks; one that somebody has changed stays as it is."""
+    """Give an experiment the views that it lacks, or has from a version before; one that somebody has changed stays."""
     for key in NAMES:
-        if TAG + key not in experiment.tags:
-            client.set_experiment_tag(experiment.experiment_id, TAG + key, _saved(key))
+        saved = _saved(key)
+        if experiment.tags.get(TAG + key, "") in ("", _saved(key, BY_VARIANT)) and experiment.tags.get(TAG + key) != saved:
+            client.set_experiment_tag(experiment.experiment_id, TAG + key, saved)
 
 
 def describe(client: MlflowClient, experiment: Experiment, question: str, report: str = "") -> None:
     """Set the description of an experiment to its question and a link to the charts; a text by hand stays.
 
-    report: the run in MLflow that holds the newest report, as "EXPERIMENT_ID/runs/RUN_ID".
+    report: the page of the newest report in MLflow, as "EXPERIMENT_ID/runs/RUN_ID/artifacts/index.html".
     """
     lines = [question, f"[The charts that matter first]({page(experiment.experiment_id)})"]
     ours = "\n\n".join(filter(None, lines))
@@ -64,7 +70,7 @@ def describe(client: MlflowClient, experiment: Experiment, question: str, report
     if description and description != ours and not description.startswith(ours + newest):
         return
     if report:
-        ours += f"{newest}#/experiments/{report}/artifacts/index.html)"
+        ours += f"{newest}#/experiments/{report})"
     elif description:
         return
     if description != ours:
@@ -94,12 +100,11 @@ def page(experiment_id: str, view: str = RUNS) -> str:
     return f"#/experiments/{experiment_id}/runs?workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={view}"
 
 
-def _saved(key: str) -> str:
-    return json.dumps({"name": NAMES[key], "createdAt": 0, "updatedAt": 0, "state": json.dumps(_state(key))})
+def _saved(key: str, groups: Sequence[Mapping[str, str]] = BY_SETTINGS) -> str:
+    return json.dumps({"name": NAMES[key], "createdAt": 0, "updatedAt": 0, "state": json.dumps(_state(key, groups))})
 
 
-def _state(key: str) -> dict[str, Any]:
-    by_variant = {"aggregateFunction": "average", "groupByKeys": [{"mode": "param", "groupByData": "variant"}]}
+def _state(key: str, groups: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     return {
         "searchFilter": "",
         "orderByKey": "tags.`bench.order`",
@@ -113,7 +118,7 @@ def _state(key: str) -> dict[str, Any]:
         "hideEmptyCharts": True,
         "isAccordionReordered": True,
         "useGroupedValuesInCharts": True,
-        "groupBy": by_variant if key == VARIANTS else None,
+        "groupBy": {"aggregateFunction": "average", "groupByKeys": groups} if key == VARIANTS else None,
         "compareRunSections": [_section(title) for title in SECTIONS],
         "compareRunCharts": [
             _chart(kind, metric, title) for title, charts in SECTIONS.items() for metric, kind in charts.items()
