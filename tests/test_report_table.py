@@ -163,13 +163,13 @@ def test_scores_beyond_the_horizon_that_was_trained_for_say_so():
 
 
 def test_every_format_says_which_settings_were_changed_and_nothing_where_none_were():
-    own = results(TWO)
-    changed = results(TWO, metadata=replace(own.metadata, changed=["model.slots=10"]))
+    unchanged = results(TWO)
+    changed = results(TWO, metadata=replace(unchanged.metadata, changed=["model.slots=10"]))
     for make in (table, ablation, cost_table):
         for form in FORMATS:
-            said = "Changed in every variant that has it: model.slots=10."
-            assert said in " ".join(render(make(changed), form).split()), (make, form)
-            assert "Changed" not in render(make(own), form)
+            sentence = "Changed in every variant that has it: model.slots=10."
+            assert sentence in " ".join(render(make(changed), form).split()), (make, form)
+            assert "Changed" not in render(make(unchanged), form)
 
 
 def test_metrics_stand_in_their_declared_order_and_not_in_that_of_the_scores():

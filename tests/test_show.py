@@ -71,19 +71,19 @@ def test_python_is_told_in_words_which_seeds_are_none(finished):
 
 
 def test_one_protocol_or_one_setting_for_python_needs_no_list(finished):
-    found = results("mine.py", protocols="standard", settings="learner.warmup=0")
-    assert {name.partition("/")[0] for name in found.scores if "/" in name} == {"standard"}
+    frames = results("mine.py", protocols="standard", settings="learner.warmup=0")
+    assert {name.partition("/")[0] for name in frames.scores if "/" in name} == {"standard"}
 
 
 def test_a_damaged_file_of_scores_is_a_failed_run_for_python_too(finished, finished_store):
     path = next(trained_run(finished_store.root.parent).path.glob("scores/*.npz"))
     with zipfile.ZipFile(path) as archive:
         number = archive.getinfo("standard.npy").header_offset + 250
-    written = bytearray(path.read_bytes())
-    written[number] ^= 255  # among the values, whose header is as it was
-    path.write_bytes(written)
-    found = results("mine.py")
-    assert list(found.runs["state"]) == ["failed", "finished"] and set(found.scores["variant"]) == {"copy"}
+    content = bytearray(path.read_bytes())
+    content[number] ^= 255  # among the values, whose header is as it was
+    path.write_bytes(content)
+    frames = results("mine.py")
+    assert list(frames.runs["state"]) == ["failed", "finished"] and set(frames.scores["variant"]) == {"copy"}
 
 
 def test_python_is_told_in_words_that_nothing_is_there(bench, tmp_path):
