@@ -50,9 +50,9 @@ class ConvTTCell(nn.Module):
         """The state after `current` [B, inputs, H, W]; its hidden state is the output."""
         hidden, memory, older = state or self.start(current)
         projections = [*older, self.project(hidden)]
-        enter, keep, leave, candidate = self.gates(torch.cat((current, self.remember(projections)), 1)).chunk(4, 1)
-        memory = keep.sigmoid() * memory + enter.sigmoid() * candidate.tanh()
-        return leave.sigmoid() * memory.tanh(), memory, projections[1:]
+        i, f, o, g = self.gates(torch.cat((current, self.remember(projections)), 1)).chunk(4, 1)
+        memory = f.sigmoid() * memory + i.sigmoid() * g.tanh()
+        return o.sigmoid() * memory.tanh(), memory, projections[1:]
 
     def remember(self, projections: list[Tensor]) -> Tensor:
         """The end of the train [B, rank, H, W], from the projections [B, order*window*rank, H, W] of the whole history."""

@@ -2,13 +2,13 @@
 
 Paper: "Eidetic 3D LSTM: A Model for Video Prediction and Beyond", Yunbo Wang, Lu Jiang, Ming-Hsuan Yang, Li-Jia Li, Mingsheng
 Long and Li Fei-Fei, ICLR 2019.
-Held by tests/test_parity_e3d_lstm.py: E3D-LSTM's cell computes what the authors' does once its memory flows, and its
-attention is one.
+Held by tests/test_parity_e3d_lstm.py: E3D-LSTM's cell computes what the authors' does once its memory flows. Its
+attention is softmax attention over positions, unscaled.
 
 Cell and norms as the authors' code (google/e3d_lstm) computes them, widths (4 layers of 128 on 4x4 patches) and loss as OpenSTL
 has them. Departs from the authors' code, which returns the old memory m and so never uses it: here the new m flows on, as the
-paper writes it. OpenSTL's version is not followed: it computes one frame of the two and doubles it, and its attention mixes
-channels with pixels.
+paper writes it. OpenSTL's version is not followed (`e3d_lstm_openstl` is that): it computes one frame of the two and
+doubles it, and its attention mixes channels with pixels.
 """
 
 import torch

@@ -47,10 +47,10 @@ class MAUCell(nn.Module):
         hidden = spatial.shape[1]
         gates, query = self.from_spatial(spatial).split((3 * hidden, hidden), 1)
         fused = self.fuse(self.query_norm(query), temporal, spatials, temporals)
-        time_gate, time, time_of_space = self.fused_norm(self.from_fused(fused)).chunk(3, 1)
-        space_gate, space_of_time, space = self.spatial_norm(gates).chunk(3, 1)
-        next_temporal = mix(time_gate, time, space_of_time)
-        next_spatial = mix(space_gate, space, time_of_space)
+        time_gate, time, time_to_space = self.fused_norm(self.from_fused(fused)).chunk(3, 1)
+        space_gate, space_to_time, space = self.spatial_norm(gates).chunk(3, 1)
+        next_temporal = mix(time_gate, time, space_to_time)
+        next_spatial = mix(space_gate, space, time_to_space)
         return (next_spatial + spatial if self.residual else next_spatial), next_temporal
 
     def fuse(self, query: Tensor, temporal: Tensor, spatials: Tensor, temporals: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ Held by tests/test_parity_mim.py: MIM computes what OpenSTL's does once its inne
 Blocks, widths (4 layers of 128 on 4x4 patches) and the lack of biases as OpenSTL has them; the first layer is PredRNN's cell.
 Departs from OpenSTL, where the inner state s is detached at every step and never reset, so that results depend on the batches
 before: here s is zero at the start of every sequence and gradients flow through it, as in the authors' code. The unused 1x1
-convolutions of its MIM-N are not made.
+convolutions of its MIM-N are not made. Departs from the paper, as OpenSTL does: from the second block on, the MIM-N reads the
+output of the MIM-N below and not the difference of the layer's hidden states.
 """
 
 from typing import NamedTuple
@@ -28,10 +29,11 @@ class LayerState(NamedTuple):
     h: Tensor
     c: Tensor
     inner: Tensor
-    """s, the cell of MIM-S."""
+    """S, the cell of MIM-S."""
     difference: Tensor
-    """d, the hidden state of MIM-N."""
+    """D, the hidden state of MIM-N."""
     difference_cell: Tensor
+    """N, the cell of MIM-N."""
 
 
 class State(NamedTuple):
@@ -87,7 +89,7 @@ class MIMBlock(nn.Module):
 
 
 class MIM(Recurrent):
-    """An ST-LSTM and MIM blocks above it, each with a MIM-N that follows the differences between steps of the layer below.
+    """An ST-LSTM and MIM blocks above it, each with a MIM-N; the first reads differences of the ST-LSTM's hidden states.
 
     shape: (C, H, W) of a frame; H and W divisible by `patch`. The peepholes tie the model to this size.
     layers: at least 2, the ST-LSTM included.

@@ -39,7 +39,7 @@ class PredRNNv2(PredRNN):
         self.adapter = nn.Conv2d(hidden, hidden, 1, bias=False)
 
     def step(self, frame: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """As PredRNN's. The state is PredRNN's, the likeness of what the layers wrote, summed over steps, and their number."""
+        """As PredRNN's. The state: PredRNN's; the sum over steps of the cosine similarity of writes to c and m; the steps."""
         inner, likeness, steps = state or (None, frame.new_zeros(()), frame.new_zeros(()))
         frame, inner, layer_writes = self.advance(frame, inner)
         if self.training:

@@ -101,7 +101,7 @@ class Inception(nn.Module):
 
 
 class InceptionUNet(nn.Module):
-    """`depth` Inception blocks down and as many up, where each also reads the output of its counterpart."""
+    """`depth` Inception blocks down and as many up; each but the first of these also reads the output of its counterpart."""
 
     def __init__(self, outer: int, inner: int, depth: int):
         super().__init__()

@@ -161,13 +161,19 @@ class Expand(nn.Module):
         return self.norm(pixels.transpose(2, 3).flatten(3, 4).flatten(1, 2))
 
 
+def frame_multiple(window: int, scales: int) -> int:
+    """What the sides of frames must be divisible by, so that windows tile the map of tokens at every scale."""
+    return window * 2 ** (scales + 1 if scales > 1 else 1)
+
+
 class SwinLSTM(Recurrent):
     """Predicts by cells on ever coarser maps of tokens, and by as many on the way back to the finest.
 
     shape: (C, H, W) of a frame. The map of tokens is half as large, and every scale halves it; windows tile it at all scales.
     width: channels of the finest tokens; each halving of the map doubles them.
-    depths, heads: of each scale, from fine to coarse, the blocks of its cell and their attention heads. On the way back every
-    depth serves one scale further down. A single scale is one cell on the finest map, without halving.
+    depths, heads: of each scale, from fine to coarse, the blocks of its cell and their attention heads. On the way back,
+    from the coarsest map up, cells take the depths in the same order again, and the heads of the next finer scale. A single
+    scale is one cell on the finest map, without halving.
     window: side of the attention windows, in tokens.
     drop_path: chance of leaving out a branch in training; it rises to this on the way to the coarsest map, then falls.
     """
@@ -184,7 +190,7 @@ class SwinLSTM(Recurrent):
         super().__init__()
         channels, rows, columns = shape
         scales = len(depths)
-        multiple = window * 2 ** (scales + 1 if scales > 1 else 1)
+        multiple = frame_multiple(window, scales)
         if rows % multiple or columns % multiple:
             raise ValueError(f"windows must tile the map at every scale: sides divisible by {multiple}, got {columns}x{rows}")
         if not scales or len(heads) != scales or any((width << scale) % count for scale, count in enumerate(heads)):

@@ -21,7 +21,7 @@ SLOPE = 0.2  # of every leaky ReLU
 FLOW_CHANNELS = 32  # between the states and the flows
 
 
-class GRU(nn.Module):
+class TrajGRULayer(nn.Module):
     """A GRU whose gates see the state displaced along `links` flows, which it computes from its input and state.
 
     inputs: channels of the input; 0 for a GRU without input.
@@ -85,8 +85,12 @@ class TrajGRU(nn.Module):
             nn.Sequential(nn.Conv2d(fine, middle, 3, stride=2, padding=1), nn.LeakyReLU(SLOPE)),
             nn.Sequential(nn.Conv2d(middle, coarse, 3, stride=2, padding=1), nn.LeakyReLU(SLOPE)),
         ])  # fmt: skip
-        self.encoder = nn.ModuleList([GRU(stem, fine, links), GRU(middle, middle, links), GRU(coarse, coarse, links)])
-        self.forecaster = nn.ModuleList([GRU(0, coarse, links), GRU(coarse, middle, links), GRU(middle, fine, links)])
+        self.encoder = nn.ModuleList(
+            [TrajGRULayer(stem, fine, links), TrajGRULayer(middle, middle, links), TrajGRULayer(coarse, coarse, links)]
+        )
+        self.forecaster = nn.ModuleList(
+            [TrajGRULayer(0, coarse, links), TrajGRULayer(coarse, middle, links), TrajGRULayer(middle, fine, links)]
+        )
         self.up = nn.ModuleList([
             nn.Sequential(nn.ConvTranspose2d(coarse, coarse, 4, stride=2, padding=1, bias=False), nn.LeakyReLU(SLOPE)),
             nn.Sequential(nn.ConvTranspose2d(middle, middle, 4, stride=2, padding=1, bias=False), nn.LeakyReLU(SLOPE)),
@@ -135,5 +139,5 @@ def _initialise(module: nn.Module) -> None:
         nn.init.kaiming_normal_(module.weight, a=SLOPE)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    if isinstance(module, GRU):  # visited after its convolutions: at first nothing moves
+    if isinstance(module, TrajGRULayer):  # visited after its convolutions: at first nothing moves
         nn.init.zeros_(module.flows.weight)

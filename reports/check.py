@@ -22,7 +22,7 @@ from reports.results import Results
 from reports.table import Cell, Row, Table, table
 
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")  # papers write .420, too
-CLAIM = re.compile(r"[-+−<>≈~]?\s*(?:\d+(?:[.,]\d+)*|[.,]\d+)\s*(?:(?:±|\[|\(|/).*|[%×]|[a-zA-Zµ]{1,4}(?:/s)?)?")
+STATED_NUMBER = re.compile(r"[-+−<>≈~]?\s*(?:\d+(?:[.,]\d+)*|[.,]\d+)\s*(?:(?:±|\[|\(|/).*|[%×]|[a-zA-Zµ]{1,4}(?:/s)?)?")
 COMMA = re.compile(r"(?<![\d.,])([-+]?\d+),(\d+)(?![\d,.])")
 EMPTY_CELLS = {"–", "—", "-", "n/a", "nan"}
 
@@ -60,7 +60,7 @@ def check(
                 compare_claims(sheet, claims(), checked)
             elif content := _other_content(sheet):
                 checked.others.append(f"the table of {content} at line {sheet[0].number} is not a table of scores")
-            elif count := _claims(results, sheet):
+            elif count := _count_stated_numbers(results, sheet):
                 lacks = "no row has the name of a variant" if any(columns) else "no column has the name of a metric or a cost"
                 checked.unchecked += count
                 checked.unmatched.append(f"the table at line {sheet[0].number}, {count} numbers: {lacks}")
@@ -75,19 +75,23 @@ def _other_content(sheet: list[Line]) -> str:
     return "memories" if titles >= {"slots", *(title for _, title, _, _ in MEASURES)} else ""
 
 
-def _claims(results: Results, sheet: list[Line]) -> int:
+def _count_stated_numbers(results: Results, sheet: list[Line]) -> int:
     """How many numbers a table states; of one of single runs, such as our pages end with, only those of metrics."""
     titles = [cell.lower() for line in sheet if line.header for cell in line.cells]
     words = [(metric.label or name).lower() for name, metric in results.metrics.items()]
     chosen = [any(word in title for word in words) for title in titles] if "seed" in titles else [True] * 1000
     return sum(
-        _is_claim(cell) for line in sheet if not line.header for cell, counts in zip(line.cells, chosen, strict=False) if counts
+        _states_number(cell)
+        for line in sheet
+        if not line.header
+        for cell, counts in zip(line.cells, chosen, strict=False)
+        if counts
     )
 
 
-def _is_claim(cell: str) -> bool:
+def _states_number(cell: str) -> bool:
     """Whether a cell states a number, and not a name or a setting with a number in it."""
-    return CLAIM.fullmatch(cell.strip()) is not None
+    return STATED_NUMBER.fullmatch(cell.strip()) is not None
 
 
 class _Shown:
@@ -131,7 +135,7 @@ class _Shown:
                     _CheckedCell(line, row, column, self.scores if column.is_score else self.costs).compare(cell, checked)
             self._count_other_columns(line, checked)
         for line in self.strangers:
-            if count := sum(map(_is_claim, line.cells)):
+            if count := sum(map(_states_number, line.cells)):
                 checked.unchecked += count
                 close = get_close_matches(_name(line.cells[0]), self.rows_by_name, n=1)
                 hint = f"; did you mean '{self.rows_by_name[close[0]][0].label}'?" if close else ""
@@ -143,7 +147,9 @@ class _Shown:
         others = [
             cell
             for number, cell in enumerate(line.cells)
-            if (number >= count or self.columns[number] is None) and _name(cell) not in self.rows_by_name and _is_claim(cell)
+            if (number >= count or self.columns[number] is None)
+            and _name(cell) not in self.rows_by_name
+            and _states_number(cell)
         ]
         if others:
             checked.unchecked += len(others)

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from reports.statistics import LEVEL, RESAMPLES, Difference, student
+from reports.statistics import LEVEL, RESAMPLES, Difference, seed_error, student
 
 CLIPS = NormalDist().inv_cdf((1 + LEVEL) / 2)
 """Standard deviations over resamples within which 95% lie; resampled values themselves are biased, as they repeat clips."""
@@ -49,23 +49,18 @@ class SetScores:
         values = (self.values[variant] - self.values[to])[both]
         replicates = (self.replicates[variant] - self.replicates[to])[both]
         mean, half = float(values.mean()), _half(values, replicates)
-        p = _p_value(mean, _clip_error(replicates), _seed_error(values), len(values))
+        p = _p_value(mean, _clip_error(replicates), seed_error(values), len(values))
         return Difference(mean, mean - half, mean + half, p, math.nan, len(values), 0)
 
 
 def _half(values: np.ndarray, replicates: np.ndarray) -> float:
-    seeds = student(len(values) - 1) * _seed_error(values) if len(values) > 1 else 0.0
+    seeds = student(len(values) - 1) * seed_error(values) if len(values) > 1 else 0.0
     return math.hypot(CLIPS * _clip_error(replicates), seeds)
 
 
 def _clip_error(replicates: np.ndarray) -> float:
     """The standard error that the choice of clips brings: all seeds are scored on the same ones."""
     return float(replicates.mean(0).std(ddof=1))
-
-
-def _seed_error(values: np.ndarray) -> float:
-    """The standard error of the mean over seeds; one seed says nothing of it."""
-    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def _p_value(mean: float, clips: float, seeds: float, count: int) -> float:

@@ -70,7 +70,7 @@ def permutation(pairs: Sequence[np.ndarray], seed: int = 0) -> list[float]:
     for clips in {pair.shape[1] for pair in pairs}:
         chosen = [number for number, pair in enumerate(pairs) if pair.shape[1] == clips]
         profiles = np.stack([pairs[number].mean(0) for number in chosen], axis=1) / clips  # [clips, chosen]
-        errors = np.array([_seed_error(pairs[number]) for number in chosen])
+        errors = np.array([seed_error(pairs[number].mean(1)) for number in chosen])
         size = np.abs(profiles.sum(0)) * (1 - 1e-5)  # a resample that equals it but for rounding counts as equal
         rows = max(8, 16_000_000 // clips)
         plus, random = _first_coins(min(rows, RESAMPLES), clips, seed)
@@ -120,9 +120,9 @@ def _coins(rows: int, clips: int, random: np.random.Generator) -> np.ndarray:
     return np.unpackbits(bits, axis=1, count=clips).astype(np.float32)
 
 
-def _seed_error(pair: np.ndarray) -> float:
-    """The standard error of the mean over seeds; one seed says nothing of it."""
-    return float(pair.mean(1).std(ddof=1)) / math.sqrt(len(pair)) if len(pair) > 1 else 0.0
+def seed_error(values: np.ndarray) -> float:
+    """The standard error of the mean over seeds, of one value each; one seed says nothing of it."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
 
 
 def bootstrap(pair: np.ndarray, seed: int = 0) -> tuple[float, float] | tuple[None, None]:

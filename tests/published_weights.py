@@ -15,6 +15,6 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 def use(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this test see the user's weights; skip it where the published ones are not there."""
     monkeypatch.setenv("TORCH_HOME", str(CACHE))
-    present = weights.status(network)
+    present = weights.installed(network)
     if present is None or not present.verified:
         pytest.skip(f"the published weights are not here: {weights.command(network)}")

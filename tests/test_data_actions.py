@@ -8,25 +8,25 @@ import pytest
 import torch
 
 from bench.common.errors import BenchError
-from bench.data import acting
-from bench.data.actions import SPLITS, Actions, acted, figures
+from bench.data import stick_figure
+from bench.data.actions import SPLITS, Actions, actions_of_clips, figures
 from bench.data.strokes import draw, draw_on_device, strokes
 from bench.spec import catalog
 
-EACH = len(acting.ACTIONS)
+EACH = len(stick_figure.ACTIONS)
 
 
 def performed(action, frames, **changed):
     """Both ends of all segments [segments, 2, frames] of one figure, x + iy in parts of the canvas."""
     plain = {"height": 0.5, "pace": 1.0, "stride": 1.0, "phase": 0.0, "start_x": 0.3, "ground": 0.9, "facing": 1.0} | changed
     arrays = {name: np.array([value]) for name, value in plain.items()}
-    return acting.joints(np.array([acting.ACTIONS.index(action)]), frames=frames, **arrays)[:, :, 0]
+    return stick_figure.joints(np.array([stick_figure.ACTIONS.index(action)]), frames=frames, **arrays)[:, :, 0]
 
 
 def test_the_actions_are_those_of_kth():
     from bench.data.preparing.kth_sequences import ACTIONS
 
-    assert acting.ACTIONS == ACTIONS
+    assert stick_figure.ACTIONS == ACTIONS
 
 
 def test_figures_of_the_splits_are_disjoint_and_no_two_alike():
@@ -37,24 +37,24 @@ def test_figures_of_the_splits_are_disjoint_and_no_two_alike():
 
 @pytest.mark.parametrize("seed", [0, 2021])
 def test_any_six_clips_in_a_row_from_a_multiple_of_six_show_every_action_once(seed):
-    shown = acted(seed, "train", 0, 60).reshape(10, 6)
+    shown = actions_of_clips(seed, "train", 0, 60).reshape(10, 6)
     assert (np.sort(shown) == np.arange(6)).all() and len({tuple(row) for row in shown}) > 1
-    assert (acted(seed, "train", 8, 29) == acted(seed, "train", 0, 60)[8:29]).all()
-    assert (acted(seed, "train", 0, 60) != acted(seed, "test", 0, 60)).any()
+    assert (actions_of_clips(seed, "train", 8, 29) == actions_of_clips(seed, "train", 0, 60)[8:29]).all()
+    assert (actions_of_clips(seed, "train", 0, 60) != actions_of_clips(seed, "test", 0, 60)).any()
 
 
 def test_labels_name_the_actions_and_each_clip_does_what_its_label_says():
     data = Actions()
     labels = data.labels("test", 40, 60)
-    assert Counter(labels) == dict.fromkeys(acting.ACTIONS, 10)
+    assert Counter(labels) == dict.fromkeys(stick_figure.ACTIONS, 10)
     clips = data.clips("test", 0, 60, 40)[:, :, 0]
     columns = clips.sum(2) @ torch.arange(32.0) / clips.sum((2, 3))  # [clips, frames]: the centre of brightness, in pixels
     ways = columns.diff(dim=1).abs().mean(1)
-    means = {action: ways[torch.tensor([label == action for label in labels])].mean() for action in acting.ACTIONS}
+    means = {action: ways[torch.tensor([label == action for label in labels])].mean() for action in stick_figure.ACTIONS}
     assert means["running"] > means["jogging"] > means["walking"] > 3 * means["boxing"]
 
 
-@pytest.mark.parametrize(("action", "period"), [(action, period) for action, (period, *_) in acting.MOVEMENTS.items()])
+@pytest.mark.parametrize(("action", "period"), [(action, period) for action, (period, *_) in stick_figure.MOVEMENTS.items()])
 def test_a_movement_comes_back_after_its_period_and_not_within_ten_frames(action, period):
     poses = performed(action, int(period) + 1, stride=0.0)  # on the spot, where it does not turn around
     shapes = poses - poses[0, 0]  # seen from the hip
@@ -68,7 +68,7 @@ def test_a_walking_figure_stands_on_the_ground_keeps_its_limbs_and_turns_around_
     lengths = np.abs(poses[:, 1] - poses[:, 0])
     assert np.allclose(lengths, lengths[:, :1])
     hips = poses[0, 0].real
-    assert hips.min() >= acting.EDGES[0] - 1e-9 and hips.max() <= acting.EDGES[1] + 1e-9
+    assert hips.min() >= stick_figure.EDGES[0] - 1e-9 and hips.max() <= stick_figure.EDGES[1] + 1e-9
     speeds = np.diff(hips)
     assert np.isclose(speeds[0], 0.97 * 0.5 / 26) and speeds.min() == pytest.approx(-speeds.max())
 

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 
 from bench.common.errors import BenchError
-from bench.data.preparing.kth_sequences import ACTIONS, cuts, read_sequences
+from bench.data.kth_cuts import CUTS, SUITE, sequences
+from bench.data.preparing.kth_sequences import ACTIONS, read_sequences
 
 SHIPPED = Path(__file__).parent / "data" / "00sequences.txt"
+
+
+def cuts(ranges) -> list[range]:
+    """The sequences that this suite takes of a line's frame ranges."""
+    return sequences(CUTS[SUITE], ranges, "boxing")
 
 
 @pytest.fixture(scope="module")
@@ -52,22 +58,22 @@ def test_a_last_line_without_a_line_break(entries):
 
 
 def test_ranges_count_from_1_and_include_both_ends():
-    assert cuts([(1, 95), (96, 185)]) == [slice(0, 95), slice(95, 185)]
+    assert cuts([(1, 95), (96, 185)]) == [range(0, 95), range(95, 185)]
 
 
 def test_a_shared_border_frame_stays_with_the_earlier_sequence(entries):
     assert entries["person03_walking_d4"][2:] == ((232, 338), (338, 432))
-    assert cuts(entries["person03_walking_d4"])[2:] == [slice(231, 338), slice(338, 432)]
+    assert cuts(entries["person03_walking_d4"])[2:] == [range(231, 338), range(338, 432)]
 
 
 def test_an_overlap_of_many_frames_stays_with_the_earlier_sequence(entries):
     assert entries["person16_handwaving_d4"][2:] == ((207, 311), (212, 456))
-    assert cuts(entries["person16_handwaving_d4"])[2:] == [slice(206, 311), slice(311, 456)]
+    assert cuts(entries["person16_handwaving_d4"])[2:] == [range(206, 311), range(311, 456)]
 
 
 def test_sequences_out_of_order_are_cut_in_the_order_of_time(entries):
     assert entries["person07_jogging_d4"] == ((1, 64), (270, 332), (194, 264), (490, 570))
-    assert cuts(entries["person07_jogging_d4"]) == [slice(0, 64), slice(193, 264), slice(269, 332), slice(489, 570)]
+    assert cuts(entries["person07_jogging_d4"]) == [range(0, 64), range(193, 264), range(269, 332), range(489, 570)]
 
 
 def test_no_frame_of_the_shipped_file_is_in_two_cuts(entries):
@@ -78,7 +84,7 @@ def test_no_frame_of_the_shipped_file_is_in_two_cuts(entries):
 
 
 def test_a_range_within_an_earlier_one_vanishes():
-    assert cuts([(1, 50), (10, 40)]) == [slice(0, 50)]
+    assert cuts([(1, 50), (10, 40)]) == [range(0, 50)]
 
 
 def test_header_lines_are_passed_over(tmp_path):

@@ -94,7 +94,7 @@ def test_every_protocols_lpips_equals_the_package_with_that_input_range(package:
 
 def test_the_footnote_names_the_file_that_lpips_came_from(cache: None, backbone: Path):
     _, footnote = load((1, 32, 32))
-    present = weights.status(ALEXNET)
+    present = weights.installed(ALEXNET)
     assert present is not None and present.sha256[:12] in footnote
 
 

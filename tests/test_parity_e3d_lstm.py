@@ -1,4 +1,4 @@
-"""E3D-LSTM's cell computes what the authors' does once its memory flows, and its attention is one."""
+"""E3D-LSTM's cell computes what the authors' does once its memory flows; its attention is softmax attention, unscaled."""
 
 import torch
 from torch.nn.functional import conv3d, pad

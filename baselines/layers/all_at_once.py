@@ -34,7 +34,10 @@ class AllAtOnce(nn.Module):
         if rows % shrink or columns % shrink:
             raise ValueError(f"{spatial_layers} spatial layers need sides divisible by {shrink}, got {columns}x{rows}")
         if spatial_layers < 1 or temporal_layers < 2 or spatial % 2:
-            raise ValueError("SimVP needs a spatial layer of even width and two temporal ones")
+            raise ValueError(
+                f"spatial must be even, spatial_layers at least 1 and temporal_layers at least 2; "
+                f"got {spatial}, {spatial_layers} and {temporal_layers}"
+            )
         self.context = context
         self.halves = [number % 2 == 1 for number in range(spatial_layers)]  # which layers halve both sides
         self.encoder = nn.ModuleList(

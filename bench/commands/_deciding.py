@@ -75,10 +75,11 @@ def with_next_round(experiment: Experiment, store: Store, most: int) -> Experime
 
     experiment.refuse_without_claims()
     wider = SeedRounds.of(experiment, store).applied(widened(experiment, store))
-    states = {planned.state for planned in plan(wider, store)}
+    planned_runs = plan(wider, store)
+    states = {planned.state for planned in planned_runs}
     if states & {*TO_DO, *ACTIVE} or FINISHED not in states:
         return wider
-    _, verdicts = judged(wider, plan(wider, store))
+    _, verdicts = judged(wider, planned_runs)
     return with_seeds(wider, next_round(wider, verdicts, most))
 
 

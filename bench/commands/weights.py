@@ -84,7 +84,7 @@ def fetch(
             except BenchError as error:
                 raise BenchError(f"the weights for {network.metric} could not be fetched: {error}") from error
         print(f"{network.metric}: {file_found}\n  {file_found.path}, {sized(file_found.bytes)}, from {file_found.source}")
-        if name == "lpips" and not (state := weights.lpips_state())[0]:
+        if name == "lpips" and not (state := weights.lpips_availability())[0]:
             print(f"  but {state[1]}")
 
 

@@ -6,6 +6,7 @@ constants of the window attention.
 
 from math import isqrt
 
+from baselines.swinlstm import frame_multiple
 from bench.converters.plan import Misfit, Plan, Shape, Source, Weights, both, same
 
 FAMILY = "SwinLSTM of its authors and OpenSTL"
@@ -59,7 +60,7 @@ def _plan_d(weights: Weights) -> Plan:
         **dict.fromkeys([f"Upsample.patch_embed.{name}" for name in ("proj.bias", "norm.weight", "norm.bias")], (width,)),
     }
     options = {"width": width, "depths": depths, "heads": heads, "window": window}
-    side = window * 2 ** (scales + 1 if scales > 1 else 1)
+    side = frame_multiple(window, scales)
     return Plan(options, channels, parameters, unused=[embedding, *idle.groups], probe=(side, side))
 
 

@@ -1,8 +1,9 @@
 """What a plan will cost: wall time, GPU hours and disk, predicted from measurements of similar runs.
 
-Runs of the same kind (all settings alike but seed, steps, schedule) give seconds per step as measured. Runs of the same family
-(the same model class, learner, data) give them scaled by FLOPs. Otherwise a cost is unknown. Of all measurements the nearest is
-taken: the one whose estimate can be wrong by the smallest factor (see `bench.costs.rates`).
+Runs of the same kind (all settings alike but those of `measured.WITHOUT`) give seconds per step as measured. Runs of the same
+family (`measured.family_of`: the same model class, learner, data, optimizer and precision) give them scaled by FLOPs. Otherwise
+a cost is unknown. Of all measurements the nearest is taken: the one whose estimate can be wrong by the smallest factor (see
+`bench.costs.rates`).
 """
 
 from __future__ import annotations

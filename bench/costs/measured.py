@@ -20,7 +20,7 @@ from bench.store.store import Store
 
 CACHE = "forecast.json"
 ENOUGH = 5  # finished runs of one kind that are looked at
-WITHOUT = ("seed", "steps", "schedule", "select", "clip_norm")  # settings that hardly change what a step costs
+WITHOUT = ("seed", "steps", "schedule", "select", "clip_norm", "init")  # settings that hardly change what a step costs
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ VERSION = 1  # a change that moves any pixel is a new version
 # Figures differ in height, thickness, tone, pace and stride. No figure is in two splits.
 SPLITS: dict[Split, tuple[int, int]] = {"train": (0, 800), "val": (800, 900), "test": (900, 1000)}
 STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
-CAST, ORDER = 3, 4  # streams of random numbers: of the figures; the first of three of the order of the actions
+FIGURE_STREAM = 3  # of random numbers, as those of STREAMS
+ORDER_STREAM = 4  # plus that of the split: of the order of the actions
 FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
 SMALLEST = 32  # pixels: below that, limbs are thinner than a pixel
 
@@ -64,9 +65,9 @@ class Actions(Dataset):
         return self._clips(split, FIXED_SEED, first, last, frames, torch.device("cpu"))
 
     def labels(self, split: Split, frames: int, clips: int) -> list[str]:
-        from bench.data.acting import ACTIONS
+        from bench.data.stick_figure import ACTIONS
 
-        return [ACTIONS[action] for action in acted(FIXED_SEED, split, 0, clips)]
+        return [ACTIONS[action] for action in actions_of_clips(FIXED_SEED, split, 0, clips)]
 
     def train_bytes(self) -> int:
         """0: clips are drawn on a GPU without any data kept there."""
@@ -80,9 +81,9 @@ class Actions(Dataset):
         import numpy as np
         import torch
 
-        from bench.data.acting import joints, radii
         from bench.data.bouncing import draws
         from bench.data.packed import scaled
+        from bench.data.stick_figure import joints, radii
         from bench.data.strokes import draw, draw_on_device, strokes
 
         side = self.shape[1]
@@ -91,7 +92,7 @@ class Actions(Dataset):
         height, thickness, tone, pace, stride = figures()[begin + (numbers[:, 0] * (end - begin)).astype(np.int64)].T
         start_x, ground = (_between(bounds, numbers[:, column]) for bounds, column in ((START_X, 2), (GROUND, 3)))
         facing = np.where(numbers[:, 4] < 0.5, -1.0, 1.0)
-        action = acted(seed, split, first, last)
+        action = actions_of_clips(seed, split, first, last)
         ends = joints(action, height, pace, stride, numbers[:, 1], start_x, ground, facing, frames)
         radius = np.repeat(radii(height, thickness), frames, 1)
         lines = strokes(ends.reshape(len(radius), 2, -1) * side, radius * side)
@@ -109,18 +110,18 @@ def figures() -> NDArray[np.float64]:
     from bench.data.bouncing import draws
 
     count = max(end for _, end in SPLITS.values())
-    numbers = draws(FIXED_SEED, CAST, 0, count, images=2).reshape(count, 8)
+    numbers = draws(FIXED_SEED, FIGURE_STREAM, 0, count, images=2).reshape(count, 8)
     return np.stack([_between(bounds, numbers[:, n]) for n, bounds in enumerate((HEIGHT, THICKNESS, TONE, PACE, STRIDE))], 1)
 
 
-def acted(seed: int, split: Split, first: int, last: int) -> NDArray[np.int64]:
+def actions_of_clips(seed: int, split: Split, first: int, last: int) -> NDArray[np.int64]:
     """Which action clips first ... last-1 show: each of the six once in clips 0 to 5, 6 to 11 and so on, in a drawn order."""
-    from bench.data.acting import ACTIONS
     from bench.data.bouncing import draws
+    from bench.data.stick_figure import ACTIONS
 
     count = len(ACTIONS)
     begin, end = first // count, -(-last // count)
-    numbers = draws(seed, ORDER + STREAMS[split], begin, end, images=2).reshape(end - begin, 8)
+    numbers = draws(seed, ORDER_STREAM + STREAMS[split], begin, end, images=2).reshape(end - begin, 8)
     orders: NDArray[np.int64] = numbers[:, :count].argsort(1, kind="stable").ravel()
     return orders[first - begin * count : last - begin * count]
 

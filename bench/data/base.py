@@ -58,7 +58,7 @@ class Dataset(ABC):
         return None
 
     def unpublished(self) -> str:
-        """Why the fixed test clips are not those that published numbers are of; empty where nothing tells."""
+        """Why these are not the published test clips; empty if they are, or if that cannot be told."""
         return ""
 
     def remarks(self, split: Split, frames: int) -> list[str]:

@@ -45,10 +45,10 @@ class KTH(PackedDataset):
             f"{self.cut.rule}"
         )
 
-    def _offsets(self, split: Split, sequence: packed.Sequence, frames: int) -> Sequence[int]:
+    def _offsets(self, split: Split, sequence: packed.FrameSequence, frames: int) -> Sequence[int]:
         return self.cut.begins(sequence.frames, frames, sequence.label or "")
 
-    def _fixed(self, split: Split, frames: int) -> list[tuple[int, packed.Sequence]]:
+    def _fixed(self, split: Split, frames: int) -> list[tuple[int, packed.FrameSequence]]:
         if not self.cut.random_clips or split != "test":
             return super()._fixed(split, frames)
         if (split, frames) not in self._fixed_clips:
@@ -57,8 +57,8 @@ class KTH(PackedDataset):
 
 
 def draw_clips(
-    sequences: Sequence[tuple[int, packed.Sequence]], frames: int, count: int
-) -> Iterator[tuple[int, packed.Sequence]]:
+    sequences: Sequence[tuple[int, packed.FrameSequence]], frames: int, count: int
+) -> Iterator[tuple[int, packed.FrameSequence]]:
     """Clips drawn as SVG draws them: an action, a video of it, a sequence of the video, a first frame, each uniformly.
 
     sequences: those of at least `frames` frames, with the position of their first frame. Yields the first frame of a clip and
@@ -67,7 +67,7 @@ def draw_clips(
     from bench.data.bouncing import draws
     from bench.data.packed import ORDER_SEED
 
-    videos: dict[str, dict[str, list[tuple[int, packed.Sequence]]]] = {}
+    videos: dict[str, dict[str, list[tuple[int, packed.FrameSequence]]]] = {}
     for start, sequence in sequences:
         videos.setdefault(sequence.label or "", {}).setdefault(sequence.name.partition("/")[0], []).append((start, sequence))
     actions = [list(of_action.values()) for of_action in videos.values()]

@@ -40,6 +40,10 @@ class Cut:
     centred: bool = False
     remark: str = ""
 
+    def takes_whole_video(self, action: str) -> bool:
+        """Whether all frames of a video of this action are taken, whatever 00sequences.txt lists."""
+        return self.frames == "videos" or (self.frames == "people" and action in CLOSE)
+
 
 def from_the_start(length: int, clip: int, action: str) -> Sequence[int]:
     """One after another from the first frame; the remaining frames at the end are dropped."""
@@ -105,8 +109,7 @@ def sequences(cut: Cut, listed_ranges: Sequence[Range], action: str, frames: int
 
     listed_ranges: the video's line in 00sequences.txt. frames: of the whole video, None where only the listed ones are known.
     """
-    takes_whole_video = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
-    if takes_whole_video:
+    if cut.takes_whole_video(action):
         return [range(frames)] if frames else []
     runs: list[range] = []
     for first, last in sorted(listed_ranges):

@@ -30,7 +30,7 @@ ORDER_SEED = 2021  # of the order of fixed clips
 
 
 @dataclass(frozen=True)
-class Sequence:
+class FrameSequence:
     """Consecutive frames of one video. label: what it shows (KTH: the action). group: who it shows (KTH: the person)."""
 
     name: str
@@ -50,7 +50,7 @@ class Packed:
         self.manifest = self.checked()
         index = json.loads((folder / INDEX).read_text())
         self.shape: tuple[int, int, int] = tuple(index["shape"])
-        self.sequences = {split: [Sequence(*entry) for entry in entries] for split, entries in index["splits"].items()}
+        self.sequences = {split: [FrameSequence(*entry) for entry in entries] for split, entries in index["splits"].items()}
 
     def checked(self, full: bool = False) -> Manifest:
         """The manifest, after checking that the files are unchanged (`full`: every byte)."""
@@ -83,7 +83,7 @@ class PackedDataset(Dataset):
         self.flip, self.reverse, self.beginnings = flip, reverse, beginnings
         self._arrays: dict[Split, NDArray[np.uint8]] = {}
         self._starts: dict[int, NDArray[np.int64]] = {}
-        self._fixed_clips: dict[tuple[Split, int], list[tuple[int, Sequence]]] = {}
+        self._fixed_clips: dict[tuple[Split, int], list[tuple[int, FrameSequence]]] = {}
         self._resident: Tensor | None = None
 
     @cached_property
@@ -184,7 +184,7 @@ class PackedDataset(Dataset):
             self._starts[frames] = np.concatenate(windows)
         return self._starts[frames]
 
-    def _fixed(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
+    def _fixed(self, split: Split, frames: int) -> list[tuple[int, FrameSequence]]:
         """Where each fixed clip begins, and the sequence that it is from, in the order of their numbers."""
         from bench.data.bouncing import draws
 
@@ -198,11 +198,11 @@ class PackedDataset(Dataset):
             self._fixed_clips[split, frames] = clips if self.beginnings else [clips[n] for n in order]
         return self._fixed_clips[split, frames]
 
-    def _offsets(self, split: Split, sequence: Sequence, frames: int) -> range | abc.Sequence[int]:
+    def _offsets(self, split: Split, sequence: FrameSequence, frames: int) -> range | abc.Sequence[int]:
         """Where in a sequence fixed clips begin."""
         return range(0, 1 if self.beginnings else sequence.frames - frames + 1, frames)
 
-    def _long_enough(self, split: Split, frames: int) -> list[tuple[int, Sequence]]:
+    def _long_enough(self, split: Split, frames: int) -> list[tuple[int, FrameSequence]]:
         """The sequences of at least `frames` frames, each with the position of its first frame in the split."""
         start, sequences = 0, []
         for sequence in self.packed.sequences[split]:

@@ -181,7 +181,8 @@ def _refuse_unsaid(extent: Extent, subject: str, side: str, raw: bool) -> None:
     option = _option(side)
     if extent.dtype == np.uint8 and extent.largest == 1:
         raise BenchError(
-            f"{subject} holds {extent}: masks of 0 and 1, or frames that are almost black? {option}0..1 or {option}0..255 says"
+            f"{subject} holds {extent}: masks of 0 and 1, or frames that are almost black? "
+            f"State which: {option}0..1 or {option}0..255"
         )
     if extent.dtype.kind in "iu" and extent.dtype != np.uint8:
         raise BenchError(f"{subject} holds {extent}, which does not say what is white; {_suggestion(extent, side)}")
@@ -190,7 +191,7 @@ def _refuse_unsaid(extent: Extent, subject: str, side: str, raw: bool) -> None:
     if extent.dtype.kind == "f" and not raw and extent.least is not None and extent.least > NEAR_BLACK:
         raise BenchError(
             f"{subject} holds {extent} and nothing near black: bright frames in 0..1, or in -1..1? "
-            f"{option}0..1 or {option}-1..1 says"
+            f"State which: {option}0..1 or {option}-1..1"
         )
 
 

@@ -23,7 +23,7 @@ from reports.record import Record
 from reports.results import Results
 
 SAME_CLIPS = ("dataset", "split", "fingerprint", "context", "horizon", "clips", "selection", "label", "cut")
-"""What must be equal of two records' metadata; the rest are words, or follows from it."""
+"""What must be equal of two records' metadata; the rest is text, or follows from these."""
 NETWORK = re.compile(r"^LPIPS by .*sha256 of its tensors (\w+)")
 Pair = tuple[str, int]
 """A variant and a seed."""
@@ -56,7 +56,7 @@ def recorded_runs(records: Iterable[Record], experiment: Experiment) -> dict[str
 def combined(ours: Record, planned_runs: Sequence[PlannedRun], recorded: Mapping[str, Sequence[RecordedRun]]) -> Record:
     """The record with those planned runs, too, that the store lacks and an earlier record has.
 
-    A run that has diverged or failed in the store has done so. What no record has either is left out, unless it is declared.
+    A run that has diverged or failed in the store stays so; an earlier record does not replace it.
     """
     scored = _pairs(ours.results.scores)
     added: dict[Pair, RecordedRun] = {}

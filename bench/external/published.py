@@ -8,6 +8,7 @@ published number, where there is such a reason.
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -146,7 +147,7 @@ def _row(values: Mapping[str, str | None], table: Path, line: int) -> Published:
         if float(text.get("megabytes") or 1) <= 0:
             raise ValueError(f"megabytes is {text['megabytes']}")
         for metric, value in scores.items():
-            if float(value) != float(value):
+            if math.isnan(float(value)):
                 raise ValueError(f"{metric} is {value}")
     except ValueError as error:
         raise BenchError(f"{row_name}: {error}") from error

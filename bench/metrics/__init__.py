@@ -10,10 +10,10 @@ functions themselves.
 
 from bench.metrics.metric import FrameMetric, FrameRule, SetMetric, rule
 
-ERROR = "bench.metrics.pixelwise:error"
-RATIO = "bench.metrics.pixelwise:ratio"
-SIMILARITY = "bench.metrics.ssim:similarity"
-PERCEIVED = "bench.metrics.lpips:perceived"
+ERROR = "bench.metrics.pixelwise:error_rule"
+PSNR = "bench.metrics.pixelwise:psnr_rule"
+SSIM = "bench.metrics.ssim:ssim_rule"
+LPIPS = "bench.metrics.lpips:lpips_rule"
 
 
 def _errors(power: int, summed: bool) -> dict[str, FrameRule]:
@@ -24,22 +24,22 @@ def _errors(power: int, summed: bool) -> dict[str, FrameRule]:
 
 METRICS: dict[str, FrameMetric | SetMetric] = {
     "psnr": FrameMetric("up", "dB", 2, label="PSNR", rules={
-        "standard": rule(RATIO, pixels="clamped", data_range=1),
-        "lmc2021": rule(RATIO, pixels="clamped", data_range=1),
-        "openstl": rule(RATIO, pixels="clamped", data_range=1),
-        "predrnn": rule(RATIO, pixels="uint8", data_range=255),  # PredRNN-V2's trainer.py cuts decimals off: within 0.1 dB
+        "standard": rule(PSNR, pixels="clamped", data_range=1),
+        "lmc2021": rule(PSNR, pixels="clamped", data_range=1),
+        "openstl": rule(PSNR, pixels="clamped", data_range=1),
+        "predrnn": rule(PSNR, pixels="uint8", data_range=255),  # PredRNN-V2's trainer.py cuts decimals off: within 0.1 dB
     }),
     "ssim": FrameMetric("up", "", 3, label="SSIM", rules={
-        "standard": rule(SIMILARITY, pixels="clamped", data_range=1, window="gaussian"),  # as published: Wang et al., 2004
-        "lmc2021": rule(SIMILARITY, pixels="clamped", data_range=2, window="uniform"),  # scikit-image <= 0.19 took 2 for floats
-        "openstl": rule(SIMILARITY, pixels="clamped", data_range=2, window="uniform"),
-        "predrnn": rule(SIMILARITY, pixels="uint8", data_range=255, window="uniform"),
+        "standard": rule(SSIM, pixels="clamped", data_range=1, window="gaussian"),  # as published: Wang et al., 2004
+        "lmc2021": rule(SSIM, pixels="clamped", data_range=2, window="uniform"),  # scikit-image <= 0.19 took 2 for floats
+        "openstl": rule(SSIM, pixels="clamped", data_range=2, window="uniform"),
+        "predrnn": rule(SSIM, pixels="uint8", data_range=255, window="uniform"),
     }),
     "lpips": FrameMetric("down", "", 1, 1e3, "LPIPS", load="bench.metrics.lpips:load", rules={
-        "standard": rule(PERCEIVED, low=-1, high=1),  # what the network expects: Zhang et al., 2018
-        "lmc2021": rule(PERCEIVED, low=0, high=1),  # without the shift that the network expects
-        "openstl": rule(PERCEIVED, low=-1, high=1),
-        "predrnn": rule(PERCEIVED, low=0, high=1),
+        "standard": rule(LPIPS, low=-1, high=1),  # what the network expects: Zhang et al., 2018
+        "lmc2021": rule(LPIPS, low=0, high=1),  # without the shift that the network expects
+        "openstl": rule(LPIPS, low=-1, high=1),
+        "predrnn": rule(LPIPS, low=0, high=1),
     }),
     "mse": FrameMetric("down", "per pixel", 2, 1e3, "MSE", rules=_errors(2, summed=False)),
     "mae": FrameMetric("down", "per pixel", 2, 1e3, "MAE", rules=_errors(1, summed=False)),

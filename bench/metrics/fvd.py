@@ -32,7 +32,7 @@ def load(shape: tuple[int, int, int], device: torch.device) -> tuple[Callable[[T
     """
     if shape[0] not in (1, 3):
         return None, f"it needs frames of 1 or 3 channels, these have {shape[0]}"
-    available, description = weights.state(networks.I3D)
+    available, description = weights.availability(networks.I3D)
     if not available:
         return None, description
     network = I3D(weights.tensors(networks.I3D)).to(device)

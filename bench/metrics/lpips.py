@@ -61,7 +61,7 @@ class LPIPS(nn.Module):
         return activations
 
 
-def perceived(views: Views, low: float, high: float) -> Tensor:
+def lpips_rule(views: Views, low: float, high: float) -> Tensor:
     """The rule of LPIPS: clamped frames, grey repeated to three channels, moved from [0, 1] to the range low ... high."""
     network: LPIPS = views.networks["lpips"]
     return network(*(frames.mul(high - low).add_(low) for frames in views.frames()))
@@ -72,7 +72,7 @@ def load(shape: tuple[int, int, int], device: torch.device | str = "cpu") -> tup
 
     None and the reason if it is not available: its column then stays empty, and everything else goes on.
     """
-    available, description = weights.lpips_state()
+    available, description = weights.lpips_availability()
     if not available:
         return None, description
     if refusal := unfit(*shape):

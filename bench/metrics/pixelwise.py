@@ -25,13 +25,13 @@ def psnr(prediction: Tensor, target: Tensor, data_range: float = 1.0) -> Tensor:
     return psnr_of(frame_mean((prediction - target).square()), data_range).float()
 
 
-def error(views: Views, pixels: Pixels, power: int, summed: bool) -> Tensor:
+def error_rule(views: Views, pixels: Pixels, power: int, summed: bool) -> Tensor:
     """The rule of MSE (power 2) and MAE (power 1): over each frame's pixels and channels the mean, or the sum."""
     mean = mean_square(views, pixels) if power == 2 else _mean_absolute(views, pixels)
     return mean * views.target.shape[2:].numel() if summed else mean
 
 
-def ratio(views: Views, pixels: Pixels, data_range: float) -> Tensor:
+def psnr_rule(views: Views, pixels: Pixels, data_range: float) -> Tensor:
     """The rule of PSNR, against the data range, which is its peak."""
     return psnr_of(mean_square(views, pixels), data_range)
 

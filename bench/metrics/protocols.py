@@ -1,8 +1,8 @@
 """The conventions by which each code base of the field scores: one prediction, several honest scores.
 
 Published numbers are comparable only within a protocol. All average per-frame scores over frames and clips; per-frame curves
-average over clips only. What a protocol computes stands with each metric (`bench.metrics.METRICS`). A protocol that has
-produced numbers changes only together with its version; a metric that is new to it moves none of them.
+average over clips only. What a protocol computes stands with each metric (`bench.metrics.METRICS`). Changing how a
+protocol computes a score that it has produced needs a new version of it; adding a metric does not.
 """
 
 from collections.abc import Iterable

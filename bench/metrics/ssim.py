@@ -43,7 +43,7 @@ def ssim(prediction: Tensor, target: Tensor, data_range: float = 1.0, window: Wi
     return ssim_of(ssim_maps(prediction, target), data_range, window)
 
 
-def similarity(views: Views, pixels: Pixels, data_range: float, window: Window) -> Tensor:
+def ssim_rule(views: Views, pixels: Pixels, data_range: float, window: Window) -> Tensor:
     """The rule of SSIM; the data range sets its two constants."""
     frames = views.frames(pixels)
     return ssim_of(views.once(("ssim maps", pixels), lambda: ssim_maps(*frames)), data_range, window)

@@ -69,7 +69,7 @@ def path(network: Network) -> Path:
     return folder() / f"lmc-bench-{network.name}.npz"
 
 
-def status(network: Network) -> Weights | None:
+def installed(network: Network) -> Weights | None:
     """The weights on this machine, or None: the suite's own file, else that of torch.hub. BenchError if the file is damaged."""
     if path(network).is_file():
         return _described(network, path(network))
@@ -78,10 +78,10 @@ def status(network: Network) -> Weights | None:
     return None
 
 
-def state(network: Network) -> tuple[bool, str]:
+def availability(network: Network) -> tuple[bool, str]:
     """Whether a network is available here, and, for footnotes, what it is or why it is not."""
     try:
-        weights = status(network)
+        weights = installed(network)
     except BenchError as damaged:
         return False, str(damaged)
     if weights is None:
@@ -89,11 +89,11 @@ def state(network: Network) -> tuple[bool, str]:
     return True, str(weights)
 
 
-def lpips_state() -> tuple[bool, str]:
+def lpips_availability() -> tuple[bool, str]:
     """Whether LPIPS can be computed here, and, for footnotes, its backbone or the reason why not."""
     if _heads_file() is None:
         return False, "the package lpips, whose linear heads it needs, is not installed"
-    return state(ALEXNET)
+    return availability(ALEXNET)
 
 
 def command(network: Network) -> str:
@@ -107,7 +107,7 @@ def fetch(network: Network, progress: Progress = lambda done, total: None) -> We
     BenchError if neither has it; the message says which file to bring instead.
     """
     try:
-        weights = status(network)
+        weights = installed(network)
     except BenchError:  # damaged: another takes its place
         weights = None
     if weights is not None and weights.verified:
@@ -154,7 +154,7 @@ def tensors(network: Network) -> dict[str, Tensor]:
     """A network's numbers by the names of its module, read without executing anything in the file."""
     import torch
 
-    weights = status(network)
+    weights = installed(network)
     if weights is None:
         raise Blocked(f"{network.metric} needs the weights of {network.title}; `{command(network)}` puts them there")
     return {name: torch.from_numpy(array) for name, array in read(network, weights.path).items()}
@@ -173,9 +173,9 @@ def heads() -> list[Tensor]:
 
 def as_json(network: Network) -> dict[str, Any]:
     """What is known of a network on this machine, as plain values."""
-    available, description = lpips_state() if network is ALEXNET else state(network)
+    available, description = lpips_availability() if network is ALEXNET else availability(network)
     values: dict[str, Any] = {"metric": network.metric, "network": network.title, "available": available, "detail": description}
-    weights = status(network) if available else None
+    weights = installed(network) if available else None
     if weights is None:
         return {**values, "path": str(path(network)), "fetch": command(network)}
     metadata = {name: value for name, value in asdict(weights).items() if name in ("bytes", "sha256", "source")}

@@ -53,7 +53,7 @@ def chosen(text: str) -> tuple[str, ...]:
     if "lpips" in names:
         from bench.metrics import weights
 
-        available, description = weights.lpips_state()
+        available, description = weights.lpips_availability()
         if not available:
             raise BenchError(f"LPIPS cannot be searched for: {description}")
     return names

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.common.errors import BenchError, listed
 from bench.data.kth import command, folder, known_cut
-from bench.data.kth_cuts import CLOSE, SUITE, Cut
+from bench.data.kth_cuts import CUTS, SUITE, Cut, sequences
 from bench.data.root import data_root
 from reports.quantities import several
 
@@ -67,7 +67,7 @@ def prepare_kth(
     settings = {"dataset": "kth", "size": size, "centred": centred, **persons, "00sequences.txt": sequences}
     target = folder(size, centred, cut)
 
-    def remark(packed_sequences: Sequence[packed.Sequence]) -> list[str]:
+    def remark(packed_sequences: Sequence[packed.FrameSequence]) -> list[str]:
         return [*notes, *(_shortfalls(packed_sequences, entries) if rule.frames == "listed" else [])]
 
     manifest = pack(
@@ -169,15 +169,13 @@ def _assigned(
 
 def _all_frames(cut: Cut, path: Path, action: str) -> bool:
     """Whether the cut takes all frames of a video that are there, whatever 00sequences.txt lists."""
-    takes_whole_video = cut.frames == "videos" or (cut.frames == "people" and action in CLOSE)
-    return takes_whole_video or (cut.frames == "runs" and path.is_dir())
+    return cut.takes_whole_video(action) or (cut.frames == "runs" and path.is_dir())
 
 
 def _frames(
     video: Video, entries: Mapping[str, tuple[Range, ...]], size: int, centred: bool, cut: Cut
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """The frames of a video that a cut takes, grey and resized, named after their sequence (`person01_boxing_d1/1`)."""
-    from bench.data.kth_cuts import sequences
     from bench.data.video import channels_first, resized
 
     action = video.label or ""
@@ -219,13 +217,11 @@ def _numbered(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         yield number - 1, frame
 
 
-def _shortfalls(sequences: Sequence[packed.Sequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:
+def _shortfalls(packed_sequences: Sequence[packed.FrameSequence], entries: Mapping[str, tuple[Range, ...]]) -> list[str]:
     """Which videos have fewer frames than 00sequences.txt says: it lists some that were never there."""
-    from bench.data.preparing.kth_sequences import cuts
-
     notes = []
-    for name, group in groupby(sequences, key=lambda sequence: sequence.name.partition("/")[0]):
-        listed_count = sum(cut.stop - cut.start for cut in cuts(entries[name]))
+    for name, group in groupby(packed_sequences, key=lambda sequence: sequence.name.partition("/")[0]):
+        listed_count = sum(map(len, sequences(CUTS[SUITE], entries[name], action=name.split("_")[1])))
         count = sum(sequence.frames for sequence in group)
         if count < listed_count:
             notes.append(f"{name} ends early: {count} of the {listed_count} frames listed are there")

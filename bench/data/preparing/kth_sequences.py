@@ -6,7 +6,6 @@ sequences instead of four, sequences that overlap their neighbour or stand out o
 """
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from bench.common.errors import BenchError
@@ -42,13 +41,3 @@ def read_sequences(path: Path) -> dict[str, tuple[Range, ...]]:
     if not entries:
         raise BenchError(f"{path} lists no video; fetch the file again from {URL}")
     return entries
-
-
-def cuts(ranges: Sequence[Range]) -> list[slice]:
-    """The sequences in the order of time as slices counted from 0, no frame in two of them: a later one gives way."""
-    slices: list[slice] = []
-    for first, last in sorted(ranges):
-        start = max(first - 1, slices[-1].stop if slices else 0)
-        if start < last:
-            slices.append(slice(start, last))
-    return slices

@@ -35,7 +35,7 @@ GREY = "pass --grey to make them all grey"
 
 @dataclass(frozen=True)
 class Video:
-    """One source: a file, or a folder of frames. label and group: as in `packed.Sequence`."""
+    """One source: a file, or a folder of frames. label and group: as in `packed.FrameSequence`."""
 
     split: str
     name: str
@@ -57,7 +57,7 @@ def pack(
     progress: Progress,
     skip_damaged: bool = False,
     allow_leak: bool = True,
-    remark: Callable[[list[packed.Sequence]], list[str]] = lambda sequences: [],
+    remark: Callable[[list[packed.FrameSequence]], list[str]] = lambda sequences: [],
 ) -> Manifest:
     """Prepare `folder` from videos, unless it is already prepared from the same videos with the same settings.
 
@@ -183,7 +183,7 @@ def _join(
     parts: list[tuple[Video, Path]],
     settings: Mapping[str, Any],
     notes: list[str],
-    remark: Callable[[list[packed.Sequence]], list[str]],
+    remark: Callable[[list[packed.FrameSequence]], list[str]],
 ) -> Manifest:
     """Join the parts into one file per split, with the index and, last of all, the manifest."""
     records = [(video, part, record) for video, part in parts if (record := read_json(_record(part)))["sequences"]]
@@ -192,9 +192,11 @@ def _join(
         examples = ", ".join(f"{path} has {_size(shape)}" for shape, path in list(shapes.items())[:3])
         differs = {GREY: len({shape[0] for shape in shapes}) > 1, RESIZE: len({shape[1:] for shape in shapes}) > 1}
         raise BenchError(f"the videos differ: {examples}; {' and '.join(remedy for remedy in differs if differs[remedy])}")
-    index: dict[str, list[packed.Sequence]] = {split: [] for split in SPLITS}
+    index: dict[str, list[packed.FrameSequence]] = {split: [] for split in SPLITS}
     for video, _, record in records:
-        index[video.split] += [packed.Sequence(name, frames, video.label, video.group) for name, frames in record["sequences"]]
+        index[video.split] += [
+            packed.FrameSequence(name, frames, video.label, video.group) for name, frames in record["sequences"]
+        ]
     for split in SPLITS:
         if not index[split]:
             reason = "; ".join(notes) or "no video of the source belongs to it"

@@ -14,7 +14,7 @@ from bench.common.errors import BenchError
 from bench.common.images import FrameArray, save_gif, save_png, side_by_side, strip
 from bench.data.base import Dataset, Split
 from bench.data.kth import KTH
-from bench.data.packed import PackedDataset, Sequence
+from bench.data.packed import FrameSequence, PackedDataset
 from bench.data.preparing.kth import known_sequences, persons
 from bench.spec import catalog
 from reports.quantities import several
@@ -67,7 +67,7 @@ def counts(data: Dataset, frames: int) -> list[str]:
     return lines
 
 
-def _sequences(sequences: list[Sequence]) -> list[str]:
+def _sequences(sequences: list[FrameSequence]) -> list[str]:
     lines = [f"  {several(len(sequences), 'sequence')}, {several(sum(sequence.frames for sequence in sequences), 'frame')}"]
     for heading, values in (("action", [s.label for s in sequences]), ("person", [s.group for s in sequences])):
         tally = Counter(value for value in values if value is not None)
