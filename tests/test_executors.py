@@ -101,9 +101,9 @@ def test_a_run_goes_to_the_gpu_with_the_fewest_runs(store, five, monkeypatch):
     futures = [executor.submit(run, ()) for run in runs[:4]]
     try:
         assert [gpu for gpu, _ in children] == ["4", "5", "4", "5"]
-        for ended in (1, 0, 2):  # one of GPU 5, then both of GPU 4
-            children[ended][1].kill()
-            futures[ended].result(timeout=30)
+        for position in (1, 0, 2):  # one of GPU 5, then both of GPU 4
+            children[position][1].kill()
+            futures[position].result(timeout=30)
         executor.submit(runs[4], ())
         assert children[4][0] == "4"
     finally:

@@ -130,9 +130,9 @@ def test_a_probe_takes_its_steps_from_all_over_the_run_and_leaves_the_weights_al
 def test_the_first_steps_are_not_timed_and_on_a_gpu_the_first_of_every_variant():
     learner = SimpleNamespace(variant=lambda step: step < 10)
     on_cpu, on_gpu = (WarmUp(learner, on_gpu, steps=1000) for on_gpu in (False, True))
-    taken = [0, 1, 2, 3, 500, 501, 502, 503, 504]
-    assert [step for step in taken if on_cpu.needs(step)] == [0, 1]
-    assert [step for step in taken if on_gpu.needs(step)] == [0, 1, 2, 500, 501, 502]  # two unrecorded, one that records
+    steps = [0, 1, 2, 3, 500, 501, 502, 503, 504]
+    assert [step for step in steps if on_cpu.needs(step)] == [0, 1]
+    assert [step for step in steps if on_gpu.needs(step)] == [0, 1, 2, 500, 501, 502]  # two unrecorded, one that records
 
 
 @pytest.mark.gpu

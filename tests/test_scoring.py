@@ -46,11 +46,11 @@ def test_without_kept_predictions_the_checkpoint_is_run_again(finished, run):
 
 
 def test_a_gpu_s_convolutions_are_in_full_float32_for_scores_and_as_before_for_the_model(monkeypatch):
-    seen = []
+    precisions = []
 
     def noting(name, result):
         def note(*of_call, **more):
-            seen.append((name, torch.backends.cudnn.conv.fp32_precision))
+            precisions.append((name, torch.backends.cudnn.conv.fp32_precision))
             return result(*of_call, **more)
 
         return note
@@ -61,7 +61,7 @@ def test_a_gpu_s_convolutions_are_in_full_float32_for_scores_and_as_before_for_t
     monkeypatch.setattr(evaluate.SetScorer, "add", noting("sets", evaluate.SetScorer.add))
     default = torch.backends.cudnn.conv.fp32_precision
     evaluate.scored(pairs, 2, {}, torch.device("cpu"))
-    assert default == "tf32" and seen == [("model", "tf32"), ("frames", "ieee"), ("sets", "ieee")] * 2
+    assert default == "tf32" and precisions == [("model", "tf32"), ("frames", "ieee"), ("sets", "ieee")] * 2
     assert torch.backends.cudnn.conv.fp32_precision == "tf32"
 
 

@@ -159,20 +159,20 @@ def test_a_worker_that_is_interrupted_while_it_starts_ends(monkeypatch):
 
 
 def test_rows_are_written_as_they_are_measured_and_one_that_was_not_says_why(bench, monkeypatch, tmp_path):
-    written = []
+    first_rows = []
 
     def measure(**chosen):
         yield row(1.2)
-        written.append(json.loads((tmp_path / "rows.json").read_text())["train"])
+        first_rows.append(json.loads((tmp_path / "rows.json").read_text())["train"])
         yield NotMeasured("small: bf16", "out of memory")
         raise KeyboardInterrupt  # as at a time limit
 
     monkeypatch.setattr(train, "measure", measure)
     assert bench("speed", "train", "--out", "rows.json")[0] == 130
-    assert [of_row["ratio"] for of_row in written[0]] == [1.2]
-    kept = json.loads((tmp_path / "rows.json").read_text())
-    assert [of_row["name"] for of_row in kept["train"]] == ["small: float32", "small: bf16"]
-    monkeypatch.setattr(train, "measure", lambda **chosen: results.from_json(kept)["train"])
+    assert [of_row["ratio"] for of_row in first_rows[0]] == [1.2]
+    values = json.loads((tmp_path / "rows.json").read_text())
+    assert [of_row["name"] for of_row in values["train"]] == ["small: float32", "small: bf16"]
+    monkeypatch.setattr(train, "measure", lambda **chosen: results.from_json(values)["train"])
     code, out, _ = bench("speed", "train", "--compare", "rows.json")
     assert code == 1 and "small: bf16: not measured: out of memory" in out and "small: float32: 1.00 times" in out
 

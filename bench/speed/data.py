@@ -26,7 +26,7 @@ from bench.data.moving_mnist import MovingMNIST
 from bench.data.packed import PackedDataset
 from bench.data.preparing.packing import Video, pack
 from bench.data.preparing.sources import SPLITS
-from bench.speed.timing import NotMeasured, Timing, attempt, fastest
+from bench.speed.timing import NotMeasured, Timing, fastest, measure_or_explain
 
 CLIPS, FRAMES = 16, 20  # of a batch
 STORED = 200  # frames of the made-up KTH video
@@ -54,11 +54,11 @@ def measure() -> Iterator[Timing | NotMeasured]:
     try:
         with tempfile.TemporaryDirectory() as folder:
             for name, build in GENERATORS.items():
-                yield attempt(f"{name}, generated", partial(_generator, name, build(), Path(folder) / name))
-            yield attempt("kth, packed", partial(_packed, Path(folder) / "kth"))
+                yield measure_or_explain(f"{name}, generated", partial(_generator, name, build(), Path(folder) / name))
+            yield measure_or_explain("kth, packed", partial(_packed, Path(folder) / "kth"))
         if torch.cuda.is_available():
             for name, build in GENERATORS.items():
-                yield attempt(f"{name}, generated on the GPU", partial(_gpu, name, build))
+                yield measure_or_explain(f"{name}, generated on the GPU", partial(_gpu, name, build))
     finally:
         torch.set_num_threads(threads)
 

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -142,16 +143,15 @@ def refusal(command: Sequence[str]) -> str:
     """Why a command line of this suite has an option or a value that is none, without running it; empty if it is in order."""
     from typer.main import get_command
 
-    from bench.cli import app
     from bench.speed import profile
 
     module, *words = command[1:]
     try:
         if module == "bench.cli":
-            group: Any = get_command(app)
+            group: Any = get_command(import_module("bench.cli").app)  # by name, as in commands: this program is above it
             context = group.make_context("bench", list(words))
-            name, subcommand, rest = group.resolve_command(context, list(words))
-            subcommand.make_context(name, rest, parent=context)
+            name, subcommand, options = group.resolve_command(context, list(words))
+            subcommand.make_context(name, options, parent=context)
         elif module == "bench.speed.profile":
             profile.parser().parse_args(words)
     except (Exception, SystemExit) as error:  # of whichever class Typer raises
@@ -184,11 +184,11 @@ def main() -> int:
 def select(all_stages: list[Stage], only: str | None) -> list[Stage]:
     """Those that are named, separated by commas; BenchError if there is no such stage."""
     names = [stage.name for stage in all_stages]
-    wanted = only.split(",") if only else names
-    for name in wanted:
+    stage_names = only.split(",") if only else names
+    for name in stage_names:
         if name not in names:
             raise BenchError(f"there is no stage '{name}'{did_you_mean(name, names) or f'; there are {listed(names)}'}")
-    return [stage for stage in all_stages if stage.name in wanted]
+    return [stage for stage in all_stages if stage.name in stage_names]
 
 
 def run(chosen: list[Stage], folder: Path, seconds: float, dry: bool) -> int:
@@ -216,8 +216,8 @@ def run(chosen: list[Stage], folder: Path, seconds: float, dry: bool) -> int:
         if result["ended"] != 0 and not (stage.may_be_stopped and result["ended"] == STOPPED):
             bad.append(stage.name)
         on_data = f" (data: {stage.data})" if stage.data else ""
-        ended = result.get("remark") or f"ended with {result['ended']} after {result['seconds']} s"
-        print(f"{stage.name}{on_data}: {ended}", flush=True)
+        outcome = result.get("remark") or f"ended with {result['ended']} after {result['seconds']} s"
+        print(f"{stage.name}{on_data}: {outcome}", flush=True)
         print("".join(f"  {line}\n" for line in _last_lines(folder / f"{stage.name}.log")), end="", flush=True)
     if bad:
         print(f"not well: {listed(bad)}")

@@ -18,7 +18,7 @@ from bench.metrics.score import score
 from bench.spec import catalog
 from bench.speed.data import EmbeddedMovingMNIST
 from bench.speed.networks import network_rows
-from bench.speed.timing import NotMeasured, Timing, attempt, clock_of, fastest
+from bench.speed.timing import NotMeasured, Timing, clock_of, fastest, measure_or_explain
 
 CLIPS, FRAMES, SIDE = 64, 30, 64
 ROUNDS = 5
@@ -35,10 +35,10 @@ def measure() -> Iterator[Timing | NotMeasured]:
         prediction = target + 0.1 * torch.randn_like(target)
         devices = [torch.device(name) for name in (("cpu", "cuda") if torch.cuda.is_available() else ("cpu",))]
         for device in devices:
-            yield attempt(_title(device), partial(_row, device, prediction, target))
+            yield measure_or_explain(_title(device), partial(_row, device, prediction, target))
         for device in devices:
             yield from network_rows(device)
-        yield attempt("an evaluation", partial(evaluation, devices[-1]))
+        yield measure_or_explain("an evaluation", partial(evaluation, devices[-1]))
     finally:
         torch.set_num_threads(threads)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench.metrics import fvd, lpips, weights
 from bench.metrics.full_float32 import full_float32
 from bench.metrics.networks import ALEXNET
-from bench.speed.timing import NotMeasured, Timing, attempt, clock_of, fastest
+from bench.speed.timing import NotMeasured, Timing, clock_of, fastest, measure_or_explain
 
 CLIPS, FRAMES, SIDE = 4, 10, 64
 ROUNDS = 3
@@ -26,7 +26,7 @@ def network_rows(device: torch.device) -> Iterator[Timing | NotMeasured]:
     where = "one core" if device.type == "cpu" else "the GPU"
     for metric, measure in (("LPIPS", _lpips), ("FVD", _fvd)):
         name = f"{metric} of a clip of {FRAMES} frames of {SIDE}x{SIDE} on {where}"
-        row = attempt(name, partial(measure, name, device))
+        row = measure_or_explain(name, partial(measure, name, device))
         if row is not None:
             yield row
 

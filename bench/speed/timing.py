@@ -39,7 +39,7 @@ class NotMeasured(NamedTuple):
         return f"{self.name}: not measured: {self.remark}"
 
 
-def attempt(name: str, measure: Callable[[], Measured]) -> Measured | NotMeasured:
+def measure_or_explain(name: str, measure: Callable[[], Measured]) -> Measured | NotMeasured:
     """What is measured, or why it cannot be: something is missing, or the memory is too small."""
     try:
         return measure()

@@ -135,14 +135,14 @@ class Answers(NamedTuple):
 
 def in_turn(orders: dict[str, dict[str, Any]], rounds: int, steps: int) -> dict[str, Answers | BenchError]:
     """The answers of processes that take their steps in turn; of one that fails, why. The others go on without it."""
-    ended: dict[str, Answers | BenchError] = {}
+    results: dict[str, Answers | BenchError] = {}
     with ExitStack() as stack:
         turns = {label: stack.enter_context(closing(_turns(label, order, rounds, steps))) for label, order in orders.items()}
-        while len(ended) < len(orders):
-            for label in [label for label in orders if label not in ended]:
+        while len(results) < len(orders):
+            for label in [label for label in orders if label not in results]:
                 if (result := next(turns[label])) is not None:
-                    ended[label] = result
-    return {label: ended[label] for label in orders}
+                    results[label] = result
+    return {label: results[label] for label in orders}
 
 
 def _turns(label: str, order: dict[str, Any], rounds: int, steps: int) -> Generator[Answers | BenchError | None]:
