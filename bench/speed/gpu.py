@@ -27,7 +27,7 @@ from bench.common.files import write_json
 TESTS = ("tests/test_gpu.py", "tests/test_speed_train.py", "tests/test_data_loading.py")
 """Test files with tests for one GPU; other files may need packages that a bare machine lacks."""
 
-GRACE_S = 20.0  # that a stage gets to end by itself once it is interrupted
+GRACE_S = 30.0  # that a stage gets to end by itself once it is interrupted: `bench run` gives its runs 20 to save
 DRY_LIMIT_S = 600.0  # of a stage in a dry run
 STOPPED = "stopped at its limit"
 
