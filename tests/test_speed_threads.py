@@ -27,7 +27,7 @@ def test_ratios_are_those_to_one_thread_beside_as_many_neighbours(bench, monkeyp
     assert code == 0 and "3.00 x" in out and "none" in out
     assert bench("speed", "threads", "--last")[1] == out
     code, _, err = bench("speed", "threads", "--batch", "3")
-    assert code == 2 and "--batch is a setting of measuring with `bench speed train`" in err
+    assert code == 2 and "--batch is a setting of `bench speed train`, not of `bench speed threads`" in err
 
 
 @pytest.mark.slow

@@ -201,7 +201,10 @@ def test_a_kept_result_is_shown_again_compared_and_written_where_it_is_asked_for
     ("words", "message"),
     [
         (["tran"], "there is no measure 'tran': did you mean 'train'?"),
-        (["data", "--scale", "small"], "--scale is a setting of measuring with `bench speed train` (or all)"),
+        (
+            ["data", "--scale", "small"],
+            "--scale is a setting of `bench speed train`, `bench speed threads`, not of `bench speed data`",
+        ),
         *([] if torch.cuda.is_available() else [(["train", "--device", "cuda"], "PyTorch finds no CUDA device here")]),
         (["train", "--recipe", "kth"], "--recipe is one of two that are measured with --scale paper-size on a GPU"),
         (["train", "--compare", "nothing.json"], "nothing.json holds no result of `bench speed`"),

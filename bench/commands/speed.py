@@ -63,13 +63,15 @@ def speed(
     if measure not in ("all", *results.MEASURES):
         hint = did_you_mean(measure, results.MEASURES) or f"; there are {listed(results.MEASURES)} and all"
         raise BenchError(f"there is no measure '{measure}'{hint}")
-    chosen = {"scale": scale, "precision": precision, "compile": compile or None}
-    chosen |= {"device": device, "batch": batch, "recipe": recipe}
-    chosen = {name: value for name, value in chosen.items() if value is not None}
-    unfit = [] if measure == "all" else [name for name in chosen if name not in SETTINGS.get(measure, ())]
-    if unfit or (chosen and last):
-        chosen = {name: chosen[name] for name in unfit or chosen}
-        raise BenchError(f"--{next(iter(chosen))} is a setting of measuring with `bench speed train` (or all)")
+    settings: dict[str, Any] = {"scale": scale, "precision": precision, "compile": compile or None}
+    settings |= {"device": device, "batch": batch, "recipe": recipe}
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    if last and chosen:
+        raise BenchError(f"--last measures nothing, so --{next(iter(chosen))} does not go with it")
+    for name in chosen:
+        if measure != "all" and name not in SETTINGS.get(measure, ()):
+            takers = listed(f"`bench speed {taker}`" for taker, names in SETTINGS.items() if name in names)
+            raise BenchError(f"--{name} is a setting of {takers}, not of `bench speed {measure}`")
     earlier = results.read(against) if against else None
     root = _options.store(store_path).root
     if last:

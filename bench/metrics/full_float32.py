@@ -11,7 +11,7 @@ import torch
 @contextmanager
 def full_float32() -> Iterator[None]:
     """A GPU's convolutions in full float32 in this block: what a network scores is then that of a processor up to rounding."""
-    convolutions = torch.backends.cudnn.conv
+    convolutions = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # PyTorch replaces the module by an object
     before, convolutions.fp32_precision = convolutions.fp32_precision, "ieee"
     try:
         yield
