@@ -2,8 +2,8 @@
 
 The small settings were found by trial on the embedded digits, so that every model beats both trivial baselines after a minute
 or two on one core. They show that the machinery works, and say nothing about the papers. The medium ones train the small models
-10 to 16 times as long, on the embedded actions. They are not tuned yet: sizes, rates and schedules of the baselines are those of
-small scale, trained without true frames (`direct`) as LMC-Memory is; LMC-Memory's rate is that of two trials on such figures.
+10 to 16 times as long, on the embedded actions. They are not tuned yet: sizes, rates and schedules of the baselines are those
+of small scale, trained without true frames (`direct`) as LMC-Memory is; LMC-Memory's rate is that of two trials on the figures.
 `bench tune comparison --scale medium` searches for all alike, on validation clips, over 30 frames.
 """
 
