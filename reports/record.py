@@ -112,15 +112,18 @@ def _record(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Re
         runs=pd.DataFrame(document["runs"]),
         metrics=metrics,
         protocols=document["protocols"],
-        metadata=Metadata(
-            **{name: value for name, value in document["facts"].items() if name != "lpips"}
-        ),  # `missing` took its place
+        metadata=_metadata(document["facts"]),
         external=document["outside"],
     )
     aligned = {
         (str(variant), int(seed)): arrays[f"alignment-{number}"] for number, (variant, seed) in enumerate(document["aligned"])
     }
     return Record(results, [_claim(claim) for claim in document["claims"]], aligned, document["commands"], document["settings"])
+
+
+def _metadata(values: Mapping[str, Any]) -> Metadata:
+    facts = {name: value for name, value in values.items() if name != "lpips"}  # of older records; `missing` took its place
+    return Metadata(**{**facts, "changed": tuple(values.get("changed", ()))})
 
 
 def _claim(values: Mapping[str, Any]) -> Claim:

@@ -15,8 +15,8 @@ from bench.sweep.plan import plan, unique
 from tests.conftest import EVALUATION, TINY
 from tests.many_runs import yardstick
 
-HERE = Machine("AMD EPYC, 1 thread", slots=2, threads=1)
-MACHINE = {"processor": "AMD EPYC", "threads": 1, "accelerators": []}
+HERE = Machine("Cray-1, 1 thread", slots=2, threads=1)  # a processor that no machine has on which these tests run
+MACHINE = {"processor": "Cray-1", "threads": 1, "accelerators": []}
 
 
 def _finished(store, spec, train=12.0, scoring=3.0, other=4.0, device="cpu", machine=MACHINE, flops=100):
@@ -136,13 +136,13 @@ def test_an_estimate_rests_on_the_run_of_its_own_size_rather_than_on_a_toy_with_
     large = tiny.but(model=tiny.model.but(width=64), seed=7, steps=6)
     counted = [flops(on_meta(model, (1, 16, 16), 9, 2), (1, 16, 16), 9, 2) for model in (small.model, large.model)]
     _finished(store, small, train=3.0, machine={**MACHINE, "threads": 2}, flops=counted[0])
-    two_threads = replace(HERE, hardware="AMD EPYC, 2 threads", threads=2)
+    two_threads = replace(HERE, hardware="Cray-1, 2 threads", threads=2)
     wide = replace(longer, variants={"wide": large.but(steps=12)})
     from_toy = _cost(wide, store, two_threads)
-    assert from_toy.scaled and from_toy.hardware == "AMD EPYC, 2 threads" and from_toy.ratio == counted[1] / counted[0] > 4
+    assert from_toy.scaled and from_toy.hardware == "Cray-1, 2 threads" and from_toy.ratio == counted[1] / counted[0] > 4
     _finished(store, large.but(seed=1), train=12.0, flops=counted[1])  # 2 s a step, with one thread
     cost = _cost(wide, store, two_threads)
-    assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.hardware == "AMD EPYC, 1 thread"
+    assert cost.seconds == 12 * 2.0 + 3.0 + 4.0 and not cost.scaled and cost.hardware == "Cray-1, 1 thread"
     assert cost_notes([from_toy])[0][1].endswith(f"a step has {from_toy.ratio:.2g} times its FLOPs")
 
 
@@ -191,11 +191,11 @@ def test_a_plan_prints_time_disk_and_what_is_not_known(bench, tmp_path):
     assert code == 0 and "no similar run has been timed yet (2 of 2 runs)" in out and "--probe` measures" in out
     _finished(Store(tmp_path / "runs"), TINY.but(seed=3))
     code, out, _ = bench("plan", "mine.py", "--workers", "1")
-    assert "   19 s " in out and "at least 19 s, one after another, 1 thread each; as measured on AMD EPYC, 1 thread" in out
+    assert "   19 s " in out and "at least 19 s, one after another, 1 thread each; as measured on Cray-1, 1 thread" in out
     out = bench("plan", "mine.py", "--workers", "2")[1]
-    assert "as measured on AMD EPYC, 1 thread; these would run on " in out
+    assert "as measured on Cray-1, 1 thread; these would run on " in out
     rows = json.loads(bench("plan", "mine.py", "--json")[1])
-    assert rows[0]["rests_on"] == {"place": "AMD EPYC, 1 thread", "flops_ratio": 1.0}
+    assert rows[0]["rests_on"] == {"place": "Cray-1, 1 thread", "flops_ratio": 1.0}
     assert [row["seconds"] for row in rows] == [19.0, None] and unique([]) == []
 
 

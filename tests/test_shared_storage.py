@@ -68,9 +68,9 @@ def server(tmp_path_factory):
 def test_two_stores_share_a_record_in_postgresql(server, tmp_path):
     aim = Aim("lmc", "small")
     first, second = (begin(Store(tmp_path / name), "lmc", aim, server) for name in ("here", "there"))
-    trial = first.x.optuna_study.ask()
+    trial = first.optuna_study.ask()
     trial.set_user_attr("owner", first.owner)
-    first.x.optuna_study.tell(trial, 21.5)
+    first.optuna_study.tell(trial, 21.5)
     assert [shared.value for shared in second.trials()] == [21.5] and not second.ours(second.trials()[0])
     assert find(Store(tmp_path / "there"), "lmc", "small").url == server
 

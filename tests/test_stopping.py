@@ -52,7 +52,7 @@ def test_the_sweep_of_a_dead_scheduler_is_not_going_on(store):
 
 def test_a_scheduler_that_is_asked_ends_its_runs_and_itself(store):
     class Endless:
-        slots, stopped = 1, False
+        slots, queue, stopped = 1, None, False
 
         def stop(self):
             self.stopped = True

@@ -62,7 +62,7 @@ def test_a_model_that_was_edited_since_is_named_by_plan_run_and_predict(faded, t
     edit(tmp_path)
     name = f"{tmp_path.name}/{module(tmp_path).name}"
     expected = (
-        f"note: {name} has changed since 'fading' was trained (seed 0); `bench run ... --only 'fading' --fresh` trains it anew"
+        f"note: {name} has changed since 'fading' was trained (seed 0); `bench run ... --only fading --fresh` trains it anew"
     )
     for command in ("plan", "run"):
         assert expected in faded(command, "fade.py")[1]
