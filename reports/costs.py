@@ -26,6 +26,7 @@ COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {
     "tuning_seconds": ("tuning time", lasting, False),
 }
 
+TIME = "train_seconds"
 HELD_EQUAL = ("samples", "updates", "parameters_used", "flops")  # what a control can hold equal
 EQUAL = 0.05  # differences up to this share are none
 
@@ -57,10 +58,20 @@ def _started(results: Results) -> list[str]:
 
 
 def warnings(results: Results) -> list[Footnote]:
-    """A footnote for each budget in which trained variants differ by more than twice."""
-    budgets = [cost for cost, (_, _, budget) in COSTS.items() if budget]
+    """A footnote for each budget in which trained variants differ by more than twice, and for times that say nothing."""
+    machines = _machines(results)
+    budgets = [cost for cost, (_, _, budget) in COSTS.items() if budget and not (cost == TIME and len(machines) > 1)]
     sentences = [_warning(results.cost(cost).drop(list(results.untrained)).dropna(), cost) for cost in budgets]
+    if len(machines) > 1:
+        sentences.append(f"Training times cannot be compared: the runs were trained on {', '.join(machines)}.")
     return [Footnote(text) for text in sentences if text]
+
+
+def _machines(results: Results) -> list[str]:
+    """The processors or accelerators of trained runs, as far as they are on record."""
+    if not {"machine", TIME} <= set(results.runs):
+        return []
+    return sorted(results.runs.loc[results.runs[TIME] > 0, "machine"].dropna().astype(str).unique())
 
 
 def equal_to_first(results: Results) -> list[str]:

@@ -38,6 +38,14 @@ def test_a_budget_of_more_than_twice_is_warned_of_with_both_ends():
     assert "training time by 300 times (2 min for 'full', 10 h for 'plain')" in warning
 
 
+def test_times_of_several_machines_are_not_compared_but_said_to_be_no_measure():
+    several = costs(train_seconds=36_000).assign(machine=["Xeon", "Xeon", "EPYC", "EPYC"])
+    texts = [note.text for note in cost_table(results(SCORES, several)).footnotes]
+    assert "Training times cannot be compared: the runs were trained on EPYC, Xeon." in texts
+    assert not any(text.startswith("Warning") for text in texts)
+    assert len(warnings(cost_table(results(SCORES, several.assign(machine="Xeon"))))) == 1
+
+
 def test_tuning_one_side_alone_is_warned_of():
     (warning,) = warnings(cost_table(results(SCORES, costs(trials=0))))
     assert "tuning trials (0 for 'plain', 4 for 'full')" in warning
