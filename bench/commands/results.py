@@ -128,7 +128,7 @@ def write(page: Page, records: Records = RECORDS) -> None:
         for name, figure in figures(by_name).items():
             save(figure, page.with_suffix(""), name, ("png",))
     files.write(page, text.encode())
-    print(f"wrote {page} from {len(by_name)} files of scores in {records}")
+    print(f"wrote {page} from {several(len(by_name), 'file')} of scores in {records}")
 
 
 @app.command()
