@@ -25,7 +25,9 @@ def ablation(
         f"Below the first row: paired differences to '{results.variants[0]}'{intervals}.",
         "Underlined: no significant difference (permutation test at 5%, Holm's correction over the column).",
     ]
-    if not several or 1 in compared_seeds:
+    if all(cell.value is None for column in cells for cell in column[1:]):
+        notes = [f"There are no differences: no seed has scores of '{results.variants[0]}' and of another one."]
+    elif compared_seeds and (not several or 1 in compared_seeds):
         n = "Where n = 1" if any(cell.low is not None for column in of_frames for cell in column) else "n = 1"
         notes.append(f"{n} seed: no confidence interval; significance covers clips, not seeds.")
     notes += [*clips_needed(results, of_frames), *equal_to_first(results)]

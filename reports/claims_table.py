@@ -30,10 +30,10 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     """One row a claim: what is compared, by how much it differs, the verdict, and what it rests on."""
     plain = Metric("up")
     columns = (
-        Column("compared", "compared", plain),
+        Column("compared", "compared", plain, words=True),
         Column("gain", "gain [interval over seeds]", plain),
         Column("clips", "over clips", plain),
-        Column("verdict", "verdict", plain),
+        Column("verdict", "verdict", plain, words=True),
         Column("more", "more seeds", plain),
     )
     notes: dict[str, str] = {}
@@ -69,16 +69,15 @@ def _cells(results: Results, judgement: Judged) -> tuple[Cell, ...]:
 
 
 def compared(results: Results, claim: Claim) -> str:
-    """What a claim compares: "full, no memory: PSNR (dB), frames 21-30 against 1-10"."""
+    """What a claim compares: "'full' against 'no memory': PSNR (dB), frames 21-30 against 1-10"."""
     clips = f", clips of '{results.metadata.label}'" if results.metadata.label else ""
     if claim.metric == ALIGNMENT:
-        return f"{claim.better}: correlation of storing and matching, same clip against others{clips}"
+        return f"'{claim.better}': correlation of storing and matching, same clip against others{clips}"
     metric = results.metrics.get(claim.metric, CORRELATION)
     protocol = "" if claim.protocol == "standard" else f", protocol {claim.protocol}"
     least = f", by {_number(results, claim, claim.at_least)} at least" if claim.at_least else ""
-    return (
-        f"{claim.better}, {claim.than}: {with_unit(claim.score, metric)}, {frames_text(results, claim)}{protocol}{least}{clips}"
-    )
+    pair, score = f"'{claim.better}' against '{claim.than}'", with_unit(claim.score, metric)
+    return f"{pair}: {score}, {frames_text(results, claim)}{protocol}{least}{clips}"
 
 
 def frames_text(results: Results, claim: Claim) -> str:

@@ -195,7 +195,8 @@ def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     head, *rows = (_line(line, widths) for line in lines)
-    return TABULAR % ("r" * (len(titles) - 1), "\n".join([head, r"\midrule", *rows]))
+    sides = ["l" if table.columns[number].words else "r" for number in block] + ["r"] * seeds
+    return TABULAR % ("".join(sides), "\n".join([head, r"\midrule", *rows]))
 
 
 def _titles(columns: Sequence[Column]) -> list[str]:
@@ -243,6 +244,6 @@ def _mark(marks: tuple[str, ...] | list[str]) -> str:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Labels to the left and numbers to the right, as they are printed."""
+    """A line of the source: the label to the left, all else to the right."""
     (name, name_width), *numbers = zip(cells, widths, strict=True)
     return " & ".join([name.ljust(name_width), *(cell.rjust(width) for cell, width in numbers)]) + r" \\"

@@ -100,8 +100,11 @@ def _grid(table: Table, width: int | None = None) -> rich.table.Table:
     if width is not None and sum([longest, *widths]) + RULES * (len(widths) + 1) + 1 > width:
         widths = _widths(table, str.split)
     grid.add_column(table.subject, overflow="fold")
-    for column, wide in zip([*(column.title for column in table.columns), *_seeds(table, "seeds")], widths, strict=True):
-        grid.add_column(column, justify="right", width=wide)  # of a fixed width, or rich would fold numbers to save room
+    titles = [*(column.title for column in table.columns), *_seeds(table, "seeds")]
+    for number, (title, wide) in enumerate(zip(titles, widths, strict=True)):
+        words = number < len(table.columns) and table.columns[number].words
+        # of a fixed width, or rich would fold numbers to save room
+        grid.add_column(title, justify="left" if words else "right", width=wide)
     for row, label in zip(table.rows, labels, strict=True):
         grid.add_row(label, *map(_styled, row.cells), *_seeds(table, row.seeds), style="dim italic" if row.published else None)
     return grid
@@ -138,7 +141,8 @@ def needed_width(table: Table) -> int:
 def markdown(table: Table) -> str:
     """A GitHub table: best **bold**, close to it <u>underlined</u>, marks as superscripts."""
     header = [escaped(title) for title in (table.subject, *(column.title for column in table.columns), *_seeds(table, "seeds"))]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)]]
+    sides = ["---", *("---" if column.words else "---:" for column in table.columns), *_seeds(table, "---:")]
+    lines = [header, sides]
     for row in table.rows:
         label = (f"*{escaped(row.label)}*" if row.published else escaped(row.label)) + "".join(
             f"<sup>{mark}</sup>" for mark in row.marks
@@ -180,9 +184,9 @@ def _plain_number(value: float) -> str:
 
 
 def html(table: Table) -> str:
-    """A <table> with its footnotes as a list, to be put into a page."""
-    environment = Environment(loader=PackageLoader("reports"), autoescape=True)
-    return environment.from_string('{% from "table.html" import grid %}{{ grid(table) }}\n').render(table=table)
+    """A page with the table and its footnotes; it requests nothing from elsewhere."""
+    environment = Environment(loader=PackageLoader("reports"), autoescape=True, keep_trailing_newline=True)
+    return environment.get_template("alone.html").render(table=table)
 
 
 def as_json(table: Table) -> str:

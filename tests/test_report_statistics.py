@@ -208,6 +208,15 @@ def test_what_has_nothing_to_train_is_compared_on_every_seed():
     assert (cell.value, cell.seeds) == (-11, 2)
 
 
+def test_without_a_seed_in_common_there_are_no_differences_and_a_sentence_says_so():
+    scores = {("full", 0): [[1, 2]] * 9, ("other", 1): [[1, 2]] * 9, ("other", 2): [[1, 2]] * 9}
+    shown = ablation(results(scores, runs(*({"variant": v, "seed": s, "parameters": 9} for v, s in scores))))
+    assert shown.rows[1].cells[0].value is None
+    notes = [note.text for note in shown.footnotes]
+    assert "There are no differences: no seed has scores of 'full' and of another one." in notes
+    assert not any("n = 1" in note or "paired differences" in note for note in notes)
+
+
 def test_one_seed_says_n_is_1():
     single = results({("a", 0): [[1, 2]] * 9, ("b", 0): [[2, 3]] * 9})
     for shown in (table(single), ablation(single)):

@@ -119,11 +119,12 @@ function ticks(low, high) {
   return found;
 }
 
-/** A plot per chosen metric, scaled to the visible variants, and the legend. Of all metrics, none that is another in another unit. */
+/** A plot per chosen metric, scaled to the visible variants, and a legend of those with curves. Of all metrics, none that is another in another unit. */
 function draw() {
   const shown = chosenMetrics().filter((metric) => metric.plotted || at("metric").value);
   at("plots").replaceChildren(...shown.map(plot).filter(Boolean));
-  at("legend").replaceChildren(...data.variants.flatMap((variant, v) => (matches(variant) ? [legendEntry(variant, v)] : [])));
+  const drawn = (variant, v) => matches(variant) && shown.some((metric) => metric.mean[v].some((value) => value !== null));
+  at("legend").replaceChildren(...data.variants.flatMap((variant, v) => (drawn(variant, v) ? [legendEntry(variant, v)] : [])));
 }
 
 function legendEntry(variant, v) {
