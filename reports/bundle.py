@@ -7,13 +7,14 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from reports import memory_figures
-from reports.ablation import ablation
 from reports.bibliography import bibtex
 from reports.claims import Judged
 from reports.claims_figure import claims_figure
 from reports.claims_grid import claims_text
 from reports.claims_table import claims_table
+from reports.columns import horizon_slices
 from reports.costs import cost_table, with_warnings
+from reports.differences_table import differences_table
 from reports.figures import against_costs, against_sizes, per_frame, training
 from reports.files import write
 from reports.memory import Memories
@@ -23,7 +24,8 @@ from reports.printing import printing
 from reports.published_rows import with_published
 from reports.render import render
 from reports.results import Results
-from reports.table import Table, horizon_slices, over_horizon, table
+from reports.scores_table import scores_table
+from reports.table import Table, over_horizon
 
 COMPARED_COSTS = ("parameters", "flops", "train_seconds", "rollout_seconds_per_clip")  # that quality is drawn against
 COSTS_CAPTION = (
@@ -63,9 +65,9 @@ def bundle(
     figures: Figures = {"claims": (CLAIMED, CLAIMS_CAPTION, claims_figure(results, claims))} if claims else {}
     figures |= _curves(results, protocol, sizes) | (_memory_figures(results, memories) if memories and memories.runs else {})
     with printing({name: figure for name, (_, _, figure) in figures.items()}, folder) as printed:
-        compared = table(results, protocols=(protocol,), frames=horizon_slices(10, horizon) if horizon > 10 else ())
+        compared = scores_table(results, protocols=(protocol,), frames=horizon_slices(10, horizon) if horizon > 10 else ())
         compared, differences = (
-            with_warnings(scores, results) for scores in (compared, ablation(results, protocols=(protocol,)))
+            with_warnings(scores, results) for scores in (compared, differences_table(results, protocols=(protocol,)))
         )
         chosen = choices(results, compared, others)
         paths = printed()

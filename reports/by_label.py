@@ -4,8 +4,9 @@ import numpy as np
 
 from reports.columns import Column, with_unit
 from reports.footnotes import Footnote, changed_settings
+from reports.mean_cells import mean_cell, seeds_scored
 from reports.results import Results, mean_of_known
-from reports.table import Row, Table, mean_cell, seeds_scored
+from reports.table import Row, Table
 
 
 def by_label(results: Results, score: str) -> Table | None:

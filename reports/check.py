@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from reports.ablation import ablation
 from reports.check_claims import compare_claims, holds_claims
 from reports.checked import Checked, Difference
 from reports.columns import Column
 from reports.costs import cost_table
+from reports.differences_table import differences_table
 from reports.documents import tables
 from reports.headers import SEEDS, RequestedColumn, requested_columns
 from reports.latex import printable
@@ -19,7 +19,8 @@ from reports.made_blocks import name_by_line
 from reports.memory_table import MEASURES
 from reports.published_rows import with_published
 from reports.results import Results
-from reports.table import Cell, Row, Table, table
+from reports.scores_table import scores_table
+from reports.table import Cell, Row, Table
 
 NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)")  # papers write .420, too
 STATED_NUMBER = re.compile(r"[-+−<>≈~]?\s*(?:\d+(?:[.,]\d+)*|[.,]\d+)\s*(?:(?:±|\[|\(|/).*|[%×]|[a-zA-Zµ]{1,4}(?:/s)?)?")
@@ -161,8 +162,8 @@ def _scores(results: Results, columns: Sequence[RequestedColumn], differences: b
     protocols = list(dict.fromkeys(column.name.partition("/")[0] for column in columns))
     spans = list(dict.fromkeys(column.span for column in columns if column.span))
     if differences:
-        return ablation(results, metrics, protocols, spans)
-    return with_published(table(results, metrics, protocols, spans), results)
+        return differences_table(results, metrics, protocols, spans)
+    return with_published(scores_table(results, metrics, protocols, spans), results)
 
 
 def _name(text: str) -> str:

@@ -62,6 +62,16 @@ def choose_columns(
     ]
 
 
+def every_nth_frame(step: int, horizon: int) -> list[int]:
+    """Every `step`-th frame of the horizon: 5, 10, 15, 20."""
+    return list(range(step, horizon + 1, step))
+
+
+def horizon_slices(length: int, horizon: int) -> list[tuple[int, int]]:
+    """The horizon cut into slices: (1, 10), (11, 20), (21, 30). The last may be shorter."""
+    return [(first, min(first + length - 1, horizon)) for first in range(1, horizon + 1, length)]
+
+
 def _column(results: Results, score: str, span: tuple[int, int], whole: bool, mark: str) -> Column:
     metric, frames = results.metric(score), "-".join(map(str, sorted(set(span))))
     if whole:

@@ -7,10 +7,11 @@ import pandas as pd
 
 from reports.columns import Column
 from reports.footnotes import Footnote, changed_settings
+from reports.mean_cells import seeds_scored
 from reports.metric import Metric
 from reports.quantities import counted, lasting, short, sized
 from reports.results import Results
-from reports.table import Cell, Row, Table, seeds_scored
+from reports.table import Cell, Row, Table
 
 # Columns of `runs`: title, how a value is written, and whether it is a budget that a fair comparison holds alike.
 COSTS: dict[str, tuple[str, Callable[[float], str], bool]] = {

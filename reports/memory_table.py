@@ -6,12 +6,13 @@ import numpy as np
 
 from reports.columns import Column
 from reports.footnotes import SMALL_SCALE, Footnote, changed_settings
+from reports.mean_cells import mean_cell
 from reports.memory import Addressing, Memories, Shown, alike, entropy, usage
 from reports.memory_kinds import information, information_by_chance, long_path, own_kind
 from reports.metric import Metric
 from reports.quantities import several
 from reports.results import Results
-from reports.table import Cell, Row, Table, mean_cell
+from reports.table import Cell, Row, Table
 
 Number = float | None
 BITS, COSINE, CORRELATION, SHARE = Metric("up", "bits", 3), Metric("up", "", 4), Metric("up", "", 3), Metric("up", "", 2)

@@ -14,9 +14,10 @@ from reports.columns import FrameSpans
 from reports.costs import cost_table, with_warnings
 from reports.figures import distinct
 from reports.results import Results
+from reports.scores_table import scores_table
 from reports.statistics import student
 from reports.style import DASHES, line_styles
-from reports.table import Cell, Table, notes_once, over_horizon, table
+from reports.table import Cell, Table, notes_once, over_horizon
 from reports.tuning import Searched
 from reports.tuning_tables import SECTIONS
 
@@ -166,7 +167,7 @@ def choices(results: Results, scores: Table, others: Iterable[Results] = ()) -> 
 
 def _further(results: Results, frames: FrameSpans) -> dict[str, Any]:
     protocols = dict.fromkeys(score.partition("/")[0] for score in results.columns)
-    tables = {name: with_warnings(table(results, protocols=(name,), frames=frames), results) for name in protocols}
+    tables = {name: with_warnings(scores_table(results, protocols=(name,), frames=frames), results) for name in protocols}
     return {name: _protocol(results, scores) for name, scores in tables.items()}
 
 

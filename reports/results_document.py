@@ -15,6 +15,7 @@ from reports.by_label import by_label
 from reports.claims import Judged, judge
 from reports.claims_figure import claims_figure
 from reports.claims_table import claims_table
+from reports.columns import horizon_slices
 from reports.costs import cost_table, with_warnings
 from reports.figures import per_frame
 from reports.made_blocks import BLOCK, refuse_strange_marks
@@ -22,7 +23,8 @@ from reports.quantities import lasting
 from reports.record import Record
 from reports.render import escaped, markdown
 from reports.results import Results
-from reports.table import Table, horizon_slices, table
+from reports.scores_table import scores_table
+from reports.table import Table
 
 SLICE = 10  # frames
 MADE = "<!-- made by `bench results write`: edit nothing here -->"
@@ -130,7 +132,9 @@ def _standard(results: Results) -> list[str]:
 def _scores(results: Results) -> Table:
     names = [score.partition("/")[2] for score in _standard(results)]
     horizon = results.metadata.horizon
-    return with_warnings(table(results, names, frames=horizon_slices(SLICE, horizon) if horizon > SLICE else ()), results)
+    return with_warnings(
+        scores_table(results, names, frames=horizon_slices(SLICE, horizon) if horizon > SLICE else ()), results
+    )
 
 
 def _section(name: str, record: Record, page: Path) -> str:

@@ -8,9 +8,10 @@ import pandas as pd
 
 from reports.columns import Column, header, shown
 from reports.footnotes import SMALL_SCALE, Footnote
+from reports.mean_cells import mean_cell
 from reports.metric import Metric
 from reports.quantities import lasting
-from reports.table import Cell, Row, Table, mean_cell
+from reports.table import Cell, Row, Table
 from reports.tuning import COMPLETE, PRUNED, Confirmed, Searched, lacking, setting, written
 
 BEST, MATTERED, FOUND, TRIALS = "Best settings", "Parameter importances", "Optimization history", "Trials"

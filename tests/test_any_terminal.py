@@ -18,7 +18,7 @@ from bench.common.spelling import spelled
 from bench.common.whole_tables import fitting
 from bench.common.wrapping import folded
 from reports.render import grid, render
-from reports.table import table
+from reports.scores_table import scores_table
 from tests.report_samples import results, runs
 
 LABELS = (
@@ -40,7 +40,7 @@ def scored():
 
 @pytest.mark.parametrize("frames", [[], [1, 5, 10], range(1, 11)])
 def test_every_number_of_a_report_is_there_at_every_width(scored, frames):
-    whole = table(scored, ["psnr"], frames=list(frames))
+    whole = scores_table(scored, ["psnr"], frames=list(frames))
     numbers = [cell.text for row in whole.rows for cell in row.cells] + [row.seeds for row in whole.rows]
     assert "1 of 3" in numbers
     for width in range(40, 241):
@@ -52,7 +52,7 @@ def test_every_number_of_a_report_is_there_at_every_width(scored, frames):
 
 
 def test_a_report_in_a_file_is_whole_and_holds_no_codes(scored):
-    text = render(table(scored, ["psnr"], frames=list(range(1, 11))), "terminal")
+    text = render(scores_table(scored, ["psnr"], frames=list(range(1, 11))), "terminal")
     assert "\x1b" not in text and all(label in text for label in LABELS)
     assert len([line for line in text.splitlines() if "1 of 3" in line and line.count("│") > 10]) == len(LABELS)
 
@@ -88,7 +88,7 @@ def test_a_name_in_the_first_column_is_not_cut_in_two():
 
 
 def test_the_header_of_a_narrow_table_is_broken_between_words_alone():
-    short = table(
+    short = scores_table(
         results({("full", 0): [[20.123] * 2] * 3}, runs({"variant": "full", "seed": 0, "state": "finished"})), ["psnr"]
     )
     for width in range(40, 80):

@@ -5,18 +5,18 @@ import re
 
 import pytest
 
-from reports.ablation import ablation
 from reports.check import check
 from reports.claim import Claim
 from reports.claims import judge
 from reports.claims_table import claims_table
 from reports.costs import cost_table
+from reports.differences_table import differences_table
 from reports.documents import tables
 from reports.page import choices, page
 from reports.published_rows import with_published
 from reports.render import render
 from reports.results import Metadata
-from reports.table import table
+from reports.scores_table import scores_table
 from tests.report_samples import results, runs
 
 METADATA = Metadata("moving_mnist", "test", "0123abcd", 10, 10, 2, "the last checkpoint")
@@ -46,7 +46,7 @@ def cells(text, kind):
 @pytest.mark.parametrize("shows", ["scores", "differences", "costs", "several protocols"])
 def test_our_own_formats_agree_with_the_store_and_every_number_is_checked(scored, form, shows):
     protocols = ("standard", "openstl") if shows == "several protocols" else ("standard",)
-    make = ablation if shows == "differences" else table
+    make = differences_table if shows == "differences" else scores_table
     shown = cost_table(scored) if shows == "costs" else make(scored, protocols=protocols, frames=[1, (1, 2)])
     checked = check(scored, render(shown, form), form, protocols)
     numbers = {
@@ -65,13 +65,15 @@ def test_numbers_without_a_leading_zero_are_numbers(scored):
 
 
 def test_every_table_of_the_page_agrees_with_the_store(scored):
-    checked = check(scored, page(scored, table(scored), ablation(scored), choices(scored, table(scored))), "html")
+    checked = check(
+        scored, page(scored, scores_table(scored), differences_table(scored), choices(scored, scores_table(scored))), "html"
+    )
     assert checked.tables == 3 and checked.numbers > 20 and (checked.differences, checked.unmatched) == ([], [])
 
 
 def test_published_rows_are_checked_against_what_is_published():
     scored = results({("ConvLSTM", 0): [[25] * 10, [26] * 10]}, column="openstl/psnr", metadata=METADATA)
-    shown = with_published(table(scored, ["psnr"], ["openstl"]), scored)
+    shown = with_published(scores_table(scored, ["psnr"], ["openstl"]), scored)
     text = render(shown, "markdown")
     published = next(row for row in shown.rows if row.published)
     checked = check(scored, text, "markdown", ["openstl"])
@@ -83,7 +85,7 @@ def test_published_rows_are_checked_against_what_is_published():
 
 
 def test_a_changed_number_is_named_with_its_line_what_stands_there_and_what_should(scored):
-    text = "# Results\n\n" + render(table(scored, ["psnr"]), "markdown").replace("16.12 ±", "16.14 ±")
+    text = "# Results\n\n" + render(scores_table(scored, ["psnr"]), "markdown").replace("16.12 ±", "16.14 ±")
     checked = check(scored, text, "markdown")
     assert checked.numbers == 6 and len(checked.differences) == 1
     difference = checked.differences[0]
@@ -323,7 +325,7 @@ def test_a_table_without_scores_is_named_in_plain_words(scored):
 
 
 def test_blocks_of_scores_of_record_are_left_to_the_command_that_makes_them(scored):
-    shown = render(table(scored, ["psnr"]), "markdown")
+    shown = render(scores_table(scored, ["psnr"]), "markdown")
     block = f"<!-- results ablation-small-actions scores -->\n{shown.replace('.', '9.')}\n<!-- /results -->\n"
     checked = check(scored, f"{block}\n{shown}", "markdown")
     assert checked.tables == 1 and checked.numbers and not checked.differences

@@ -1,10 +1,10 @@
 """The table of costs says what every variant was given, and warns where that was not even-handed."""
 
-from reports.ablation import ablation
 from reports.costs import cost_table, equal_to_first, with_warnings
+from reports.differences_table import differences_table
 from reports.quantities import counted, lasting, remaining, sized
 from reports.render import FORMATS, render
-from reports.table import table
+from reports.scores_table import scores_table
 from tests.report_samples import results, runs
 
 SCORES = {("full", 0): [[2, 2]], ("full", 1): [[2, 2]], ("plain", 0): [[1, 1]], ("copy", 0): [[0, 0]]}
@@ -53,8 +53,8 @@ def test_tuning_one_side_alone_is_warned_of():
 
 def test_a_comparison_bears_the_warnings_too_and_keeps_its_footnotes():
     toy_results = results(SCORES, costs(trials=0))
-    warned = with_warnings(table(toy_results), toy_results)
-    assert warned.footnotes[:-1] == table(toy_results).footnotes
+    warned = with_warnings(scores_table(toy_results), toy_results)
+    assert warned.footnotes[:-1] == scores_table(toy_results).footnotes
     assert warnings(warned) == warnings(cost_table(toy_results)) != []
 
 
@@ -66,7 +66,7 @@ def test_differences_and_costs_say_what_is_equal_to_the_first_variant_and_what_i
         "Optimizer steps, beside 'full': 0.5 times in 'plain'.",
         "Parameters in use, beside 'full': equal in 'plain'.",
     ]
-    for table_of in (ablation, cost_table):
+    for table_of in (differences_table, cost_table):
         assert [note.text for note in table_of(toy_results).footnotes if "beside 'full'" in note.text] == sentences
     assert equal_to_first(results({("copy", 0): [[0, 0]]}, runs({"variant": "copy", "seed": 0, "parameters": 0}))) == []
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from reports.figures import against_costs, against_sizes, distinct, per_frame, training
 from reports.memory import Addressing, Memories
 from reports.memory_figures import alignment
+from reports.scores_table import scores_table
 from reports.style import line_styles, paper, printed, save
-from reports.table import table
 from tests.report_samples import results, runs
 
 SCORES = {
@@ -41,7 +41,7 @@ def test_a_seed_that_is_not_finite_at_a_frame_counts_at_the_others_as_in_the_tab
     spoilt = {**SCORES, ("full", 1): [[33, np.nan]] * 2}
     curve = next(iter(drawn(per_frame(results(spoilt))).values()))
     assert curve == [32, 21]
-    assert table(results(spoilt), frames=[2]).rows[0].cells[1].value == 21
+    assert scores_table(results(spoilt), frames=[2]).rows[0].cells[1].value == 21
 
 
 def drawn(figure):

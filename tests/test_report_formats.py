@@ -12,13 +12,14 @@ import pytest
 from rich.console import Console
 
 from bench.common.console import has_bold
-from reports.ablation import ablation
 from reports.check import check
 from reports.costs import cost_table
+from reports.differences_table import differences_table
 from reports.latex import escaped
 from reports.render import FORMATS, grid, render
 from reports.results import Metric
-from reports.table import Cell, Row, table
+from reports.scores_table import scores_table
+from reports.table import Cell, Row
 from tests.report_samples import results, runs
 
 AWKWARD = "50% & _slots_ #1 {~^\\} <|> é"
@@ -42,13 +43,13 @@ def toy_results():
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_shows_the_same_numbers_the_lost_variant_and_its_reason(toy_results, format):
-    text = render(table(toy_results), format)
+    text = render(scores_table(toy_results), format)
     for word in ("lost", "full", "out of memory", "23" if format in ("csv", "json") else "23.00"):
         assert word in text
 
 
 def test_text_without_bold_letters_has_signs_before_the_best_and_what_is_close_to_it_and_explains_them(toy_results):
-    best_and_close = table(toy_results)
+    best_and_close = scores_table(toy_results)
     cells = [row.cells[0] for row in best_and_close.rows]
     assert cells[1].best and not cells[1].close
     close = replace(best_and_close.rows[0], cells=(replace(cells[0], close=True), *best_and_close.rows[0].cells[1:]))
@@ -63,7 +64,7 @@ def test_text_without_bold_letters_has_signs_before_the_best_and_what_is_close_t
 
 
 def test_check_reads_numbers_with_these_signs(toy_results):
-    text = render(table(toy_results, ["psnr"]), "terminal")
+    text = render(scores_table(toy_results, ["psnr"]), "terminal")
     lines = [line.strip("┃│ ").replace("┃", "|").replace("│", "|") for line in text.splitlines() if "┃" in line or "│" in line]
     markdown = "\n".join([lines[0], re.sub(r"[^|]+", "---", lines[0]), *lines[1:]])
     assert "| *" in re.sub(r"\| +", "| ", markdown)
@@ -87,7 +88,7 @@ def test_a_table_of_costs_fits_any_terminal_without_a_cut_word(width):
 
 @pytest.mark.parametrize("width", [30, 60])
 def test_on_a_narrow_terminal_a_table_becomes_several_and_no_number_is_cut_off(toy_results, width):
-    whole = table(toy_results, ["psnr"], frames=[1, 2, (1, 2)])
+    whole = scores_table(toy_results, ["psnr"], frames=[1, 2, (1, 2)])
     page = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None)
     page.print(grid(whole, width))
     lines = page.file.getvalue().splitlines()
@@ -97,7 +98,7 @@ def test_on_a_narrow_terminal_a_table_becomes_several_and_no_number_is_cut_off(t
 
 
 def test_json_holds_raw_values_intervals_and_p(toy_results):
-    document = json.loads(render(table(toy_results), "json"))
+    document = json.loads(render(scores_table(toy_results), "json"))
     first, full, lost = (row["cells"][0] for row in document["rows"])
     assert (first["value"], full["value"], lost["value"]) == (19, 23, None)
     assert full["best"] and not lost["best"]
@@ -116,7 +117,7 @@ def test_html_is_well_formed_and_escaped(toy_results):
         def handle_endtag(self, tag):
             assert open_tags.pop() == tag
 
-    text = render(table(toy_results), "html")
+    text = render(scores_table(toy_results), "html")
     Checker().feed(text)
     assert not open_tags
     assert "&lt;|&gt;" in text
@@ -133,7 +134,7 @@ def test_latex_says_signs_as_they_read():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [table, ablation])
+@pytest.mark.parametrize("make", [scores_table, differences_table])
 def test_latex_compiles_as_it_is(toy_results, make, tmp_path):
     if not shutil.which("pdflatex"):
         pytest.skip("pdflatex is not installed")
@@ -143,7 +144,7 @@ def test_latex_compiles_as_it_is(toy_results, make, tmp_path):
 def test_latex_folds_a_long_name_and_the_check_finds_its_row_again():
     long_name = "with a memory of 200 slots, half the width and warm-up"
     scored = results({(long_name, 0): [[20, 18]], ("full", 0): [[19, 18]]})
-    text = render(table(scored), "latex")
+    text = render(scores_table(scored), "latex")
     assert text.count(r"\parbox[t]") == 1
     outcome = check(scored, text, "latex")
     assert (outcome.numbers, outcome.differences, outcome.unmatched) == (4, [], [])
@@ -152,7 +153,7 @@ def test_latex_folds_a_long_name_and_the_check_finds_its_row_again():
 @pytest.mark.slow
 def test_latex_prints_any_name_as_it_reads_and_the_check_finds_it_again(tmp_path):
     toy_results = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)}, question=" / ".join(NAMES))
-    text = render(table(toy_results), "latex")
+    text = render(scores_table(toy_results), "latex")
     checked = check(toy_results, text, "latex")
     assert (checked.numbers, checked.differences, checked.unmatched) == (2 * len(NAMES), [], [])
     lines = [line.strip() for line in compiled(text, tmp_path).splitlines()]
@@ -167,7 +168,7 @@ def test_a_wide_latex_table_is_broken_by_metric_stays_readable_and_is_checked_wh
     scored = results(values).scores
     more = scored.drop(columns="standard/psnr").assign(**{f"standard/{name}": scored["standard/psnr"] for name in metrics})
     toy_results = results(values, scores=more, metrics=metrics)
-    text = render(table(toy_results, frames=[(1, 10), (11, 20), (21, 24)]), "latex")
+    text = render(scores_table(toy_results, frames=[(1, 10), (11, 20), (21, 24)]), "latex")
     heads = [line for line in text.splitlines() if line.startswith("variant &")]
     assert [head.count("(dB)") for head in heads] == [2, 2, 2, 1] and text.count("\n\\begin{table}") == 1
     checked = check(toy_results, text, "latex")
@@ -184,14 +185,14 @@ def test_a_metric_of_very_many_frames_is_broken_too_and_two_of_one_name_stay_apa
     scores = {column: frames + 100 * number for number, column in enumerate(columns)}
     more = results(values).scores.drop(columns="standard/psnr").assign(**scores)
     toy_results = results(values, scores=more, metrics=metrics, protocols=dict.fromkeys(protocols, 1))
-    text = render(table(toy_results, protocols=protocols, frames=range(1, 13)), "latex")
+    text = render(scores_table(toy_results, protocols=protocols, frames=range(1, 13)), "latex")
     assert max(line.count("t=") for line in text.splitlines()) <= 9
     checked = check(toy_results, text, "latex", protocols)
     assert (checked.numbers, checked.differences, checked.unmatched) == (2 * len(columns) * 13 + 1, [], [])
 
 
 def test_a_bare_tabular_has_a_label_and_its_columns_stand_below_one_another_in_the_source(toy_results):
-    whole = table(toy_results, ["psnr"], frames=[1, 2])
+    whole = scores_table(toy_results, ["psnr"], frames=[1, 2])
     text = render(whole, "tabular")
     assert r"\documentclass" not in text and r"\begin{table}" not in text and "\n\\label{tab:toy}%\n\\begin{tabular}{l" in text
     rows = [line for line in text.splitlines() if line.endswith(r" \\")]
@@ -204,26 +205,26 @@ def test_a_bare_tabular_has_a_label_and_its_columns_stand_below_one_another_in_t
 
 def test_tables_of_one_report_have_labels_of_their_own(toy_results):
     toy_results = replace(toy_results, name="my_experiment.v2")
-    tables = [table(toy_results), ablation(toy_results), cost_table(toy_results)]
+    tables = [scores_table(toy_results), differences_table(toy_results), cost_table(toy_results)]
     labels = [re.search(r"\\label{(.*)}", render(content, "latex"))[1] for content in tables]
     assert labels == ["tab:my-experiment-v2", "tab:my-experiment-v2-differences", "tab:my-experiment-v2-costs"]
 
 
 def test_a_title_in_latex_has_its_power_of_ten_as_one_formula(toy_results):
-    scaled = table(results({("full", 0): [[0.2, 0.1]]}, column="standard/lpips"))
+    scaled = scores_table(results({("full", 0): [[0.2, 0.1]]}, column="standard/lpips"))
     text = render(scaled, "tabular")
     assert r"LPIPS ($\times10^{-3}$) $\downarrow$" in text
 
 
 @pytest.mark.parametrize("format", [format for format in FORMATS if format != "json"])
 def test_a_table_whose_rows_tell_no_seeds_has_no_such_column(toy_results, format):
-    whole = table(toy_results, ["psnr"])
+    whole = scores_table(toy_results, ["psnr"])
     shown, bare = (replace(whole, rows=(Row("full", seeds, (Cell(1.0, "1.0"),)),), footnotes=()) for seeds in ("2", ""))
     assert re.search(r"\bseeds\b", render(shown, format)) and not re.search(r"\bseeds\b", render(bare, format))
 
 
 def test_words_in_a_cell_are_kept_in_csv_and_never_read_as_markup(toy_results):
-    whole = table(toy_results, ["psnr"])
+    whole = scores_table(toy_results, ["psnr"])
     named = replace(whole, rows=(Row("a", "1", (Cell(text="=b|c<d>"),)), Row("b", "1", (Cell(),))))
     assert [line.split(",")[1] for line in render(named, "csv").splitlines()[1:]] == ["'=b|c<d>", ""]
     assert r"=b\|c\<d>" in render(named, "markdown") and "<d>" not in render(named, "html")
@@ -231,7 +232,7 @@ def test_words_in_a_cell_are_kept_in_csv_and_never_read_as_markup(toy_results):
 
 def test_markdown_leaves_names_as_they_are_and_the_check_finds_them_again():
     toy_results = results({(name, 0): [[20 + number, 18]] for number, name in enumerate(NAMES)})
-    checked = check(toy_results, render(table(toy_results), "markdown"), "markdown")
+    checked = check(toy_results, render(scores_table(toy_results), "markdown"), "markdown")
     assert (checked.numbers, checked.differences, checked.unmatched) == (2 * len(NAMES), [], [])
 
 

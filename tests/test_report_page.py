@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from reports.ablation import ablation
+from reports.columns import horizon_slices
+from reports.differences_table import differences_table
 from reports.page import Picture, choices, page
+from reports.scores_table import scores_table
 from reports.search_bundle import search_bundle
-from reports.table import Row, Table, horizon_slices, table
+from reports.table import Row, Table
 from tests.report_samples import results, runs
 from tests.search_samples import SEARCHED
 
@@ -39,11 +41,11 @@ def text():
     both = results(SCORES, planned, scores=scores, protocols={"standard": 1, "lmc2021": 2})
     other = [column for column in scores if not column.startswith("standard/")]
     configurations = {"full <b>": {"model.slots": 100, "steps": 9}, "slots 50": {"model.slots": 50, "steps": 9}}
-    shown = table(both, frames=horizon_slices(10, 12))
+    shown = scores_table(both, frames=horizon_slices(10, 12))
     return page(
         both,
         shown,
-        ablation(both),
+        differences_table(both),
         choices(both, shown, [replace(both, scores=scores[other])]),
         configurations,
         [Picture("a strip", "gif", b"GIF89a")],
@@ -88,7 +90,13 @@ def test_the_page_says_when_and_from_which_code_its_runs_come_and_what_makes_it_
         toy_results,
         runs=toy_results.runs.assign(date="2026-11-28", commit="1a2b3c4d5e with uncommitted changes", machine="A CPU"),
     )
-    text = page(dated, table(dated), ablation(dated), choices(dated, table(dated)), command="bench report toy --out report")
+    text = page(
+        dated,
+        scores_table(dated),
+        differences_table(dated),
+        choices(dated, scores_table(dated)),
+        command="bench report toy --out report",
+    )
     assert "Runs of 2026-11-28, commit 1a2b3c4 with uncommitted changes, on A CPU." in text
     assert "Made by <code>bench report toy --out report</code>" in text
 
@@ -117,7 +125,9 @@ def test_figures_stand_below_the_table_of_their_heading_or_alone():
     drawn = Picture("a map", "svg+xml", b"<svg/>")
     costs, alone = "What each variant costs", "Training"
     toy_results = results(SCORES)
-    body = page(toy_results, table(toy_results), ablation(toy_results), {}, figures={costs: [drawn], alone: [drawn]})
+    body = page(
+        toy_results, scores_table(toy_results), differences_table(toy_results), {}, figures={costs: [drawn], alone: [drawn]}
+    )
     for heading, tables in ((costs, 1), (alone, 0)):
         section = body.partition(f"<h2>{heading}</h2>")[2].partition("</section>")[0]
         assert section.count("<table>") == tables
@@ -242,7 +252,9 @@ def test_a_page_of_an_experiment_without_scores_names_what_is_missing():
     planned = runs({"variant": "full", "seed": 0, "state": "missing", "parameters": None})
     no_scores = results({("full", 0): [[1, 2]]}).scores.iloc[:0].drop(columns="standard/psnr")
     toy_results = results({("full", 0): [[1, 2]]}, planned, scores=no_scores)
-    assert "0 of 1" in page(toy_results, table(toy_results), ablation(toy_results), choices(toy_results, table(toy_results)))
+    assert "0 of 1" in page(
+        toy_results, scores_table(toy_results), differences_table(toy_results), choices(toy_results, scores_table(toy_results))
+    )
 
 
 SEARCH_DRIVER = """

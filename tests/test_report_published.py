@@ -12,11 +12,11 @@ from bench.data.preparing.prepare import prepare
 from bench.reporting.other_clips import other_clips
 from bench.spec.component import Component
 from bench.spec.experiment import Evaluation
-from reports.ablation import ablation
+from reports.differences_table import differences_table
 from reports.published_rows import with_published
 from reports.render import FORMATS, render
 from reports.results import Metadata
-from reports.table import table
+from reports.scores_table import scores_table
 from tests.conftest import TINY
 from tests.report_samples import results
 
@@ -44,7 +44,7 @@ def toy_results():
 
 
 def shown(toy_results, published=PUBLISHED):
-    extended = with_published(table(toy_results, protocols=("lmc2021",), frames=[1]), toy_results, published)
+    extended = with_published(scores_table(toy_results, protocols=("lmc2021",), frames=[1]), toy_results, published)
     return extended, {row.label: [cell.text for cell in row.cells] for row in extended.rows if row.published}
 
 
@@ -77,7 +77,7 @@ def test_the_difference_is_shown_for_the_variant_that_is_the_same_method(toy_res
 
 def test_ours_is_the_score_itself_where_the_table_shows_differences(toy_results):
     published = called("plain", "LMC")
-    differences = with_published(ablation(toy_results, protocols=("lmc2021",)), toy_results, published)
+    differences = with_published(differences_table(toy_results, protocols=("lmc2021",)), toy_results, published)
     row = next(row for row in differences.rows if row.published and row.label == "plain")
     assert row.cells[0].text == "28.61 (ours -1.61)"
 
@@ -88,7 +88,7 @@ def test_a_number_that_must_not_be_ranked_shows_no_difference(toy_results):
 
 def test_under_another_protocol_nothing_is_shown_and_that_is_said(toy_results):
     standard = results({("full", 0): [[28, 28]]}, metadata=toy_results.metadata)
-    extended = with_published(table(standard), standard, PUBLISHED)
+    extended = with_published(scores_table(standard), standard, PUBLISHED)
     assert len(extended.rows) == 1
     assert extended.footnotes[-1].text.startswith("Nothing published is known for 10 to 2 frames")
 
@@ -104,7 +104,7 @@ def test_every_format_shows_published_rows_apart(toy_results):
 def test_the_suites_own_file_is_read_where_nothing_else_is_given():
     scores = {("full", 0): [[28] * 20] * 2}
     kth = results(scores, column="lmc2021/psnr", metadata=Metadata("kth", "test", "0", 10, 20, 2, "the last"))
-    extended = with_published(table(kth, protocols=("lmc2021",)), kth)
+    extended = with_published(scores_table(kth, protocols=("lmc2021",)), kth)
     assert [cell.text for cell in next(row for row in extended.rows if row.label.startswith("LMC-Memory")).cells] == ["28.61"]
 
 
@@ -120,7 +120,7 @@ def test_the_same_method_is_found_by_its_published_name(toy_results, published, 
     ours_called = replace(toy_results, variants=[ours, "plain"], scores=toy_results.scores.assign(
         variant=toy_results.scores["variant"].cat.rename_categories({"full": ours})
     ), runs=toy_results.runs.replace({"full": ours}))  # fmt: skip
-    rows = with_published(table(ours_called, protocols=("lmc2021",)), ours_called, called(published, "LMC")).rows
+    rows = with_published(scores_table(ours_called, protocols=("lmc2021",)), ours_called, called(published, "LMC")).rows
     assert next(row for row in rows if row.label == published).cells[0].text == "28.61 (ours -0.61)"
 
 
@@ -186,7 +186,7 @@ def test_numbers_of_an_unknown_cut_of_kth_are_called_so_and_not_compared(toy_res
     cuts = {"LMC": "", "Wrapped": "thuml"}
     published = called("plain", "Wrapped").assign(test_set=PUBLISHED["method"].map(cuts).fillna(""), note="")
     cut = replace(toy_results, metadata=replace(toy_results.metadata, cut="thuml"))
-    extended = with_published(table(cut, protocols=("lmc2021",)), cut, published)
+    extended = with_published(scores_table(cut, protocols=("lmc2021",)), cut, published)
     rows = {row.label: row for row in extended.rows if row.published}
     assert rows["LMC (cut unknown)"].cells[0].text == "28.61" and "(ours" in rows["plain"].cells[0].text
     assert any("how its test clips are cut is not said" in note.text for note in extended.footnotes)

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from reports.ablation import ablation
+from reports.columns import horizon_slices
+from reports.differences_table import differences_table
 from reports.results import Metadata, Results
+from reports.scores_table import scores_table
 from reports.statistics import (
     bootstrap,
     compare,
@@ -23,7 +25,6 @@ from reports.statistics import (
     student,
     too_few_clips,
 )
-from reports.table import horizon_slices, table
 from tests.report_samples import METRICS, results, runs
 
 
@@ -68,7 +69,7 @@ def test_clips_that_no_test_can_find_a_difference_with_are_too_few(clips, seeds,
     )
 
 
-@pytest.mark.parametrize("make", [table, ablation])
+@pytest.mark.parametrize("make", [scores_table, differences_table])
 def test_a_table_of_too_few_clips_says_that_nothing_can_be_found(make):
     def notes(clips):
         shown = make(results({("a", 0): [[30.0]] * clips, ("b", 0): [[10.0]] * clips}), ["psnr"])
@@ -120,7 +121,7 @@ def noisy(random, shift, seeds=3, clips=100):
 
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 def test_a_planted_difference_of_a_fifth_db_is_found(seeds):
-    row = table(results(noisy(np.random.default_rng(seeds), 0.2, seeds))).rows[0]
+    row = scores_table(results(noisy(np.random.default_rng(seeds), 0.2, seeds))).rows[0]
     assert not row.cells[0].close
     assert row.cells[0].p < 0.05
 
@@ -151,17 +152,17 @@ def test_intervals_hold_the_truth_and_nulls_pass_whichever_noise_rules(seed_nois
 def test_an_ablation_shows_differences_to_the_first_variant_on_the_same_seeds():
     base = {("full", seed): [[20 + seed, 20]] * 4 for seed in (0, 1, 2)}
     less = {("no memory", seed): [[18 + seed, 18]] * 4 for seed in (1, 2)}  # 2 below on every seed it has
-    differences = ablation(results({**base, **less}))
+    differences = differences_table(results({**base, **less}))
     assert differences.rows[0].cells[0].text.startswith("20.50 ± ")
     assert differences.rows[1].cells[0].text == "-2.00 [-2.00, -2.00]"
     assert differences.rows[1].cells[0].seeds == 2
 
 
-@pytest.mark.parametrize("make", [table, ablation])
+@pytest.mark.parametrize("make", [scores_table, differences_table])
 def test_a_comparison_on_fewer_seeds_than_its_row_shows_names_them(make):
     ours = {("ours", seed): [[20 + seed, 20]] * 9 for seed in (0, 1)}
     partly = results({**ours, ("theirs", 0): [[24, 22]] * 9, ("theirs", 5): [[9, 9]] * 9})
-    whom, row = ("the best", 1) if make is table else ("'ours'", 1)
+    whom, row = ("the best", 1) if make is scores_table else ("'ours'", 1)
     (mark,) = make(partly).rows[row].marks
     assert next(note.text for note in make(partly).footnotes if note.mark == mark) == f"Compared with {whom} on seed 0 alone."
 
@@ -171,14 +172,14 @@ def test_a_comparison_on_all_seeds_of_both_has_no_remark_nor_has_one_with_what_i
     planned = runs(
         *({"variant": v, "seed": s, "parameters": 9} for v, s in scores), {"variant": "copy", "seed": 0, "parameters": 0}
     )
-    for make in (table, ablation):
+    for make in (scores_table, differences_table):
         assert not any("Compared" in note.text for note in make(results({**scores, ("copy", 0): [[9, 9]]}, planned)).footnotes)
 
 
 def test_an_interval_of_differences_is_explained_where_the_first_variant_has_one_seed_that_counts_for_all():
     scores = {("copy", 0): [[10, 10]] * 3, ("full", 0): [[20, 20]] * 3, ("full", 1): [[22, 22]] * 3}
     planned = runs(*({"variant": v, "seed": s, "parameters": 0 if v == "copy" else 9} for v, s in scores))
-    shown = ablation(results(scores, planned))
+    shown = differences_table(results(scores, planned))
     texts = [note.text for note in shown.footnotes]
     assert shown.rows[1].cells[0].low is not None
     assert any("with 95% intervals" in text for text in texts) and not any("n = 1" in text for text in texts)
@@ -188,14 +189,14 @@ def test_seeds_of_a_comparison_are_named_by_metric_where_metrics_have_other_seed
     values = {(variant, seed): [[20 + seed, 20]] * 3 for variant in ("full", "less") for seed in (0, 1)}
     psnr = results(values).scores
     lpips = psnr["standard/psnr"].mask((psnr["variant"] == "full") & (psnr["seed"] == 1))
-    footnotes = ablation(results(values, scores=psnr.assign(**{"standard/lpips": lpips}))).footnotes
+    footnotes = differences_table(results(values, scores=psnr.assign(**{"standard/lpips": lpips}))).footnotes
     assert any(note.text == "Compared with 'full' on seed 0 alone in LPIPS." for note in footnotes)
 
 
 def test_cells_tell_p_and_the_effect_beside_the_difference():
     random = np.random.default_rng(0)
     scores = noisy(random, 0.2, 3)
-    for cell in (table(results(scores)).rows[0].cells[0], ablation(results(scores)).rows[1].cells[0]):
+    for cell in (scores_table(results(scores)).rows[0].cells[0], differences_table(results(scores)).rows[1].cells[0]):
         pair = np.stack([scores["b", seed] - scores["a", seed] for seed in range(3)])[..., 0]
         assert abs(cell.effect) == pytest.approx(effect(pair))
         assert cell.details == f"p = {cell.p:.2g} (corrected), effect d = {cell.effect:.2f}, 3 seeds"
@@ -204,13 +205,13 @@ def test_cells_tell_p_and_the_effect_beside_the_difference():
 def test_what_has_nothing_to_train_is_compared_on_every_seed():
     scores = {("full", 0): [[20, 20]], ("full", 1): [[22, 22]], ("copy", 0): [[10, 10]]}
     planned = runs(*({"variant": v, "seed": s, "parameters": 0 if v == "copy" else 9} for v, s in scores))
-    cell = ablation(results(scores, planned)).rows[1].cells[0]
+    cell = differences_table(results(scores, planned)).rows[1].cells[0]
     assert (cell.value, cell.seeds) == (-11, 2)
 
 
 def test_without_a_seed_in_common_there_are_no_differences_and_a_sentence_says_so():
     scores = {("full", 0): [[1, 2]] * 9, ("other", 1): [[1, 2]] * 9, ("other", 2): [[1, 2]] * 9}
-    shown = ablation(results(scores, runs(*({"variant": v, "seed": s, "parameters": 9} for v, s in scores))))
+    shown = differences_table(results(scores, runs(*({"variant": v, "seed": s, "parameters": 9} for v, s in scores))))
     assert shown.rows[1].cells[0].value is None
     notes = [note.text for note in shown.footnotes]
     assert "There are no differences: no seed has scores of 'full' and of another one." in notes
@@ -219,7 +220,7 @@ def test_without_a_seed_in_common_there_are_no_differences_and_a_sentence_says_s
 
 def test_one_seed_says_n_is_1():
     single = results({("a", 0): [[1, 2]] * 9, ("b", 0): [[2, 3]] * 9})
-    for shown in (table(single), ablation(single)):
+    for shown in (scores_table(single), differences_table(single)):
         assert any(note.text.startswith("n = 1 seed") for note in shown.footnotes)
         assert "±" not in "".join(cell.text for row in shown.rows for cell in row.cells)
 
@@ -242,7 +243,7 @@ def test_a_table_of_500_runs_by_1000_clips_by_40_frames_takes_20_seconds_and_2_g
     metadata = Metadata("noise", "test", "0", 10, frames, clips, "the last")
     large = Results("large", "", "paper", variants, scores, planned, METRICS, {"standard": 1}, metadata)
     start = time.perf_counter()
-    comparison = table(large, frames=horizon_slices(10, frames))
+    comparison = scores_table(large, frames=horizon_slices(10, frames))
     seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     print(f"{seconds:.1f} s, {peak / 2**30:.2f} GiB")

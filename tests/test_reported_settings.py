@@ -6,7 +6,7 @@ import pytest
 
 from bench.reporting.results import results
 from bench.sweep.plan import plan
-from reports.table import table
+from reports.scores_table import scores_table
 from tests.conftest import TINY
 
 
@@ -17,7 +17,7 @@ def footnotes(pair, finished_store):
     def of(**changes):
         experiment = replace(pair, **changes)
         planned_runs = plan(experiment, finished_store)
-        return " ".join(note.text for note in table(results(experiment, planned_runs, ["standard"])).footnotes)
+        return " ".join(note.text for note in scores_table(results(experiment, planned_runs, ["standard"])).footnotes)
 
     return of
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bench.spec import loading
-from reports.ablation import ablation
 from reports.claim import Claim
 from reports.claims import judge
 from reports.claims_grid import claims_text
+from reports.differences_table import differences_table
 from reports.render import FORMATS, render
 from reports.results import Results
+from reports.scores_table import scores_table
 from reports.statistics import clopper_pearson
-from reports.table import table
 from reports.trivial import failing
 from tests.report_samples import results, runs
 
@@ -55,7 +55,7 @@ def test_to_score_like_a_baseline_is_to_be_within_a_decibel_on_95_percent_of_the
 
 def test_where_an_experiment_has_no_trivial_baseline_or_none_with_scores_nothing_is_said():
     alone = scored([-3, 0], black=None, copied=None)
-    assert failing(alone) == [] and "no better" not in render(table(alone))
+    assert failing(alone) == [] and "no better" not in render(scores_table(alone))
     unscored = scored([-3], black=np.full((CLIPS, FRAMES), np.nan), copied=None)
     assert failing(unscored) == [] and failing(scored([-3], column="standard/ssim")) == []
     assert failing(scored([-3]), "lmc2021") == []
@@ -68,24 +68,24 @@ def test_seeds_without_scores_are_no_failures_and_do_not_count():
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_table_says_it_once_in_every_format_with_the_exact_interval_of_the_rate(format):
-    text = " ".join(render(table(scored([3, 4, 5, 3, 4, 3, -5, 3])), format).replace("\\", "").split())
+    text = " ".join(render(scores_table(scored([3, 4, 5, 3, 4, 3, -5, 3])), format).replace("\\", "").split())
     assert text.count("is no better than") == 1 and "eed 6 (1 of 8)" in text
     assert "[0%, 53%]" in text or "[]0%, 53%]" in text.replace("{[}", "[]").replace("{]}", "]")
 
 
 def test_the_table_of_differences_does_not_repeat_it_and_no_number_changes():
     with_failure, without_baseline = scored([3, 4, -2]), scored([3, 4, -2], black=None, copied=None)
-    assert "no better" not in render(ablation(with_failure))
-    assert table(with_failure).rows[0].cells[0].value == table(without_baseline).rows[0].cells[0].value
+    assert "no better" not in render(differences_table(with_failure))
+    assert scores_table(with_failure).rows[0].cells[0].value == scores_table(without_baseline).rows[0].cells[0].value
 
 
 def test_one_seed_has_no_rate_and_all_seeds_are_called_so():
-    assert "Seed 0 is no better than 'black'." in render(table(scored([-5])), "csv")
-    assert "All 3 seeds [29%, 100%] are no better than 'black'." in render(table(scored([-5, -6, -5])), "csv")
+    assert "Seed 0 is no better than 'black'." in render(scores_table(scored([-5])), "csv")
+    assert "All 3 seeds [29%, 100%] are no better than 'black'." in render(scores_table(scored([-5, -6, -5])), "csv")
 
 
 def test_what_is_said_of_the_same_seeds_is_said_at_once():
-    text = render(table(scored([3, 0.2, 3], copied=BLACK + 1.5)), "csv")
+    text = render(scores_table(scored([3, 0.2, 3], copied=BLACK + 1.5)), "csv")
     assert "Seed 1 (1 of 3) [1%, 91%] is no better than 'copy' and scores like 'black'." in text
 
 

@@ -135,7 +135,7 @@ def protocols(text: str) -> tuple[str, ...]:
 
 def frames(text: str | None, horizon: int) -> list[int | tuple[int, int]]:
     """The frames and slices that `1,5,10`, `1-5,6-10`, `every:5` or `all` names."""
-    from reports.table import every_nth_frame
+    from reports.columns import every_nth_frame
 
     if not text:
         return []

@@ -144,10 +144,10 @@ def _table(
     chosen: Selection, metrics: list[str], frames: str | None, costs: bool, memory: bool, differences: bool, published: bool
 ) -> Table:
     """The one table that the options ask for; a ValueError if it cannot be made."""
-    from reports.ablation import ablation
     from reports.costs import cost_table, with_warnings
+    from reports.differences_table import differences_table
     from reports.published_rows import with_published
-    from reports.table import table
+    from reports.scores_table import scores_table
 
     results = chosen.results
     if costs:
@@ -155,7 +155,7 @@ def _table(
     if memory:
         return _memory(chosen)
     spans = _selection.frames(frames, results.metadata.horizon)
-    scores = (ablation if differences else table)(results, metrics, chosen.protocols, spans)
+    scores = (differences_table if differences else scores_table)(results, metrics, chosen.protocols, spans)
     scores = with_warnings(scores, results)
     return with_published(scores, results) if published else scores
 

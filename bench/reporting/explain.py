@@ -19,13 +19,14 @@ from bench.store import checkpoint_files
 from bench.store.provenance import own_packages
 from bench.store.run import FINISHED
 from bench.sweep.plan import PlannedRun
-from reports.ablation import ablation
 from reports.columns import Column
 from reports.costs import COSTS
+from reports.differences_table import differences_table
 from reports.quantities import lasting, several, sized
 from reports.results import Results
+from reports.scores_table import scores_table
 from reports.statistics import compare, paired, student
-from reports.table import Cell, Row, table
+from reports.table import Cell, Row
 
 
 def score(
@@ -44,7 +45,9 @@ def score(
     horizon if not given. differences: the cell of the table of differences to the first variant.
     """
     protocol, _, metric = name.partition("/")
-    table_shown = (ablation if differences else table)(results, [metric], [protocol], [frames] if frames else [])
+    table_shown = (differences_table if differences else scores_table)(
+        results, [metric], [protocol], [frames] if frames else []
+    )
     column, index = table_shown.columns[-1], list(results.variants).index(variant)
     row = table_shown.rows[index]
     shown = clips_with_label(_first(planned_runs), label)

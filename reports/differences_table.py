@@ -5,13 +5,15 @@ from dataclasses import replace
 
 from reports.columns import Column, FrameSpans, choose_columns
 from reports.costs import equal_to_first
+from reports.mean_cells import mean_cells
 from reports.pairing import pairing_remarks
 from reports.results import Results
+from reports.scores_table import assemble, clips_needed, finite
 from reports.statistics import ALPHA, Difference, compare, holm, paired
-from reports.table import Cell, Table, assemble, clips_needed, finite, mean_cells
+from reports.table import Cell, Table
 
 
-def ablation(
+def differences_table(
     results: Results, metrics: Sequence[str] | None = None, protocols: Sequence[str] = ("standard",), frames: FrameSpans = ()
 ) -> Table:
     """The first variant's scores, then for every other one its difference to it. Arguments as those of `table`."""
