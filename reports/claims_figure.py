@@ -18,6 +18,7 @@ from reports.claim import ALIGNMENT
 from reports.claims import ALPHA, HOLDS, NO_DIFFERENCE, REFUTED, UNDECIDED, UNMEASURED, Judged
 from reports.claims_table import compared, gain_text, metric_of, more_text
 from reports.columns import with_unit
+from reports.footnotes import changed_settings
 from reports.results import Results
 from reports.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, paper
 
@@ -30,6 +31,7 @@ LOOKS = {
     UNMEASURED: (GREY, ""),
 }
 LETTERS = 38  # of a sentence on one line
+WIDEST = 110  # letters of a line below the title
 SMALLER = 44  # letters on a line of what is compared, which is written smaller
 LINE, FOOT = 0.135, 0.5  # inches that a line of text takes, and a panel's axis
 LEFT, RIGHT = 0.35, 0.74  # parts of the width: sentences end at the one, verdicts begin at the other
@@ -46,15 +48,18 @@ def claims_figure(results: Results, judged: Sequence[Judged]) -> Figure:
         panels.setdefault(_unit(results, judgement), []).append(judgement)
     texts = {unit: [_Text.of(results, judgement) for judgement in group] for unit, group in panels.items()}
     tall = {unit: LINE * sum(text.lines for text in group) for unit, group in texts.items()}  # inches
+    titles = [f"{results.name}, {results.scale} scale, {results.metadata.dataset}", *_changed(results)]
+    above = (len(titles) + 0.5) * LINE
     missing = len(judged) - len(measured)
     below = 2 * LINE + (LINE if missing else 0)
-    height = 1.5 * LINE + sum(tall.values()) + FOOT * len(tall) + below
+    height = above + sum(tall.values()) + FOOT * len(tall) + below
     with paper():
         figure = Figure(figsize=(PAGE, height))
         figure.set_layout_engine("none")
-        title = f"{results.name}, {results.scale} scale, {results.metadata.dataset}"
-        figure.text(0.005, 1 - 0.4 * LINE / height, title, weight="bold", va="top", fontsize=8)
-        top = height - 1.5 * LINE
+        for number, title in enumerate(titles):
+            weight = "normal" if number else "bold"
+            figure.text(0.005, 1 - (number + 0.4) * LINE / height, title, weight=weight, va="top", fontsize=8)
+        top = height - above
         for unit, group in panels.items():
             top -= tall[unit]
             panel = figure.add_axes((LEFT, top / height, RIGHT - LEFT, tall[unit] / height))
@@ -86,6 +91,11 @@ class _Text:
     def lines(self) -> int:
         """How many lines it takes: at least the three of the verdict, and one to the next claim."""
         return max(3, len(self.sentence) + len(self.compared)) + 1
+
+
+def _changed(results: Results) -> list[str]:
+    """That settings were changed, on as many lines as it takes."""
+    return [line for note in changed_settings(results) for line in textwrap.wrap(note.text, WIDEST)]
 
 
 def _legend(shown_claims: Sequence[Judged], count: int) -> list[Artist]:

@@ -40,6 +40,13 @@ def test_the_gain_of_a_scaled_metric_stands_with_its_power_of_ten():
     assert "LPIPS (×10⁻³)" in claims_figure(scored, [judged]).axes[0].get_xlabel()
 
 
+def test_the_picture_says_which_settings_were_changed():
+    scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])
+    scored = replace(scored, metadata=replace(scored.metadata, changed=["steps=100", "batch=2"]))
+    first, second, *_ = (text.get_text() for text in claims_figure(scored, [the(scored, BETTER)]).texts)
+    assert first == "toy, paper scale, moving digits" and second == "Changed in every variant that has it: steps=100, batch=2."
+
+
 @pytest.mark.parametrize("format", ["terminal", "markdown", "latex", "tabular", "html", "csv", "json"])
 def test_every_format_has_the_sentence_the_gain_the_interval_and_the_verdict(format):
     scored = scored_with_gains([0.9, 1.0, 1.1, 1.0, 0.95, 1.05])

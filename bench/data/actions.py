@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bench.data.base import Dataset, Split
+from bench.data.base import FIXED_SEED, STREAMS, Dataset, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 VERSION = 1  # a change that moves any pixel is a new version
 # Figures differ in height, thickness, tone, pace and stride. No figure is in two splits.
 SPLITS: dict[Split, tuple[int, int]] = {"train": (0, 800), "val": (800, 900), "test": (900, 1000)}
-STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
 FIGURE_STREAM = 3  # of random numbers, as those of STREAMS
 ORDER_STREAM = 4  # plus that of the split: of the order of the actions
-FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
 SMALLEST = 32  # pixels: below that, limbs are thinner than a pixel
 
 # Properties of figures, drawn uniformly from these ranges. Lengths in fractions of the canvas.

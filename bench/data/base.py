@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "val", "test"]
 
+STREAMS: dict[Split, int] = {"train": 0, "val": 1, "test": 2}
+"""Of random numbers, for data that are generated: one for each split."""
+FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
+
 
 class Dataset(ABC):
     """Clips of video, [B, T, C, H, W] float32 in [0, 1].

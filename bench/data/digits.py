@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.data.base import Dataset, Split
+from bench.data.base import FIXED_SEED, STREAMS, Dataset, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 # 1,797 digits in the order of their writers, so that splits by position keep most writers apart.
 SPLITS = {"train": (0, 1257), "val": (1257, 1437), "test": (1437, 1797)}
-STREAMS = {"train": 0, "val": 1, "test": 2}
-FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
 SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"  # of the 1,797 x 8 x 8 bytes
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench.common.errors import Blocked
 from bench.data import mnist
-from bench.data.base import Dataset, Split
+from bench.data.base import FIXED_SEED, STREAMS, Dataset, Split
 from bench.data.packed import PackedDataset, scaled
 from bench.data.root import data_root
 
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SIZE = 64  # pixels
-STREAMS = {"train": 0, "val": 1, "test": 2}
 PUBLISHED = "mnist_test_seq"  # the fixed test set: 10,000 clips of 20 frames (Srivastava et al., ICML 2015)
-FIXED_SEED = 2021  # validation and test clips are the same for every run, whatever its seed
 
 # Which digits a split draws from: the MNIST part, and the last decimals of their numbers in it.
 ALL_OF_MNIST: dict[Split, tuple[mnist.MnistFile, range]] = {

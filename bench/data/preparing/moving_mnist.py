@@ -16,8 +16,9 @@ from bench.common.errors import BenchError, Blocked
 from bench.common.files import replacing, write_json
 from bench.common.reading import Unreadable
 from bench.data import manifest
+from bench.data.base import FIXED_SEED
 from bench.data.layout import arranged, parse_layout, refuse_doubtful_time
-from bench.data.moving_mnist import FIXED_SEED, PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
+from bench.data.moving_mnist import PUBLISHED, SIZE, MovingMNIST, fixed_command, fixed_folder, frozen_name
 from bench.data.preparing.mnist import prepare_mnist
 from reports.quantities import several
 
