@@ -118,6 +118,9 @@ def test_predict_says_that_colour_is_made_grey(finished, tmp_path):
     np.save(tmp_path / "colour.npy", clip)
     code, _, err = finished("predict", run, "colour.npy")
     assert code == 0 and f"note: colour is made grey (ITU-R 601 luma), since {run} has 1 channel" in err
+    as_prepared = np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in clip.transpose(0, 2, 3, 1)])
+    predicted_from = frames.fitted(clip[None].astype(np.float32) / 255, 1)[0, :, 0]
+    assert np.abs(predicted_from * 255 - as_prepared).max() < 0.5001  # not rounded, but of the same weights
     np.save(tmp_path / "grey.npy", clip[:, :1])
     assert "note: " not in finished("predict", run, "grey.npy")[2]
     assert frames.read(tmp_path / "grey.npy").channel_notes(3, "mine") == [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.common.errors import BenchError
 from bench.data import formats
 from bench.data.layout import arranged, layout_of, refuse_doubtful_time
+from bench.data.pictures import made_grey
 from bench.data.value_range import Extent, ValueRange, decide
 from bench.external.side import Reading
 from bench.external.side_arrays import open_array
@@ -98,8 +99,7 @@ def fitted(clips: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
     if own_channels == channels:
         return clips
     if own_channels == 3 and channels == 1:
-        luma = np.array([0.299, 0.587, 0.114], np.float32)
-        return np.asarray((clips * luma[:, None, None]).sum(2, keepdims=True), np.float32)
+        return made_grey(clips)
     if own_channels == 1 and channels == 3:
         return np.repeat(clips, 3, axis=2)
     raise BenchError(f"the model wants frames of {several(channels, 'channel')}, and those of the input have {own_channels}")
