@@ -259,6 +259,23 @@ def test_a_half_written_line_of_the_record_is_cut_off(store):
     assert [json.loads(line) for line in journal(store).read_text().splitlines()]
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [(b'{"op_code": 4, "wor\n', "line 4 is no JSON"), (b"{}\n", "KeyError"), (b"7\n", "TypeError")],
+)
+def test_a_damaged_line_in_the_middle_of_the_record_is_named_with_what_to_do(store, line, reason):
+    search(store, plan=SearchBudget(2))
+    lines = journal(store).read_bytes().splitlines(keepends=True)
+    journal(store).write_bytes(b"".join([*lines[:3], line, *lines[4:]]))
+    with pytest.raises(BenchError, match=rf"journal.log is damaged: {reason}.*; restore it from a copy, or move it away"):
+        search(store, plan=SearchBudget(3))
+    with pytest.raises(BenchError, match=rf"journal.log is damaged: {reason}"):
+        find(store, "sample", "small")
+    journal(store).rename(journal(store).with_suffix(".damaged"))
+    study, _, _ = search(store, plan=SearchBudget(2))
+    assert len(study.trials()) == 2
+
+
 def test_two_stores_share_a_record_and_its_budget(tmp_path):
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     first, second = Store(tmp_path / "one"), Store(tmp_path / "other")

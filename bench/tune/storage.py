@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def open_record(store: Store, url: str | None, create: bool = False) -> BaseStor
                 raise BenchError(f"the record of the searches of {store.root} is gone: there is no {path}") from None
         if create:
             _mend(path)
-        return JournalStorage(JournalFileBackend(str(path)))
+        return _opened_journal(path)
     refuse_secrets(url)
     if not trust.is_trusted_storage(url):
         raise trust.Untrusted(
@@ -78,6 +79,26 @@ def refuse_secrets(url: str) -> None:
 def first_line(error: BaseException) -> str:
     """What an error of Optuna or of a database says, without passwords."""
     return without_secrets(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}")
+
+
+def _opened_journal(path: Path) -> JournalStorage:
+    try:
+        return JournalStorage(JournalFileBackend(str(path)))
+    except Exception as error:  # whatever Optuna makes of lines that it has not written
+        reason = _damaged_line(path) or first_line(error)
+        remedy = "restore it from a copy, or move it away to search anew"
+        raise BenchError(f"the record of searches {path} is damaged: {reason}; {remedy}") from error
+
+
+def _damaged_line(path: Path) -> str:
+    """Which line of a journal is no JSON; empty where all are. The last one may be in the making."""
+    with opened(path, LARGE) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                json.loads(line)
+            except (ValueError, RecursionError):
+                return f"line {number} is no JSON" if line.endswith(b"\n") else ""
+    return ""
 
 
 def _mend(path: Path) -> None:
