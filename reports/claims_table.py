@@ -30,10 +30,10 @@ def claims_table(results: Results, judged: Sequence[Judged]) -> Table:
     """One row a claim: what is compared, by how much it differs, the verdict, and what it rests on."""
     plain = Metric("up")
     columns = (
-        Column("compared", "compared", plain, words=True),
+        Column("compared", "compared", plain, is_text=True),
         Column("gain", "gain [interval over seeds]", plain),
         Column("clips", "over clips", plain),
-        Column("verdict", "verdict", plain, words=True),
+        Column("verdict", "verdict", plain, is_text=True),
         Column("more", "more seeds", plain),
     )
     notes: dict[str, str] = {}

@@ -17,7 +17,7 @@ class Column:
 
     key: what names it in files: "standard/psnr", "standard/psnr@5", "standard/psnr@11-20", or a cost.
     title: what names it for people: "PSNR (dB) ↑", "PSNR t=5". score: "protocol/metric". first, last: frames, both included.
-    mark: of the footnote on its protocol, where several meet. words: its cells are words, and start on the left.
+    mark: of the footnote on its protocol, where several meet. is_text: its cells are words, and start on the left.
     """
 
     key: str
@@ -27,7 +27,7 @@ class Column:
     first: int = 1
     last: int = 1
     mark: str = ""
-    words: bool = False
+    is_text: bool = False
 
     @property
     def protocol(self) -> str:

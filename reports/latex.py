@@ -195,7 +195,7 @@ def _tabular(table: Table, block: Sequence[int], last: bool) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     head, *rows = (_line(line, widths) for line in lines)
-    sides = ["l" if table.columns[number].words else "r" for number in block] + ["r"] * seeds
+    sides = ["l" if table.columns[number].is_text else "r" for number in block] + ["r"] * seeds
     return TABULAR % ("".join(sides), "\n".join([head, r"\midrule", *rows]))
 
 

@@ -102,9 +102,9 @@ def _grid(table: Table, width: int | None = None) -> rich.table.Table:
     grid.add_column(table.subject, overflow="fold")
     titles = [*(column.title for column in table.columns), *_seeds(table, "seeds")]
     for number, (title, wide) in enumerate(zip(titles, widths, strict=True)):
-        words = number < len(table.columns) and table.columns[number].words
+        is_text = number < len(table.columns) and table.columns[number].is_text
         # of a fixed width, or rich would fold numbers to save room
-        grid.add_column(title, justify="left" if words else "right", width=wide)
+        grid.add_column(title, justify="left" if is_text else "right", width=wide)
     for row, label in zip(table.rows, labels, strict=True):
         grid.add_row(label, *map(_styled, row.cells), *_seeds(table, row.seeds), style="dim italic" if row.published else None)
     return grid
@@ -141,7 +141,7 @@ def needed_width(table: Table) -> int:
 def markdown(table: Table) -> str:
     """A GitHub table: best **bold**, close to it <u>underlined</u>, marks as superscripts."""
     header = [escaped(title) for title in (table.subject, *(column.title for column in table.columns), *_seeds(table, "seeds"))]
-    sides = ["---", *("---" if column.words else "---:" for column in table.columns), *_seeds(table, "---:")]
+    sides = ["---", *("---" if column.is_text else "---:" for column in table.columns), *_seeds(table, "---:")]
     lines = [header, sides]
     for row in table.rows:
         label = (f"*{escaped(row.label)}*" if row.published else escaped(row.label)) + "".join(

@@ -168,7 +168,7 @@ def trials_table(searched: Searched) -> Table:
     columns = [
         *(Column(name, header(name, metric), metric) for name, metric in searched.objectives.items()),
         *_setting_columns(searched),
-        Column("ended", "ended", PLAIN, words=True),
+        Column("ended", "ended", PLAIN, is_text=True),
         *([Column("last", f"last {header(searched.first, objective).rstrip(' ↑↓')}", objective)] if reached else []),
         Column("trained", "training time", PLAIN),
     ]
