@@ -185,6 +185,14 @@ def test_an_interval_of_differences_is_explained_where_the_first_variant_has_one
     assert any("with 95% intervals" in text for text in texts) and not any("n = 1" in text for text in texts)
 
 
+def test_seeds_of_a_comparison_are_named_by_frames_where_the_best_differs_between_them():
+    values = {("early", 0): [[30, 10]] * 3, **{("late", seed): [[10, 20]] * 3 for seed in (0, 1)}}
+    values |= {("both", seed): [[9, 9]] * 3 for seed in range(3)}
+    planned = runs(*({"variant": v, "seed": s, "parameters": 9} for v, s in values))
+    notes = [note.text for note in scores_table(results(values, planned), frames=[1, 2]).footnotes]
+    assert "Compared with the best on seed 0 alone in PSNR, PSNR t=1; on seeds 0, 1 alone in PSNR t=2." in notes
+
+
 def test_seeds_of_a_comparison_are_named_by_metric_where_metrics_have_other_seeds():
     values = {(variant, seed): [[20 + seed, 20]] * 3 for variant in ("full", "less") for seed in (0, 1)}
     psnr = results(values).scores
